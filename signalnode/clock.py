@@ -1,0 +1,18 @@
+"""The one place that reads a clock. Everything else takes time as a parameter, in integer nanoseconds."""
+
+from __future__ import annotations
+
+import time
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+
+def wall_ns() -> int:
+    """Nanoseconds since 1970-01-01 UTC; may step. For time stamps that leave the process, never for intervals."""
+    return time.time_ns()
+
+
+def monotonic_ns() -> int:
+    """Nanoseconds that never step back; for ages, timeouts and pacing."""
+    return time.monotonic_ns()

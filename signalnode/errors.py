@@ -1,0 +1,83 @@
+"""What can go wrong for a user, each with an exit status of its own.
+
+A message is one line: what is wrong, where, and the mend. The command line prints it and exits with `exit_status`;
+nobody sees a traceback for something they can mend themselves.
+"""
+
+from __future__ import annotations
+
+
+class SignalnodeError(Exception):
+    """Base of every fault a user can mend. `exit_status` is distinct for each subclass."""
+
+    exit_status = 1
+
+
+class UsageError(SignalnodeError):
+    """The command line itself is wrong (the status argparse uses as well)."""
+
+    exit_status = 2
+
+
+class ConfigError(SignalnodeError):
+    """A config file is missing, broken or says something impossible. `faults` holds one line each."""
+
+    exit_status = 3
+
+    def __init__(self, faults: str | list[str]) -> None:
+        self.faults = [faults] if isinstance(faults, str) else list(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class DataError(SignalnodeError):
+    """A recording or capture is missing, unreadable, or not what its extension says."""
+
+    exit_status = 4
+
+
+class RuntimeDirectoryError(SignalnodeError):
+    """The runtime or state directory cannot be used: wrong owner, wrong mode, or not writable."""
+
+    exit_status = 5
+
+
+class AlreadyRunningError(SignalnodeError):
+    """Another node or engine holds the lock."""
+
+    exit_status = 6
+
+
+class EndpointError(SignalnodeError):
+    """A socket cannot be bound: port in use, path over 107 bytes, or an address that needs keys."""
+
+    exit_status = 7
+
+
+class NotRunningError(SignalnodeError):
+    """No node answers on the control socket."""
+
+    exit_status = 8
+
+
+class RequestError(SignalnodeError):
+    """The node refused a request, for example for an unknown market."""
+
+    exit_status = 9
+
+
+class EventOrderError(SignalnodeError, ValueError):
+    """Events or a question go back in time; kernel time never does."""
+
+    exit_status = 10
+
+
+class CheckpointError(SignalnodeError):
+    """A checkpoint cannot be used: torn, of other parameters or of another version."""
+
+    exit_status = 11
+
+
+class ExtensionError(SignalnodeError):
+    """A user's signal or strategy cannot be loaded."""
+
+    exit_status = 12

@@ -1,0 +1,50 @@
+"""EVENT: what a market event is. One row of a structured array; everything downstream eats these and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+TRADE = 1
+QUOTE = 2
+DEPTH = 3
+
+EVENT = np.dtype(
+    [
+        ("time_event_ns", "<i8"),  # at the venue; the receive time where the venue sends none
+        ("time_received_ns", "<i8"),  # here; kernel time, never runs backwards
+        ("kind", "u1"),  # TRADE, QUOTE or DEPTH
+        ("aggressor_side", "i1"),  # trade: +1 the buyer, −1 the seller, 0 unknown
+        ("price", "<f8"),  # trade: quote currency per base unit
+        ("size", "<f8"),  # trade: base units
+        ("bid", "<f8"),
+        ("bid_size", "<f8"),  # quote: base units at the best bid
+        ("ask", "<f8"),
+        ("ask_size", "<f8"),
+        ("bid_depth", "<f8"),  # depth: base units within depth_bps of the mid
+        ("ask_depth", "<f8"),
+    ],
+    align=True,
+)
+
+Events = npt.NDArray[Any]  # of dtype EVENT, shape (n,)
+
+
+def as_events(events: Events) -> Events:
+    """Return `events` as a contiguous array of dtype EVENT, converting a packed or reordered layout by field name.
+
+    Raises TypeError where a field is missing.
+    """
+    if events.dtype == EVENT:
+        return np.ascontiguousarray(np.atleast_1d(events))
+    names = EVENT.names
+    assert names is not None
+    missing = [name for name in names if name not in (events.dtype.names or ())]
+    if missing:
+        raise TypeError(f"events lack the fields {', '.join(missing)}: build them with dtype signalnode.EVENT")
+    out = np.zeros(np.atleast_1d(events).shape, EVENT)
+    for name in names:
+        out[name] = events[name]
+    return out

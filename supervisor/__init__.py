@@ -1,0 +1,1 @@
+"""Generic process supervision: specs in, supervised children out. Knows nothing of markets."""
