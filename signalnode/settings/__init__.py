@@ -1,0 +1,45 @@
+"""Frozen settings, each with unit, range, default and why; the only reader of config files and environment.
+
+`model` says what there is, `reading` turns one TOML table into one of those and lists every fault, `loading`
+puts the files together and checks what spans several of them, `passing` carries checked settings to another
+process.
+"""
+
+from signalnode.settings.environment import CONFIG_PATH_DEFAULT, cache_root, config_path
+from signalnode.settings.loading import load_node
+from signalnode.settings.model import (
+    FEED_KEYS,
+    MARKET_NAME_CHARS_MAX,
+    SOCKET_PATH_BYTES_MAX,
+    AggregatorSettings,
+    EngineSettings,
+    FeedKind,
+    FeedSettings,
+    MarketSettings,
+    NodeSettings,
+    SupervisorSettings,
+    market_name_fault,
+)
+from signalnode.settings.passing import aggregator_args, engine_args, node_of, write_snapshot
+
+__all__ = [
+    "CONFIG_PATH_DEFAULT",
+    "FEED_KEYS",
+    "MARKET_NAME_CHARS_MAX",
+    "SOCKET_PATH_BYTES_MAX",
+    "AggregatorSettings",
+    "EngineSettings",
+    "FeedKind",
+    "FeedSettings",
+    "MarketSettings",
+    "NodeSettings",
+    "SupervisorSettings",
+    "aggregator_args",
+    "cache_root",
+    "config_path",
+    "engine_args",
+    "load_node",
+    "market_name_fault",
+    "node_of",
+    "write_snapshot",
+]

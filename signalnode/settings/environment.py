@@ -1,0 +1,31 @@
+"""What is taken from the environment: where the config is, and where compiled code may be kept."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+CONFIG_PATH_DEFAULT = Path("config/signalnode.toml")
+
+
+def config_path(explicit: Path | None) -> Path:
+    """The node's TOML file, absolute: `explicit`, else SIGNALNODE_CONFIG, else config/signalnode.toml."""
+    named = os.environ.get("SIGNALNODE_CONFIG", "")
+    return (explicit or (Path(named) if named else CONFIG_PATH_DEFAULT)).expanduser().absolute()
+
+
+def cache_root() -> Path:
+    """Where compiled code is kept: systemd's CACHE_DIRECTORY, XDG_CACHE_HOME, or ~/.cache; created mode 0700.
+
+    Falls back to a private directory under the system's temporary one when the home cannot be written.
+    """
+    explicit = os.environ.get("CACHE_DIRECTORY", "").split(":")[0]
+    base = Path(explicit) if explicit else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    root = base if explicit else base / "signalnode"
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        root = Path(tempfile.gettempdir()) / f"signalnode-{os.getuid()}"
+        root.mkdir(mode=0o700, exist_ok=True)
+    return root

@@ -1,0 +1,234 @@
+"""The node's file and its market files put together, and what only shows when they are seen together."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from signalnode.errors import ConfigError
+from signalnode.settings.environment import config_path
+from signalnode.settings.model import (
+    FEED_KEYS,
+    SOCKET_PATH_BYTES_MAX,
+    FeedSettings,
+    MarketSettings,
+    NodeSettings,
+    market_name_fault,
+)
+from signalnode.settings.reading import Faults, read_table, read_toml, shown
+
+MARKETS_MAX = 1_000  # each is a process
+
+
+def load_node(path: Path | None = None) -> NodeSettings:
+    """Read, check and return the whole config.
+
+    `path` is the TOML file (None: SIGNALNODE_CONFIG, else config/signalnode.toml), or a `.json` snapshot that
+    `write_snapshot` made of settings checked before. Raises ConfigError with every fault, one line each.
+    """
+    path = config_path(path)
+    faults = Faults()
+    node = _snapshot(path, faults) if path.suffix == ".json" else _node(path, faults)
+    if node is None or faults.lines:
+        raise ConfigError(faults.lines)
+    return node
+
+
+def _node(path: Path, faults: Faults) -> NodeSettings | None:
+    table = read_toml(path, faults)
+    if table is None:
+        return None
+    node = read_table(NodeSettings, table, path, "", faults)
+    if node is None:
+        # The market files are checked all the same: one look shows all there is to mend.
+        node = _directories_alone(table, path)
+    _check_endpoint(node, path, faults)
+    _check_socket_path(node.control_path, path, "runtime_dir", faults)
+    markets = _markets(node, path, faults)
+    return dataclasses.replace(node, markets=markets, path=path)
+
+
+def _directories_alone(table: dict[str, Any], path: Path) -> NodeSettings:
+    """Settings with the three directories as far as they are given, and nothing else."""
+    keys = ("runtime_dir", "state_dir", "markets_dir")
+    given = {key: table[key] for key in keys if isinstance(table.get(key), str)}
+    read = read_table(NodeSettings, given, path, "", Faults()) or read_table(
+        NodeSettings, {}, path, "", Faults()
+    )
+    assert read is not None
+    return read
+
+
+def _snapshot(path: Path, faults: Faults) -> NodeSettings | None:
+    try:
+        table = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        faults.add(path, "", f"is no snapshot of settings ({error}); name the TOML file instead")
+        return None
+    return restore(table, path, faults)
+
+
+def restore(table: dict[str, Any], path: Path, faults: Faults) -> NodeSettings | None:
+    """Settings from what `passing.as_table` made of them; files are not looked at again."""
+    markets: dict[str, MarketSettings] = {}
+    for name, (file, market_table) in table.pop("markets", {}).items():
+        market = read_table(MarketSettings, market_table, Path(file or path), f"{name}.", faults)
+        if market is not None:
+            markets[name] = dataclasses.replace(market, path=Path(file) if file else None)
+    source = table.pop("path", None)
+    node = read_table(NodeSettings, table, Path(source or path), "", faults)
+    if node is None or faults.lines:
+        return None
+    return dataclasses.replace(node, path=Path(source) if source else None, markets=markets)
+
+
+def _markets(node: NodeSettings, path: Path, faults: Faults) -> dict[str, MarketSettings]:
+    try:
+        found = [file for file in node.markets_dir.iterdir() if file.suffix == ".toml"]
+    except OSError as error:
+        faults.add(
+            path, "markets_dir", f"{shown(node.markets_dir)} cannot be read ({error.strerror}); create it"
+        )
+        return {}
+    files = sorted(found, key=lambda file: file.stem)
+    if not files:
+        faults.add(
+            path, "markets_dir", f"no market in {shown(node.markets_dir)}; add a file like BTC-USDT.toml"
+        )
+    if len(files) > MARKETS_MAX:
+        faults.add(path, "markets_dir", f"{len(files)} markets are too many; a node takes {MARKETS_MAX}")
+        return {}
+    named: dict[str, Path] = {}
+    markets: dict[str, MarketSettings] = {}
+    for file in files:
+        market = _market(file, node, named, faults)
+        if market is not None:
+            markets[market.market] = market
+    return dict(sorted(markets.items()))
+
+
+def _market(file: Path, node: NodeSettings, named: dict[str, Path], faults: Faults) -> MarketSettings | None:
+    table = read_toml(file, faults)
+    if table is None:
+        return None
+    name = table.get("market")
+    if isinstance(name, str):
+        _check_name(name, file, node, named, faults)
+    _check_signals(table, file, faults)
+    market = read_table(MarketSettings, table, file, "", faults)
+    if market is None:
+        return None
+    _check_feed(market.feed, table["feed"], file, faults)
+    return dataclasses.replace(market, path=file, signals=_resolved(market.signals, file))
+
+
+def _check_name(name: str, file: Path, node: NodeSettings, named: dict[str, Path], faults: Faults) -> None:
+    wrong = market_name_fault(name)
+    if wrong:
+        faults.add(file, "market", wrong)
+    elif name in named:
+        faults.add(
+            file, "market", f"{name!r} is named in {shown(named[name])} too; delete one of the two files"
+        )
+    elif file.stem != name:
+        faults.add(file, "market", f"{name!r} does not match the file's name; rename the file to {name}.toml")
+    else:
+        _check_socket_path(node.scores_path(name), file, "market", faults)
+    named.setdefault(name, file)
+
+
+def _check_socket_path(path: Path, file: Path, key: str, faults: Faults) -> None:
+    length = len(bytes(path))
+    if length > SOCKET_PATH_BYTES_MAX:
+        what = f"the socket path {path} has {length} bytes, the system takes {SOCKET_PATH_BYTES_MAX}"
+        faults.add(file, key, f"{what}; use a shorter runtime_dir")
+
+
+def _check_feed(feed: FeedSettings, table: dict[str, Any], file: Path, faults: Faults) -> None:
+    required, optional = FEED_KEYS[feed.kind]
+    for key in sorted(set(table) - required - optional - {"kind"}):
+        allowed = ", ".join(sorted(required | optional))
+        faults.add(
+            file, f"feed.{key}", f"does not apply to kind {feed.kind!r}; leave it out (these do: {allowed})"
+        )
+    for key in sorted(required):
+        if not table.get(key):
+            faults.add(file, f"feed.{key}", f"kind {feed.kind!r} needs it; add it")
+    seen: set[Path] = set()
+    for recording in feed.paths if "paths" in required else ():
+        if recording in seen:
+            faults.add(file, "feed.paths", f"{shown(recording)} is listed twice; leave one out")
+        elif not recording.is_file():
+            faults.add(
+                file,
+                "feed.paths",
+                f"there is no file {shown(recording)}; mend the path (it counts from {file.name})",
+            )
+        seen.add(recording)
+
+
+def _check_signals(table: dict[str, Any], file: Path, faults: Faults) -> None:
+    """`[signals]` holds numbers and `extra`; which names there are, the signals package knows and checks."""
+    signals = table.get("signals", {})
+    for key, value in signals.items() if isinstance(signals, dict) else ():
+        if key == "extra":
+            _check_extra(value, file, faults)
+        elif isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+            faults.add(file, f"signals.{key}", f"{value!r} is not a number; give it a finite number")
+
+
+def _check_extra(value: object, file: Path, faults: Faults) -> None:
+    if not isinstance(value, list) or not all(isinstance(item, str) and ":" in item for item in value):
+        faults.add(
+            file, "signals.extra", 'is not a list of "file.py:name"; write it like ["my_signals.py:my_score"]'
+        )
+        return
+    for item in value:
+        source = file.parent / item.rpartition(":")[0]
+        if source.suffix == ".py" and not source.is_file():
+            faults.add(file, "signals.extra", f"there is no file {shown(source)}; mend the path")
+
+
+def _resolved(signals: dict[str, object], file: Path) -> dict[str, object]:
+    """`extra` with absolute paths; a part that is no `.py` file is the name of an installed module."""
+    extra = signals.get("extra")
+    if not isinstance(extra, list):
+        return signals
+    absolute = [
+        str(file.parent / item) if item.rpartition(":")[0].endswith(".py") else item for item in extra
+    ]
+    return {**signals, "extra": absolute}
+
+
+def _check_endpoint(node: NodeSettings, path: Path, faults: Faults) -> None:
+    endpoint = node.aggregator.endpoint
+    key = "aggregator.endpoint"
+    if endpoint.startswith("ipc://") and len(endpoint) > len("ipc://"):
+        _check_socket_path(Path(endpoint.removeprefix("ipc://")), path, key, faults)
+        return
+    try:
+        parts = urlsplit(endpoint)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not endpoint.startswith("tcp://") or not host or not port:
+        faults.add(path, key, f"{endpoint!r} is no endpoint; write it like tcp://127.0.0.1:7450")
+    elif not is_loopback(host) and node.aggregator.keys_dir is None:
+        what = f"{endpoint} can be reached from other machines"
+        faults.add(
+            path, key, f"{what}; use tcp://127.0.0.1:{port}, or set aggregator.keys_dir to your CURVE keys"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` stays on this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,169 @@
+"""What can be set: frozen dataclasses, one for each TOML table. A field added here can be set at once.
+
+A field without a default must be given. `Within` bounds a number, both ends included; units are in names.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+FeedKind = Literal["capture", "recording", "synthetic"]
+
+MARKET_NAME_CHARS_MAX = 64
+SOCKET_PATH_BYTES_MAX = 107  # sun_path of unix(7) holds 108 with the closing NUL
+_MARKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+_RESERVED_NAMES = frozenset(
+    {"aggregator", "control", "logs", "node", "supervisor"}
+)  # children and files of the node
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The range of a number, both ends included."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """`[engine]`: pace of every engine process."""
+
+    # Shortest time between two scores; ten a second is as fast as a person or a minute bar needs.
+    publish_interval_ms: Annotated[int, Within(1, 60_000)] = 100
+    # Longest silence of a healthy engine; the wire contract allows no more than a second.
+    heartbeat_interval_ms: Annotated[int, Within(10, 1_000)] = 1_000
+    # The most that a kill -9 can cost, in market time.
+    checkpoint_interval_ms: Annotated[int, Within(10, 3_600_000)] = 1_000
+    # Messages a slow subscriber may lag behind before it loses some (ZeroMQ SNDHWM).
+    send_queue_max: Annotated[int, Within(1, 1_000_000)] = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregatorSettings:
+    """`[aggregator]`: the Layer 5 process."""
+
+    # Where everything is re-published. Loopback, or anywhere with `keys_dir`.
+    endpoint: str = "tcp://127.0.0.1:7450"
+    # CURVE keys: without them nothing listens beyond this machine.
+    keys_dir: Path | None = None
+    # Messages one market may run ahead of the aggregator (ZeroMQ RCVHWM).
+    receive_queue_max: Annotated[int, Within(1, 1_000_000)] = 10_000
+    # A score is under 1 kB; anything near this is not ours.
+    message_bytes_max: Annotated[int, Within(1_024, 16_777_216)] = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorSettings:
+    """`[supervisor]`: restart and stop policy of every child."""
+
+    # Failures within `period_s` after which one child is given up; the others go on.
+    intensity: Annotated[int, Within(1, 1_000)] = 5
+    period_s: Annotated[float, Within(0.1, 86_400.0)] = 60.0
+    # The first restart is at once: a trader waits for it.
+    backoff_initial_s: Annotated[float, Within(0.0, 3_600.0)] = 0.0
+    backoff_max_s: Annotated[float, Within(0.01, 3_600.0)] = 30.0
+    # A first start compiles the kernel, which takes about half a minute on a small machine.
+    start_timeout_s: Annotated[float, Within(0.1, 3_600.0)] = 120.0
+    # From SIGTERM to SIGKILL.
+    stop_grace_s: Annotated[float, Within(0.1, 600.0)] = 5.0
+    # Heartbeats missed before a child counts as hung.
+    heartbeats_missed_max: Annotated[int, Within(1, 1_000)] = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSettings:
+    """`[feed]` of a market file: where its events come from. `FEED_KEYS`: which keys go with which kind."""
+
+    kind: FeedKind
+    # Whose frames a capture holds.
+    venue: str = ""
+    # Files, played one after the other.
+    paths: tuple[Path, ...] = ()
+    # Times real time; 0 = as fast as possible.
+    speed: Annotated[float, Within(0.0, 1e6)] = 1.0
+    # Start over at the end, with the time carried on.
+    loop: bool = False
+    # The same seed gives the same market.
+    seed: Annotated[int, Within(0, 2**63 - 1)] = 1
+    events_per_s: Annotated[float, Within(0.01, 1e6)] = 50.0
+
+
+# By kind: the keys that must be given, and those that may be.
+FEED_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "capture": (frozenset({"venue", "paths"}), frozenset({"speed", "loop"})),
+    "recording": (frozenset({"paths"}), frozenset({"speed", "loop"})),
+    "synthetic": (frozenset(), frozenset({"speed", "seed", "events_per_s"})),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSettings:
+    """One market file: one market, one process."""
+
+    market: str
+    feed: FeedSettings
+    # `[signals]`: this market's own parameters; `extra` lists signals of the user's own as "file.py:name".
+    signals: dict[str, object] = field(default_factory=dict)
+    # The file it came from, for error lines.
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSettings:
+    """The whole config: `signalnode.toml` and the market files beside it. Paths are absolute."""
+
+    # Sockets and locks; nothing in it outlives the node.
+    runtime_dir: Path = Path("../run")
+    # Checkpoints, decoded recordings, logs; deleting it costs the warm-up.
+    state_dir: Path = Path("../state")
+    # One TOML file a market.
+    markets_dir: Path = Path("markets")
+    engine: EngineSettings = EngineSettings()
+    aggregator: AggregatorSettings = AggregatorSettings()
+    supervisor: SupervisorSettings = SupervisorSettings()
+    # `[strategies.<name>]`: parameters of Layer 5, by strategy.
+    strategies: dict[str, object] = field(default_factory=dict)
+    markets: dict[str, MarketSettings] = field(default_factory=dict)  # by name, in name order
+    path: Path | None = None
+
+    def scores_path(self, market: str) -> Path:
+        """The socket one engine publishes on."""
+        return self.runtime_dir / f"{market}.scores"
+
+    def market_lock_path(self, market: str) -> Path:
+        """The lock one engine holds before it binds its socket."""
+        return self.runtime_dir / f"{market}.lock"
+
+    def market_state_dir(self, market: str) -> Path:
+        """Checkpoint, epoch and decoded feed of one market."""
+        return self.state_dir / market
+
+    @property
+    def control_path(self) -> Path:
+        """The socket on which the running node takes requests."""
+        return self.runtime_dir / "control.sock"
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock of the whole node: one on one runtime directory."""
+        return self.runtime_dir / "node.lock"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Log files, of the node and of each child."""
+        return self.state_dir / "logs"
+
+
+def market_name_fault(name: str) -> str | None:
+    """What is wrong with a market's name, with the mend; None where it can name a file and a topic."""
+    if len(name) > MARKET_NAME_CHARS_MAX:
+        return f"a name of {len(name)} characters is too long; use at most {MARKET_NAME_CHARS_MAX}"
+    if not _MARKET_NAME.fullmatch(name):
+        return f"{name!r} cannot name a market; use letters, digits, '.', '_' and '-', like BTC-USDT"
+    if name.lower() in _RESERVED_NAMES:
+        return f"{name!r} is a name of the node's own; choose another"
+    return None

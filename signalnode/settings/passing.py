@@ -1,0 +1,88 @@
+"""Checked settings on their way to another process, so that a file broken later stops no restart.
+
+An engine gets its own settings with its arguments: a spec then differs just when they differ, which is what
+`reload` compares. The aggregator knows every market, so it gets the path of a snapshot, which each `reload`
+replaces.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from signalnode.errors import ConfigError
+from signalnode.settings.loading import load_node, restore
+from signalnode.settings.model import NodeSettings
+from signalnode.settings.reading import Faults
+
+
+def engine_args(node: NodeSettings, market: str) -> dict[str, Any]:
+    """Arguments of one engine: `config`, `market`, and `settings` with this market alone. JSON-able."""
+    alone = dataclasses.replace(node, markets={market: node.markets[market]})
+    return {"config": str(node.path), "market": market, "settings": as_table(alone)}
+
+
+def aggregator_args(node: NodeSettings) -> dict[str, Any]:
+    """Arguments of the aggregator: `config` names the snapshot, to be read again at SIGHUP. JSON-able."""
+    unchanging = dataclasses.replace(node, markets={})
+    return {"config": str(snapshot_path(node)), "aggregator": as_table(unchanging)["aggregator"]}
+
+
+def node_of(args: Mapping[str, Any]) -> NodeSettings:
+    """The settings a child was given: `args["settings"]` where there is one, else read from `args["config"]`.
+
+    Raises ConfigError.
+    """
+    if "settings" not in args:
+        return load_node(Path(args["config"]))
+    faults = Faults()
+    node = restore(dict(args["settings"]), Path(args["config"]), faults)
+    if node is None:
+        raise ConfigError(faults.lines)
+    return node
+
+
+def snapshot_path(node: NodeSettings) -> Path:
+    """Where the settings that the node runs on are written down."""
+    return node.runtime_dir / "settings.json"
+
+
+def write_snapshot(node: NodeSettings) -> Path:
+    """Write all settings to `runtime_dir/settings.json`, whole or not at all, mode 0600; return the path."""
+    path = snapshot_path(node)
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(as_table(node), file)
+    temporary.replace(path)
+    return path
+
+
+def as_table(node: NodeSettings) -> dict[str, Any]:
+    """Settings as JSON-able tables, the form `node_of` and `load_node` read back."""
+    table = _plain(node)
+    markets = {
+        name: [str(market.path) if market.path else None, _plain(market)]
+        for name, market in node.markets.items()
+    }
+    return {**table, "markets": markets, "path": str(node.path) if node.path else None}
+
+
+def _plain(settings: Any) -> dict[str, Any]:
+    """Fields of one dataclass by name; what is unset (None) is left out, as in TOML."""
+    table: dict[str, Any] = {}
+    for each in dataclasses.fields(settings):
+        value = getattr(settings, each.name)
+        if each.name in ("markets", "path") or value is None:
+            continue
+        if dataclasses.is_dataclass(value):
+            table[each.name] = _plain(value)
+        elif isinstance(value, tuple):
+            table[each.name] = [str(item) if isinstance(item, Path) else item for item in value]
+        else:
+            table[each.name] = str(value) if isinstance(value, Path) else value
+    return table
