@@ -1,0 +1,92 @@
+"""The one writer of a market: numbers scores, sends them, and never waits for anyone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypedDict, Unpack
+
+import zmq
+
+from signalnode.bus.topics import check_endpoint, unlink_ipc
+from signalnode.bus.wire import VERSION, End, Heartbeat, Score, Status, encode
+from signalnode.errors import EndpointError
+
+LINGER_MS = 250  # how long close() waits for `end` to leave; readers on this machine need under 1 ms
+BACKLOG_MAX = 128  # connections waiting to be accepted
+
+
+class Moment(TypedDict):
+    """What every message of a market says of the engine at that moment; times in ns since 1970."""
+
+    mid: float  # NaN or 0 while no quote has been seen
+    time_event_ns: int
+    time_received_ns: int
+    time_published_ns: int
+    warm: float
+    status: Status
+
+
+class Publisher:
+    """A PUB socket bound to `endpoint` that owns `seq`: from 1, one more for each score.
+
+    Make it after any fork: ZeroMQ contexts do not survive one. A subscriber that falls `queue_max` messages
+    behind loses messages, not the engine time; it sees the loss in `seq`. Raises EndpointError if the
+    address is unusable.
+    """
+
+    def __init__(self, endpoint: str, market: str, epoch: int, queue_max: int) -> None:
+        self.market, self.epoch, self.seq = market, epoch, 0
+        self._endpoint = check_endpoint(endpoint)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self._context.socket(zmq.PUB)
+        self._socket.setsockopt(zmq.SNDHWM, queue_max)
+        self._socket.setsockopt(zmq.LINGER, LINGER_MS)
+        self._socket.setsockopt(zmq.BACKLOG, BACKLOG_MAX)
+        try:
+            self._socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            self._socket.close(linger=0)
+            self._context.term()
+            raise EndpointError(
+                f"{endpoint}: {error.strerror}; choose another address or free this one"
+            ) from None
+
+    def score(self, *, scores: Mapping[str, float], **moment: Unpack[Moment]) -> int:
+        """Send one set of scores; returns the `seq` it went under."""
+        self.seq += 1
+        self._send(Score(**self._envelope(moment), scores=dict(scores)))
+        return self.seq
+
+    def heartbeat(self, **moment: Unpack[Moment]) -> None:
+        """Say that the work loop is alive; carries the last `seq`, so that a lost tail shows."""
+        self._send(Heartbeat(**self._envelope(moment)))
+
+    def end(self, **moment: Unpack[Moment]) -> None:
+        """Say that this stop is planned; carries the last `seq`."""
+        self._send(End(**self._envelope(moment)))
+
+    def close(self) -> None:
+        """Let what is queued leave for LINGER_MS, then let go of the socket and its file.
+
+        May be called twice.
+        """
+        if self._socket.closed:
+            return
+        self._socket.close(linger=LINGER_MS)
+        self._context.term()
+        unlink_ipc(self._endpoint)
+
+    def _envelope(self, moment: Moment) -> dict[str, Any]:
+        known = moment["mid"] if math.isfinite(moment["mid"]) else 0.0
+        return {
+            **moment,
+            "v": VERSION,
+            "mid": known,
+            "market": self.market,
+            "epoch": self.epoch,
+            "seq": self.seq,
+        }
+
+    def _send(self, message: Score | Heartbeat | End) -> None:
+        self._socket.send_multipart(encode(message), zmq.NOBLOCK)

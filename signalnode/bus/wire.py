@@ -1,0 +1,210 @@
+"""The wire contract as typed messages: two frames, a topic and one msgpack map with string keys.
+
+`decode` is total: any bytes give a message or a WireError with the name of the reason. Types, ranges and NaN
+are checked inside msgspec's decoder (1.2 µs a score; msgpack to a plain dict alone takes 2.4). Keys nobody
+here knows are skipped, so that a later minor addition breaks no reader. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from signalnode.bus.topics import DECISION, END, HEARTBEAT, SCORE, VIEW
+
+VERSION = 1
+SCORE_NAMES = (
+    "momentum_long",
+    "momentum_short",
+    "mean_reversion_long",
+    "mean_reversion_short",
+    "volatility_breakout",
+    "volume_spike",
+    "liquidity_opportunity",
+)
+STATUSES = ("warming", "live", "degraded", "stale")
+
+SCORES_MAX = 64  # scores in one message: the seven and the user's
+MESSAGE_BYTES_MAX = 65_536  # score, heartbeat, end, decision; a score is about 360 bytes
+VIEW_BYTES_MAX = 1_048_576  # view; 500 markets take about 150 kB
+
+_FLOAT_MAX = 1.7976931348623157e308
+Status = Literal["warming", "live", "degraded", "stale"]
+Direction = Literal["long", "short", "neutral"]
+Reason = Literal[
+    "too_large",
+    "frames",
+    "malformed",
+    "not_a_map",
+    "version",
+    "kind",
+    "topic",
+    "missing_key",
+    "wrong_type",
+    "out_of_range",
+]
+_Version = Literal[1]
+_Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_TimeNs = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+_Percent = Annotated[float, Meta(ge=0, le=100)]
+_Share = Annotated[float, Meta(ge=0, le=1)]
+_Positive = Annotated[float, Meta(ge=0, le=_FLOAT_MAX)]
+_Finite = Annotated[float, Meta(ge=-_FLOAT_MAX, le=_FLOAT_MAX)]
+_Name = Annotated[str, Meta(min_length=1, max_length=64)]
+_Scores = Annotated[dict[str, _Percent], Meta(max_length=SCORES_MAX)]
+
+
+class WireError(ValueError):
+    """Frames that are no message of this contract. `reason` names why, for counting."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        self.reason: Reason = reason
+        super().__init__(f"{reason}: {detail}")
+
+
+class _MarketMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):
+    """What score, heartbeat and end share. Times in ns since 1970; `mid` is 0 before any quote."""
+
+    v: _Version
+    market: _Name
+    epoch: _Count
+    seq: _Count
+    time_event_ns: _TimeNs
+    time_received_ns: _TimeNs
+    time_published_ns: _TimeNs
+    mid: _Positive
+    warm: _Share
+    status: Status
+
+
+class Score(_MarketMessage, frozen=True, kw_only=True, tag="score"):
+    """One set of scores; `seq` is its own number, from 1 in each epoch."""
+
+    scores: _Scores
+
+
+class Heartbeat(_MarketMessage, frozen=True, kw_only=True, tag="heartbeat"):
+    """The engine's work loop is alive; `seq` is the last score's."""
+
+
+class End(_MarketMessage, frozen=True, kw_only=True, tag="end"):
+    """The engine stopped as planned; `seq` is the last score's."""
+
+
+class MarketState(msgspec.Struct, frozen=True, kw_only=True):
+    """One market inside a view. `state` is `fresh`, or why it is not: see `signalnode.aggregator.board`."""
+
+    state: str
+    age_s: float | None
+    epoch: int
+    seq: int
+    mid: _Positive
+    warm: _Share
+    scores: _Scores
+
+
+class ViewMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="view"):
+    """All markets at one time: board, cross-market measures, regime. `seq` from 1 in each epoch."""
+
+    v: _Version
+    epoch: _Count
+    seq: _Count
+    time_published_ns: _TimeNs
+    markets: dict[str, MarketState]
+    regime: dict[str, _Percent]
+    measures: dict[str, _Finite]
+    relations: list[dict[str, Any]]
+    strategies: dict[str, dict[str, Any]]
+
+
+class DecisionMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="decision"):
+    """One decision, with all that is needed to audit it. `seq` from 1 for each strategy and epoch."""
+
+    v: _Version
+    strategy: _Name
+    epoch: _Count
+    seq: _Count
+    view_seq: _Count
+    time_published_ns: _TimeNs
+    action: Annotated[str, Meta(max_length=64)]
+    markets: Annotated[list[_Name], Meta(max_length=1024)]
+    direction: Direction
+    strength: _Percent
+    reasons: list[str]
+    scores: dict[str, dict[str, _Percent]]
+
+
+Message: TypeAlias = Score | Heartbeat | End | ViewMessage | DecisionMessage
+MarketMessage: TypeAlias = Score | Heartbeat | End
+
+_DECODER = msgspec.msgpack.Decoder(Score | Heartbeat | End | ViewMessage | DecisionMessage)
+_ANY = msgspec.msgpack.Decoder()
+_ENCODER = msgspec.msgpack.Encoder()
+_KINDS = ("score", "heartbeat", "end", "view", "decision")
+_SEVEN = frozenset(SCORE_NAMES)
+
+
+def topic_of(message: Message) -> bytes:
+    """The topic `message` travels under."""
+    if isinstance(message, Score):
+        return SCORE + message.market.encode()
+    if isinstance(message, Heartbeat):
+        return HEARTBEAT + message.market.encode()
+    if isinstance(message, End):
+        return END + message.market.encode()
+    if isinstance(message, DecisionMessage):
+        return DECISION + message.strategy.encode()
+    return VIEW
+
+
+def encode(message: Message) -> list[bytes]:
+    """The two frames of `message`."""
+    return [topic_of(message), _ENCODER.encode(message)]
+
+
+def decode(frames: Sequence[bytes], bytes_max: int = MESSAGE_BYTES_MAX) -> Message:
+    """The message in `frames`; raises WireError for everything else. A view may have VIEW_BYTES_MAX."""
+    if len(frames) != 2:
+        raise WireError("frames", f"{len(frames)} frames where topic and map make 2")
+    topic, payload = frames
+    if len(payload) > bytes_max and (topic != VIEW or len(payload) > VIEW_BYTES_MAX):
+        raise WireError("too_large", f"{len(payload)} bytes")
+    try:
+        message: Message = _DECODER.decode(payload)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise _diagnosed(payload, error) from None
+    if topic != topic_of(message):
+        raise WireError("topic", f"a {type(message).__name__} under {topic[:80]!r}")
+    if isinstance(message, Score) and not message.scores.keys() >= _SEVEN:
+        raise WireError("missing_key", f"no score {sorted(_SEVEN - message.scores.keys())[0]}")
+    return message
+
+
+def _diagnosed(payload: bytes, error: Exception) -> WireError:
+    """Why `payload` was refused.
+
+    Its version goes before its keys, since another version may have other keys.
+    """
+    text = str(error)
+    try:
+        if not isinstance(error, msgspec.ValidationError):
+            raise error
+        content = _ANY.decode(payload)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, TypeError) as worse:
+        return WireError("malformed", str(worse))
+    if not isinstance(content, dict):
+        return WireError("not_a_map", text)
+    if type(content.get("v", VERSION)) is not int or content.get("v", VERSION) != VERSION:
+        return WireError("version", f"{content['v']!r} where {VERSION} is spoken"[:200])
+    if content.get("kind", "score") not in _KINDS:
+        return WireError("kind", repr(content["kind"])[:200])
+    return WireError(_reason(text), text)
+
+
+def _reason(text: str) -> Reason:
+    if "missing required field" in text:
+        return "missing_key"
+    return "wrong_type" if ", got " in text else "out_of_range"
