@@ -1,1 +1,81 @@
-"""Generic process supervision: specs in, supervised children out. Knows nothing of markets."""
+"""Generic process supervision: specs in, supervised children out. Knows nothing of markets.
+
+    from supervisor import ChildSpec, Settings, run
+
+    def specs() -> list[ChildSpec]:           # what is wanted now; if it raises, `reload` says why
+        return [
+            ChildSpec(name="aggregator", role="aggregator", order=0, target="shop.aggregator:main", args={}),
+            ChildSpec(name="BTC-USDT", role="engine", order=1, target="shop.engine:main", args={},
+                      fingerprint=digest_of_its_config, labels={"market": "BTC-USDT"}),
+        ]
+
+    settings = Settings(runtime_dir=..., state_dir=..., preload=("shop.engine.preload",))
+    exit_status = run(settings, specs(), reload=specs, on_event=print)      # blocks; 0 after a clean stop
+
+`run` raises AlreadyRunning, DirectoryUnusable, SpecError or PreloadError (all SupervisorError, one line each)
+and leaves nothing behind then. SIGTERM and SIGINT stop it cleanly, a second one hurries it, SIGHUP reloads.
+`on_event(dict)` is called from a thread of its own, never from the loop, with what there is to log:
+`{"event": "up", "child": NAME, "pid": …, "level": …, **labels}`. A line that a child printed has
+`"event": "output"` and `"line"`; one that is a JSON object brings its own keys instead.
+
+In the child, `target` is called as `function(link, args) -> int`:
+
+    def main(link, args):
+        ...
+        link.ready(epoch=7)                              # once: now the child is up
+        while not stopped:
+            work()
+            link.beat(seq=n, score_age_s=0.1)            # from the work loop; never blocks, never raises
+        return 0
+
+From other programs, over the control socket (newline-delimited JSON, see `supervisor.control`):
+
+    from supervisor.control import request
+    request(settings.control_path, "status")           # {"supervisor": {…}, "children": [{…}, …]}
+    request(settings.control_path, "status", [NAME])   # that child, with its last exit records in full
+    request(settings.control_path, "start", [NAME])    # or "stop", "restart"; answers when it is done:
+                                                       # {"children": {NAME: {"state": …, "reason": …}}}
+    request(settings.control_path, "reload")           # {"added": […], "removed": […], "restarted": […], …}
+    request(settings.control_path, "shutdown")
+
+It raises NotRunning, RequestRefused (unknown name, faulty config: the message says it) or NoAnswer.
+`supervisor.logs.follow(settings.log_path(NAME), lines_max=50, follow=True)` yields a log as dicts.
+"""
+
+from supervisor.child import ChildSpec, ChildState, Limits
+from supervisor.errors import (
+    AlreadyRunning,
+    DirectoryUnusable,
+    NoAnswer,
+    NotRunning,
+    PreloadError,
+    RequestRefused,
+    SpecError,
+    SupervisorError,
+)
+from supervisor.settings import Settings
+
+__all__ = [
+    "AlreadyRunning",
+    "ChildSpec",
+    "ChildState",
+    "DirectoryUnusable",
+    "Limits",
+    "NoAnswer",
+    "NotRunning",
+    "PreloadError",
+    "RequestRefused",
+    "Settings",
+    "SpecError",
+    "SupervisorError",
+    "run",
+]
+
+
+def __getattr__(name: str) -> object:
+    # `run` pulls in the whole loop; a client that only asks for a status starts faster without it.
+    if name == "run":
+        from supervisor.loop import run
+
+        return run
+    raise AttributeError(f"module 'supervisor' has no attribute {name!r}")

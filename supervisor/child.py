@@ -1,0 +1,149 @@
+"""What a child is: its spec (what the operator wants), its state, and how an exit is described."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import signal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from supervisor.errors import SpecError
+
+NAME_BYTES_MAX = 64  # a name becomes part of file names
+ARGS_BYTES_MAX = 32_768  # the spec travels to the child in one message
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+Restart = Literal["always", "on-failure", "never"]
+
+
+class ChildState(StrEnum):
+    """Where a child stands. The values are the words that `status` prints."""
+
+    STARTING = "starting"  # wanted, and not yet ready: queued for a start, or running without having said so
+    UP = "up"  # it said it is ready
+    STOPPING = "stopping"  # it has been told to end, kindly or not, and has not yet
+    BACKING_OFF = "backing_off"  # it failed and waits for its next start
+    DOWN = "down"  # not running, and not meant to
+    GIVEN_UP = "given_up"  # it failed too often; tried again slowly, or at once by `start`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one child may use. None means no limit of ours."""
+
+    memory_max_bytes: int | None = (
+        None  # own memory, beyond the pages it shares with the fork server at birth
+    )
+    nice: int = 0  # added to the supervisor's own niceness, 0 to 19
+    cpu_affinity: tuple[int, ...] = ()  # CPU numbers; () = all that the supervisor may use
+    files_max: int | None = None  # RLIMIT_NOFILE; None = the supervisor's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSpec:
+    """One child, as wanted. Two specs are equal exactly when a running child needs no restart.
+
+    `target` is "package.module:function", called in the child as `function(link, args) -> int` (exit status).
+    `fingerprint` stands for whatever else the child reads (say, a digest of its config file): when it
+    changes, `reload` restarts the child. Raises SpecError when a value is impossible.
+    """
+
+    name: str
+    target: str
+    role: str = "child"
+    args: Mapping[str, Any] = field(default_factory=dict)  # anything JSON can hold
+    fingerprint: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)  # added to each of its log lines
+    order: int = 0  # lower starts first and stops last
+    restart: Restart = "always"
+    intensity: int = 5  # at more failures than this within period_s the child is given up
+    period_s: float = 60.0
+    backoff_first_s: float = 0.0  # the first restart after a stable time is at once: somebody waits for it
+    backoff_base_s: float = 0.5  # the second waits up to this, each further one up to twice as long
+    backoff_max_s: float = 30.0
+    stable_s: float = 60.0  # up for this long, earlier failures are forgotten
+    retry_s: float = 300.0  # a given-up child gets one try this often; 0 = never
+    start_timeout_s: float = 60.0  # process start to `link.ready()`
+    stop_grace_s: float = 5.0  # SIGTERM to SIGKILL
+    heartbeat_interval_s: float = (
+        1.0  # longest time between two `link.beat()` of a healthy child; 0 = none expected
+    )
+    heartbeats_missed_max: int = 3  # then it counts as hung
+    limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        for wrong, message in _faults(self):
+            if wrong:
+                raise SpecError(f"child {self.name!r}: {message}")
+
+    def digest(self) -> str:
+        """Sixteen hex digits that change when, and only when, a running child must be restarted."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _faults(spec: ChildSpec) -> list[tuple[bool, str]]:
+    times = (
+        spec.backoff_first_s,
+        spec.backoff_base_s,
+        spec.backoff_max_s,
+        spec.retry_s,
+        spec.heartbeat_interval_s,
+    )
+    return [
+        (
+            not _NAME.fullmatch(spec.name),
+            "a name starts with a letter or digit; then letters, digits, '.', '_', '-'",
+        ),
+        (len(spec.name.encode()) > NAME_BYTES_MAX, f"a name has at most {NAME_BYTES_MAX} bytes"),
+        (not _TARGET.fullmatch(spec.target), f"target {spec.target!r} is not 'package.module:function'"),
+        (spec.restart not in ("always", "on-failure", "never"), f"restart {spec.restart!r} is no policy"),
+        (spec.intensity < 0 or spec.period_s <= 0, "intensity must be at least 0 and period_s above 0"),
+        (min(times) < 0 or spec.stable_s < 0, "no time may be negative"),
+        (
+            spec.start_timeout_s <= 0 or spec.stop_grace_s < 0,
+            "start_timeout_s must be above 0, stop_grace_s at least 0",
+        ),
+        (spec.heartbeats_missed_max < 1, "heartbeats_missed_max must be at least 1"),
+        (not 0 <= spec.limits.nice <= 19, "nice must lie within 0 and 19"),
+        (not _is_json(spec.args), f"args must be JSON of at most {ARGS_BYTES_MAX} bytes"),
+    ]
+
+
+def _is_json(args: Mapping[str, Any]) -> bool:
+    try:
+        return len(json.dumps(dict(args)).encode()) <= ARGS_BYTES_MAX
+    except (TypeError, ValueError):
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: by `code`, by `signal`, or (both None) nobody can tell."""
+
+    code: int | None = None
+    signal: int | None = None
+    peak_rss_bytes: int | None = None
+    cpu_s: float | None = None
+
+    @property
+    def clean(self) -> bool:
+        return self.code == 0
+
+    def __str__(self) -> str:
+        if self.signal is not None:
+            return signal_name(self.signal)
+        return "status unknown" if self.code is None else f"exit {self.code}"
+
+
+def signal_name(number: int) -> str:
+    """'SIGKILL' for 9; 'signal 77' for one without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
