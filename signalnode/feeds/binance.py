@@ -1,0 +1,154 @@
+"""Binance spot: `@trade`, `@bookTicker`, `@depth` frames and the REST depth snapshot.
+
+Formats: Binance, "Web Socket Streams for Binance" (binance-spot-api-docs). `E` and `T` are in milliseconds;
+`m` says that the buyer was the maker, so the seller took. `bookTicker` carries no time, so the receive time
+stands for both. A combined frame is `{"stream": …, "data": …}`; a raw one is the bare data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from signalnode.book import Delta
+from signalnode.clock import NS_PER_MS
+from signalnode.feeds.venue import (
+    OTHER_SYMBOLS_MAX,
+    BookWatch,
+    FrameFault,
+    Report,
+    Row,
+    TradeNumbers,
+    plain_symbol,
+    quote_row,
+    trade_row,
+)
+
+Levels = list[tuple[float, float]]
+EMPTY = msgspec.Raw(b"")
+
+
+class _Frame(msgspec.Struct):
+    stream: str = ""
+    data: msgspec.Raw = EMPTY
+    event: str = msgspec.field(default="", name="e")
+    update_id: int = msgspec.field(default=0, name="u")
+    last_update_id: int = msgspec.field(default=0, name="lastUpdateId")
+    request_id: int | str | None = msgspec.field(default=None, name="id")
+
+
+class _Trade(msgspec.Struct):
+    symbol: str = msgspec.field(name="s")
+    number: int = msgspec.field(name="t")
+    price: float = msgspec.field(name="p")
+    size: float = msgspec.field(name="q")
+    time_ms: int = msgspec.field(name="T")
+    buyer_is_maker: bool = msgspec.field(name="m")
+
+
+class _BookTicker(msgspec.Struct):
+    symbol: str = msgspec.field(name="s")
+    bid: float = msgspec.field(name="b")
+    bid_size: float = msgspec.field(name="B")
+    ask: float = msgspec.field(name="a")
+    ask_size: float = msgspec.field(name="A")
+
+
+class _DepthUpdate(msgspec.Struct):
+    symbol: str = msgspec.field(name="s")
+    time_ms: int = msgspec.field(name="E")
+    first_id: int = msgspec.field(name="U")
+    last_id: int = msgspec.field(name="u")
+    bids: Levels = msgspec.field(name="b")
+    asks: Levels = msgspec.field(name="a")
+
+
+class _Snapshot(msgspec.Struct):
+    last_update_id: int = msgspec.field(name="lastUpdateId")
+    bids: Levels
+    asks: Levels
+
+
+# Lax, because Binance sends every number that matters as a string.
+_frame = msgspec.json.Decoder(_Frame)
+_trade = msgspec.json.Decoder(_Trade, strict=False)
+_ticker = msgspec.json.Decoder(_BookTicker, strict=False)
+_depth = msgspec.json.Decoder(_DepthUpdate, strict=False)
+_snapshot = msgspec.json.Decoder(_Snapshot, strict=False)
+
+
+class BinanceDecoder:
+    """Decoder of one spot symbol; see `venue.Decoder`."""
+
+    version = 1  # raise it when the same frames would give other rows
+
+    def __init__(self, market: str, depth_bps: float, report: Report) -> None:
+        self.symbol = plain_symbol(market)
+        self.matched = 0
+        self.others: dict[str, int] = {}
+        self.watch = BookWatch(depth_bps, report)
+        self._trades = TradeNumbers(report)
+
+    def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
+        """The events in one frame; see `venue.Decoder`."""
+        head = _frame.decode(frame)
+        if head.stream:
+            channel = head.stream.partition("@")[2]
+            body: bytes | msgspec.Raw = head.data
+        else:
+            channel, body = _bare_channel(head), frame
+        if channel == "bookTicker":
+            return self._quote(body, time_received_ns)
+        if channel == "trade":
+            return self._traded(body, time_received_ns)
+        if channel.partition("@")[0] == "depth":
+            return self._delta(body, time_received_ns)
+        if channel == "snapshot":
+            return self._image(body, time_received_ns)
+        if channel == "reply":
+            return ()
+        raise FrameFault("frame_unknown", f"no channel known as {channel[:40]!r}")
+
+    def _is_ours(self, symbol: str) -> bool:
+        if symbol == self.symbol:
+            self.matched += 1
+            return True
+        if symbol in self.others or len(self.others) < OTHER_SYMBOLS_MAX:
+            self.others[symbol] = self.others.get(symbol, 0) + 1
+        return False
+
+    def _quote(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
+        t = _ticker.decode(body)
+        if not self._is_ours(t.symbol):
+            return ()
+        return (quote_row(time_received_ns, time_received_ns, t.bid, t.bid_size, t.ask, t.ask_size),)
+
+    def _traded(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
+        t = _trade.decode(body)
+        if not self._is_ours(t.symbol) or not self._trades.is_new(t.number):
+            return ()
+        side = -1 if t.buyer_is_maker else 1
+        return (trade_row(t.time_ms * NS_PER_MS, time_received_ns, side, t.price, t.size),)
+
+    def _delta(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
+        d = _depth.decode(body)
+        if not self._is_ours(d.symbol):
+            return ()
+        status = self.watch.book.apply(Delta(d.first_id, d.last_id, d.bids, d.asks))
+        return self.watch.after(status, d.time_ms * NS_PER_MS, time_received_ns)
+
+    def _image(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
+        s = _snapshot.decode(body)
+        status = self.watch.book.snapshot(s.last_update_id, s.bids, s.asks)
+        return self.watch.after(status, time_received_ns, time_received_ns)
+
+
+def _bare_channel(head: _Frame) -> str:
+    if head.last_update_id:
+        return "snapshot"
+    if head.event:
+        return "depth" if head.event == "depthUpdate" else head.event
+    if head.update_id:
+        return "bookTicker"
+    return "reply" if head.request_id is not None else ""

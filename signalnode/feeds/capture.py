@@ -1,0 +1,159 @@
+"""Captures: raw frames of a venue as they came off the socket, a line each, with the time they were received.
+
+A line is `<time_received_ns> <frame as JSON>`; the file is plain, gzip or zstd, found by its first bytes.
+Several files are played one after the other, and a later one goes on with the book of the one before.
+
+What is wrong with a capture is counted, named with file and line (the first few of each), and passed over;
+nothing after it is lost:
+
+- `line_corrupt`: no receive time, or no JSON. The line is left out.
+- `line_too_long`: over LINE_BYTES_MAX. The line is left out.
+- `file_damaged`: gzip or zstd data that breaks off or is corrupt. What came of it stays; the next member of
+  the file
+  goes on, or the next file.
+- `frame_unknown`, `frame_malformed`: a channel not known; a known one without its fields. The line is left
+  out.
+- `frame_of_others`: frames of another symbol. Left out.
+- `symbol_differs`: the files hold one symbol only, and not the market's. They are played as this market's.
+- `book_gap`, `book_crossed`, `level_absurd`: see `signalnode/book.py`. No depth events until the book is
+  sound again;
+  an absurd level is left out.
+- `trade_repeated`, `trade_gap`: trade numbers seen twice; numbers missing. Repeats are left out.
+
+Every event then passes the sieve, with its own table of faults (`feeds/sieve.py`): impossible prices and
+sizes, crossed quotes, and time that runs backwards. A capture without a single event is refused with
+DataError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from signalnode.errors import DataError
+from signalnode.events import EVENT, Events
+from signalnode.feeds import sieve
+from signalnode.feeds.base import Faults
+from signalnode.feeds.lines import Line, read_lines
+from signalnode.feeds.venue import ROW, Decoder, FrameFault, Report, Row
+
+SLICE_LINES = 2_048  # lines decoded between two chances to do something else: about 20 ms
+DecoderOf = Callable[[str, float, Report], Decoder]  # market, depth_bps, report
+
+
+class Slice(NamedTuple):
+    """Sound events, possibly none, and the fraction of all files read so far."""
+
+    events: Events
+    done: float
+
+
+class CaptureDecoding:
+    """The decoding of some captures into events, one slice at a time; bounded in memory whatever the files
+    hold.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], decoder_of: DecoderOf, market: str, depth_bps: float, faults: Faults
+    ) -> None:
+        self.faults = faults
+        self.gaps: list[
+            list[int]
+        ] = []  # [from_ns, to_ns] during which the book was broken; to_ns 0: until the end
+        self._paths = paths
+        self._decoder_of = decoder_of
+        self._market = market
+        self._depth_bps = depth_bps
+        self._path = Path()
+        self._line = 0
+        self._count = 0
+
+    def slices(self) -> Iterator[Slice]:
+        """All events, in order. Raises DataError for a file that is missing, and at the end where no event
+        was found.
+        """
+        for path in self._paths:
+            if not path.is_file():
+                raise DataError(f"{path}: no such capture: check `paths`")
+        decoder = self._decoder_of(self._market, self._depth_bps, self.faults_here)
+        yield from self._pass(decoder)
+        if not decoder.matched and len(decoder.others) == 1:
+            (only,) = decoder.others
+            decoder = self._decoder_of(only, self._depth_bps, self.faults_here)
+            self._begin_again(f"{self._paths[0]}: holds {only} alone, played as {self._market}")
+            yield from self._pass(decoder)
+        self._finish(decoder)
+
+    def faults_here(self, name: str, detail: str) -> None:
+        """Count a fault at the line being decoded."""
+        where = f"{self._path}:{self._line}: {detail}" if self.faults.wants_example(name) else ""
+        self.faults.add(name, where)
+
+    def _begin_again(self, why: str) -> None:
+        self.faults.clear()
+        self.faults.add("symbol_differs", why)
+
+    def _finish(self, decoder: Decoder) -> None:
+        self.gaps = decoder.watch.gaps
+        for symbol, count in decoder.others.items():
+            self.faults.add("frame_of_others", f"{self._paths[0]}: {count} frames of {symbol}", count)
+        if not self._count or (decoder.others and not decoder.matched):
+            files = ", ".join(str(path) for path in self._paths)
+            found = f"; it holds {', '.join(sorted(decoder.others)[:5])}" if decoder.others else ""
+            first = next(iter(self.faults.lines()), "")
+            raise DataError(
+                f"{files}: no event of {self._market} in it{found}: check `venue`, `market` and the file"
+                + (f" ({first})" if first and not found else "")
+            )
+
+    def _pass(self, decoder: Decoder) -> Iterator[Slice]:
+        state = sieve.new_state()
+        sizes = [max(1, path.stat().st_size) for path in self._paths]
+        for index, path in enumerate(self._paths):
+            self._path = path
+            lines = read_lines(path, self.faults)
+            before = sum(sizes[:index])
+            while batch := list(islice(lines, SLICE_LINES)):
+                events = self._decode(batch, decoder, state)
+                self._count += len(events)
+                yield Slice(events, (before + batch[-1].bytes_read) / sum(sizes))
+
+    def _decode(self, batch: list[Line], decoder: Decoder, state: sieve.State) -> Events:
+        rows: list[Row] = []
+        numbers: list[int] = []  # of the line each row came from
+        for line in batch:
+            if not line.text:
+                continue
+            self._line = line.number
+            got = self._decode_line(line.text, decoder)
+            rows += got
+            numbers += [line.number] * len(got)
+        return self._sift(rows, numbers, state)
+
+    def _decode_line(self, text: bytes, decoder: Decoder) -> Sequence[Row]:
+        stamp, _, frame = text.partition(b" ")
+        try:
+            return decoder.decode(frame, int(stamp))
+        except ValueError as error:  # of int; msgspec's own are kinds of it too
+            name = "frame_malformed" if isinstance(error, msgspec.ValidationError) else "line_corrupt"
+            self.faults_here(name, str(error))
+        except FrameFault as fault:
+            self.faults_here(fault.name, str(fault))
+        return ()
+
+    def _sift(self, rows: list[Row], numbers: list[int], state: sieve.State) -> Events:
+        packed = bytearray(ROW.size * len(rows))
+        for index, row in enumerate(rows):
+            ROW.pack_into(packed, index * ROW.size, *row)
+        events = np.frombuffer(packed, EVENT)
+        codes = np.empty(len(events), np.uint8)
+        kept = sieve.sift(events, state, codes)
+        for index in np.flatnonzero(codes).tolist():
+            self._line = numbers[index]
+            self.faults_here(sieve.NAMES[codes[index]], sieve.describe(rows[index]))
+        return events[:kept]

@@ -1,0 +1,129 @@
+"""What the decoders of all venues share: rows, symbols, and the watch over books and trade numbers.
+
+A venue is one file with one `Decoder` and its line in `VENUES` (see `feeds/__init__.py`). A decoder eats
+frames exactly as they came off the socket, with the time each was received, and gives event rows; so the same
+one serves captures and live connections. It keeps out nothing but what it cannot read: implausible values are
+the sieve's business.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from signalnode.book import Book, BookStatus
+from signalnode.events import DEPTH, QUOTE, TRADE
+
+Row = tuple[
+    int, int, int, int, float, float, float, float, float, float, float, float
+]  # the fields of EVENT, in order
+Report = Callable[[str, str], None]  # fault name, what was seen
+
+ROW = struct.Struct("<qqBb6x8d")  # packs a Row into the memory layout of EVENT
+GAPS_MAX = 1_000  # gaps of the book remembered; more are counted, but not placed in time
+OTHER_SYMBOLS_MAX = 100
+TRADE_REPEAT_MAX = (
+    10_000  # a trade number this little behind the newest is a repeat; further, numbering began anew
+)
+
+
+class FrameFault(Exception):  # noqa: N818 - it is what our words call it
+    """A frame that cannot be used; `name` is the fault to count."""
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(detail)
+        self.name = name
+
+
+class Decoder(Protocol):
+    """One market's frames of one venue, in the order received."""
+
+    symbol: str  # as the venue spells it
+    matched: int  # frames of that symbol so far
+    others: dict[str, int]  # frames of other symbols, by symbol
+    watch: BookWatch
+
+    def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
+        """The events in `frame`. Raises FrameFault, or msgspec.DecodeError where it is no JSON of the right
+        shape.
+        """
+        ...
+
+
+def plain_symbol(market: str) -> str:
+    """`BTC-USDT`, `btc/usdt` or `BTCUSDT` as BTCUSDT."""
+    return "".join(letter for letter in market if letter.isalnum()).upper()
+
+
+def trade_row(time_event_ns: int, time_received_ns: int, side: int, price: float, size: float) -> Row:
+    """A trade; `side` is +1 where the buyer took, −1 where the seller did."""
+    return (time_event_ns, time_received_ns, TRADE, side, price, size, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def quote_row(  # noqa: PLR0917 - the fields of a quote, in order of EVENT
+    time_event_ns: int, time_received_ns: int, bid: float, bid_size: float, ask: float, ask_size: float
+) -> Row:
+    """A best bid and ask."""
+    return (time_event_ns, time_received_ns, QUOTE, 0, 0.0, 0.0, bid, bid_size, ask, ask_size, 0.0, 0.0)
+
+
+def depth_row(time_event_ns: int, time_received_ns: int, bid_depth: float, ask_depth: float) -> Row:
+    """Base units within the depth band on either side."""
+    return (time_event_ns, time_received_ns, DEPTH, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, bid_depth, ask_depth)
+
+
+class BookWatch:
+    """A market's book together with what went wrong with it and when. `gaps` holds [from_ns, to_ns] in
+    receive time.
+    """
+
+    def __init__(self, depth_bps: float, report: Report) -> None:
+        self.book = Book()
+        self.gaps: list[list[int]] = []
+        self._depth_bps = depth_bps
+        self._report = report
+        self._in_gap = False
+        self._refused = 0
+
+    def after(self, status: BookStatus, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
+        """Note the book's state after a message that left it in `status`; the depth event it makes, if it is
+        sane.
+        """
+        if (status == "gap") is not self._in_gap:
+            self._turn(status == "gap", time_received_ns)
+        if self.book.levels_refused > self._refused:
+            self._refused = self.book.levels_refused
+            self._report("level_absurd", "a book level with a price or size that cannot be")
+        if status == "crossed":
+            self._report("book_crossed", "the best bid is not below the best ask")
+        depth = self.book.depth_within(self._depth_bps)
+        return () if depth is None else (depth_row(time_event_ns, time_received_ns, *depth),)
+
+    def _turn(self, in_gap: bool, time_received_ns: int) -> None:
+        self._in_gap = in_gap
+        if in_gap:
+            self._report("book_gap", f"updates after {self.book.last_id} are missing; waiting for a snapshot")
+            if len(self.gaps) < GAPS_MAX:
+                self.gaps.append([time_received_ns, 0])
+        elif self.gaps and not self.gaps[-1][1]:
+            self.gaps[-1][1] = time_received_ns
+
+
+class TradeNumbers:
+    """Watches a venue's consecutive trade numbers: repeats are dropped, holes are counted."""
+
+    def __init__(self, report: Report) -> None:
+        self._newest = 0
+        self._report = report
+
+    def is_new(self, number: int) -> bool:
+        """Whether the trade with this number has not been seen before."""
+        newest = self._newest
+        if newest - TRADE_REPEAT_MAX < number <= newest:
+            self._report("trade_repeated", f"trade {number} again")
+            return False
+        if newest and number > newest + 1:
+            self._report("trade_gap", f"{number - newest - 1} trades missing before {number}")
+        self._newest = number
+        return True
