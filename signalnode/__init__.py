@@ -1,0 +1,35 @@
+"""signalnode: feed → events → features → signals → scores, a process a market; bus → board → decisions.
+
+The names below are loaded when they are first used, so that `import signalnode` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from signalnode.bus.subscriber import subscribe as subscribe
+    from signalnode.engine.core import SignalEngine as SignalEngine
+    from signalnode.events import EVENT as EVENT
+    from signalnode.feeds import load_events as load_events
+
+__version__ = "0.1.0"
+__all__ = ["EVENT", "SignalEngine", "__version__", "load_events", "subscribe"]
+
+_HOMES = {
+    "EVENT": "signalnode.events",
+    "SignalEngine": "signalnode.engine.core",
+    "load_events": "signalnode.feeds",
+    "subscribe": "signalnode.bus.subscriber",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'signalnode' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -24,21 +24,22 @@ from signalnode.settings.reading import Faults, read_table, read_toml, shown
 MARKETS_MAX = 1_000  # each is a process
 
 
-def load_node(path: Path | None = None) -> NodeSettings:
+def load_node(path: Path | None = None, *, with_markets: bool = True) -> NodeSettings:
     """Read, check and return the whole config.
 
     `path` is the TOML file (None: SIGNALNODE_CONFIG, else config/signalnode.toml), or a `.json` snapshot that
-    `write_snapshot` made of settings checked before. Raises ConfigError with every fault, one line each.
+    `write_snapshot` made of settings checked before. Without markets their files are not looked at, so that a
+    faulty one does not hide the running node. Raises ConfigError with every fault, one line each.
     """
     path = config_path(path)
     faults = Faults()
-    node = _snapshot(path, faults) if path.suffix == ".json" else _node(path, faults)
+    node = _snapshot(path, faults) if path.suffix == ".json" else _node(path, with_markets, faults)
     if node is None or faults.lines:
         raise ConfigError(faults.lines)
     return node
 
 
-def _node(path: Path, faults: Faults) -> NodeSettings | None:
+def _node(path: Path, with_markets: bool, faults: Faults) -> NodeSettings | None:
     table = read_toml(path, faults)
     if table is None:
         return None
@@ -48,7 +49,7 @@ def _node(path: Path, faults: Faults) -> NodeSettings | None:
         node = _directories_alone(table, path)
     _check_endpoint(node, path, faults)
     _check_socket_path(node.control_path, path, "runtime_dir", faults)
-    markets = _markets(node, path, faults)
+    markets = _markets(node, path, faults) if with_markets else {}
     return dataclasses.replace(node, markets=markets, path=path)
 
 

@@ -1,0 +1,64 @@
+"""Verbs that work on files: replay."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from signalnode import clock
+from signalnode.errors import DataError, UsageError
+from signalnode.events import Events
+from signalnode.settings import MarketSettings, load_node, market_name_fault
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    """Score the files as one stream into `--out`, and say what was left out of them."""
+    from signalnode.engine.core import SignalEngine
+    from signalnode.feeds import load_events_with_faults
+    from signalnode.research.replay import write_scores
+
+    _check(arguments)
+    started_ns = clock.monotonic_ns()
+    events, faults = load_events_with_faults(arguments.files, venue=arguments.venue, market=arguments.market)
+    engine = SignalEngine(arguments.market, _market(arguments))
+    interval_ns = arguments.interval_ms * clock.NS_PER_MS
+
+    def score(chunk: Events) -> npt.NDArray[Any]:
+        return engine.replay(chunk, interval_ns=interval_ns)
+
+    rows = write_scores(score, events, arguments.out, _progress if sys.stderr.isatty() else None)
+    elapsed_s = (clock.monotonic_ns() - started_ns) / clock.NS_PER_S
+    print(f"{arguments.out}: {rows:,} rows from {len(events):,} events in {elapsed_s:.1f} s")
+    for fault in faults.lines():
+        print(f"signalnode: {fault}", file=sys.stderr)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """What can be wrong is found before the first file is read."""
+    wrong = market_name_fault(arguments.market)
+    if wrong:
+        raise UsageError(f"--market: {wrong}")
+    for file in arguments.files:
+        if not file.is_file():
+            raise DataError(f"{file}: there is no such file; mend the path")
+    out: Path = arguments.out
+    if not out.absolute().parent.is_dir():
+        raise DataError(f"{out}: there is no directory {out.parent}; create it or choose another --out")
+    if out.is_dir() or any(out.exists() and out.samefile(file) for file in arguments.files):
+        raise DataError(f"{out}: is a directory or one of the recordings; choose another --out")
+
+
+def _market(arguments: argparse.Namespace) -> MarketSettings | None:
+    """The market's own parameters, where a config was named that has them."""
+    return load_node(arguments.config).markets.get(arguments.market) if arguments.config else None
+
+
+def _progress(done: int, total: int) -> None:
+    share = done / total if total else 1.0
+    end = "\n" if done >= total else ""
+    print(f"\rscored {share:4.0%} of {total:,} events", end=end, file=sys.stderr, flush=True)

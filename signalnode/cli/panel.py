@@ -1,0 +1,52 @@
+"""The panel beside `run`: `signalnode top` as a process of its own, told of events through a pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from types import TracebackType
+from typing import Any
+
+from signalnode.settings import NodeSettings
+
+END_TIMEOUT_S = 3.0  # the panel draws once more and ends when its pipe closes; then it is killed
+
+
+class Panel:
+    """A panel for as long as the `with` block lasts.
+
+    It is in a process group of its own, so that Ctrl-C reaches the node alone; it ends when the pipe closes,
+    so it cannot outlive the node. A panel that is slow or gone loses events and never holds up the node.
+    """
+
+    def __init__(self, node: NodeSettings) -> None:
+        command = [sys.executable, "-m", "signalnode", "top", "--events", "--config", str(node.path)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0)
+        assert self._process.stdin is not None
+        self._pipe = self._process.stdin.fileno()
+        os.set_blocking(self._pipe, False)
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """Pass one event on; where the pipe is full or closed it is lost to the panel."""
+        try:
+            os.write(
+                self._pipe, json.dumps(event, default=str).encode()[:4_000] + b"\n"
+            )  # atomic up to PIPE_BUF
+        except OSError:
+            return
+
+    def __enter__(self) -> Panel:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,121 @@
+"""What may be typed, and which function each verb calls. Building it imports nothing of the node."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from signalnode import __version__
+from signalnode.errors import UsageError
+
+COUNT_MAX = 2**63 - 1
+INTERVAL_MS_MAX = 86_400_000  # a day between two rows
+
+_Verb = Callable[[str, str, str], argparse.ArgumentParser]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises UsageError, one line, where argparse would print its whole usage and exit."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read `argv`; the result always has `target` ("module:function") and `config` (Path or None).
+
+    Raises UsageError; `--help` and `--version` end the process as usual.
+    """
+    arguments = _parser().parse_args(argv)
+    arguments.config = getattr(arguments, "config", None)
+    return arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = _Parser(add_help=False)
+    # No default here: the verb's parser would overwrite what was given before the verb.
+    common.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="the node's TOML file (default: $SIGNALNODE_CONFIG, else config/signalnode.toml)",
+    )
+    parser = _Parser(
+        prog="signalnode",
+        description="Seven continuous scores a market, from 0 to 100, over ZeroMQ.",
+        parents=[common],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"signalnode {__version__}")
+    verbs = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+
+    def verb(name: str, target: str, text: str) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
+        made.set_defaults(target=f"signalnode.cli.{target}")
+        return made
+
+    _add_node_verbs(verb)
+    _add_stream_verbs(verb)
+    _add_data_verbs(verb)
+    return parser
+
+
+def _add_node_verbs(verb: _Verb) -> None:
+    run = verb("run", "run:run", "Run the whole node in the foreground; Ctrl-C ends it.")
+    run.add_argument("--panel", action="store_true", help="show the scores; the log then goes to a file")
+    for name, what in (
+        ("start", "Start markets that are down, or have been given up."),
+        ("stop", "Stop markets; they stay down until started."),
+        ("restart", "Stop and start markets; each goes on where it was."),
+    ):
+        each = verb(name, f"requests:{name}", what)
+        each.add_argument("names", nargs="+", metavar="MARKET", help="or `aggregator`")
+    verb("reload", "requests:reload", "Read the config again and apply what changed.")
+    status = verb("status", "requests:status", "Show every process of the running node.")
+    status.add_argument("names", nargs="*", metavar="MARKET", help="only these, with how they last ended")
+    status.add_argument("--json", action="store_true", help="one JSON object")
+    verb("check", "check:check", "Check the config and list every fault.")
+
+
+def _add_stream_verbs(verb: _Verb) -> None:
+    subscribe = verb("subscribe", "streams:subscribe", "Print scores as they come.")
+    subscribe.add_argument("markets", nargs="*", metavar="MARKET", help="only these (default: all)")
+    subscribe.add_argument(
+        "--json", action="store_true", help="one JSON object a line, with the keys of the wire"
+    )
+    subscribe.add_argument("--count", type=_count, metavar="N", help="end after N scores")
+    subscribe.add_argument("--endpoint", help="where to listen (default: the config's aggregator.endpoint)")
+    top = verb("top", "streams:top", "Watch every market's scores, ages and states.")
+    top.add_argument(
+        "--events", action="store_true", help=argparse.SUPPRESS
+    )  # `run --panel` sends them on stdin
+
+
+def _add_data_verbs(verb: _Verb) -> None:
+    replay = verb("replay", "data:replay", "Score recordings as fast as possible, into a Parquet file.")
+    replay.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="captures (.gz) or recordings (.parquet)"
+    )
+    replay.add_argument("--venue", required=True, help="whose frames a capture holds, for example binance")
+    replay.add_argument("--market", required=True, help="for example BTC-USDT")
+    replay.add_argument("--out", required=True, type=Path, metavar="FILE", help="the Parquet file to write")
+    replay.add_argument(
+        "--interval-ms", type=_interval_ms, default=100, metavar="MS", help="between two rows (default: 100)"
+    )
+
+
+def _count(text: str) -> int:
+    return _whole(text, COUNT_MAX)
+
+
+def _interval_ms(text: str) -> int:
+    return _whole(text, INTERVAL_MS_MAX)
+
+
+def _whole(text: str, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or not 1 <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most:,}")
+    return int(text)

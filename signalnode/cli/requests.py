@@ -1,0 +1,71 @@
+"""Verbs that ask a running node: start, stop, restart, reload, status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from signalnode.errors import NotRunningError, RequestError
+from signalnode.panels.status import status_lines
+from signalnode.settings import load_node
+from signalnode.settings.reading import shown
+
+
+def start(arguments: argparse.Namespace) -> int:
+    """Start markets; says for each where it stands now."""
+    return _change("start", arguments)
+
+
+def stop(arguments: argparse.Namespace) -> int:
+    """Stop markets; they stay down until started."""
+    return _change("stop", arguments)
+
+
+def restart(arguments: argparse.Namespace) -> int:
+    """Stop and start markets."""
+    return _change("restart", arguments)
+
+
+def reload(arguments: argparse.Namespace) -> int:
+    """Have the node read its config again; says what was added, removed, restarted and kept."""
+    answer = _ask("reload", arguments)
+    for key in ("added", "removed", "restarted"):
+        if answer.get(key):
+            print(f"{key}: {', '.join(answer[key])}")
+    print(f"untouched: {answer.get('kept', 0)}")
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print every process of the node, as a table or as one JSON object."""
+    answer = _ask("status", arguments, arguments.names)
+    if arguments.json:
+        print(json.dumps(answer))
+    else:
+        print("\n".join(status_lines(answer, coloured=sys.stdout.isatty())))
+    return 0
+
+
+def _change(verb: str, arguments: argparse.Namespace) -> int:
+    answer = _ask(verb, arguments, arguments.names)
+    for name, child in answer.get("children", {}).items():
+        reason = child.get("reason")
+        print(f"{name}: {child['state'].replace('_', ' ')}{f' ({reason})' if reason else ''}")
+    return 0
+
+
+def _ask(verb: str, arguments: argparse.Namespace, names: list[str] | None = None) -> dict[str, Any]:
+    from supervisor.control import request
+
+    from supervisor import NoAnswer, NotRunning, RequestRefused
+
+    node = load_node(arguments.config, with_markets=False)
+    try:
+        return request(node.control_path, verb, names or [])
+    except NotRunning:
+        where = shown(node.control_path)
+        raise NotRunningError(f"no node answers on {where}; start one with `signalnode run`") from None
+    except (NoAnswer, RequestRefused) as error:
+        raise RequestError(str(error)) from None

@@ -1,0 +1,224 @@
+"""`run`: the whole node in the foreground. What can be refused is refused before anything is started."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import os
+import resource
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import supervisor
+from signalnode.bus.topics import snapshot_endpoint
+from signalnode.cli.check import checked_node
+from signalnode.cli.panel import Panel
+from signalnode.errors import (
+    AlreadyRunningError,
+    ConfigError,
+    EndpointError,
+    ExtensionError,
+    RuntimeDirectoryError,
+    SignalnodeError,
+)
+from signalnode.logs import RotatingFile, emitter
+from signalnode.settings import NodeSettings, aggregator_args, engine_args, write_snapshot
+from signalnode.settings.passing import snapshot_path
+from signalnode.settings.reading import shown
+
+LOG_BYTES_MAX = 8_000_000  # of node.log; there are two, the present and the one before
+FILES_WANTED = 65_536  # sockets and pipes of a thousand markets, with room
+PRELOAD = ("signalnode.engine.preload",)
+
+_MEANING: dict[type[supervisor.SupervisorError], type[SignalnodeError]] = {
+    supervisor.AlreadyRunning: AlreadyRunningError,
+    supervisor.DirectoryUnusable: RuntimeDirectoryError,
+    supervisor.SpecError: ConfigError,
+    supervisor.PreloadError: ExtensionError,
+}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until SIGTERM or Ctrl-C; 0 after a clean stop. Raises SignalnodeError with nothing left behind."""
+    node = checked_node(arguments.config)
+    for key in ("runtime_dir", "state_dir"):
+        _check_directory(getattr(node, key), key)
+    _refuse_second_node(node)
+    _check_endpoint_is_free(node)
+    made = [path for key in ("runtime_dir", "state_dir") for path in _made(getattr(node, key), key)]
+    _raise_file_limit()
+    try:
+        return _supervise(node, arguments)
+    except supervisor.SupervisorError as error:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise _MEANING.get(type(error), SignalnodeError)(str(error)) from None
+
+
+def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
+    """The aggregator, which starts first and stops last, and an engine for each market."""
+    policy = node.supervisor
+    common: dict[str, Any] = {
+        "intensity": policy.intensity,
+        "period_s": policy.period_s,
+        "backoff_first_s": policy.backoff_initial_s,
+        "backoff_max_s": policy.backoff_max_s,
+        "start_timeout_s": policy.start_timeout_s,
+        "stop_grace_s": policy.stop_grace_s,
+        "heartbeat_interval_s": node.engine.heartbeat_interval_ms / 1000,
+        "heartbeats_missed_max": policy.heartbeats_missed_max,
+    }
+    aggregator = supervisor.ChildSpec(
+        name="aggregator",
+        role="aggregator",
+        target="signalnode.aggregator.process:main",
+        args=aggregator_args(node),
+        order=0,
+        **common,
+    )
+    engines = [
+        supervisor.ChildSpec(
+            name=market,
+            role="engine",
+            target="signalnode.engine.process:main",
+            args=engine_args(node, market),
+            labels={"market": market},
+            order=1,
+            **common,
+        )
+        for market in node.markets
+    ]
+    return [aggregator, *engines]
+
+
+def _supervise(node: NodeSettings, arguments: argparse.Namespace) -> int:
+    from supervisor.loop import run as run_supervised
+
+    settings = supervisor.Settings(runtime_dir=node.runtime_dir, state_dir=node.state_dir, preload=PRELOAD)
+    specs = specs_of(node)
+
+    def reloaded() -> list[supervisor.ChildSpec]:
+        again = checked_node(node.path)
+        _check_unchanged(node, again)
+        write_snapshot(again)
+        return specs_of(again)
+
+    with _told(node, arguments.panel) as tell:
+        write_snapshot(node)
+        try:
+            return run_supervised(settings, specs, reload=reloaded, on_event=tell)
+        finally:
+            snapshot_path(node).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _told(node: NodeSettings, panel_wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Where events go: to the terminal, or with a panel to a file and, those worth a line, to the panel."""
+    if not panel_wanted:
+        yield emitter(sys.stderr)
+        return
+    node.logs_dir.mkdir(mode=0o700, exist_ok=True)
+    with RotatingFile(node.logs_dir / "node.log", LOG_BYTES_MAX) as file, Panel(node) as panel:
+        write = emitter(file, as_json=True)
+
+        def tell(event: dict[str, Any]) -> None:
+            write(event)
+            panel.tell(event)
+
+        yield tell
+
+
+def _check_unchanged(before: NodeSettings, after: NodeSettings) -> None:
+    """`reload` changes markets and policies; where the node itself lives, only a new start can change."""
+    for key in ("runtime_dir", "state_dir"):
+        if getattr(before, key) != getattr(after, key):
+            assert after.path is not None
+            raise ConfigError(
+                f"{shown(after.path)}: {key}: cannot change while the node runs; stop it and start it again"
+            )
+
+
+def _check_directory(path: Path, key: str) -> None:
+    """Ours and nobody else's to write, if it is there at all."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RuntimeDirectoryError(
+            f"{key}: {path} cannot be used ({error.strerror}); choose another"
+        ) from None
+    if not path.is_dir():
+        raise RuntimeDirectoryError(f"{key}: {path} is not a directory; choose another or remove it")
+    if found.st_uid != os.geteuid():
+        owner = f"user {found.st_uid}"
+        raise RuntimeDirectoryError(f"{key}: {path} belongs to {owner}; choose a directory of your own")
+    closed = 0o077 if key == "runtime_dir" else 0o022
+    if found.st_mode & closed:
+        mode = f"mode {found.st_mode & 0o777:04o}"
+        raise RuntimeDirectoryError(f"{key}: {path} is open to other users ({mode}); run `chmod 700 {path}`")
+
+
+def _made(path: Path, key: str) -> list[Path]:
+    """Create what is missing of `path`, mode 0700; returns what was created, deepest first."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    try:
+        for each in reversed(missing):
+            each.mkdir(mode=0o700)
+    except OSError as error:
+        raise RuntimeDirectoryError(
+            f"{key}: {path} cannot be created ({error.strerror}); choose another"
+        ) from None
+    return missing
+
+
+def _refuse_second_node(node: NodeSettings) -> None:
+    """Asked before the port is tried, for a second node would find its port in use as well."""
+    from supervisor.control import request
+
+    with contextlib.suppress(supervisor.NotRunning):
+        try:
+            pid = request(node.control_path, "status")["supervisor"]["pid"]
+        except (supervisor.NoAnswer, supervisor.RequestRefused, KeyError):
+            pid = "unknown"
+        where = shown(node.runtime_dir)
+        raise AlreadyRunningError(
+            f"a node runs on {where} already (process {pid}); stop it, or set another runtime_dir"
+        )
+
+
+def _check_endpoint_is_free(node: NodeSettings) -> None:
+    """The aggregator binds it later, in a process of its own; here there is still somebody to tell."""
+    for endpoint in (node.aggregator.endpoint, snapshot_endpoint(node.aggregator.endpoint)):
+        if endpoint.startswith("tcp://"):
+            _try_to_bind(endpoint, node)
+
+
+def _try_to_bind(endpoint: str, node: NodeSettings) -> None:
+    parts = urlsplit(endpoint)
+    host, port = parts.hostname or "", parts.port or 0
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("" if host == "*" else host, port))
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            reason = f"port {port} is in use" if taken else f"{endpoint} cannot be bound ({error.strerror})"
+            assert node.path is not None
+            where = f"{shown(node.path)}: aggregator.endpoint"
+            raise EndpointError(f"{where}: {reason}; free it or choose another") from None
+
+
+def _raise_file_limit() -> None:
+    """Past the file limit ZeroMQ's connects succeed and nothing arrives, so take what there is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,79 @@
+"""Verbs that listen: subscribe, top."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from signalnode.bus.subscriber import Subscription
+from signalnode.bus.subscriber import subscribe as open_subscription
+from signalnode.bus.wire import Score
+from signalnode.panels.view import price
+from signalnode.settings import FeedSettings, load_node
+
+QUIET_S = 3.0  # three heartbeats; then a listener is told that there is nothing to hear
+
+
+def subscribe(arguments: argparse.Namespace) -> int:
+    """Print scores as they come, `--count` of them or until Ctrl-C."""
+    endpoint, keys = _source(arguments)
+    with open_subscription(*arguments.markets, endpoint=endpoint, keys=keys) as heard:
+        _print(_first(heard, endpoint), arguments.json)
+        left = (arguments.count or 0) - 1
+        while left:
+            score = heard.receive()
+            if isinstance(score, Score):
+                _print(score, arguments.json)
+                left -= 1
+    return 0
+
+
+def _source(arguments: argparse.Namespace) -> tuple[str, Path | None]:
+    if arguments.endpoint:
+        return arguments.endpoint, None
+    aggregator = load_node(arguments.config, with_markets=False).aggregator
+    return aggregator.endpoint, aggregator.keys_dir
+
+
+def _first(heard: Subscription, endpoint: str) -> Score:
+    """The first score. ZeroMQ waits without a word for a node that is not there, so we have to say it."""
+    told = False
+    while True:
+        score = heard.receive(None if told else QUIET_S)
+        if isinstance(score, Score):
+            return score
+        if not told:
+            told = True
+            hint = "is the node running? See `signalnode status`"
+            print(f"signalnode: nothing heard on {endpoint} yet; {hint}", file=sys.stderr)
+
+
+def _print(score: Score, as_json: bool) -> None:
+    """One line, at once: a reader behind a pipe wants it now."""
+    if as_json:
+        text = msgspec.json.encode(score).decode()
+    else:
+        scores = " ".join(f"{name}={value:.1f}" for name, value in score.scores.items())
+        head = f"{score.market} seq={score.seq} mid={price(score.mid)}"
+        text = f"{head} {scores} warm={score.warm:.2f} {score.status}"
+    print(text, flush=True)
+
+
+def top(arguments: argparse.Namespace) -> int:
+    """Watch the board until Ctrl-C."""
+    from signalnode.panels.watch import Events, watch
+
+    node = load_node(arguments.config)
+    notes = {name: _note(market.feed) for name, market in node.markets.items()}
+    return watch(node.aggregator.endpoint, notes, Events(sys.stdin.fileno()) if arguments.events else None)
+
+
+def _note(feed: FeedSettings) -> str:
+    """What a trader must know of where a market's numbers come from; nothing where they are live."""
+    if feed.kind == "synthetic":
+        return "synthetic"
+    speed = "" if feed.speed == 1.0 else f" ×{feed.speed:g}" if feed.speed else " at full speed"
+    return f"replay{speed}"

@@ -1,0 +1,127 @@
+"""The board on a terminal: a table that moves, or plain lines where nothing can move. Rendering only."""
+
+from __future__ import annotations
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from signalnode.bus.wire import SCORE_NAMES
+from signalnode.panels.status import duration
+from signalnode.panels.view import Board, Row, columns, price
+
+BARS = " ▁▂▃▄▅▆▇█"
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+HEADS = {
+    "momentum_long": "mom↑",
+    "momentum_short": "mom↓",
+    "mean_reversion_long": "rev↑",
+    "mean_reversion_short": "rev↓",
+    "volatility_breakout": "vola",
+    "volume_spike": "volu",
+    "liquidity_opportunity": "liqu",
+}
+LEGEND = "mom momentum · rev mean reversion · ↑ long ↓ short · vola volatility · volu volume · liqu liquidity"
+_STATUS_STYLES = {
+    "live": "green",
+    "warming": "cyan",
+    "degraded": "yellow",
+    "stale": "red",
+    "silent": "red bold",
+}
+_HEAD_CHARS_MAX = 8
+
+
+def screen(board: Board, now_ns: int, width: int) -> Group:
+    """The whole panel: title, one line a market, what happened last, and how to go on."""
+    rows = board.rows(now_ns)
+    elapsed_s = (now_ns - board.started_ns) / 1e9
+    parts: list[Text | Table] = [_title(rows, board, elapsed_s), _table(rows, width)]
+    if board.busy:
+        spin = SPINNER[int(elapsed_s * 10) % len(SPINNER)]
+        parts.append(Text(f"{spin} {board.busy}  {duration(elapsed_s)}", style="cyan"))
+    parts += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in board.events]
+    parts.append(Text(f"0 to 100 by each market's own recent standard · {LEGEND}", style="dim"))
+    parts.append(Text("subscribe: signalnode subscribe --json   stop: Ctrl-C", style="dim"))
+    return Group(*parts)
+
+
+def plain_lines(board: Board, now_ns: int, time: str) -> list[str]:
+    """One line a market, for a file or a pipe."""
+    rows = board.rows(now_ns)
+    if board.busy:
+        return [f"{time} {board.busy} ({duration((now_ns - board.started_ns) / 1e9)})"]
+    names = columns(rows, SCORE_NAMES)
+    return [_plain(row, names, time) for row in rows]
+
+
+def _title(rows: list[Row], board: Board, elapsed_s: float) -> Text:
+    heard = sum(row.status not in ("waiting", "silent", "ended") for row in rows)
+    text = Text("signalnode", style="bold")
+    text.append(
+        f"  {heard} of {len(rows)} markets speaking · {board.endpoint} · {duration(elapsed_s)}", style="dim"
+    )
+    return text
+
+
+def _table(rows: list[Row], width: int) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    names = columns(rows, SCORE_NAMES)
+    table.add_column("market", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("mid", justify="right", no_wrap=True)
+    for name in names:
+        table.add_column(HEADS.get(name, name[:_HEAD_CHARS_MAX]), justify="right", no_wrap=True)
+    table.add_column("warm", justify="right", no_wrap=True)
+    table.add_column("age", justify="right", no_wrap=True)
+    if width >= 90:
+        table.add_column("seq", justify="right", no_wrap=True)
+    for row in rows:
+        cells = [_name(row), _status(row), Text(price(row.mid))]
+        cells += [_score(row, name) for name in names]
+        cells += [Text(f"{row.warm:.0%}"), _age(row)]
+        table.add_row(*cells, *([Text(f"{row.seq:,}", style="dim")] if width >= 90 else []))
+    return table
+
+
+def _name(row: Row) -> Text:
+    text = Text(row.market, style="bold")
+    if row.note:
+        text.append(f" {row.note}", style="dim italic")
+    return text
+
+
+def _status(row: Row) -> Text:
+    text = Text(row.status, style=_STATUS_STYLES.get(row.status, "dim"))
+    return text.append(f" −{row.missed}", style="red") if row.missed else text
+
+
+def _age(row: Row) -> Text:
+    late = row.age_s is not None and row.status == "silent"
+    return Text(duration(row.age_s), style="red" if late else "dim")
+
+
+def _score(row: Row, name: str) -> Text:
+    value = row.scores.get(name)
+    if value is None:
+        return Text("·", style="dim")
+    stale = row.status in ("silent", "ended", "stale")
+    return Text(f"{BARS[min(8, int(value * 9 / 100))]}{value:3.0f}", style="dim" if stale else _heat(value))
+
+
+def _heat(value: float) -> str:
+    if value >= 90:
+        return "bold bright_yellow"
+    if value >= 75:
+        return "yellow"
+    return "white" if value >= 25 else "bright_black"
+
+
+def _plain(row: Row, names: list[str], time: str) -> str:
+    note = f" ({row.note})" if row.note else ""
+    head = f"{time} {row.market}{note} {row.status} mid {price(row.mid)}"
+    scores = " ".join(
+        f"{HEADS.get(name, name)} {row.scores[name]:.0f}" for name in names if name in row.scores
+    )
+    lost = f" missed {row.missed}" if row.missed else ""
+    return f"{head} {scores} warm {row.warm:.0%} age {duration(row.age_s)} seq {row.seq}{lost}"

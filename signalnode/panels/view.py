@@ -1,0 +1,131 @@
+"""What a panel shows: the newest message of each market and now, as rows. Pure: messages and time go in."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from signalnode.bus.sequence import DROP, Sequence
+from signalnode.bus.wire import End, MarketMessage, Score
+from signalnode.clock import NS_PER_S
+
+SILENT_AFTER_S = 3.0  # an engine speaks at least once a second; three missed is silence
+MARKETS_MAX = 1_000
+EVENTS_MAX = 4  # newest lines of the log under the table
+PRELUDE = frozenset({"", "forkserver"})  # who speaks before the first child is started
+NEWS = frozenset({"child gave up", "reloaded"})
+
+
+@dataclass(slots=True)
+class Market:
+    """What has been heard of one market. Times are monotonic."""
+
+    note: str = ""  # where its events come from, for example "synthetic"
+    score: Score | None = None
+    last: MarketMessage | None = None
+    heard_ns: int = 0
+    sequence: Sequence = field(default_factory=Sequence)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a panel."""
+
+    market: str
+    note: str
+    status: str  # the engine's own, or `waiting`, `silent`, `ended`
+    mid: float
+    scores: dict[str, float]
+    warm: float
+    age_s: float | None  # since anything was heard; None before the first message
+    seq: int
+    epoch: int
+    missed: int
+
+
+@dataclass(slots=True)
+class Board:
+    """All that a panel knows."""
+
+    endpoint: str
+    markets: dict[str, Market] = field(default_factory=dict)
+    events: deque[str] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
+    busy: str = ""  # what the node is doing before the first score, for example compiling
+    started_ns: int = 0
+
+    def expect(self, notes: Mapping[str, str]) -> None:
+        """Show these markets from the start, whether or not they have spoken."""
+        for name, note in notes.items():
+            self.markets.setdefault(name, Market()).note = note
+
+    def take(self, message: MarketMessage, now_ns: int) -> None:
+        """Take one message; an older incarnation's is ignored, a score missed is counted."""
+        known = self.markets.get(message.market)
+        if known is None:
+            if len(self.markets) >= MARKETS_MAX:
+                return
+            known = self.markets[message.market] = Market()
+        if isinstance(message, Score):
+            used = known.sequence.score(message.epoch, message.seq)
+        else:
+            used = known.sequence.last(message.epoch, message.seq, isinstance(message, End))
+        if used == DROP:
+            return
+        known.last, known.heard_ns = message, now_ns
+        if isinstance(message, Score):
+            known.score = message
+            self.busy = ""
+
+    def tell(self, event: Mapping[str, object]) -> None:
+        """Take one event of the running node: what it does before the first score, or news worth a line."""
+        what = str(event.get("line") or event.get("event") or "")
+        child = str(event.get("child") or "")
+        if self.busy and child in PRELUDE:
+            self.busy = what
+        elif event.get("level") in ("warning", "error", "critical") or event.get("event") in NEWS:
+            self.events.append(f"{child} {what}".strip())
+
+    def rows(self, now_ns: int) -> list[Row]:
+        """A row for each market, in name order."""
+        return [_row(name, market, now_ns) for name, market in sorted(self.markets.items())]
+
+
+def _row(name: str, market: Market, now_ns: int) -> Row:
+    last, score = market.last, market.score
+    if last is None:
+        return Row(name, market.note, "waiting", 0.0, {}, 0.0, None, 0, 0, 0)
+    age_s = (now_ns - market.heard_ns) / NS_PER_S
+    status: str = "silent" if age_s > SILENT_AFTER_S else last.status
+    return Row(
+        market=name,
+        note=market.note,
+        status="ended" if isinstance(last, End) else status,
+        mid=last.mid,
+        scores=dict(score.scores) if score else {},
+        warm=last.warm,
+        age_s=age_s,
+        seq=last.seq,
+        epoch=last.epoch,
+        missed=market.sequence.missed,
+    )
+
+
+def price(mid: float) -> str:
+    """Seven significant digits: `61,805.23`, `145.2310`, `0.00001234`; `-` before the first quote."""
+    if mid <= 0:
+        return "-"
+    decimals, scaled = 6, mid
+    while scaled >= 10 and decimals > 2:
+        decimals, scaled = decimals - 1, scaled / 10
+    while scaled < 1 and decimals < 10:
+        decimals, scaled = decimals + 1, scaled * 10
+    return f"{mid:,.{decimals}f}"
+
+
+def columns(rows: Iterable[Row], names: Iterable[str]) -> list[str]:
+    """The contract's scores in order, then whatever else markets send."""
+    shown = list(names)
+    for row in rows:
+        shown += [name for name in row.scores if name not in shown]
+    return shown

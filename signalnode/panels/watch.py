@@ -1,0 +1,105 @@
+"""The loop of a panel: messages and events in, a drawing out. Meaning is in `view`, looks in `terminal`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from types import FrameType
+
+from signalnode import clock
+from signalnode.bus.subscriber import Subscription, subscribe
+from signalnode.bus.wire import DecisionMessage, ViewMessage
+from signalnode.panels.terminal import plain_lines, screen
+from signalnode.panels.view import Board
+
+FRAME_S = 0.25  # between two drawings on a terminal
+PLAIN_S = 2.0  # between two lines of one market elsewhere
+KINDS = ("score", "heartbeat", "end")
+EVENT_BYTES_MAX = 65_536  # of events read between two drawings
+
+
+class Events:
+    """Lines of JSON on a pipe from the running node; `over` when it closed."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._rest = b""
+        self.over = False
+        os.set_blocking(descriptor, False)
+
+    def new(self) -> Iterator[Mapping[str, object]]:
+        """The events that came since the last call."""
+        try:
+            data = os.read(self._descriptor, EVENT_BYTES_MAX)
+        except BlockingIOError:
+            return
+        self.over = not data
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # cut at the pipe's limit
+            if isinstance(event, dict):
+                yield event
+
+
+def watch(endpoint: str, notes: Mapping[str, str], events: Events | None) -> int:
+    """Show the board until SIGTERM, Ctrl-C or the end of the events; returns 0."""
+    board = Board(endpoint, started_ns=clock.monotonic_ns(), busy="starting" if events else "")
+    board.expect(notes)
+    signal.signal(signal.SIGTERM, _interrupted)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # beside `run` we draw from a background process group
+    show = _on_terminal if sys.stdout.isatty() else _on_pipe
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        subscribe(endpoint=endpoint, kinds=KINDS, max_age_s=None) as heard,
+    ):
+        show(board, heard, events)
+    return 0
+
+
+def _on_terminal(board: Board, heard: Subscription, events: Events | None) -> None:
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console()
+
+    def draw() -> object:
+        return screen(board, clock.monotonic_ns(), console.width)
+
+    with Live(draw(), console=console, auto_refresh=False) as live:  # type: ignore[arg-type]
+        _follow(board, heard, events, FRAME_S, lambda: live.update(draw(), refresh=True))  # type: ignore[arg-type]
+
+
+def _on_pipe(board: Board, heard: Subscription, events: Events | None) -> None:
+    def draw() -> None:
+        time = datetime.fromtimestamp(clock.wall_ns() / clock.NS_PER_S).astimezone().strftime("%H:%M:%S")
+        for line in plain_lines(board, clock.monotonic_ns(), time):
+            print(line)
+        sys.stdout.flush()
+
+    _follow(board, heard, events, PLAIN_S, draw)
+
+
+def _follow(
+    board: Board, heard: Subscription, events: Events | None, period_s: float, draw: Callable[[], None]
+) -> None:
+    while events is None or not events.over:
+        deadline_ns = clock.monotonic_ns() + int(period_s * clock.NS_PER_S)
+        while (now_ns := clock.monotonic_ns()) < deadline_ns:
+            message = heard.receive((deadline_ns - now_ns) / clock.NS_PER_S)
+            if message is not None and not isinstance(message, ViewMessage | DecisionMessage):
+                board.take(message, clock.monotonic_ns())
+        for event in events.new() if events else ():
+            board.tell(event)
+        draw()
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
