@@ -1,0 +1,180 @@
+"""The style of the house, as a check that fails: sizes, who reads clock and config, names, nothing left behind."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 60
+BANNED_WORDS = frozenset(
+    word + plural
+    for word in ("helper", "util", "handler", "manager", "ticker", "pair")
+    for plural in ("", "s")
+)
+CLOCK_READERS = frozenset({"signalnode/clock.py", "supervisor/clock.py"})
+ENVIRONMENT_READERS = ("signalnode/settings/", "supervisor/systemd.py")
+CLOCKS = frozenset(
+    name + unit
+    for name in ("time", "monotonic", "perf_counter", "process_time", "thread_time", "clock_gettime")
+    for unit in ("", "_ns")
+) | {"localtime", "gmtime", "ctime", "strftime"}
+MACHINE_PATH = re.compile(r"(?<![\w.~$}])/(?:home|root|Users|work|workspace|mnt)/[\w.]")
+PACKAGES = ("signalnode", "supervisor")
+
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+ALL_PYTHON = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def every(paths: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=name_of)
+
+
+@every(ALL_PYTHON)
+def test_a_file_holds_one_idea(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= FILE_LINES_MAX, f"{name_of(path)} has {lines} lines; does it hold more than one idea?"
+
+
+@every(SOURCES)
+def test_a_function_fits_on_one_screen(path: Path) -> None:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            lines = node.end_lineno - node.lineno + 1
+            assert lines <= FUNCTION_LINES_MAX, (
+                f"{name_of(path)}:{node.lineno}: {node.name} has {lines} lines"
+            )
+
+
+@every(SOURCES)
+def test_a_file_says_what_it_is(path: Path) -> None:
+    tree = tree_of(path)
+    assert not tree.body or ast.get_docstring(tree), f"{name_of(path)} has no docstring"
+
+
+def clock_reads(tree: ast.Module) -> Iterator[int]:
+    """Lines that read a clock: through the time module, datetime's now, or an event loop's own time()."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "time":
+            found = any(alias.name in CLOCKS for alias in node.names)
+        elif isinstance(node, ast.Attribute):
+            on_time = isinstance(node.value, ast.Name) and node.value.id == "time"
+            found = (on_time and node.attr in CLOCKS) or node.attr in ("utcnow", "today")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            on_date = isinstance(node.func.value, ast.Name) and node.func.value.id in ("datetime", "date")
+            found = (on_date and node.func.attr == "now") or (node.func.attr == "time" and not node.args)
+        else:
+            continue
+        if found:
+            yield node.lineno
+
+
+@every([path for path in SOURCES if name_of(path) not in CLOCK_READERS])
+def test_only_the_clock_reads_the_clock(path: Path) -> None:
+    for line in clock_reads(tree_of(path)):
+        pytest.fail(f"{name_of(path)}:{line} reads a clock; take the time as a parameter, or use clock.py")
+
+
+def test_a_clock_read_would_be_noticed() -> None:
+    for text in (
+        "import time\ntime.time()",
+        "import time\nx = time.monotonic_ns",
+        "from time import perf_counter",
+        "from datetime import datetime\ndatetime.now()",
+        "loop.time()",
+    ):
+        assert list(clock_reads(ast.parse(text))), text
+    assert not list(clock_reads(ast.parse("import time\ntime.sleep(1)\ndatetime.fromtimestamp(3)")))
+
+
+def environment_reads(tree: ast.Module) -> Iterator[int]:
+    for node in ast.walk(tree):
+        names = (
+            {alias.name for alias in node.names} if isinstance(node, ast.Import | ast.ImportFrom) else set()
+        )
+        module = node.module if isinstance(node, ast.ImportFrom) else None
+        attribute = node.attr if isinstance(node, ast.Attribute) else ""
+        found = names & {"environ", "getenv"} if module == "os" else names & {"tomllib"}
+        if found or module == "tomllib" or attribute in ("environ", "environb", "getenv", "getenvb"):
+            yield node.lineno
+
+
+@every([path for path in SOURCES if not name_of(path).startswith(ENVIRONMENT_READERS)])
+def test_only_settings_read_config_and_environment(path: Path) -> None:
+    for line in environment_reads(tree_of(path)):
+        pytest.fail(
+            f"{name_of(path)}:{line} reads config or environment; that belongs to signalnode/settings"
+        )
+
+
+def test_a_look_into_the_environment_would_be_noticed() -> None:
+    for text in ("import os\nos.environ['X']", "from os import getenv", "import tomllib"):
+        assert list(environment_reads(ast.parse(text))), text
+
+
+def words_of(name: str) -> set[str]:
+    """`SignalHandler_v2` as {signal, handler, v2}."""
+    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return set(re.split(r"[^a-z0-9]+", parts))
+
+
+def names_given(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Every name that the file itself chooses, with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+
+
+@every(SOURCES)
+def test_names_say_what_a_thing_is(path: Path) -> None:
+    assert not words_of(path.stem) & BANNED_WORDS, (
+        f"{name_of(path)}: choose a file name that says what it holds"
+    )
+    for line, name in names_given(tree_of(path)):
+        bad = words_of(name) & BANNED_WORDS
+        assert not bad, f"{name_of(path)}:{line}: {name}: {bad.pop()} says nothing; name what it is"
+
+
+def test_a_banned_word_would_be_noticed() -> None:
+    assert words_of("SignalHandler") & BANNED_WORDS
+    assert words_of("task_manager") & BANNED_WORDS
+    assert not words_of("repair_handled") & BANNED_WORDS
+
+
+def tracked_files() -> list[Path]:
+    """What is committed; in an unpacked archive without git, what lies there."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        return ALL_PYTHON
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_nothing_committed_holds_a_path_of_one_machine() -> None:
+    for path in tracked_files():
+        if path.suffix in (".gz", ".parquet", ".zst"):
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            assert not MACHINE_PATH.search(line), f"{name_of(path)}:{number}: {line.strip()}"
+
+
+def test_no_test_directory_is_a_package() -> None:
+    assert not list((ROOT / "tests").rglob("__init__.py"))
