@@ -147,3 +147,41 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Failures that still count. `streak` counts them since the child was last stable."""
+
+    failures_ns: tuple[int, ...] = ()  # monotonic, oldest first, all within the period
+    streak: int = 0
+    on_probation: bool = False  # its one slow retry: the next failure gives it up again
+
+
+@dataclass(slots=True)
+class Child:
+    """One child as it stands; only the core changes it. Times are monotonic nanoseconds."""
+
+    spec: ChildSpec
+    state: ChildState = ChildState.DOWN
+    wanted: bool = True  # up, as far as the operator is concerned
+    leaving: bool = False  # no longer in the config: forgotten once it is down
+    pid: int | None = None
+    adopted: bool = False
+    settled: bool = False  # it has been up, or has failed, at least once: nobody need wait for it at start
+    failing: bool = False  # its present end counts as a failure although we brought it about (hung, late)
+    history: History = field(default_factory=History)
+    started_ns: int = 0  # process start
+    ready_ns: int | None = None  # of this process
+    heard_ns: int = 0  # latest heartbeat
+    queued_ns: int = 0  # since when it waits for its start
+    deadline_ns: int | None = None  # when `deadline_event` happens to it
+    deadline_event: str = ""
+    restarts: int = 0  # processes started beyond the first, since this supervisor started
+    reason: str = ""  # why it stands where it stands, for people
+    last_exit: Mapping[str, Any] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.spec.name

@@ -1,0 +1,391 @@
+"""The supervisor's mind: inputs and a time in, commands out. No clock, process or socket: it simulates."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Iterable
+from typing import Any
+
+from supervisor import lifecycle, restart
+from supervisor.child import Child, ChildState, History
+from supervisor.clock import ns
+from supervisor.halting import Halting
+from supervisor.lifecycle import Action, Event
+from supervisor.liveness import hung_at_ns
+from supervisor.messages import (
+    Adopted,
+    Asked,
+    Begin,
+    Command,
+    Ended,
+    Finish,
+    Halt,
+    Input,
+    Record,
+    Remember,
+    Reply,
+    Report,
+    Retire,
+    Said,
+    Send,
+    Spawn,
+    Started,
+    Tick,
+    Withdraw,
+)
+from supervisor.reload import Difference, difference
+from supervisor.requests import Requests
+from supervisor.restart import Verdict
+from supervisor.settings import Settings
+from supervisor.startqueue import StartQueue
+
+ABORT_GRACE_S = 0.5  # SIGABRT to SIGKILL: a stack dump takes milliseconds
+STALL_NS = 500_000_000  # a deadline met this late means that we slept, and nobody can be blamed for silence
+FACTS_MAX = 64  # keys kept of what a child says about itself
+
+
+class Core:
+    """Every child and what becomes of it. `step` is the only way in, `next_deadline_ns` the only timer."""
+
+    def __init__(self, settings: Settings, rng: random.Random) -> None:
+        self.children: dict[str, Child] = {}
+        self.finished = False
+        self._rng = rng
+        self._queue = StartQueue(settings)
+        self._requests = Requests()
+        self._halting: Halting | None = None
+        self._out: list[Command] = []
+
+    @property
+    def halting(self) -> bool:
+        return self._halting is not None
+
+    def step(self, event: Input, now_ns: int) -> list[Command]:
+        """Take one input at monotonic time `now_ns`; what is to be done about it, in order."""
+        match event:
+            case Begin():
+                self._begin(event, now_ns)
+            case Started():
+                self._started(event, now_ns)
+            case Ended():
+                self._ended(event, now_ns)
+            case Said():
+                self._said(event, now_ns)
+            case Asked():
+                self._asked(event, now_ns)
+            case Halt():
+                self._halt(now_ns)
+            case Tick():
+                self._tick(now_ns)
+        self._settle(now_ns)
+        out, self._out = self._out, []
+        return out
+
+    def next_deadline_ns(self, now_ns: int) -> int | None:
+        """When the next `Tick` is due; None when only other inputs can change anything."""
+        times = [child.deadline_ns for child in self.children.values()]
+        times.append(self._queue.next_ns(self.children, now_ns))
+        times.append(self._halting.next_ns() if self._halting is not None else None)
+        return min((at_ns for at_ns in times if at_ns is not None), default=None)
+
+    # inputs
+
+    def _begin(self, event: Begin, now_ns: int) -> None:
+        for spec in event.specs:
+            self.children[spec.name] = Child(spec, wanted=spec.name not in event.stopped)
+        for found in event.adopted:
+            self._adopt(found, now_ns)
+        for child in self.children.values():
+            if child.pid is None and child.wanted:
+                self._happen(child, Event.START, now_ns)
+            elif child.pid is None:
+                child.reason = "stopped by request"
+
+    def _adopt(self, found: Adopted, now_ns: int) -> None:
+        """A predecessor's process: take it as ours, and end it if it is not what is wanted now."""
+        child = self.children.get(found.name)
+        if child is None or child.pid is not None:
+            self._out.append(Send(found.name, found.pid, signal.SIGKILL, descent=True))
+            return
+        # The one way into a state that is no row of the table: its rows were lived with another supervisor.
+        child.state, child.pid, child.adopted, child.settled = ChildState.STARTING, found.pid, True, True
+        child.started_ns, child.facts, child.heard_ns = found.started_ns, dict(found.facts), found.heard_ns
+        self._deadline(child, Event.LATE, now_ns + ns(child.spec.start_timeout_s))
+        self._report("info", "adopted", child)
+        if found.ready:
+            self._happen(child, Event.READY, now_ns)
+        if not child.wanted:
+            self._happen(child, Event.STOP, now_ns)
+        elif found.digest != child.spec.digest():
+            child.reason = "its settings changed while no supervisor was there"
+            self._happen(child, Event.RESTART, now_ns)
+
+    def _started(self, event: Started, now_ns: int) -> None:
+        child = self.children[event.name]
+        child.pid, child.adopted, child.started_ns = event.pid, False, now_ns
+        child.ready_ns, child.facts, child.failing = None, {}, False
+        self._queue.started(child.name, now_ns)
+        self._deadline(child, Event.LATE, now_ns + ns(child.spec.start_timeout_s))
+        child.reason = "not ready yet"
+        self._report("debug", "started", child)
+
+    def _said(self, event: Said, now_ns: int) -> None:
+        child = self.children.get(event.name)
+        if child is None or child.pid != event.pid:
+            return  # last words of a process that is gone
+        message = event.message
+        child.heard_ns = max(child.heard_ns, min(message.at_ns, now_ns))
+        child.facts.update(list(message.facts.items())[:FACTS_MAX])
+        if message.kind == "ready" and child.ready_ns is None:
+            self._happen(child, Event.READY, now_ns)
+        elif child.state is ChildState.UP:
+            self._watch(child)
+
+    def _ended(self, event: Ended, now_ns: int) -> None:
+        child = self.children.get(event.name)
+        if child is None or child.pid != event.pid:
+            return
+        up_for_ns = now_ns - child.ready_ns if child.ready_ns is not None else 0
+        asked = child.state is ChildState.STOPPING and not child.failing
+        if not child.wanted:
+            happened = Event.ENDED_AS_ASKED if child.state is ChildState.STOPPING else Event.ENDED_FOR_GOOD
+        elif asked:
+            happened = Event.ENDED_TO_RETURN
+        else:
+            verdict, child.history = restart.judge(
+                child.spec,
+                child.history,
+                now_ns,
+                clean=event.exit.clean and not child.failing,
+                up_for_ns=up_for_ns,
+            )
+            happened = _HAPPENED[verdict]
+        how = f"{child.reason}; {event.exit}" if child.failing else str(event.exit)
+        child.reason = "stopped by request" if happened is Event.ENDED_AS_ASKED else how
+        self._record(child, event, how, expected=asked)
+        child.pid, child.settled, child.ready_ns = None, True, None
+        self._queue.discard(child.name)
+        self._happen(child, happened, now_ns)
+
+    def _asked(self, event: Asked, now_ns: int) -> None:
+        if event.verb == "shutdown":
+            self._requests.open(event.request, "shutdown", set())
+            self._halt(now_ns)
+        elif self.halting:
+            self._refuse(event, "the supervisor is stopping")
+        elif event.verb == "reload":
+            self._reload(event, now_ns)
+        else:
+            self._change(event, now_ns)
+
+    def _change(self, event: Asked, now_ns: int) -> None:
+        """start, stop or restart some names; a name that the config has only now got is new."""
+        wanted = {spec.name: spec for spec in event.specs or ()}
+        known = [n for n in event.names if self._is_there(n) or (n in wanted and event.verb != "stop")]
+        unknown = [name for name in event.names if name not in known]
+        if unknown or not event.names:
+            there = ", ".join(sorted(self.children)) or "none"
+            fault = f" ({event.fault})" if event.fault and unknown else ""
+            said = f"unknown: {', '.join(unknown)}{fault}; known: {there}" if unknown else "no name given"
+            self._refuse(event, said)
+            return
+        for name in known:
+            child = (
+                self.children.setdefault(name, Child(wanted[name])) if name in wanted else self.children[name]
+            )
+            child.wanted, child.leaving = event.verb != "stop", child.leaving and name not in wanted
+            if event.verb != "stop" and name in wanted and child.pid is None:
+                child.spec = wanted[name]
+            if event.verb == "restart" and name in wanted:
+                child.spec = wanted[name]
+            self._happen(child, Event(event.verb), now_ns)
+        self._remember()
+        note = {"note": f"old settings used: {event.fault}"} if event.fault and event.verb != "stop" else {}
+        self._requests.open(event.request, event.verb, set(known), note)
+
+    def _is_there(self, name: str) -> bool:
+        return name in self.children and not self.children[name].leaving
+
+    def _reload(self, event: Asked, now_ns: int) -> None:
+        if event.specs is None:
+            self._refuse(event, event.fault)
+            return
+        change = difference(self.children, event.specs)
+        for child in change.removed:
+            child.wanted, child.leaving = False, True
+            self._happen(child, Event.STOP, now_ns)
+        for spec in change.added:
+            child = self.children.setdefault(spec.name, Child(spec))
+            child.spec, child.wanted, child.leaving = spec, True, False
+            self._happen(child, Event.START, now_ns)
+        for child, spec in change.changed:
+            child.spec = spec
+            if child.wanted:
+                self._happen(child, Event.RESTART, now_ns)
+        self._remember()
+        self._report_reload(change)
+        self._requests.open(event.request, "reload", change.touched, change.summary())
+
+    def _report_reload(self, change: Difference) -> None:
+        self._out.append(Report("info", "reloaded", "", change.summary()))
+
+    def _halt(self, now_ns: int) -> None:
+        if self._halting is None:
+            self._out.append(Report("info", "stopping"))
+            self._halting = Halting(self.children.values(), now_ns)
+            return
+        self._halting.hurried = True
+        for child in self.children.values():
+            if child.state is ChildState.STOPPING:
+                self._happen(child, Event.OVERDUE, now_ns)
+
+    def _tick(self, now_ns: int) -> None:
+        for child in list(self.children.values()):
+            if child.deadline_ns is None or child.deadline_ns > now_ns:
+                continue
+            event, late_ns = Event(child.deadline_event), now_ns - child.deadline_ns
+            child.deadline_ns = None
+            if event is Event.HUNG and late_ns > STALL_NS:
+                child.heard_ns = now_ns
+                self._watch(child)
+            else:
+                self._happen(child, event, now_ns)
+
+    # one child
+
+    def _happen(self, child: Child, event: Event, now_ns: int) -> None:
+        """Put the child through the table, and carry out what the row says."""
+        if child.pid is None and child.state is ChildState.STARTING:
+            if event is Event.STOP:
+                event = Event.ENDED_AS_ASKED
+            elif event is Event.RESTART:
+                event = Event.START
+        before, (child.state, actions) = child.state, lifecycle.step(child.state, event)
+        if child.state is not before:
+            child.deadline_ns = None
+        for action in actions:
+            self._act(child, action, event, now_ns)
+        if child.state is ChildState.UP and before is not ChildState.UP:
+            child.reason = ""
+            self._report("info", "up", child)
+        elif child.state is ChildState.DOWN and before is not ChildState.DOWN:
+            self._report("info", "down", child)
+
+    def _act(self, child: Child, action: Action, event: Event, now_ns: int) -> None:
+        match action:
+            case Action.ENQUEUE:
+                child.queued_ns = now_ns
+                self._queue.add(child.name)
+                child.restarts += event is Event.DUE
+            case Action.WITHDRAW:
+                self._queue.discard(child.name)
+                child.reason = "stopped by request"
+                self._out.append(Withdraw(child.name))
+            case Action.TERMINATE:
+                self._end(child, signal.SIGTERM, now_ns, child.spec.stop_grace_s)
+            case Action.ABORT:
+                child.failing = True
+                child.reason = _WHY[event]
+                self._report("error", "hung" if event is Event.HUNG else "start timed out", child)
+                self._end(child, signal.SIGABRT, now_ns, ABORT_GRACE_S)
+            case Action.KILL:
+                assert child.pid is not None
+                self._out.append(Send(child.name, child.pid, signal.SIGKILL, descent=True))
+            case Action.WATCH:
+                child.ready_ns, child.settled = now_ns, True
+                child.heard_ns = max(child.heard_ns, now_ns)
+                self._queue.discard(child.name)
+                self._watch(child)
+            case Action.BACK_OFF:
+                wait_ns = restart.backoff_ns(child.spec, child.history.streak, self._rng.random())
+                self._deadline(child, Event.DUE, now_ns + wait_ns)
+                self._report("warning", "restarting", child, wait_s=wait_ns / 1e9)
+            case Action.REST:
+                self._rest(child, now_ns)
+            case Action.FORGIVE:
+                child.history, child.failing = History(), False
+            case Action.PROBATION:
+                child.history = restart.on_probation(child.history)
+
+    def _end(self, child: Child, number: int, now_ns: int, grace_s: float) -> None:
+        assert child.pid is not None
+        self._queue.discard(child.name)
+        overdue_ns = now_ns + ns(grace_s)
+        if self._halting is not None:
+            overdue_ns = min(overdue_ns, self._halting.until_ns)
+        self._deadline(child, Event.OVERDUE, overdue_ns)
+        self._out.append(Send(child.name, child.pid, number))
+
+    def _rest(self, child: Child, now_ns: int) -> None:
+        failures, spec = len(child.history.failures_ns), child.spec
+        child.reason = f"gave up after {failures} failures in {spec.period_s:g} s, the last: {child.reason}"
+        wait_ns = restart.retry_ns(spec, self._rng.random())
+        if wait_ns is not None:
+            self._deadline(child, Event.DUE, now_ns + wait_ns)
+        self._report("error", "gave up", child)
+
+    def _watch(self, child: Child) -> None:
+        hung_ns = hung_at_ns(child.spec, child.heard_ns)
+        if hung_ns is not None:
+            self._deadline(child, Event.HUNG, hung_ns)
+
+    def _deadline(self, child: Child, event: Event, at_ns: int) -> None:
+        child.deadline_ns, child.deadline_event = at_ns, event
+
+    # after each input
+
+    def _settle(self, now_ns: int) -> None:
+        if self._halting is not None and not self.finished:
+            for child in self._halting.due(self.children.values(), now_ns):
+                child.wanted = False
+                self._happen(child, Event.STOP, now_ns)
+                if self._halting.hurried and child.state is ChildState.STOPPING:
+                    self._happen(child, Event.OVERDUE, now_ns)
+        for name in [n for n, c in self.children.items() if c.leaving and c.state is ChildState.DOWN]:
+            del self.children[name]
+            self._out.append(Retire(name))
+        for name in self._queue.release(self.children, now_ns):
+            self._out.append(Spawn(self.children[name].spec))
+        self._out.extend(self._requests.settle(self.children))
+        if (
+            self.halting
+            and not self.finished
+            and all(c.state is ChildState.DOWN for c in self.children.values())
+        ):
+            self.finished = True
+            self._out.extend([*self._requests.finish(), Finish()])
+
+    def _refuse(self, event: Asked, why: str) -> None:
+        self._out.append(Reply(event.request, {"ok": False, "error": why}))
+
+    def _remember(self) -> None:
+        stopped: Iterable[str] = (n for n, c in self.children.items() if not c.wanted and not c.leaving)
+        self._out.append(Remember(frozenset(stopped)))
+
+    def _record(self, child: Child, event: Ended, how: str, *, expected: bool) -> None:
+        exit_ = event.exit
+        entry = {
+            "exit": how,
+            "code": exit_.code,
+            "signal": exit_.signal,
+            "expected": expected,
+            "pid": event.pid,
+        }
+        entry |= {"peak_rss_bytes": exit_.peak_rss_bytes, "cpu_s": exit_.cpu_s, "restarts": child.restarts}
+        child.last_exit = {**entry, "traceback": event.traceback}
+        self._out.append(Record(child.name, child.last_exit))
+        self._report("info" if expected else "warning", "ended", child, exit=how)
+
+    def _report(self, level: Any, event: str, child: Child, **fields: Any) -> None:
+        pid = {"pid": child.pid} if child.pid is not None else {}
+        why = {"reason": child.reason} if child.reason else {}
+        self._out.append(Report(level, event, child.name, {**child.spec.labels, **pid, **why, **fields}))
+
+
+_HAPPENED = {
+    Verdict.LEAVE: Event.ENDED_FOR_GOOD,
+    Verdict.RETRY: Event.ENDED_BADLY,
+    Verdict.GIVE_UP: Event.ENDED_TOO_OFTEN,
+}
+_WHY = {Event.HUNG: "no heartbeat in time", Event.LATE: "not ready in time"}
