@@ -1,4 +1,4 @@
-"""The style of the house, as a check that fails: sizes, who reads clock and config, names, nothing left behind."""
+"""The style of the house, as a check that fails: sizes, clock and config, names, and nothing left behind."""
 
 from __future__ import annotations
 

@@ -1,0 +1,52 @@
+"""The table of `status`: a row a process, whatever the supervisor leaves out."""
+
+from __future__ import annotations
+
+import pytest
+
+from signalnode.panels.status import duration, status_lines
+
+ANSWER = {
+    "supervisor": {"pid": 7, "uptime_s": 3_725.0},
+    "children": [
+        {"name": "aggregator", "role": "aggregator", "state": "up", "pid": 8, "uptime_s": 5.0, "restarts": 0},
+        {
+            "name": "BTC-USDT",
+            "role": "engine",
+            "state": "backing_off",
+            "pid": None,
+            "restarts": 3,
+            "pss_bytes": 7_100_000,
+            "last_exit": "SIGKILL",
+            "reason": "again in 2 s",
+        },
+    ],
+}
+
+
+def test_each_process_has_a_row_under_one_heading() -> None:
+    node, empty, heading, aggregator, engine = status_lines(ANSWER, coloured=False)
+    assert node == "node 7 up 1h 02m, 1 of 2 processes up"
+    assert empty == ""
+    assert heading.split()[:4] == ["name", "state", "pid", "uptime"]
+    assert aggregator.split()[:4] == ["aggregator", "up", "8", "5.0s"]
+    assert engine.startswith("BTC-USDT    backing off    -")
+    assert engine.endswith("SIGKILL (again in 2 s)")
+    assert "7.1 MB" in engine
+
+
+def test_an_answer_that_lacks_everything_is_still_a_table() -> None:
+    assert len(status_lines({"children": [{}]}, coloured=False)) == 4
+
+
+def test_a_terminal_gets_colours_and_a_pipe_none() -> None:
+    assert "\033" in "".join(status_lines(ANSWER, coloured=True))
+    assert "\033" not in "".join(status_lines(ANSWER, coloured=False))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (-1.0, "0.0s"), (0.44, "0.4s"), (12.9, "12s"), (185.0, "3m 05s"), (100_000.0, "1d 03h")],
+)
+def test_a_duration_reads_at_a_glance(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text

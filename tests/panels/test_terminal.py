@@ -1,0 +1,75 @@
+"""How the board looks: one line a market, at any width, in a file too."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from signalnode.bus.wire import SCORE_NAMES, Score
+from signalnode.panels.terminal import plain_lines, screen
+from signalnode.panels.view import Board
+
+
+def shown(board: Board, width: int, now_ns: int = 0) -> list[str]:
+    text = io.StringIO()
+    Console(file=text, width=width, force_terminal=False).print(screen(board, now_ns, width))
+    return text.getvalue().splitlines()
+
+
+@pytest.fixture
+def board() -> Board:
+    board = Board("tcp://127.0.0.1:7450")
+    board.expect({"BTC-USDT": "replay", "SOL-USD": "synthetic"})
+    board.take(
+        Score(
+            v=1,
+            market="BTC-USDT",
+            epoch=1,
+            seq=1234,
+            time_event_ns=0,
+            time_received_ns=0,
+            time_published_ns=0,
+            mid=61_805.2,
+            warm=0.42,
+            status="warming",
+            scores=dict(zip(SCORE_NAMES, (97.0, 3.0, 50.0, 50.0, 0.0, 100.0, 12.6), strict=True)),
+        ),
+        0,
+    )
+    return board
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_each_market_has_one_line_that_fits(board: Board, width: int) -> None:
+    lines = shown(board, width)
+    (bitcoin,) = [line for line in lines if "BTC-USDT" in line]
+    (solana,) = [line for line in lines if "SOL-USD" in line]
+    assert max(len(line) for line in lines) <= width
+    for expected in ("replay", "warming", "61,805.20", "97", "100", "13", "42%"):
+        assert expected in bitcoin
+    assert "synthetic" in solana
+    assert "waiting" in solana
+
+
+def test_the_panel_says_how_to_subscribe_and_how_to_stop(board: Board) -> None:
+    text = "\n".join(shown(board, 120))
+    assert "signalnode subscribe" in text
+    assert "Ctrl-C" in text
+
+
+def test_the_first_start_shows_what_it_does_and_that_it_goes_on(board: Board) -> None:
+    board.busy = "compiling the kernel, once"
+    early, late = shown(board, 120, 0), shown(board, 120, 12_100_000_000)
+    assert any("compiling the kernel, once" in line for line in early)
+    assert early != late
+    assert any("12s" in line for line in late)
+
+
+def test_a_file_gets_one_line_a_market_without_colours(board: Board) -> None:
+    lines = plain_lines(board, 0, "12:00:00")
+    assert len(lines) == 2
+    assert lines[0].startswith("12:00:00 BTC-USDT (replay) warming mid 61,805.20 mom↑ 97 mom↓ 3")
+    assert lines[0].endswith("warm 42% age 0.0s seq 1234")
+    assert "\033" not in "".join(lines)
