@@ -17,11 +17,11 @@ from signalnode.settings import MarketSettings, load_node, market_name_fault
 
 def replay(arguments: argparse.Namespace) -> int:
     """Score the files as one stream into `--out`, and say what was left out of them."""
+    _check(arguments)
     from signalnode.engine.core import SignalEngine
     from signalnode.feeds import load_events_with_faults
     from signalnode.research.replay import write_scores
 
-    _check(arguments)
     started_ns = clock.monotonic_ns()
     events, faults = load_events_with_faults(arguments.files, venue=arguments.venue, market=arguments.market)
     engine = SignalEngine(arguments.market, _market(arguments))

@@ -137,7 +137,7 @@ def _check_name(name: str, file: Path, node: NodeSettings, named: dict[str, Path
         )
     elif file.stem != name:
         faults.add(file, "market", f"{name!r} does not match the file's name; rename the file to {name}.toml")
-    else:
+    elif len(bytes(node.control_path)) <= SOCKET_PATH_BYTES_MAX:  # else that one fault says it for all
         _check_socket_path(node.scores_path(name), file, "market", faults)
     named.setdefault(name, file)
 

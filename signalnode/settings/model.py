@@ -54,6 +54,29 @@ class AggregatorSettings:
     receive_queue_max: Annotated[int, Within(1, 1_000_000)] = 10_000
     # A score is under 1 kB; anything near this is not ours.
     message_bytes_max: Annotated[int, Within(1_024, 16_777_216)] = 65_536
+    # Messages one subscriber may lag behind before it loses some (ZeroMQ SNDHWM); about 0.4 kB each.
+    send_queue_max: Annotated[int, Within(1, 1_000_000)] = 10_000
+    # Scores of each market kept to be sent again to who missed them: six seconds at ten a second.
+    ring_messages_max: Annotated[int, Within(1, 100_000)] = 64
+    # Time between two views, which is how often strategies are asked.
+    view_interval_ms: Annotated[int, Within(10, 60_000)] = 250
+    # No message for this long and a market counts as silent: three heartbeats.
+    silent_after_s: Annotated[float, Within(0.1, 3_600.0)] = 3.0
+    # Grid on which returns and scores of all markets are compared.
+    measure_step_ms: Annotated[int, Within(10, 60_000)] = 1_000
+    # How fast correlation and lead forget.
+    correlation_half_life_s: Annotated[float, Within(1.0, 604_800.0)] = 300.0
+    # How fast the regime and the breadth forget.
+    regime_half_life_s: Annotated[float, Within(0.1, 604_800.0)] = 30.0
+    # Leads are looked for up to this many steps in both directions.
+    lag_steps_max: Annotated[int, Within(0, 60)] = 5
+    # A larger return within one step is a break in the data (a replay that starts over), not a move.
+    return_max: Annotated[float, Within(0.0001, 10.0)] = 0.05
+    # Time a strategy may take for one view before it loses its turn.
+    strategy_budget_ms: Annotated[float, Within(1.0, 10_000.0)] = 50.0
+    # The journal of decisions: bytes of one file, and how many are kept.
+    journal_bytes_max: Annotated[int, Within(65_536, 1_073_741_824)] = 16_777_216
+    journal_files_max: Annotated[int, Within(2, 10_000)] = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,74 @@
+"""The file that `replay` writes: every row once, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+import pytest
+
+from signalnode.errors import DataError
+from signalnode.events import EVENT, Events
+from signalnode.research import replay
+
+ROW = np.dtype([("time_ns", "<i8"), ("mid", "<f8"), ("momentum_long", "<f8"), ("warm", "<f8")])
+
+
+def score(events: Events) -> npt.NDArray[Any]:
+    """One row an event; warm after the fifth."""
+    rows = np.zeros(len(events), ROW)
+    rows["time_ns"] = events["time_received_ns"]
+    rows["warm"] = np.minimum(events["time_received_ns"] / 5, 1.0)
+    return rows
+
+
+@pytest.fixture
+def events() -> Events:
+    made = np.zeros(10, EVENT)
+    made["time_received_ns"] = np.arange(10)
+    return made
+
+
+def test_every_row_is_there_once_in_whatever_chunks(
+    events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "EVENTS_PER_CHUNK", 3)
+    done: list[tuple[int, int]] = []
+    rows = replay.write_scores(score, events, tmp_path / "out.parquet", lambda *step: done.append(step))
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.column_names == ["time_ns", "mid", "momentum_long", "warm", "status"]
+    assert table["time_ns"].to_pylist() == list(range(10))
+    assert table["status"].to_pylist() == ["warming"] * 5 + ["live"] * 5
+    assert rows == 10
+    assert done == [(3, 10), (6, 10), (9, 10), (10, 10)]
+
+
+def test_no_events_make_a_file_without_rows(tmp_path: Path) -> None:
+    assert replay.write_scores(score, np.zeros(0, EVENT), tmp_path / "out.parquet") == 0
+    assert pq.read_table(tmp_path / "out.parquet").num_rows == 0
+
+
+def test_a_fault_half_way_keeps_the_file_that_was_there(
+    events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "EVENTS_PER_CHUNK", 3)
+    (tmp_path / "out.parquet").write_bytes(b"before")
+
+    def fail(chunk: Events) -> npt.NDArray[Any]:
+        if chunk["time_received_ns"][0] > 5:
+            raise ValueError("half way")
+        return score(chunk)
+
+    with pytest.raises(ValueError, match="half way"):
+        replay.write_scores(fail, events, tmp_path / "out.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.parquet"]
+    assert (tmp_path / "out.parquet").read_bytes() == b"before"
+
+
+def test_a_place_that_cannot_be_written_is_one_line(events: Events, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot be written .*; choose another --out") as caught:
+        replay.write_scores(score, events, tmp_path / "none" / "out.parquet")
+    assert "\n" not in str(caught.value)

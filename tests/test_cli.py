@@ -1,0 +1,345 @@
+"""The command line: every fault of a user is one line and a status of its own, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from signalnode import errors
+from signalnode.cli import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS, main
+
+ROOT = Path(__file__).parent.parent
+SYNTHETIC = 'market = "{name}"\n[feed]\nkind = "synthetic"\n'
+WriteNode = Callable[..., Path]
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that is free now, and the one behind it, which the snapshot socket takes."""
+    while True:
+        with socket.socket() as probe, socket.socket() as next_probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+            try:
+                next_probe.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+        break
+    return port
+
+
+@pytest.fixture
+def write_node(tmp_path: Path, free_port: int) -> WriteNode:
+    """Writes a whole config on a free port; returns the node's file."""
+
+    def write(extra: str = "", endpoint: str = f"tcp://127.0.0.1:{free_port}", **markets: str) -> Path:
+        path = tmp_path / "config" / "signalnode.toml"
+        (path.parent / "markets").mkdir(parents=True, exist_ok=True)
+        path.write_text(f'{extra}\n[aggregator]\nendpoint = "{endpoint}"\n')
+        for name, text in (markets or {"SOL-USD": SYNTHETIC.format(name="SOL-USD")}).items():
+            (path.parent / "markets" / f"{name}.toml").write_text(text)
+        return path
+
+    return write
+
+
+def tree(path: Path) -> set[str]:
+    return {str(each.relative_to(path)) for each in path.rglob("*")}
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> tuple[int, str]:
+    """Status and the one line that a refused command leaves on stderr."""
+    capsys.readouterr()
+    status = main([str(each) for each in argv])
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = err.splitlines()
+    assert line.startswith("signalnode: ")
+    return status, line
+
+
+def test_every_error_has_a_status_of_its_own() -> None:
+    classes = [
+        each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)
+    ]
+    assert len({each.exit_status for each in classes}) == len(classes)
+    assert not {each.exit_status for each in classes} & {0, INTERRUPTED_STATUS, BROKEN_PIPE_STATUS}
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ([], "required: COMMAND"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["stop"], "required: MARKET"),
+        (["run", "--pannel"], "unrecognized arguments: --pannel"),
+        (["subscribe", "--count", "0"], "'0' is not a whole number from 1"),
+        (["subscribe", "--count", "9" * 5000], "is not a whole number"),
+        (["replay", "a.gz"], "required: --venue, --market, --out"),
+        (
+            ["replay", "a.gz", "--venue", "v", "--market", "a/b", "--out", "o.parquet"],
+            "--market: 'a/b' cannot name",
+        ),
+        (["status", "--config"], "--config: expected one argument"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(
+    capsys: pytest.CaptureFixture[str], argv: list[str], expected: str
+) -> None:
+    status, line = refused(capsys, *argv)
+    assert status == errors.UsageError.exit_status
+    assert expected in line
+
+
+@pytest.mark.parametrize("argv", [["--config", "{}", "check"], ["check", "--config", "{}"]])
+def test_the_config_may_be_named_before_or_after_the_verb(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, argv: list[str]
+) -> None:
+    path = str(write_node())
+    assert main([each.format(path) for each in argv]) == 0
+    assert "no faults; markets: SOL-USD" in capsys.readouterr().out
+
+
+def test_check_lists_every_fault_one_a_line(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode
+) -> None:
+    path = write_node("runtime = 1\nstate = 2", X="[feed]")
+    assert main(["check", "--config", str(path)]) == errors.ConfigError.exit_status
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert len(lines) == 4
+    assert all(line.startswith("signalnode: ") and ".toml: " in line for line in lines)
+
+
+def test_check_knows_venues_and_says_which(capsys: pytest.CaptureFixture[str], write_node: WriteNode) -> None:
+    text = 'market = "X"\n[feed]\nkind = "capture"\nvenue = "binanze"\npaths = ["X.toml"]\n'
+    status, line = refused(capsys, "check", "--config", write_node(X=text))
+    assert status == errors.ConfigError.exit_status
+    assert "X.toml: feed.venue: 'binanze' is not known; use one of" in line
+    assert "binance" in line
+
+
+def test_check_knows_the_signals_parameters(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode
+) -> None:
+    text = SYNTHETIC.format(name="X") + "[signals]\nno_such_parameter = 1.0\n"
+    status, line = refused(capsys, "check", "--config", write_node(X=text))
+    assert status == errors.ConfigError.exit_status
+    assert "X.toml: signals.no_such_parameter: " in line
+
+
+BAD_CONFIGS = {
+    "broken": ("x = = 1", {}, "signalnode.toml: line 1: is not TOML"),
+    "unknown key": ("stat_dir = 'x'", {}, "stat_dir: unknown key; did you mean state_dir?"),
+    "named twice": (
+        "",
+        {name: SYNTHETIC.format(name="A") for name in ("A", "B")},
+        "B.toml: market: 'A' is named in",
+    ),
+    "slash": ("", {"A": SYNTHETIC.format(name="A/B")}, "A.toml: market: 'A/B' cannot name a market"),
+    "blank": ("", {"A": SYNTHETIC.format(name="A B")}, "A.toml: market: 'A B' cannot name a market"),
+    "long path": (f"runtime_dir = '/tmp/{'d' * 88}'", {}, "SOL-USD.toml: market: the socket path"),
+    "no recording": (
+        "",
+        {"A": 'market = "A"\n[feed]\nkind = "recording"\npaths = ["none.parquet"]\n'},
+        "A.toml: feed.paths: there is no file",
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+@pytest.mark.parametrize("case", BAD_CONFIGS)
+def test_a_bad_config_starts_nothing(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, tmp_path: Path, case: str, verb: str
+) -> None:
+    extra, markets, expected = BAD_CONFIGS[case]
+    path = write_node(extra, **markets)
+    before = tree(tmp_path)
+    status, line = refused(capsys, verb, "--config", path)
+    assert status == errors.ConfigError.exit_status
+    assert expected in line
+    assert ";" in line, "it says the mend"
+    assert tree(tmp_path) == before
+
+
+def test_a_missing_config_starts_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, line = refused(capsys, "run", "--config", tmp_path / "none.toml")
+    assert status == errors.ConfigError.exit_status
+    assert "none.toml: there is no such file" in line
+    assert tree(tmp_path) == set()
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_a_port_in_use_starts_nothing(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, tmp_path: Path, free_port: int, offset: int
+) -> None:
+    path = write_node()
+    before = tree(tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", free_port + offset))
+        other.listen()
+        status, line = refused(capsys, "run", "--config", path)
+    assert status == errors.EndpointError.exit_status
+    assert f"signalnode.toml: aggregator.endpoint: port {free_port + offset} is in use; free it" in line
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("key", ["runtime_dir", "state_dir"])
+def test_a_directory_of_somebody_else_starts_nothing(
+    capsys: pytest.CaptureFixture[str],
+    write_node: WriteNode,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+) -> None:
+    path = write_node()
+    (tmp_path / key.removesuffix("_dir").replace("runtime", "run")).mkdir(mode=0o700)
+    before = tree(tmp_path)
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    status, line = refused(capsys, "run", "--config", path)
+    assert status == errors.RuntimeDirectoryError.exit_status
+    assert f"{key}: " in line
+    assert "belongs to user" in line
+    assert tree(tmp_path) == before
+
+
+def test_a_runtime_directory_open_to_others_starts_nothing(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, tmp_path: Path
+) -> None:
+    path = write_node()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(0o755)
+    status, line = refused(capsys, "run", "--config", path)
+    assert status == errors.RuntimeDirectoryError.exit_status
+    assert "open to other users (mode 0755); run `chmod 700" in line
+
+
+def test_a_file_in_place_of_a_directory_starts_nothing(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, tmp_path: Path
+) -> None:
+    path = write_node()
+    (tmp_path / "run").write_text("")
+    status, line = refused(capsys, "run", "--config", path)
+    assert status == errors.RuntimeDirectoryError.exit_status
+    assert "is not a directory" in line
+    (tmp_path / "run").unlink()
+    path.write_text(path.read_text() + "")
+    (tmp_path / "state").write_text("")
+    status, line = refused(capsys, "run", "--config", path)
+    assert (status, tree(tmp_path) & {"run"}) == (errors.RuntimeDirectoryError.exit_status, set())
+
+
+@pytest.mark.parametrize(
+    "argv", [["status"], ["status", "--json"], ["stop", "X"], ["start", "X"], ["restart", "X"], ["reload"]]
+)
+def test_asking_a_node_that_does_not_run_is_one_line(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, argv: list[str]
+) -> None:
+    status, line = refused(capsys, *argv, "--config", write_node())
+    assert status == errors.NotRunningError.exit_status
+    assert "no node answers on" in line
+    assert "signalnode run" in line
+
+
+def test_a_faulty_market_file_does_not_hide_the_node(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode
+) -> None:
+    status, _ = refused(capsys, "status", "--config", write_node(X="= broken"))
+    assert status == errors.NotRunningError.exit_status
+
+
+REPLAY = ("--venue", "binance", "--market", "BTC-USDT", "--out")
+
+
+def test_replay_of_a_missing_file_leaves_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, line = refused(capsys, "replay", tmp_path / "none.gz", *REPLAY, tmp_path / "out.parquet")
+    assert status == errors.DataError.exit_status
+    assert "none.gz: there is no such file" in line
+    assert tree(tmp_path) == set()
+
+
+def test_replay_never_overwrites_its_own_recording(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recording = tmp_path / "a.parquet"
+    recording.write_bytes(b"precious")
+    status, _ = refused(capsys, "replay", recording, *REPLAY, recording)
+    assert status == errors.DataError.exit_status
+    assert recording.read_bytes() == b"precious"
+
+
+def test_replay_into_a_missing_directory_is_refused_before_it_scores(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.gz").write_bytes(b"")
+    status, line = refused(capsys, "replay", tmp_path / "a.gz", *REPLAY, tmp_path / "no" / "out.parquet")
+    assert status == errors.DataError.exit_status
+    assert "there is no directory" in line
+
+
+def test_replay_of_a_broken_file_leaves_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"not parquet")
+    status, line = refused(capsys, "replay", tmp_path / "a.parquet", *REPLAY, tmp_path / "out.parquet")
+    assert status == errors.DataError.exit_status
+    assert "a.parquet" in line
+    assert tree(tmp_path) == {"a.parquet"}
+
+
+def in_process_of_its_own(code: str, *argv: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *argv]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("verb", ["check", "status", "subscribe --help"])
+def test_light_verbs_load_no_compiler(write_node: WriteNode, verb: str) -> None:
+    code = (
+        "import sys, json\n"
+        "from signalnode.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print(json.dumps(sorted({'numba', 'pyarrow', 'rich', 'structlog'} & set(sys.modules))))\n"
+    )
+    done = in_process_of_its_own(code, *verb.split(), "--config", str(write_node()))
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    asked = "print('numpy' in sys.modules)"
+    code = f"import sys, signalnode; {asked}; signalnode.EVENT; {asked}"
+    assert in_process_of_its_own(code).stdout.split() == ["False", "True"]
+
+
+def test_a_name_the_package_does_not_have_is_an_attribute_error() -> None:
+    import signalnode
+
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = signalnode.nothing
+    assert "SignalEngine" in dir(signalnode)
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly(write_node: WriteNode) -> None:
+    command = [sys.executable, "-m", "signalnode", "check", "--config", str(write_node())]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=env, timeout=60, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (BROKEN_PIPE_STATUS, b"")
+
+
+def test_version_and_help_are_no_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (["--version"], ["--help"], ["replay", "--help"]):
+        with pytest.raises(SystemExit) as ended:
+            main(argv)
+        assert ended.value.code == 0
+    assert "signalnode 0." in capsys.readouterr().out
