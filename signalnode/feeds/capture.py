@@ -27,10 +27,9 @@ DataError.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -39,18 +38,11 @@ from signalnode.errors import DataError
 from signalnode.events import EVENT, Events
 from signalnode.feeds import sieve
 from signalnode.feeds.base import Faults
+from signalnode.feeds.decoded import Gaps, Slice
 from signalnode.feeds.lines import Line, read_lines
-from signalnode.feeds.venue import ROW, Decoder, FrameFault, Report, Row
+from signalnode.feeds.venue import ROW, Decoder, DecoderOf, FrameFault, Row
 
 SLICE_LINES = 2_048  # lines decoded between two chances to do something else: about 20 ms
-DecoderOf = Callable[[str, float, Report], Decoder]  # market, depth_bps, report
-
-
-class Slice(NamedTuple):
-    """Sound events, possibly none, and the fraction of all files read so far."""
-
-    events: Events
-    done: float
 
 
 class CaptureDecoding:
@@ -62,9 +54,7 @@ class CaptureDecoding:
         self, paths: Sequence[Path], decoder_of: DecoderOf, market: str, depth_bps: float, faults: Faults
     ) -> None:
         self.faults = faults
-        self.gaps: list[
-            list[int]
-        ] = []  # [from_ns, to_ns] during which the book was broken; to_ns 0: until the end
+        self.gaps: Gaps = []
         self._paths = paths
         self._decoder_of = decoder_of
         self._market = market
@@ -88,6 +78,10 @@ class CaptureDecoding:
             self._begin_again(f"{self._paths[0]}: holds {only} alone, played as {self._market}")
             yield from self._pass(decoder)
         self._finish(decoder)
+
+    def gather(self) -> Events:
+        """All events in one array, shape (n,). Raises DataError."""
+        return np.concatenate([piece.events for piece in self.slices()])
 
     def faults_here(self, name: str, detail: str) -> None:
         """Count a fault at the line being decoded."""

@@ -51,6 +51,9 @@ class Decoder(Protocol):
         ...
 
 
+DecoderOf = Callable[[str, float, Report], Decoder]  # market, depth_bps, report
+
+
 def plain_symbol(market: str) -> str:
     """`BTC-USDT`, `btc/usdt` or `BTCUSDT` as BTCUSDT."""
     return "".join(letter for letter in market if letter.isalnum()).upper()

@@ -1,0 +1,173 @@
+"""Decode once, play ever after: the events of some files, kept as raw rows beside the market's other state.
+
+`<state_dir>/<MARKET>/<digest>.events` holds EVENT rows and nothing else, `<digest>.json` what was wrong with
+the files. So a restarted engine is at its place within a few milliseconds, in about 200 kB, with no book to
+rebuild. The digest covers the files (path, size, modification time), the venue, the market, the depth band
+and the source of this package's decoding, so a changed file or a changed decoder is decoded anew; what it
+replaces is removed.
+
+A store appears under its final name complete and synced to disk, or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+import numpy as np
+
+from signalnode.errors import DataError
+from signalnode.events import EVENT, Events
+from signalnode.feeds.base import Faults
+
+Gaps = list[list[int]]  # [from_ns, to_ns] during which the book was broken, in order; to_ns 0: until the end
+_HERE = Path(__file__).parent
+
+
+class Slice(NamedTuple):
+    """Sound events, possibly none, and the fraction of all files read so far."""
+
+    events: Events
+    done: float
+
+
+class Decoding(Protocol):
+    """Files being turned into events; `faults` and `gaps` are whole once `slices` has come to its end."""
+
+    faults: Faults
+    gaps: Gaps
+
+    def slices(self) -> Iterator[Slice]:
+        """All events, in kernel time order, in pieces of bounded size. Raises DataError."""
+        ...
+
+    def gather(self) -> Events:
+        """All events in one array, shape (n,). Raises DataError."""
+        ...
+
+
+@cache
+def source_digest() -> str:
+    """Hexadecimal digest over every source file that has a say in how files become events."""
+    digest = hashlib.sha256()
+    for path in (_HERE.parent / "book.py", _HERE.parent / "events.py", *sorted(_HERE.glob("*.py"))):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def files_digest(paths: Sequence[Path], *facts: object) -> str:
+    """Sixteen hex digits over the files as they are, `facts` and the decoding source. Raises DataError."""
+    try:
+        stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror}): check `paths`") from None
+    return hashlib.sha256(repr((stats, facts, source_digest())).encode()).hexdigest()[:16]
+
+
+class Store:
+    """One market's decoded events on disk."""
+
+    def __init__(self, directory: Path, digest: str) -> None:
+        self.path = directory / f"{digest}.events"
+        self._notes_path = directory / f"{digest}.json"
+        self._directory = directory
+
+    def is_complete(self) -> bool:
+        """Whether the events are there, whole."""
+        try:
+            rows = int(json.loads(self._notes_path.read_bytes())["rows"])
+            return self.path.stat().st_size == rows * EVENT.itemsize
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def write(self, decoding: Decoding) -> Iterator[float]:
+        """Decode into this store, yielding the fraction done; given up half-way, it leaves nothing behind.
+
+        Raises DataError where the files cannot be decoded or the disk does not take the result.
+        """
+        partial = self.path.with_suffix(".partial")
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._remove_all()
+            try:
+                yield from self._write_rows(partial, decoding)
+                partial.rename(self.path)
+            except BaseException:
+                partial.unlink(missing_ok=True)
+                self._notes_path.unlink(missing_ok=True)
+                raise
+            self._sync_directory()
+        except OSError as error:
+            raise DataError(
+                f"{self._directory}: cannot store the decoded events ({error.strerror or error}): "
+                "free space there or set another `state_dir`"
+            ) from None
+
+    def _write_rows(self, partial: Path, decoding: Decoding) -> Iterator[float]:
+        rows = 0
+        with partial.open("wb") as file:
+            for events, done in decoding.slices():
+                write_rows(file, events)
+                rows += len(events)
+                yield min(done, 1.0)
+            file.flush()
+            os.fsync(file.fileno())
+        notes = {"rows": rows, "faults": decoding.faults.as_dict(), "gaps": decoding.gaps}
+        with self._notes_path.open("w", encoding="utf-8") as file_of_notes:
+            json.dump(notes, file_of_notes)
+            file_of_notes.flush()
+            os.fsync(file_of_notes.fileno())
+
+    def _remove_all(self) -> None:
+        """Remove whatever was decoded for this market before: it is of other files or of an older decoder."""
+        for pattern in ("*.events", "*.partial"):
+            for old in self._directory.glob(pattern):
+                old.unlink(missing_ok=True)
+                old.with_suffix(".json").unlink(missing_ok=True)
+
+    def _sync_directory(self) -> None:
+        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def open(self) -> StoredEvents:
+        """The events, ready to be read. Raises DataError where they went missing meanwhile."""
+        try:
+            return StoredEvents(self.path, json.loads(self._notes_path.read_bytes()))
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"{self.path}: cannot be read back ({error}): remove it, it will be made again"
+            ) from None
+
+
+class StoredEvents:
+    """Decoded events read back in pieces; `rows` of them, from `first_ns` to `last_ns` in kernel time."""
+
+    def __init__(self, path: Path, notes: dict[str, Any]) -> None:
+        self.faults = Faults.from_dict(notes["faults"])
+        self.gaps: Gaps = notes["gaps"]
+        self.rows = int(notes["rows"])
+        self._file = path.open("rb", buffering=0)
+        self.first_ns = int(self.read(0, 1)["time_received_ns"][0])
+        self.last_ns = int(self.read(self.rows - 1, 1)["time_received_ns"][0])
+
+    def read(self, row: int, count: int) -> Events:
+        """At most `count` events from number `row` on; empty at the end."""
+        self._file.seek(row * EVENT.itemsize)
+        return np.fromfile(self._file, EVENT, count)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def write_rows(file: BinaryIO, events: Events) -> None:
+    """Append the rows to `file`; the one place where decoded events meet the disk."""
+    file.write(events.tobytes())

@@ -1,0 +1,156 @@
+"""The feed behind captures and recordings: decoded once, then read in small pieces, round and round if asked
+to.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from signalnode.errors import CheckpointError
+from signalnode.events import EVENT, Events
+from signalnode.feeds.decoded import Decoding, Store, StoredEvents, files_digest
+
+BLOCK_ROWS = 2_048  # events held in memory at once: 180 kB
+LONE_EVENT_GAP_NS = 1_000_000_000  # pause between laps of a file whose events all have one time
+
+
+class BlockFeed:
+    """What feeds that come in blocks share: looking ahead and taking. A subclass gives the blocks."""
+
+    def __init__(self) -> None:
+        self._block: Events = np.zeros(0, EVENT)
+        self._at = 0  # next event within the block
+
+    def _next_block(self) -> Events:
+        """The block after the present one; empty at the end."""
+        raise NotImplementedError
+
+    def _fill(self) -> bool:
+        if self._at < len(self._block):
+            return True
+        block = self._next_block()
+        if not len(block):
+            return False
+        self._block, self._at = block, 0
+        return True
+
+    def next_time_ns(self) -> int | None:
+        """Kernel time of the next event; None at the end."""
+        return int(self._block["time_received_ns"][self._at]) if self._fill() else None
+
+    def take(self, until_ns: int, count_max: int) -> Events:
+        """The next events at or before `until_ns`, in order, at most `count_max`; maybe none."""
+        pieces: list[Events] = []
+        while count_max > 0 and self._fill():
+            ahead = self._block[self._at : self._at + count_max]
+            count = int(np.searchsorted(ahead["time_received_ns"], until_ns, side="right"))
+            pieces.append(ahead[:count])
+            self._at += count
+            count_max -= count
+            if count < len(ahead):
+                break
+        if len(pieces) == 1:
+            return pieces[0]
+        return np.concatenate(pieces) if pieces else np.zeros(0, EVENT)
+
+
+class StoredFeed(BlockFeed):
+    """Plays the files of one market; see `base.Feed` for what each method promises.
+
+    With `loop`, each lap's times go on after the last lap's end plus the mean gap between two events.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        directory: Path,
+        facts: Sequence[object],
+        decoding_of: Callable[[], Decoding],
+        loop: bool,
+    ) -> None:
+        super().__init__()
+        self._digest = files_digest(paths, *facts)
+        self._store = Store(directory, self._digest)
+        self._decoding_of = decoding_of
+        self._loop = loop
+        self._events: StoredEvents | None = None
+        self._lap = 0
+        self._block_row = 0  # number of the block's first event within the lap
+
+    def prepare(self) -> Iterator[float]:
+        """Decode the files unless that has been done; yields the fraction done. Raises DataError."""
+        if self._events is None:
+            if not self._store.is_complete():
+                yield from self._store.write(self._decoding_of())
+            self._events = self._store.open()
+
+    def _ready(self) -> StoredEvents:
+        for _ in self.prepare():
+            pass
+        assert self._events is not None
+        return self._events
+
+    @property
+    def position(self) -> dict[str, Any]:
+        """The digest of the files, the lap (from 0) and the number of the next event in it."""
+        return {"digest": self._digest, "lap": self._lap, "row": self._block_row + self._at}
+
+    def seek(self, position: Mapping[str, Any]) -> None:
+        """Go on at `position`. Raises CheckpointError when it is of other files, or is no position at all."""
+        if position.get("digest") != self._digest:
+            raise CheckpointError(
+                f"{self._store.path.parent}: the position is of other files or settings; start afresh"
+            )
+        lap, row = position.get("lap"), position.get("row")
+        if not (
+            isinstance(lap, int) and isinstance(row, int) and lap >= 0 and 0 <= row <= self._ready().rows
+        ):
+            raise CheckpointError(f"{self._store.path.parent}: {dict(position)} is no position; start afresh")
+        self._lap, self._block_row, self._at = lap, row, 0
+        self._block = np.zeros(0, EVENT)
+
+    def _next_block(self) -> Events:
+        events = self._ready()
+        row = self._block_row + len(self._block)
+        if row >= events.rows:
+            if not self._loop:
+                return np.zeros(0, EVENT)
+            self._lap, row = self._lap + 1, 0
+        block = events.read(row, BLOCK_ROWS)
+        self._block_row = row
+        if self._lap:
+            shift_ns = self._lap * self._lap_ns(events)
+            block["time_received_ns"] += shift_ns
+            block["time_event_ns"] += shift_ns
+        return block
+
+    def _lap_ns(self, events: StoredEvents) -> int:
+        span_ns = events.last_ns - events.first_ns
+        return span_ns + (span_ns // max(1, events.rows - 1) or LONE_EVENT_GAP_NS)
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """Counts by name of what was wrong with the files; empty before `prepare`."""
+        return {} if self._events is None else dict(self._events.faults.counts)
+
+    @property
+    def fault_lines(self) -> list[str]:
+        """One line for each kind of fault, with its first place; empty before `prepare`."""
+        return [] if self._events is None else self._events.faults.lines()
+
+    def degraded(self, time_ns: int) -> bool:
+        """Whether the book was broken at this kernel time."""
+        events = self._ready()
+        within_ns = events.first_ns + (time_ns - events.first_ns) % self._lap_ns(events)
+        index = bisect_right(events.gaps, within_ns, key=lambda gap: gap[0]) - 1
+        return index >= 0 and (within_ns < events.gaps[index][1] or not events.gaps[index][1])
+
+    def close(self) -> None:
+        """Close the file of decoded events."""
+        if self._events is not None:
+            self._events.close()
