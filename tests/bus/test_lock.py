@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -28,6 +29,28 @@ def test_a_second_holder_is_refused_and_told_the_first_one_s_pid(tmp_path: Path)
 def test_a_released_lock_can_be_taken_again(tmp_path: Path) -> None:
     hold_lock(tmp_path / "A.lock").release()
     hold_lock(tmp_path / "A.lock").release()
+
+
+def test_a_released_lock_leaves_no_file(tmp_path: Path) -> None:
+    hold_lock(tmp_path / "A.lock").release()
+    assert not (tmp_path / "A.lock").exists()
+
+
+def test_a_lock_on_a_file_removed_meanwhile_is_not_taken_for_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flock, calls = tmp_path / "A.lock", fcntl.flock, []
+
+    def flock_after_the_holder_left(file: int, operation: int) -> None:
+        if not calls:
+            path.unlink()
+        calls.append(file)
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock_after_the_holder_left)
+    with hold_lock(path), pytest.raises(AlreadyRunningError):
+        hold_lock(path)
+    assert len(calls) == 3
 
 
 def test_locks_of_two_markets_do_not_meet(tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""The board: the newest message of each market, how old it is, and whether anyone may rely on it.
+
+Pure: `now_ns` is a parameter, on the aggregator's own time line, which never steps back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from signalnode.bus.sequence import DROP, Sequence
+from signalnode.bus.wire import End, MarketMessage, MarketState, Score
+from signalnode.clock import NS_PER_S
+
+State = Literal["fresh", "unheard", "ended", "silent", "behind", "stale", "degraded"]
+
+
+class Entry:
+    """What the board holds of one market."""
+
+    __slots__ = ("heard_ns", "message", "newest", "sequence")
+
+    def __init__(self) -> None:
+        self.sequence = Sequence()
+        self.message: MarketMessage | None = None  # of any kind: status, mid and warmth are its
+        self.newest: Score | None = None
+        self.heard_ns = 0
+
+    def state(self, now_ns: int, silent_after_ns: int) -> State:
+        """Whether the newest scores may be used, or why not.
+
+        `unheard`: never spoke. `ended`: a planned stop. `silent`: no message for longer than a healthy engine
+        allows. `behind`: a heartbeat told of scores that never came. `stale`, `degraded`: the engine says so.
+        """
+        if self.message is None:
+            return "unheard"
+        if self.sequence.ended:
+            return "ended"
+        if now_ns - self.heard_ns > silent_after_ns:
+            return "silent"
+        if self.newest is None or (self.newest.epoch, self.newest.seq) != (
+            self.sequence.epoch,
+            self.sequence.seq,
+        ):
+            return "behind"
+        status = self.message.status
+        return status if status in ("stale", "degraded") else "fresh"
+
+
+class Board:
+    """The newest of each expected market. Invariant: an entry's (epoch, seq) never falls."""
+
+    def __init__(self, markets: Iterable[str], silent_after_s: float) -> None:
+        self.silent_after_ns = int(silent_after_s * NS_PER_S)
+        self.entries: dict[str, Entry] = {name: Entry() for name in markets}
+
+    def expect(self, markets: Iterable[str]) -> None:
+        """Take over a changed config:
+
+        new markets are unheard, those that left are gone, the others untouched.
+        """
+        self.entries = {name: self.entries.get(name) or Entry() for name in markets}
+
+    def take(self, message: MarketMessage, now_ns: int) -> int:
+        """Put `message` on the board; returns how many scores are missing before it.
+
+        DROP means that it is a duplicate, of an older epoch or of a market nobody expects, and changed
+        nothing but the counts.
+        """
+        entry = self.entries.get(message.market)
+        if entry is None:
+            return DROP
+        sequence = entry.sequence
+        if type(message) is Score:
+            missing = sequence.score(message.epoch, message.seq)
+            if missing != DROP:
+                entry.newest = message
+        else:
+            missing = sequence.last(message.epoch, message.seq, type(message) is End)
+        if missing != DROP:
+            entry.message = message
+            entry.heard_ns = now_ns
+        return missing
+
+    def state(self, market: str, now_ns: int) -> State:
+        """State of an expected market."""
+        return self.entries[market].state(now_ns, self.silent_after_ns)
+
+    def silent(self, now_ns: int) -> dict[str, State]:
+        """Reconciliation: who should be heard and is not, and how."""
+        states = {name: self.state(name, now_ns) for name in self.entries}
+        return {name: state for name, state in states.items() if state in ("unheard", "silent")}
+
+    def markets(self, now_ns: int) -> dict[str, MarketState]:
+        """Every expected market as a view shows it; age in seconds since it was last heard."""
+        return {name: self._market(entry, now_ns) for name, entry in self.entries.items()}
+
+    def _market(self, entry: Entry, now_ns: int) -> MarketState:
+        message, newest = entry.message, entry.newest
+        return MarketState(
+            state=entry.state(now_ns, self.silent_after_ns),
+            age_s=None if message is None else (now_ns - entry.heard_ns) / NS_PER_S,
+            epoch=max(entry.sequence.epoch, 0),
+            seq=entry.sequence.seq,
+            mid=0.0 if message is None else message.mid,
+            warm=0.0 if message is None else message.warm,
+            scores={} if newest is None else newest.scores,
+        )

@@ -1,0 +1,152 @@
+"""Layer 5 without its sockets: frames and `now` in; frames to re-publish, views and decisions out.
+
+Everything is a function of the sequence of calls, so that recorded scores give the same decisions, bit for
+bit: `advance(now)` first, which does what was due up to then at the times it was due, then `take` with the
+same now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from signalnode.aggregator.board import Board
+from signalnode.aggregator.measures import Measures
+from signalnode.aggregator.turns import Report, Turns
+from signalnode.bus.sequence import DROP
+from signalnode.bus.snapshot import Ring
+from signalnode.bus.wire import (
+    DecisionMessage,
+    End,
+    MarketMessage,
+    Score,
+    ViewMessage,
+    WireError,
+    decode,
+    encode,
+)
+from signalnode.clock import NS_PER_MS
+from signalnode.settings import AggregatorSettings
+from signalnode.strategies.base import View
+
+CATCH_UP_MAX = 20  # views made up for after a pause; older ones are skipped, nobody can act on them
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one view brought: its message, the decisions taken on it, and what there is to report."""
+
+    view: ViewMessage
+    decisions: list[DecisionMessage] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+
+
+class Core:
+    """Board, measures and strategies.
+
+    `now_ns` is on one time line that never steps back, in ns since 1970.
+    """
+
+    def __init__(
+        self, settings: AggregatorSettings, markets: Iterable[str], turns: Turns, epoch: int, now_ns: int
+    ) -> None:
+        self.board = Board(markets, settings.silent_after_s)
+        self.ring = Ring(settings.ring_messages_max)
+        self.turns = turns
+        self.epoch = epoch
+        self.rejected: dict[str, int] = {}
+        self.taken = 0
+        self.missed = 0
+        self.view_seq = 0
+        self.view_frames: list[bytes] | None = None
+        self._measures = Measures(settings, self.board)
+        self._bytes_max = settings.message_bytes_max
+        self._interval_ns = settings.view_interval_ms * NS_PER_MS
+        self._next_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
+
+    @property
+    def due_ns(self) -> int:
+        """When the next view is to be made."""
+        return self._next_ns
+
+    def take(self, frames: Sequence[bytes], now_ns: int) -> bool:
+        """Take what an engine sent; whether it is to be re-published. What is wrong is counted by reason."""
+        try:
+            message = decode(frames, self._bytes_max)
+        except WireError as error:
+            return self._reject(error.reason)
+        if not isinstance(message, MarketMessage):
+            return self._reject("kind")
+        if message.market not in self.board.entries:
+            return self._reject("market")
+        missing = self.board.take(message, now_ns)
+        if missing == DROP:
+            return False
+        self.taken += 1
+        self.missed += missing
+        if type(message) is Score:
+            self.ring.add(message.market, message.epoch, message.seq, (frames[0], frames[1]))
+        elif type(message) is End:
+            self.ring.ended(message.market, (frames[0], frames[1]))
+        return True
+
+    def advance(self, now_ns: int) -> list[Outcome]:
+        """Make every view that was due by `now_ns`, each at its own time, and let the strategies decide on it."""
+        behind = (now_ns - self._next_ns) // self._interval_ns
+        if behind > CATCH_UP_MAX:
+            self._next_ns += (behind - CATCH_UP_MAX) * self._interval_ns
+        outcomes = []
+        while self._next_ns <= now_ns:
+            outcomes.append(self._view(self._next_ns))
+            self._next_ns += self._interval_ns
+        return outcomes
+
+    def expect(self, markets: Iterable[str]) -> None:
+        """Take over a changed list of markets without losing what is known of those that stay."""
+        wanted = list(markets)
+        for gone in set(self.board.entries) - set(wanted):
+            self.ring.forget(gone)
+        self.board.expect(wanted)
+
+    def newest(self, prefix: bytes) -> list[list[bytes]]:
+        """What a late joiner who subscribed to `prefix` is sent:
+
+        newest scores and ends, and the newest view.
+        """
+        found = []
+        for market in self.ring.markets():
+            found += [list(frames) for frames in self.ring.newest(market) if frames[0].startswith(prefix)]
+        if self.view_frames is not None and self.view_frames[0].startswith(prefix):
+            found.append(self.view_frames)
+        return found
+
+    def _view(self, at_ns: int) -> Outcome:
+        self.view_seq += 1
+        self._measures.update(at_ns)
+        markets = self.board.markets(at_ns)
+        view = View(
+            at_ns,
+            self.view_seq,
+            markets,
+            regime=self._measures.regime(),
+            measures=self._measures.numbers(),
+            relations=self._measures.relations(),
+        )
+        decisions, reports = self.turns.decide(view, self.epoch)
+        message = ViewMessage(
+            v=1,
+            epoch=self.epoch,
+            seq=self.view_seq,
+            time_published_ns=at_ns,
+            markets=markets,
+            regime=dict(view.regime),
+            measures=dict(view.measures),
+            relations=self._measures.strongest(),
+            strategies=self.turns.states(),
+        )
+        self.view_frames = encode(message)
+        return Outcome(message, decisions, reports)
+
+    def _reject(self, reason: str) -> bool:
+        self.rejected[reason] = self.rejected.get(reason, 0) + 1
+        return False

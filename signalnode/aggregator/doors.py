@@ -1,0 +1,137 @@
+"""The aggregator's outer sockets: XPUB for everyone, ROUTER for late joiners and gaps, ZAP for keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import zmq
+
+from signalnode.aggregator.core import Core
+from signalnode.bus.curve import Authenticator, secure_server
+from signalnode.bus.snapshot import REQUEST_BYTES_MAX, decode_request
+from signalnode.bus.topics import check_endpoint, is_local, snapshot_endpoint, unlink_ipc
+from signalnode.bus.wire import WireError
+from signalnode.clock import NS_PER_MS
+from signalnode.errors import EndpointError
+from signalnode.settings import AggregatorSettings
+
+JOINERS_INTERVAL_MS = 20  # late joiners are served together, so that subscribing in a loop multiplies nothing
+TOPICS_WAITING_MAX = 1_000  # different prefixes waiting to be served; more count as one, for everything
+REPLY_QUEUE_MAX = 1_000
+REQUESTS_MAX = 500  # answered in one turn
+LINGER_MS = 100
+FOREVER_NS = 2**62
+
+
+class Doors:
+    """Bind the sockets of `settings`, or raise EndpointError; beyond this machine only with CURVE keys.
+
+    A late joiner's newest messages go to everyone who subscribes to them, since XPUB cannot single one out;
+    whoever has them drops them by `seq`, as the contract tells every subscriber to.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], settings: AggregatorSettings) -> None:
+        self._endpoints = [settings.endpoint, snapshot_endpoint(check_endpoint(settings.endpoint))]
+        if settings.keys_dir is None and not is_local(settings.endpoint):
+            raise EndpointError(
+                f"{settings.endpoint}: reaches beyond this machine; make keys with `signalnode keys new` "
+                "and set aggregator.keys_dir, or use tcp://127.0.0.1"
+            )
+        self._zap = None if settings.keys_dir is None else Authenticator(context, settings.keys_dir)
+        self._xpub = context.socket(zmq.XPUB)
+        self._router = context.socket(zmq.ROUTER)
+        self.sockets = [self._xpub, self._router] + ([self._zap.socket] if self._zap else [])
+        self._xpub.setsockopt(zmq.XPUB_VERBOSE, 1)  # tell of every new subscriber, not just of new topics
+        self._xpub.setsockopt(zmq.SNDHWM, settings.send_queue_max)
+        self._xpub.setsockopt(zmq.MAXMSGSIZE, 1_024)  # all it reads is subscriptions
+        self._router.setsockopt(zmq.SNDHWM, REPLY_QUEUE_MAX)
+        self._router.setsockopt(zmq.RCVHWM, REPLY_QUEUE_MAX)
+        self._router.setsockopt(zmq.MAXMSGSIZE, REQUEST_BYTES_MAX)
+        try:
+            for socket, endpoint in zip((self._xpub, self._router), self._endpoints, strict=True):
+                socket.setsockopt(zmq.LINGER, LINGER_MS)
+                if settings.keys_dir is not None:
+                    secure_server(socket, settings.keys_dir)
+                _bind(socket, endpoint)
+        except Exception:
+            self.close()
+            raise
+        self._waiting: set[bytes] = set()
+        self._serve_ns = FOREVER_NS
+        self.bad_requests = 0
+
+    def publish(self, frames: Sequence[bytes]) -> None:
+        """Send to whoever subscribed; never waits, a subscriber whose queue is full loses it."""
+        self._xpub.send_multipart(frames, zmq.NOBLOCK)
+
+    @property
+    def due_ns(self) -> int:
+        """When late joiners are to be served."""
+        return self._serve_ns
+
+    def serve(self, core: Core, now_ns: int) -> None:
+        """Let peers in, take their subscriptions and answer their questions."""
+        if self._zap is not None:
+            self._zap.answer()
+        self._subscriptions(now_ns)
+        if now_ns >= self._serve_ns:
+            self._late_joiners(core)
+        self._requests(core)
+
+    def reload(self) -> None:
+        """Read the allowed keys again."""
+        if self._zap is not None:
+            self._zap.reload()
+
+    def close(self) -> None:
+        """Let go of sockets and socket files."""
+        for socket in self.sockets:
+            socket.close()
+        for endpoint in self._endpoints:
+            unlink_ipc(endpoint)
+
+    def _subscriptions(self, now_ns: int) -> None:
+        for _ in range(TOPICS_WAITING_MAX):
+            try:
+                change = self._xpub.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            if change[:1] != b"\x01":
+                continue
+            self._waiting.add(change[1:])
+            if len(self._waiting) > TOPICS_WAITING_MAX:
+                self._waiting = {b""}
+            self._serve_ns = min(self._serve_ns, now_ns + JOINERS_INTERVAL_MS * NS_PER_MS)
+
+    def _late_joiners(self, core: Core) -> None:
+        prefixes = [p for p in self._waiting if not any(p != q and p.startswith(q) for q in self._waiting)]
+        self._waiting.clear()
+        self._serve_ns = FOREVER_NS
+        for prefix in prefixes:
+            for frames in core.newest(prefix):
+                self.publish(frames)
+
+    def _requests(self, core: Core) -> None:
+        for _ in range(REQUESTS_MAX):
+            try:
+                peer, *rest = self._router.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                answer = core.ring.answer(decode_request(rest[0] if len(rest) == 1 else b""))
+            except WireError:
+                self.bad_requests += 1
+                continue
+            try:
+                self._router.send_multipart([peer, *answer], zmq.NOBLOCK)
+            except zmq.ZMQError:
+                self.bad_requests += 1  # gone, or does not read
+
+
+def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        raise EndpointError(
+            f"{endpoint}: {error.strerror}; stop what listens there, or set another aggregator.endpoint"
+        ) from None

@@ -1,0 +1,243 @@
+"""The aggregator process: sockets, signals and the clock around `core.Core`. One thread, one poll."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import socket as sockets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import zmq
+
+from signalnode import logs
+from signalnode.aggregator.budget import within
+from signalnode.aggregator.core import Core, Outcome
+from signalnode.aggregator.doors import Doors
+from signalnode.aggregator.turns import Turns
+from signalnode.bus.lock import hold_lock
+from signalnode.bus.topics import scores_endpoint
+from signalnode.bus.wire import encode
+from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, wall_ns
+from signalnode.errors import SignalnodeError
+from signalnode.settings import NodeSettings, load_node
+from signalnode.strategies import STRATEGIES
+from signalnode.strategies.loading import load_strategies
+
+BEAT_S = 1.0
+SOUND_OUT_S = 30.0  # how often markets that should be heard and are not are named in the log
+RECONNECT_MS, RECONNECT_MAX_MS = 5, 50
+DRAIN_MAX = 2_000  # messages taken before anything else gets its turn
+
+
+class Link(Protocol):
+    """What the supervisor gives a child."""
+
+    def ready(self, **facts: Any) -> None: ...
+
+    def beat(self, **facts: Any) -> None: ...
+
+
+def main(link: Link, args: Mapping[str, Any]) -> int:
+    """Run until SIGTERM; returns the exit status. `args["config"]` names the config, read again at SIGHUP."""
+    logs.configure(as_json=True)
+    log = logs.logger(market="aggregator")
+    try:
+        path = Path(args["config"])
+        node = load_node(path)
+        with hold_lock(node.runtime_dir / "aggregator.lock"), Process(node, path, log) as process:
+            process.run(link)
+    except SignalnodeError as error:
+        log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
+        return error.exit_status
+    return 0
+
+
+class Timeline:
+    """Nanoseconds since 1970 that never step back:
+
+    the wall clock at the start, and the monotonic clock from there.
+    """
+
+    def __init__(self) -> None:
+        self._offset_ns = wall_ns() - monotonic_ns()
+
+    def now_ns(self) -> int:
+        """Now."""
+        return monotonic_ns() + self._offset_ns
+
+
+class Process:
+    """One aggregator: engines' messages in, re-published messages, views and decisions out."""
+
+    def __init__(self, node: NodeSettings, config: Path, log: logs.Logger) -> None:
+        self._node, self._config, self._log = node, config, log
+        settings = node.aggregator
+        self._time = Timeline()
+        turns = Turns(self._strategies(node), within(settings.strategy_budget_ms / 1e3))
+        self.core = Core(
+            settings, node.markets, turns, next_epoch(node.state_dir / "aggregator"), self._time.now_ns()
+        )
+        raise_file_limit()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._sub = self._context.socket(zmq.SUB)
+        self._sub.setsockopt(zmq.RCVHWM, settings.receive_queue_max)
+        self._sub.setsockopt(zmq.MAXMSGSIZE, settings.message_bytes_max)
+        self._sub.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+        self._sub.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+        self._sub.setsockopt(zmq.LINGER, 0)
+        self._sub.subscribe(b"")
+        try:
+            self._doors = Doors(self._context, settings)
+        except SignalnodeError:
+            self._sub.close()
+            self._context.term()
+            raise
+        for market in node.markets:
+            self._sub.connect(scores_endpoint(node.runtime_dir, market))
+        self._wake, self._signals = sockets.socketpair()
+        self._stopping = self._reloading = False
+        self._beat_ns = self._sound_ns = self._time.now_ns()
+
+    def __enter__(self) -> Process:
+        self._wake.setblocking(False)
+        self._signals.setblocking(False)
+        signal.set_wakeup_fd(self._wake.fileno())
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGHUP, self._reload)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(-1)
+        self._sub.close()
+        self._doors.close()
+        self._context.term()
+        self._wake.close()
+        self._signals.close()
+
+    def run(self, link: Link) -> None:
+        """Work until told to stop."""
+        poller = zmq.Poller()
+        for each in (self._sub, *self._doors.sockets, self._signals.fileno()):
+            poller.register(each, zmq.POLLIN)
+        link.ready(epoch=self.core.epoch, endpoint=self._node.aggregator.endpoint)
+        while not self._stopping:
+            poller.poll(self._wait_ms())
+            now_ns = self._time.now_ns()
+            for outcome in self.core.advance(now_ns):
+                self._publish(outcome)
+            self._drain(now_ns)
+            self._doors.serve(self.core, now_ns)
+            self._heed_signals()
+            self._housekeeping(link, now_ns)
+
+    def _drain(self, now_ns: int) -> None:
+        receive, take, send = self._sub.recv_multipart, self.core.take, self._doors.publish
+        for _ in range(DRAIN_MAX):
+            try:
+                frames = receive(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            if take(frames, now_ns):
+                send(frames)
+
+    def _publish(self, outcome: Outcome) -> None:
+        for decision in outcome.decisions:
+            self._doors.publish(encode(decision))
+        for report in outcome.reports:
+            self._log.error(
+                "strategy lost its turn",
+                strategy=report.strategy,
+                reason=report.reason,
+                sits_out_views=report.sits_out_views,
+                trace=report.trace,
+            )
+        if self.core.view_frames is not None:
+            self._doors.publish(self.core.view_frames)
+
+    def _wait_ms(self) -> int:
+        now_ns = self._time.now_ns()
+        until_ns = min(self.core.due_ns, self._doors.due_ns)
+        return max(0, -(-(until_ns - now_ns) // NS_PER_MS))
+
+    def _housekeeping(self, link: Link, now_ns: int) -> None:
+        if now_ns >= self._beat_ns:
+            self._beat_ns = now_ns + int(BEAT_S * NS_PER_S)
+            core = self.core
+            silent = core.board.silent(now_ns)
+            link.beat(
+                epoch=core.epoch,
+                markets=len(core.board.entries),
+                silent=len(silent),
+                messages=core.taken,
+                missed=core.missed,
+                rejected=sum(core.rejected.values()),
+            )
+        if now_ns >= self._sound_ns + int(SOUND_OUT_S * NS_PER_S):
+            self._sound_ns = now_ns
+            for name, state in self.core.board.silent(now_ns).items():
+                self._log.warning("market is not heard", name=name, state=state)
+            if self.core.rejected:
+                self._log.warning("messages rejected so far", **self.core.rejected)
+
+    def _heed_signals(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._signals.recv(4_096)
+        if self._reloading:
+            self._reloading = False
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Read the config again; a faulty one changes nothing."""
+        try:
+            node = load_node(self._config)
+            strategies = self._strategies(node)
+            self._doors.reload()
+        except SignalnodeError as error:
+            self._log.error("reload refused, going on as before", reason=str(error))
+            return
+        old, new = set(self._node.markets), set(node.markets)
+        for market in sorted(new - old):
+            self._sub.connect(scores_endpoint(node.runtime_dir, market))
+        for market in sorted(old - new):
+            with contextlib.suppress(zmq.ZMQError):
+                self._sub.disconnect(scores_endpoint(self._node.runtime_dir, market))
+        self.core.expect(node.markets)
+        self.core.turns.replace(strategies)
+        self._node = node
+        self._log.info("reloaded", markets=len(new), strategies=list(strategies))
+
+    def _strategies(self, node: NodeSettings) -> dict[str, Any]:
+        return dict(load_strategies(node.strategies, node.path or self._config, STRATEGIES))
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def _reload(self, *_: object) -> None:
+        self._reloading = True
+
+
+def next_epoch(directory: Path) -> int:
+    """One more than the last start's, kept in `directory/epoch`; the file is replaced whole."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / "epoch"
+    try:
+        epoch = int(path.read_text()) + 1
+    except (OSError, ValueError):
+        epoch = 1
+    new = path.with_suffix(".new")
+    new.write_text(f"{epoch}\n")
+    os.replace(new, path)
+    return epoch
+
+
+def raise_file_limit() -> None:
+    """Take the soft limit of open files up to the hard one: past it, connects succeed and nothing arrives."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

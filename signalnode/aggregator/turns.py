@@ -1,0 +1,166 @@
+"""Whose turn it is: every strategy is asked at every view, and none can harm the others or the board.
+
+A strategy that raises, returns what is no decision, or takes longer than its budget loses its turn, is
+reported with its traceback, and sits out views: one, two, four, up to BACKOFF_VIEWS_MAX, until a turn goes
+well.
+"""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from signalnode.bus.wire import MESSAGE_BYTES_MAX, DecisionMessage, WireError, decode, encode
+from signalnode.strategies.base import Decision, Strategy, View
+
+BACKOFF_VIEWS_MAX = 256  # about a minute at four views a second
+DECISIONS_MAX = 1_000  # of one strategy at one view
+TRACEBACK_CHARS_MAX = 4_000
+GOOD_TURNS_TO_FORGIVE = 8  # then a strategy's failures are forgotten
+
+Caller = Callable[[Callable[[], list[Decision]]], list[Decision]]
+
+
+class OverBudgetError(BaseException):
+    """Raised inside a strategy whose time is over.
+
+    Not an Exception, so that `except Exception` cannot keep it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something went wrong in a strategy: its name, one line, and the traceback."""
+
+    strategy: str
+    reason: str
+    trace: str
+    sits_out_views: int
+
+
+@dataclass(slots=True)
+class _Seat:
+    strategy: Strategy
+    seq: int = 0
+    failures: int = 0  # in a row, as far as they are not forgiven
+    good: int = 0
+    resumes_seq: int = 0  # view at which it is asked again
+    error: str = ""
+
+
+def call_unbounded(evaluate: Callable[[], list[Decision]]) -> list[Decision]:
+    """Ask without a budget: for replays and tests, where time does not press."""
+    return evaluate()
+
+
+class Turns:
+    """The strategies in their order.
+
+    `call` asks one and enforces its budget; see `signalnode.aggregator.budget`.
+    """
+
+    def __init__(self, strategies: Mapping[str, Strategy], call: Caller = call_unbounded) -> None:
+        self._call = call
+        self._seats = {name: _Seat(strategy) for name, strategy in strategies.items()}
+
+    def replace(self, strategies: Mapping[str, Strategy]) -> None:
+        """Swap the strategies; a name that stays goes on counting its decisions."""
+        old = self._seats
+        self._seats = {
+            name: _Seat(strategy, seq=old[name].seq if name in old else 0)
+            for name, strategy in strategies.items()
+        }
+
+    def decide(self, view: View, epoch: int) -> tuple[list[DecisionMessage], list[Report]]:
+        """Ask every strategy that has a turn at `view`."""
+        decisions: list[DecisionMessage] = []
+        reports: list[Report] = []
+        for name, seat in self._seats.items():
+            if view.seq < seat.resumes_seq:
+                continue
+            try:
+                made = self._ask(name, seat, view, epoch)
+            except (Exception, OverBudgetError) as error:
+                reports.append(self._failed(name, seat, view, error))
+                continue
+            seat.seq += len(made)
+            decisions += made
+            self._went_well(seat)
+        return decisions, reports
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Each strategy for the view message: decisions so far, failures in a row, and the last error."""
+        return {
+            name: {"decisions": seat.seq, "failures": seat.failures, "error": seat.error}
+            for name, seat in self._seats.items()
+        }
+
+    def _ask(self, name: str, seat: _Seat, view: View, epoch: int) -> list[DecisionMessage]:
+        answer: object = self._call(lambda: seat.strategy.evaluate_opportunities(view))
+        if not isinstance(answer, list) or len(answer) > DECISIONS_MAX:
+            raise TypeError(f"evaluate_opportunities returned {_shown(answer)}; a list of Decision is wanted")
+        return [
+            _message(name, epoch, seat.seq + number, view, decision)
+            for number, decision in enumerate(answer, start=1)
+        ]
+
+    @staticmethod
+    def _failed(name: str, seat: _Seat, view: View, error: BaseException) -> Report:
+        seat.failures += 1
+        seat.good = 0
+        out = min(2 ** (seat.failures - 1), BACKOFF_VIEWS_MAX)
+        seat.resumes_seq = view.seq + out + 1
+        seat.error = f"{type(error).__name__}: {_text(error)}"[:200]
+        trace = "".join(traceback.format_exception(error, limit=-20))[-TRACEBACK_CHARS_MAX:]
+        return Report(name, seat.error, trace, out)
+
+    @staticmethod
+    def _went_well(seat: _Seat) -> None:
+        seat.good += 1
+        if seat.failures and seat.good >= GOOD_TURNS_TO_FORGIVE:
+            seat.failures, seat.error = 0, ""
+
+
+def _message(name: str, epoch: int, seq: int, view: View, decision: object) -> DecisionMessage:
+    """`decision` as it goes on the wire; raises TypeError or ValueError for what is none."""
+    if not isinstance(decision, Decision):
+        raise TypeError(f"evaluate_opportunities returned a list with {_shown(decision)}; Decision is wanted")
+    if isinstance(decision.markets, str) or not all(market in view.markets for market in decision.markets):
+        raise ValueError(f"a decision about {_shown(decision.markets)}, which are not markets of this node")
+    message = DecisionMessage(
+        v=1,
+        strategy=name,
+        epoch=epoch,
+        seq=seq,
+        view_seq=view.seq,
+        time_published_ns=view.time_ns,
+        action=decision.action,
+        markets=list(decision.markets),
+        direction=decision.direction,
+        strength=float(decision.strength),
+        reasons=[str(reason) for reason in decision.reasons],
+        scores={market: dict(scores) for market, scores in decision.scores.items()},
+    )
+    try:
+        if not math.isfinite(message.strength):
+            raise ValueError(f"a decision of strength {message.strength}")
+        decode(encode(message), MESSAGE_BYTES_MAX)
+    except (WireError, msgspec.MsgspecError, TypeError, OverflowError) as error:
+        raise ValueError(f"a decision that cannot be sent: {error}") from None
+    return message
+
+
+def _shown(value: object) -> str:
+    return f"{type(value).__name__} {_text(value)}"[:120]
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:
+        return "(which cannot be shown)"

@@ -1,0 +1,264 @@
+"""The subscriber's decisions without its sockets: frames and `now` in, messages and requests out.
+
+Subscribe first, ask then, apply what is newer. Where numbers are missing, the market's later messages are
+held back until the ring has answered or REPAIR_TIMEOUT_S is over, so that a user sees every market's scores
+in order, once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from signalnode.bus.sequence import DROP, Sequence
+from signalnode.bus.snapshot import Place, Request, decode_reply
+from signalnode.bus.wire import End, Heartbeat, MarketMessage, Message, Score, WireError, decode
+from signalnode.clock import NS_PER_S
+
+REPAIR_TIMEOUT_S = 0.25  # an answer takes about 1 ms; longer, and the ring's owner is gone
+SILENT_AFTER_S = 3.0  # three heartbeats
+HELD_MAX = 1_000  # messages of one market that wait for a repair
+REPAIRS_MAX = 64  # requests under way; more gaps at once are counted and not repaired
+MARKETS_MAX = 4_096  # more than any node has; a hostile publisher cannot grow our tables
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one market's stream went through, as seen here."""
+
+    received: int = 0  # scores handed out
+    missed: int = 0  # scores that were sent and never came, after repair
+    upstream: int = 0  # of the missed: those that never reached the aggregator either
+    recovered: int = 0  # scores missed at first and got from the ring
+    duplicates: int = 0  # sent again for late joiners, or twice
+    older: int = 0  # of an epoch that is over
+    overdue: int = 0  # scores dropped because they were older than max_age_s
+    planned_stops: int = 0
+    crashes: int = 0  # a new epoch without an `end` of the one before
+    lag_s: float = 0.0  # from publication to here, of the newest message
+
+
+@dataclass(slots=True)
+class _Repair:
+    deadline_ns: int
+    held: list[Message] = field(default_factory=list)
+    recovered: list[Score] = field(default_factory=list)
+    waiting: dict[int, int] = field(default_factory=dict)  # request id → scores asked for, −1 unknown
+
+
+@dataclass(slots=True)
+class _Market:
+    sequence: Sequence = field(default_factory=Sequence)
+    counts: Counts = field(default_factory=Counts)
+    heard_ns: int = 0
+    newest: Score | None = None
+    repair: _Repair | None = None
+    repaired: int = 0  # of the scores the sequence counted as missed: those that came after all
+
+
+class Reader:
+    """Pure core of a subscription.
+
+    `now_ns` is monotonic and for waiting; `wall_ns` is compared with time stamps.
+    """
+
+    def __init__(
+        self,
+        markets: Collection[str] = (),
+        kinds: Collection[str] = ("score",),
+        max_age_s: float | None = 5.0,
+        repair: bool = True,
+    ) -> None:
+        self._wanted = frozenset(markets)
+        self._kinds = frozenset(kinds)
+        self._max_age_ns = None if max_age_s is None else int(max_age_s * NS_PER_S)
+        self._repairs = repair
+        self._markets: dict[str, _Market] = {}
+        self._asked: dict[int, str] = {}
+        self._request_id = 0
+        self._out: deque[Message] = deque()
+        self.requests: deque[Request] = deque()
+        self.rejected: dict[str, int] = {}
+
+    def connected(self) -> None:
+        """The sockets are on their way: ask for the newest of each market."""
+        if self._repairs:
+            self._request_id += 1
+            self.requests.append(Request(id=self._request_id, ask="newest", markets=sorted(self._wanted)))
+
+    def frames(self, frames: list[bytes], now_ns: int, wall_ns: int) -> None:
+        """Take what came by subscription."""
+        try:
+            message = decode(frames)
+        except WireError as error:
+            self._reject(error.reason)
+            return
+        if isinstance(message, Score | Heartbeat | End):
+            self._market_message(message, now_ns, wall_ns)
+        elif type(message).__struct_config__.tag in self._kinds:
+            self._out.append(message)
+
+    def reply(self, frames: list[bytes], now_ns: int, wall_ns: int) -> None:
+        """Take an answer of the ring; one that came too late, or to nobody's question, is ignored."""
+        try:
+            header, found = decode_reply(frames)
+        except WireError as error:
+            self._reject(error.reason)
+            return
+        if header.ask == "newest":
+            for pair in found:
+                self.frames(pair, now_ns, wall_ns)
+            return
+        market = self._asked.pop(header.id, None)
+        known = self._markets.get(market) if market is not None else None
+        if known is None or known.repair is None:
+            return
+        asked = known.repair.waiting.pop(header.id, -1)
+        known.repair.recovered += self._recovered(found, market)
+        if header.complete and asked >= 0:
+            known.counts.upstream += max(asked - len(found), 0)
+        if not known.repair.waiting:
+            self._release(known, wall_ns)
+
+    def expire(self, now_ns: int, wall_ns: int) -> None:
+        """Give up waiting for repairs whose time is over."""
+        for market in set(self._asked.values()):
+            repair = self._markets[market].repair
+            if repair is not None and now_ns >= repair.deadline_ns:
+                self._release(self._markets[market], wall_ns)
+
+    def deadline_ns(self) -> int | None:
+        """When `expire` has something to do; None if nothing is under repair."""
+        repairs = (self._markets[name].repair for name in self._asked.values())
+        return min((r.deadline_ns for r in repairs if r is not None), default=None)
+
+    def take(self) -> Message | None:
+        """The next message for the user, None if there is none."""
+        return self._out.popleft() if self._out else None
+
+    def counts(self) -> dict[str, Counts]:
+        """A market's counts by its name, up to date."""
+        for market in self._markets.values():
+            sequence, counts = market.sequence, market.counts
+            counts.missed = sequence.missed - market.repaired
+            counts.duplicates, counts.older, counts.crashes = (
+                sequence.duplicates,
+                sequence.older,
+                sequence.crashes,
+            )
+        return {name: market.counts for name, market in self._markets.items()}
+
+    def state(self, market: str, now_ns: int) -> str:
+        """`unheard`, `ended` (a planned stop), `silent` (crash, hang, cut), `repairing` (a gap), `live`."""
+        known = self._markets.get(market)
+        if known is None:
+            return "unheard"
+        if known.sequence.ended:
+            return "ended"
+        if now_ns - known.heard_ns > SILENT_AFTER_S * NS_PER_S:
+            return "silent"
+        return "repairing" if known.repair is not None else "live"
+
+    def newest(self, market: str, wall_ns: int) -> Score | None:
+        """The newest score of `market`, None if there is none or it is older than max_age_s."""
+        known = self._markets.get(market)
+        if known is None or known.newest is None or self._overdue(known.newest, wall_ns):
+            return None
+        return known.newest
+
+    def _market_message(self, message: MarketMessage, now_ns: int, wall_ns: int) -> None:
+        if self._wanted and message.market not in self._wanted:
+            return  # ZeroMQ matches by prefix: score.BTC-USD brings score.BTC-USDT as well
+        market = self._markets.get(message.market)
+        if market is None:
+            if len(self._markets) >= MARKETS_MAX:
+                self._reject("market")
+                return
+            market = self._markets[message.market] = _Market()
+        sequence = market.sequence
+        before = (sequence.epoch, sequence.seq)
+        if isinstance(message, Score):
+            missing = sequence.score(message.epoch, message.seq)
+        else:
+            missing = sequence.last(message.epoch, message.seq, isinstance(message, End))
+        if missing == DROP:
+            return
+        market.heard_ns = now_ns
+        market.counts.lag_s = (wall_ns - message.time_published_ns) / NS_PER_S
+        if before[0] >= 0 and (missing or message.epoch != before[0]):
+            self._ask(market, message, before, missing, now_ns)
+        if market.repair is None:
+            self._hand_out(market, message, wall_ns)
+            return
+        market.repair.held.append(message)
+        if len(market.repair.held) >= HELD_MAX:
+            self._release(market, wall_ns)
+
+    def _ask(self, market: _Market, message: MarketMessage, before: Place, missing: int, now_ns: int) -> None:
+        if not self._repairs or len(self._asked) >= REPAIRS_MAX:
+            return
+        self._request_id += 1
+        until = message.seq if isinstance(message, Score) else message.seq + 1
+        self.requests.append(
+            Request(
+                id=self._request_id,
+                ask="missed",
+                markets=[message.market],
+                after=before,
+                before=(message.epoch, until),
+            )
+        )
+        self._asked[self._request_id] = message.market
+        if market.repair is None:
+            market.repair = _Repair(now_ns + int(REPAIR_TIMEOUT_S * NS_PER_S))
+        # how many the dead epoch sent after its last message here is known to nobody
+        market.repair.waiting[self._request_id] = missing if message.epoch == before[0] else -1
+
+    def _recovered(self, found: list[list[bytes]], market: str | None) -> list[Score]:
+        scores = []
+        for frames in found:
+            try:
+                message = decode(frames)
+            except WireError as error:
+                self._reject(error.reason)
+                continue
+            if isinstance(message, Score) and message.market == market:
+                scores.append(message)
+        return scores
+
+    def _release(self, market: _Market, wall_ns: int) -> None:
+        repair = market.repair
+        if repair is None:
+            return
+        market.repair = None
+        for request in repair.waiting:
+            self._asked.pop(request, None)
+        recovered = deque(sorted(repair.recovered, key=lambda score: (score.epoch, score.seq)))
+        for message in repair.held:
+            place = (message.epoch, message.seq)
+            while recovered and (recovered[0].epoch, recovered[0].seq) <= place:
+                score = recovered.popleft()
+                market.counts.recovered += 1
+                # what a dead epoch sent after the last we heard of it was never counted as missed
+                market.repaired += score.epoch == message.epoch
+                self._hand_out(market, score, wall_ns)
+            self._hand_out(market, message, wall_ns)
+
+    def _hand_out(self, market: _Market, message: Message, wall_ns: int) -> None:
+        if isinstance(message, Score):
+            market.newest = message
+            if self._overdue(message, wall_ns):
+                market.counts.overdue += 1
+                return
+            market.counts.received += 1
+        elif isinstance(message, End):
+            market.counts.planned_stops += 1
+        if type(message).__struct_config__.tag in self._kinds:
+            self._out.append(message)
+
+    def _overdue(self, score: Score, wall_ns: int) -> bool:
+        return self._max_age_ns is not None and wall_ns - score.time_published_ns > self._max_age_ns
+
+    def _reject(self, reason: str) -> None:
+        self.rejected[reason] = self.rejected.get(reason, 0) + 1

@@ -1,0 +1,153 @@
+"""Late joiners and gaps: a bounded ring of what was re-published, and the questions it answers.
+
+A question is one msgpack map on a DEALER socket; the answer a header followed by the very frames that were
+published, topic and map in turn. Pure: sockets are in the aggregator and in the subscriber.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Annotated, Literal, NamedTuple, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from signalnode.bus.wire import WireError
+
+REQUEST_BYTES_MAX = 65_536
+REPLY_SCORES_MAX = 2_000  # about 0.9 MB
+REQUEST_MARKETS_MAX = 1_024
+
+Ask = Literal["newest", "missed"]
+Place: TypeAlias = tuple[int, int]  # (epoch, seq)
+_PlaceOnWire = tuple[Annotated[int, Meta(ge=-1, le=2**63 - 1)], Annotated[int, Meta(ge=0, le=2**63 - 1)]]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="request"):
+    """`newest`:
+
+    the newest of each market (no markets: of all). `missed`: the scores strictly between two places.
+    """
+
+    v: Literal[1] = 1
+    id: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    ask: Ask
+    markets: Annotated[list[str], Meta(max_length=REQUEST_MARKETS_MAX)] = []
+    after: _PlaceOnWire = (-1, 0)
+    before: _PlaceOnWire = (2**63 - 1, 0)
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="reply"):
+    """Header of an answer with `found` messages behind it.
+
+    `complete`: the ring reaches back to the place asked for, so what is not among the found never arrived
+    here either: it was lost on the way from the engine and not to the subscriber.
+    """
+
+    v: Literal[1] = 1
+    id: int
+    ask: Ask
+    found: int
+    complete: bool
+
+
+_REQUEST = msgspec.msgpack.Decoder(Request)
+_REPLY = msgspec.msgpack.Decoder(Reply)
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class _Kept(NamedTuple):
+    place: Place
+    frames: tuple[bytes, bytes]
+
+
+class Ring:
+    """The last `messages_max` scores of each market, and its end message if it ended.
+
+    Frames are kept, not copied.
+    """
+
+    def __init__(self, messages_max: int) -> None:
+        self._messages_max = messages_max
+        self._scores: dict[str, deque[_Kept]] = {}
+        self._ends: dict[str, tuple[bytes, bytes]] = {}
+        self._since: dict[str, Place] = {}  # everything after this place is in the ring or never came
+
+    def add(self, market: str, epoch: int, seq: int, frames: tuple[bytes, bytes]) -> None:
+        """Keep a score that the board took: places only rise."""
+        kept = self._scores.get(market)
+        if kept is None:
+            kept = self._scores[market] = deque(maxlen=self._messages_max)
+            self._since[market] = (epoch, seq - 1)
+        if len(kept) == self._messages_max:
+            self._since[market] = kept[0].place
+        kept.append(_Kept((epoch, seq), frames))
+        if self._ends:
+            self._ends.pop(market, None)
+
+    def ended(self, market: str, frames: tuple[bytes, bytes]) -> None:
+        """Keep the end message of a market until it speaks again."""
+        self._ends[market] = frames
+
+    def forget(self, market: str) -> None:
+        """Drop a market that left the config."""
+        for kept in (self._scores, self._ends, self._since):
+            kept.pop(market, None)
+
+    def newest(self, market: str) -> list[tuple[bytes, bytes]]:
+        """The newest score of `market`, and its end if it ended."""
+        kept = self._scores.get(market)
+        found = [kept[-1].frames] if kept else []
+        return found + ([self._ends[market]] if market in self._ends else [])
+
+    def between(self, market: str, after: Place, before: Place) -> tuple[list[tuple[bytes, bytes]], bool]:
+        """Scores strictly between two places, oldest first, and whether the ring reaches back so far.
+
+        At most REPLY_SCORES_MAX, the newest of them.
+        """
+        kept = self._scores.get(market, ())
+        found = [frames for place, frames in kept if after < place < before][-REPLY_SCORES_MAX:]
+        since = self._since.get(market)
+        return found, since is not None and since <= after
+
+    def markets(self) -> list[str]:
+        """The markets that have spoken, in the order they first did."""
+        return list(self._scores)
+
+    def answer(self, request: Request) -> list[bytes]:
+        """The frames that answer `request`."""
+        found: list[tuple[bytes, bytes]] = []
+        complete = True
+        if request.ask == "newest":
+            for market in request.markets or self.markets():
+                found += self.newest(market)
+        elif request.markets:
+            found, complete = self.between(request.markets[0], request.after, request.before)
+        header = Reply(id=request.id, ask=request.ask, found=len(found), complete=complete)
+        return [_ENCODER.encode(header), *(frame for frames in found for frame in frames)]
+
+
+def encode_request(request: Request) -> bytes:
+    """The one frame of a request."""
+    return _ENCODER.encode(request)
+
+
+def decode_request(payload: bytes) -> Request:
+    """The request in `payload`; raises WireError for anything else."""
+    if len(payload) > REQUEST_BYTES_MAX:
+        raise WireError("too_large", f"{len(payload)} bytes")
+    try:
+        return _REQUEST.decode(payload)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise WireError("malformed", str(error)) from None
+
+
+def decode_reply(frames: list[bytes]) -> tuple[Reply, list[list[bytes]]]:
+    """The header and the messages of an answer; raises WireError for anything else."""
+    try:
+        header = _REPLY.decode(frames[0] if frames else b"")
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise WireError("malformed", str(error)) from None
+    if len(frames) != 1 + 2 * header.found:
+        raise WireError("frames", f"{len(frames)} frames for {header.found} messages")
+    return header, [frames[i : i + 2] for i in range(1, len(frames), 2)]

@@ -1,0 +1,127 @@
+"""What a strategy is: a view in, a list of decisions out. Thresholds live in this layer and nowhere below.
+
+A strategy is any object with `evaluate_opportunities(view)`. It keeps what state it likes between calls,
+takes its time from `view.time_ns`, and decides on fresh markets alone: the view holds no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from signalnode.bus.wire import Direction, MarketState
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """How two markets move together. Correlations in −1 to 1, NaN while too little was seen."""
+
+    correlation: float  # of returns, at the same time
+    lead_s: float  # by which the first moves before the second; negative: after it; 0: together
+    lead_correlation: float  # of returns, at that lead
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """Cross-market matrices of returns, shape (n, n) in the order of `markets`; read-only."""
+
+    markets: tuple[str, ...]
+    correlation: Floats
+    lead_s: Floats  # row before column
+    lead_correlation: Floats
+
+    def between(self, first: str, second: str) -> Relation | None:
+        """The relation of two markets; None if one of them has no row."""
+        if first not in self.markets or second not in self.markets:
+            return None
+        at = self.markets.index(first), self.markets.index(second)
+        return Relation(*(float(m[at]) for m in (self.correlation, self.lead_s, self.lead_correlation)))
+
+    def leaders(self, market: str, correlation_min: float) -> list[str]:
+        """Markets that move before `market` with at least that correlation, the strongest first."""
+        if market not in self.markets:
+            return []
+        column = self.markets.index(market)
+        strength = np.where(self.lead_s[:, column] > 0, np.abs(self.lead_correlation[:, column]), 0.0)
+        order = np.argsort(-strength, kind="stable")
+        return [self.markets[row] for row in order if strength[row] >= correlation_min]
+
+
+NO_RELATIONS = Relations((), np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0)))
+
+
+class View(Mapping[str, Mapping[str, float]]):
+    """All markets at one time: a mapping from each *fresh* market to its scores, and what is around.
+
+    Attributes:
+        time_ns: when, in ns since 1970, on a time line that never steps back.
+        seq: number of this view, from 1 with every start of the aggregator.
+        markets: state, age, epoch, seq, mid and warmth of every market of the config, fresh or not.
+        regime: strength of `trending`, `mean_reverting`, `turbulent` and `quiet`, each 0 to 100.
+        measures: cross-market numbers by name; see `signalnode.aggregator.measures`.
+        relations: correlation and lead of every two markets.
+    """
+
+    def __init__(
+        self,
+        time_ns: int,
+        seq: int,
+        markets: Mapping[str, MarketState],
+        *,
+        regime: Mapping[str, float] | None = None,
+        measures: Mapping[str, float] | None = None,
+        relations: Relations = NO_RELATIONS,
+    ) -> None:
+        self.time_ns, self.seq = time_ns, seq
+        self.markets = MappingProxyType(dict(markets))
+        self.regime = MappingProxyType(dict(regime or {}))
+        self.measures = MappingProxyType(dict(measures or {}))
+        self.relations = relations
+        self._scores = {
+            name: MappingProxyType(market.scores)
+            for name, market in markets.items()
+            if market.state == "fresh"
+        }
+
+    def __getitem__(self, market: str) -> Mapping[str, float]:
+        return self._scores[market]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One decision, with all it rests on. The aggregator adds the strategy's name, a number and the time."""
+
+    action: str  # what to do, for example enter, exit, rank
+    markets: tuple[str, ...]
+    direction: Direction
+    strength: float  # 0 to 100
+    reasons: tuple[str, ...]  # in words, with the numbers
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # exactly those it rests on
+
+
+class Strategy(Protocol):
+    """What the aggregator calls at every view."""
+
+    def evaluate_opportunities(self, view: View) -> list[Decision]:
+        """The decisions to take at `view`, mostly none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One line of STRATEGIES: the name in `[strategies.<name>]` and the class behind it."""
+
+    name: str
+    make: type[Any]

@@ -1,0 +1,121 @@
+"""From `[strategies.<name>]` tables to strategies:
+
+built in, from an entry point, or from a file of the user's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import sys
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from signalnode.errors import ConfigError, ExtensionError
+from signalnode.settings.reading import Faults, read_table
+from signalnode.strategies.base import Registered, Strategy
+
+ENTRY_POINT_GROUP = "signalnode.strategies"
+STRATEGIES_MAX = 64
+
+
+def load_strategies(
+    tables: Mapping[str, object], config: Path, registered: tuple[Registered, ...]
+) -> dict[str, Strategy]:
+    """A strategy for each table, by name; without any table every registered one, with its defaults.
+
+    `kind` says which class: a registered name, an entry point of group `signalnode.strategies`, or
+    `FILE.py:Class` with a path that counts from the config file. Without `kind` the table's name is it.
+    `enabled = false` leaves one out. The other keys are the class's keywords; those of a dataclass are
+    checked against its fields.
+
+    Raises ConfigError with a line for each fault, ExtensionError for a class that cannot be loaded or made.
+    """
+    wanted = tables or {each.name: {} for each in registered}
+    faults: list[str] = []
+    if len(wanted) > STRATEGIES_MAX:
+        faults.append(f"{config}: strategies: {len(wanted)} of them; {STRATEGIES_MAX} is the most")
+    strategies: dict[str, Strategy] = {}
+    for name, table in wanted.items():
+        if not isinstance(table, Mapping):
+            faults.append(f"{config}: strategies.{name}: is not a table; write [strategies.{name}]")
+            continue
+        try:
+            if table.get("enabled", True):
+                strategies[name] = _made(name, table, config, registered)
+        except ConfigError as error:
+            faults += error.faults
+    if faults:
+        raise ConfigError(faults)
+    return strategies
+
+
+def _made(name: str, table: Mapping[str, Any], config: Path, registered: tuple[Registered, ...]) -> Strategy:
+    make = _class(name, str(table.get("kind", name)), config, registered)
+    keywords = {key: value for key, value in table.items() if key not in ("kind", "enabled")}
+    where = f"strategies.{name}"
+    if dataclasses.is_dataclass(make):
+        faults = Faults()
+        hidden = [key for key in keywords if key.startswith("_")]
+        for key in hidden:
+            faults.add(config, f"{where}.{key}", "unknown key; take it out")
+        strategy: Any = read_table(make, keywords, config, f"{where}.", faults)
+        if faults.lines:
+            raise ConfigError(faults.lines)
+    else:
+        try:
+            strategy = make(**keywords)
+        except Exception as error:
+            raise ExtensionError(
+                f"{config}: {where}: {make.__name__} refused its keys ({error}); compare its __init__"
+            ) from error
+    if not callable(getattr(strategy, "evaluate_opportunities", None)):
+        raise ExtensionError(
+            f"{config}: {where}: {make.__name__} has no evaluate_opportunities(view); add it"
+        )
+    made: Strategy = strategy
+    return made
+
+
+def _class(name: str, kind: str, config: Path, registered: tuple[Registered, ...]) -> type[Any]:
+    for each in registered:
+        if each.name == kind:
+            return each.make
+    file, colon, attribute = kind.rpartition(":")
+    if colon and file.endswith(".py"):
+        return _from_file(name, config.parent / file, attribute, config)
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name == kind:
+            try:
+                loaded: type[Any] = point.load()
+            except Exception as error:
+                raise ExtensionError(
+                    f"{config}: strategies.{name}: {point.value} cannot be loaded: {error}"
+                ) from error
+            return loaded
+    known = ", ".join(each.name for each in registered)
+    raise ConfigError(
+        f"{config}: strategies.{name}.kind: {kind!r} is not known; "
+        f"use {known}, the name of an entry point, or FILE.py:Class"
+    )
+
+
+def _from_file(name: str, file: Path, attribute: str, config: Path) -> type[Any]:
+    where = f"{config}: strategies.{name}.kind: {file}"
+    if not file.is_file():
+        raise ExtensionError(f"{where}: no such file; mend the path, which counts from the config file")
+    spec = importlib.util.spec_from_file_location(f"signalnode_strategy_{name}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up while they are made
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ExtensionError(f"{where}: {type(error).__name__}: {error}; mend the file") from error
+    found = getattr(module, attribute, None)
+    if not isinstance(found, type):
+        raise ExtensionError(f"{where}: holds no class {attribute}; mend the name after the colon")
+    return found
