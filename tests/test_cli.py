@@ -123,8 +123,7 @@ def test_check_knows_venues_and_says_which(capsys: pytest.CaptureFixture[str], w
     text = 'market = "X"\n[feed]\nkind = "capture"\nvenue = "binanze"\npaths = ["X.toml"]\n'
     status, line = refused(capsys, "check", "--config", write_node(X=text))
     assert status == errors.ConfigError.exit_status
-    assert "X.toml: feed.venue: 'binanze' is not known; use one of" in line
-    assert "binance" in line
+    assert "X.toml: feed.venue: 'binanze' is not known; use binance" in line
 
 
 def test_check_knows_the_signals_parameters(
@@ -133,7 +132,7 @@ def test_check_knows_the_signals_parameters(
     text = SYNTHETIC.format(name="X") + "[signals]\nno_such_parameter = 1.0\n"
     status, line = refused(capsys, "check", "--config", write_node(X=text))
     assert status == errors.ConfigError.exit_status
-    assert "X.toml: signals.no_such_parameter: " in line
+    assert "X.toml: signals.no_such_parameter: unknown key; " in line
 
 
 BAD_CONFIGS = {

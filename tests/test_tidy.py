@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import get_args
 
 import pytest
 
@@ -103,12 +106,14 @@ def test_a_clock_read_would_be_noticed() -> None:
 
 
 def environment_reads(tree: ast.Module) -> Iterator[int]:
+    subscripts = [node for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+    written = [node.value for node in subscripts if isinstance(node.ctx, ast.Store)]
     for node in ast.walk(tree):
         names = (
             {alias.name for alias in node.names} if isinstance(node, ast.Import | ast.ImportFrom) else set()
         )
         module = node.module if isinstance(node, ast.ImportFrom) else None
-        attribute = node.attr if isinstance(node, ast.Attribute) else ""
+        attribute = node.attr if isinstance(node, ast.Attribute) and node not in written else ""
         found = names & {"environ", "getenv"} if module == "os" else names & {"tomllib"}
         if found or module == "tomllib" or attribute in ("environ", "environb", "getenv", "getenvb"):
             yield node.lineno
@@ -125,6 +130,7 @@ def test_only_settings_read_config_and_environment(path: Path) -> None:
 def test_a_look_into_the_environment_would_be_noticed() -> None:
     for text in ("import os\nos.environ['X']", "from os import getenv", "import tomllib"):
         assert list(environment_reads(ast.parse(text))), text
+    assert not list(environment_reads(ast.parse("import os\nos.environ['X'] = 'for a child'")))
 
 
 def words_of(name: str) -> set[str]:
@@ -178,3 +184,84 @@ def test_nothing_committed_holds_a_path_of_one_machine() -> None:
 
 def test_no_test_directory_is_a_package() -> None:
     assert not list((ROOT / "tests").rglob("__init__.py"))
+
+
+def test_settings_know_just_the_feeds_and_venues_there_are() -> None:
+    from signalnode.feeds import FEEDS, VENUES
+    from signalnode.settings import FEED_KEYS, VENUE_NAMES, FeedKind
+
+    assert set(FEEDS) == set(FEED_KEYS) == set(get_args(FeedKind))
+    assert set(VENUES) == set(VENUE_NAMES)
+
+
+def modules_of(package: str) -> list[ModuleType]:
+    """Every module of a package, imported."""
+    folder = ROOT / "signalnode" / package
+    names = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+    return [importlib.import_module(f"signalnode.{package}.{name}") for name in names]
+
+
+def own_classes(module: ModuleType) -> list[type]:
+    """Classes that the module itself defines, interfaces left out."""
+    classes = [each for each in vars(module).values() if isinstance(each, type)]
+    return [each for each in classes if each.__module__ == module.__name__ and not is_protocol(each)]
+
+
+def is_protocol(each: type) -> bool:
+    return bool(getattr(each, "_is_protocol", False))
+
+
+def test_every_signal_is_registered() -> None:
+    from signalnode.signals import SIGNALS
+    from signalnode.signals.base import Signal
+
+    found = {
+        id(each)
+        for module in modules_of("signals")
+        for each in vars(module).values()
+        if isinstance(each, Signal)
+    }
+    assert found == {id(each) for each in SIGNALS}
+
+
+def test_every_feature_family_is_registered() -> None:
+    from signalnode.features import FAMILIES
+
+    found = {
+        module.__name__
+        for module in modules_of("features")
+        if isinstance(vars(module).get("FEATURES"), tuple)
+    }
+    assert found == {family.__name__ for family in FAMILIES}
+
+
+def test_every_feed_is_registered() -> None:
+    source = (ROOT / "signalnode" / "feeds" / "__init__.py").read_text(encoding="utf-8")
+    for module in modules_of("feeds"):
+        for each in own_classes(module):
+            if all(hasattr(each, verb) for verb in ("take", "seek", "next_time_ns", "prepare")):
+                assert re.search(rf"return {each.__name__}\(", source), f"{each.__name__} is not in FEEDS"
+
+
+def test_every_venue_is_registered() -> None:
+    from signalnode.feeds import VENUES
+
+    found = {
+        each
+        for module in modules_of("feeds")
+        for each in own_classes(module)
+        if each.__name__.endswith("Decoder")
+    }
+    assert found == set(VENUES.values())
+
+
+def test_every_strategy_is_registered() -> None:
+    from signalnode.strategies import STRATEGIES
+
+    found = {
+        each
+        for module in modules_of("strategies")
+        for each in own_classes(module)
+        if hasattr(each, "evaluate_opportunities")
+    }
+    assert found == {each.make for each in STRATEGIES}

@@ -1,47 +1,84 @@
-"""`check`, and what `run` and `reload` check as well: the config beyond what one file can show."""
+"""The config checked: `check` lists every fault; `run` and `reload` start nothing that `check` refuses."""
 
 from __future__ import annotations
 
 import argparse
+import difflib
+import subprocess
+import sys
 from pathlib import Path
 
 from signalnode.errors import ConfigError, SignalnodeError
 from signalnode.settings import MarketSettings, NodeSettings, load_node
 from signalnode.settings.reading import shown
 
+CHECK_TIMEOUT_S = 60.0
+FAULT_BYTES_MAX = 65_536
+
 
 def check(arguments: argparse.Namespace) -> int:
     """Check the config; every fault is listed by the ConfigError."""
-    node = checked_node(arguments.config)
+    node = load_node(arguments.config)
+    faults = [
+        *_strategy_faults(node),
+        *(line for market in node.markets.values() for line in _signal_faults(market)),
+    ]
+    if faults:
+        raise ConfigError(faults)
     assert node.path is not None
     print(f"{shown(node.path)}: no faults; markets: {', '.join(node.markets)}")
     return 0
 
 
 def checked_node(path: Path | None) -> NodeSettings:
-    """The whole config, after all that can be checked without starting anything. Raises ConfigError."""
+    """The whole config, after all that `check` checks. Raises ConfigError.
+
+    What a parameter of a signal or a strategy may be, only they know, and they bring the compiler with them:
+    60 MB that the supervising process must not carry. So they are asked in a process of its own.
+    """
     node = load_node(path)
-    faults = [fault for market in node.markets.values() for fault in _market_faults(market)]
-    if faults:
-        raise ConfigError(faults)
+    if not node.strategies and not any(market.signals for market in node.markets.values()):
+        return node
+    command = [sys.executable, "-m", "signalnode", "check", "--config", str(node.path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", timeout=CHECK_TIMEOUT_S, check=False
+    )
+    if done.returncode:
+        lines = done.stderr[:FAULT_BYTES_MAX].splitlines()
+        raise ConfigError(
+            [line.removeprefix("signalnode: ") for line in lines] or ["the check did not end well"]
+        )
     return node
 
 
-def _market_faults(market: MarketSettings) -> list[str]:
-    assert market.path is not None
-    file = shown(market.path)
+def _strategy_faults(node: NodeSettings) -> list[str]:
+    if not node.strategies or node.path is None:
+        return []
+    from signalnode.strategies import STRATEGIES
+    from signalnode.strategies.loading import load_strategies
+
+    try:
+        load_strategies(node.strategies, node.path, STRATEGIES)
+    except SignalnodeError as error:
+        return str(error).splitlines()
+    return []
+
+
+def _signal_faults(market: MarketSettings) -> list[str]:
+    if not market.signals or market.path is None:
+        return []
+    from signalnode.signals import PARAMETERS
+
+    known = {parameter.name: parameter for parameter in PARAMETERS}
     faults = []
-    if market.feed.kind == "capture":
-        from signalnode.feeds import VENUES
-
-        if market.feed.venue not in VENUES:
-            known = ", ".join(sorted(VENUES))
-            faults.append(f"{file}: feed.venue: {market.feed.venue!r} is not known; use one of {known}")
-    if market.signals:
-        from signalnode.signals import check_parameters
-
-        try:
-            check_parameters(market.signals)
-        except SignalnodeError as error:
-            faults += [f"{file}: signals: {line}" for line in str(error).splitlines()]
+    for key, value in market.signals.items():
+        where = f"{shown(market.path)}: signals.{key}"
+        if key in known and isinstance(value, int | float):
+            low, high, unit = known[key].minimum, known[key].maximum, known[key].unit
+            if not low <= value <= high:
+                faults.append(f"{where}: {value} is out of range; choose from {low:g} to {high:g} {unit}")
+        elif key != "extra":
+            near = difflib.get_close_matches(key, known, n=1)
+            mend = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            faults.append(f"{where}: unknown key; {mend}")
     return faults

@@ -14,6 +14,7 @@ from signalnode.settings.environment import config_path
 from signalnode.settings.model import (
     FEED_KEYS,
     SOCKET_PATH_BYTES_MAX,
+    VENUE_NAMES,
     FeedSettings,
     MarketSettings,
     NodeSettings,
@@ -159,6 +160,8 @@ def _check_feed(feed: FeedSettings, table: dict[str, Any], file: Path, faults: F
     for key in sorted(required):
         if not table.get(key):
             faults.add(file, f"feed.{key}", f"kind {feed.kind!r} needs it; add it")
+    if "venue" in required and feed.venue and feed.venue not in VENUE_NAMES:
+        faults.add(file, "feed.venue", f"{feed.venue!r} is not known; use {', '.join(VENUE_NAMES)}")
     seen: set[Path] = set()
     for recording in feed.paths if "paths" in required else ():
         if recording in seen:

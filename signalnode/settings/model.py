@@ -115,6 +115,9 @@ class FeedSettings:
     events_per_s: Annotated[float, Within(0.01, 1e6)] = 50.0
 
 
+# Whose frames a capture may hold; each has its decoder in signalnode.feeds.VENUES.
+VENUE_NAMES = ("binance",)
+
 # By kind: the keys that must be given, and those that may be.
 FEED_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "capture": (frozenset({"venue", "paths"}), frozenset({"speed", "loop"})),

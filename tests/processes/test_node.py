@@ -1,0 +1,250 @@
+"""The real node: started, heard, killed in part, asked, reloaded, ended; nothing is left when it is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from signalnode.bus.subscriber import subscribe
+from signalnode.bus.wire import SCORE_NAMES, Score
+
+ROOT = Path(__file__).parent.parent.parent
+SYNTHETIC = 'market = "{name}"\n[feed]\nkind = "synthetic"\nseed = {seed}\nevents_per_s = 100.0\n'
+MARKETS = ("ALPHA-USD", "BETA-USD", "GAMMA-USD")
+FIRST_SCORE_S = 180.0  # the very first start on a machine compiles the kernel
+SOON_S = 30.0
+SENTINEL_COUNT = 60
+
+
+def free_port() -> int:
+    """A port that is free now with the one behind it, which the snapshot socket takes."""
+    while True:
+        with socket.socket() as probe, socket.socket() as following:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+            try:
+                following.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+        return port
+
+
+class Node:
+    """A node on a config of its own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.endpoint = f"tcp://127.0.0.1:{free_port()}"
+        self.config = folder / "config" / "signalnode.toml"
+        (folder / "config" / "markets").mkdir(parents=True)
+        self.config.write_text(f'[aggregator]\nendpoint = "{self.endpoint}"\n')
+        for seed, name in enumerate(MARKETS):
+            self.write_market(name, seed)
+        self.process = self.spawn("run", *options)
+
+    def write_market(self, name: str, seed: int) -> None:
+        (self.config.parent / "markets" / f"{name}.toml").write_text(SYNTHETIC.format(name=name, seed=seed))
+
+    def spawn(self, *argv: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "signalnode", *argv, "--config", str(self.config)]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=env, cwd=self.folder)
+
+    def ask(self, *argv: str, timeout_s: float = SOON_S) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
+        process = self.spawn(*argv)
+        out, err = process.communicate(timeout=timeout_s)
+        return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+    def children(self) -> dict[str, dict[str, Any]]:
+        """What `status --json` says of each child, by name."""
+        answer = json.loads(self.ask("status", "--json").stdout)
+        return {child["name"]: child for child in answer["children"]}
+
+    def end(self, number: int = signal.SIGINT) -> tuple[int, str, str]:
+        """Ask it to end as a terminal does; status, stdout and stderr."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=SOON_S)
+        return self.process.returncode, out, err
+
+    def clear(self) -> None:
+        """After a failed test: end what is still there."""
+        if self.process.poll() is None:
+            family = psutil.Process(self.process.pid).children(recursive=True)
+            self.process.kill()
+            for each in family:
+                if each.is_running():
+                    each.kill()
+            self.process.wait()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
+
+
+def until(scores: Iterator[Any], satisfied: Callable[[Score], bool], count_max: int = 3_000) -> Score:
+    """The first score that satisfies, among at most `count_max`."""
+    for _, message in zip(range(count_max), scores, strict=False):
+        if isinstance(message, Score) and satisfied(message):
+            return message
+    raise AssertionError("no score satisfied the claim")
+
+
+def heard(node: Node) -> None:
+    """Wait for the first score of every market."""
+    waiting = set(MARKETS)
+    with subscribe(endpoint=node.endpoint) as scores:
+        while waiting:
+            message = scores.receive(FIRST_SCORE_S)
+            assert isinstance(message, Score), node.process.poll()
+            waiting.discard(message.market)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """One node for the tests that leave it as it was."""
+    made = Node(tmp_path_factory.mktemp("node"))
+    try:
+        heard(made)
+        yield made
+    finally:
+        made.clear()
+
+
+def test_subscribe_prints_moving_scores_of_every_market(node: Node) -> None:
+    done = node.ask("subscribe", "--json", "--count", str(SENTINEL_COUNT))
+    assert (done.returncode, done.stderr) == (0, "")
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(messages) == SENTINEL_COUNT
+    assert {message["market"] for message in messages} == set(MARKETS)
+    for market in MARKETS:
+        own = [message for message in messages if message["market"] == market]
+        assert len({json.dumps(message["scores"]) for message in own}) > 1, "they move"
+        for message in own:
+            assert set(message["scores"]) >= set(SCORE_NAMES)
+            assert all(0.0 <= value <= 100.0 for value in message["scores"].values())
+            assert (message["v"], message["kind"]) == (1, "score")
+
+
+def test_subscribe_to_one_market_prints_no_other(node: Node) -> None:
+    done = node.ask("subscribe", "BETA-USD", "--count", "3")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("BETA-USD seq=") for line in lines)
+
+
+def test_ctrl_c_ends_a_subscription_quietly(node: Node) -> None:
+    process = node.spawn("subscribe")
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=SOON_S)
+    assert (process.returncode, err) == (130, "")
+
+
+def test_status_speaks_to_people_and_programs(node: Node) -> None:
+    children = node.children()
+    assert set(children) == {"aggregator", *MARKETS}
+    for name, child in children.items():
+        assert child["state"] == "up"
+        assert child["role"] == ("aggregator" if name == "aggregator" else "engine")
+        assert psutil.pid_exists(child["pid"])
+        assert {"epoch", "restarts", "pss_bytes", "last_exit"} <= set(child)
+    table = node.ask("status").stdout
+    assert all(name in table for name in children)
+
+
+def test_a_second_node_is_refused_in_one_line(node: Node) -> None:
+    done = node.ask("run")
+    assert done.returncode == 6
+    (line,) = done.stderr.splitlines()
+    assert f"process {node.process.pid}" in line
+    assert node.process.poll() is None
+
+
+def test_an_unknown_market_is_refused_in_one_line(node: Node) -> None:
+    done = node.ask("stop", "NOBODY-USD")
+    assert done.returncode == 9
+    (line,) = done.stderr.splitlines()
+    assert "NOBODY-USD" in line
+
+
+def test_a_killed_engine_comes_back_and_no_other_market_misses_a_score(node: Node) -> None:
+    before = node.children()
+    with subscribe(endpoint=node.endpoint) as scores:
+        seen = {name: until(scores, lambda score, name=name: score.market == name) for name in MARKETS}  # type: ignore[misc]
+        os.kill(before["BETA-USD"]["pid"], signal.SIGKILL)
+        old = seen["BETA-USD"].epoch
+        until(scores, lambda score: score.market == "BETA-USD" and score.epoch > old)
+        for name in ("ALPHA-USD", "GAMMA-USD"):
+            assert until(scores, lambda score, name=name: score.market == name).epoch == seen[name].epoch  # type: ignore[misc]
+            assert scores.counts()[name].missed == 0
+    after = node.children()
+    assert after["BETA-USD"]["restarts"] == before["BETA-USD"]["restarts"] + 1
+    for name in ("ALPHA-USD", "GAMMA-USD", "aggregator"):
+        assert after[name]["pid"] == before[name]["pid"]
+
+
+def test_a_market_is_stopped_and_started_while_the_others_go_on(node: Node) -> None:
+    before = node.children()
+    assert node.ask("stop", "BETA-USD").stdout == "BETA-USD: down\n"
+    assert node.children()["BETA-USD"]["state"] == "down"
+    assert node.ask("start", "BETA-USD").stdout == "BETA-USD: up\n"
+    after = node.children()
+    assert after["BETA-USD"]["epoch"] > before["BETA-USD"]["epoch"]
+    assert after["ALPHA-USD"]["pid"] == before["ALPHA-USD"]["pid"]
+
+
+def test_reload_applies_what_changed_and_nothing_when_it_is_faulty(node: Node) -> None:
+    before = node.children()
+    node.write_market("DELTA-USD", 9)
+    node.write_market("BETA-USD", 10)
+    done = node.ask("reload")
+    assert done.stdout.splitlines()[:2] == ["added: DELTA-USD", "restarted: BETA-USD"]
+    with subscribe("DELTA-USD", endpoint=node.endpoint) as scores:
+        assert isinstance(scores.receive(SOON_S), Score), "the aggregator learned of it too"
+    after = node.children()
+    assert after["ALPHA-USD"]["pid"] == before["ALPHA-USD"]["pid"]
+    assert after["aggregator"]["pid"] == before["aggregator"]["pid"]
+    delta = node.config.parent / "markets" / "DELTA-USD.toml"
+    delta.write_text("= broken")
+    refused = node.ask("reload")
+    assert refused.returncode == 9
+    assert "DELTA-USD.toml: line 1" in refused.stderr
+    assert node.children()["DELTA-USD"]["pid"] == after["DELTA-USD"]["pid"]
+    delta.unlink()
+    node.write_market("BETA-USD", 1)
+    assert node.ask("reload").stdout.splitlines()[0] == "removed: DELTA-USD"
+    assert set(node.children()) == {"aggregator", *MARKETS}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_end_is_clean_and_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
+    node = Node(tmp_path, "--panel")
+    try:
+        heard(node)
+        family = psutil.Process(node.process.pid).children(recursive=True)
+        assert len(family) >= len(MARKETS) + 2
+        status, out, err = node.end(number)
+    finally:
+        node.clear()
+    assert (status, err) == (0, "")
+    assert any(
+        line.split()[1] == "ALPHA-USD" and "(synthetic)" in line
+        for line in out.splitlines()
+        if " mid " in line
+    )
+    assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    assert list((tmp_path / "run").iterdir()) == []
+    assert (tmp_path / "state" / "logs" / "node.log").read_text()
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
