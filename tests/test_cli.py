@@ -132,7 +132,7 @@ def test_check_knows_the_signals_parameters(
     text = SYNTHETIC.format(name="X") + "[signals]\nno_such_parameter = 1.0\n"
     status, line = refused(capsys, "check", "--config", write_node(X=text))
     assert status == errors.ConfigError.exit_status
-    assert "X.toml: signals.no_such_parameter: unknown key; " in line
+    assert "X.toml: signals.no_such_parameter: unknown parameter; " in line
 
 
 BAD_CONFIGS = {

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import subprocess
 import sys
 from pathlib import Path
 
-from signalnode.errors import ConfigError, SignalnodeError
+from signalnode.errors import ConfigError, ExtensionError, SignalnodeError
 from signalnode.settings import MarketSettings, NodeSettings, load_node
 from signalnode.settings.reading import shown
 
@@ -67,18 +66,18 @@ def _strategy_faults(node: NodeSettings) -> list[str]:
 def _signal_faults(market: MarketSettings) -> list[str]:
     if not market.signals or market.path is None:
         return []
-    from signalnode.signals import PARAMETERS
+    from signalnode.signals.extra import load_signals
+    from signalnode.signals.tuning import parameters_of
 
-    known = {parameter.name: parameter for parameter in PARAMETERS}
+    where = shown(market.path)
+    extra = market.signals.get("extra", ())
     faults = []
-    for key, value in market.signals.items():
-        where = f"{shown(market.path)}: signals.{key}"
-        if key in known and isinstance(value, int | float):
-            low, high, unit = known[key].minimum, known[key].maximum, known[key].unit
-            if not low <= value <= high:
-                faults.append(f"{where}: {value} is out of range; choose from {low:g} to {high:g} {unit}")
-        elif key != "extra":
-            near = difflib.get_close_matches(key, known, n=1)
-            mend = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-            faults.append(f"{where}: unknown key; {mend}")
+    try:
+        parameters_of({key: value for key, value in market.signals.items() if key != "extra"}, where)
+    except ConfigError as error:
+        faults += error.faults
+    try:
+        load_signals(extra if isinstance(extra, list) else ())
+    except ExtensionError as error:
+        faults.append(f"{where}: signals.extra: {error}")
     return faults

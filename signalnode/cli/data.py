@@ -19,21 +19,21 @@ def replay(arguments: argparse.Namespace) -> int:
     """Score the files as one stream into `--out`, and say what was left out of them."""
     _check(arguments)
     from signalnode.engine.core import SignalEngine
-    from signalnode.feeds import load_events_with_faults
+    from signalnode.feeds import open_decoding
     from signalnode.research.replay import write_scores
 
     started_ns = clock.monotonic_ns()
-    events, faults = load_events_with_faults(arguments.files, venue=arguments.venue, market=arguments.market)
+    decoding = open_decoding(arguments.files, venue=arguments.venue, market=arguments.market)
     engine = SignalEngine(arguments.market, _market(arguments))
     interval_ns = arguments.interval_ms * clock.NS_PER_MS
 
-    def score(chunk: Events) -> npt.NDArray[Any]:
-        return engine.replay(chunk, interval_ns=interval_ns)
+    def score(events: Events) -> npt.NDArray[Any]:
+        return engine.replay(events, interval_ns=interval_ns)
 
-    rows = write_scores(score, events, arguments.out, _progress if sys.stderr.isatty() else None)
+    rows = write_scores(score, decoding.slices(), arguments.out, _progress if sys.stderr.isatty() else None)
     elapsed_s = (clock.monotonic_ns() - started_ns) / clock.NS_PER_S
-    print(f"{arguments.out}: {rows:,} rows from {len(events):,} events in {elapsed_s:.1f} s")
-    for fault in faults.lines():
+    print(f"{arguments.out}: {rows:,} rows from {engine.events:,} events in {elapsed_s:.1f} s")
+    for fault in decoding.faults.lines():
         print(f"signalnode: {fault}", file=sys.stderr)
     return 0
 
@@ -58,7 +58,5 @@ def _market(arguments: argparse.Namespace) -> MarketSettings | None:
     return load_node(arguments.config).markets.get(arguments.market) if arguments.config else None
 
 
-def _progress(done: int, total: int) -> None:
-    share = done / total if total else 1.0
-    end = "\n" if done >= total else ""
-    print(f"\rscored {share:4.0%} of {total:,} events", end=end, file=sys.stderr, flush=True)
+def _progress(rows: int, done: float) -> None:
+    print(f"\r{done:4.0%} read, {rows:,} rows", end="\n" if done >= 1.0 else "", file=sys.stderr, flush=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +13,31 @@ import numpy.typing as npt
 from signalnode.errors import DataError
 from signalnode.events import Events
 
-EVENTS_PER_CHUNK = 1_000_000  # 96 MB of events; a chunk's scores are written before the next one is computed
-ROWS_PER_GROUP_MAX = 262_144  # of the Parquet file, 21 MB each
+ROWS_PER_GROUP = 65_536  # of the Parquet file: what is held before it is written, 6 MB
 
 Score = Callable[[Events], npt.NDArray[Any]]  # events in, rows out: time_ns, mid, the scores, warm
-Progress = Callable[[int, int], None]  # events done, events in all
+Progress = Callable[[int, float], None]  # rows so far, fraction of the recordings done
 
 
-def write_scores(score: Score, events: Events, out: Path, progress: Progress | None = None) -> int:
-    """Score `events` chunk by chunk into the Parquet file `out`; returns the number of rows.
+def write_scores(
+    score: Score, slices: Iterable[tuple[Events, float]], out: Path, progress: Progress | None = None
+) -> int:
+    """Score events slice by slice into the Parquet file `out`; returns the number of rows.
 
-    Columns: `time_ns`, `mid`, the scores, `warm`, `status` (`warming` until the baseline window was seen,
-    then `live`). The file appears whole or not at all. Raises DataError where it cannot be written.
+    A slice is events and the fraction of all that is done with them. Columns: `time_ns`, `mid`, the scores,
+    `warm`, `status` (`warming` until the baseline window was seen, then `live`). The file appears whole or
+    not at all. Raises DataError where it cannot be written, and whatever reading and scoring raise.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     partial = out.with_name(out.name + ".partial")
     rows = 0
     try:
-        with contextlib.ExitStack() as open_files:
-            writer: Any = None
-            for table in _tables(score, events, progress):
-                batch = _batch(pa, table)
-                if writer is None:
-                    writer = open_files.enter_context(
-                        pq.ParquetWriter(partial, batch.schema, compression="zstd")
-                    )
-                writer.write_table(batch, row_group_size=ROWS_PER_GROUP_MAX)
+        with contextlib.closing(_File(partial)) as file:
+            for events, done in slices:
+                table = score(events)
+                file.add(table)
                 rows += len(table)
+                if progress:
+                    progress(rows, done)
         partial.replace(out)
     except OSError as error:
         reason = error.strerror or str(error).splitlines()[0]
@@ -52,16 +48,43 @@ def write_scores(score: Score, events: Events, out: Path, progress: Progress | N
     return rows
 
 
-def _tables(score: Score, events: Events, progress: Progress | None) -> Iterator[npt.NDArray[Any]]:
-    for start in range(0, max(len(events), 1), EVENTS_PER_CHUNK):
-        chunk = events[start : start + EVENTS_PER_CHUNK]
-        yield score(chunk)
-        if progress:
-            progress(start + len(chunk), len(events))
+class _File:
+    """A Parquet file that grows by whole row groups; its columns are those of the first table."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: Any = None
+        self._held: list[npt.NDArray[Any]] = []
+        self._rows = 0
+
+    def add(self, table: npt.NDArray[Any]) -> None:
+        """Take some rows."""
+        self._held.append(table)
+        self._rows += len(table)
+        if self._rows >= ROWS_PER_GROUP:
+            self._write()
+
+    def close(self) -> None:
+        """Write what is held, and the footer."""
+        if self._held:
+            self._write()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _write(self) -> None:
+        import pyarrow.parquet as pq
+
+        batch = _batch(np.concatenate(self._held))
+        self._held, self._rows = [], 0
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._path, batch.schema, compression="zstd")
+        self._writer.write_table(batch, row_group_size=ROWS_PER_GROUP)
 
 
-def _batch(pa: Any, table: npt.NDArray[Any]) -> Any:
+def _batch(table: npt.NDArray[Any]) -> Any:
     """An Arrow table of the same columns, and `status` behind them."""
+    import pyarrow as pa
+
     names = table.dtype.names or ()
     arrays = [pa.array(np.ascontiguousarray(table[name])) for name in names]
     codes = (table["warm"] >= 1.0).astype(np.int8)

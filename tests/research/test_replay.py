@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,29 +33,35 @@ def events() -> Events:
     return made
 
 
+def slices(events: Events, size: int) -> Iterator[tuple[Events, float]]:
+    for start in range(0, len(events), size):
+        yield events[start : start + size], min(start + size, len(events)) / len(events)
+
+
 def test_every_row_is_there_once_in_whatever_chunks(
     events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay, "EVENTS_PER_CHUNK", 3)
-    done: list[tuple[int, int]] = []
-    rows = replay.write_scores(score, events, tmp_path / "out.parquet", lambda *step: done.append(step))
+    monkeypatch.setattr(replay, "ROWS_PER_GROUP", 4)
+    done: list[tuple[int, float]] = []
+    pieces = slices(events, 3)
+    rows = replay.write_scores(score, pieces, tmp_path / "out.parquet", lambda *step: done.append(step))
     table = pq.read_table(tmp_path / "out.parquet")
     assert table.column_names == ["time_ns", "mid", "momentum_long", "warm", "status"]
     assert table["time_ns"].to_pylist() == list(range(10))
     assert table["status"].to_pylist() == ["warming"] * 5 + ["live"] * 5
     assert rows == 10
-    assert done == [(3, 10), (6, 10), (9, 10), (10, 10)]
+    assert done == [(3, 0.3), (6, 0.6), (9, 0.9), (10, 1.0)]
 
 
 def test_no_events_make_a_file_without_rows(tmp_path: Path) -> None:
-    assert replay.write_scores(score, np.zeros(0, EVENT), tmp_path / "out.parquet") == 0
+    assert replay.write_scores(score, [(np.zeros(0, EVENT), 1.0)], tmp_path / "out.parquet") == 0
     assert pq.read_table(tmp_path / "out.parquet").num_rows == 0
 
 
 def test_a_fault_half_way_keeps_the_file_that_was_there(
     events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay, "EVENTS_PER_CHUNK", 3)
+    monkeypatch.setattr(replay, "ROWS_PER_GROUP", 1)
     (tmp_path / "out.parquet").write_bytes(b"before")
 
     def fail(chunk: Events) -> npt.NDArray[Any]:
@@ -63,12 +70,12 @@ def test_a_fault_half_way_keeps_the_file_that_was_there(
         return score(chunk)
 
     with pytest.raises(ValueError, match="half way"):
-        replay.write_scores(fail, events, tmp_path / "out.parquet")
+        replay.write_scores(fail, slices(events, 3), tmp_path / "out.parquet")
     assert [path.name for path in tmp_path.iterdir()] == ["out.parquet"]
     assert (tmp_path / "out.parquet").read_bytes() == b"before"
 
 
 def test_a_place_that_cannot_be_written_is_one_line(events: Events, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be written .*; choose another --out") as caught:
-        replay.write_scores(score, events, tmp_path / "none" / "out.parquet")
+        replay.write_scores(score, slices(events, 3), tmp_path / "none" / "out.parquet")
     assert "\n" not in str(caught.value)
