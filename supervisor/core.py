@@ -93,7 +93,8 @@ class Core:
 
     def _begin(self, event: Begin, now_ns: int) -> None:
         for spec in event.specs:
-            self.children[spec.name] = Child(spec, wanted=spec.name not in event.stopped)
+            last_exit = event.last_exits.get(spec.name)
+            self.children[spec.name] = Child(spec, wanted=spec.name not in event.stopped, last_exit=last_exit)
         for found in event.adopted:
             self._adopt(found, now_ns)
         for child in self.children.values():
@@ -365,14 +366,14 @@ class Core:
 
     def _record(self, child: Child, event: Ended, how: str, *, expected: bool) -> None:
         exit_ = event.exit
-        entry = {
+        entry: dict[str, Any] = {
             "exit": how,
             "code": exit_.code,
             "signal": exit_.signal,
             "expected": expected,
-            "pid": event.pid,
         }
-        entry |= {"peak_rss_bytes": exit_.peak_rss_bytes, "cpu_s": exit_.cpu_s, "restarts": child.restarts}
+        entry |= {"pid": event.pid, "peak_rss_bytes": exit_.peak_rss_bytes, "cpu_s": exit_.cpu_s}
+        entry["restarts"] = child.restarts
         child.last_exit = {**entry, "traceback": event.traceback}
         self._out.append(Record(child.name, child.last_exit))
         self._report("info" if expected else "warning", "ended", child, exit=how)

@@ -1,8 +1,9 @@
 """What a child says over its heartbeat pipe, and when its silence means that it hangs. Pure.
 
 One message is one JSON line below PIPE_BUF bytes, so that the kernel never mixes two of them:
-`{"kind": "beat", "at_ns": 123, "facts": {"seq": 7}}`, with `ready` beside `beat`. `at_ns` is CLOCK_MONOTONIC of the
-moment it was sent: the supervisor may read late, and still judges by when the child was alive.
+`{"kind": "beat", "at_ns": 123, "facts": {"seq": 7}}`, with `ready` beside `beat`. `at_ns` is
+CLOCK_MONOTONIC of the moment it was sent: the supervisor may read late, and still judges by when the child
+was alive.
 """
 
 from __future__ import annotations

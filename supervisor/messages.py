@@ -32,6 +32,7 @@ class Begin:
     specs: tuple[ChildSpec, ...]
     stopped: frozenset[str] = frozenset()
     adopted: tuple[Adopted, ...] = ()
+    last_exits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # from earlier runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request over the control socket. `specs` is what is wanted now, None with `fault` when that is faulty."""
+    """A request over the control socket. `specs` is what is wanted now; None, with `fault`, when faulty."""
 
     request: int
     verb: Verb

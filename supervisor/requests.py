@@ -59,7 +59,7 @@ class Requests:
         for name in list(pending.waiting):
             child = children.get(name)
             if child is None:
-                outcome = {"state": str(ChildState.DOWN), "reason": "no longer in the config"}
+                outcome: dict[str, Any] = {"state": str(ChildState.DOWN), "reason": "no longer in the config"}
             elif child.state in at_rest:
                 outcome = {"state": str(child.state), "reason": child.reason, "pid": child.pid}
             else:

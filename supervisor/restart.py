@@ -1,7 +1,8 @@
 """Whether and when to start a failed child again: pure functions of (spec, history, now).
 
 The budget is Erlang's (intensity and period, `supervisor.erl` `add_restart`); the wait is exponential backoff
-with full jitter (M. Brooker, "Exponential Backoff And Jitter", 2015), which spreads children that failed together.
+with full jitter (M. Brooker, "Exponential Backoff And Jitter", 2015): it spreads children that failed
+together.
 """
 
 from __future__ import annotations

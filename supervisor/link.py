@@ -1,0 +1,42 @@
+"""A child's end of its line to the supervisor: what a target is given as `link`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+from supervisor.clock import NS_PER_S, monotonic_ns
+from supervisor.liveness import encode
+
+BEATS_PER_INTERVAL_MAX = 4  # `beat` may be called far more often; more than this the supervisor need not read
+
+
+class Link:
+    """Says that the child is ready, and that its work loop turns.
+
+    `file` is the write end of the heartbeat pipe, None when nobody listens; then every call does nothing.
+    """
+
+    def __init__(self, file: int | None, interval_s: float = 1.0) -> None:
+        self._file = file
+        self._pause_ns = int(interval_s * NS_PER_S / BEATS_PER_INTERVAL_MAX)
+        self._next_ns = 0
+
+    def ready(self, **facts: Any) -> None:
+        """Say once that the child is up. Facts are small JSON values; `status` shows them."""
+        self._send("ready", monotonic_ns(), facts)
+
+    def beat(self, **facts: Any) -> None:
+        """Say that the work loop turns. Cheap enough for each turn: most calls send nothing."""
+        now_ns = monotonic_ns()
+        if now_ns >= self._next_ns:
+            self._next_ns = now_ns + self._pause_ns
+            self._send("beat", now_ns, facts)
+
+    def _send(self, kind: str, now_ns: int, facts: dict[str, Any]) -> None:
+        if self._file is None:
+            return
+        # Full: the supervisor sleeps. Broken: it is gone, and its successor opens the same pipe again.
+        with contextlib.suppress(OSError):
+            os.write(self._file, encode(kind, now_ns, facts))

@@ -1,0 +1,213 @@
+"""The control socket as the supervisor sees it: hostile input gets an error, and nobody is waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from supervisor.clock import NS_PER_S
+from supervisor.control import REQUEST_BYTES_MAX, VERBS
+from supervisor.poller import READ, WRITE, Poller
+
+CONNECTIONS_MAX = 64  # at once; one more is told to come back
+REQUESTS_MAX = 64  # of one connection, asked and not yet answered
+NAMES_MAX = 10_000
+IDLE_NS = 10 * NS_PER_S  # an unfinished line, or an answer nobody takes, is waited for this long
+READ_BYTES = 65_536
+
+OnRequest = Callable[["Request"], None]
+
+
+class Request:
+    """One request; `answer` is called once."""
+
+    def __init__(self, connection: Connection, number: int, verb: str, names: tuple[str, ...]) -> None:
+        self.number = number
+        self.verb = verb
+        self.names = names
+        self._connection = connection
+        self.payload: Mapping[str, Any] | None = None
+
+    def answer(self, payload: Mapping[str, Any]) -> None:
+        self.payload = payload
+        self._connection.flush()
+
+
+class Connection:
+    """One client: bytes in, requests out, answers back in the order of the requests."""
+
+    def __init__(self, listener: Listener, line: socket.socket, now_ns: int) -> None:
+        self.idle_since_ns: int | None = now_ns
+        self._listener = listener
+        self._line = line
+        self._received = b""
+        self._to_send = b""
+        self._requests: list[Request] = []
+        self._closing = False
+        listener.poller.watch(line.fileno(), self._ready)
+
+    def _ready(self) -> None:
+        if self._to_send:
+            self._write()
+        if not self._closing:
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            data = self._line.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        *lines, self._received = (self._received + data).split(b"\n")
+        self.idle_since_ns = self._listener.now_ns() if self._received else None
+        for line in lines:
+            self._take(line)
+        if len(self._received) > REQUEST_BYTES_MAX:
+            self._refuse(f"a request has at most {REQUEST_BYTES_MAX} bytes")
+
+    def _take(self, line: bytes) -> None:
+        if self._closing:
+            return
+        try:
+            verb, names = parse(line)
+        except ValueError as fault:
+            self._refuse(str(fault))
+            return
+        if len(self._requests) >= REQUESTS_MAX:
+            self._refuse(f"at most {REQUESTS_MAX} requests may wait on one connection")
+            return
+        request = Request(self, self._listener.next_number(), verb, names)
+        self._requests.append(request)
+        self._listener.on_request(request)
+
+    def _refuse(self, why: str) -> None:
+        """Answer with an error and take no more from this connection."""
+        self._closing = True
+        self._requests.append(Request(self, 0, "", ()))
+        self._requests[-1].answer({"ok": False, "error": why})
+
+    def flush(self) -> None:
+        """Send every answer whose turn it is."""
+        while self._requests and self._requests[0].payload is not None:
+            payload = self._requests.pop(0).payload
+            self._to_send += json.dumps(payload, separators=(",", ":"), default=str).encode() + b"\n"
+        self._write()
+
+    def _write(self) -> None:
+        if self._line.fileno() < 0:
+            return  # it left before its answer came
+        try:
+            sent = self._line.send(self._to_send) if self._to_send else 0
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        self._to_send = self._to_send[sent:]
+        if self._to_send:
+            self.idle_since_ns = self._listener.now_ns()
+        elif self._closing and not self._requests:
+            self.close()
+            return
+        events = (WRITE if self._to_send else 0) | (0 if self._closing else READ)
+        self._listener.poller.watch(self._line.fileno(), self._ready, events)
+
+    def close(self) -> None:
+        if self._line.fileno() >= 0:
+            self._listener.poller.unwatch(self._line.fileno())
+            self._line.close()
+        self._listener.forget(self)
+
+
+class Listener:
+    """Accepts, checks who it is, and hands on what is asked."""
+
+    def __init__(self, path: Path, poller: Poller, on_request: OnRequest, now_ns: Callable[[], int]) -> None:
+        self.poller = poller
+        self.on_request = on_request
+        self.now_ns = now_ns
+        self._path = path
+        self._connections: set[Connection] = set()
+        self._numbers = 0
+        path.unlink(missing_ok=True)  # the lock is ours, so whoever bound it is dead
+        self._socket = socket.socket(socket.AF_UNIX)
+        old = os.umask(0o177)
+        try:
+            self._socket.bind(str(path))
+        finally:
+            os.umask(old)
+        self._socket.listen(CONNECTIONS_MAX)
+        self._socket.setblocking(False)
+        poller.watch(self._socket.fileno(), self._accept)
+
+    def next_number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+
+    def next_deadline_ns(self) -> int | None:
+        waiting = (c.idle_since_ns for c in self._connections if c.idle_since_ns is not None)
+        first_ns = min(waiting, default=None)
+        return None if first_ns is None else first_ns + IDLE_NS
+
+    def tick(self, now_ns: int) -> None:
+        """Close connections that keep us waiting."""
+        for connection in list(self._connections):
+            if connection.idle_since_ns is not None and connection.idle_since_ns + IDLE_NS <= now_ns:
+                connection.close()
+
+    def close(self) -> None:
+        for connection in list(self._connections):
+            connection.close()
+        self.poller.unwatch(self._socket.fileno())
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            line, _ = self._socket.accept()
+            line.setblocking(False)
+            refusal = ""
+            if not _is_allowed(line):
+                refusal = "only the user who runs the supervisor, or root, may ask"
+            elif len(self._connections) >= CONNECTIONS_MAX:
+                refusal = f"{CONNECTIONS_MAX} connections are open already; try again"
+            if refusal:
+                with contextlib.suppress(OSError), line:
+                    line.send(json.dumps({"ok": False, "error": refusal}).encode() + b"\n")
+                return
+            self._connections.add(Connection(self, line, self.now_ns()))
+
+
+def parse(line: bytes) -> tuple[str, tuple[str, ...]]:
+    """The verb and names of a request. Raises ValueError with one line for whatever is none."""
+    if len(line) > REQUEST_BYTES_MAX:
+        raise ValueError(f"a request has at most {REQUEST_BYTES_MAX} bytes")
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("a request is one line with one JSON object") from None
+    if not isinstance(request, dict) or request.get("verb") not in VERBS:
+        raise ValueError(f'a request has a "verb", one of {", ".join(VERBS)}')
+    names = request.get("names", [])
+    if not isinstance(names, list) or len(names) > NAMES_MAX or not all(isinstance(n, str) for n in names):
+        raise ValueError(f'"names" is a list of at most {NAMES_MAX} strings')
+    return request["verb"], tuple(dict.fromkeys(names))
+
+
+def _is_allowed(line: socket.socket) -> bool:
+    credentials = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", credentials)
+    return user in (0, os.getuid())

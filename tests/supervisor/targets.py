@@ -1,0 +1,114 @@
+"""Small programs for supervised children: each `function(link, args) -> int`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from supervisor.link import Link
+
+Args = Mapping[str, Any]
+
+
+def _until_stopped(link: Link, turn_s: float = 0.05) -> int:
+    """Beat until SIGTERM, then end with status 0."""
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    count = 0
+    while not stopped.is_set():
+        count += 1
+        link.beat(seq=count)
+        signal.sigtimedwait([signal.SIGUSR1], turn_s)
+    return 0
+
+
+def steady(link: Link, args: Args) -> int:
+    """Ready at once, beats, ends when asked."""
+    link.ready(epoch=args.get("epoch", 1))
+    return _until_stopped(link)
+
+
+def exits(link: Link, args: Args) -> int:
+    """Ends at once with the given status, ready before or not."""
+    if args.get("ready"):
+        link.ready()
+    return int(args["status"])
+
+
+def raises(link: Link, args: Args) -> int:
+    raise ValueError("the till is empty")
+
+
+def never_ready(link: Link, args: Args) -> int:
+    return _until_stopped(link)
+
+
+def stuck(link: Link, args: Args) -> int:
+    """Says that it is ready, then loops for ever without a word."""
+    link.ready()
+    while True:
+        time.monotonic_ns()
+
+
+def deaf(link: Link, args: Args) -> int:
+    """Ignores SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    link.ready()
+    while True:
+        link.beat()
+        time.sleep(0.02)
+
+
+def talks_without_end(link: Link, args: Args) -> int:
+    """Prints as fast as it can, and still beats."""
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    link.ready()
+    count = 0
+    while not stopped.is_set():
+        count += 1
+        print(f"line {count} " + "x" * 200)
+        link.beat(seq=count)
+    return 0
+
+
+def says(link: Link, args: Args) -> int:
+    """Prints what it is given, then waits."""
+    for line in args["lines"]:
+        print(line, flush=True)
+    link.ready()
+    return _until_stopped(link)
+
+
+def fills_memory(link: Link, args: Args) -> int:
+    link.ready()
+    hoard = []
+    while True:
+        hoard.append(bytearray(1 << 20))
+        link.beat(mb=len(hoard))
+
+
+def with_descent(link: Link, args: Args) -> int:
+    """Leaves a grandchild in a session of its own, and its pid in the given file."""
+    program = "import time; time.sleep(600)"
+    grandchild = subprocess.Popen([sys.executable, "-S", "-c", program], start_new_session=True)
+    forked = os.fork()
+    if forked == 0:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        with open(args["file"] + ".forked", "w") as file:
+            file.write(str(os.getpid()))
+        time.sleep(600)
+        os._exit(0)
+    os.waitpid(forked, 0)
+    with open(args["file"], "w") as file:
+        file.write(str(grandchild.pid))
+    link.ready()
+    return _until_stopped(link)
