@@ -1,7 +1,10 @@
-"""EVENT: what a market event is. One row of a structured array; everything downstream eats these and nothing else."""
+"""EVENT: what a market event is. One row of a structured array; everything downstream eats these and nothing
+else.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,15 +28,15 @@ EVENT = np.dtype(
         ("ask_size", "<f8"),
         ("bid_depth", "<f8"),  # depth: base units within depth_bps of the mid
         ("ask_depth", "<f8"),
-    ],
-    align=True,
-)
+    ]
+)  # packed: numpy packs what it concatenates, and a layout of our own would cost a conversion after each
 
 Events = npt.NDArray[Any]  # of dtype EVENT, shape (n,)
 
 
 def as_events(events: Events) -> Events:
-    """Return `events` as a contiguous array of dtype EVENT, converting a packed or reordered layout by field name.
+    """Return `events` as a contiguous array of dtype EVENT, converting a packed or reordered layout by field
+    name.
 
     Raises TypeError where a field is missing.
     """
@@ -43,8 +46,15 @@ def as_events(events: Events) -> Events:
     assert names is not None
     missing = [name for name in names if name not in (events.dtype.names or ())]
     if missing:
-        raise TypeError(f"events lack the fields {', '.join(missing)}: build them with dtype signalnode.EVENT")
+        raise TypeError(
+            f"events lack the fields {', '.join(missing)}: build them with dtype signalnode.EVENT"
+        )
     out = np.zeros(np.atleast_1d(events).shape, EVENT)
     for name in names:
         out[name] = events[name]
     return out
+
+
+def join_events(pieces: Sequence[Events]) -> Events:
+    """All pieces in one array, shape (n,), dtype EVENT; of none, an empty one."""
+    return np.concatenate([np.zeros(0, EVENT), *pieces])

@@ -20,7 +20,7 @@ Row = tuple[
 ]  # the fields of EVENT, in order
 Report = Callable[[str, str], None]  # fault name, what was seen
 
-ROW = struct.Struct("<qqBb6x8d")  # packs a Row into the memory layout of EVENT
+ROW = struct.Struct("<qqBb8d")  # packs a Row into the memory layout of EVENT
 GAPS_MAX = 1_000  # gaps of the book remembered; more are counted, but not placed in time
 OTHER_SYMBOLS_MAX = 100
 TRADE_REPEAT_MAX = (

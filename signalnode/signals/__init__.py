@@ -1,0 +1,36 @@
+"""Signals: what the features mean. One family a file; SIGNALS is the register of them all.
+
+To add one: a file with its `reading` and its Signal, a line in SIGNALS, and the same line in
+`kernel.readings`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from signalnode.features import FAMILIES
+from signalnode.features.parameters import Parameter
+from signalnode.signals import scale
+from signalnode.signals.base import Signal
+from signalnode.signals.liquidity_opportunity import LIQUIDITY_OPPORTUNITY
+from signalnode.signals.mean_reversion import MEAN_REVERSION
+from signalnode.signals.momentum import MOMENTUM
+from signalnode.signals.volatility_breakout import VOLATILITY_BREAKOUT
+from signalnode.signals.volume_spike import VOLUME_SPIKE
+
+SIGNALS: tuple[Signal, ...] = (
+    MOMENTUM,
+    MEAN_REVERSION,
+    VOLATILITY_BREAKOUT,
+    VOLUME_SPIKE,
+    LIQUIDITY_OPPORTUNITY,
+)
+
+SCORE_NAMES: tuple[str, ...] = tuple(name for signal in SIGNALS for name in signal.scores)
+
+PARAMETERS: tuple[Parameter, ...] = (
+    *scale.PARAMETERS,
+    *(parameter for family in FAMILIES for parameter in family.PARAMETERS),
+    *(parameter for signal in SIGNALS for parameter in signal.parameters),
+)
+PARAMETER_DTYPE = np.dtype([(parameter.name, "<f8") for parameter in PARAMETERS], align=True)

@@ -1,0 +1,221 @@
+"""SignalEngine: events in, scores out. Pure but for `get_continuous_scores`, which asks what time it is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from signalnode import clock
+from signalnode.compiled import source_digest
+from signalnode.errors import CheckpointError, EventOrderError
+from signalnode.events import Events, as_events
+from signalnode.features import FEATURES, STATE
+from signalnode.settings import MarketSettings
+from signalnode.signals import SCORE_NAMES, SIGNALS
+from signalnode.signals.extra import ExtraSignals, digest_of, load_signals, shapes_of
+from signalnode.signals.kernel import consume, first_backwards, replay, score
+from signalnode.signals.scale import new_scales
+from signalnode.signals.tuning import parameters_of
+
+DEFAULT_INTERVAL_NS = 100 * clock.NS_PER_MS
+
+
+class SignalEngine:
+    """One market's scores.
+
+    `market` is its name; `settings` its MarketSettings, or just its `[signals]` table as a mapping. Raises
+    ConfigError for parameters that cannot be, ExtensionError for an added signal that cannot be loaded.
+    """
+
+    def __init__(self, market: str, settings: MarketSettings | Mapping[str, object] | None = None) -> None:
+        self.market = market
+        where, table = market, settings or {}
+        if isinstance(table, MarketSettings):
+            where, table = str(table.path or market), table.signals
+        numbers = {key: value for key, value in table.items() if key != "extra"}
+        self._parameters = parameters_of(numbers, where)
+        extra = table.get("extra", ())
+        self._extra = ExtraSignals(
+            load_signals(extra if isinstance(extra, list | tuple) else ()), self._parameters
+        )
+        self.names: tuple[str, ...] = SCORE_NAMES + self._extra.names
+        self._state = np.zeros(1, STATE)
+        self._scales = new_scales(SIGNALS)
+        self._shapes = shapes_of(SIGNALS)
+        self._features = np.zeros(1, FEATURES)
+        self._raw = np.zeros(len(SIGNALS))
+        self._scores = np.zeros(len(SCORE_NAMES))
+        self._kernel = (self._state, self._parameters, self._scales, self._shapes, self._features, self._raw)
+        self._next_row_ns: int | None = None
+        self._asked_at_ns = 0
+
+    @property
+    def time_ns(self) -> int:
+        """Kernel time of the newest event; 0 before the first."""
+        return int(self._state["time_ns"][0])
+
+    @property
+    def time_event_ns(self) -> int:
+        """The venue's time of the newest event; 0 before the first."""
+        return int(self._state["time_event_ns"][0])
+
+    @property
+    def events(self) -> int:
+        """Events taken so far."""
+        return int(self._state["events"][0])
+
+    @property
+    def refused(self) -> int:
+        """Events that could not be true (NaN, not positive, crossed, unknown kind) and were left out."""
+        return int(self._state["refused"][0])
+
+    @property
+    def warm(self) -> float:
+        """Share of the baseline window seen, 0 to 1."""
+        p = self._parameters[0]
+        return min(1.0, float(self._state["samples"][0] * p["sample_s"] / p["baseline_s"]))
+
+    @property
+    def mid(self) -> float:
+        """Arithmetic mid of the best bid and ask, quote currency; NaN before the first price."""
+        bid, ask = float(self._state["bid"][0]), float(self._state["ask"][0])
+        return 0.5 * (bid + ask) if self._state["has_price"][0] else float("nan")
+
+    def ingest(self, events: Events) -> None:
+        """Take events (shape (n,), dtype EVENT) in order of `time_received_ns`, none before the newest
+        already taken.
+
+        Raises EventOrderError, having taken none of them, where time runs backwards; TypeError for another
+        dtype.
+        """
+        rows = self._checked(events)
+        self._asked_at_ns = clock.monotonic_ns()
+        self._consume(rows, 0, np.iinfo(np.int64).max)
+
+    def scores_at(self, time_ns: int) -> dict[str, float]:
+        """The scores by name as of kernel time `time_ns`; changes nothing.
+
+        Raises EventOrderError for a time before the newest event.
+        """
+        if time_ns < self.time_ns:
+            raise EventOrderError(
+                f"{self.market}: asked for scores at {time_ns}, but the newest event is of {self.time_ns}; "
+                "ask for then or later"
+            )
+        return dict(zip(self.names, self._scores_now(time_ns), strict=True))
+
+    async def get_continuous_scores(self) -> dict[str, float]:
+        """The scores by name, now: the newest event's kernel time plus the time that has passed since it was
+        ingested.
+        """
+        waited = clock.monotonic_ns() - self._asked_at_ns if self._asked_at_ns else 0
+        return self.scores_at(self.time_ns + max(waited, 0))
+
+    def features_at(self, time_ns: int) -> dict[str, float]:
+        """Every feature by name, in natural units, as of kernel time `time_ns`; changes nothing. Raises as
+        `scores_at`.
+        """
+        self.scores_at(time_ns)
+        return {name: float(self._features[name][0]) for name in FEATURES.names or ()}
+
+    def replay(self, events: Events, interval_ns: int = DEFAULT_INTERVAL_NS) -> npt.NDArray[Any]:
+        """Ingest `events` and return the scores at every `interval_ns` of kernel time on the way, up to the
+        last event.
+
+        The grid starts at the first event, and goes on where the last replay left it. Structured array:
+        `time_ns` i8, `mid`, each score, `warm` (f8). The same bits as `ingest` and `scores_at` would give.
+        Raises as `ingest`.
+        """
+        if interval_ns <= 0:
+            raise ValueError(f"interval_ns must be positive, not {interval_ns}")
+        rows = self._checked(events)
+        fields = [
+            ("time_ns", "<i8"),
+            ("mid", "<f8"),
+            *((name, "<f8") for name in self.names),
+            ("warm", "<f8"),
+        ]
+        if not len(rows):
+            return np.zeros(0, fields)
+        first_ns = self._next_row_ns or int(rows["time_received_ns"][0])
+        count = max(0, (int(rows["time_received_ns"][-1]) - first_ns) // interval_ns + 1)
+        table = np.zeros(count, fields)
+        reached = self._replay_into(table, rows, first_ns, interval_ns)
+        self._consume(rows, reached, np.iinfo(np.int64).max)
+        self._asked_at_ns = clock.monotonic_ns()
+        self._next_row_ns = first_ns + count * interval_ns
+        return table
+
+    def identity(self) -> str:
+        """Digest of formulas, parameters and added signals; a state fits only an engine of the same."""
+        digest = hashlib.sha256(source_digest().encode())
+        digest.update(self._parameters.tobytes() + digest_of(self._extra.signals).encode())
+        return digest.hexdigest()[:32]
+
+    def state(self) -> bytes:
+        """All the engine knows, for `restore` in another process."""
+        return b"".join(part.tobytes() for part in (self._state, self._scales, self._extra.scales))
+
+    def restore(self, state: bytes) -> None:
+        """Go on from what `state()` gave in an engine of the same `identity()`; raises CheckpointError for
+        another size.
+        """
+        parts = (self._state, self._scales, self._extra.scales)
+        if len(state) != sum(part.nbytes for part in parts):
+            raise CheckpointError(
+                f"{self.market}: the state has {len(state)} bytes; it is of another version"
+            )
+        start = 0
+        for part in parts:
+            part[:] = np.frombuffer(state[start : start + part.nbytes], part.dtype)
+            start += part.nbytes
+        self._asked_at_ns = clock.monotonic_ns()
+
+    def _checked(self, events: Events) -> Events:
+        rows = as_events(events)
+        newest = (
+            self.time_ns if self._state["events"][0] + self._state["refused"][0] else np.iinfo(np.int64).min
+        )
+        wrong = first_backwards(rows, newest)
+        if wrong >= 0:
+            raise EventOrderError(
+                f"{self.market}: event {wrong} of {len(rows)} is of an earlier time than the one before it; "
+                "sort by time_received_ns"
+            )
+        return rows
+
+    def _consume(self, rows: Events, start: int, until_ns: int) -> int:
+        if not self._extra:
+            return int(consume(rows, start, until_ns, *self._kernel, False))
+        while True:
+            samples = int(self._state["samples"][0])
+            start = int(consume(rows, start, until_ns, *self._kernel, True))
+            if int(self._state["samples"][0]) == samples:
+                return start
+            self._extra.learn(self._features, samples)
+
+    def _scores_now(self, time_ns: int) -> list[float]:
+        warm = score(time_ns, *self._kernel, self._scores)
+        out: list[float] = self._scores.tolist()
+        return out + self._extra.score(self._features, warm) if self._extra else out
+
+    def _replay_into(self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int) -> int:
+        times, mids, warms = np.empty(len(table), np.int64), np.empty(len(table)), np.empty(len(table))
+        scores = np.empty((len(table), len(self.names)))
+        reached = 0
+        if not self._extra:
+            reached = replay(rows, 0, first_ns, interval_ns, *self._kernel, times, mids, scores, warms)
+        else:
+            for i in range(len(table)):
+                times[i] = first_ns + i * interval_ns
+                reached = self._consume(rows, reached, int(times[i]))
+                scores[i] = self._scores_now(int(times[i]))
+                mids[i], warms[i] = self._features["mid"][0], self.warm
+        table["time_ns"], table["mid"], table["warm"] = times, mids, warms
+        for j, name in enumerate(self.names):
+            table[name] = scores[:, j]
+        return int(reached)

@@ -1,0 +1,52 @@
+"""Activity: how much is traded now, and how much usually.
+
+Features (base units per second):
+- `volume`, `volume_usual` = Σ size_i e^(−(t−t_i)/τ) / (τ · share seen), τ = volume_s, volume_usual_s.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from signalnode.compiled import compiled
+from signalnode.features.decay import SECONDS_PER_NS, decay, share_seen
+from signalnode.features.parameters import Parameter
+
+PARAMETERS = (
+    Parameter("volume_s", 12.0, 0.1, 3600.0, "s", "a burst's length"),
+    Parameter("volume_usual_s", 1800.0, 10.0, 86400.0, "s", "the volume this market is used to"),
+)
+FEATURES = ("volume", "volume_usual")
+STATE = (
+    ("trade_time_ns", "<i8"),
+    ("trade_first_ns", "<i8"),
+    ("trades", "<i8"),
+    ("volume", "<f8"),
+    ("volume_usual", "<f8"),
+)
+
+
+@compiled
+def on_trade(s: Any, p: Any, time_ns: int, size: float) -> None:
+    """Take a trade of `size` base units."""
+    if s.trades == 0:
+        s.trade_time_ns = time_ns
+        s.trade_first_ns = time_ns
+    h = (time_ns - s.trade_time_ns) * SECONDS_PER_NS
+    s.volume = s.volume * decay(h, p.volume_s) + size
+    s.volume_usual = s.volume_usual * decay(h, p.volume_usual_s) + size
+    s.trade_time_ns = time_ns
+    s.trades += 1
+
+
+@compiled
+def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
+    """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
+    h = (time_ns - s.trade_time_ns) * SECONDS_PER_NS
+    observed = (time_ns - s.trade_first_ns) * SECONDS_PER_NS
+    f.volume = s.volume * decay(h, p.volume_s) / (p.volume_s * share_seen(observed, p.volume_s))
+    f.volume_usual = (
+        s.volume_usual
+        * decay(h, p.volume_usual_s)
+        / (p.volume_usual_s * share_seen(observed, p.volume_usual_s))
+    )

@@ -1,0 +1,74 @@
+"""Order flow: who leans on the top of the book, and who has just come or gone there.
+
+Features (dimensionless):
+- `imbalance` = (bid_size − ask_size) / (bid_size + ask_size), in [−1, 1], the book as it stands. It is also
+  the distance of Stoikov's first-order micro-price (2018) from the mid, in half spreads;
+- `order_flow` = E / (A + floor · Ā τ), in [−1, 1]: decayed order flow imbalance (τ = order_flow_s). Each
+  quote adds e_n = 1[bid ≥ bid'] bid_size − 1[bid ≤ bid'] bid_size' − 1[ask ≤ ask'] ask_size + 1[ask ≥ ask']
+  ask_size' (Cont, Kukanov and Stoikov 2014, eq. 3) to E and |e_n| to A; Ā is the usual rate of |e_n| (τ =
+  order_flow_usual_s), so that the last quote before a silence does not keep speaking.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from signalnode.compiled import compiled
+from signalnode.features.decay import SECONDS_PER_NS, decay, share_seen
+from signalnode.features.parameters import Parameter
+
+PARAMETERS = (
+    Parameter("order_flow_s", 0.25, 0.01, 600.0, "s", "the top of the book forgets within the second"),
+    Parameter("order_flow_usual_s", 60.0, 1.0, 86400.0, "s", "what counts as usual flow"),
+)
+FEATURES = ("imbalance", "order_flow")
+STATE = (
+    ("bid_size", "<f8"),
+    ("ask_size", "<f8"),
+    ("flow_time_ns", "<i8"),
+    ("flow_first_ns", "<i8"),
+    ("flow_sum", "<f8"),
+    ("flow_absolute", "<f8"),
+    ("flow_absolute_usual", "<f8"),
+)
+
+SILENCE_FLOOR = 0.1  # share of the usual flow below which the present flow counts for less
+
+
+@compiled
+def on_quote(s: Any, p: Any, time_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
+    """Take a quote, before the price family has replaced the previous bid and ask in `s`."""
+    if s.has_quote == 0:
+        s.flow_time_ns = time_ns
+        s.flow_first_ns = time_ns
+    elif bid != s.bid or ask != s.ask or bid_size != s.bid_size or ask_size != s.ask_size:
+        e = 0.0
+        if bid >= s.bid:
+            e += bid_size
+        if bid <= s.bid:
+            e -= s.bid_size
+        if ask <= s.ask:
+            e -= ask_size
+        if ask >= s.ask:
+            e += s.ask_size
+        h = (time_ns - s.flow_time_ns) * SECONDS_PER_NS
+        w = decay(h, p.order_flow_s)
+        s.flow_sum = s.flow_sum * w + e
+        s.flow_absolute = s.flow_absolute * w + abs(e)
+        s.flow_absolute_usual = s.flow_absolute_usual * decay(h, p.order_flow_usual_s) + abs(e)
+        s.flow_time_ns = time_ns
+    s.bid_size = bid_size
+    s.ask_size = ask_size
+
+
+@compiled
+def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
+    """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
+    top = s.bid_size + s.ask_size
+    f.imbalance = (s.bid_size - s.ask_size) / top if top > 0.0 else 0.0
+    h = (time_ns - s.flow_time_ns) * SECONDS_PER_NS
+    w = decay(h, p.order_flow_s)
+    seen = share_seen((time_ns - s.flow_first_ns) * SECONDS_PER_NS, p.order_flow_usual_s)
+    rate = s.flow_absolute_usual * decay(h, p.order_flow_usual_s) / (p.order_flow_usual_s * seen)
+    total = s.flow_absolute * w + SILENCE_FLOOR * rate * p.order_flow_s
+    f.order_flow = s.flow_sum * w / total if total > 0.0 else 0.0

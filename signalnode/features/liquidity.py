@@ -1,0 +1,91 @@
+"""Liquidity: what it costs to cross the spread, and how much stands behind it.
+
+Features (averages over time, not over quotes; τ = liquidity_s, liquidity_usual_s):
+- `spread` (dimensionless) = exp of the average of ln(ln(ask/bid)): the geometric mean, so that a moment's gap
+  of a hundred usual spreads does not stand for the whole second;
+- `depth_now`, `depth_usual` (base units) = average of √(bid_depth · ask_depth), the thinner side weighing
+  more;
+- `depth_width` (dimensionless) = the price range that the depth lies in, as a fraction of the mid.
+
+Before the first depth event the sizes at the best bid and ask stand in, with the spread as their width.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from signalnode.compiled import compiled
+from signalnode.features.decay import SECONDS_PER_NS, hold, time_average
+from signalnode.features.parameters import Parameter
+
+PARAMETERS = (
+    Parameter(
+        "liquidity_s", 1.0, 0.01, 3600.0, "s", "long enough to ride over a flicker of the top of the book"
+    ),
+    Parameter("liquidity_usual_s", 1800.0, 10.0, 86400.0, "s", "the depth this market is used to"),
+    Parameter("depth_bps", 10.0, 0.1, 1000.0, "bps", "how far from the mid the feed's depth reaches"),
+)
+FEATURES = ("spread", "depth_now", "depth_usual", "depth_width")
+STATE = (
+    ("log_spread", "<f8"),
+    ("spread_time_ns", "<i8"),
+    ("spread_first_ns", "<i8"),
+    ("log_spread_average", "<f8"),
+    ("depth", "<f8"),
+    ("depth_source", "<i8"),  # 0 none, 1 sizes at the top stand in, 2 depth events
+    ("depth_time_ns", "<i8"),
+    ("depth_first_ns", "<i8"),
+    ("depth_average", "<f8"),
+    ("depth_average_usual", "<f8"),
+)
+
+SPREAD_MIN = (
+    1e-12  # as a fraction of the price; a locked book has a spread of zero, and zero has no logarithm
+)
+
+
+@compiled
+def on_spread(s: Any, p: Any, time_ns: int, bid: float, ask: float) -> None:
+    """Take a new best bid and ask; the spread before it stood until now."""
+    log_spread = math.log(max(math.log1p((ask - bid) / bid), SPREAD_MIN))
+    if s.has_quote == 0:
+        s.spread_time_ns = time_ns
+        s.spread_first_ns = time_ns
+    else:
+        h = (time_ns - s.spread_time_ns) * SECONDS_PER_NS
+        s.log_spread_average = hold(s.log_spread_average, s.log_spread, h, p.liquidity_s)
+        s.spread_time_ns = time_ns
+    s.log_spread = log_spread
+
+
+@compiled
+def on_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float, source: int) -> None:
+    """Take the quantities near the mid on either side; `source` 1 = sizes at the top, 2 = a depth event."""
+    depth = math.sqrt(bid_depth * ask_depth)
+    if s.depth_source < source:
+        s.depth_source = source
+        s.depth_first_ns = time_ns
+        s.depth_average = 0.0
+        s.depth_average_usual = 0.0
+    else:
+        h = (time_ns - s.depth_time_ns) * SECONDS_PER_NS
+        s.depth_average = hold(s.depth_average, s.depth, h, p.liquidity_s)
+        s.depth_average_usual = hold(s.depth_average_usual, s.depth, h, p.liquidity_usual_s)
+    s.depth_time_ns = time_ns
+    s.depth = depth
+
+
+@compiled
+def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
+    """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
+    h = (time_ns - s.spread_time_ns) * SECONDS_PER_NS
+    observed = (time_ns - s.spread_first_ns) * SECONDS_PER_NS
+    f.spread = 0.0
+    if s.has_quote == 1:
+        f.spread = math.exp(time_average(s.log_spread_average, s.log_spread, h, observed, p.liquidity_s))
+    h = (time_ns - s.depth_time_ns) * SECONDS_PER_NS
+    observed = (time_ns - s.depth_first_ns) * SECONDS_PER_NS
+    f.depth_now = time_average(s.depth_average, s.depth, h, observed, p.liquidity_s)
+    f.depth_usual = time_average(s.depth_average_usual, s.depth, h, observed, p.liquidity_usual_s)
+    f.depth_width = p.depth_bps * 1e-4 if s.depth_source == 2 else f.spread

@@ -1,0 +1,120 @@
+"""Price: where the mid is, how it has drifted, how far from fair value it stands, and how much it moves.
+
+The mid of this family is the geometric one, √(bid · ask): under price → K/price it turns into K/mid exactly,
+which the arithmetic mid does not. It enters through its log returns r_i alone, taken quote by quote as ½
+ln(bid/bid') + ½ ln(ask/ask'), so an unchanged quote gives exactly 0 in any unit. Until the first quote, trade
+prices stand in.
+
+Features (τ = time constant in seconds):
+- `trend` (dimensionless) = Σ r_i e^(−(t−t_i)/τ), τ = trend_s: distance of log mid from its own average, the
+  drift;
+- `distance` (dimensionless) = the same with τ = fair_value_s: log mid minus log fair value;
+- `variance` (per second) = Σ r_i² e^(−(t−t_i)/τ) / (τ · share seen), τ = variance_s: realised variance, the
+  usual one;
+- `volatility`, `volatility_usual` (per second) = average over τ of (2/τ') (Σ r_i e^(−(t−t_i)/τ'))², τ' =
+  volatility_lag_s, τ = volatility_s, volatility_usual_s: Zumbach and Müller's (2001) volatility operator
+  squared, deaf to a mid that flickers between two values within the lag.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from signalnode.compiled import compiled
+from signalnode.features.decay import SECONDS_PER_NS, decay, share_seen
+from signalnode.features.parameters import Parameter
+
+PARAMETERS = (
+    Parameter("trend_s", 10.0, 0.1, 3600.0, "s", "memory of the drift; short enough to turn with the market"),
+    Parameter(
+        "fair_value_s", 120.0, 1.0, 86400.0, "s", "averaging time of fair value; several times the reversion"
+    ),
+    Parameter("variance_s", 600.0, 10.0, 86400.0, "s", "what the market's drift is measured against"),
+    Parameter("volatility_s", 15.0, 0.1, 3600.0, "s", "the volatility of now"),
+    Parameter(
+        "volatility_usual_s",
+        1800.0,
+        10.0,
+        86400.0,
+        "s",
+        "floors the volatility of a market that stands still",
+    ),
+    Parameter(
+        "volatility_lag_s", 0.5, 0.01, 600.0, "s", "moves undone sooner than this are flicker, not volatility"
+    ),
+)
+FEATURES = ("trend", "distance", "variance", "volatility", "volatility_usual")
+STATE = (
+    ("bid", "<f8"),
+    ("ask", "<f8"),
+    ("has_price", "<i8"),
+    ("price_time_ns", "<i8"),
+    ("price_first_ns", "<i8"),
+    ("trend", "<f8"),
+    ("distance", "<f8"),
+    ("squares", "<f8"),
+    ("lagged", "<f8"),
+    ("lagged_squares", "<f8"),
+    ("lagged_squares_usual", "<f8"),
+)
+
+
+@compiled
+def _lagged_square(average: float, lagged: float, elapsed_s: float, tau: float, lag: float) -> float:
+    """Exponential average (τ) of y² over `elapsed_s` in which y decays by itself from `lagged` with τ' =
+    `lag`: A e^(−h/τ) + y₀² (e^(−2h/τ') − e^(−h/τ)) / (1 − 2τ/τ'), the exact integral.
+    """
+    w = decay(elapsed_s, tau)
+    ratio = 1.0 - 2.0 * tau / lag
+    if abs(ratio) < 1e-6:
+        return average * w + lagged * lagged * (elapsed_s / tau) * w
+    return average * w + lagged * lagged * (decay(elapsed_s, 0.5 * lag) - w) / ratio
+
+
+@compiled
+def on_return(s: Any, p: Any, time_ns: int, log_return: float) -> None:
+    """Take one log return of the mid at `time_ns`."""
+    h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
+    lag = p.volatility_lag_s
+    s.lagged_squares = _lagged_square(s.lagged_squares, s.lagged, h, p.volatility_s, lag)
+    s.lagged_squares_usual = _lagged_square(s.lagged_squares_usual, s.lagged, h, p.volatility_usual_s, lag)
+    s.lagged = s.lagged * decay(h, lag) + log_return
+    s.trend = s.trend * decay(h, p.trend_s) + log_return
+    s.distance = s.distance * decay(h, p.fair_value_s) + log_return
+    s.squares = s.squares * decay(h, p.variance_s) + log_return * log_return
+    s.price_time_ns = time_ns
+
+
+@compiled
+def on_price(s: Any, p: Any, time_ns: int, bid: float, ask: float) -> None:
+    """Take a new best bid and ask (or, before any quote, a trade price as both)."""
+    if s.has_price == 0:
+        s.has_price = 1
+        s.price_time_ns = time_ns
+        s.price_first_ns = time_ns
+    else:
+        r = 0.0
+        if bid != s.bid:
+            r += 0.5 * math.log(bid / s.bid)
+        if ask != s.ask:
+            r += 0.5 * math.log(ask / s.ask)
+        if r != 0.0:
+            on_return(s, p, time_ns, r)
+    s.bid = bid
+    s.ask = ask
+
+
+@compiled
+def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
+    """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
+    h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
+    observed = (time_ns - s.price_first_ns) * SECONDS_PER_NS
+    lag = p.volatility_lag_s
+    f.trend = s.trend * decay(h, p.trend_s)
+    f.distance = s.distance * decay(h, p.fair_value_s)
+    f.variance = s.squares * decay(h, p.variance_s) / (p.variance_s * share_seen(observed, p.variance_s))
+    now = _lagged_square(s.lagged_squares, s.lagged, h, p.volatility_s, lag)
+    usual = _lagged_square(s.lagged_squares_usual, s.lagged, h, p.volatility_usual_s, lag)
+    f.volatility = now * 2.0 / (lag * share_seen(observed, p.volatility_s))
+    f.volatility_usual = usual * 2.0 / (lag * share_seen(observed, p.volatility_usual_s))

@@ -1,0 +1,48 @@
+"""What a signal is: a reading over the features, and the shape that tells the scale how to score it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from signalnode.compiled import compiled
+from signalnode.features.parameters import Parameter
+
+NOTHING = 1e-3  # of the usual: less than that is as good as nothing, and a logarithm should not chase it
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One family of scores.
+
+    `scores`: one name (one-sided), or the long and the short one (two-sided).
+    `reading(features, parameters) -> float`: dimensionless; features is a record of dtype FEATURES,
+    parameters one of PARAMETERS. It must be a pure function of the two. Under the mirror a two-sided reading
+    changes its sign, a one-sided one stays. −∞ means "nothing at all", NaN "cannot say". A plain Python
+    function works; one that numba compiled is faster. `spread`: mean absolute deviation of the reading to
+    expect of a market not seen yet (one-sided only). `floor`: spread below which the reading counts as
+    standing still. `anchored`: two-sided only; score from zero instead of from the market's own mean reading.
+    """
+
+    scores: tuple[str, ...]
+    reading: Callable[[Any, Any], float]
+    spread: float = 0.5
+    floor: float = 1e-3
+    anchored: bool = False
+    parameters: tuple[Parameter, ...] = ()
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether the family has a long and a short score."""
+        return len(self.scores) == 2
+
+
+@compiled
+def log_floored(now: float, usual: float) -> float:
+    """ln(now + NOTHING · usual); −∞ while both are zero."""
+    level = now + NOTHING * usual
+    if level <= 0.0:
+        return -math.inf
+    return math.log(level)

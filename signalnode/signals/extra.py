@@ -1,0 +1,162 @@
+"""Signals from outside the package: found, checked, and scored by the same scale as the built-in ones.
+
+A market's `[signals] extra` lists them as "file.py:name" or "module:name"; whatever is installed under the
+entry point group GROUP comes for every market. The name leads to a `Signal`, or to a function `f(features,
+parameters) -> float` that becomes a one-sided signal of its own name. A reading that raises or is no number
+counts as "cannot say" (NaN).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import math
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from signalnode.compiled import compiled
+from signalnode.errors import ExtensionError
+from signalnode.features import FEATURES
+from signalnode.signals import PARAMETER_DTYPE, SCORE_NAMES
+from signalnode.signals.base import Signal
+from signalnode.signals.scale import SHAPE, forgetting, learn, new_scales, share_below, warmth
+
+GROUP = "signalnode.signals"
+EXTRA_MAX = 64  # signals a market may add
+
+
+def load_signals(places: Iterable[str]) -> tuple[Signal, ...]:
+    """The signals at `places` and those of the entry point group, in that order.
+
+    Raises ExtensionError naming the place where one cannot be loaded, is no signal, or takes a name that is
+    taken.
+    """
+    found = [(place, _load(place)) for place in places]
+    found += [
+        (entry.value, entry.load()) for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name)
+    ]
+    signals: list[Signal] = []
+    taken = set(SCORE_NAMES)
+    for place, thing in found:
+        signal = _as_signal(place, thing)
+        for name in signal.scores:
+            if name in taken:
+                raise ExtensionError(f"{place}: there is a score {name!r} already; choose another name")
+            taken.add(name)
+        signals.append(signal)
+    if len(signals) > EXTRA_MAX:
+        raise ExtensionError(f"{len(signals)} signals added; a market takes {EXTRA_MAX}")
+    return tuple(signals)
+
+
+def _load(place: str) -> Any:
+    source, _, name = place.rpartition(":")
+    try:
+        if source.endswith(".py"):
+            spec = importlib.util.spec_from_file_location(Path(source).stem, source)
+            if spec is None or spec.loader is None:
+                raise ImportError("not a Python file")  # noqa: TRY301
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+        else:
+            module = importlib.import_module(source)
+        return getattr(module, name)
+    except Exception as error:  # whatever the user's file raises is theirs to see, in one line
+        raise ExtensionError(
+            f"{place}: cannot be loaded: {type(error).__name__}: {error}; mend the file"
+        ) from None
+
+
+def _as_signal(place: str, thing: Any) -> Signal:
+    if callable(thing) and not isinstance(thing, Signal):
+        thing = Signal((place.rpartition(":")[2],), thing)
+    if not isinstance(thing, Signal) or len(thing.scores) not in (1, 2):
+        raise ExtensionError(f"{place}: is neither a Signal nor a function of (features, parameters)")
+    try:
+        float(thing.reading(_record(np.ones(1, FEATURES)), _record(np.ones(1, PARAMETER_DTYPE))))
+    except Exception as error:
+        raise ExtensionError(f"{place}: its reading fails: {type(error).__name__}: {error}") from None
+    return thing
+
+
+def _record(array: Any) -> Any:
+    """The one row of `array` as a record whose fields are attributes too."""
+    return array.view(np.recarray)[0]
+
+
+def shapes_of(signals: Iterable[Signal]) -> Any:
+    """What the scale must know of each signal; shape (n,), dtype SHAPE."""
+    return np.array([(s.two_sided, s.anchored, s.spread, s.floor) for s in signals], SHAPE)
+
+
+def digest_of(signals: Iterable[Signal]) -> str:
+    """Hex digest of the signals: names, shapes and, where it can be had, source."""
+    digest = hashlib.sha256()
+    for signal in signals:
+        reading = getattr(signal.reading, "py_func", signal.reading)
+        try:
+            source = inspect.getsource(reading)
+        except (OSError, TypeError):
+            source = repr(type(reading))
+        digest.update(f"{signal.scores} {signal.spread} {signal.floor} {signal.anchored} {source}".encode())
+    return digest.hexdigest()[:16]
+
+
+@compiled
+def _learn(scales: Any, shapes: Any, raw: Any, samples: int, parameters: Any) -> None:
+    p = parameters[0]
+    for i in range(len(raw)):
+        learn(scales[i], shapes[i], raw[i], warmth(samples, p), forgetting(p))
+
+
+@compiled
+def _score(scales: Any, shapes: Any, raw: Any, warm: float, out: Any) -> None:
+    for i in range(len(raw)):
+        out[i] = share_below(scales[i], shapes[i], raw[i], warm)
+
+
+class ExtraSignals:
+    """The added signals of one market: `scales` is what they have learnt, shape (n,), dtype SCALE."""
+
+    def __init__(self, signals: tuple[Signal, ...], parameters: Any) -> None:
+        self.signals = signals
+        self.names = tuple(name for signal in signals for name in signal.scores)
+        self.scales = new_scales(signals)
+        self._shapes = shapes_of(signals)
+        self._parameters = parameters
+        self._raw = np.zeros(len(signals))
+        self._shares = np.zeros(len(signals))
+
+    def __bool__(self) -> bool:
+        return bool(self.signals)
+
+    def learn(self, features: Any, samples: int) -> None:
+        """Take one sample of `features` (array of one record) as of the grid point just passed; `samples`
+        before it.
+        """
+        self._read(features)
+        _learn(self.scales, self._shapes, self._raw, samples, self._parameters)
+
+    def score(self, features: Any, warm: float) -> list[float]:
+        """The scores by `names`, of `features` as they are; changes nothing."""
+        self._read(features)
+        _score(self.scales, self._shapes, self._raw, warm, self._shares)
+        out: list[float] = []
+        for signal, share in zip(self.signals, self._shares.tolist(), strict=True):
+            out += [50.0 + 50.0 * share, 50.0 - 50.0 * share] if signal.two_sided else [100.0 * share]
+        return out
+
+    def _read(self, features: Any) -> None:
+        f, p = _record(features), _record(self._parameters)
+        for i, signal in enumerate(self.signals):
+            try:
+                reading = float(signal.reading(f, p))
+            except (ArithmeticError, ValueError, TypeError):
+                reading = math.nan
+            self._raw[i] = math.nan if reading == math.inf else reading

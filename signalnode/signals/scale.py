@@ -1,0 +1,221 @@
+"""The scale: a raw reading becomes a score from 0 to 100 by this market's own recent standard.
+
+Once every `sample_s` of event time each signal's reading is laid into a histogram that forgets with a time
+constant of `memory_s`. A score is the share of that histogram below the present reading: 90 means stronger
+than 90% of it. Learning on the grid of event time, and never when somebody asks, makes asking free and a
+resumed engine exact.
+
+The histogram's grid is z = (x − grid centre) / grid spread, squeezed into v = z / (1 + |z|), so that BINS
+equal bins of v are finest where readings are dense. Centre and spread are decayed mean and mean absolute
+deviation; the grid is fitted to them anew when 1, 2, 4, 8, … samples have been seen and from then on every
+REFIT_MAX samples, what is in the bins moving along. A sample is shared between the two nearest bins and the
+cumulative share is linear within a bin: the score is a continuous function of every reading that went into
+it, so rounding can't make it jump.
+
+Two shapes of signal:
+- one-sided (a strength): score = 100 F(z), with F the share of the histogram below z;
+- two-sided (a direction): the histogram is of |z|, long = 50 (1 + sgn z · F(|z|)), short = 100 − long. Under
+  the mirror the two swap exactly. An *anchored* one is measured from zero and not from its mean, so that a
+  climb that goes on becomes no less a climb; its histogram still holds deviations from the mean, the size of
+  what is noise here.
+
+Until `baseline_s` have been seen, a prior fades out: PRIOR_SAMPLES normal readings of the centre and spread
+seen so far, and of the signal's declared spread (one-sided) or the mean size of its readings (two-sided)
+while few have been seen. Before the first sample every score is 50. A reading of −∞ says "nothing at all": it
+lies below everything.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from signalnode.compiled import compiled
+from signalnode.features.decay import decay
+from signalnode.features.parameters import Parameter
+
+BINS = 64
+PRIOR_SAMPLES = 30.0  # weight of the prior in the histogram at the start, in samples
+PRIOR_SPREAD_SAMPLES = 8.0  # the same in the spread: a spread is known sooner than a distribution
+REFIT_MAX = 1024  # samples between two fits of the grid
+CATCH_UP_MAX = 300  # samples a silence may teach; a longer one is an outage, and an outage is no standard
+
+PARAMETERS = (
+    Parameter("sample_s", 1.0, 0.01, 60.0, "s", "how often the scale learns; readings hardly change faster"),
+    Parameter(
+        "baseline_s", 120.0, 10.0, 86400.0, "s", "what must be seen before the prior is gone: warm = 1"
+    ),
+    Parameter(
+        "memory_s", 1800.0, 10.0, 864000.0, "s", "time constant of forgetting: half an hour is 'recent'"
+    ),
+)
+
+SCALE = np.dtype(
+    [
+        ("samples", "<i8"),  # finite readings learnt
+        ("mass", "<f8"),  # decayed number of them
+        ("sum", "<f8"),  # decayed sum of readings
+        ("sizes", "<f8"),  # decayed sum of |reading|
+        ("deviations", "<f8"),  # decayed sum of |reading − centre|
+        ("centre", "<f8"),
+        ("grid_centre", "<f8"),
+        ("grid_spread", "<f8"),
+        ("counts", "<f8", (BINS,)),  # decayed histogram over v
+        ("below", "<f8", (BINS + 1,)),  # its cumulative sums: mass below each bin's lower edge
+    ],
+    align=True,
+)
+SHAPE = np.dtype([("two_sided", "<i8"), ("anchored", "<i8"), ("spread", "<f8"), ("floor", "<f8")], align=True)
+
+
+def _prior_share() -> tuple[Any, Any]:
+    """Share of a normal reading below each bin edge, one-sided and two-sided; z counts mean absolute
+    deviations.
+    """
+    one, two = np.empty(BINS + 1), np.empty(BINS + 1)
+    for k in range(BINS + 1):
+        v = k / BINS
+        u = 2.0 * v - 1.0
+        one[k] = 0.5 * (
+            1.0
+            + (math.copysign(1.0, u) if abs(u) == 1.0 else math.erf(u / (1 - abs(u)) / math.sqrt(math.pi)))
+        )
+        two[k] = 1.0 if v == 1.0 else math.erf(v / (1.0 - v) / math.sqrt(math.pi))
+    return one, two
+
+
+PRIOR_ONE_SIDED, PRIOR_TWO_SIDED = _prior_share()
+
+
+def new_scales(shapes: Any) -> Any:
+    """Fresh scales, one for each row of `shapes` (dtype SHAPE); shape (n,), dtype SCALE."""
+    return np.zeros(len(shapes), SCALE)
+
+
+@compiled
+def warmth(samples: int, p: Any) -> float:
+    """Share of the baseline window seen, 0 to 1, after `samples` steps of the grid."""
+    share: float = samples * p.sample_s / p.baseline_s
+    return min(1.0, share)
+
+
+@compiled
+def forgetting(p: Any) -> float:
+    """What one sample's time leaves of the past."""
+    return decay(p.sample_s, p.memory_s)
+
+
+@compiled
+def _squeeze(z: float, two_sided: int) -> float:
+    """z in spreads → v in [0, 1]; z = −∞ → 0."""
+    if two_sided == 1:
+        a = abs(z)
+        return a / (1.0 + a)
+    if z == -math.inf:
+        return 0.0
+    return 0.5 * (1.0 + z / (1.0 + abs(z)))
+
+
+@compiled
+def _stretch(v: float, two_sided: int) -> float:
+    """The inverse of `_squeeze`, for 0 < v < 1."""
+    if two_sided == 1:
+        return v / (1.0 - v)
+    u = 2.0 * v - 1.0
+    return u / (1.0 - abs(u))
+
+
+@compiled
+def _deposit(counts: Any, v: float, mass: float) -> None:
+    """Share `mass` between the two bins whose centres are nearest to v."""
+    position = v * BINS - 0.5
+    lower = math.floor(position)
+    share = position - lower
+    counts[max(lower, 0)] += mass * (1.0 - share)
+    counts[min(lower + 1, BINS - 1)] += mass * share
+
+
+@compiled
+def _refit(scale: Any, two_sided: int, spread: float) -> None:
+    """Lay the grid around the present centre with the present spread; the bins' mass moves to where it now
+    belongs.
+    """
+    old_centre, old_spread = scale.grid_centre, scale.grid_spread
+    scale.grid_centre, scale.grid_spread = scale.centre, spread
+    if old_spread == 0.0:
+        return
+    counts = scale.counts
+    old = counts.copy()
+    first = 0 if two_sided == 1 else 1  # the lowest bin of a one-sided scale holds "nothing at all" and stays
+    for k in range(first, BINS):
+        counts[k] = 0.0
+    for k in range(first, BINS):
+        z = _stretch((k + 0.5) / BINS, two_sided) * old_spread
+        if two_sided == 0:
+            z += old_centre - scale.grid_centre
+        _deposit(counts, _squeeze(z / spread, two_sided), old[k])
+
+
+@compiled
+def learn(scale: Any, shape: Any, reading: float, warm: float, keep: float) -> None:
+    """Lay one sample into the histogram; a NaN teaches nothing. `keep`: what a sample's time leaves of the
+    past.
+    """
+    if math.isnan(reading):
+        return
+    counts = scale.counts
+    for k in range(BINS):
+        counts[k] *= keep
+    if reading == -math.inf:
+        counts[0] += 1.0
+    else:
+        scale.samples += 1
+        scale.mass = scale.mass * keep + 1.0
+        scale.sum = scale.sum * keep + reading
+        scale.sizes = scale.sizes * keep + abs(reading)
+        scale.centre = scale.sum / scale.mass
+        scale.deviations = scale.deviations * keep + abs(reading - scale.centre)
+        n = scale.samples
+        if n % REFIT_MAX == 0 or (n < REFIT_MAX and n & (n - 1) == 0):
+            expected = scale.sizes / scale.mass if shape.two_sided == 1 else shape.spread
+            weight = PRIOR_SPREAD_SAMPLES * (1.0 - warm)
+            spread = (scale.deviations + weight * expected) / (scale.mass + weight)
+            _refit(scale, shape.two_sided, max(spread, shape.floor))
+        origin = scale.centre if shape.two_sided == 1 else scale.grid_centre
+        _deposit(counts, _squeeze((reading - origin) / scale.grid_spread, shape.two_sided), 1.0)
+    below = scale.below
+    total = 0.0
+    for k in range(BINS):
+        below[k] = total
+        total += counts[k]
+    below[BINS] = total
+
+
+@compiled
+def share_below(scale: Any, shape: Any, reading: float, warm: float) -> float:
+    """One-sided: share of the standard below `reading`, in [0, 1]. Two-sided: sgn(z) times the share of the
+    standard that is smaller, in [−1, 1]. A reading of NaN, or a scale that has learnt nothing, gives the
+    middle of either.
+    """
+    two_sided = shape.two_sided
+    if scale.samples == 0 or math.isnan(reading):
+        return 0.0 if two_sided == 1 else 0.5
+    if two_sided == 1:
+        origin = 0.0 if shape.anchored == 1 else scale.centre
+        table = PRIOR_TWO_SIDED
+    else:
+        origin = scale.grid_centre
+        table = PRIOR_ONE_SIDED
+    z = (reading - origin) / scale.grid_spread
+    position = min(_squeeze(z, two_sided), 1.0) * BINS
+    k = min(int(position), BINS - 1)
+    part = position - k
+    prior = PRIOR_SAMPLES * (1.0 - warm)
+    learnt = scale.below[k] + part * (scale.below[k + 1] - scale.below[k])
+    expected = table[k] + part * (table[k + 1] - table[k])
+    share: float = min((learnt + prior * expected) / (scale.below[BINS] + prior), 1.0)
+    if two_sided == 1 and z < 0.0:
+        return -share
+    return share

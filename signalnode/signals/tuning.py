@@ -1,0 +1,41 @@
+"""A market's own parameters: the `[signals]` numbers of its file over the defaults, as one record."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from signalnode.errors import ConfigError
+from signalnode.signals import PARAMETER_DTYPE, PARAMETERS
+
+
+def parameters_of(overrides: Mapping[str, object], where: str = "signals") -> Any:
+    """The parameters as an array of one record, dtype PARAMETER_DTYPE. `where` names the source in error
+    lines.
+
+    Raises ConfigError with a line for each unknown name and each value out of its range.
+    """
+    known = {parameter.name: parameter for parameter in PARAMETERS}
+    record = np.zeros(1, PARAMETER_DTYPE)
+    for parameter in PARAMETERS:
+        record[parameter.name] = parameter.default
+    faults = []
+    for name, value in overrides.items():
+        declared = known.get(name)
+        if declared is None:
+            close = difflib.get_close_matches(name, known, n=1)
+            mend = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+            faults.append(f"{where}: signals.{name}: unknown parameter; {mend}")
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            faults.append(f"{where}: signals.{name}: {value!r} is not a number; give one in {declared.unit}")
+        elif not declared.minimum <= value <= declared.maximum:
+            bounds = f"{declared.minimum:g} to {declared.maximum:g} {declared.unit}"
+            faults.append(f"{where}: signals.{name}: {value!r} is out of range; choose {bounds}")
+        else:
+            record[name] = float(value)
+    if faults:
+        raise ConfigError(faults)
+    return record
