@@ -141,7 +141,9 @@ class BinanceDecoder:
     def _image(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
         s = _snapshot.decode(body)
         status = self.watch.book.snapshot(s.last_update_id, s.bids, s.asks)
-        return self.watch.after(status, time_received_ns, time_received_ns)
+        rows = self.watch.after(status, time_received_ns, time_received_ns)
+        # A snapshot names no symbol: until a frame of ours has come, it may be anybody's.
+        return rows if self.matched else ()
 
 
 def _bare_channel(head: _Frame) -> str:

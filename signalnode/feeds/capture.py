@@ -35,7 +35,7 @@ import msgspec
 import numpy as np
 
 from signalnode.errors import DataError
-from signalnode.events import EVENT, Events
+from signalnode.events import EVENT, Events, join_events
 from signalnode.feeds import sieve
 from signalnode.feeds.base import Faults
 from signalnode.feeds.decoded import Gaps, Slice
@@ -81,7 +81,7 @@ class CaptureDecoding:
 
     def gather(self) -> Events:
         """All events in one array, shape (n,). Raises DataError."""
-        return np.concatenate([piece.events for piece in self.slices()])
+        return join_events([piece.events for piece in self.slices()])
 
     def faults_here(self, name: str, detail: str) -> None:
         """Count a fault at the line being decoded."""

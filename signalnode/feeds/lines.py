@@ -18,6 +18,7 @@ from signalnode.feeds.base import Faults
 
 READ_BYTES = 65_536  # compressed bytes read at once
 INFLATE_BYTES_MAX = 1 << 18  # bytes inflated at once, however well the data was packed
+SALVAGE_BYTES = 64  # step in which a corrupt place is approached
 LINE_BYTES_MAX = 16 << 20  # a full book image of a big venue is 2 to 5 MB
 GZIP_MAGIC = b"\x1f\x8b\x08"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -82,15 +83,30 @@ def _inflate_member(file: BinaryIO) -> Generator[bytes, None, tuple[int, str]]:
         packed = packed or file.read(READ_BYTES)
         if not packed:
             return (file.tell() if came else 0), "breaks off"
+        before = inflate.copy()
         try:
             block = inflate.decompress(packed, INFLATE_BYTES_MAX)
         except zlib.error as error:
+            if block := _salvage(before, packed):
+                came = True
+                yield block
             return (file.tell() if came else 0), f"is corrupt ({error})"
         packed = inflate.unconsumed_tail
         if block:
             came = True
             yield block
     return file.tell() - len(inflate.unused_data), ""
+
+
+def _salvage(inflate: Any, packed: bytes) -> bytes:
+    """What can be inflated of `packed` before the place where it is corrupt."""
+    out = b""
+    try:
+        for start in range(0, len(packed), SALVAGE_BYTES):
+            out += inflate.decompress(packed[start : start + SALVAGE_BYTES])
+    except zlib.error:
+        pass
+    return out
 
 
 def _next_member(file: BinaryIO, offset: int) -> int | None:

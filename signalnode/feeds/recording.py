@@ -87,7 +87,7 @@ class RecordingDecoding:
         reading = _Reading(self._paths, self._market, self.faults)
         kept = done = 0
         for where, group in reading.groups():
-            rows = np.empty(group.num_rows, EVENT)
+            rows = np.zeros(group.num_rows, EVENT)
             count = reading.gather(where, group, rows)
             kept, done = kept + count, done + group.num_rows
             yield Slice(rows[:count], done / reading.rows)
@@ -96,7 +96,7 @@ class RecordingDecoding:
     def gather(self) -> Events:
         """All sound events in one array, shape (n,), each written once. Raises DataError."""
         reading = _Reading(self._paths, self._market, self.faults)
-        out, end = np.empty(reading.rows, EVENT), 0
+        out, end = np.zeros(reading.rows, EVENT), 0
         for where, group in reading.groups():
             end += reading.gather(where, group, out[end : end + group.num_rows])
         reading.finish(end)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from signalnode.errors import CheckpointError
-from signalnode.events import EVENT, Events
+from signalnode.events import EVENT, Events, join_events
 from signalnode.feeds.decoded import Decoding, Store, StoredEvents, files_digest
 
-BLOCK_ROWS = 2_048  # events held in memory at once: 180 kB
+BLOCK_ROWS = 2_048  # events held in memory at once: 170 kB
 LONE_EVENT_GAP_NS = 1_000_000_000  # pause between laps of a file whose events all have one time
 
 
@@ -54,9 +54,7 @@ class BlockFeed:
             count_max -= count
             if count < len(ahead):
                 break
-        if len(pieces) == 1:
-            return pieces[0]
-        return np.concatenate(pieces) if pieces else np.zeros(0, EVENT)
+        return pieces[0] if len(pieces) == 1 else join_events(pieces)
 
 
 class StoredFeed(BlockFeed):

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalnode.events import DEPTH, QUOTE, TRADE, Events
+from signalnode.feeds.binance import BinanceDecoder
+from signalnode.feeds.venue import FrameFault, Row
+from tests.feeds.frames import capture, depth, load, quote, snapshot, trade
+
+MS = 1_000_000
+
+
+class Decoding:
+    """A decoder with what it reported."""
+
+    def __init__(self, market: str = "BTC-USDT") -> None:
+        self.reports: list[str] = []
+        self.decoder = BinanceDecoder(market, 100.0, lambda name, _detail: self.reports.append(name))
+
+    def __call__(self, frame: object, time_ns: int = 1) -> list[Row]:
+        return list(self.decoder.decode(msgspec.json.encode(frame), time_ns))
+
+
+def test_a_trade_whose_buyer_was_the_maker_was_taken_by_the_seller() -> None:
+    decode = Decoding()
+    (row,) = decode(trade(1, "61837.63000000", "0.02", m=True), 77)
+    assert row == (1723161255342 * MS, 77, TRADE, -1, 61837.63, 0.02, 0, 0, 0, 0, 0, 0)
+    assert decode(trade(2, m=False))[0][3] == 1
+
+
+def test_a_quote_has_the_receive_time_for_both_times() -> None:
+    (row,) = Decoding()(quote("99.99", "100.01"), 77)
+    assert row == (77, 77, QUOTE, 0, 0, 0, 99.99, 3.0, 100.01, 2.0, 0, 0)
+
+
+def test_frames_without_the_combined_wrapper_are_understood() -> None:
+    decode = Decoding()
+    assert [decode(frame["data"])[0][2] for frame in (trade(1), quote())] == [TRADE, QUOTE]
+    decode(snapshot(1))
+    assert decode(depth(2, 2)["data"])[0][2] == DEPTH
+
+
+def test_depth_comes_only_once_the_book_is_joined() -> None:
+    decode = Decoding()
+    assert decode(depth(4, 6, [(99.5, 2)])) == []
+    assert decode(depth(7, 8, [(99.6, 2)])) == []
+    (row,) = decode(snapshot(5, [(99.4, 1)], [(100, 1)]), 9)
+    assert row == (9, 9, DEPTH, 0, 0, 0, 0, 0, 0, 0, 5.0, 1.0)
+
+
+def test_a_gap_silences_depth_is_timed_and_is_mended_by_a_snapshot() -> None:
+    decode = Decoding()
+    decode(snapshot(5), 10)
+    assert decode(depth(8, 9), 20) == []
+    assert decode(depth(10, 11), 30) == []
+    assert decode(snapshot(9), 40)
+    assert decode.decoder.watch.gaps == [[20, 40]]
+    assert decode.reports == ["book_gap"]
+
+
+def test_another_symbol_is_counted_and_left_out() -> None:
+    decode = Decoding()
+    assert decode(trade(1, s="ETHUSDT")) == []
+    assert decode(quote(s="ETHUSDT")) == []
+    assert decode.decoder.others == {"ETHUSDT": 2}
+
+
+def test_a_trade_seen_twice_is_left_out_and_missing_ones_are_counted() -> None:
+    decode = Decoding()
+    assert [len(decode(trade(number))) for number in (5, 6, 6, 9, 8)] == [1, 1, 0, 1, 0]
+    assert decode.reports == ["trade_repeated", "trade_gap", "trade_repeated"]
+
+
+def test_one_absurd_trade_number_does_not_silence_the_trades_after_it() -> None:
+    decode = Decoding()
+    assert [len(decode(trade(number))) for number in (5, 10**12, 6, 7)] == [1, 1, 1, 1]
+
+
+def test_replies_to_a_subscription_are_no_events_and_no_faults() -> None:
+    assert Decoding()({"result": None, "id": 1}) == []
+
+
+@pytest.mark.parametrize(
+    "frame", [{"stream": f"btcusdt@{channel}", "data": {}} for channel in ("kline_1m", "depth20", "")]
+)
+def test_an_unknown_channel_is_named(frame: object) -> None:
+    with pytest.raises(FrameFault, match="no channel known"):
+        Decoding()(frame)
+
+
+@pytest.mark.parametrize("price", ["abc", None, [], "", "1e999"])
+def test_a_price_that_is_no_number_is_malformed(price: object) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        Decoding()(trade(1, price))
+
+
+@given(st.decimals(min_value="0.00000001", max_value="999999999", places=8))
+def test_prices_are_parsed_to_the_nearest_float_whatever_zeros_trail(price: object) -> None:
+    plain = format(price, "f")
+    (row,) = Decoding()(trade(1, plain))
+    (short,) = Decoding()(trade(1, plain.rstrip("0").rstrip(".")))
+    assert row[4] == short[4] == float(plain)
+
+
+def test_the_real_book_agrees_with_the_real_quotes(excerpts: tuple[Path, Path], events: Events) -> None:
+    counts = np.bincount(events["kind"], minlength=4)
+    assert counts.tolist() == [0, 908, 3635, 454]
+    assert (np.diff(events["time_received_ns"]) >= 0).all()
+    depths = events[events["kind"] == DEPTH]
+    assert depths["bid_depth"].min() > 1
+    assert depths["ask_depth"].min() > 1
+    assert load(*excerpts)[1].counts == {}
+
+
+def test_a_second_file_goes_on_with_the_book_of_the_first(excerpts: tuple[Path, Path]) -> None:
+    alone, _ = load(excerpts[0])
+    both, _ = load(*excerpts)
+    after = both[len(alone) :]
+    assert (after["kind"] == DEPTH).sum() > 100
+    assert (load(excerpts[1])[0]["kind"] != DEPTH).all()
+
+
+def test_events_of_a_capture_are_the_same_bits_however_it_is_split(
+    tmp_path: Path,
+) -> None:
+    frames = [quote(), snapshot(5), depth(6, 6), trade(1), quote("99.98"), depth(7, 8, [(99.5, 1)])]
+    whole, _ = load(capture(tmp_path / "whole.gz", frames))
+    lines = (tmp_path / "x.txt", tmp_path / "y.txt")
+    everything = capture(tmp_path / "all.txt", frames).read_bytes().splitlines(True)
+    for path, part in zip(lines, (everything[:3], everything[3:]), strict=True):
+        path.write_bytes(b"".join(part))
+    parts, _ = load(*lines)
+    assert whole.tobytes() == parts.tobytes()

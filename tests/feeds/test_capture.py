@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from signalnode.errors import DataError
+from signalnode.events import DEPTH, QUOTE, TRADE
+from signalnode.feeds import load_events, open_decoding
+from tests.feeds.frames import START_NS, STEP_NS, capture, depth, line, load, quote, snapshot, trade
+
+CLEAN = [trade(1), quote(), trade(2), quote("99.98")]
+
+
+def spoiled(path: Path, bad: object) -> Path:
+    """Clean frames with one bad line, the fifth, among them."""
+    return capture(path, [*CLEAN, bad, trade(4), quote()])
+
+
+@pytest.mark.parametrize(
+    ("bad", "fault"),
+    [
+        (b'{"stream":"btcusdt@trade","data":{"e":"trade","E":17231', "line_corrupt"),
+        (b"17231612540 garbage\n", "line_corrupt"),
+        (b"garbage\n", "line_corrupt"),
+        (b"\x00\xff\xfe\n", "line_corrupt"),
+        ({"stream": "btcusdt@kline_1m", "data": {}}, "frame_unknown"),
+        ({"stream": "btcusdt@trade", "data": {"s": "BTCUSDT"}}, "frame_malformed"),
+        (trade(3, "cheap"), "frame_malformed"),
+        (trade(3, "NaN"), "value_absurd"),
+        (trade(3, "-5"), "value_absurd"),
+        (trade(3, "0"), "value_absurd"),
+        (trade(3, "1e300"), "value_absurd"),
+        (trade(3, "100", "-1"), "value_absurd"),
+        (trade(3, "100", "inf"), "value_absurd"),
+        (trade(3, "100", "0"), "value_absurd"),
+        (trade(3, "1001"), "price_jump"),
+        (quote("100.02", "100.01"), "quote_crossed"),
+        (quote("100.01", "100.01"), "quote_crossed"),
+        (quote("NaN"), "value_absurd"),
+        (quote(B="0"), "value_absurd"),
+        (trade(1), "trade_repeated"),
+        (line(4, quote(), time_ns=17), "time_absurd"),
+        (line(4, quote(), time_ns=START_NS * 5), "time_absurd"),
+        (line(4, quote(), time_ns=START_NS - 10**12), "time_backwards"),
+        (line(4, quote(), time_ns=START_NS + 3 * 86_400 * 10**9), "time_jump"),
+    ],
+)
+def test_a_bad_line_is_named_and_costs_itself_alone(tmp_path: Path, bad: object, fault: str) -> None:
+    path = spoiled(tmp_path / "a.txt", bad)
+    events, faults = load(path)
+    assert events["kind"].tolist() == [TRADE, QUOTE, TRADE, QUOTE, TRADE, QUOTE]
+    assert faults.counts[fault] == 1
+    assert faults.examples[fault][0].startswith(f"{path}:5: ")
+
+
+def test_time_that_steps_back_a_little_is_held_and_never_runs_backwards(tmp_path: Path) -> None:
+    events, faults = load(spoiled(tmp_path / "a.txt", line(0, quote(), time_ns=START_NS + 3 * STEP_NS - 5)))
+    assert events["time_received_ns"].tolist()[3:5] == [START_NS + 3 * STEP_NS] * 2
+    assert faults.counts["time_clamped"] == 1
+
+
+def test_a_pause_of_days_between_files_costs_one_line(tmp_path: Path) -> None:
+    later = START_NS + 3 * 86_400 * 10**9
+    second = [line(index, frame, time_ns=later + index) for index, frame in enumerate(CLEAN)]
+    events, faults = load(capture(tmp_path / "a.gz", CLEAN), capture(tmp_path / "b.gz", [trade(9), *second]))
+    assert faults.counts["time_jump"] == 1
+    assert events["time_received_ns"][-1] == later + 3
+
+
+def test_a_new_price_level_is_believed_after_some_insistence(tmp_path: Path) -> None:
+    frames = [trade(number, "100" if number < 10 else "5000") for number in range(1, 60)]
+    events, faults = load(capture(tmp_path / "a.gz", frames))
+    assert faults.counts == {"price_jump": 19}
+    assert (events["price"] == 5000.0).sum() == 31
+
+
+def test_after_a_truncated_file_the_next_one_goes_on(tmp_path: Path, excerpts: tuple[Path, Path]) -> None:
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(excerpts[0].read_bytes()[:-20_000])
+    events, faults = load(cut, excerpts[1])
+    alone, _ = load(excerpts[1])
+    assert faults.counts["file_damaged"] == 1
+    assert faults.counts["book_gap"] == 1
+    assert events[-len(alone) :].tobytes() == alone.tobytes()
+
+
+def test_a_gap_and_its_mending_lose_no_trade_and_no_quote(tmp_path: Path) -> None:
+    frames = [snapshot(5), depth(6, 6), trade(1), depth(9, 9), quote(), snapshot(8), depth(10, 10), trade(2)]
+    events, faults = load(capture(tmp_path / "a.gz", frames))
+    assert events["kind"].tolist() == [DEPTH, TRADE, QUOTE, DEPTH, DEPTH, TRADE]
+    assert faults.counts == {"book_gap": 1}
+
+
+def test_an_absurd_level_is_left_out_of_the_book(tmp_path: Path) -> None:
+    frames = [quote(), snapshot(5), depth(6, 6, [("NaN", "1"), ("-3", "1")], [(100, "-2")])]
+    events, faults = load(capture(tmp_path / "a.gz", frames))
+    assert len(events) == 3
+    assert faults.counts == {"level_absurd": 1}
+
+
+def test_a_crossed_book_gives_no_depth(tmp_path: Path) -> None:
+    events, faults = load(
+        capture(tmp_path / "a.gz", [quote(), snapshot(5), depth(6, 6, [(102, 1)]), depth(7, 7, [(102, 0)])])
+    )
+    assert len(events) == 3
+    assert faults.counts == {"book_crossed": 1}
+
+
+def test_faults_are_bounded_however_bad_the_file(tmp_path: Path) -> None:
+    _, faults = load(capture(tmp_path / "a.gz", [*CLEAN, *[b"x" * 5_000 + b"\n"] * 500]))
+    assert faults.counts == {"line_corrupt": 500}
+    assert len(faults.examples["line_corrupt"]) == 3
+    assert all(len(example) <= 200 for example in faults.examples["line_corrupt"])
+
+
+def test_a_capture_of_one_symbol_plays_as_whatever_the_market_is_called(tmp_path: Path) -> None:
+    path = capture(tmp_path / "a.gz", [snapshot(5), *CLEAN])
+    events, faults = load(path, market="M01")
+    assert events.tobytes() == load(path)[0].tobytes()
+    assert faults.counts == {"symbol_differs": 1}
+
+
+def test_of_several_symbols_only_the_markets_own_is_played(tmp_path: Path) -> None:
+    others = [trade(1, "3000", s="ETHUSDT"), quote("2999", "3001", s="ETHUSDT")]
+    path = capture(tmp_path / "a.gz", [*others, *CLEAN])
+    events, faults = load(path)
+    assert len(events) == 4
+    assert faults.counts == {"frame_of_others": 2}
+    with pytest.raises(DataError, match="BTCUSDT, ETHUSDT"):
+        load(path, market="DOGE-USDT")
+
+
+def test_a_capture_without_one_event_is_refused_with_its_first_fault(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"hello\nworld\n")
+    with pytest.raises(DataError, match=r"no event of BTC-USDT in it.*2 x line_corrupt") as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"")])
+def test_an_empty_capture_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="no event"):
+        load(path)
+
+
+def test_a_missing_capture_is_refused_before_any_is_decoded(
+    tmp_path: Path, excerpts: tuple[Path, Path]
+) -> None:
+    with pytest.raises(DataError, match=r"none\.gz: no such capture"):
+        next(open_decoding([excerpts[0], tmp_path / "none.gz"], venue="binance", market="BTC-USDT").slices())
+
+
+def test_an_unknown_venue_is_refused_with_those_that_are_known(excerpts: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError, match=r"'nasdaq': one of .*binance"):
+        load_events(excerpts, venue="nasdaq", market="BTC-USDT")
+
+
+def test_decoding_comes_in_slices_that_tell_how_far_it_is(excerpts: tuple[Path, Path]) -> None:
+    done = [piece.done for piece in open_decoding(excerpts, venue="binance", market="BTC-USDT").slices()]
+    assert done == sorted(done)
+    assert len(done) >= 3
+    assert done[-1] == 1.0

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from signalnode.errors import DataError
+from signalnode.events import EVENT, QUOTE, TRADE, Events
+from signalnode.feeds import load_events, load_events_with_faults, open_decoding, recording, synthetic_events
+from signalnode.feeds.base import Faults
+from signalnode.feeds.recording import read_recording, write_recording
+
+
+@pytest.fixture(scope="module")
+def made() -> Events:
+    return synthetic_events(2, 5_000)
+
+
+def write_columns(path: Path, events: Events, **changed: object) -> Path:
+    """A recording without our metadata, with some columns changed; a column of None is left out."""
+    columns = {name: pa.array(np.ascontiguousarray(events[name])) for name in EVENT.names or ()} | changed
+    pq.write_table(pa.table({name: column for name, column in columns.items() if column is not None}), path)
+    return path
+
+
+def test_what_is_written_is_read_back_bit_for_bit(tmp_path: Path, made: Events, events: Events) -> None:
+    for sent in (made, events):
+        path = tmp_path / "a.parquet"
+        write_recording(path, sent, market="BTC-USDT", venue="binance")
+        faults = Faults()
+        assert read_recording(path, market="BTC-USDT", faults=faults).tobytes() == sent.tobytes()
+        assert faults.counts == {}
+        assert load_events(path).tobytes() == sent.tobytes()
+        assert [entry.name for entry in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_any_parquet_tool_can_read_it(tmp_path: Path, made: Events) -> None:
+    path = tmp_path / "a.parquet"
+    write_recording(path, made, market="BTC-USDT", venue="synthetic")
+    table = pq.read_table(path)
+    assert tuple(table.column_names) == EVENT.names
+    assert table.column("price").to_pylist()[:5] == made["price"].tolist()[:5]
+    assert b'"market": "BTC-USDT"' in table.schema.metadata[b"signalnode"]
+
+
+def test_reading_is_in_pieces_of_bounded_size(
+    tmp_path: Path, made: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "ROW_GROUP_ROWS", 2_000)
+    path = tmp_path / "a.parquet"
+    write_recording(path, made, market="BTC-USDT", venue="synthetic")
+    pieces = list(open_decoding([path], market="BTC-USDT").slices())
+    assert [len(piece.events) for piece in pieces] == [2_000, 2_000, 1_000]
+    assert pieces[-1].done == 1.0
+
+
+def test_a_recording_from_elsewhere_is_read_with_its_own_widths(tmp_path: Path, made: Events) -> None:
+    kinds = pa.array(made["kind"].astype(np.int64))
+    prices = pa.array(made["price"].astype(np.float32))
+    path = write_columns(tmp_path / "a.parquet", made, kind=kinds, price=prices)
+    read = load_events(path)
+    assert (read["kind"] == made["kind"]).all()
+    assert read["price"] == pytest.approx(made["price"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        ("bid", math.nan, "value_absurd"),
+        ("bid", math.inf, "value_absurd"),
+        ("bid", -1.0, "value_absurd"),
+        ("ask_size", 0.0, "value_absurd"),
+        ("bid", 1e6, "quote_crossed"),
+        ("kind", 9, "kind_unknown"),
+        ("kind", 0, "kind_unknown"),
+        ("time_received_ns", 5, "time_absurd"),
+        ("time_received_ns", 1_600_000_000_000_000_000, "time_backwards"),
+        ("time_received_ns", 4_000_000_000_000_000_000, "time_jump"),
+    ],
+)
+def test_a_bad_row_is_named_and_costs_itself_alone(
+    tmp_path: Path, made: Events, field: str, value: float, fault: str
+) -> None:
+    row = int(np.flatnonzero(made["kind"] == QUOTE)[50])
+    spoilt = made.copy()
+    spoilt[field][row] = value
+    path = tmp_path / "a.parquet"
+    write_recording(path, spoilt, market="BTC-USDT", venue="synthetic")
+    read, faults = load_events_with_faults([path], market="BTC-USDT")
+    assert read.tolist() == np.delete(made, row).tolist()
+    assert faults.counts == {fault: 1}
+    assert faults.examples[fault][0].startswith(f"{path}: row group 0, row 0+{row}: ")
+
+
+def test_a_row_received_a_little_early_is_held_at_the_newest_time(tmp_path: Path, made: Events) -> None:
+    spoilt = made.copy()
+    spoilt["time_received_ns"][100] = spoilt["time_received_ns"][99] - 1_000
+    path = tmp_path / "a.parquet"
+    write_recording(path, spoilt, market="BTC-USDT", venue="synthetic")
+    read, faults = load_events_with_faults([path], market="BTC-USDT")
+    assert read["time_received_ns"][100] == made["time_received_ns"][99]
+    assert faults.counts == {"time_clamped": 1}
+
+
+def test_a_null_is_a_fault_like_any_other(tmp_path: Path, made: Events) -> None:
+    prices = [
+        None if index == np.flatnonzero(made["kind"] == TRADE)[3] else x
+        for index, x in enumerate(made["price"])
+    ]
+    read, faults = load_events_with_faults(
+        [write_columns(tmp_path / "a.parquet", made, price=pa.array(prices))]
+    )
+    assert len(read) == len(made) - 1
+    assert faults.counts == {"value_absurd": 1}
+
+
+def test_an_absurd_venue_time_gives_way_to_the_receive_time(tmp_path: Path, made: Events) -> None:
+    spoilt = made.copy()
+    spoilt["time_event_ns"][7] = -1
+    read, faults = load_events_with_faults([write_columns(tmp_path / "a.parquet", spoilt)])
+    assert read["time_event_ns"][7] == read["time_received_ns"][7]
+    assert faults.counts == {"event_time_absurd": 1}
+
+
+def test_recordings_follow_one_another(tmp_path: Path, made: Events) -> None:
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path, part in zip(paths, (made[:3_000], made[3_000:]), strict=True):
+        write_recording(path, part, market="BTC-USDT", venue="synthetic")
+    assert load_events(paths).tobytes() == made.tobytes()
+
+
+def test_a_recording_of_another_market_is_played_and_counted(recording: Path) -> None:
+    assert load_events_with_faults([recording], market="ETH-USDT")[1].counts == {"symbol_differs": 1}
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path, recording: Path) -> None:
+    for content in (b"", b"hello", recording.read_bytes()[:-100]):
+        path = tmp_path / "a.parquet"
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="cannot be read as Parquet") as caught:
+            load_events(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_missing_recording_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such recording"):
+        load_events(tmp_path / "none.parquet")
+
+
+def test_wrong_columns_are_refused_by_name(tmp_path: Path, made: Events) -> None:
+    with pytest.raises(DataError, match="lacks the columns ask_depth"):
+        load_events(write_columns(tmp_path / "a.parquet", made, ask_depth=None))
+    with pytest.raises(DataError, match="column price is string, not float64"):
+        load_events(write_columns(tmp_path / "a.parquet", made, price=pa.array(["1"] * len(made))))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "what"), [(b'{"version": 99}', "version 99"), (b"{", "metadata is broken")]
+)
+def test_another_version_is_refused(tmp_path: Path, made: Events, metadata: bytes, what: str) -> None:
+    path = write_columns(tmp_path / "a.parquet", made)
+    pq.write_table(pq.read_table(path).replace_schema_metadata({b"signalnode": metadata}), path)
+    with pytest.raises(DataError, match=what):
+        load_events(path)
+
+
+def test_a_recording_without_one_sound_event_is_refused(tmp_path: Path, made: Events) -> None:
+    with pytest.raises(DataError, match="no sound event"):
+        load_events(write_columns(tmp_path / "a.parquet", made[:0]))
+    with pytest.raises(DataError, match=r"5000 x kind_unknown, first at .*row 0\+0"):
+        load_events(write_columns(tmp_path / "a.parquet", made, kind=pa.array(np.zeros(len(made), np.uint8))))
+
+
+def test_captures_and_recordings_are_not_mixed(recording: Path, excerpts: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError, match="one kind at a time"):
+        load_events([recording, excerpts[0]], venue="binance", market="BTC-USDT")
+
+
+def test_a_recording_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, made: Events) -> None:
+    with pytest.raises(DataError, match="cannot be written"):
+        write_recording(tmp_path / "none" / "a.parquet", made, market="BTC-USDT", venue="synthetic")
+    assert list(tmp_path.iterdir()) == []

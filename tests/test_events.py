@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from signalnode.events import EVENT, as_events, join_events
+from signalnode.feeds.venue import ROW, quote_row, trade_row
+
+
+def test_a_row_of_events_is_82_bytes_so_that_stored_events_stay_readable() -> None:
+    assert EVENT.itemsize == 82
+    assert EVENT.fields is not None
+    assert [EVENT.fields[name][1] for name in ("time_event_ns", "kind", "aggressor_side", "price")] == [
+        0,
+        16,
+        17,
+        24,
+    ]
+
+
+def test_packed_rows_have_the_layout_of_event() -> None:
+    rows = [trade_row(1, 2, -1, 3.5, 4.5), quote_row(5, 6, 7.0, 8.0, 9.0, 10.0)]
+    packed = np.frombuffer(b"".join(ROW.pack(*row) for row in rows), EVENT)
+    assert packed.tolist() == rows
+
+
+def test_joined_events_have_the_layout_of_event_even_where_there_are_none() -> None:
+    piece = np.zeros(2, EVENT)
+    assert len(join_events([])) == 0
+    assert [join_events(pieces).dtype for pieces in ([], [piece, piece])] == [EVENT, EVENT]
+    assert len(join_events([piece, piece])) == 4
+
+
+def test_events_in_another_layout_are_converted_by_field_name() -> None:
+    names = EVENT.names
+    assert names is not None
+    other = np.zeros(2, [(name, EVENT[name]) for name in reversed(names)])
+    other["price"] = [1.0, 2.0]
+    assert as_events(other).dtype == EVENT
+    assert as_events(other)["price"].tolist() == [1.0, 2.0]
+
+
+def test_events_without_a_field_are_refused_by_its_name() -> None:
+    with pytest.raises(TypeError, match="ask_depth"):
+        as_events(np.zeros(1, [(name, "f8") for name in (EVENT.names or ())[:-1]]))
