@@ -52,10 +52,12 @@ def logger(**context: Any) -> Logger:
 def emitter(
     stream: TextIO | RotatingFile, *, as_json: bool | None = None
 ) -> Callable[[dict[str, Any]], None]:
-    """A function that writes one ready-made event, for events that other processes reported."""
+    """A function that writes one ready-made event that another process reported, unless it is for debugging."""
     renderer = json_line if (not stream.isatty() if as_json is None else as_json) else console_line
 
     def emit(event: dict[str, Any]) -> None:
+        if event.get("level") == "debug":
+            return
         stream.write(renderer(None, "", {"time": _now(), "level": "info", **event}) + "\n")
         stream.flush()
 

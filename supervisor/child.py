@@ -70,6 +70,7 @@ class ChildSpec:
     retry_s: float = 300.0  # a given-up child gets one try this often; 0 = never
     start_timeout_s: float = 60.0  # process start to `link.ready()`
     stop_grace_s: float = 5.0  # SIGTERM to SIGKILL
+    reload_signal: int = 0  # sent, when up, at a reload that does not restart it; 0 = none
     heartbeat_interval_s: float = (
         1.0  # longest time between two `link.beat()` of a healthy child; 0 = none expected
     )
@@ -130,6 +131,7 @@ class Exit:
     signal: int | None = None
     peak_rss_bytes: int | None = None
     cpu_s: float | None = None
+    time_ns: int = 0  # wall clock, for people; 0 when nobody noted it
 
     @property
     def clean(self) -> bool:

@@ -224,6 +224,10 @@ class Core:
             child.spec = spec
             if child.wanted:
                 self._happen(child, Event.RESTART, now_ns)
+        for child in self.children.values():
+            spec, untouched = child.spec, child.name not in change.touched
+            if spec.reload_signal and untouched and child.pid and child.state is ChildState.UP:
+                self._out.append(Send(child.name, child.pid, spec.reload_signal))
         self._remember()
         self._report_reload(change)
         self._requests.open(event.request, "reload", change.touched, change.summary())
@@ -367,13 +371,13 @@ class Core:
     def _record(self, child: Child, event: Ended, how: str, *, expected: bool) -> None:
         exit_ = event.exit
         entry: dict[str, Any] = {
+            "time_ns": exit_.time_ns,
             "exit": how,
-            "code": exit_.code,
-            "signal": exit_.signal,
             "expected": expected,
+            "pid": event.pid,
         }
-        entry |= {"pid": event.pid, "peak_rss_bytes": exit_.peak_rss_bytes, "cpu_s": exit_.cpu_s}
-        entry["restarts"] = child.restarts
+        entry |= {"code": exit_.code, "signal": exit_.signal, "restarts": child.restarts}
+        entry |= {"peak_rss_bytes": exit_.peak_rss_bytes, "cpu_s": exit_.cpu_s}
         child.last_exit = {**entry, "traceback": event.traceback}
         self._out.append(Record(child.name, child.last_exit))
         self._report("info" if expected else "warning", "ended", child, exit=how)

@@ -29,14 +29,15 @@ def check(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def checked_node(path: Path | None) -> NodeSettings:
+def checked_node(path: Path | None, accepted: NodeSettings | None = None) -> NodeSettings:
     """The whole config, after all that `check` checks. Raises ConfigError.
 
     What a parameter of a signal or a strategy may be, only they know, and they bring the compiler with them:
-    60 MB that the supervising process must not carry. So they are asked in a process of its own.
+    60 MB that the supervising process must not carry. So they are asked in a process of its own, which takes
+    most of a second; what is as in `accepted`, the settings of a running node, is not asked again.
     """
     node = load_node(path)
-    if not node.strategies and not any(market.signals for market in node.markets.values()):
+    if _parameters(node) in (({}, {}), accepted and _parameters(accepted)):
         return node
     command = [sys.executable, "-m", "signalnode", "check", "--config", str(node.path)]
     done = subprocess.run(
@@ -48,6 +49,11 @@ def checked_node(path: Path | None) -> NodeSettings:
             [line.removeprefix("signalnode: ") for line in lines] or ["the check did not end well"]
         )
     return node
+
+
+def _parameters(node: NodeSettings) -> tuple[dict[str, object], dict[str, object]]:
+    """All that the packages themselves must check."""
+    return node.strategies, {name: market.signals for name, market in node.markets.items() if market.signals}
 
 
 def _strategy_faults(node: NodeSettings) -> list[str]:

@@ -57,9 +57,8 @@ def _change(verb: str, arguments: argparse.Namespace) -> int:
 
 
 def _ask(verb: str, arguments: argparse.Namespace, names: list[str] | None = None) -> dict[str, Any]:
-    from supervisor.control import request
-
     from supervisor import NoAnswer, NotRunning, RequestRefused
+    from supervisor.control import request
 
     node = load_node(arguments.config, with_markets=False)
     try:

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import errno
 import os
-import resource
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -30,9 +30,10 @@ from signalnode.logs import RotatingFile, emitter
 from signalnode.settings import NodeSettings, aggregator_args, engine_args, write_snapshot
 from signalnode.settings.passing import snapshot_path
 from signalnode.settings.reading import shown
+from supervisor.control import request
+from supervisor.loop import run as run_supervised
 
 LOG_BYTES_MAX = 8_000_000  # of node.log; there are two, the present and the one before
-FILES_WANTED = 65_536  # sockets and pipes of a thousand markets, with room
 PRELOAD = ("signalnode.engine.preload",)
 
 _MEANING: dict[type[supervisor.SupervisorError], type[SignalnodeError]] = {
@@ -46,14 +47,14 @@ _MEANING: dict[type[supervisor.SupervisorError], type[SignalnodeError]] = {
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM or Ctrl-C; 0 after a clean stop. Raises SignalnodeError with nothing left behind."""
     node = checked_node(arguments.config)
-    for key in ("runtime_dir", "state_dir"):
-        _check_directory(getattr(node, key), key)
+    directories = {"runtime_dir": node.runtime_dir, "state_dir": node.state_dir}
+    for key, path in directories.items():
+        _check_directory(path, key)
     _refuse_second_node(node)
     _check_endpoint_is_free(node)
-    made = [path for key in ("runtime_dir", "state_dir") for path in _made(getattr(node, key), key)]
-    _raise_file_limit()
+    made = [each for key, path in directories.items() for each in _made(path, key)]
     try:
-        return _supervise(node, arguments)
+        return _supervise(node, panel_wanted=arguments.panel)
     except supervisor.SupervisorError as error:
         for path in made:
             with contextlib.suppress(OSError):
@@ -80,6 +81,7 @@ def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
         target="signalnode.aggregator.process:main",
         args=aggregator_args(node),
         order=0,
+        reload_signal=signal.SIGHUP,
         **common,
     )
     engines = [
@@ -97,22 +99,22 @@ def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
     return [aggregator, *engines]
 
 
-def _supervise(node: NodeSettings, arguments: argparse.Namespace) -> int:
-    from supervisor.loop import run as run_supervised
-
+def _supervise(node: NodeSettings, *, panel_wanted: bool) -> int:
     settings = supervisor.Settings(runtime_dir=node.runtime_dir, state_dir=node.state_dir, preload=PRELOAD)
-    specs = specs_of(node)
+    accepted = node
 
-    def reloaded() -> list[supervisor.ChildSpec]:
-        again = checked_node(node.path)
+    def wanted_now() -> list[supervisor.ChildSpec]:
+        nonlocal accepted
+        again = checked_node(node.path, accepted)
         _check_unchanged(node, again)
         write_snapshot(again)
+        accepted = again
         return specs_of(again)
 
-    with _told(node, arguments.panel) as tell:
+    with _told(node, panel_wanted) as tell:
         write_snapshot(node)
         try:
-            return run_supervised(settings, specs, reload=reloaded, on_event=tell)
+            return run_supervised(settings, specs_of(node), reload=wanted_now, on_event=tell)
         finally:
             snapshot_path(node).unlink(missing_ok=True)
 
@@ -180,8 +182,6 @@ def _made(path: Path, key: str) -> list[Path]:
 
 def _refuse_second_node(node: NodeSettings) -> None:
     """Asked before the port is tried, for a second node would find its port in use as well."""
-    from supervisor.control import request
-
     with contextlib.suppress(supervisor.NotRunning):
         try:
             pid = request(node.control_path, "status")["supervisor"]["pid"]
@@ -214,11 +214,3 @@ def _try_to_bind(endpoint: str, node: NodeSettings) -> None:
             assert node.path is not None
             where = f"{shown(node.path)}: aggregator.endpoint"
             raise EndpointError(f"{where}: {reason}; free it or choose another") from None
-
-
-def _raise_file_limit() -> None:
-    """Past the file limit ZeroMQ's connects succeed and nothing arrives, so take what there is."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

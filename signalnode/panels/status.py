@@ -55,7 +55,7 @@ def _node_line(supervisor: Mapping[str, Any], children: Sequence[Mapping[str, An
 
 
 def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
-    memory, cpu = child.get("pss_bytes"), child.get("cpu_percent")
+    memory, cpu = child.get("pss_bytes"), child.get("cpu_share")
     return (
         str(child.get("name", "-")),
         str(child.get("state", "-")).replace("_", " "),
@@ -63,7 +63,7 @@ def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
         duration(child.get("uptime_s")),
         str(child.get("restarts", 0)),
         f"{memory / 1e6:.1f} MB" if memory else "-",
-        f"{cpu:.1f}%" if cpu is not None else "-",
+        f"{cpu:.1%}" if cpu is not None else "-",
         duration(child.get("score_age_s")),
         _last_exit(child),
     )
