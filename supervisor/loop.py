@@ -20,7 +20,7 @@ from typing import Any
 
 from supervisor import kernel
 from supervisor.child import ChildSpec, ChildState
-from supervisor.clock import NS_PER_S, monotonic_ns, wall_ns
+from supervisor.clock import NS_PER_S, monotonic_ns
 from supervisor.control import check_socket_path
 from supervisor.core import Core
 from supervisor.errors import AlreadyRunning, DirectoryUnusable, PreloadError, SpecError
@@ -182,7 +182,7 @@ class Loop:
             case Remember():
                 self._memory.set_stopped(command.stopped)
             case Record():
-                self._memory.add_exit(command.name, {"time_ns": wall_ns(), **command.entry})
+                self._memory.add_exit(command.name, command.entry)
             case Report():
                 self._logbook.note(command.level, command.event, command.child, command.fields)
             case Retire():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from supervisor import kernel
 from supervisor.child import ChildSpec, Exit
-from supervisor.clock import monotonic_ns, ns, pause
+from supervisor.clock import monotonic_ns, ns, pause, wall_ns
 from supervisor.descent import kill_marked, look, make_mark, mark_of, marked, own_children, send
 from supervisor.entry import BEAT_FILE, OUTPUT_FILE
 from supervisor.flow import LineFlow
@@ -303,6 +303,7 @@ class Processes:
         exit_ = self._exit_status(process)
         if exit_ is None:
             return
+        exit_ = replace(exit_, time_ns=wall_ns())
         self._read_beat(process)
         for file in (process.pidfd, process.beat):
             self._poller.unwatch(file)

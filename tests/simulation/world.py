@@ -1,0 +1,335 @@
+"""The real core under virtual time with fake processes: everything that can go wrong, in an order a seed decides."""
+
+from __future__ import annotations
+
+import heapq
+import random
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from supervisor.child import ChildSpec, ChildState, Exit
+from supervisor.core import ABORT_GRACE_S, STALL_NS, Core
+from supervisor.liveness import Message
+from supervisor.messages import (
+    Adopted,
+    Asked,
+    Begin,
+    Command,
+    Ended,
+    Finish,
+    Halt,
+    Input,
+    Remember,
+    Reply,
+    Retire,
+    Said,
+    Send,
+    Spawn,
+    Started,
+    Tick,
+    Withdraw,
+)
+from supervisor.restart import backoff_max_ns
+from supervisor.settings import Settings
+
+MS = 1_000_000
+S = 1_000 * MS
+KILL_DELAY_MAX_NS = 5 * MS  # what a SIGKILL takes here
+INTENSITY_MAX = 3
+NAMES = ("A", "B", "C", "D")
+ALIVE = (ChildState.UP, ChildState.STOPPING)
+AT_REST = (ChildState.DOWN, ChildState.BACKING_OFF, ChildState.GIVEN_UP)
+
+
+@dataclass(slots=True)
+class Fake:
+    """A process: what it is going to do was drawn at its birth."""
+
+    name: str
+    pid: int
+    spec: ChildSpec
+    born_ns: int
+    deaf: bool  # SIGTERM and SIGABRT do nothing
+    ready: bool = False
+    silent_since_ns: int | None = None
+    ending: bool = False
+
+
+class World:
+    """One schedule. `run` plays it to its end and raises AssertionError at the first broken invariant."""
+
+    def __init__(self, seed: int, settings: Settings) -> None:
+        self.rng = random.Random(seed)
+        self.settings = settings
+        self.now_ns = self.rng.randrange(1, 10**15)
+        self.specs = {name: self._draw_spec(name) for name in NAMES[: self.rng.randint(1, len(NAMES))]}
+        self.core = Core(settings, self.rng)
+        self.live: dict[int, Fake] = {}
+        self.spawns: dict[str, ChildSpec] = {}  # asked for, not yet carried out
+        self.open: dict[int, str] = {}  # requests without an answer
+        self.stopped: frozenset[str] = frozenset()
+        self.finished = False
+        self.halted_ns: int | None = None
+        self.stalled_until_ns = 0
+        self._later: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+        self._pids = 100
+        self._requests = 0
+        self.trouble = self.rng.random()  # how troubled this world is: some are calm
+
+    # drawing
+
+    def _draw_spec(self, name: str) -> ChildSpec:
+        pick = self.rng.choice
+        return ChildSpec(
+            name=name,
+            target="x:y",
+            order=pick((0, 0, 1, 2)),
+            restart=pick(("always", "always", "on-failure", "never")),
+            intensity=pick((0, 1, INTENSITY_MAX)),
+            period_s=pick((5.0, 60.0)),
+            backoff_first_s=pick((0.0, 0.2)),
+            backoff_base_s=pick((0.1, 0.5)),
+            backoff_max_s=pick((0.3, 5.0)),
+            stable_s=pick((0.0, 2.0)),
+            retry_s=pick((0.0, 20.0)),
+            start_timeout_s=pick((0.5, 2.0)),
+            stop_grace_s=pick((0.0, 0.3, 1.0)),
+            heartbeat_interval_s=pick((0.0, 0.2, 1.0)),
+            heartbeats_missed_max=pick((1, 3)),
+            fingerprint=str(self.rng.randrange(3)),
+        )
+
+    def _at(self, wait_ns: int, call: Callable[[], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._later, (self.now_ns + wait_ns, self._count, call))
+
+    def _chance(self, share: float) -> bool:
+        return self.rng.random() < share
+
+    # playing
+
+    def run(self, steps_max: int = 60) -> None:
+        self._give(Begin(tuple(self.specs.values())))
+        for _ in range(steps_max):
+            self._play()
+            if self.finished:
+                break
+        self._halt()
+        for _ in range(10_000):
+            if self.finished:
+                break
+            self._advance()
+        assert self.finished, "the halt never ended"
+        assert not self.open, f"requests without an answer: {self.open}"
+        assert not self.live and not self.spawns, "something outlived the halt"
+
+    def _play(self) -> None:
+        draw = self.rng.random()
+        if draw < 0.25:
+            self._ask()
+        elif draw < 0.27:
+            self._stall()
+        elif draw < 0.29 and self.halted_ns is None:
+            self._succeed()
+        elif draw < 0.295:
+            self._halt()
+        else:
+            self._advance()
+
+    def _advance(self) -> None:
+        """To the next thing that happens, whether a deadline of the core's or a process's doing."""
+        deadline_ns = self.core.next_deadline_ns(self.now_ns)
+        due_ns = max(deadline_ns, self.now_ns) if deadline_ns is not None else None
+        if self._later and (due_ns is None or self._later[0][0] <= due_ns):
+            at_ns, _, call = heapq.heappop(self._later)
+            self.now_ns = max(self.now_ns, at_ns)
+            call()
+        elif due_ns is not None:
+            self.now_ns = max(due_ns, self.stalled_until_ns)
+            self._give(Tick())
+        else:
+            self.now_ns += S
+
+    def _give(self, event: Input) -> None:
+        before = {n: (c.state, c.history.streak) for n, c in self.core.children.items()}
+        for command in self.core.step(event, self.now_ns):
+            self._carry_out(command)
+        self._check(before)
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case Spawn(spec):
+                assert spec.name not in self.spawns, "asked for twice"
+                assert not any(p.name == spec.name for p in self.live.values()), "two processes for one child"
+                self.spawns[spec.name] = spec
+                self._at(self.rng.choice((0, 1, 50, 3000)) * MS, lambda: self._start(spec))
+            case Withdraw(name):
+                self.spawns.pop(name, None)
+            case Send():
+                self._signal(command)
+            case Reply(request):
+                assert request in self.open, "answered twice, or never asked"
+                del self.open[request]
+            case Remember(stopped):
+                self.stopped = stopped
+            case Retire(name):
+                self.specs.pop(name, None)
+            case Finish():
+                self.finished = True
+            case _:
+                pass
+
+    # processes
+
+    def _start(self, spec: ChildSpec) -> None:
+        if self.spawns.get(spec.name) is not spec:
+            return  # withdrawn, or asked for again since
+        del self.spawns[spec.name]
+        self._pids += 1
+        fake = Fake(spec.name, self._pids, spec, self.now_ns, deaf=self._chance(0.15 * self.trouble))
+        self.live[fake.pid] = fake
+        self._give(Started(spec.name, fake.pid))
+        draw = self.rng.random() / max(self.trouble, 1e-3)
+        if draw < 0.3:
+            self._end_later(fake, self.rng.choice((0, 1, 40)) * MS, Exit(code=self.rng.choice((0, 1))))
+        elif draw < 0.4:
+            return  # never ready
+        else:
+            self._at(self.rng.choice((0, 5, 300)) * MS, lambda: self._become_ready(fake))
+
+    def _become_ready(self, fake: Fake) -> None:
+        if fake.pid not in self.live or fake.ending:
+            return
+        fake.ready = True
+        self._say(fake, "ready")
+        draw = self.rng.random() / max(self.trouble, 1e-3)
+        if draw < 0.3:
+            self._end_later(fake, self.rng.choice((1, 100, 3000)) * MS, Exit(signal=signal.SIGKILL))
+        elif draw < 0.45:
+            self._at(self.rng.choice((0, 2000)) * MS, lambda: self._fall_silent(fake))
+        self._beat(fake)
+
+    def _fall_silent(self, fake: Fake) -> None:
+        fake.silent_since_ns = self.now_ns
+
+    def _beat(self, fake: Fake) -> None:
+        if fake.pid not in self.live or fake.silent_since_ns is not None or not fake.spec.heartbeat_interval_s:
+            return
+        self._say(fake, "beat")
+        self._at(int(fake.spec.heartbeat_interval_s * S * 0.5), lambda: self._beat(fake))
+
+    def _say(self, fake: Fake, kind: str) -> None:
+        self._give(Said(fake.name, fake.pid, Message(kind, self.now_ns, {"pid_of": fake.pid})))
+
+    def _signal(self, command: Send) -> None:
+        fake = self.live.get(command.pid)
+        if fake is None:
+            return
+        assert fake.name == command.name, "a signal for somebody else"
+        if command.signal == signal.SIGKILL:
+            self._end_later(fake, self.rng.randrange(KILL_DELAY_MAX_NS), Exit(signal=signal.SIGKILL))
+        elif not fake.deaf:
+            wait_ms = self.rng.choice((0, 10, 200, 2000))
+            ending = Exit(code=0) if command.signal == signal.SIGTERM else Exit(signal=command.signal)
+            self._end_later(fake, wait_ms * MS, ending)
+
+    def _end_later(self, fake: Fake, wait_ns: int, ending: Exit) -> None:
+        def end() -> None:
+            if self.live.pop(fake.pid, None) is not None:
+                self._give(Ended(fake.name, fake.pid, ending))
+
+        self._at(wait_ns, end)
+
+    # people, and fate
+
+    def _ask(self) -> None:
+        verb: Any = self.rng.choice(("start", "stop", "restart", "restart", "reload", "stop"))
+        names = tuple(self.rng.sample([*NAMES, "nobody"], self.rng.randint(1, 2)))
+        specs: tuple[ChildSpec, ...] | None = None
+        if verb != "stop" and self._chance(0.8):
+            drawn = {name: self._draw_spec(name) for name in NAMES if self._chance(0.6)}
+            kept = {name: spec for name, spec in self.specs.items() if self._chance(0.7)}
+            specs = tuple({**drawn, **kept}.values())
+        self._requests += 1
+        self.open[self._requests] = verb
+        self._give(Asked(self._requests, verb, names, specs, "" if specs is not None else "a fault"))
+        self.specs = {name: child.spec for name, child in self.core.children.items()}
+
+    def _stall(self) -> None:
+        """The supervisor sleeps for a while: nothing reaches it, and then everything at once."""
+        self.stalled_until_ns = self.now_ns + self.rng.choice((1, 700, 5000)) * MS
+        due = [item for item in self._later if item[0] <= self.stalled_until_ns]
+        self._later = [item for item in self._later if item[0] > self.stalled_until_ns]
+        heapq.heapify(self._later)
+        self.now_ns = self.stalled_until_ns
+        for _, _, call in sorted(due, key=lambda item: item[:2]):
+            call()
+
+    def _succeed(self) -> None:
+        """The supervisor dies and leaves its children; its successor finds them. Requests die with it."""
+        self.open.clear()
+        self.spawns.clear()
+        self.core = Core(self.settings, self.rng)
+        specs = tuple(replace(s, fingerprint="9") if self._chance(0.2) else s for s in self.specs.values())
+        adopted = tuple(
+            Adopted(p.name, p.pid, p.spec.digest(), p.ready, p.born_ns, self.now_ns) for p in self.live.values()
+        )
+        self._give(Begin(specs, self.stopped, adopted))
+
+    def _halt(self) -> None:
+        if self.halted_ns is None:
+            self.halted_ns = self.now_ns
+            self.grace_ns = int(max((c.spec.stop_grace_s for c in self.core.children.values()), default=0.0) * S)
+        self._give(Halt())
+
+    # invariants
+
+    def _check(self, before: dict[str, tuple[ChildState, int]]) -> None:
+        running = [fake.name for fake in self.live.values()]
+        assert len(running) == len(set(running)), f"two processes for one child: {running}"
+        under_way = 0
+        for name, child in self.core.children.items():
+            if child.state in ALIVE:
+                assert child.pid is not None, f"{name} is {child.state} without a process"
+            if child.state in AT_REST:
+                assert child.pid is None, f"{name} is {child.state} with process {child.pid}"
+                assert name not in self.spawns, f"{name} is {child.state} and about to be started"
+            if child.pid is not None:
+                assert child.pid in self.live, f"{name} believes in a process that is gone"
+            if child.state is ChildState.STOPPING or (child.state is ChildState.STARTING and child.pid):
+                assert child.deadline_ns is not None or self._killed(child.pid), f"{name} may stay {child.state}"
+            if child.state is ChildState.BACKING_OFF:
+                self._check_backoff(name, before)
+            if child.state is ChildState.GIVEN_UP:
+                assert (child.deadline_ns is not None) == (child.spec.retry_s > 0), f"{name} is lost"
+            assert len(child.history.failures_ns) <= INTENSITY_MAX + 1, f"{name} keeps failures without end"
+            under_way += name in self.spawns
+        assert under_way <= self.settings.starts_at_once_max, "too many starts at once"
+        self._check_silence()
+        if self.halted_ns is not None and not self.finished:
+            over_ns = self.now_ns - self.halted_ns - self.grace_ns - KILL_DELAY_MAX_NS
+            late_ns = max(0, self.stalled_until_ns - self.halted_ns)
+            assert over_ns <= int(ABORT_GRACE_S * S) + late_ns, "stopping takes longer than the grace period"
+
+    def _killed(self, pid: int | None) -> bool:
+        return pid in self.live  # SIGKILL was sent: its end is under way, and nothing can stop it
+
+    def _check_backoff(self, name: str, before: dict[str, tuple[ChildState, int]]) -> None:
+        child = self.core.children[name]
+        assert child.deadline_ns is not None, f"{name} would back off for ever"
+        if before.get(name, (ChildState.DOWN, 0))[0] is not ChildState.BACKING_OFF:
+            longest_ns = backoff_max_ns(child.spec, child.history.streak)
+            assert 0 <= child.deadline_ns - self.now_ns <= longest_ns, f"{name} waits longer than it may"
+
+    def _check_silence(self) -> None:
+        for fake in self.live.values():
+            child = self.core.children.get(fake.name)
+            if fake.silent_since_ns is None or child is None or child.pid != fake.pid:
+                continue
+            allowed_ns = int(fake.spec.heartbeat_interval_s * fake.spec.heartbeats_missed_max * S)
+            since_ns = max(fake.silent_since_ns, self.stalled_until_ns)
+            if allowed_ns and self.now_ns > since_ns + allowed_ns + 2 * STALL_NS:
+                assert child.state is not ChildState.UP, f"{fake.name} hangs and nobody sees it"
