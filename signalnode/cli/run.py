@@ -34,7 +34,7 @@ from supervisor.control import request
 from supervisor.loop import run as run_supervised
 
 LOG_BYTES_MAX = 8_000_000  # of node.log; there are two, the present and the one before
-PRELOAD = ("signalnode.engine.preload",)
+PRELOAD = ("signalnode.engine.preload", "signalnode.aggregator.process")
 
 _MEANING: dict[type[supervisor.SupervisorError], type[SignalnodeError]] = {
     supervisor.AlreadyRunning: AlreadyRunningError,

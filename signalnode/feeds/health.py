@@ -60,8 +60,8 @@ def _observe(events: Events, state: npt.NDArray[Any]) -> None:
 class ChannelHealth:
     """Learns each channel's pace from the events and says which are silent.
 
-    `state`, shape (4,), dtype STATE, is all it knows (row number = kind): copy it out and in to go on
-    elsewhere.
+    `state`, shape (4,), dtype STATE, is all it knows (row number = kind);
+    `restore` goes on with it elsewhere.
     """
 
     def __init__(self) -> None:
@@ -70,6 +70,10 @@ class ChannelHealth:
     def observe(self, events: Events) -> None:
         """Learn from events, shape (n,), dtype EVENT, in kernel time order."""
         _observe(events, self.state)
+
+    def restore(self, state: bytes) -> None:
+        """Go on from what `state.tobytes()` gave elsewhere."""
+        self.state[:] = np.frombuffer(state, STATE)
 
     def limit_s(self, channel: str) -> float:
         """Longest wait, in seconds, that is normal for `channel`; infinite while there is no standard yet."""

@@ -1,0 +1,29 @@
+"""The epoch: the number of a publisher's incarnation, rising with every start."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+FILE = "epoch"
+
+
+def next_epoch(directory: Path, wall_s: int) -> int:
+    """One more than the last epoch kept in `directory`, and never below `wall_s`, seconds since 1970.
+
+    The clock makes it rise even where the state directory was wiped, the file even where the clock was set
+    back. Call it with the market's lock held.
+    """
+    path = directory / FILE
+    try:
+        last = int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        last = 0
+    epoch = max(last + 1, wall_s)
+    partial = path.with_name(FILE + ".partial")
+    with partial.open("w", encoding="ascii") as file:
+        file.write(f"{epoch}\n")
+        file.flush()
+        os.fdatasync(file.fileno())
+    partial.replace(path)
+    return epoch

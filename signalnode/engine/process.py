@@ -1,0 +1,171 @@
+"""The engine process: the lock, the checkpoint, the sockets and the clock around `work.Work`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import signal
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Protocol
+
+import uvloop
+
+from signalnode import logs
+from signalnode.bus.epoch import next_epoch
+from signalnode.bus.lock import hold_lock
+from signalnode.bus.publisher import Publisher
+from signalnode.bus.topics import scores_endpoint
+from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
+from signalnode.engine.checkpoint import CheckpointFile
+from signalnode.engine.core import SignalEngine
+from signalnode.engine.work import Turn, Work
+from signalnode.errors import CheckpointError, SignalnodeError
+from signalnode.feeds import ChannelHealth, open_feed
+from signalnode.feeds.base import Feed
+from signalnode.settings import MarketSettings, NodeSettings, node_of
+
+PROGRESS_S = 2.0  # between two lines that say how far a decoding has come
+COMPLAINT_S = 60.0  # between two lines about a checkpoint that cannot be written
+
+
+class Link(Protocol):
+    """What the supervisor gives a child."""
+
+    def ready(self, **facts: Any) -> None: ...
+
+    def beat(self, **facts: Any) -> None: ...
+
+
+def main(link: Link, args: Mapping[str, Any]) -> int:
+    """Run one market until SIGTERM or the end of its feed; returns the exit status. `args`: see
+    `engine_args`.
+    """
+    logs.configure(as_json=True)
+    log = logs.logger(market=args["market"])
+    try:
+        node = node_of(args)
+        market = node.markets[args["market"]]
+        with hold_lock(node.market_lock_path(market.market)):
+            uvloop.run(_Process(link, node, market, log).run())
+    except SignalnodeError as error:
+        log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
+        return error.exit_status
+    return 0
+
+
+class _Process:
+    """One engine: feed in, scores out, checkpoints beside it."""
+
+    def __init__(self, link: Link, node: NodeSettings, market: MarketSettings, log: logs.Logger) -> None:
+        self._link, self._node, self._market, self._log = link, node, market, log
+        self._directory = node.market_state_dir(market.market)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._stop = asyncio.Event()
+        self._complaint_ns = 0
+        self._ready = False
+
+    async def run(self) -> None:
+        """Start, turn until told to stop or the feed ends, and leave `end` and a last checkpoint behind."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        feed = open_feed(self._market, self._node.state_dir)
+        with contextlib.closing(feed):
+            await self._prepare(feed)
+            engine, health = SignalEngine(self._market.market, self._market), ChannelHealth()
+            self._file = CheckpointFile(self._directory, _identity(engine, health))
+            resumed = self._resume(engine, feed, health)
+            epoch = next_epoch(self._directory, wall_ns() // NS_PER_S)
+            self._log = self._log.bind(epoch=epoch)
+            self._log.info("started", resumed=resumed, feed=self._market.feed.kind)
+            work = Work(engine, feed, health, self._node.engine, self._market.feed.speed)
+            endpoint = scores_endpoint(self._node.runtime_dir, self._market.market)
+            publisher = Publisher(endpoint, self._market.market, epoch, self._node.engine.send_queue_max)
+            with contextlib.closing(publisher):
+                await self._work(work, publisher)
+
+    async def _prepare(self, feed: Feed) -> None:
+        """Let the feed decode what it must, alive to the supervisor and to SIGTERM meanwhile."""
+        told_ns = monotonic_ns()
+        for done in feed.prepare():
+            self._link.beat(preparing=round(done, 3))
+            if monotonic_ns() - told_ns > PROGRESS_S * NS_PER_S:
+                told_ns = monotonic_ns()
+                self._log.info("decoding", percent=round(100 * done))
+            await asyncio.sleep(0)
+            if self._stop.is_set():
+                return
+        if feed.faults:
+            self._log.warning("faults in the data", **feed.faults)
+
+    def _resume(self, engine: SignalEngine, feed: Feed, health: ChannelHealth) -> bool:
+        """Go on from the last usable checkpoint; False for a cold start, whose reason is in the log."""
+        checkpoint = self._file.load()
+        for reason in self._file.refused:
+            self._log.warning("checkpoint refused", reason=reason)
+        if checkpoint is None:
+            return False
+        try:
+            feed.seek(checkpoint.position)
+            engine.restore(checkpoint.state)
+        except CheckpointError as error:
+            self._log.warning("checkpoint refused", reason=str(error))
+            return False
+        health.restore(checkpoint.health)
+        return True
+
+    async def _work(self, work: Work, publisher: Publisher) -> None:
+        work.start(monotonic_ns())
+        turn = work.turn(monotonic_ns())
+        while not self._stop.is_set():
+            self._send(publisher, turn)
+            if turn.save:
+                self._save(work)
+            if turn.ended:
+                self._log.info("the feed has ended", seq=publisher.seq)
+                break
+            await self._rest(turn.wake_ns)
+            turn = work.turn(monotonic_ns())
+        self._save(work, durable=True)
+        publisher.end(**asdict(turn.moment), time_published_ns=wall_ns())
+
+    def _send(self, publisher: Publisher, turn: Turn) -> None:
+        moment = {**asdict(turn.moment), "time_published_ns": wall_ns()}
+        if turn.scores is not None:
+            publisher.score(scores=turn.scores, **moment)
+            if not self._ready:
+                self._ready = True
+                self._link.ready(epoch=publisher.epoch)
+        if turn.heartbeat:
+            publisher.heartbeat(**moment)
+        self._link.beat(epoch=publisher.epoch, seq=publisher.seq, status=turn.moment.status)
+
+    async def _rest(self, wake_ns: int) -> None:
+        wait_s = (wake_ns - monotonic_ns()) / NS_PER_S
+        if wait_s <= 0:
+            await asyncio.sleep(0)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._stop.wait()
+
+    def _save(self, work: Work, *, durable: bool = False) -> None:
+        try:
+            self._file.save(
+                work.engine.state(), work.health.state.tobytes(), work.feed.position, durable=durable
+            )
+        except CheckpointError as error:
+            now_ns = monotonic_ns()
+            if now_ns >= self._complaint_ns:
+                self._complaint_ns = now_ns + int(COMPLAINT_S * NS_PER_S)
+                self._log.warning("checkpoint not written", reason=str(error))
+
+
+def _identity(engine: SignalEngine, health: ChannelHealth) -> str:
+    """Who may use a checkpoint: an engine of the same formulas and parameters, with health of the same
+    layout.
+    """
+    layout = hashlib.sha256(repr(health.state.dtype.descr).encode()).hexdigest()[:8]
+    return f"{engine.identity()}-{layout}"
