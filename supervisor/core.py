@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from supervisor import lifecycle, restart
-from supervisor.child import Child, ChildState, History
+from supervisor.child import Child, ChildSpec, ChildState, History
 from supervisor.clock import ns
 from supervisor.halting import Halting
 from supervisor.lifecycle import Action, Event
@@ -34,7 +34,7 @@ from supervisor.messages import (
     Tick,
     Withdraw,
 )
-from supervisor.reload import Difference, difference
+from supervisor.reload import difference
 from supervisor.requests import Requests
 from supervisor.restart import Verdict
 from supervisor.settings import Settings
@@ -196,10 +196,8 @@ class Core:
                 self.children.setdefault(name, Child(wanted[name])) if name in wanted else self.children[name]
             )
             child.wanted, child.leaving = event.verb != "stop", child.leaving and name not in wanted
-            if event.verb != "stop" and name in wanted and child.pid is None:
-                child.spec = wanted[name]
-            if event.verb == "restart" and name in wanted:
-                child.spec = wanted[name]
+            if name in wanted and (event.verb == "restart" or (event.verb == "start" and child.pid is None)):
+                self._set_spec(child, wanted[name])
             self._happen(child, Event(event.verb), now_ns)
         self._remember()
         note = {"note": f"old settings used: {event.fault}"} if event.fault and event.verb != "stop" else {}
@@ -218,10 +216,11 @@ class Core:
             self._happen(child, Event.STOP, now_ns)
         for spec in change.added:
             child = self.children.setdefault(spec.name, Child(spec))
-            child.spec, child.wanted, child.leaving = spec, True, False
+            child.wanted, child.leaving = True, False
+            self._set_spec(child, spec)
             self._happen(child, Event.START, now_ns)
         for child, spec in change.changed:
-            child.spec = spec
+            self._set_spec(child, spec)
             if child.wanted:
                 self._happen(child, Event.RESTART, now_ns)
         for child in self.children.values():
@@ -229,11 +228,16 @@ class Core:
             if spec.reload_signal and untouched and child.pid and child.state is ChildState.UP:
                 self._out.append(Send(child.name, child.pid, spec.reload_signal))
         self._remember()
-        self._report_reload(change)
+        self._out.append(Report("info", "reloaded", "", change.summary()))
         self._requests.open(event.request, "reload", change.touched, change.summary())
 
-    def _report_reload(self, change: Difference) -> None:
-        self._out.append(Report("info", "reloaded", "", change.summary()))
+    def _set_spec(self, child: Child, spec: ChildSpec) -> None:
+        """What is started from now on; a start that was asked for with the old spec is taken back."""
+        if child.pid is None and child.name in self._queue and child.spec != spec:
+            self._queue.discard(child.name)
+            self._out.append(Withdraw(child.name))
+            self._queue.add(child.name)
+        child.spec = spec
 
     def _halt(self, now_ns: int) -> None:
         if self._halting is None:
@@ -347,6 +351,8 @@ class Core:
                 self._happen(child, Event.STOP, now_ns)
                 if self._halting.hurried and child.state is ChildState.STOPPING:
                     self._happen(child, Event.OVERDUE, now_ns)
+                elif child.deadline_ns is not None:
+                    child.deadline_ns = min(child.deadline_ns, self._halting.until_ns)
         for name in [n for n, c in self.children.items() if c.leaving and c.state is ChildState.DOWN]:
             del self.children[name]
             self._out.append(Retire(name))

@@ -16,7 +16,9 @@ PARTS = 10
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(runtime_dir=tmp_path, state_dir=tmp_path, starts_at_once_max=2, start_slot_s=0.2, order_wait_s=1.0)
+    return Settings(
+        runtime_dir=tmp_path, state_dir=tmp_path, starts_at_once_max=2, start_slot_s=0.2, order_wait_s=1.0
+    )
 
 
 @pytest.mark.parametrize("part", range(PARTS))

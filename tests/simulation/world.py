@@ -216,7 +216,11 @@ class World:
         fake.silent_since_ns = self.now_ns
 
     def _beat(self, fake: Fake) -> None:
-        if fake.pid not in self.live or fake.silent_since_ns is not None or not fake.spec.heartbeat_interval_s:
+        if (
+            fake.pid not in self.live
+            or fake.silent_since_ns is not None
+            or not fake.spec.heartbeat_interval_s
+        ):
             return
         self._say(fake, "beat")
         self._at(int(fake.spec.heartbeat_interval_s * S * 0.5), lambda: self._beat(fake))
@@ -273,16 +277,20 @@ class World:
         self.open.clear()
         self.spawns.clear()
         self.core = Core(self.settings, self.rng)
+        self.stalled_until_ns = self.now_ns  # the successor cannot know since when a child is silent
         specs = tuple(replace(s, fingerprint="9") if self._chance(0.2) else s for s in self.specs.values())
         adopted = tuple(
-            Adopted(p.name, p.pid, p.spec.digest(), p.ready, p.born_ns, self.now_ns) for p in self.live.values()
+            Adopted(p.name, p.pid, p.spec.digest(), p.ready, p.born_ns, self.now_ns)
+            for p in self.live.values()
         )
         self._give(Begin(specs, self.stopped, adopted))
 
     def _halt(self) -> None:
         if self.halted_ns is None:
             self.halted_ns = self.now_ns
-            self.grace_ns = int(max((c.spec.stop_grace_s for c in self.core.children.values()), default=0.0) * S)
+            self.grace_ns = int(
+                max((c.spec.stop_grace_s for c in self.core.children.values()), default=0.0) * S
+            )
         self._give(Halt())
 
     # invariants
@@ -300,7 +308,9 @@ class World:
             if child.pid is not None:
                 assert child.pid in self.live, f"{name} believes in a process that is gone"
             if child.state is ChildState.STOPPING or (child.state is ChildState.STARTING and child.pid):
-                assert child.deadline_ns is not None or self._killed(child.pid), f"{name} may stay {child.state}"
+                assert child.deadline_ns is not None or self._killed(child.pid), (
+                    f"{name} may stay {child.state}"
+                )
             if child.state is ChildState.BACKING_OFF:
                 self._check_backoff(name, before)
             if child.state is ChildState.GIVEN_UP:
