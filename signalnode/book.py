@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple
 BookStatus = Literal["empty", "synced", "gap", "crossed"]
 Level = tuple[float, float]  # price in quote currency, size in base units; size 0 removes the level
 
-LEVELS_MAX = 20_000  # levels a side; a REST snapshot brings 1,000 to 5,000, a full Coinbase book some 15,000
+LEVELS_MAX = 20_000  # a side; a REST snapshot brings up to 5,000, a full Coinbase book 27,000, most far away
 PENDING_MAX = 1_000  # deltas kept while waiting for a snapshot: 100 s at ten a second
 BPS = 1e-4
 

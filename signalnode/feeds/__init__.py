@@ -14,6 +14,7 @@ from signalnode.feeds import sieve
 from signalnode.feeds.base import DEPTH_BPS, Faults, Feed
 from signalnode.feeds.binance import BinanceDecoder
 from signalnode.feeds.capture import CaptureDecoding
+from signalnode.feeds.coinbase import CoinbaseDecoder
 from signalnode.feeds.decoded import Decoding
 from signalnode.feeds.health import ChannelHealth
 from signalnode.feeds.recording import RecordingDecoding
@@ -40,6 +41,7 @@ RECORDING_SUFFIX = ".parquet"
 
 VENUES: dict[str, DecoderOf] = {
     "binance": BinanceDecoder,
+    "coinbase": CoinbaseDecoder,
 }
 
 

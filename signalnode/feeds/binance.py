@@ -47,7 +47,7 @@ class _Trade(msgspec.Struct):
     buyer_is_maker: bool = msgspec.field(name="m")
 
 
-class _BookTicker(msgspec.Struct):
+class _BestPrices(msgspec.Struct):
     symbol: str = msgspec.field(name="s")
     bid: float = msgspec.field(name="b")
     bid_size: float = msgspec.field(name="B")
@@ -73,7 +73,7 @@ class _Snapshot(msgspec.Struct):
 # Lax, because Binance sends every number that matters as a string.
 _frame = msgspec.json.Decoder(_Frame)
 _trade = msgspec.json.Decoder(_Trade, strict=False)
-_ticker = msgspec.json.Decoder(_BookTicker, strict=False)
+_best = msgspec.json.Decoder(_BestPrices, strict=False)
 _depth = msgspec.json.Decoder(_DepthUpdate, strict=False)
 _snapshot = msgspec.json.Decoder(_Snapshot, strict=False)
 
@@ -119,7 +119,7 @@ class BinanceDecoder:
         return False
 
     def _quote(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
-        t = _ticker.decode(body)
+        t = _best.decode(body)
         if not self._is_ours(t.symbol):
             return ()
         return (quote_row(time_received_ns, time_received_ns, t.bid, t.bid_size, t.ask, t.ask_size),)

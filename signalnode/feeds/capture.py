@@ -1,7 +1,7 @@
 """Captures: raw frames of a venue as they came off the socket, a line each, with the time they were received.
 
-A line is `<time_received_ns> <frame as JSON>`; the file is plain, gzip or zstd, found by its first bytes.
-Several files are played one after the other, and a later one goes on with the book of the one before.
+The two forms of a line are told in `feeds/framing.py`; the file is plain, gzip or zstd, found by its first
+bytes. Several files are played one after the other, and a later one goes on with the book of the one before.
 
 What is wrong with a capture is counted, named with file and line (the first few of each), and passed over;
 nothing after it is lost:
@@ -13,7 +13,6 @@ nothing after it is lost:
   goes on, or the next file.
 - `frame_unknown`, `frame_malformed`: a channel not known; a known one without its fields. The line is left
   out.
-- `frame_of_others`: frames of another symbol. Left out.
 - `symbol_differs`: the files hold one symbol only, and not the market's. They are played as this market's.
 - `book_gap`, `book_crossed`, `level_absurd`: see `signalnode/book.py`. No depth events until the book is
   sound again;
@@ -39,6 +38,7 @@ from signalnode.events import EVENT, Events, join_events
 from signalnode.feeds import sieve
 from signalnode.feeds.base import Faults
 from signalnode.feeds.decoded import Gaps, Slice
+from signalnode.feeds.framing import unwrap
 from signalnode.feeds.lines import Line, read_lines
 from signalnode.feeds.venue import ROW, Decoder, DecoderOf, FrameFault, Row
 
@@ -94,8 +94,6 @@ class CaptureDecoding:
 
     def _finish(self, decoder: Decoder) -> None:
         self.gaps = decoder.watch.gaps
-        for symbol, count in decoder.others.items():
-            self.faults.add("frame_of_others", f"{self._paths[0]}: {count} frames of {symbol}", count)
         if not self._count or (decoder.others and not decoder.matched):
             files = ", ".join(str(path) for path in self._paths)
             found = f"; it holds {', '.join(sorted(decoder.others)[:5])}" if decoder.others else ""
@@ -130,10 +128,10 @@ class CaptureDecoding:
         return self._sift(rows, numbers, state)
 
     def _decode_line(self, text: bytes, decoder: Decoder) -> Sequence[Row]:
-        stamp, _, frame = text.partition(b" ")
         try:
-            return decoder.decode(frame, int(stamp))
-        except ValueError as error:  # of int; msgspec's own are kinds of it too
+            held = unwrap(text)
+            return decoder.decode(held[1], held[0]) if held else ()
+        except ValueError as error:  # of int and round; msgspec's own are kinds of it too
             name = "frame_malformed" if isinstance(error, msgspec.ValidationError) else "line_corrupt"
             self.faults_here(name, str(error))
         except FrameFault as fault:

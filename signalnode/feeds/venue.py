@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from signalnode.book import Book, BookStatus
@@ -21,6 +22,7 @@ Row = tuple[
 Report = Callable[[str, str], None]  # fault name, what was seen
 
 ROW = struct.Struct("<qqBb8d")  # packs a Row into the memory layout of EVENT
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 GAPS_MAX = 1_000  # gaps of the book remembered; more are counted, but not placed in time
 OTHER_SYMBOLS_MAX = 100
 TRADE_REPEAT_MAX = (
@@ -113,12 +115,23 @@ class BookWatch:
             self.gaps[-1][1] = time_received_ns
 
 
+def time_ns_of(moment: datetime) -> int:
+    """Nanoseconds since 1970 of a venue's ISO time stamp, exact to the microsecond it was parsed to."""
+    return (moment - _EPOCH) // _MICROSECOND * 1_000
+
+
 class TradeNumbers:
     """Watches a venue's consecutive trade numbers: repeats are dropped, holes are counted."""
 
     def __init__(self, report: Report) -> None:
         self._newest = 0
         self._report = report
+
+    def begin_at(self, number: int) -> None:
+        """Take `number` for the newest seen, as after a list of past trades; what lies before it is not
+        missing.
+        """
+        self._newest = number
 
     def is_new(self, number: int) -> bool:
         """Whether the trade with this number has not been seen before."""
