@@ -116,7 +116,7 @@ class FeedSettings:
 
 
 # Whose frames a capture may hold; each has its decoder in signalnode.feeds.VENUES.
-VENUE_NAMES = ("binance",)
+VENUE_NAMES = ("binance", "coinbase")
 
 # By kind: the keys that must be given, and those that may be.
 FEED_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
