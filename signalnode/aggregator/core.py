@@ -57,6 +57,7 @@ class Core:
         self.rejected: dict[str, int] = {}
         self.taken = 0
         self.missed = 0
+        self.decided = 0
         self.view_seq = 0
         self.view_frames: list[bytes] | None = None
         self._measures = Measures(settings, self.board)
@@ -91,7 +92,7 @@ class Core:
         return True
 
     def advance(self, now_ns: int) -> list[Outcome]:
-        """Make every view that was due by `now_ns`, each at its own time, and let the strategies decide on it."""
+        """Make every view that was due by `now_ns`, each at its own time, and let strategies decide on it."""
         behind = (now_ns - self._next_ns) // self._interval_ns
         if behind > CATCH_UP_MAX:
             self._next_ns += (behind - CATCH_UP_MAX) * self._interval_ns
@@ -133,6 +134,7 @@ class Core:
             relations=self._measures.relations(),
         )
         decisions, reports = self.turns.decide(view, self.epoch)
+        self.decided += len(decisions)
         message = ViewMessage(
             v=1,
             epoch=self.epoch,

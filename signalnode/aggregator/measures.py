@@ -1,28 +1,232 @@
-"""Cross-market measures (first form: breadth alone)."""
+"""Cross-market measures: correlation, lead, breadth, dispersion, first component, regime.
+
+Every `measure_step_ms` the newest mid and scores of each fresh market are read off the board (previous-tick
+sampling: what was known then, whenever it arrived) and one step is added to the moments. A market that is not
+fresh is absent from that step; its return is counted again once it was fresh at two steps in a row. A return
+beyond `return_max` is a break in the data and left out.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from signalnode.aggregator.board import Board
+from signalnode.aggregator.moments import CrossMoments, LagMoments, largest_eigenvalue
+from signalnode.aggregator.regime import Smoothed, strengths
+from signalnode.bus.wire import SCORE_NAMES
+from signalnode.clock import NS_PER_MS
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import NO_RELATIONS, Relations
 
+Floats = npt.NDArray[np.float64]
+
+SERIES = ("momentum", "mean_reversion", "volatility_breakout", "volume_spike", "liquidity_opportunity")
+CELLS_MAX = 1_000_000  # matrix cells worked through at one view, about 10 ms; enough for 160 markets at once
+ADD_CELLS = 12  # what adding a step costs, in cells per pair of markets
+STRONGEST_MAX = 50  # relations a view message carries
+BASIS_POINTS = 1e4
+
 
 class Measures:
+    """All cross-market numbers of one board.
+
+    `update` at every view; the rest reads what the last step left.
+    """
+
     def __init__(self, settings: AggregatorSettings, board: Board) -> None:
         self._board = board
+        self._step_ns = max(settings.measure_step_ms, settings.view_interval_ms) * NS_PER_MS
+        self._return_max = settings.return_max
+        step_s = self._step_ns / 1e9
+        self._step_s = step_s
+        decay = 0.5 ** (step_s / settings.correlation_half_life_s)
+        self._fast_decay = 0.5 ** (step_s / settings.regime_half_life_s)
+        self._markets: list[str] = list(board.entries)
+        size = len(self._markets)
+        self._returns = CrossMoments(size, 1, decay)
+        self._scores = CrossMoments(size, len(SERIES), decay)
+        self._lags = LagMoments(size, settings.lag_steps_max, decay)
+        self._smoothed = Smoothed(self._fast_decay)
+        self._mids = np.full(size, np.nan)
+        self._drift = np.zeros(size)  # decayed sum of log returns
+        self._step = -1
+        self._quick: dict[str, float] = {}
+        self._numbers: dict[str, float] = {}
+        self._reading: Iterator[int] | None = None
+        self._unread = False
+        self._relations = NO_RELATIONS
+        self._strongest: list[dict[str, Any]] = []
 
-    def update(self, now_ns: int) -> None: ...
+    def update(self, at_ns: int) -> None:
+        """Add the step that `at_ns` is in, unless it has been added."""
+        step, added = at_ns // self._step_ns, 0
+        if step != self._step:
+            if step != self._step + 1:
+                self._mids[:] = np.nan  # a pause: a return over it would be of another length
+            self._step = step
+            if list(self._board.entries) != self._markets:
+                self._rearrange(list(self._board.entries))
+            self._add(at_ns)
+            self._unread = True
+            added = ADD_CELLS * len(self._markets) ** 2
+        self._read_on(added)
 
     def regime(self) -> dict[str, float]:
-        return {}
+        """Strength by name; see `signalnode.aggregator.regime`."""
+        return self._smoothed.read()
 
     def numbers(self) -> dict[str, float]:
-        return {}
+        """By name, what is known of: `fresh_share`, `breadth`, `dispersion_bps`, `correlation_<series>`,
+        `first_component_share`.
+
+        breadth: (rising − falling)/fresh, by the decayed return of the regime's half-life, −1 to 1.
+        dispersion: standard deviation of those returns across markets, in basis points. correlation: mean
+        over all pairs. first component: largest eigenvalue of the correlation matrix of returns over its
+        trace (unknown pairs as 0).
+        """
+        return self._quick | self._numbers
 
     def relations(self) -> Relations:
-        return NO_RELATIONS
+        """Correlation and lead of every two markets."""
+        return self._relations
 
     def strongest(self) -> list[dict[str, Any]]:
-        return []
+        """The most correlated pairs for the view message, by |ρ|, at most STRONGEST_MAX."""
+        return self._strongest
+
+    def correlation_of(self, series: str) -> Floats:
+        """Matrix of ρ between markets for `returns` or one of SERIES, in the board's order."""
+        return (
+            self._returns.correlation(0)
+            if series == "returns"
+            else self._scores.correlation(SERIES.index(series))
+        )
+
+    def _add(self, at_ns: int) -> None:
+        mids, scores = self._sampled(at_ns)
+        with np.errstate(invalid="ignore"):
+            returns = np.log(mids / self._mids)
+            returns[np.abs(returns) > self._return_max] = np.nan
+        self._mids = mids
+        self._drift = self._fast_decay * self._drift + np.nan_to_num(returns)
+        self._drift[np.isnan(mids)] = 0.0
+        self._returns.add(returns[None, :])
+        self._lags.add(returns)
+        self._scores.add(scores)
+        fresh = np.isfinite(scores[0])
+        if fresh.any():
+            self._smoothed.add(strengths(*scores[:4, fresh]))
+        self._quick = self._summary()
+
+    def _sampled(self, at_ns: int) -> tuple[Floats, Floats]:
+        """(mids, scores) of the fresh markets now, shapes (n,) and (len(SERIES), n); NaN for the others."""
+        board = self._board
+        rows = np.full((len(self._markets), len(SCORE_NAMES)), np.nan)
+        mids = np.full(len(self._markets), np.nan)
+        for place, entry in enumerate(board.entries.values()):
+            if entry.newest is None or entry.state(at_ns, board.silent_after_ns) != "fresh":
+                continue
+            rows[place] = [entry.newest.scores[name] for name in SCORE_NAMES]
+            mids[place] = entry.message.mid if entry.message and entry.message.mid > 0 else np.nan
+        up, down, back_up, back_down, volatility, volume, liquidity = rows.T
+        return mids, np.array([up - down, back_up - back_down, volatility, volume, liquidity])
+
+    def _read_on(self, cells_added: int) -> None:
+        """Read the moments:
+
+        all of them at every step, or in turn over several views where markets are many.
+        """
+        left = CELLS_MAX - cells_added
+        while left > 0:
+            if self._reading is None:
+                if not self._unread:
+                    return
+                self._unread = False
+                self._reading = self._read()
+            try:
+                left -= next(self._reading)
+            except StopIteration:
+                self._reading = None
+
+    def _read(self) -> Iterator[int]:
+        """Yields the matrix cells it has worked through; what is read is shown when all of it is there."""
+        cells = len(self._markets) ** 2
+        rho = self._returns.correlation(0)
+        numbers: dict[str, float] = {}
+        _add_mean(numbers, "returns", rho)
+        yield 2 * cells
+        known = np.isfinite(rho.diagonal())
+        if known.any():
+            inner = np.nan_to_num(rho[np.ix_(known, known)])
+            numbers["first_component_share"] = largest_eigenvalue(inner) / len(inner)
+            yield 2 * cells
+        for name in SERIES:
+            _add_mean(numbers, name, self.correlation_of(name))
+            yield 2 * cells
+        leads = rho, rho
+        for leads in self._lags.leads_by_lag():  # noqa: B007 (the last is the answer)
+            yield 2 * cells
+        lead, lead_rho = leads[0] * self._step_s, leads[1]
+        for matrix in (rho, lead, lead_rho):
+            matrix.setflags(write=False)
+        self._relations = Relations(tuple(self._markets), rho, lead, lead_rho)
+        self._strongest = _strongest(self._relations)
+        self._numbers = numbers
+        yield cells
+
+    def _summary(self) -> dict[str, float]:
+        """What costs nothing to know at every step."""
+        fresh = np.isfinite(self._mids)
+        numbers = {"fresh_share": float(fresh.mean()) if len(fresh) else 0.0}
+        if fresh.any():
+            drift = self._drift[fresh]
+            numbers["breadth"] = float(np.sign(drift).mean())
+            numbers["dispersion_bps"] = float(drift.std() * BASIS_POINTS)
+        return numbers
+
+    def _rearrange(self, markets: list[str]) -> None:
+        place = {name: row for row, name in enumerate(self._markets)}
+        rows = [place.get(name) for name in markets]
+        self._returns, self._scores = self._returns.rearranged(rows), self._scores.rearranged(rows)
+        self._lags = self._lags.rearranged(rows)
+        self._mids = np.array([np.nan if row is None else self._mids[row] for row in rows])
+        self._drift = np.array([0.0 if row is None else self._drift[row] for row in rows])
+        self._markets = markets
+        self._reading = None
+
+
+def _add_mean(numbers: dict[str, float], series: str, matrix: Floats) -> None:
+    """Mean over all known pairs."""
+    known = np.isfinite(matrix)
+    np.fill_diagonal(known, False)
+    count = int(known.sum())
+    if count:
+        numbers[f"correlation_{series}"] = float(np.sum(matrix, where=known)) / count
+
+
+def _strongest(relations: Relations) -> list[dict[str, Any]]:
+    rows, columns = np.triu_indices(len(relations.markets), 1)
+    size = np.nan_to_num(np.abs(relations.correlation[rows, columns]), nan=-1.0)
+    best = (
+        np.argpartition(-size, STRONGEST_MAX)[:STRONGEST_MAX]
+        if len(size) > STRONGEST_MAX
+        else np.arange(len(size))
+    )
+    found = []
+    for k in best[np.argsort(-size[best], kind="stable")]:
+        at = rows[k], columns[k]
+        if size[k] < 0:
+            break
+        found.append(
+            {
+                "markets": [relations.markets[at[0]], relations.markets[at[1]]],
+                "correlation": float(relations.correlation[at]),
+                "lead_s": float(relations.lead_s[at]),
+                "lead_correlation": float(relations.lead_correlation[at]),
+            }
+        )
+    return found

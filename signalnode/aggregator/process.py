@@ -17,12 +17,13 @@ from signalnode import logs
 from signalnode.aggregator.budget import within
 from signalnode.aggregator.core import Core, Outcome
 from signalnode.aggregator.doors import Doors
+from signalnode.aggregator.journal import Journal
 from signalnode.aggregator.turns import Turns
 from signalnode.bus.lock import hold_lock
 from signalnode.bus.topics import scores_endpoint
 from signalnode.bus.wire import encode
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, wall_ns
-from signalnode.errors import SignalnodeError
+from signalnode.errors import RuntimeDirectoryError, SignalnodeError
 from signalnode.settings import NodeSettings, load_node
 from signalnode.strategies import STRATEGIES
 from signalnode.strategies.loading import load_strategies
@@ -98,6 +99,8 @@ class Process:
             raise
         for market in node.markets:
             self._sub.connect(scores_endpoint(node.runtime_dir, market))
+        self._journal = _journal(node)
+        self.withheld = 0
         self._wake, self._signals = sockets.socketpair()
         self._stopping = self._reloading = False
         self._beat_ns = self._sound_ns = self._time.now_ns()
@@ -116,6 +119,7 @@ class Process:
         self._sub.close()
         self._doors.close()
         self._context.term()
+        self._journal.close()
         self._wake.close()
         self._signals.close()
 
@@ -146,8 +150,9 @@ class Process:
                 send(frames)
 
     def _publish(self, outcome: Outcome) -> None:
-        for decision in outcome.decisions:
-            self._doors.publish(encode(decision))
+        if outcome.decisions and self._journaled(outcome):
+            for decision in outcome.decisions:
+                self._doors.publish(encode(decision))
         for report in outcome.reports:
             self._log.error(
                 "strategy lost its turn",
@@ -158,6 +163,20 @@ class Process:
             )
         if self.core.view_frames is not None:
             self._doors.publish(self.core.view_frames)
+
+    def _journaled(self, outcome: Outcome) -> bool:
+        """Whether the decisions are on disk; those that are not are withheld, and their `seq` shows it."""
+        try:
+            self._journal.append(outcome.view, outcome.decisions)
+        except OSError as error:
+            self.withheld += len(outcome.decisions)
+            self._log.error(
+                "decisions withheld: the journal cannot be written",
+                reason=error.strerror,
+                decisions=len(outcome.decisions),
+            )
+            return False
+        return True
 
     def _wait_ms(self) -> int:
         now_ns = self._time.now_ns()
@@ -176,6 +195,8 @@ class Process:
                 messages=core.taken,
                 missed=core.missed,
                 rejected=sum(core.rejected.values()),
+                decisions=core.decided,
+                withheld=self.withheld,
             )
         if now_ns >= self._sound_ns + int(SOUND_OUT_S * NS_PER_S):
             self._sound_ns = now_ns
@@ -219,6 +240,21 @@ class Process:
 
     def _reload(self, *_: object) -> None:
         self._reloading = True
+
+
+def journal_dir(state_dir: Path) -> Path:
+    """Where the node of that state directory keeps its decisions."""
+    return state_dir / "aggregator"
+
+
+def _journal(node: NodeSettings) -> Journal:
+    directory = journal_dir(node.state_dir)
+    try:
+        return Journal(directory, node.aggregator.journal_bytes_max, node.aggregator.journal_files_max)
+    except OSError as error:
+        raise RuntimeDirectoryError(
+            f"{directory}: {error.strerror}; check who owns the directory and its mode"
+        ) from None
 
 
 def next_epoch(directory: Path) -> int:

@@ -107,8 +107,8 @@ class Reader:
             self._reject(error.reason)
             return
         if header.ask == "newest":
-            for pair in found:
-                self.frames(pair, now_ns, wall_ns)
+            for each in found:
+                self.frames(each, now_ns, wall_ns)
             return
         market = self._asked.pop(header.id, None)
         known = self._markets.get(market) if market is not None else None

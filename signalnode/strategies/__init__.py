@@ -5,7 +5,16 @@ one a file, with parameters in TOML. To add one: its file, and its line in STRAT
 
 from signalnode.bus.wire import MarketState
 from signalnode.strategies.base import Decision, Registered, Relation, Relations, Strategy, View
+from signalnode.strategies.divergence import Divergence
+from signalnode.strategies.ranking import Ranking
+from signalnode.strategies.sniper import Sniper
+from signalnode.strategies.threshold import Threshold
 
-STRATEGIES: tuple[Registered, ...] = ()
+STRATEGIES: tuple[Registered, ...] = (
+    Registered("threshold", Threshold),
+    Registered("ranking", Ranking),
+    Registered("sniper", Sniper),
+    Registered("divergence", Divergence),
+)
 
 __all__ = ["STRATEGIES", "Decision", "MarketState", "Registered", "Relation", "Relations", "Strategy", "View"]

@@ -61,7 +61,11 @@ def _made(name: str, table: Mapping[str, Any], config: Path, registered: tuple[R
         hidden = [key for key in keywords if key.startswith("_")]
         for key in hidden:
             faults.add(config, f"{where}.{key}", "unknown key; take it out")
-        strategy: Any = read_table(make, keywords, config, f"{where}.", faults)
+        strategy: Any = None
+        try:
+            strategy = read_table(make, keywords, config, f"{where}.", faults)
+        except (ValueError, TypeError) as error:
+            faults.add(config, where, str(error))
         if faults.lines:
             raise ConfigError(faults.lines)
     else:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,15 @@ import zmq
 from signalnode.bus.publisher import Publisher
 from signalnode.bus.wire import SCORE_NAMES, End, Heartbeat, Message, Score, decode
 from signalnode.errors import EndpointError
+from tests.bus.messages import moment
 
 SCORES = dict.fromkeys(SCORE_NAMES, 12.5)
 
 
-def joined(publisher: Publisher, socket: zmq.Socket[bytes], moments: Callable[..., dict[str, Any]]) -> None:
+def joined(publisher: Publisher, socket: zmq.Socket[bytes]) -> None:
     """Publish heartbeats until the subscription has reached the publisher, then empty the socket."""
     while True:
-        publisher.heartbeat(**moments())
+        publisher.heartbeat(**moment())
         if socket.poll(5):
             break
     while socket.poll(5):
@@ -29,16 +29,14 @@ def received(socket: zmq.Socket[bytes]) -> Message:
     return decode(socket.recv_multipart())
 
 
-def test_scores_count_from_1_and_heartbeat_and_end_carry_the_last(
-    short_dir: Path, listener: Any, moments: Any
-) -> None:
+def test_scores_count_from_1_and_heartbeat_and_end_carry_the_last(short_dir: Path, listener: Any) -> None:
     endpoint = f"ipc://{short_dir}/A.scores"
     publisher = Publisher(endpoint, "A", epoch=4, queue_max=100)
     socket = listener(endpoint)
-    joined(publisher, socket, moments)
-    assert [publisher.score(scores=SCORES, **moments()) for _ in range(3)] == [1, 2, 3]
-    publisher.heartbeat(**moments())
-    publisher.end(**moments())
+    joined(publisher, socket)
+    assert [publisher.score(scores=SCORES, **moment()) for _ in range(3)] == [1, 2, 3]
+    publisher.heartbeat(**moment())
+    publisher.end(**moment())
     publisher.close()
     messages = [received(socket) for _ in range(5)]
     assert [m.seq for m in messages] == [1, 2, 3, 3, 3]
@@ -46,46 +44,42 @@ def test_scores_count_from_1_and_heartbeat_and_end_carry_the_last(
     assert {m.epoch for m in messages} == {4}
 
 
-def test_closing_lets_the_end_message_out_and_removes_the_socket_file(
-    short_dir: Path, listener: Any, moments: Any
-) -> None:
+def test_closing_lets_the_end_message_out_and_removes_the_socket_file(short_dir: Path, listener: Any) -> None:
     path = short_dir / "A.scores"
     publisher = Publisher(f"ipc://{path}", "A", epoch=1, queue_max=100)
     socket = listener(f"ipc://{path}")
-    joined(publisher, socket, moments)
-    publisher.end(**moments())
+    joined(publisher, socket)
+    publisher.end(**moment())
     publisher.close()
     publisher.close()
     assert isinstance(received(socket), End)
     assert not path.exists()
 
 
-def test_a_subscriber_that_never_reads_does_not_hold_the_publisher(
-    short_dir: Path, listener: Any, moments: Any
-) -> None:
+def test_a_subscriber_that_never_reads_does_not_hold_the_publisher(short_dir: Path, listener: Any) -> None:
     endpoint = f"ipc://{short_dir}/A.scores"
     publisher = Publisher(endpoint, "A", epoch=1, queue_max=10)
     socket = listener(endpoint)
     socket.setsockopt(zmq.RCVHWM, 10)
-    joined(publisher, socket, moments)
+    joined(publisher, socket)
     for _ in range(50_000):
-        publisher.score(scores=SCORES, **moments())
+        publisher.score(scores=SCORES, **moment())
     assert publisher.seq == 50_000
     seen = []
     while socket.poll(20):
         seen.append(received(socket).seq)
     assert len(seen) < 50_000
-    publisher.heartbeat(**moments())
+    publisher.heartbeat(**moment())
     assert received(socket).seq == 50_000  # the tail it lost shows in the next heartbeat
     publisher.close()
 
 
-def test_a_mid_that_is_not_known_yet_is_published_as_0(short_dir: Path, listener: Any, moments: Any) -> None:
+def test_a_mid_that_is_not_known_yet_is_published_as_0(short_dir: Path, listener: Any) -> None:
     endpoint = f"ipc://{short_dir}/A.scores"
     publisher = Publisher(endpoint, "A", epoch=1, queue_max=10)
     socket = listener(endpoint)
-    joined(publisher, socket, moments)
-    publisher.heartbeat(**moments(mid=math.nan))
+    joined(publisher, socket)
+    publisher.heartbeat(**moment(mid=math.nan))
     message = received(socket)
     assert isinstance(message, Heartbeat)
     assert message.mid == 0.0

@@ -1,0 +1,144 @@
+"""The journal: every decision with the view it came from, appended to disk before anyone hears of it.
+
+Files `decisions-<number>.journal`, each a run of records: length and CRC-32 of the content (two
+little-endian u32), then one msgpack map `{"view": …, "decisions": […]}` as on the wire. A record is written
+with one call. What a full disk or a kill cut short is cut off again, so that nothing half stands between
+whole records; a decision whose record could not be written is not sent. The page cache outlives the process,
+not the machine: what a power cut may take is what the kernel had not written yet, and files that are full
+are synced.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import msgspec
+
+from signalnode.bus.wire import VIEW_BYTES_MAX, DecisionMessage, ViewMessage
+from signalnode.errors import DataError
+
+RECORD_BYTES_MAX = 8 * VIEW_BYTES_MAX
+_HEAD = struct.Struct("<II")
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One view and the decisions taken on it."""
+
+    view: ViewMessage
+    decisions: list[DecisionMessage]
+
+
+class Journaled(NamedTuple):
+    """A decision as read back."""
+
+    decision: DecisionMessage
+    view: ViewMessage
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Record)
+
+
+class Journal:
+    """The writing side; one process at a time. Raises OSError where the directory cannot be used."""
+
+    def __init__(self, directory: Path, bytes_max: int, files_max: int) -> None:
+        self._directory, self._bytes_max, self._files_max = directory, bytes_max, files_max
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        paths = journal_files(directory)
+        self._number = _number(paths[-1]) if paths else 1
+        self._file = -1
+        self._open()
+
+    def append(self, view: ViewMessage, decisions: Sequence[DecisionMessage]) -> None:
+        """Write one record whole; raises OSError (a full disk) with the journal as it was before."""
+        content = _ENCODER.encode(Record(view, list(decisions)))
+        record = _HEAD.pack(len(content), zlib.crc32(content)) + content
+        size = len(record)
+        if self._size and self._size + size > self._bytes_max:
+            self._turn_over()
+        try:
+            while record:  # a disk that fills up takes a part first, and says so at the next try
+                record = record[os.write(self._file, record) :]
+        except OSError:
+            os.ftruncate(self._file, self._size)
+            raise
+        self._size += size
+
+    def close(self) -> None:
+        """Sync and close; closing twice is harmless."""
+        if self._file >= 0:
+            os.fsync(self._file)
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        path = self._directory / f"decisions-{self._number:08d}.journal"
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._size = sum(_HEAD.size + len(content) for content in _contents(path))
+        if os.fstat(self._file).st_size > self._size:
+            os.ftruncate(self._file, self._size)  # a record that a kill cut short was never acknowledged
+
+    def _turn_over(self) -> None:
+        self.close()
+        self._number += 1
+        self._open()
+        for path in journal_files(self._directory)[: -self._files_max]:
+            path.unlink(missing_ok=True)
+
+
+def journal_files(directory: Path) -> list[Path]:
+    """The files of a journal, oldest first."""
+    return sorted(directory.glob("decisions-????????.journal"), key=_number)
+
+
+def read_journal(directory: Path, since_ns: int = 0) -> Iterator[Journaled]:
+    """Every decision since then, oldest first, with the view it came from; also while it is being written.
+
+    Raises DataError for a directory that is not there, and for a record whose content is damaged, after
+    everything before it; a torn last record is skipped, it was never acknowledged.
+    """
+    if not directory.is_dir():
+        raise DataError(f"{directory}: no journal here yet; it begins with the node's first decision")
+    for path in journal_files(directory):
+        for content in _contents(path):
+            try:
+                record = _DECODER.decode(content)
+            except msgspec.MsgspecError as error:
+                raise DataError(
+                    f"{path}: a record of another version ({error}); move the file away"
+                ) from None
+            for decision in record.decisions:
+                if decision.time_published_ns >= since_ns:
+                    yield Journaled(decision, record.view)
+
+
+def _contents(path: Path) -> Iterator[bytes]:
+    """The whole records of a file, up to its end or the first that is torn or damaged."""
+    with path.open("rb") as file:
+        while len(head := file.read(_HEAD.size)) == _HEAD.size:
+            length, checksum = _HEAD.unpack(head)
+            if length > RECORD_BYTES_MAX:
+                return
+            content = file.read(length)
+            if len(content) < length or zlib.crc32(content) != checksum:
+                return
+            yield content
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.removeprefix("decisions-"))

@@ -1,0 +1,99 @@
+"""Recorded scores through the very same core: the decisions they give, bit for bit the same every time."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from signalnode.aggregator.core import Core, Outcome
+from signalnode.aggregator.turns import Turns
+from signalnode.bus.topics import checked_name
+from signalnode.bus.wire import SCORE_NAMES, STATUSES, Score, Status, encode
+from signalnode.errors import DataError, UsageError
+from signalnode.settings import AggregatorSettings
+from signalnode.strategies.base import Strategy
+
+BATCH_ROWS = 8_192
+COLUMNS = ("time_ns", "mid", *SCORE_NAMES, "warm", "status")
+
+
+def named_files(arguments: Sequence[str]) -> dict[str, list[Path]]:
+    """Score files by market, from `MARKET=FILE` or a FILE named after its market; raises UsageError."""
+    files: dict[str, list[Path]] = {}
+    for argument in arguments:
+        market, equals, file = argument.partition("=")
+        path = Path(file if equals else argument)
+        name = market if equals else path.stem
+        try:
+            files.setdefault(checked_name(name), []).append(path)
+        except UsageError:
+            raise UsageError(f"{argument}: which market is it? Write MARKET={path}") from None
+    return files
+
+
+def replay_decisions(
+    files: Mapping[str, Sequence[Path]], strategies: Mapping[str, Strategy], settings: AggregatorSettings
+) -> Iterator[Outcome]:
+    """Every view of the recorded scores, with the decisions taken on it and what went wrong.
+
+    `files` are Parquet files as `signalnode replay` writes them, by market, each market's in order of time.
+    Rows of equal time are taken in order of the market's name. Strategies have no budget here: time does not
+    press. Raises DataError for a file that is missing, not of that form, or goes back in time.
+    """
+    streams = [_scores(market, files[market]) for market in sorted(files)]
+    core: Core | None = None
+    for time_ns, market, message in heapq.merge(*streams, key=lambda row: row[:2]):
+        if core is None:
+            core = Core(settings, sorted(files), Turns(strategies), 1, time_ns)
+        yield from core.advance(time_ns)
+        if not core.take(encode(message), time_ns):
+            raise DataError(f"{files[market][0]}: a row at {time_ns} is no valid score: {core.rejected}")
+
+
+def _scores(market: str, paths: Sequence[Path]) -> Iterator[tuple[int, str, Score]]:
+    seq, last_ns = 0, -(2**63)
+    for path in paths:
+        for row in _rows(path):
+            time_ns = int(row["time_ns"])
+            if time_ns < last_ns:
+                raise DataError(f"{path}: goes back in time at {time_ns}; give each market's files in order")
+            last_ns, seq = time_ns, seq + 1
+            yield time_ns, market, _message(market, seq, row)
+
+
+def _message(market: str, seq: int, row: Mapping[str, Any]) -> Score:
+    time_ns = int(row["time_ns"])
+    status = row["status"] if row["status"] in STATUSES else "live"
+    return Score(
+        v=1,
+        market=market,
+        epoch=1,
+        seq=seq,
+        time_event_ns=time_ns,
+        time_received_ns=time_ns,
+        time_published_ns=time_ns,
+        mid=row["mid"] if row["mid"] > 0 else 0.0,  # NaN before the first quote
+        warm=row["warm"],
+        status=cast(Status, status),
+        scores={name: row[name] for name in SCORE_NAMES},
+    )
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    import pyarrow
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
+            if missing:
+                raise DataError(f"{path}: holds no {', '.join(missing)}; write it with `signalnode replay`")
+            for batch in file.iter_batches(BATCH_ROWS, columns=list(COLUMNS)):
+                yield from batch.to_pylist()
+    except (OSError, pyarrow.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise DataError(
+            f"{path}: cannot be read ({reason}); give a score file of `signalnode replay`"
+        ) from None

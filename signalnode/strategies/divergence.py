@@ -1,0 +1,156 @@
+"""Divergence: two markets that move together and have come apart.
+
+For each pair with a correlation of returns of at least `correlation_min`, the log price ratio s =
+ln(mid_a/mid_b) is compared with its own exponentially weighted mean μ and deviation σ (half-life
+`half_life_s`): z = (s − μ)/σ. At |z| ≥ `entry` the cheap one is bought against the rich one, if the
+reversion scores of both agree; at |z| ≤ `exit` the pair is closed. As in pairs trading (Gatev, Goetzmann and
+Rouwenhorst, 2006), with decayed moments.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import numpy as np
+
+from signalnode.clock import NS_PER_S
+from signalnode.settings.model import Within
+from signalnode.strategies.base import Decision, View
+
+RESCAN_S = 5.0  # how often the pairs to watch are chosen; correlations move slower
+DEVIATION_MIN = 1e-9  # of a log ratio; below, the prices do not move
+
+
+@dataclass(slots=True)
+class _Spread:
+    first: str
+    second: str
+    time_ns: int
+    mean: float
+    variance: float = 0.0
+    age_s: float = 0.0
+    rich: str = ""  # the one sold while the pair is open
+
+
+@dataclass(kw_only=True)
+class Divergence:
+    """Watches the most correlated pairs; one open position a spread."""
+
+    correlation_min: Annotated[float, Within(0, 1)] = 0.5
+    entry: Annotated[float, Within(0, 100)] = 2.5
+    exit: Annotated[float, Within(0, 100)] = 0.5
+    half_life_s: Annotated[float, Within(0.1, 604_800)] = 120.0
+    # Reversion scores that the cheap one (long) and the rich one (short) must have.
+    agree_min: Annotated[float, Within(0, 100)] = 50.0
+    # A pair is watched this long before it is decided on.
+    watch_s: Annotated[float, Within(0, 604_800)] = 60.0
+    spreads_max: Annotated[int, Within(1, 10_000)] = 50
+    _spreads: dict[tuple[str, str], _Spread] = field(default_factory=dict, init=False, repr=False)
+    _rescan_ns: int = field(default=0, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.exit >= self.entry:
+            raise ValueError(f"exit = {self.exit:g} is not below entry = {self.entry:g}; put it below")
+
+    def evaluate_opportunities(self, view: View) -> list[Decision]:
+        """Pairs to open and to close at `view`."""
+        if view.time_ns >= self._rescan_ns:
+            self._rescan_ns = view.time_ns + int(RESCAN_S * NS_PER_S)
+            self._rescan(view)
+        decisions = []
+        for spread in self._spreads.values():
+            if spread.first not in view or spread.second not in view:
+                continue
+            ratio = self._ratio(view, spread.first, spread.second)
+            if ratio is None:
+                continue
+            decision = self._decide(view, spread, self._z(spread, ratio))
+            self._learn(spread, ratio, view.time_ns)
+            if decision is not None:
+                decisions.append(decision)
+        return decisions
+
+    def _rescan(self, view: View) -> None:
+        relations = view.relations
+        rows, columns = np.triu_indices(len(relations.markets), 1)
+        rho = np.nan_to_num(relations.correlation[rows, columns], nan=-1.0)
+        best = [
+            k for k in np.argsort(-rho, kind="stable")[: self.spreads_max] if rho[k] >= self.correlation_min
+        ]
+        wanted = [(relations.markets[rows[k]], relations.markets[columns[k]]) for k in best]
+        kept = {key: spread for key, spread in self._spreads.items() if spread.rich or key in wanted}
+        for key in wanted:
+            if key in kept or key[0] not in view or key[1] not in view:
+                continue
+            ratio = self._ratio(view, *key)
+            if ratio is not None:
+                kept[key] = _Spread(*key, view.time_ns, ratio)
+        self._spreads = {key: spread for key, spread in kept.items() if set(key) <= set(view.markets)}
+
+    @staticmethod
+    def _ratio(view: View, first: str, second: str) -> float | None:
+        mids = view.markets[first].mid, view.markets[second].mid
+        return math.log(mids[0] / mids[1]) if min(mids) > 0 else None
+
+    @staticmethod
+    def _z(spread: _Spread, ratio: float) -> float:
+        deviation = math.sqrt(spread.variance)
+        return (ratio - spread.mean) / deviation if deviation > DEVIATION_MIN else 0.0
+
+    def _learn(self, spread: _Spread, ratio: float, now_ns: int) -> None:
+        """West (1979):
+
+        decayed mean and variance, with the weight that the time since the last step calls for.
+        """
+        step_s = (now_ns - spread.time_ns) / NS_PER_S
+        spread.time_ns = now_ns
+        spread.age_s += step_s
+        keep = 0.5 ** (step_s / self.half_life_s)
+        gap = ratio - spread.mean
+        spread.mean += (1.0 - keep) * gap
+        spread.variance = keep * (spread.variance + (1.0 - keep) * gap * gap)
+
+    def _decide(self, view: View, spread: _Spread, z: float) -> Decision | None:
+        if spread.rich:
+            sign = 1.0 if spread.rich == spread.first else -1.0
+            return self._close(view, spread, z) if sign * z <= self.exit else None
+        if spread.age_s < self.watch_s or abs(z) < self.entry:
+            return None
+        rich, cheap = (spread.first, spread.second) if z > 0 else (spread.second, spread.first)
+        agree = min(view[cheap]["mean_reversion_long"], view[rich]["mean_reversion_short"])
+        if agree < self.agree_min:
+            return None
+        spread.rich = rich
+        relation = view.relations.between(cheap, rich)
+        correlation = relation.correlation if relation is not None else math.nan
+        return Decision(
+            action="enter",
+            markets=(cheap, rich),
+            direction="long",
+            strength=100.0 * (1.0 - self.exit / abs(z)),
+            reasons=(
+                f"{cheap} is cheap against {rich}: {abs(z):.2f} deviations, entry {self.entry:g}",
+                f"correlation of returns {correlation:.2f}",
+                f"reversion scores of both at least {agree:.1f}",
+            ),
+            scores=_reversion(view, cheap, rich),
+        )
+
+    def _close(self, view: View, spread: _Spread, z: float) -> Decision:
+        cheap = spread.second if spread.rich == spread.first else spread.first
+        rich, spread.rich = spread.rich, ""
+        return Decision(
+            action="exit",
+            markets=(cheap, rich),
+            direction="long",
+            strength=100.0,
+            reasons=(f"{cheap} and {rich} are {abs(z):.2f} deviations apart, exit {self.exit:g}",),
+            scores=_reversion(view, cheap, rich),
+        )
+
+
+def _reversion(view: View, *markets: str) -> dict[str, dict[str, float]]:
+    names = ("mean_reversion_long", "mean_reversion_short")
+    return {market: {name: view[market][name] for name in names} for market in markets}

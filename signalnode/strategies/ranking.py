@@ -1,0 +1,100 @@
+"""Ranking: the best `k` of all markets by a weighted score, as one table of opportunities.
+
+value(market, direction) = Σ w·score / Σ w, where `momentum` and `mean_reversion` stand for their long or
+short score and the other names for themselves; a market's direction is the one with the higher value. A
+table goes out when its order changed, and at most every `interval_s`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from signalnode.bus.wire import Direction
+from signalnode.clock import NS_PER_S
+from signalnode.settings.model import Within
+from signalnode.strategies.base import Decision, View
+
+DIRECTED = ("momentum", "mean_reversion")
+
+
+@dataclass(frozen=True, slots=True)
+class Opportunity:
+    """One line of the table."""
+
+    market: str
+    direction: Direction
+    value: float  # 0 to 100
+
+
+@dataclass(kw_only=True)
+class Ranking:
+    """Weighs the scores of every fresh and warm market."""
+
+    k: Annotated[int, Within(1, 100)] = 3
+    weights: dict[str, float] = field(
+        default_factory=lambda: {"momentum": 1.0, "volume_spike": 0.5, "liquidity_opportunity": 0.5}
+    )
+    # Opportunities below this value are not listed.
+    value_min: Annotated[float, Within(0, 100)] = 50.0
+    # Shortest time between two tables.
+    interval_s: Annotated[float, Within(0, 86_400)] = 10.0
+    warm_min: Annotated[float, Within(0, 1)] = 0.05
+    _order: tuple[tuple[str, Direction], ...] = field(default=(), init=False, repr=False)
+    _sent_ns: int | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        numbers = [value for value in self.weights.values() if isinstance(value, int | float)]
+        if len(numbers) < len(self.weights) or not numbers or min(numbers) < 0 or sum(numbers) <= 0:
+            raise ValueError(
+                f"weights = {self.weights}: give at least one score a weight above 0, none below"
+            )
+
+    def evaluate_opportunities(self, view: View) -> list[Decision]:
+        """A new table, if there is one."""
+        if self._sent_ns is not None and view.time_ns - self._sent_ns < self.interval_s * NS_PER_S:
+            return []
+        table = self.table(view)
+        order = tuple((line.market, line.direction) for line in table)
+        if order == self._order:
+            return []
+        self._order, self._sent_ns = order, view.time_ns
+        if not table:
+            return []
+        return [
+            Decision(
+                action="rank",
+                markets=tuple(line.market for line in table),
+                direction=table[0].direction,
+                strength=table[0].value,
+                reasons=tuple(
+                    f"{place}. {line.market} {line.direction} {line.value:.1f}"
+                    for place, line in enumerate(table, start=1)
+                ),
+                scores={line.market: self._rested_on(view, line) for line in table},
+            )
+        ]
+
+    def table(self, view: View) -> list[Opportunity]:
+        """The best `k` now, best first; of equal values the name decides."""
+        warm = [market for market in view if view.markets[market].warm >= self.warm_min]
+        lines = [self._best(view, market) for market in warm]
+        kept = [line for line in lines if line.value >= self.value_min]
+        return sorted(kept, key=lambda line: (-line.value, line.market))[: self.k]
+
+    def _best(self, view: View, market: str) -> Opportunity:
+        up, down = self._value(view, market, "long"), self._value(view, market, "short")
+        return Opportunity(market, "long", up) if up >= down else Opportunity(market, "short", down)
+
+    def _value(self, view: View, market: str, direction: Direction) -> float:
+        scores = view[market]
+        total = sum(weight * scores[_name(name, direction)] for name, weight in self.weights.items())
+        return total / sum(self.weights.values())
+
+    def _rested_on(self, view: View, line: Opportunity) -> dict[str, float]:
+        names = [_name(name, line.direction) for name in self.weights]
+        return {name: view[line.market][name] for name in names}
+
+
+def _name(name: str, direction: Direction) -> str:
+    return f"{name}_{direction}" if name in DIRECTED else name

@@ -1,0 +1,35 @@
+"""Makers of messages, for every test that needs some."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from signalnode.bus.wire import SCORE_NAMES, End, Heartbeat, Score
+
+
+def moment(**changes: Any) -> dict[str, Any]:
+    """The keywords every message of a publisher takes, times in ns."""
+    return {
+        "mid": 100.0,
+        "time_event_ns": 1_000,
+        "time_received_ns": 2_000,
+        "time_published_ns": 3_000,
+        "warm": 1.0,
+        "status": "live",
+    } | changes
+
+
+def score(market: str = "A", seq: int = 1, epoch: int = 1, level: float = 50.0, **changes: Any) -> Score:
+    """A score; all seven at `level` unless `scores` says otherwise."""
+    scores = dict.fromkeys(SCORE_NAMES, level) | changes.pop("scores", {})
+    return Score(v=1, market=market, epoch=epoch, seq=seq, scores=scores, **moment(**changes))
+
+
+def heartbeat(market: str = "A", seq: int = 1, epoch: int = 1, **changes: Any) -> Heartbeat:
+    """A heartbeat after score `seq`."""
+    return Heartbeat(v=1, market=market, epoch=epoch, seq=seq, **moment(**changes))
+
+
+def end(market: str = "A", seq: int = 1, epoch: int = 1, **changes: Any) -> End:
+    """A planned end after score `seq`."""
+    return End(v=1, market=market, epoch=epoch, seq=seq, **moment(**changes))

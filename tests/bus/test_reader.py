@@ -1,0 +1,210 @@
+"""The subscriber's decisions, without sockets: what is handed out, in which order, and what is counted."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from signalnode.bus.reader import HELD_MAX, MARKETS_MAX, REPAIR_TIMEOUT_S, SILENT_AFTER_S, Reader
+from signalnode.bus.snapshot import Ring
+from signalnode.bus.wire import Message, encode
+from tests.bus.messages import end, heartbeat, score
+
+MS = 1_000_000
+WALL = 1_700_000_000_000_000_000
+ALL = ("score", "heartbeat", "end")
+
+
+def fed(reader: Reader, *messages: Message, now_ns: int = 0, wall_ns: int = WALL) -> None:
+    for message in messages:
+        reader.frames(encode(message), now_ns, wall_ns)
+
+
+def seqs(reader: Reader) -> list[int]:
+    return [message.seq for message in taken(reader)]
+
+
+def taken(reader: Reader) -> list[Any]:
+    found = []
+    while (message := reader.take()) is not None:
+        found.append(message)
+    return found
+
+
+def answered(reader: Reader, ring: Ring, now_ns: int = 0) -> None:
+    while reader.requests:
+        reader.reply(ring.answer(reader.requests.popleft()), now_ns, WALL)
+
+
+def ring_of(*messages: Any, size: int = 100) -> Ring:
+    ring = Ring(size)
+    for message in messages:
+        ring.add(message.market, message.epoch, message.seq, tuple(encode(message)))  # type: ignore[arg-type]
+    return ring
+
+
+def fresh(seq: int, **changes: Any) -> Any:
+    return score(seq=seq, time_published_ns=WALL - MS, **changes)
+
+
+def test_a_gap_is_filled_from_the_ring_before_anything_later_is_handed_out() -> None:
+    reader = Reader()
+    fed(reader, fresh(1), fresh(2), fresh(5), fresh(6))
+    assert seqs(reader) == [1, 2]
+    assert reader.state("A", 0) == "repairing"
+    answered(reader, ring_of(*(fresh(n) for n in range(1, 7))))
+    assert seqs(reader) == [3, 4, 5, 6]
+    counts = reader.counts()["A"]
+    assert (counts.received, counts.missed, counts.recovered) == (6, 0, 2)
+
+
+def test_a_lost_tail_that_a_heartbeat_tells_of_is_repaired_too() -> None:
+    reader = Reader(kinds=ALL)
+    fed(reader, fresh(1), heartbeat(seq=3, time_published_ns=WALL))
+    answered(reader, ring_of(*(fresh(n) for n in range(1, 4))))
+    assert [(type(m).__name__, m.seq) for m in taken(reader)] == [
+        ("Score", 1),
+        ("Score", 2),
+        ("Score", 3),
+        ("Heartbeat", 3),
+    ]
+
+
+def test_without_an_answer_the_rest_is_handed_out_when_the_time_is_over_and_the_gap_is_counted() -> None:
+    reader = Reader()
+    fed(reader, fresh(1), fresh(4))
+    deadline = reader.deadline_ns()
+    assert deadline == int(REPAIR_TIMEOUT_S * 1e9)
+    reader.expire(deadline - 1, WALL)
+    assert seqs(reader) == [1]
+    reader.expire(deadline, WALL)
+    assert seqs(reader) == [4]
+    assert reader.counts()["A"].missed == 2
+    assert reader.deadline_ns() is None
+
+
+def test_an_answer_that_comes_too_late_changes_nothing() -> None:
+    reader = Reader()
+    fed(reader, fresh(1), fresh(4))
+    request = reader.requests.popleft()
+    reader.expire(int(REPAIR_TIMEOUT_S * 1e9), WALL)
+    reader.reply(ring_of(*(fresh(n) for n in range(1, 5))).answer(request), 0, WALL)
+    assert seqs(reader) == [1, 4]
+
+
+def test_what_the_aggregator_never_had_is_told_from_what_we_were_too_slow_for() -> None:
+    upstream, slow = Reader(), Reader()
+    for reader in (upstream, slow):
+        fed(reader, fresh(1), fresh(5))
+    answered(upstream, ring_of(fresh(1), fresh(5)))
+    answered(slow, ring_of(*(fresh(n) for n in range(1, 6)), size=1))
+    assert (upstream.counts()["A"].missed, upstream.counts()["A"].upstream) == (3, 3)
+    assert (slow.counts()["A"].missed, slow.counts()["A"].upstream) == (3, 0)
+
+
+def test_the_end_of_a_dead_epoch_is_recovered_with_the_beginning_of_the_next() -> None:
+    reader = Reader()
+    fed(reader, fresh(1), fresh(2, epoch=2))
+    answered(reader, ring_of(fresh(1), fresh(2), fresh(3), fresh(1, epoch=2), fresh(2, epoch=2)))
+    assert [(m.epoch, m.seq) for m in taken(reader)] == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)]
+    counts = reader.counts()["A"]
+    assert (counts.missed, counts.recovered, counts.crashes) == (0, 3, 1)
+
+
+def test_older_epochs_and_duplicates_are_counted_and_dropped() -> None:
+    reader = Reader()
+    fed(reader, fresh(1, epoch=2), fresh(1, epoch=2), fresh(9, epoch=1))
+    assert seqs(reader) == [1]
+    counts = reader.counts()["A"]
+    assert (counts.duplicates, counts.older) == (1, 1)
+
+
+def test_a_score_past_its_age_is_never_handed_out_as_fresh() -> None:
+    reader = Reader(max_age_s=5.0)
+    fed(
+        reader,
+        score(seq=1, time_published_ns=WALL - 5_001 * MS),
+        score(seq=2, time_published_ns=WALL - 4_999 * MS),
+    )
+    assert seqs(reader) == [2]
+    assert reader.counts()["A"].overdue == 1
+    assert reader.newest("A", WALL) is not None
+    assert reader.newest("A", WALL + 2 * MS) is None
+
+
+def test_a_planned_stop_a_crash_and_silence_are_three_different_things() -> None:
+    reader = Reader(kinds=ALL)
+    fed(reader, fresh(1), end(seq=1, time_published_ns=WALL))
+    assert reader.state("A", 0) == "ended"
+    assert reader.counts()["A"].planned_stops == 1
+    fed(reader, score("B", time_published_ns=WALL))
+    assert reader.state("B", 0) == "live"
+    assert reader.state("B", int(SILENT_AFTER_S * 1e9) + 1) == "silent"
+    assert reader.state("C", 0) == "unheard"
+
+
+def test_zeromq_s_prefix_matching_brings_nobody_a_market_he_did_not_ask_for() -> None:
+    reader = Reader(markets=["BTC-USD"])
+    fed(reader, score("BTC-USDT", time_published_ns=WALL), score("BTC-USD", time_published_ns=WALL))
+    assert [m.market for m in taken(reader)] == ["BTC-USD"]
+    assert list(reader.counts()) == ["BTC-USD"]
+
+
+def test_what_is_not_of_the_contract_is_counted_by_reason() -> None:
+    reader = Reader()
+    reader.frames([b"score.A"], 0, WALL)
+    reader.frames([b"score.A", b"\xc1"], 0, WALL)
+    reader.reply([b"junk"], 0, WALL)
+    assert reader.rejected == {"frames": 1, "malformed": 2}
+    assert reader.take() is None
+
+
+def test_tables_are_bounded_against_a_publisher_of_endless_markets() -> None:
+    reader = Reader()
+    for number in range(MARKETS_MAX + 10):
+        fed(reader, score(f"M{number}"))
+    assert len(reader.counts()) == MARKETS_MAX
+    assert reader.rejected == {"market": 10}
+
+
+def test_what_waits_for_a_repair_is_bounded() -> None:
+    reader = Reader()
+    fed(reader, fresh(1), *(fresh(n) for n in range(3, 3 + HELD_MAX)))
+    assert len(taken(reader)) == HELD_MAX + 1
+
+
+def test_a_late_joiner_asks_for_the_newest_first() -> None:
+    reader = Reader(markets=["A"])
+    reader.connected()
+    answered(reader, ring_of(fresh(7), score("B", time_published_ns=WALL)))
+    fed(reader, fresh(7), fresh(8))
+    assert seqs(reader) == [7, 8]
+    assert reader.counts()["A"].duplicates == 1
+
+
+def test_whatever_is_lost_every_score_is_handed_out_or_counted_once_and_in_order() -> None:
+    for seed in range(300):
+        draw = random.Random(seed)
+        reader, ring = Reader(max_age_s=None), Ring(draw.choice((4, 64)))
+        sent = 0
+        for epoch in range(1, draw.randrange(2, 4)):
+            for seq in range(1, draw.randrange(2, 30)):
+                sent += 1
+                message = fresh(seq, epoch=epoch)
+                if draw.random() < 0.9:
+                    ring.add("A", epoch, seq, tuple(encode(message)))  # type: ignore[arg-type]
+                    for _ in range(draw.choice((0, 1, 1, 1, 1, 2))):
+                        fed(reader, message)
+                if draw.random() < 0.4:
+                    answered(reader, ring)
+            if draw.random() < 0.5:
+                fed(reader, heartbeat(seq=seq, epoch=epoch, time_published_ns=WALL))
+        answered(reader, ring)
+        reader.expire(2**62, WALL)
+        places = [(m.epoch, m.seq) for m in taken(reader)]
+        assert places == sorted(set(places)), seed
+        counts = reader.counts()
+        if counts:
+            assert counts["A"].received == len(places)
+            assert len(places) + counts["A"].missed <= sent, seed
+            assert counts["A"].missed >= 0, seed
