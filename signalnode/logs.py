@@ -52,7 +52,7 @@ def logger(**context: Any) -> Logger:
 def emitter(
     stream: TextIO | RotatingFile, *, as_json: bool | None = None
 ) -> Callable[[dict[str, Any]], None]:
-    """A function that writes one ready-made event that another process reported, unless it is for debugging."""
+    """A function that writes ready-made events of other processes, debugging ones left out."""
     renderer = json_line if (not stream.isatty() if as_json is None else as_json) else console_line
 
     def emit(event: dict[str, Any]) -> None:

@@ -90,15 +90,22 @@ def _on_pipe(board: Board, heard: Subscription, events: Events | None) -> None:
 def _follow(
     board: Board, heard: Subscription, events: Events | None, period_s: float, draw: Callable[[], None]
 ) -> None:
+    due_ns = clock.monotonic_ns()
     while events is None or not events.over:
-        deadline_ns = clock.monotonic_ns() + int(period_s * clock.NS_PER_S)
-        while (now_ns := clock.monotonic_ns()) < deadline_ns:
-            message = heard.receive((deadline_ns - now_ns) / clock.NS_PER_S)
-            if message is not None and not isinstance(message, ViewMessage | DecisionMessage):
-                board.take(message, clock.monotonic_ns())
+        _listen(board, heard, clock.monotonic_ns() + int(FRAME_S * clock.NS_PER_S))
         for event in events.new() if events else ():
             board.tell(event)
-        draw()
+        if clock.monotonic_ns() >= due_ns:
+            due_ns += int(period_s * clock.NS_PER_S)
+            draw()
+    draw()
+
+
+def _listen(board: Board, heard: Subscription, until_ns: int) -> None:
+    while (now_ns := clock.monotonic_ns()) < until_ns:
+        message = heard.receive((until_ns - now_ns) / clock.NS_PER_S)
+        if message is not None and not isinstance(message, ViewMessage | DecisionMessage):
+            board.take(message, clock.monotonic_ns())
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:

@@ -89,7 +89,7 @@ class SupervisorSettings:
     # The first restart is at once: a trader waits for it.
     backoff_initial_s: Annotated[float, Within(0.0, 3_600.0)] = 0.0
     backoff_max_s: Annotated[float, Within(0.01, 3_600.0)] = 30.0
-    # A first start compiles the kernel, which takes about half a minute on a small machine.
+    # A first start compiles the kernel: ten seconds on a small machine, more on a busy one.
     start_timeout_s: Annotated[float, Within(0.1, 3_600.0)] = 120.0
     # From SIGTERM to SIGKILL.
     stop_grace_s: Annotated[float, Within(0.1, 600.0)] = 5.0

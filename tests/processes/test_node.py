@@ -197,7 +197,7 @@ def test_a_killed_engine_comes_back_and_no_other_market_misses_a_score(node: Nod
 
 def test_a_market_is_stopped_and_started_while_the_others_go_on(node: Node) -> None:
     before = node.children()
-    assert node.ask("stop", "BETA-USD").stdout == "BETA-USD: down\n"
+    assert node.ask("stop", "BETA-USD").stdout == "BETA-USD: down (stopped by request)\n"
     assert node.children()["BETA-USD"]["state"] == "down"
     assert node.ask("start", "BETA-USD").stdout == "BETA-USD: up\n"
     after = node.children()
