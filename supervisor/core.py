@@ -223,10 +223,7 @@ class Core:
             self._set_spec(child, spec)
             if child.wanted:
                 self._happen(child, Event.RESTART, now_ns)
-        for child in self.children.values():
-            spec, untouched = child.spec, child.name not in change.touched
-            if spec.reload_signal and untouched and child.pid and child.state is ChildState.UP:
-                self._out.append(Send(child.name, child.pid, spec.reload_signal))
+        self._out += change.signals(self.children.values())
         self._remember()
         self._out.append(Report("info", "reloaded", "", change.summary()))
         self._requests.open(event.request, "reload", change.touched, change.summary())

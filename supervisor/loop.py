@@ -167,7 +167,7 @@ class Loop:
             for command in self._core.step(self._inbox.popleft(), now_ns):
                 self._carry_out(command)
         if worked:
-            self._tell_manager()
+            self._tell_systemd()
 
     def _carry_out(self, command: Command) -> None:
         match command:
@@ -270,7 +270,7 @@ class Loop:
         if signal.SIGCHLD in numbers:
             self._processes.reap()
 
-    def _tell_manager(self) -> None:
+    def _tell_systemd(self) -> None:
         states = [child.state for child in self._core.children.values() if child.wanted]
         up = sum(state is ChildState.UP for state in states)
         gone = sum(state is ChildState.GIVEN_UP for state in states)

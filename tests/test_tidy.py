@@ -22,7 +22,8 @@ BANNED_WORDS = frozenset(
     for plural in ("", "s")
 )
 CLOCK_READERS = frozenset({"signalnode/clock.py", "supervisor/clock.py"})
-ENVIRONMENT_READERS = ("signalnode/settings/", "supervisor/systemd.py")
+# systemd speaks through the environment, and a new process is given the one of its parent.
+ENVIRONMENT_READERS = ("signalnode/settings/", "supervisor/systemd.py", "supervisor/spares.py")
 CLOCKS = frozenset(
     name + unit
     for name in ("time", "monotonic", "perf_counter", "process_time", "thread_time", "clock_gettime")
