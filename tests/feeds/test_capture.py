@@ -69,6 +69,23 @@ def test_a_pause_of_days_between_files_costs_one_line(tmp_path: Path) -> None:
     assert events["time_received_ns"][-1] == later + 3
 
 
+def test_wild_times_apart_from_each_other_do_not_vouch_for_each_other(tmp_path: Path) -> None:
+    later = START_NS + 3 * 86_400 * 10**9
+    wild = [line(0, quote(), time_ns=later + index) for index in range(3)]
+    frames = [part for one in wild for part in (one, quote(), trade(1))]
+    events, faults = load(capture(tmp_path / "a.gz", [quote(), *frames]))
+    assert faults.counts["time_jump"] == 3
+    assert events["time_received_ns"][-1] < later
+
+
+def test_wild_prices_apart_from_each_other_do_not_vouch_for_each_other(tmp_path: Path) -> None:
+    events, faults = load(
+        capture(tmp_path / "a.gz", [trade(n, "5000" if n % 2 else "100") for n in range(2, 80)])
+    )
+    assert faults.counts == {"price_jump": 39}
+    assert set(events["price"].tolist()) == {100.0}
+
+
 def test_a_new_price_level_is_believed_after_some_insistence(tmp_path: Path) -> None:
     frames = [trade(number, "100" if number < 10 else "5000") for number in range(1, 60)]
     events, faults = load(capture(tmp_path / "a.gz", frames))
@@ -116,10 +133,10 @@ def test_faults_are_bounded_however_bad_the_file(tmp_path: Path) -> None:
 
 
 def test_a_capture_of_one_symbol_plays_as_whatever_the_market_is_called(tmp_path: Path) -> None:
-    path = capture(tmp_path / "a.gz", [snapshot(5), *CLEAN])
+    path = capture(tmp_path / "a.gz", [snapshot(5), *CLEAN, b"garbage\n"])
     events, faults = load(path, market="M01")
     assert events.tobytes() == load(path)[0].tobytes()
-    assert faults.counts == {"symbol_differs": 1}
+    assert faults.counts == {"symbol_differs": 1, "line_corrupt": 1}
 
 
 def test_of_several_symbols_only_the_markets_own_is_played(tmp_path: Path) -> None:

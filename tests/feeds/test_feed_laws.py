@@ -93,6 +93,16 @@ def test_opened_again_and_put_at_any_position_it_goes_on_bit_for_bit(open_again:
         second.close()
 
 
+def test_a_feed_already_playing_can_be_put_elsewhere(open_again: Callable[[], Feed]) -> None:
+    feed = open_again()
+    take_all(feed, 700)
+    position = feed.position
+    expected = take_all(feed, 2_500)
+    feed.seek(position)
+    assert feed.position == position
+    assert take_all(feed, 2_500).tobytes() == expected.tobytes()
+
+
 def test_a_position_read_before_the_first_event_is_the_beginning(open_again: Callable[[], Feed]) -> None:
     whole = take_all(open_again(), 100)
     feed = open_again()

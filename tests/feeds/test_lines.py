@@ -59,6 +59,14 @@ def test_reading_goes_on_at_the_member_after_a_truncated_one(tmp_path: Path) -> 
     assert faults.counts["file_damaged"] == 1
 
 
+def test_what_only_looks_like_a_member_inside_a_truncated_one_is_not_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(b"one\n\x1f\x8b\x08\xff nothing\ntwo\n" + TEXT, 0)[:-1_000])
+    faults = Faults()
+    assert b"two" in texts(path, faults)
+    assert faults.counts == {"file_damaged": 1}
+
+
 def test_members_one_after_the_other_are_one_text(tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"one\nhalf ") + gzip.compress(b"a line\n"))
@@ -74,7 +82,7 @@ def test_a_flipped_byte_costs_a_fault_not_the_file(tmp_path: Path) -> None:
     path.write_bytes(bytes(packed))
     faults = Faults()
     assert texts(path, faults)[:500] == TEXT.splitlines()[:500]
-    assert faults.counts["file_damaged"] >= 1
+    assert faults.counts == {"file_damaged": 1}
 
 
 def test_padding_after_the_last_member_is_no_fault(tmp_path: Path) -> None:
