@@ -117,13 +117,13 @@ class Loop:
 
     def run(self) -> int:
         """Turn until the core has finished. Raises PreloadError when no child could ever be started."""
-        old_handlers = self._catch_signals()
+        earlier = self._catch_signals()
         try:
             self._begin()
             while not self._core.finished:
                 self._turn()
         finally:
-            self._end(old_handlers)
+            self._end(earlier)
         if self._fault:
             raise PreloadError(self._fault)
         return 0
@@ -287,7 +287,7 @@ class Loop:
             self._fault = fault  # nothing was ever started and nothing can be
             self._inbox.append(Halt())
 
-    def _end(self, old_handlers: dict[int, Any]) -> None:
+    def _end(self, earlier: dict[int, Any]) -> None:
         self._listener.close()
         self._processes.close()
         if not self._processes.by_name:
@@ -296,8 +296,8 @@ class Loop:
         self._logbook.close()
         self._notifier.close()
         signal.set_wakeup_fd(-1)
-        for number, handler in old_handlers.items():
-            signal.signal(number, handler)
+        for number, reaction in earlier.items():
+            signal.signal(number, reaction)
         self._poller.close()
         os.close(self._wake_reader)
         os.close(self._wake_writer)
