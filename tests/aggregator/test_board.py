@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalnode.aggregator.board import Board
+from signalnode.bus.sequence import DROP
+from signalnode.bus.wire import Score
+from tests.bus.messages import end, heartbeat, score
+
+S = 1_000_000_000
+MAKERS = {"score": score, "heartbeat": heartbeat, "end": end}
+ARRIVALS = st.lists(
+    st.tuples(
+        st.sampled_from(sorted(MAKERS)),
+        st.sampled_from("ABZ"),
+        st.integers(1, 3),
+        st.integers(1, 6),
+        st.sampled_from(["live", "warming", "stale", "degraded"]),
+        st.integers(0, 2 * S),
+    ),
+    max_size=40,
+)
+
+
+def modelled_state(history: list[tuple[Any, int]], now_ns: int) -> str:
+    """A market's state from all the messages the board took, told without its code."""
+    if not history:
+        return "unheard"
+    epoch = max(m.epoch for m, _ in history)
+    current = [(m, at) for m, at in history if m.epoch == epoch]
+    last, heard_ns = history[-1]
+    ends = [k for k, (m, _) in enumerate(current) if type(m).__name__ == "End"]
+    if ends:
+        return "ended"
+    if now_ns - heard_ns > 3 * S:
+        return "silent"
+    scores = [m.seq for m, _ in current if isinstance(m, Score)]
+    if not scores or max(m.seq for m, _ in current) > max(scores):
+        return "behind"
+    return last.status if last.status in ("stale", "degraded") else "fresh"
+
+
+@given(ARRIVALS, st.integers(0, 8 * S))
+def test_under_reordering_duplication_loss_and_restarts_the_board_says_what_a_model_says(
+    arrivals: list[tuple[Any, ...]], later_ns: int
+) -> None:
+    board = Board(["A", "B"], silent_after_s=3.0)
+    histories: dict[str, list[tuple[Any, int]]] = {"A": [], "B": []}
+    now_ns = 0
+    for kind, market, epoch, seq, status, step_ns in arrivals:
+        now_ns += step_ns
+        message = MAKERS[kind](market, seq, epoch, status=status)
+        if board.take(message, now_ns) != DROP:
+            histories[market].append((message, now_ns))
+    now_ns += later_ns
+    for market, history in histories.items():
+        assert board.state(market, now_ns) == modelled_state(history, now_ns)
+        newest = board.entries[market].newest
+        scores = [m for m, _ in history if isinstance(m, Score)]
+        assert newest is (scores[-1] if scores else None)
+    assert board.silent(now_ns).keys() == {
+        market for market in "AB" if modelled_state(histories[market], now_ns) in ("unheard", "silent")
+    }
+
+
+def test_a_market_nobody_expects_stays_off_the_board() -> None:
+    board = Board(["A"], 3.0)
+    assert board.take(score("B"), 0) == DROP
+    assert list(board.entries) == ["A"]
+
+
+@pytest.mark.parametrize("status", ["stale", "degraded"])
+def test_the_engine_s_own_doubt_is_shown(status: str) -> None:
+    board = Board(["A"], 3.0)
+    board.take(score(status=status), 0)
+    assert board.state("A", 0) == status
+    board.take(heartbeat(status="live"), 0)
+    assert board.state("A", 0) == "fresh"
+
+
+def test_a_heartbeat_keeps_unchanged_scores_fresh() -> None:
+    board = Board(["A"], 3.0)
+    board.take(score(seq=5), 0)
+    for second in range(1, 60):
+        board.take(heartbeat(seq=5), second * S)
+    assert board.state("A", 60 * S) == "fresh"
+
+
+def test_scores_of_a_dead_epoch_are_not_fresh_when_the_next_one_only_beats() -> None:
+    board = Board(["A"], 3.0)
+    board.take(score(seq=5), 0)
+    board.take(heartbeat(seq=0, epoch=2), S)
+    assert board.state("A", S) == "behind"
+
+
+def test_a_changed_config_keeps_what_is_known_of_those_that_stay() -> None:
+    board = Board(["A", "B"], 3.0)
+    board.take(score("A"), 0)
+    board.expect(["A", "C"])
+    assert board.state("A", 0) == "fresh"
+    assert board.state("C", 0) == "unheard"
+    assert "B" not in board.entries
+
+
+def test_ages_count_from_the_last_message_of_any_kind() -> None:
+    board = Board(["A", "B"], 3.0)
+    board.take(score("A"), S)
+    markets = board.markets(3 * S)
+    assert markets["A"].age_s == 2.0
+    assert markets["B"].age_s is None
+    assert markets["A"].scores["volume_spike"] == 50.0

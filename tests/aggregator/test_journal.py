@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signalnode.aggregator.journal import Journal, journal_files, read_journal
+from signalnode.bus.wire import DecisionMessage, ViewMessage
+from signalnode.errors import DataError
+
+WRITER = """
+import sys
+from pathlib import Path
+from tests.aggregator.test_journal import decision, view
+from signalnode.aggregator.journal import Journal
+journal = Journal(Path(sys.argv[1]), 1 << 20, 4)
+for seq in range(1, 1_000_000):
+    journal.append(view(seq), [decision(seq)])
+    print(seq, flush=True)
+"""
+
+
+def view(seq: int = 1) -> ViewMessage:
+    return ViewMessage(
+        v=1,
+        epoch=1,
+        seq=seq,
+        time_published_ns=seq * 10,
+        markets={},
+        regime={},
+        measures={"breadth": 0.5},
+        relations=[],
+        strategies={},
+    )
+
+
+def decision(seq: int = 1) -> DecisionMessage:
+    return DecisionMessage(
+        v=1,
+        strategy="s",
+        epoch=1,
+        seq=seq,
+        view_seq=seq,
+        time_published_ns=seq * 10,
+        action="enter",
+        markets=["A"],
+        direction="long",
+        strength=50.0,
+        reasons=["because"],
+        scores={"A": {"volume_spike": 50.0}},
+    )
+
+
+def written(directory: Path, count: int, bytes_max: int = 1 << 20, files_max: int = 4) -> None:
+    with Journal(directory, bytes_max, files_max) as journal:
+        for seq in range(1, count + 1):
+            journal.append(view(seq), [decision(seq)])
+
+
+def seqs(directory: Path, since_ns: int = 0) -> list[int]:
+    return [each.decision.seq for each in read_journal(directory, since_ns)]
+
+
+def test_a_decision_comes_back_with_the_view_it_came_from(tmp_path: Path) -> None:
+    written(tmp_path, 3)
+    last = list(read_journal(tmp_path))[-1]
+    assert (last.decision, last.view) == (decision(3), view(3))
+    assert seqs(tmp_path, since_ns=20) == [2, 3]
+
+
+def test_a_journal_goes_on_where_the_last_one_ended(tmp_path: Path) -> None:
+    written(tmp_path, 2)
+    with Journal(tmp_path, 1 << 20, 4) as journal:
+        journal.append(view(3), [decision(3)])
+    assert seqs(tmp_path) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 8, 9, 100])
+def test_a_torn_last_record_is_cut_off_and_everything_before_it_kept(tmp_path: Path, cut: int) -> None:
+    written(tmp_path, 3)
+    path = journal_files(tmp_path)[0]
+    whole = path.read_bytes()
+    third = len(whole) // 3
+    path.write_bytes(whole[: 2 * third + cut])
+    assert seqs(tmp_path) == [1, 2]
+    with Journal(tmp_path, 1 << 20, 4) as journal:
+        journal.append(view(4), [decision(4)])
+    assert seqs(tmp_path) == [1, 2, 4]
+
+
+def test_a_full_disk_leaves_the_journal_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_write = os.write
+    with Journal(tmp_path, 1 << 20, 4) as journal:
+        journal.append(view(1), [decision(1)])
+
+        def write_until_full(file: int, content: bytes) -> int:
+            if len(content) > 40:
+                return real_write(file, content[:40])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "write", write_until_full)
+        with pytest.raises(OSError, match="No space"):
+            journal.append(view(2), [decision(2)])
+        monkeypatch.undo()
+        journal.append(view(3), [decision(3)])
+    assert seqs(tmp_path) == [1, 3]
+
+
+def test_a_real_full_disk_is_survived(tmp_path: Path) -> None:
+    """/dev/full takes nothing and says so."""
+    journal = Journal(tmp_path, 1 << 20, 4)
+    full = os.open("/dev/full", os.O_WRONLY)
+    real, journal._file = journal._file, full
+    with pytest.raises(OSError):  # noqa: PT011 (truncating the device may fail first)
+        journal.append(view(1), [decision(1)])
+    os.close(full)
+    journal._file = real
+    journal.append(view(2), [decision(2)])
+    journal.close()
+    assert seqs(tmp_path) == [2]
+
+
+def test_the_journal_is_bounded_in_bytes_and_files(tmp_path: Path) -> None:
+    written(tmp_path, 400, bytes_max=4_000, files_max=3)
+    files = journal_files(tmp_path)
+    assert len(files) == 3
+    assert all(path.stat().st_size <= 4_000 for path in files)
+    kept = seqs(tmp_path)
+    assert kept == list(range(kept[0], 401))
+
+
+def test_kill_9_loses_nothing_acknowledged_and_corrupts_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as writer:
+        assert writer.stdout is not None
+        for _ in range(200):
+            writer.stdout.readline()
+        writer.send_signal(signal.SIGKILL)
+        acknowledged = 200 + len(writer.stdout.read().splitlines())
+    kept = seqs(tmp_path)
+    assert kept == list(range(1, len(kept) + 1))
+    assert len(kept) >= acknowledged - 1  # the last line of a killed writer may be torn
+
+
+def test_a_damaged_record_hides_the_rest_of_its_file_alone(tmp_path: Path) -> None:
+    written(tmp_path, 40, bytes_max=4_000, files_max=100)
+    first = journal_files(tmp_path)[0]
+    content = bytearray(first.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    first.write_bytes(content)
+    kept = seqs(tmp_path)
+    assert kept[-1] == 40
+    assert kept == sorted(set(kept))
+    assert 0 < len(kept) < 40
+
+
+def test_no_journal_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no journal here yet"):
+        list(read_journal(tmp_path / "none"))
+
+
+def test_any_bytes_at_all_are_read_without_harm(tmp_path: Path) -> None:
+    for number in range(50):
+        (tmp_path / "decisions-00000001.journal").write_bytes(os.urandom(number * 7))
+        contents: list[Any] = list(read_journal(tmp_path))
+        assert contents == []

@@ -1,0 +1,144 @@
+"""What the board's messages become:
+
+returns and scores on one grid, against numpy from scratch at every step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from signalnode.aggregator import measures as module
+from signalnode.aggregator.board import Board
+from signalnode.aggregator.measures import SERIES, Measures
+from signalnode.aggregator.regime import strengths
+from signalnode.bus.wire import SCORE_NAMES
+from signalnode.settings import AggregatorSettings
+from tests.aggregator.test_moments import CLOSE, scratch_correlation
+from tests.bus.messages import score
+
+S = 1_000_000_000
+T0 = 1_700_000_000 * S
+SETTINGS = AggregatorSettings(correlation_half_life_s=60.0, regime_half_life_s=10.0, lag_steps_max=2)
+DECAY = 0.5 ** (1 / 60)
+
+
+def message(market: str, seq: int, mid: float, values: npt.NDArray[np.float64]) -> Any:
+    return score(market, seq, mid=mid, scores=dict(zip(SCORE_NAMES, map(float, values), strict=True)))
+
+
+def test_on_every_prefix_of_asynchronous_arrivals_correlations_are_those_computed_from_scratch() -> None:
+    draw = np.random.default_rng(8)
+    names = ["A", "B", "C"]
+    board = Board(names, silent_after_s=1.5)
+    measures = Measures(SETTINGS, board)
+    mids, returns, series = np.full((1, 3), np.nan), np.empty((0, 3)), np.empty((0, len(SERIES), 3))
+    price = np.full(3, 100.0)
+    for step in range(1, 70):
+        price *= np.exp(1e-4 * (draw.standard_normal() + draw.standard_normal(3)))
+        values = draw.uniform(0, 100, (3, 7))
+        heard = draw.random(3) < 0.8  # who is not heard for two steps is silent, and absent
+        for k in np.flatnonzero(heard):
+            arrival_ns = T0 + (step - 1) * S + int(draw.integers(1, S))
+            board.take(message(names[k], step, price[k], values[k]), arrival_ns)
+        at_ns = T0 + step * S
+        measures.update(at_ns)
+        fresh = [board.state(name, at_ns) == "fresh" for name in names]
+        newest = [board.entries[name].newest for name in names]
+        now = np.array([n.mid if n and f else np.nan for n, f in zip(newest, fresh, strict=True)])
+        rows = np.array(
+            [
+                [n.scores[s] for s in SCORE_NAMES] if n and f else [np.nan] * 7
+                for n, f in zip(newest, fresh, strict=True)
+            ]
+        ).T
+        returns = np.vstack([returns, np.log(now / mids[-1])])
+        mids = np.vstack([mids, now])
+        net = np.array([rows[0] - rows[1], rows[2] - rows[3], rows[4], rows[5], rows[6]])
+        series = np.concatenate([series, net[None]])
+        np.testing.assert_allclose(
+            measures.correlation_of("returns"), scratch_correlation(returns, DECAY), atol=CLOSE, rtol=0
+        )
+        for number, name in enumerate(SERIES):
+            expected = scratch_correlation(series[:, number], DECAY)
+            np.testing.assert_allclose(measures.correlation_of(name), expected, atol=CLOSE, rtol=0)
+    assert np.isfinite(measures.correlation_of("returns")).all()
+
+
+def test_a_recording_that_starts_over_is_a_break_and_not_a_crash_of_the_market() -> None:
+    board = Board(["A", "B"], 3.0)
+    measures = Measures(SETTINGS, board)
+    draw = np.random.default_rng(1)
+    for step in range(1, 40):
+        for name in "AB":
+            mid = 100.0 * np.exp(1e-4 * draw.standard_normal()) * (0.5 if step > 20 else 1.0)
+            board.take(message(name, step, mid, np.full(7, 50.0)), T0 + step * S)
+        measures.update(T0 + step * S)
+    assert abs(measures.relations().correlation[0, 1]) < 0.8  # 1.0 if the two halvings had counted
+
+
+def test_a_pause_leaves_no_return_of_another_length() -> None:
+    board = Board(["A"], silent_after_s=1_000.0)
+    measures = Measures(SETTINGS, board)
+    board.take(message("A", 1, 100.0, np.full(7, 50.0)), T0)
+    measures.update(T0)
+    board.take(message("A", 2, 101.0, np.full(7, 50.0)), T0 + 60 * S)
+    measures.update(T0 + 60 * S)
+    assert measures.numbers()["breadth"] == 0.0
+
+
+def test_many_markets_are_read_in_turn_and_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(3)
+    names = [f"M{k}" for k in range(5)]
+    boards = [Board(names, 3.0), Board(names, 3.0)]
+    whole, spread = (Measures(SETTINGS, board) for board in boards)
+    for step in range(1, 40):
+        values = draw.uniform(0, 100, (5, 7))
+        price = 100 * np.exp(1e-4 * draw.standard_normal(5))
+        for board in boards:
+            for k, name in enumerate(names):
+                board.take(message(name, step, price[k], values[k]), T0 + step * S)
+        whole.update(T0 + step * S)
+        monkeypatch.setattr(module, "CELLS_MAX", 50)
+        for view in range(4):
+            spread.update(T0 + step * S + view * S // 4)
+        monkeypatch.undo()
+    for _ in range(100):
+        monkeypatch.setattr(module, "CELLS_MAX", 50)
+        spread.update(T0 + 39 * S)
+    np.testing.assert_array_equal(whole.relations().correlation, spread.relations().correlation)
+    np.testing.assert_array_equal(whole.relations().lead_s, spread.relations().lead_s)
+    assert whole.numbers() == spread.numbers()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "strongest"),
+    [
+        (([90, 80, 95], [5, -5, 0], [50, 40, 60], [50, 40, 60]), "trending"),
+        (([5, -8, 3], [90, -85, 95], [40, 30, 50], [50, 40, 60]), "mean_reverting"),
+        (([90, -90, 5], [0, 0, 0], [95, 90, 99], [90, 95, 92]), "turbulent"),
+        (([5, -5, 5], [5, -5, 0], [5, 10, 2], [8, 3, 1]), "quiet"),
+    ],
+)
+def test_the_regime_s_strengths_say_what_they_are_named_after(inputs: Any, strongest: str) -> None:
+    from signalnode.aggregator.regime import REGIMES
+
+    found = strengths(*(np.array(row, dtype=float) for row in inputs))
+    assert REGIMES[int(np.argmax(found))] == strongest
+    assert ((found >= 0) & (found <= 100)).all()
+
+
+def test_breadth_and_dispersion_follow_the_drifts() -> None:
+    board = Board(["A", "B", "C"], 3.0)
+    measures = Measures(SETTINGS, board)
+    for step in range(1, 20):
+        for name, slope in (("A", 1e-4), ("B", 2e-4), ("C", -1e-4)):
+            board.take(message(name, step, 100 * np.exp(slope * step), np.full(7, 50.0)), T0 + step * S)
+        measures.update(T0 + step * S)
+    numbers = measures.numbers()
+    assert numbers["breadth"] == pytest.approx(1 / 3)
+    assert numbers["dispersion_bps"] > 1.0
+    assert numbers["fresh_share"] == 1.0

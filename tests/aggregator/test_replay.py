@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from signalnode.aggregator.core import Core
+from signalnode.aggregator.replay import named_files, replay_decisions
+from signalnode.aggregator.turns import Turns
+from signalnode.bus.wire import SCORE_NAMES, encode
+from signalnode.errors import DataError, UsageError
+from signalnode.settings import AggregatorSettings
+from signalnode.strategies import STRATEGIES
+from tests.bus.messages import score
+
+MS = 1_000_000
+T0 = 1_700_000_000_000_000_000
+
+
+def columns(seed: int, rows: int) -> dict[str, Any]:
+    draw = np.random.default_rng(seed)
+    waves = 50 + 50 * np.sin(np.arange(rows)[:, None] / draw.uniform(5, 40, 7))
+    return {
+        "time_ns": T0 + np.arange(rows) * 100 * MS,
+        "mid": 100 * np.exp(np.cumsum(1e-4 * draw.standard_normal(rows))),
+        **{name: waves[:, k] for k, name in enumerate(SCORE_NAMES)},
+        "warm": np.linspace(0, 1, rows),
+        "status": ["warming" if k < rows - 1 else "live" for k in range(rows)],
+    }
+
+
+def strategies() -> dict[str, Any]:
+    return {each.name: each.make() for each in STRATEGIES}
+
+
+def recorded(directory: Path) -> dict[str, list[Path]]:
+    files: dict[str, list[Path]] = {}
+    for seed, market in enumerate(("A", "B")):
+        path = directory / f"{market}.parquet"
+        pq.write_table(pa.table(columns(seed, 900)), path)
+        files[market] = [path]
+    return files
+
+
+def decided(files: dict[str, list[Path]]) -> list[bytes]:
+    outcomes = replay_decisions(files, strategies(), AggregatorSettings())
+    return [frame for outcome in outcomes for decision in outcome.decisions for frame in encode(decision)]
+
+
+def test_recorded_scores_give_the_decisions_that_the_live_core_took_bit_for_bit(tmp_path: Path) -> None:
+    files = recorded(tmp_path)
+    live = Core(AggregatorSettings(), ["A", "B"], Turns(strategies()), 1, T0)
+    taken: list[bytes] = []
+    tables = {"A": columns(0, 900), "B": columns(1, 900)}
+    for row in range(900):
+        now_ns = T0 + row * 100 * MS
+        for market, table in tables.items():
+            for outcome in live.advance(now_ns):
+                taken += [frame for decision in outcome.decisions for frame in encode(decision)]
+            message = score(
+                market,
+                row + 1,
+                scores={name: float(table[name][row]) for name in SCORE_NAMES},
+                mid=float(table["mid"][row]),
+                warm=float(table["warm"][row]),
+                status=table["status"][row],
+            )
+            live.take(encode(message), now_ns)
+    assert decided(files) == taken
+    assert len(taken) > 20
+
+
+def test_the_same_files_give_the_same_bits_again(tmp_path: Path) -> None:
+    files = recorded(tmp_path)
+    assert decided(files) == decided(files)
+
+
+def test_files_name_their_market_by_argument_or_by_name() -> None:
+    assert named_files(["BTC-USDT=x/scores.parquet", "y/ETH-USDT.parquet", "BTC-USDT=z.parquet"]) == {
+        "BTC-USDT": [Path("x/scores.parquet"), Path("z.parquet")],
+        "ETH-USDT": [Path("y/ETH-USDT.parquet")],
+    }
+    with pytest.raises(UsageError, match="which market is it"):
+        named_files(["x/my scores.parquet"])
+
+
+def test_what_is_no_score_file_is_one_line(tmp_path: Path) -> None:
+    other = tmp_path / "A.parquet"
+    with pytest.raises(DataError, match="No such file"):
+        decided({"A": [other]})
+    other.write_bytes(b"PAR1 not at all")
+    with pytest.raises(DataError, match="cannot be read"):
+        decided({"A": [other]})
+    pq.write_table(pa.table({"time_ns": [1]}), other)
+    with pytest.raises(DataError, match="holds no mid"):
+        decided({"A": [other]})
+    table = columns(0, 10)
+    table["time_ns"] = table["time_ns"][::-1]
+    pq.write_table(pa.table(table), other)
+    with pytest.raises(DataError, match="goes back in time"):
+        decided({"A": [other]})
+    table = columns(0, 10)
+    table["volume_spike"] = np.full(10, 300.0)
+    pq.write_table(pa.table(table), other)
+    with pytest.raises(DataError, match="out_of_range"):
+        decided({"A": [other]})

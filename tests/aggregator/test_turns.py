@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from signalnode.aggregator.budget import within
+from signalnode.aggregator.turns import BACKOFF_VIEWS_MAX, DECISIONS_MAX, GOOD_TURNS_TO_FORGIVE, Turns
+from signalnode.bus.wire import MarketState
+from signalnode.strategies.base import Decision, View
+
+
+def view(seq: int = 1) -> View:
+    market = MarketState(
+        state="fresh", age_s=0.1, epoch=1, seq=1, mid=1.0, warm=1.0, scores={"volume_spike": 9.0}
+    )
+    return View(seq * 250_000_000, seq, {"A": market})
+
+
+def decision(**changes: Any) -> Decision:
+    fields: dict[str, Any] = {
+        "action": "enter",
+        "markets": ("A",),
+        "direction": "long",
+        "strength": 80.0,
+        "reasons": ("because",),
+        "scores": {"A": {"volume_spike": 9.0}},
+    }
+    return Decision(**(fields | changes))
+
+
+class Answers:
+    """A strategy that gives what it is told to; an exception is raised."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[int] = []
+
+    def evaluate_opportunities(self, view: View) -> Any:
+        self.asked.append(view.seq)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even this")
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        None,
+        "buy",
+        {"A": 1},
+        [1],
+        ["buy"],
+        [decision(strength=math.nan)],
+        [decision(strength=101.0)],
+        [decision(strength="strong")],
+        [decision(strength=None)],
+        [decision(direction="up")],
+        [decision(markets=("Z",))],
+        [decision(markets="A")],
+        [decision(markets=(1,))],
+        [decision(markets=3)],
+        [decision(scores={"A": {"volume_spike": 300.0}})],
+        [decision(scores=7)],
+        [decision(action=5)],
+        [decision(reasons=("x" * 70_000,))],
+        [decision()] * (DECISIONS_MAX + 1),
+        ValueError("oh"),
+        KeyError("volume"),
+        UnprintableError(),
+        RecursionError(),
+    ],
+    ids=lambda value: str(type(value).__name__),
+)
+def test_nonsense_and_errors_cost_one_strategy_its_turn_and_the_others_nothing(nonsense: Any) -> None:
+    bad, good = Answers(nonsense), Answers([decision()])
+    turns = Turns({"bad": bad, "good": good})
+    decisions, reports = turns.decide(view(), epoch=1)
+    assert [d.strategy for d in decisions] == ["good"]
+    assert [r.strategy for r in reports] == ["bad"]
+    assert "\n" not in reports[0].reason.strip()
+    assert reports[0].trace
+    assert turns.states()["bad"]["failures"] == 1
+    assert turns.states()["good"]["failures"] == 0
+
+
+def test_who_fails_sits_out_one_view_then_two_then_four_and_never_for_ever() -> None:
+    bad = Answers(ValueError("always"))
+    turns = Turns({"bad": bad})
+    for seq in range(1, 1_100):
+        turns.decide(view(seq), 1)
+    gaps = [after - before - 1 for before, after in zip(bad.asked, bad.asked[1:], strict=False)]
+    assert gaps[:5] == [1, 2, 4, 8, 16]
+    assert max(gaps) == BACKOFF_VIEWS_MAX
+
+
+def test_good_turns_are_forgiving() -> None:
+    strategy = Answers(ValueError("once"), [])
+    turns = Turns({"s": strategy})
+    for seq in range(1, GOOD_TURNS_TO_FORGIVE + 3):
+        turns.decide(view(seq), 1)
+    assert turns.states()["s"] == {"decisions": 0, "failures": 0, "error": ""}
+
+
+def test_decisions_are_numbered_for_each_strategy_and_go_on_after_a_swap() -> None:
+    turns = Turns({"s": Answers([decision(), decision()])})
+    first, _ = turns.decide(view(1), epoch=3)
+    turns.replace({"s": Answers([decision()]), "new": Answers([decision()])})
+    second, _ = turns.decide(view(2), epoch=3)
+    assert [(d.strategy, d.epoch, d.seq, d.view_seq) for d in (*first, *second)] == [
+        ("s", 3, 1, 1),
+        ("s", 3, 2, 1),
+        ("s", 3, 3, 2),
+        ("new", 3, 1, 2),
+    ]
+
+
+def test_a_strategy_cannot_change_what_the_next_one_sees() -> None:
+    class Vandal:
+        def evaluate_opportunities(self, view: View) -> list[Decision]:
+            view["A"]["volume_spike"] = 100.0  # type: ignore[index]
+            return []
+
+    seen = view()
+    _, reports = Turns({"vandal": Vandal()}).decide(seen, 1)
+    assert "TypeError" in reports[0].reason
+    assert seen["A"]["volume_spike"] == 9.0
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGALRM)
+    yield
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    signal.signal(signal.SIGALRM, before)
+
+
+class Endless:
+    def evaluate_opportunities(self, _view: View) -> list[Decision]:
+        while True:
+            pass
+
+
+class Stubborn:
+    """Catches everything it can, many times over."""
+
+    def evaluate_opportunities(self, _view: View) -> list[Decision]:
+        for _ in range(20):
+            try:
+                time.sleep(60)
+            except BaseException:
+                continue
+        return []
+
+
+@pytest.mark.usefixtures("alarm")
+@pytest.mark.parametrize("strategy", [Endless(), Stubborn()], ids=["endless", "stubborn"])
+def test_a_strategy_that_does_not_come_back_loses_its_turn(strategy: Any) -> None:
+    turns = Turns({"late": strategy, "good": Answers([decision()])}, within(0.02))
+    decisions, reports = turns.decide(view(), 1)
+    assert [d.strategy for d in decisions] == ["good"]
+    if isinstance(strategy, Endless):
+        assert "longer than its budget of 20 ms" in reports[0].reason
+        assert "while True" in reports[0].trace
+
+
+@pytest.mark.usefixtures("alarm")
+def test_a_strategy_within_its_budget_never_hears_the_alarm() -> None:
+    turns = Turns({"good": Answers([decision()])}, within(10.0))
+    for seq in range(1, 200):
+        decisions, reports = turns.decide(view(seq), 1)
+        assert len(decisions) == 1
+        assert not reports
