@@ -120,6 +120,11 @@ class Book:
         bids, asks = self._bids.keys, self._asks.keys
         return "crossed" if bids and asks and -bids[0] >= asks[0] else "synced"
 
+    @property
+    def waiting(self) -> int:
+        """Deltas kept for the next snapshot."""
+        return len(self._pending)
+
     def snapshot(self, last_id: int, bids: Iterable[Level], asks: Iterable[Level]) -> BookStatus:
         """Start over from a full image, then join the deltas kept for it. One older than a synced book is
         ignored.

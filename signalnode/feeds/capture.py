@@ -17,6 +17,7 @@ nothing after it is lost:
 - `book_gap`, `book_crossed`, `level_absurd`: see `signalnode/book.py`. No depth events until the book is
   sound again;
   an absurd level is left out.
+- `book_unsynced`: book updates, but never a snapshot to join them to. There are no depth events.
 - `trade_repeated`, `trade_gap`: trade numbers seen twice; numbers missing. Repeats are left out.
 
 Every event then passes the sieve, with its own table of faults (`feeds/sieve.py`): impossible prices and
@@ -94,6 +95,8 @@ class CaptureDecoding:
 
     def _finish(self, decoder: Decoder) -> None:
         self.gaps = decoder.watch.gaps
+        if decoder.watch.book.status == "empty" and decoder.watch.book.waiting:
+            self.faults.add("book_unsynced", f"{self._path}: no snapshot came for the book's updates to join")
         if not self._count or (decoder.others and not decoder.matched):
             files = ", ".join(str(path) for path in self._paths)
             found = f"; it holds {', '.join(sorted(decoder.others)[:5])}" if decoder.others else ""

@@ -110,6 +110,12 @@ def test_a_gap_and_its_mending_lose_no_trade_and_no_quote(tmp_path: Path) -> Non
     assert faults.counts == {"book_gap": 1}
 
 
+def test_book_updates_without_a_snapshot_are_told(excerpts: tuple[Path, Path]) -> None:
+    events, faults = load(excerpts[1])
+    assert (events["kind"] != DEPTH).all()
+    assert faults.counts == {"book_unsynced": 1}
+
+
 def test_an_absurd_level_is_left_out_of_the_book(tmp_path: Path) -> None:
     frames = [quote(), snapshot(5), depth(6, 6, [("NaN", "1"), ("-3", "1")], [(100, "-2")])]
     events, faults = load(capture(tmp_path / "a.gz", frames))
