@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-COLUMNS = ("name", "state", "pid", "uptime", "restarts", "memory", "cpu", "score age", "last exit")
+COLUMNS = ("name", "state", "data", "pid", "uptime", "restarts", "memory", "cpu", "heard", "last exit")
 _COLOURS = {
     "up": "32",
     "starting": "33",
@@ -14,7 +14,7 @@ _COLOURS = {
     "given_up": "31;1",
     "down": "2",
 }
-_NUMBERS = frozenset({"pid", "uptime", "restarts", "memory", "cpu", "score age"})
+_NUMBERS = frozenset({"pid", "uptime", "restarts", "memory", "cpu", "heard"})
 
 
 def status_lines(answer: Mapping[str, Any], *, coloured: bool) -> list[str]:
@@ -51,7 +51,8 @@ def duration(seconds: float | None) -> str:
 def _node_line(supervisor: Mapping[str, Any], children: Sequence[Mapping[str, Any]]) -> str:
     up = sum(child.get("state") == "up" for child in children)
     running = f"node {supervisor.get('pid', '-')} up {duration(supervisor.get('uptime_s'))}"
-    return f"{running}, {up} of {len(children)} processes up"
+    doing = supervisor.get("state", "up")
+    return f"{running}, {up} of {len(children)} processes up{'' if doing == 'up' else f', {doing}'}"
 
 
 def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
@@ -59,22 +60,22 @@ def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         str(child.get("name", "-")),
         str(child.get("state", "-")).replace("_", " "),
+        str(child.get("status") or "-"),
         str(child.get("pid") or "-"),
         duration(child.get("uptime_s")),
         str(child.get("restarts", 0)),
         f"{memory / 1e6:.1f} MB" if memory else "-",
         f"{cpu:.1%}" if cpu is not None else "-",
-        duration(child.get("score_age_s")),
+        duration(child.get("heard_s")),
         _last_exit(child),
     )
 
 
 def _last_exit(child: Mapping[str, Any]) -> str:
-    last = child.get("last_exit")
-    reason = child.get("reason") or ""
-    if isinstance(last, Mapping):
-        last = last.get("how") or last.get("reason")
-    return " ".join(str(part) for part in (last, f"({reason})" if reason else "") if part) or "-"
+    """How it ended last, and why it is where it is now."""
+    last, reason = child.get("last_exit") or {}, child.get("reason") or ""
+    ended = f"{last.get('exit', '-')}{' as asked' if last.get('expected') else ''}"
+    return f"{ended} ({reason})" if reason else ended
 
 
 def _aligned(cell: str, width: int, column: str) -> str:

@@ -14,10 +14,11 @@ ANSWER = {
             "name": "BTC-USDT",
             "role": "engine",
             "state": "backing_off",
+            "status": "live",
             "pid": None,
             "restarts": 3,
             "pss_bytes": 7_100_000,
-            "last_exit": "SIGKILL",
+            "last_exit": {"exit": "SIGKILL", "expected": False},
             "reason": "again in 2 s",
         },
     ],
@@ -28,15 +29,25 @@ def test_each_process_has_a_row_under_one_heading() -> None:
     node, empty, heading, aggregator, engine = status_lines(ANSWER, coloured=False)
     assert node == "node 7 up 1h 02m, 1 of 2 processes up"
     assert empty == ""
-    assert heading.split()[:4] == ["name", "state", "pid", "uptime"]
-    assert aggregator.split()[:4] == ["aggregator", "up", "8", "5.0s"]
-    assert engine.startswith("BTC-USDT    backing off    -")
+    assert heading.split()[:5] == ["name", "state", "data", "pid", "uptime"]
+    assert aggregator.split()[:5] == ["aggregator", "up", "-", "8", "5.0s"]
+    assert engine.startswith("BTC-USDT    backing off  live    -")
     assert engine.endswith("SIGKILL (again in 2 s)")
     assert "7.1 MB" in engine
 
 
 def test_an_answer_that_lacks_everything_is_still_a_table() -> None:
     assert len(status_lines({"children": [{}]}, coloured=False)) == 4
+
+
+def test_what_was_asked_for_does_not_look_like_a_crash() -> None:
+    child = {"name": "A", "state": "down", "last_exit": {"exit": "exit 0", "expected": True}}
+    assert status_lines({"children": [child]}, coloured=False)[-1].endswith("exit 0 as asked")
+
+
+def test_a_node_that_still_loads_says_so() -> None:
+    lines = status_lines({"supervisor": {"state": "preloading"}, "children": []}, coloured=False)
+    assert lines[0].endswith("preloading")
 
 
 def test_a_terminal_gets_colours_and_a_pipe_none() -> None:
