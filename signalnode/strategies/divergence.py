@@ -10,7 +10,7 @@ Rouwenhorst, 2006), with decayed moments.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -47,10 +47,10 @@ class Divergence:
     # A pair is watched this long before it is decided on.
     watch_s: Annotated[float, Within(0, 604_800)] = 60.0
     spreads_max: Annotated[int, Within(1, 10_000)] = 50
-    _spreads: dict[tuple[str, str], _Spread] = field(default_factory=dict, init=False, repr=False)
-    _rescan_ns: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._spreads: dict[tuple[str, str], _Spread] = {}
+        self._rescan_ns: int = 0
         if self.exit >= self.entry:
             raise ValueError(f"exit = {self.exit:g} is not below entry = {self.entry:g}; put it below")
 

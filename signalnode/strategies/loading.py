@@ -58,9 +58,6 @@ def _made(name: str, table: Mapping[str, Any], config: Path, registered: tuple[R
     where = f"strategies.{name}"
     if dataclasses.is_dataclass(make):
         faults = Faults()
-        hidden = [key for key in keywords if key.startswith("_")]
-        for key in hidden:
-            faults.add(config, f"{where}.{key}", "unknown key; take it out")
         strategy: Any = None
         try:
             strategy = read_table(make, keywords, config, f"{where}.", faults)

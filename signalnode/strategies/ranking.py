@@ -40,10 +40,10 @@ class Ranking:
     # Shortest time between two tables.
     interval_s: Annotated[float, Within(0, 86_400)] = 10.0
     warm_min: Annotated[float, Within(0, 1)] = 0.05
-    _order: tuple[tuple[str, Direction], ...] = field(default=(), init=False, repr=False)
-    _sent_ns: int | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._order: tuple[tuple[str, Direction], ...] = ()
+        self._sent_ns: int | None = None
         numbers = [value for value in self.weights.values() if isinstance(value, int | float)]
         if len(numbers) < len(self.weights) or not numbers or min(numbers) < 0 or sum(numbers) <= 0:
             raise ValueError(

@@ -38,9 +38,9 @@ class Sniper:
     rearm_gap: Annotated[float, Within(0, 100)] = 10.0
     rearm_s: Annotated[float, Within(0, 86_400)] = 30.0
     warm_min: Annotated[float, Within(0, 1)] = 0.05
-    _safe: dict[tuple[str, Direction], _Safety] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._safe: dict[tuple[str, Direction], _Safety] = {}
         for table in (self.needs, self.regime):
             for name, level in table.items():
                 if not isinstance(level, int | float) or not 0 <= level <= 100:

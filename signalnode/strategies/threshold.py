@@ -8,7 +8,7 @@ rests on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from signalnode.bus.wire import Direction
@@ -38,9 +38,9 @@ class Threshold:
     lost_s: Annotated[float, Within(0, 86_400)] = 30.0
     # Share of its baseline a market must have seen before it is decided on.
     warm_min: Annotated[float, Within(0, 1)] = 0.05
-    _positions: dict[str, _Position] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._positions: dict[str, _Position] = {}
         if self.exit > self.entry:
             raise ValueError(f"exit = {self.exit:g} is above entry = {self.entry:g}; put it below")
 

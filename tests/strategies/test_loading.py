@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signalnode.errors import ConfigError, ExtensionError
+from signalnode.strategies import STRATEGIES
+from signalnode.strategies.loading import STRATEGIES_MAX, load_strategies
+from signalnode.strategies.threshold import Threshold
+from tests.strategies.views import market, view
+
+OWN = """
+from signalnode.strategies import Decision
+
+class Spike:
+    def __init__(self, level=90.0):
+        self.level = level
+
+    def evaluate_opportunities(self, view):
+        return [
+            Decision(action="look", markets=(market,), direction="neutral", strength=scores["volume_spike"],
+                     reasons=("volume",))
+            for market, scores in view.items() if scores["volume_spike"] >= self.level
+        ]
+
+class Mute:
+    pass
+
+NUMBER = 3
+"""
+
+
+def loaded(tables: dict[str, Any], config: Path = Path("signalnode.toml")) -> dict[str, Any]:
+    return dict(load_strategies(tables, config, STRATEGIES))
+
+
+def faults(tables: dict[str, Any], config: Path = Path("signalnode.toml")) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        loaded(tables, config)
+    return caught.value.faults
+
+
+def test_without_tables_every_registered_strategy_runs_with_its_defaults() -> None:
+    assert list(loaded({})) == [each.name for each in STRATEGIES]
+
+
+def test_a_table_gives_parameters_and_a_kind_lets_one_class_run_twice() -> None:
+    found = loaded({"fast": {"kind": "threshold", "entry": 80}, "threshold": {"entry": 95.0}})
+    assert isinstance(found["fast"], Threshold)
+    assert (found["fast"].entry, found["threshold"].entry) == (80.0, 95.0)
+
+
+def test_a_strategy_can_be_left_out() -> None:
+    assert list(loaded({"threshold": {"enabled": False}, "ranking": {}})) == ["ranking"]
+
+
+def test_every_fault_is_listed_with_its_key() -> None:
+    found = faults(
+        {
+            "threshold": {"entri": 80, "dwell_s": -1},
+            "sniper": {"needs": {"momentum": 300}},
+            "ranking": 7,
+            "magic": {},
+            "divergence": {"_spreads": {}},
+        }
+    )
+    text = "\n".join(found)
+    assert len(found) == 6
+    for words in (
+        "strategies.threshold.entri: unknown key; did you mean entry",
+        "strategies.threshold.dwell_s",
+        "strategies.sniper: momentum = 300",
+        "strategies.ranking: is not a table",
+        "strategies.magic.kind: 'magic' is not known",
+        "strategies.divergence._spreads: unknown key",
+    ):
+        assert words in text
+
+
+def test_levels_the_wrong_way_round_are_a_line_of_the_config() -> None:
+    (line,) = faults({"threshold": {"entry": 50.0, "exit": 60.0}})
+    assert line.startswith("signalnode.toml: strategies.threshold: exit = 60 is above entry = 50")
+
+
+def test_the_number_of_strategies_is_bounded() -> None:
+    many = {f"s{k}": {"kind": "threshold"} for k in range(STRATEGIES_MAX + 1)}
+    assert f"{STRATEGIES_MAX} is the most" in faults(many)[0]
+
+
+def test_a_user_s_own_file_is_loaded_from_beside_the_config_and_decides(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OWN)
+    found = loaded({"spike": {"kind": "mine.py:Spike", "level": 60.0}}, tmp_path / "signalnode.toml")
+    (decision,) = found["spike"].evaluate_opportunities(view(0, {"A": market(volume_spike=70.0)}))
+    assert (decision.action, decision.strength) == ("look", 70.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "words"),
+    [
+        ("mine.py:Nobody", {}, "holds no class Nobody"),
+        ("mine.py:NUMBER", {}, "holds no class NUMBER"),
+        ("mine.py:Mute", {}, "has no evaluate_opportunities"),
+        ("mine.py:Spike", {"height": 3}, "refused its keys"),
+        ("gone.py:Spike", {}, "no such file"),
+        ("broken.py:Spike", {}, "SyntaxError"),
+        ("raising.py:Spike", {}, "ZeroDivisionError"),
+    ],
+)
+def test_what_is_wrong_with_a_user_s_file_is_one_line(
+    tmp_path: Path, kind: str, keys: dict[str, Any], words: str
+) -> None:
+    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "broken.py").write_text("class Spike(:")
+    (tmp_path / "raising.py").write_text("1 / 0")
+    with pytest.raises(ExtensionError, match=words) as caught:
+        loaded({"own": {"kind": kind, **keys}}, tmp_path / "signalnode.toml")
+    assert "\n" not in str(caught.value)
