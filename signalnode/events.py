@@ -40,8 +40,10 @@ def as_events(events: Events) -> Events:
 
     Raises TypeError where a field is missing.
     """
+    if events.dtype is EVENT and events.ndim == 1 and events.flags.carray:
+        return events
     if events.dtype == EVENT:
-        return np.ascontiguousarray(np.atleast_1d(events))
+        return np.require(np.atleast_1d(events), EVENT, ["C", "W", "A"])
     names = EVENT.names
     assert names is not None
     missing = [name for name in names if name not in (events.dtype.names or ())]

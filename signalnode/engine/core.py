@@ -13,12 +13,11 @@ from signalnode import clock
 from signalnode.compiled import source_digest
 from signalnode.errors import CheckpointError, EventOrderError
 from signalnode.events import Events, as_events
-from signalnode.features import FEATURES, STATE
+from signalnode.features import FEATURES
 from signalnode.settings import MarketSettings
 from signalnode.signals import SCORE_NAMES, SIGNALS
 from signalnode.signals.extra import ExtraSignals, digest_of, load_signals, shapes_of
-from signalnode.signals.kernel import consume, first_backwards, replay, score
-from signalnode.signals.scale import new_scales
+from signalnode.signals.kernel import ALL_NS, CORE, consume, first_backwards, ingest, replay, score
 from signalnode.signals.tuning import parameters_of
 
 DEFAULT_INTERVAL_NS = 100 * clock.NS_PER_MS
@@ -43,25 +42,24 @@ class SignalEngine:
             load_signals(extra if isinstance(extra, list | tuple) else ()), self._parameters
         )
         self.names: tuple[str, ...] = SCORE_NAMES + self._extra.names
-        self._state = np.zeros(1, STATE)
-        self._scales = new_scales(SIGNALS)
-        self._shapes = shapes_of(SIGNALS)
-        self._features = np.zeros(1, FEATURES)
-        self._raw = np.zeros(len(SIGNALS))
-        self._scores = np.zeros(len(SCORE_NAMES))
-        self._kernel = (self._state, self._parameters, self._scales, self._shapes, self._features, self._raw)
+        self._core = np.zeros(1, CORE)
+        self._core["parameters"] = self._parameters
+        self._core["shapes"][0] = shapes_of(SIGNALS)
+        self._state, self._scores = self._core["state"], self._core["scores"][0]
+        self._scales, self._features = self._core["scales"][0], self._core["features"]
+        self._time_ns, self._time_event_ns = self._state["time_ns"], self._state["time_event_ns"]
         self._next_row_ns: int | None = None
-        self._asked_at_ns = 0
+        self._ingested_ns = 0
 
     @property
     def time_ns(self) -> int:
         """Kernel time of the newest event; 0 before the first."""
-        return int(self._state["time_ns"][0])
+        return self._time_ns.item()  # type: ignore[no-any-return]
 
     @property
     def time_event_ns(self) -> int:
         """The venue's time of the newest event; 0 before the first."""
-        return int(self._state["time_event_ns"][0])
+        return self._time_event_ns.item()  # type: ignore[no-any-return]
 
     @property
     def events(self) -> int:
@@ -92,27 +90,37 @@ class SignalEngine:
         Raises EventOrderError, having taken none of them, where time runs backwards; TypeError for another
         dtype.
         """
-        rows = self._checked(events)
-        self._asked_at_ns = clock.monotonic_ns()
-        self._consume(rows, 0, np.iinfo(np.int64).max)
+        rows = as_events(events)
+        if self._extra:
+            self._refuse(first_backwards(self._core, rows), rows)
+            self._learn_along(rows, 0, ALL_NS)
+        else:
+            wrong = ingest(self._core, rows)
+            if wrong >= 0:
+                self._refuse(wrong, rows)
+        self._ingested_ns = clock.monotonic_ns()
 
     def scores_at(self, time_ns: int) -> dict[str, float]:
         """The scores by name as of kernel time `time_ns`; changes nothing.
 
         Raises EventOrderError for a time before the newest event.
         """
-        if time_ns < self.time_ns:
+        warm = score(self._core, time_ns)
+        if warm < 0.0:
             raise EventOrderError(
                 f"{self.market}: asked for scores at {time_ns}, but the newest event is of {self.time_ns}; "
                 "ask for then or later"
             )
-        return dict(zip(self.names, self._scores_now(time_ns), strict=True))
+        scores = self._scores.tolist()
+        if self._extra:
+            scores += self._extra.score(self._features, warm)
+        return dict(zip(self.names, scores, strict=True))
 
     async def get_continuous_scores(self) -> dict[str, float]:
         """The scores by name, now: the newest event's kernel time plus the time that has passed since it was
         ingested.
         """
-        waited = clock.monotonic_ns() - self._asked_at_ns if self._asked_at_ns else 0
+        waited = clock.monotonic_ns() - self._ingested_ns if self._ingested_ns else 0
         return self.scores_at(self.time_ns + max(waited, 0))
 
     def features_at(self, time_ns: int) -> dict[str, float]:
@@ -132,7 +140,8 @@ class SignalEngine:
         """
         if interval_ns <= 0:
             raise ValueError(f"interval_ns must be positive, not {interval_ns}")
-        rows = self._checked(events)
+        rows = as_events(events)
+        self._refuse(first_backwards(self._core, rows), rows)
         fields = [
             ("time_ns", "<i8"),
             ("mid", "<f8"),
@@ -144,9 +153,9 @@ class SignalEngine:
         first_ns = self._next_row_ns or int(rows["time_received_ns"][0])
         count = max(0, (int(rows["time_received_ns"][-1]) - first_ns) // interval_ns + 1)
         table = np.zeros(count, fields)
-        reached = self._replay_into(table, rows, first_ns, interval_ns)
-        self._consume(rows, reached, np.iinfo(np.int64).max)
-        self._asked_at_ns = clock.monotonic_ns()
+        fill = self._fill_with_extra if self._extra else self._fill
+        fill(table, rows, first_ns, interval_ns)
+        self._ingested_ns = clock.monotonic_ns()
         self._next_row_ns = first_ns + count * interval_ns
         return table
 
@@ -173,49 +182,39 @@ class SignalEngine:
         for part in parts:
             part[:] = np.frombuffer(state[start : start + part.nbytes], part.dtype)
             start += part.nbytes
-        self._asked_at_ns = clock.monotonic_ns()
+        self._ingested_ns = clock.monotonic_ns()
 
-    def _checked(self, events: Events) -> Events:
-        rows = as_events(events)
-        newest = (
-            self.time_ns if self._state["events"][0] + self._state["refused"][0] else np.iinfo(np.int64).min
-        )
-        wrong = first_backwards(rows, newest)
+    def _refuse(self, wrong: int, rows: Events) -> None:
         if wrong >= 0:
             raise EventOrderError(
                 f"{self.market}: event {wrong} of {len(rows)} is of an earlier time than the one before it; "
                 "sort by time_received_ns"
             )
-        return rows
 
-    def _consume(self, rows: Events, start: int, until_ns: int) -> int:
-        if not self._extra:
-            return int(consume(rows, start, until_ns, *self._kernel, False))
+    def _learn_along(self, rows: Events, start: int, until_ns: int) -> int:
+        """Take rows[start:] up to `until_ns`, pausing at each grid point for the added signals to learn."""
         while True:
             samples = int(self._state["samples"][0])
-            start = int(consume(rows, start, until_ns, *self._kernel, True))
+            start = int(consume(self._core, rows, start, until_ns, True))
             if int(self._state["samples"][0]) == samples:
                 return start
             self._extra.learn(self._features, samples)
 
-    def _scores_now(self, time_ns: int) -> list[float]:
-        warm = score(time_ns, *self._kernel, self._scores)
-        out: list[float] = self._scores.tolist()
-        return out + self._extra.score(self._features, warm) if self._extra else out
-
-    def _replay_into(self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int) -> int:
+    def _fill(self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int) -> None:
         times, mids, warms = np.empty(len(table), np.int64), np.empty(len(table)), np.empty(len(table))
-        scores = np.empty((len(table), len(self.names)))
-        reached = 0
-        if not self._extra:
-            reached = replay(rows, 0, first_ns, interval_ns, *self._kernel, times, mids, scores, warms)
-        else:
-            for i in range(len(table)):
-                times[i] = first_ns + i * interval_ns
-                reached = self._consume(rows, reached, int(times[i]))
-                scores[i] = self._scores_now(int(times[i]))
-                mids[i], warms[i] = self._features["mid"][0], self.warm
+        scores = np.empty((len(table), len(SCORE_NAMES)))
+        replay(self._core, rows, first_ns, interval_ns, times, mids, scores, warms)
         table["time_ns"], table["mid"], table["warm"] = times, mids, warms
-        for j, name in enumerate(self.names):
+        for j, name in enumerate(SCORE_NAMES):
             table[name] = scores[:, j]
-        return int(reached)
+
+    def _fill_with_extra(
+        self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int
+    ) -> None:
+        reached = 0
+        for i in range(len(table)):
+            time_ns = first_ns + i * interval_ns
+            reached = self._learn_along(rows, reached, time_ns)
+            scores = self.scores_at(time_ns)
+            table[i] = (time_ns, self._features["mid"][0], *scores.values(), self.warm)
+        self._learn_along(rows, reached, ALL_NS)

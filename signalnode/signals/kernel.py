@@ -1,24 +1,44 @@
 """The compiled path from events to scores: learn on event time, score at any time, replay a whole recording.
 
-Arrays of one record each carry what the compiled code works on: `state` (dtype features.STATE), `parameters`
-(signals.PARAMETER_DTYPE), `scales` and `shapes` (scale.SCALE, scale.SHAPE; one row a signal), `features`
-(features.FEATURES; scratch).
+All of it works on one array of one record, `core` (dtype CORE): what a call into compiled code costs is
+mostly its arguments. `state` and `scales` are what the engine knows, `parameters` and `shapes` what it was
+told; `features`, `readings`, `scores` are scratch that the last question left.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from signalnode.compiled import compiled
+from signalnode.features import FEATURES, STATE
 from signalnode.features.kernel import apply, measure
 from signalnode.signals import (
+    PARAMETER_DTYPE,
+    SCORE_NAMES,
+    SIGNALS,
     liquidity_opportunity,
     mean_reversion,
     momentum,
     volatility_breakout,
     volume_spike,
 )
-from signalnode.signals.scale import CATCH_UP_MAX, forgetting, learn, share_below, warmth
+from signalnode.signals.scale import CATCH_UP_MAX, SCALE, SHAPE, forgetting, learn, share_below, warmth
+
+CORE = np.dtype(
+    [
+        ("state", STATE),
+        ("parameters", PARAMETER_DTYPE),
+        ("scales", SCALE, (len(SIGNALS),)),
+        ("shapes", SHAPE, (len(SIGNALS),)),
+        ("features", FEATURES),
+        ("readings", "<f8", (len(SIGNALS),)),
+        ("scores", "<f8", (len(SCORE_NAMES),)),
+    ],
+    align=True,
+)
+ALL_NS = 2**63 - 1  # a time after everything
 
 _momentum = momentum.reading
 _mean_reversion = mean_reversion.reading
@@ -38,10 +58,11 @@ def readings(f: Any, p: Any, out: Any) -> None:
 
 
 @compiled
-def _sample(state: Any, parameters: Any, scales: Any, shapes: Any, features: Any, raw: Any) -> None:
+def _sample(k: Any) -> None:
     """Let every scale learn the readings as of `next_sample_ns`, and move that on by one step."""
-    s, p, f = state[0], parameters[0], features[0]
+    s, p, f = k.state, k.parameters, k.features
     measure(s, p, s.next_sample_ns, f)
+    raw, scales, shapes = k.readings, k.scales, k.shapes
     readings(f, p, raw)
     warm = warmth(s.samples, p)
     keep = forgetting(p)
@@ -52,18 +73,7 @@ def _sample(state: Any, parameters: Any, scales: Any, shapes: Any, features: Any
 
 
 @compiled
-def consume(
-    events: Any,
-    start: int,
-    until_ns: int,
-    state: Any,
-    parameters: Any,
-    scales: Any,
-    shapes: Any,
-    features: Any,
-    raw: Any,
-    pause: bool,
-) -> int:
+def consume(core: Any, events: Any, start: int, until_ns: int, pause: bool) -> int:
     """Take events[start:] with kernel time ≤ `until_ns` into the state, learning at each grid point on the
     way.
 
@@ -71,8 +81,9 @@ def consume(
     so that signals from outside can learn there too; call again with the index returned until it stands still
     or at the end. A silence teaches at most CATCH_UP_MAX samples; the grid then moves on by whole steps.
     """
-    s = state[0]
-    step = int(parameters[0].sample_s * 1e9)
+    k = core[0]
+    s, p = k.state, k.parameters
+    step = int(p.sample_s * 1e9)
     n = len(events)
     i = start
     while i < n:
@@ -87,25 +98,44 @@ def consume(
             if behind >= CATCH_UP_MAX:
                 s.next_sample_ns += (behind - CATCH_UP_MAX + 1) * step
             while s.next_sample_ns < time_ns:
-                _sample(state, parameters, scales, shapes, features, raw)
+                _sample(k)
                 if pause:
                     return i
-        apply(s, parameters[0], e)
+        apply(s, p, e)
         i += 1
     return i
 
 
 @compiled
-def score(
-    time_ns: int, state: Any, parameters: Any, scales: Any, shapes: Any, features: Any, raw: Any, out: Any
-) -> float:
-    """Write the scores as of `time_ns` into `out` (one a name, in order) and the features into `features`.
-
-    Returns `warm`. Changes nothing else.
+def first_backwards(core: Any, events: Any) -> int:
+    """Index of the first event whose kernel time is before the one before it (the first: before the newest
+    taken), or −1.
     """
-    s, p, f = state[0], parameters[0], features[0]
-    measure(s, p, time_ns, f)
-    readings(f, p, raw)
+    s = core[0].state
+    n = len(events)
+    if n > 0 and s.events + s.refused > 0 and events[0].time_received_ns < s.time_ns:
+        return 0
+    for i in range(1, n):
+        if events[i].time_received_ns < events[i - 1].time_received_ns:
+            return i
+    return -1
+
+
+@compiled
+def ingest(core: Any, events: Any) -> int:
+    """Take all events, or none where time runs backwards: −1, or the index of the event that does."""
+    wrong = first_backwards(core, events)
+    if wrong < 0:
+        consume(core, events, 0, ALL_NS, False)
+    return wrong
+
+
+@compiled
+def _score(k: Any, time_ns: int) -> float:
+    s, p = k.state, k.parameters
+    measure(s, p, time_ns, k.features)
+    raw, scales, shapes, out = k.readings, k.scales, k.shapes, k.scores
+    readings(k.features, p, raw)
     warm = warmth(s.samples, p)
     j = 0
     for i in range(len(raw)):
@@ -121,44 +151,31 @@ def score(
 
 
 @compiled
-def first_backwards(events: Any, newest_ns: int) -> int:
-    """Index of the first event whose kernel time is before the one before it (the first: before `newest_ns`),
-    or −1.
+def score(core: Any, time_ns: int) -> float:
+    """Leave the scores as of `time_ns` in `scores` (one a name, in order) and the features in `features`.
+
+    Returns `warm`, or −1 for a time before the newest event. What the engine knows stays as it is.
     """
-    before = newest_ns
-    for i in range(len(events)):
-        time_ns = events[i].time_received_ns
-        if time_ns < before:
-            return i
-        before = time_ns
-    return -1
+    k = core[0]
+    if time_ns < k.state.time_ns and k.state.events + k.state.refused > 0:
+        return -1.0
+    return _score(k, time_ns)
 
 
 @compiled
 def replay(
-    events: Any,
-    start: int,
-    first_ns: int,
-    interval_ns: int,
-    state: Any,
-    parameters: Any,
-    scales: Any,
-    shapes: Any,
-    features: Any,
-    raw: Any,
-    times: Any,
-    mids: Any,
-    scores: Any,
-    warms: Any,
-) -> int:
-    """Scores at first_ns, first_ns + interval_ns, … into the rows of the four output arrays; returns the
-    index reached.
+    core: Any, events: Any, first_ns: int, interval_ns: int, times: Any, mids: Any, scores: Any, warms: Any
+) -> None:
+    """Scores at first_ns, first_ns + interval_ns, … into the rows of the four output arrays, then the rest
+    of the events.
     """
-    i = start
+    k = core[0]
+    i = 0
     for row in range(len(times)):
         time_ns = first_ns + row * interval_ns
-        i = consume(events, i, time_ns, state, parameters, scales, shapes, features, raw, False)
-        warms[row] = score(time_ns, state, parameters, scales, shapes, features, raw, scores[row])
+        i = consume(core, events, i, time_ns, False)
+        warms[row] = _score(k, time_ns)
+        scores[row] = k.scores
         times[row] = time_ns
-        mids[row] = features[0].mid
-    return i
+        mids[row] = k.features.mid
+    consume(core, events, i, ALL_NS, False)

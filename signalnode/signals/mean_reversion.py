@@ -20,4 +20,4 @@ def reading(f: Any, p: Any) -> float:
     return back
 
 
-MEAN_REVERSION = Signal(("mean_reversion_long", "mean_reversion_short"), reading, floor=1e-9)
+MEAN_REVERSION = Signal(("mean_reversion_long", "mean_reversion_short"), reading, floor=1e-7)
