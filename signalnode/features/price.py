@@ -2,8 +2,8 @@
 
 The mid of this family is the geometric one, √(bid · ask): under price → K/price it turns into K/mid exactly,
 which the arithmetic mid does not. It enters through its log returns r_i alone, taken quote by quote as ½
-ln(bid/bid') + ½ ln(ask/ask'), so an unchanged quote gives exactly 0 in any unit. Until the first quote, trade
-prices stand in.
+ln(bid/bid') + ½ ln(ask/ask'), so an unchanged quote gives exactly 0 in any unit, and so does one below
+RETURN_MIN. Until the first quote, trade prices stand in.
 
 Features (τ = time constant in seconds):
 - `trend` (dimensionless) = Σ r_i e^(−(t−t_i)/τ), τ = trend_s: distance of log mid from its own average, the
@@ -59,6 +59,8 @@ STATE = (
     ("lagged_squares_usual", "<f8"),
 )
 
+RETURN_MIN = 1e-12  # a spread that opens evenly moves the mid by less, and by what rounding makes of it
+
 
 @compiled
 def _lagged_square(average: float, lagged: float, elapsed_s: float, tau: float, lag: float) -> float:
@@ -99,7 +101,7 @@ def on_price(s: Any, p: Any, time_ns: int, bid: float, ask: float) -> None:
             r += 0.5 * math.log(bid / s.bid)
         if ask != s.ask:
             r += 0.5 * math.log(ask / s.ask)
-        if r != 0.0:
+        if abs(r) > RETURN_MIN:
             on_return(s, p, time_ns, r)
     s.bid = bid
     s.ask = ask

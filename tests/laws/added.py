@@ -1,0 +1,25 @@
+"""Two signals from outside the package, as a user would add them: a plain function and a compiled two-sided
+one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from signalnode.compiled import compiled
+from signalnode.signals.base import Signal
+
+
+def pace(f: Any, p: Any) -> float:
+    """Plain Python: ln(volume / usual volume), "nothing at all" before the first trade."""
+    return math.log(f.volume / f.volume_usual + 1e-3) if f.volume_usual > 0.0 else -math.inf
+
+
+@compiled
+def _lean(f: Any, p: Any) -> float:
+    away: float = f.imbalance - 0.5 * f.order_flow
+    return away
+
+
+LEAN = Signal(("lean_long", "lean_short"), _lean)

@@ -1,0 +1,106 @@
+"""The markets over which every law is tested: two recordings, three made-up ones, and streams that hypothesis
+draws; with the engine that scores them, which carries two added signals beside the built-in ones.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from signalnode import SignalEngine, load_events
+from signalnode.clock import NS_PER_S
+from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
+from signalnode.feeds import synthetic_events
+from signalnode.signals import SIGNALS
+from tests.laws import added
+
+SAMPLE = Path(__file__).parents[2] / "signalnode" / "sample"
+ADDED = {"extra": ["tests.laws.added:pace", "tests.laws.added:LEAN"]}
+TWO_SIDED = [signal.scores for signal in (*SIGNALS, added.LEAN) if signal.two_sided]
+STREAMS = ("btc", "eth", "alternating", "sparse", "reverting")
+TOLERANCE = 1e-6
+START_NS = 1_700_000_000 * NS_PER_S
+
+# The same examples on every run and no deadline: a law is no question of luck or of a slow machine.
+lawful = settings(derandomize=True, deadline=None, database=None, max_examples=60)
+
+
+def engine() -> SignalEngine:
+    """A fresh engine with the added signals."""
+    return SignalEngine("ANY-USD", ADDED)
+
+
+NAMES = engine().names
+
+
+@functools.cache
+def stream(name: str) -> Events:
+    """The events of one of STREAMS. Not to be written to."""
+    if name == "btc":
+        return load_events([SAMPLE / "btcusdt_20240808.gz"], venue="binance", market="BTC-USDT")
+    if name == "eth":
+        return load_events([SAMPLE / "ethusdt_20240808.gz"], venue="binance", market="ETH-USDT")
+    if name == "sparse":
+        return synthetic_events(seed=2, count=3_000, events_per_s=2.0)
+    if name == "reverting":
+        return synthetic_events(seed=3, count=20_000, events_per_s=100.0, regime="reverting")
+    return synthetic_events(seed=1, count=20_000, events_per_s=50.0)
+
+
+def scores_of(events: Events, interval_ns: int = NS_PER_S) -> npt.NDArray[Any]:
+    """A fresh engine's replay of `events`."""
+    return engine().replay(events, interval_ns)
+
+
+@functools.cache
+def usual_scores(name: str) -> npt.NDArray[Any]:
+    """`scores_of` one of STREAMS as it is."""
+    return scores_of(stream(name))
+
+
+def last_scores(events: Events) -> dict[str, float]:
+    """A fresh engine's scores at the last of `events`."""
+    fresh = engine()
+    fresh.ingest(events)
+    return fresh.scores_at(fresh.time_ns)
+
+
+_GAPS_S = st.sampled_from([0.0, 1e-9, 0.001, 0.05, 0.7, 1.0, 3.0, 40.0, 400.0, 90_000.0])
+_SIZES = st.sampled_from([0.001, 0.3, 0.9, 1.0, 7.0, 500.0])
+_ROWS = st.tuples(
+    st.sampled_from([TRADE, QUOTE, QUOTE, QUOTE, DEPTH]),
+    _GAPS_S,
+    st.integers(-3, 3),  # ticks the mid moves
+    st.integers(0, 3),  # ticks of half a spread; 0 is a locked book
+    _SIZES,
+    _SIZES,
+    st.sampled_from([-1, 0, 1]),
+)
+
+
+def _market(rows: list[tuple[int, float, int, int, float, float, int]], price: int) -> Events:
+    events = np.zeros(len(rows), EVENT)
+    ticks, time_ns = price, START_NS
+    for event, (kind, gap_s, move, half, one, two, side) in zip(events, rows, strict=True):
+        time_ns += int(gap_s * NS_PER_S)
+        ticks = max(ticks + move, 4)
+        event["kind"], event["time_received_ns"], event["time_event_ns"] = kind, time_ns, time_ns
+        if kind == QUOTE:
+            event["bid"], event["ask"] = 0.01 * (ticks - half), 0.01 * (ticks + half)
+            event["bid_size"], event["ask_size"] = one, two
+        elif kind == TRADE:
+            event["price"], event["size"], event["aggressor_side"] = 0.01 * ticks, one, side
+        else:
+            event["bid_depth"], event["ask_depth"] = one, two
+    return events
+
+
+def markets() -> st.SearchStrategy[Events]:
+    """Short streams of events that can be true: silences, locked books, equal times, no quote at all."""
+    return st.builds(_market, st.lists(_ROWS, min_size=1, max_size=60), st.sampled_from([5, 300, 6_000_000]))
