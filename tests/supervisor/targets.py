@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -95,20 +96,32 @@ def fills_memory(link: Link, args: Args) -> int:
 
 
 def with_descent(link: Link, args: Args) -> int:
-    """Leaves a grandchild in a session of its own, and its pid in the given file."""
+    """Leaves two grandchildren in sessions of their own, one executed, one forked twice, and their pids in a file."""
     program = "import time; time.sleep(600)"
-    grandchild = subprocess.Popen([sys.executable, "-S", "-c", program], start_new_session=True)
-    forked = os.fork()
-    if forked == 0:
+    executed = subprocess.Popen([sys.executable, "-S", "-c", program], start_new_session=True)
+    reader, writer = os.pipe()
+    between = os.fork()
+    if between == 0:
         os.setsid()
-        if os.fork():
+        pid = os.fork()
+        if pid:
+            os.write(writer, str(pid).encode())
             os._exit(0)
-        with open(args["file"] + ".forked", "w") as file:
-            file.write(str(os.getpid()))
         time.sleep(600)
         os._exit(0)
-    os.waitpid(forked, 0)
-    with open(args["file"], "w") as file:
-        file.write(str(grandchild.pid))
+    os.waitpid(between, 0)
+    forked = int(os.read(reader, 16))
+    link.ready(grandchildren=[executed.pid, forked])
+    return _until_stopped(link)
+
+
+def tells_limits(link: Link, args: Args) -> int:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    link.ready(nice=os.nice(0), cpus=sorted(os.sched_getaffinity(0)), files=files)
+    return _until_stopped(link)
+
+
+def prints_on_request(link: Link, args: Args) -> int:
+    signal.signal(signal.SIGUSR2, lambda *_: print("as you wish", flush=True))
     link.ready()
     return _until_stopped(link)

@@ -1,0 +1,203 @@
+"""Who dies, and what becomes of the others."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from supervisor.errors import RequestRefused
+from tests.supervisor.harness import Node, eventually, is_alive, spec
+
+Make = Callable[..., Node]
+
+
+def test_a_killed_child_is_replaced_and_the_others_do_not_notice(node: Make) -> None:
+    one = node(spec("a"), spec("b")).up()
+    others_pid = one.pid("b")
+    os.kill(one.pid("a"), signal.SIGKILL)
+    assert one.until("ended", "a")["exit"] == "SIGKILL"
+    one.until("up", "a")
+    assert one.child("a")["restarts"] == 1
+    assert one.pid("b") == others_pid
+
+
+def test_all_killed_at_once_all_return(node: Make) -> None:
+    names = [f"c{i}" for i in range(10)]
+    one = node(*map(spec, names)).up()
+    for name in names:
+        os.kill(one.pid(name), signal.SIGKILL)
+    one.all_up(*names)
+
+
+def test_a_child_that_exits_at_once_is_given_up_and_start_gives_it_another_chance(node: Make) -> None:
+    bad = spec("bad", "exits", args={"status": 3}, intensity=2, backoff_base_s=0.01, backoff_max_s=0.01)
+    one = node(bad, spec("good")).start()
+    reason = one.until("gave up", "bad")["reason"]
+    assert "3 failures" in reason
+    assert "exit 3" in reason
+    assert one.child("bad")["state"] == "given_up"
+    assert one.child("good")["state"] in ("up", "starting")
+    outcome = one.ask("start", "bad")["children"]["bad"]
+    assert outcome["state"] == "backing_off"
+    assert len(one.child("bad")["exits"]) >= 4
+
+
+def test_a_child_that_is_never_to_be_restarted_stays_down(node: Make) -> None:
+    one = node(spec("once", "exits", args={"status": 1}, restart="never")).start()
+    one.until("down", "once")
+    assert one.child("once")["state"] == "down"
+    assert one.child("once")["last_exit"]["code"] == 1
+
+
+def test_an_exception_leaves_its_traceback_in_the_record(node: Make) -> None:
+    one = node(spec("sad", "raises", restart="never")).start()
+    one.until("down", "sad")
+    record = one.child("sad")["last_exit"]
+    assert record["code"] == 1
+    assert record["traceback"].startswith("Traceback")
+    assert record["traceback"].endswith("ValueError: the till is empty")
+
+
+def test_a_target_that_does_not_exist_says_so(node: Make) -> None:
+    one = node(spec("typo", "stedy", restart="never")).start()
+    one.until("down", "typo")
+    assert one.child("typo")["last_exit"]["code"] == 70
+    assert "stedy" in one.child("typo")["last_exit"]["traceback"]
+
+
+def test_the_fork_servers_death_is_noticed_and_no_child_is_touched(node: Make) -> None:
+    one = node(spec("a")).up()
+    server, pid = one.ask("status")["supervisor"]["fork_server"]["pid"], one.pid("a")
+    os.kill(server, signal.SIGKILL)
+    one.until("fork server ended")
+    one.until("starting the fork server")
+    for _ in range(4):  # more than there are spares
+        os.kill(one.pid("a"), signal.SIGKILL)
+        one.until("up", "a")
+    assert one.pid("a") != pid
+    assert one.ask("status")["supervisor"]["fork_server"]["pid"] not in (None, server)
+
+
+def test_a_dead_spare_is_passed_over(node: Make) -> None:
+    one = node(spec("a")).up()
+    pid = one.pid("a")
+    spares = [p for p in one.left() if p not in (pid, one.ask("status")["supervisor"]["fork_server"]["pid"])]
+    for spare in spares:
+        with contextlib.suppress(ProcessLookupError):  # the one between two forks comes and goes
+            os.kill(spare, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+    one.until("ended", "a")
+    one.until("up", "a")
+
+
+def test_a_killed_supervisor_takes_everybody_with_it(node: Make) -> None:
+    one = node(spec("a", "with_descent"), spec("b", "deaf")).up()
+    assert len(one.left()) >= 5
+    one.kill()
+    eventually(lambda: one.left() == [], "everything gone")
+
+
+def test_a_supervisor_killed_during_the_preload_leaves_nobody(node: Make) -> None:
+    one = node(spec("a"), preload=["tests.supervisor.slow_preload"]).start()
+    one.until("output", line="preloading takes its time")
+    one.kill()
+    eventually(lambda: one.left() == [], "everything gone")
+
+
+def test_what_cannot_be_preloaded_ends_the_start_in_one_line(node: Make) -> None:
+    one = node(spec("a"), preload=["tests.supervisor.no_such_module"]).start()
+    assert one.process is not None
+    assert one.process.wait(30) == 9
+    assert one.errors().startswith("PreloadError: cannot preload tests.supervisor.no_such_module")
+    assert one.left() == []
+    assert list(one.runtime_dir.iterdir()) == []
+
+
+def test_a_second_supervisor_is_refused_in_one_line(node: Make) -> None:
+    one = node(spec("a")).up()
+    assert one.process is not None
+    first, pid = one.process, one.pid("a")
+    one.start()
+    assert one.process.wait(30) == 9
+    message = one.errors()
+    assert message.count("\n") == 1
+    assert f"(pid {first.pid})" in message
+    assert one.process.stdout is not None
+    assert one.process.stderr is not None
+    one.process.stdout.close()
+    one.process.stderr.close()
+    one.process = first
+    assert one.pid("a") == pid
+
+
+def test_a_stopped_child_is_found_dumped_and_replaced(node: Make) -> None:
+    one = node(spec("a", heartbeats_missed_max=2)).up()
+    os.kill(one.pid("a"), signal.SIGSTOP)
+    one.until("hung", "a")
+    assert "SIGABRT" in one.until("ended", "a")["exit"]
+    one.until("up", "a")
+    assert "Fatal Python error: Aborted" in one.child("a")["last_exit"]["traceback"]
+
+
+def test_a_stuck_child_leaves_the_stack_of_all_its_threads(node: Make) -> None:
+    one = node(spec("a", "stuck", heartbeats_missed_max=2, restart="never")).up()
+    one.until("hung", "a")
+    one.until("down", "a")
+    traceback = one.child("a")["last_exit"]["traceback"]
+    assert "Current thread" in traceback
+    assert "in stuck" in traceback
+
+
+def test_a_child_that_never_gets_ready_is_ended_and_says_why(node: Make) -> None:
+    one = node(spec("a", "never_ready", start_timeout_s=0.3, restart="never")).start()
+    one.until("start timed out", "a")
+    one.until("down", "a")
+    assert "not ready in time" in one.child("a")["last_exit"]["exit"]
+
+
+def test_a_child_that_fills_its_memory_meets_its_own_limit(node: Make) -> None:
+    one = node(spec("a", "fills_memory", restart="never", limits={"memory_max_bytes": 50_000_000})).up()
+    one.until("down", "a")
+    record = one.child("a")["last_exit"]
+    assert record["traceback"].endswith("MemoryError")
+    assert record["peak_rss_bytes"] < 120_000_000
+
+
+def test_priority_processors_and_files_are_limited_as_asked(node: Make) -> None:
+    limits = {"nice": 5, "cpu_affinity": [0], "files_max": 77}
+    one = node(spec("a", "tells_limits", limits=limits)).up()
+    shown = one.child("a")
+    assert (shown["nice"], shown["cpus"], shown["files"]) == (5, [0], 77)
+
+
+def test_whoever_takes_the_name_of_a_living_child_is_turned_away(node: Make) -> None:
+    """Two nodes that share their children's directory by mistake: still one process a child."""
+    one = node(spec("a")).up()
+    other = node(spec("a", restart="never"))
+    other.runtime_dir.mkdir()
+    (other.runtime_dir / "children").symlink_to(one.runtime_dir / "children")
+    other.start()
+    other.until("down", "a")
+    assert other.child("a")["last_exit"]["code"] == 75
+    assert one.child("a")["state"] == "up"
+
+
+def test_unknown_names_are_refused_with_those_that_there_are(node: Make) -> None:
+    one = node(spec("a"), spec("b")).up()
+    for verb in ("status", "start", "stop", "restart"):
+        with pytest.raises(RequestRefused, match="unknown: zz; known: a, b"):
+            one.ask(verb, "zz")
+
+
+def test_what_a_dead_child_left_behind_is_ended(node: Make) -> None:
+    one = node(spec("a", "with_descent", restart="never"), spec("b")).up()
+    left = one.child("a")["grandchildren"]
+    assert all(map(is_alive, left))
+    os.kill(one.pid("a"), signal.SIGKILL)
+    one.until("down", "a")
+    eventually(lambda: not any(map(is_alive, left)), "the grandchildren gone")
+    assert one.child("b")["state"] == "up"

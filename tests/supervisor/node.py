@@ -1,0 +1,50 @@
+"""Runs a supervisor as a program of its own for tests: `python -m tests.supervisor.node CONFIG.json`.
+
+The file has `{"settings": {…}, "specs": [{…}, …]}`; it is read again at each reload. Events go to stdout
+as JSON lines.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from supervisor import ChildSpec, Limits, Settings, SupervisorError, run
+
+
+def _specs(path: Path) -> list[ChildSpec]:
+    wanted = json.loads(path.read_text())
+    if "fault" in wanted:
+        raise ValueError(wanted["fault"])
+    return [_spec(raw) for raw in wanted["specs"]]
+
+
+def _spec(raw: dict[str, Any]) -> ChildSpec:
+    limits = Limits(**raw.pop("limits", {}))
+    return ChildSpec(limits=limits, **raw)
+
+
+def _settings(path: Path) -> Settings:
+    raw = json.loads(path.read_text())["settings"]
+    directories = {key: Path(raw.pop(key)) for key in ("runtime_dir", "state_dir")}
+    return Settings(preload=tuple(raw.pop("preload", ())), **directories, **raw)
+
+
+def _show(event: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    path = Path(sys.argv[1])
+    try:
+        return run(_settings(path), _specs(path), reload=lambda: _specs(path), on_event=_show)
+    except SupervisorError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 9
+
+
+if __name__ == "__main__":
+    sys.exit(main())
