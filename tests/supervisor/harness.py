@@ -37,6 +37,7 @@ class Node:
         self.settings = {"preload": ["tests.supervisor.targets"], **settings}
         self.events: list[dict[str, Any]] = []
         self.process: subprocess.Popen[bytes] | None = None
+        self._started: list[subprocess.Popen[bytes]] = []
         self._rest = b""
 
     # running it
@@ -55,6 +56,7 @@ class Node:
             stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         )
+        self._started.append(self.process)
         self._rest = b""
         return self
 
@@ -88,11 +90,10 @@ class Node:
 
     def sweep(self) -> None:
         """Leave nothing of this test behind, whatever happened in it."""
-        if self.process is not None:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait()
-            for pipe in (self.process.stdout, self.process.stderr):
+        for process in self._started:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdout, process.stderr):
                 assert pipe is not None
                 pipe.close()
         kill_marked(self.place)

