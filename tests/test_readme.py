@@ -5,12 +5,15 @@ A block whose first line is `# some/path` is a file and is saved there; the rest
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +88,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory, port: int) -> Path:
     command = folder / ".venv" / "bin" / "signalnode"
     command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m signalnode "$@"\n')
     command.chmod(0o755)
+    for done in ("python", "runtime"):  # make finds everything installed
+        (folder / ".venv" / done).touch()
     return folder
 
 
@@ -95,16 +100,25 @@ def environment(clone: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def node(clone: Path, environment: dict[str, str]) -> Iterator[Path]:
-    """The node of `make run`, running on the clone."""
-    listed = subprocess.run(
-        ["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    assert listed.splitlines()[-1] == ".venv/bin/signalnode run --panel"
-    command = [".venv/bin/signalnode", "run", "--panel"]
+    """The node of `make run`, on a terminal; it ends with Ctrl-C, and make ends well."""
+    keyboard, terminal = os.openpty()
+
+    def on_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
     process = subprocess.Popen(
-        command, cwd=clone, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ["make", "run"],
+        cwd=clone,
+        env={**environment, "TERM": "xterm"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        preexec_fn=on_terminal,  # noqa: PLW1509 (no threads yet, and nothing else can give it a terminal)
     )
-    drained = threading.Thread(target=process.communicate)
+    os.close(terminal)
+    screen: list[bytes] = []
+    drained = threading.Thread(target=_drain, args=(keyboard, screen))
     drained.start()
     try:
         first = [".venv/bin/signalnode", "subscribe", "--count", "1"]
@@ -113,9 +127,23 @@ def node(clone: Path, environment: dict[str, str]) -> Iterator[Path]:
         )
         yield clone
     finally:
-        process.terminate()
+        os.write(keyboard, b"\x03")
+        status = process.wait(SOON_S)
         drained.join(SOON_S)
-        assert process.wait(SOON_S) == 0
+        os.close(keyboard)
+    assert status == 0
+    shown = b"".join(screen).decode()
+    assert all(
+        text in shown for text in ("BTC-USDT", "ETH-USDT", "SOL-USD", "synthetic", "signalnode subscribe")
+    )
+    assert list((clone / "run").iterdir()) == []
+
+
+def _drain(descriptor: int, into: list[bytes]) -> None:
+    """Read what a terminal shows until nobody holds it any more."""
+    with contextlib.suppress(OSError):
+        while data := os.read(descriptor, 65_536):
+            into.append(data)
 
 
 def test_every_block_says_what_it_is() -> None:

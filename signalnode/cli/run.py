@@ -18,6 +18,7 @@ import supervisor
 from signalnode.bus.topics import snapshot_endpoint
 from signalnode.cli.check import checked_node
 from signalnode.cli.panel import Panel
+from signalnode.cli.terminal import ending_with_terminal, terminal_to_ourselves
 from signalnode.errors import (
     AlreadyRunningError,
     ConfigError,
@@ -54,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     _check_endpoint_is_free(node)
     made = [each for key, path in directories.items() for each in _made(path, key)]
     try:
-        return _supervise(node, panel_wanted=arguments.panel)
+        with terminal_to_ourselves():
+            return _supervise(node, panel_wanted=arguments.panel)
     except supervisor.SupervisorError as error:
         for path in made:
             with contextlib.suppress(OSError):
@@ -114,7 +116,9 @@ def _supervise(node: NodeSettings, *, panel_wanted: bool) -> int:
     with _told(node, panel_wanted) as tell:
         write_snapshot(node)
         try:
-            return run_supervised(settings, specs_of(node), reload=wanted_now, on_event=tell)
+            return run_supervised(
+                settings, specs_of(node), reload=wanted_now, on_event=ending_with_terminal(tell)
+            )
         finally:
             snapshot_path(node).unlink(missing_ok=True)
 

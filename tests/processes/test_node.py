@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +44,7 @@ def free_port() -> int:
 class Node:
     """A node on a config of its own."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, terminal: int | None = None) -> None:
         self.folder = folder
         self.endpoint = f"tcp://127.0.0.1:{free_port()}"
         self.config = folder / "config" / "signalnode.toml"
@@ -50,16 +52,30 @@ class Node:
         self.config.write_text(f'[aggregator]\nendpoint = "{self.endpoint}"\n')
         for seed, name in enumerate(MARKETS):
             self.write_market(name, seed)
-        self.process = self.spawn("run", *options)
+        self.process = self.spawn("run", *options, terminal=terminal)
 
     def write_market(self, name: str, seed: int) -> None:
         (self.config.parent / "markets" / f"{name}.toml").write_text(SYNTHETIC.format(name=name, seed=seed))
 
-    def spawn(self, *argv: str) -> subprocess.Popen[str]:
+    def spawn(self, *argv: str, terminal: int | None = None) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "signalnode", *argv, "--config", str(self.config)]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=env, cwd=self.folder)
+
+        def on_terminal() -> None:
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        stream = subprocess.PIPE if terminal is None else terminal
+        return subprocess.Popen(
+            command,
+            stdin=terminal,
+            stdout=stream,
+            stderr=stream,
+            text=True,
+            env=env,
+            cwd=self.folder,
+            preexec_fn=on_terminal if terminal is not None else None,  # noqa: PLW1509 (one thread here)
+        )
 
     def ask(self, *argv: str, timeout_s: float = SOON_S) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
@@ -248,3 +264,16 @@ def test_the_end_is_clean_and_nothing_is_left(tmp_path: Path, number: signal.Sig
     assert list((tmp_path / "run").iterdir()) == []
     assert (tmp_path / "state" / "logs" / "node.log").read_text()
     assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_node_whose_window_is_closed_ends_clean(tmp_path: Path) -> None:
+    keyboard, terminal = os.openpty()
+    node = Node(tmp_path, terminal=terminal)
+    os.close(terminal)
+    try:
+        heard(node)
+        os.close(keyboard)  # the kernel sends SIGHUP, which otherwise means reload
+        assert node.process.wait(SOON_S) == 0
+    finally:
+        node.clear()
+    assert list((tmp_path / "run").iterdir()) == []

@@ -1,0 +1,60 @@
+"""The terminal that `run` is started on: who gets Ctrl-C, and what happens when its window is closed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def terminal_to_ourselves() -> Iterator[None]:
+    """Be the terminal's foreground process group, where another program started us on a terminal.
+
+    Under `make run` Ctrl-C would go to make as well, which then fails although the node ended well. Nobody
+    would wake us from Ctrl-Z there, so it does nothing. A shell gives each command a group of its own: then
+    nothing is to do, nor where there is no terminal.
+    """
+    group = os.getpgrp()
+    if group == os.getpid() or _foreground() != group:
+        yield
+        return
+    earlier = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTTOU, signal.SIGTSTP)}
+    os.setpgid(0, 0)
+    os.tcsetpgrp(sys.stdin.fileno(), os.getpid())
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # whoever started us may be gone
+            os.tcsetpgrp(sys.stdin.fileno(), group)
+        for number, reaction in earlier.items():
+            signal.signal(number, reaction)
+
+
+def ending_with_terminal(tell: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    """Events pass through to `tell`; the node ends when the window it was started in is closed.
+
+    A closed window sends SIGHUP, which to a node without a terminal means reload, so we look at a reload.
+    Told once, for a second SIGTERM would hurry the end.
+    """
+    open_still = _foreground() != 0
+
+    def watching(event: dict[str, Any]) -> None:
+        nonlocal open_still
+        if open_still and str(event.get("event")).startswith("reload") and not _foreground():
+            open_still = False
+            os.kill(os.getpid(), signal.SIGTERM)
+        tell(event)
+
+    return watching
+
+
+def _foreground() -> int:
+    """The process group that the terminal's keys go to; 0 without a terminal."""
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno())
+    except (OSError, ValueError):
+        return 0
