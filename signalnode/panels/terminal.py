@@ -40,6 +40,9 @@ def screen(board: Board, now_ns: int, width: int) -> Group:
     if board.busy:
         spin = SPINNER[int(elapsed_s * 10) % len(SPINNER)]
         parts.append(Text(f"{spin} {board.busy}  {duration(elapsed_s)}", style="cyan"))
+    if board.regime:
+        parts.append(_regime(board.regime))
+    parts += [Text(line, style="cyan", overflow="ellipsis", no_wrap=True) for line in board.decisions]
     parts += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in board.events]
     parts.append(Text(f"0 to 100 by each market's own recent standard · {LEGEND}", style="dim"))
     parts.append(Text("subscribe: signalnode subscribe --json   stop: Ctrl-C", style="dim"))
@@ -82,6 +85,13 @@ def _table(rows: list[Row], width: int) -> Table:
         cells += [Text(f"{row.warm:.0%}"), _age(row)]
         table.add_row(*cells, *([Text(f"{row.seq:,}", style="dim")] if width >= 90 else []))
     return table
+
+
+def _regime(strengths: dict[str, float]) -> Text:
+    text = Text("regime", style="dim")
+    for name, value in strengths.items():
+        text.append(f"  {name.replace('_', ' ')} ").append(f"{value:.0f}", style=_heat(value))
+    return text
 
 
 def _name(row: Row) -> Text:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from signalnode.bus.sequence import DROP, Sequence
-from signalnode.bus.wire import End, MarketMessage, Score
+from signalnode.bus.wire import DecisionMessage, End, MarketMessage, Message, Score, ViewMessage
 from signalnode.clock import NS_PER_S
 
 SILENT_AFTER_S = 3.0  # an engine speaks at least once a second; three missed is silence
 MARKETS_MAX = 1_000
 EVENTS_MAX = 4  # newest lines of the log under the table
+DECISIONS_MAX = 3  # newest decisions under the table
 PRELUDE = frozenset({"", "forkserver"})  # who speaks before the first child is started
 NEWS = frozenset({"child gave up", "reloaded"})
 
@@ -51,6 +52,8 @@ class Board:
     endpoint: str
     markets: dict[str, Market] = field(default_factory=dict)
     events: deque[str] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
+    regime: dict[str, float] = field(default_factory=dict)  # strengths, 0 to 100, from the newest view
+    decisions: deque[str] = field(default_factory=lambda: deque(maxlen=DECISIONS_MAX))
     busy: str = ""  # what the node is doing before the first score, for example compiling
     started_ns: int = 0
 
@@ -59,8 +62,17 @@ class Board:
         for name, note in notes.items():
             self.markets.setdefault(name, Market()).note = note
 
-    def take(self, message: MarketMessage, now_ns: int) -> None:
-        """Take one message; an older incarnation's is ignored, a score missed is counted."""
+    def take(self, message: Message, now_ns: int) -> None:
+        """Take one message of any kind."""
+        if isinstance(message, ViewMessage):
+            self.regime = message.regime
+        elif isinstance(message, DecisionMessage):
+            self.decisions.append(_sentence(message))
+        else:
+            self._take_market(message, now_ns)
+
+    def _take_market(self, message: MarketMessage, now_ns: int) -> None:
+        """An older incarnation's message is ignored, a score missed is counted."""
         known = self.markets.get(message.market)
         if known is None:
             if len(self.markets) >= MARKETS_MAX:
@@ -84,7 +96,8 @@ class Board:
         if self.busy and child in PRELUDE:
             self.busy = what
         elif event.get("level") in ("warning", "error", "critical") or event.get("event") in NEWS:
-            self.events.append(f"{child} {what}".strip())
+            why = event.get("reason") or event.get("error")
+            self.events.append(f"{child} {what}{f': {why}' if why else ''}".strip())
 
     def rows(self, now_ns: int) -> list[Row]:
         """A row for each market, in name order."""
@@ -109,6 +122,13 @@ def _row(name: str, market: Market, now_ns: int) -> Row:
         epoch=last.epoch,
         missed=market.sequence.missed,
     )
+
+
+def _sentence(decision: DecisionMessage) -> str:
+    """`threshold: enter long BTC-USDT 83, momentum_long above 80`."""
+    markets = " ".join(decision.markets)
+    head = f"{decision.strategy}: {decision.action} {decision.direction} {markets} {decision.strength:.0f}"
+    return f"{head}, {decision.reasons[0]}" if decision.reasons else head
 
 
 def price(mid: float) -> str:

@@ -13,13 +13,12 @@ from types import FrameType
 
 from signalnode import clock
 from signalnode.bus.subscriber import Subscription, subscribe
-from signalnode.bus.wire import DecisionMessage, ViewMessage
 from signalnode.panels.terminal import plain_lines, screen
 from signalnode.panels.view import Board
 
 FRAME_S = 0.25  # between two drawings on a terminal
 PLAIN_S = 2.0  # between two lines of one market elsewhere
-KINDS = ("score", "heartbeat", "end")
+KINDS = ("score", "heartbeat", "end", "view", "decision")
 EVENT_BYTES_MAX = 65_536  # of events read between two drawings
 
 
@@ -104,7 +103,7 @@ def _follow(
 def _listen(board: Board, heard: Subscription, until_ns: int) -> None:
     while (now_ns := clock.monotonic_ns()) < until_ns:
         message = heard.receive((until_ns - now_ns) / clock.NS_PER_S)
-        if message is not None and not isinstance(message, ViewMessage | DecisionMessage):
+        if message is not None:
             board.take(message, clock.monotonic_ns())
 
 

@@ -59,6 +59,15 @@ def test_the_panel_says_how_to_subscribe_and_how_to_stop(board: Board) -> None:
     assert "Ctrl-C" in text
 
 
+def test_regime_and_decisions_stand_beside_the_scores(board: Board) -> None:
+    board.regime = {"trending": 34.4, "mean_reverting": 61.0}
+    board.decisions.append("threshold: enter long BTC-USDT 83, because " + "x" * 200)
+    lines = shown(board, 100)
+    assert "regime  trending 34  mean reverting 61" in lines
+    assert any(line.startswith("threshold: enter long BTC-USDT 83") for line in lines)
+    assert max(len(line) for line in lines) <= 100
+
+
 def test_the_first_start_shows_what_it_does_and_that_it_goes_on(board: Board) -> None:
     board.busy = "compiling the kernel, once"
     early, late = shown(board, 120, 0), shown(board, 120, 12_100_000_000)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from signalnode.bus.wire import SCORE_NAMES, End, Heartbeat, MarketMessage, Score
+from signalnode.bus.wire import (
+    SCORE_NAMES,
+    DecisionMessage,
+    End,
+    Heartbeat,
+    MarketMessage,
+    Score,
+    ViewMessage,
+)
 from signalnode.panels.view import EVENTS_MAX, MARKETS_MAX, SILENT_AFTER_S, Board, Row, columns, price
 
 SECOND_NS = 1_000_000_000
@@ -104,6 +112,39 @@ def test_a_planned_stop_is_not_silence(board: Board) -> None:
     assert only_row(board, 60 * SECOND_NS).status == "ended"
 
 
+def test_the_newest_regime_and_decisions_are_kept(board: Board) -> None:
+    decision = DecisionMessage(
+        v=1,
+        strategy="threshold",
+        epoch=1,
+        seq=1,
+        view_seq=1,
+        time_published_ns=0,
+        action="enter",
+        markets=["BTC-USDT"],
+        direction="long",
+        strength=83.0,
+        reasons=["momentum_long above 80"],
+        scores={},
+    )
+    view = ViewMessage(
+        v=1,
+        epoch=1,
+        seq=1,
+        time_published_ns=0,
+        markets={},
+        regime={"trending": 34.0},
+        measures={},
+        relations=[],
+        strategies={},
+    )
+    for message in (decision, view):
+        board.take(message, 0)
+    assert list(board.decisions) == ["threshold: enter long BTC-USDT 83, momentum_long above 80"]
+    assert board.regime == {"trending": 34.0}
+    assert board.rows(0) == []
+
+
 def test_no_number_of_markets_grows_the_board_without_end(board: Board) -> None:
     for number in range(MARKETS_MAX + 5):
         board.take(score(market=f"M{number}"), 0)
@@ -122,8 +163,8 @@ def test_only_the_newest_bad_news_is_kept(board: Board) -> None:
     board.tell({"event": "child up", "child": "A", "level": "info"})
     assert not board.events
     for number in range(EVENTS_MAX + 1):
-        board.tell({"event": f"died {number}", "child": "A", "level": "warning"})
-    assert board.events[0] == "A died 1"
+        board.tell({"event": f"died {number}", "child": "A", "level": "warning", "reason": "SIGKILL"})
+    assert board.events[0] == "A died 1: SIGKILL"
     assert len(board.events) == EVENTS_MAX
 
 
