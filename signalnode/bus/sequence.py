@@ -47,7 +47,7 @@ class Sequence:
         """
         if epoch != self.epoch:
             missing = self._other_epoch(epoch, seq, seq)
-        elif seq < self.seq or (self.ended and not ended):
+        elif seq < self.seq or self.ended:  # an end is sent again for late joiners
             self.duplicates += 1
             return DROP
         else:

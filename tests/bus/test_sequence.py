@@ -26,7 +26,7 @@ class Model:
         before = self.known.get(epoch)
         if before is not None:
             is_old = seq <= before if kind == "score" else seq < before
-            if is_old or (kind == "heartbeat" and epoch in self.ended):
+            if is_old or (kind != "score" and epoch in self.ended):
                 return DROP
         sent_until = seq - 1 if kind == "score" else seq
         joined = newest is None

@@ -1,0 +1,134 @@
+"""A real aggregator process on a config of its own, and engines that publish to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signalnode.bus.publisher import Publisher
+from signalnode.bus.subscriber import Subscription, subscribe
+from signalnode.bus.topics import scores_endpoint
+from signalnode.bus.wire import Score
+from tests.bus.messages import moment, score
+
+REPO = Path(__file__).parents[2]
+DEADLINE_S = 30.0
+
+CHILD = """
+import json, sys
+from signalnode.aggregator.process import main
+
+class Link:
+    def ready(self, **facts):
+        print(json.dumps({"ready": facts}), flush=True)
+    def beat(self, **facts):
+        print(json.dumps({"beat": facts}), flush=True)
+
+sys.exit(main(Link(), {"config": sys.argv[1]}))
+"""
+
+
+class Scene:
+    """A directory with a config, the aggregators started on it, and publishers by market."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.endpoint = f"ipc://{directory}/out"
+        self.config = directory / "signalnode.toml"
+        (directory / "markets").mkdir()
+        self.processes: list[subprocess.Popen[str]] = []
+        self.publishers: list[Publisher] = []
+
+    def configure(self, *markets: str, aggregator: str = "", strategies: str = "") -> None:
+        """Write the config; the aggregator's endpoint is an ipc path unless `aggregator` names one."""
+        endpoint = "" if "endpoint" in aggregator else f'endpoint = "{self.endpoint}"\n'
+        self.config.write_text(
+            f'runtime_dir = "."\nstate_dir = "state"\n[aggregator]\n{endpoint}{aggregator}\n{strategies}\n'
+        )
+        for file in (self.directory / "markets").iterdir():
+            file.unlink()
+        for market in markets:
+            text = f'market = "{market}"\n[feed]\nkind = "synthetic"\n'
+            (self.directory / "markets" / f"{market}.toml").write_text(text)
+
+    def start(self) -> subprocess.Popen[str]:
+        """Start an aggregator; returns when it is ready, or has ended."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(self.config)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(REPO)},
+        )
+        self.processes.append(process)
+        assert process.stdout is not None
+        process.stdout.readline()
+        return process
+
+    def beat(self, process: subprocess.Popen[str]) -> dict[str, Any]:
+        """The next heartbeat's facts."""
+        assert process.stdout is not None
+        facts: dict[str, Any] = json.loads(process.stdout.readline())["beat"]
+        return facts
+
+    def publisher(self, market: str, epoch: int = 1) -> Publisher:
+        """An engine's publisher in this very process."""
+        made = Publisher(scores_endpoint(self.directory, market), market, epoch, queue_max=100_000)
+        self.publishers.append(made)
+        return made
+
+    def subscribe(self, *markets: str, **options: Any) -> Subscription:
+        """A subscription to the aggregator."""
+        return subscribe(*markets, **({"endpoint": self.endpoint, "max_age_s": None} | options))
+
+    def close(self) -> None:
+        """End everything; an aggregator that still runs must end with status 0."""
+        for publisher in self.publishers:
+            publisher.close()
+        for process in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=DEADLINE_S)
+            assert process.returncode in (0, 6, 7, -signal.SIGKILL)
+
+
+def now_moment(**changes: Any) -> dict[str, Any]:
+    """Keywords of a message that is sent now."""
+    now = time.time_ns()
+    return moment(**{"time_published_ns": now, "time_received_ns": now, "time_event_ns": now, **changes})
+
+
+def send(publisher: Publisher, count: int = 1, **changes: Any) -> None:
+    """Publish scores."""
+    for _ in range(count):
+        publisher.score(scores=score(**changes).scores, **now_moment())
+
+
+def joined(subscription: Subscription, publisher: Publisher) -> list[Any]:
+    """Publish scores until one comes through the aggregator; returns those that came."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        send(publisher)
+        message = subscription.receive(0.05)
+        if isinstance(message, Score) and message.market == publisher.market:
+            return [message]
+    raise AssertionError("nothing came through")
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    with tempfile.TemporaryDirectory(prefix="sn-") as name:
+        made = Scene(Path(name))
+        yield made
+        made.close()
