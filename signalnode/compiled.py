@@ -38,7 +38,7 @@ numba.config.CACHE_DIR = str(CACHE_DIR)  # type: ignore[attr-defined]
 
 def is_cached() -> bool:
     """Whether this very source has been compiled here before, so that a start will be quick."""
-    return any(CACHE_DIR.rglob("*.nbc"))
+    return any(CACHE_DIR.rglob("kernel.replay-*.nbc"))
 
 
 def compiled(function: F) -> F:

@@ -1,5 +1,5 @@
-"""Lines of a file that may be plain, gzip or zstd, and may be damaged: streaming, bounded, and never giving
-up early.
+"""Lines of a file that may be plain, gzip, xz or zstd, and may be damaged: streaming, bounded, and never
+giving up early.
 
 A gzip file is read member by member. Where a member breaks off or is corrupt, what it gave so far stays, and
 reading goes on at the next member in the same file, if there is one: a recorder that was killed and restarted
@@ -8,6 +8,7 @@ leaves just that.
 
 from __future__ import annotations
 
+import lzma
 import zlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ INFLATE_BYTES_MAX = 1 << 18  # bytes inflated at once, however well the data was
 SALVAGE_BYTES = 64  # step in which a corrupt place is approached
 LINE_BYTES_MAX = 16 << 20  # a full book image of a big venue is 2 to 5 MB
 GZIP_MAGIC = b"\x1f\x8b\x08"
+XZ_MAGIC = b"\xfd7zXZ\x00"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _GZIP_WBITS = 16 + zlib.MAX_WBITS
 
@@ -50,13 +52,15 @@ def read_lines(path: Path, faults: Faults) -> Iterator[Line]:
 
 
 def _blocks(path: Path, file: BinaryIO, faults: Faults) -> Iterator[bytes]:
-    magic = file.read(4)
+    magic = file.read(len(XZ_MAGIC))
     file.seek(0)
     if magic.startswith(GZIP_MAGIC):
         return _inflate(path, file, faults)
-    if magic == ZSTD_MAGIC:
+    if magic == XZ_MAGIC:
+        return _unxz(path, file, faults)
+    if magic.startswith(ZSTD_MAGIC):
         return _unzstd(path, file, faults)
-    if path.suffix in (".gz", ".zst") and magic:
+    if path.suffix in (".gz", ".xz", ".zst") and magic:
         raise DataError(f"{path}: not {path.suffix[1:]} as its name says: rename or replace it")
     return iter(lambda: file.read(READ_BYTES), b"")
 
@@ -121,6 +125,22 @@ def _next_member(file: BinaryIO, offset: int) -> int | None:
         offset += len(block)
         tail = joined[-(len(GZIP_MAGIC) - 1) :]
     return None
+
+
+def _unxz(path: Path, file: BinaryIO, faults: Faults) -> Iterator[bytes]:
+    stream, packed = lzma.LZMADecompressor(lzma.FORMAT_XZ), b""
+    try:
+        while not stream.eof:
+            if stream.needs_input:
+                packed = file.read(READ_BYTES)
+                if not packed:
+                    faults.add("file_damaged", f"{path}: the xz data breaks off")
+                    return
+            if block := stream.decompress(packed, INFLATE_BYTES_MAX):
+                yield block
+            packed = b""
+    except lzma.LZMAError as error:
+        faults.add("file_damaged", f"{path}: the xz data is corrupt ({error})")
 
 
 def _unzstd(path: Path, file: BinaryIO, faults: Faults) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode.errors import DataError
-from signalnode.events import Events
+from signalnode.events import EVENT, Events
 
 ROWS_PER_GROUP = 65_536  # of the Parquet file: what is held before it is written, 6 MB
 
@@ -32,7 +32,7 @@ def write_scores(
     rows = 0
     try:
         with contextlib.closing(_File(partial)) as file:
-            for events, done in slices:
+            for events, done in whole_instants(slices):
                 table = score(events)
                 file.add(table)
                 rows += len(table)
@@ -46,6 +46,26 @@ def write_scores(
         with contextlib.suppress(OSError):
             partial.unlink()
     return rows
+
+
+def whole_instants(slices: Iterable[tuple[Events, float]]) -> Iterator[tuple[Events, float]]:
+    """The same events in other slices: no two share an instant, so a score at it knows all its events."""
+    held, done = np.zeros(0, EVENT), 0.0
+    for events, fraction in slices:
+        same = 0
+        if len(held):
+            same = int(np.searchsorted(events["time_received_ns"], held["time_received_ns"][0], side="right"))
+            held = np.concatenate([held, events[:same]])
+        if same == len(events):
+            continue
+        if len(held):
+            yield held, done
+        times = events["time_received_ns"]
+        last = int(np.searchsorted(times, times[-1]))
+        if last > same:
+            yield events[same:last], fraction
+        held, done = events[max(last, same) :].copy(), fraction
+    yield held, done
 
 
 class _File:

@@ -18,7 +18,7 @@ from signalnode.events import Events
 from tests.benchmarks.plain import PlainEngine
 from tests.benchmarks.table import Row, medians_s
 
-SAMPLE = Path("signalnode/sample/btcusdt_20240808.gz")
+SAMPLE = Path("signalnode/sample/btcusdt_20240808.xz")
 EVENTS = 10_000_000
 PLAIN_EVENTS = 100_000  # the plain engine is slow; its speed does not depend on how long it runs
 INTERVAL_NS = 100_000_000

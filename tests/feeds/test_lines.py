@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,19 @@ def test_zstd_is_read_as_well(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
     faults = Faults()
     texts(path, faults)
+    assert faults.counts == {"file_damaged": 1}
+
+
+def test_xz_is_read_as_well_and_gives_what_it_has_when_it_breaks_off(tmp_path: Path) -> None:
+    path, faults = tmp_path / "a.xz", Faults()
+    wanted = [b"%d" % i for i in range(50_000)]
+    packed = lzma.compress(b"\n".join(wanted))
+    path.write_bytes(packed)
+    assert texts(path, faults) == wanted
+    assert not faults.counts
+    path.write_bytes(packed[:-200])
+    some = texts(path, faults)
+    assert some[:-1] == wanted[: len(some) - 1]
     assert faults.counts == {"file_damaged": 1}
 
 

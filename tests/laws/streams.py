@@ -43,9 +43,9 @@ NAMES = engine().names
 def stream(name: str) -> Events:
     """The events of one of STREAMS. Not to be written to."""
     if name == "btc":
-        return load_events([SAMPLE / "btcusdt_20240808.gz"], venue="binance", market="BTC-USDT")
+        return load_events([SAMPLE / "btcusdt_20240808.xz"], venue="binance", market="BTC-USDT")
     if name == "eth":
-        return load_events([SAMPLE / "ethusdt_20240808.gz"], venue="binance", market="ETH-USDT")
+        return load_events([SAMPLE / "ethusdt_20240808.xz"], venue="binance", market="ETH-USDT")
     if name == "sparse":
         return synthetic_events(seed=2, count=3_000, events_per_s=2.0)
     if name == "reverting":
