@@ -68,7 +68,8 @@ def top(arguments: argparse.Namespace) -> int:
 
     node = load_node(arguments.config)
     notes = {name: _note(market.feed) for name, market in node.markets.items()}
-    return watch(node.aggregator.endpoint, notes, Events(sys.stdin.fileno()) if arguments.events else None)
+    events = Events(sys.stdin.fileno()) if arguments.events else None
+    return watch(node.aggregator.endpoint, notes, events, node.aggregator.keys_dir)
 
 
 def _note(feed: FeedSettings) -> str:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from types import FrameType
 
 from signalnode import clock
@@ -48,7 +49,7 @@ class Events:
                 yield event
 
 
-def watch(endpoint: str, notes: Mapping[str, str], events: Events | None) -> int:
+def watch(endpoint: str, notes: Mapping[str, str], events: Events | None, keys: Path | None = None) -> int:
     """Show the board until SIGTERM, Ctrl-C or the end of the events; returns 0."""
     board = Board(endpoint, started_ns=clock.monotonic_ns(), busy="starting" if events else "")
     board.expect(notes)
@@ -57,7 +58,7 @@ def watch(endpoint: str, notes: Mapping[str, str], events: Events | None) -> int
     show = _on_terminal if sys.stdout.isatty() else _on_pipe
     with (
         contextlib.suppress(KeyboardInterrupt),
-        subscribe(endpoint=endpoint, kinds=KINDS, max_age_s=None) as heard,
+        subscribe(endpoint=endpoint, kinds=KINDS, max_age_s=None, keys=keys) as heard,
     ):
         show(board, heard, events)
     return 0
