@@ -12,6 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
+from rich.console import Console, Group
+from rich.live import Live
+
 from signalnode import clock
 from signalnode.bus.subscriber import Subscription, subscribe
 from signalnode.panels.terminal import plain_lines, screen
@@ -65,16 +68,13 @@ def watch(endpoint: str, notes: Mapping[str, str], events: Events | None, keys: 
 
 
 def _on_terminal(board: Board, heard: Subscription, events: Events | None) -> None:
-    from rich.console import Console
-    from rich.live import Live
-
     console = Console()
 
-    def draw() -> object:
+    def draw() -> Group:
         return screen(board, clock.monotonic_ns(), console.width)
 
-    with Live(draw(), console=console, auto_refresh=False) as live:  # type: ignore[arg-type]
-        _follow(board, heard, events, FRAME_S, lambda: live.update(draw(), refresh=True))  # type: ignore[arg-type]
+    with Live(draw(), console=console, auto_refresh=False) as live:
+        _follow(board, heard, events, FRAME_S, lambda: live.update(draw(), refresh=True))
 
 
 def _on_pipe(board: Board, heard: Subscription, events: Events | None) -> None:
