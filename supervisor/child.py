@@ -15,6 +15,7 @@ from supervisor.errors import SpecError
 
 NAME_BYTES_MAX = 64  # a name becomes part of file names
 ARGS_BYTES_MAX = 32_768  # the spec travels to the child in one message
+RESERVED_NAMES = ("supervisor", "forkserver")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -101,6 +102,7 @@ def _faults(spec: ChildSpec) -> list[tuple[bool, str]]:
             not _NAME.fullmatch(spec.name),
             "a name starts with a letter or digit; then letters, digits, '.', '_', '-'",
         ),
+        (spec.name in RESERVED_NAMES, "this name is the supervisor's own, in the log"),
         (len(spec.name.encode()) > NAME_BYTES_MAX, f"a name has at most {NAME_BYTES_MAX} bytes"),
         (not _TARGET.fullmatch(spec.target), f"target {spec.target!r} is not 'package.module:function'"),
         (spec.restart not in ("always", "on-failure", "never"), f"restart {spec.restart!r} is no policy"),

@@ -37,7 +37,8 @@ def request(path: Path, verb: str, names: Sequence[str] = (), timeout_s: float =
         connection.settimeout(timeout_s)
         try:
             connection.connect(str(path))
-            connection.sendall(line)
+            with contextlib.suppress(BrokenPipeError):  # a refusal may come before we have spoken
+                connection.sendall(line)
             answer = _read_line(connection)
         except TimeoutError:
             raise NoAnswer(f"no answer on {path} within {timeout_s:g} s; see the log") from None

@@ -1,4 +1,4 @@
-"""The one thread that writes logs, so that a slow disk or a stopped terminal never holds up the loop."""
+"""Logs, written by threads of their own: a slow disk or a stopped terminal never holds up the loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from supervisor.clock import wall_ns
+from supervisor.clock import NS_PER_S, wall_ns
 from supervisor.settings import Settings
 
 ENTRIES_MAX = 20_000  # waiting to be written; beyond that they are counted instead
@@ -21,48 +21,70 @@ Entry = dict[str, Any]
 
 
 class Logbook:
-    """`note` from the loop; files under `state_dir/logs` and `on_event` are served by a thread."""
+    """`note` from the loop. Files and `on_event` have a thread each: none stops the other."""
 
     def __init__(self, settings: Settings, on_event: Callable[[Entry], object] | None) -> None:
-        self._settings = settings
-        self._on_event = on_event
+        self._files = LogFiles(settings)
+        self._outlets = [Outlet(self._files.write)]
+        if on_event is not None:
+            self._outlets.append(Outlet(on_event))
+
+    def note(self, level: str, event: str, child: str = "", fields: Mapping[str, Any] | None = None) -> None:
+        """Take down what happened. Never waits; what an outlet cannot take any more is counted."""
+        stamp = datetime.fromtimestamp(wall_ns() / NS_PER_S, UTC).isoformat(timespec="milliseconds")
+        entry: Entry = {"time": stamp.replace("+00:00", "Z"), "level": level, "event": event}
+        if child:
+            entry["child"] = child
+        entry.update((key, value) for key, value in (fields or {}).items() if key not in entry)
+        for outlet in self._outlets:
+            outlet.put(entry)
+
+    def close(self) -> None:
+        """Write what is waiting, and end; an outlet that is stuck is left behind."""
+        for outlet in self._outlets:
+            outlet.close()
+
+
+class Outlet:
+    """A thread that hands entries to one function, and a bounded queue before it."""
+
+    def __init__(self, write: Callable[[Entry], object]) -> None:
+        self._write = write
         self._entries: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._lost = 0
-        self._sizes: dict[Path, int] = {}
         self._thread = threading.Thread(target=self._write_all, name="logbook", daemon=True)
         self._thread.start()
 
-    def note(self, level: str, event: str, child: str = "", fields: Mapping[str, Any] | None = None) -> None:
-        """Take down what happened. Never waits; when nobody writes any more, entries are lost and counted."""
+    def put(self, entry: Entry) -> None:
         if self._entries.qsize() >= ENTRIES_MAX:
             self._lost += 1
             return
         if self._lost:
             lost, self._lost = self._lost, 0
-            self.note("warning", "log entries left out", "", {"count": lost})
-        entry: Entry = {"time_ns": wall_ns(), "level": level, "event": event}
-        if child:
-            entry["child"] = child
-        entry.update((key, value) for key, value in (fields or {}).items() if key not in entry)
+            note = {"level": "warning", "event": "log entries left out", "count": lost}
+            self._entries.put({"time": entry["time"], **note})
         self._entries.put(entry)
 
     def close(self) -> None:
-        """Write what is waiting, and end."""
         self._entries.put(None)
         self._thread.join(CLOSE_S)
 
     def _write_all(self) -> None:
         while (entry := self._entries.get()) is not None:
-            time_ns = entry.pop("time_ns")
-            stamp = datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat(timespec="milliseconds")
-            entry = {"time": stamp.replace("+00:00", "Z"), **entry}
-            with contextlib.suppress(OSError):
-                self._write(self._settings.log_path(entry.get("child", "supervisor")), entry)
-            if self._on_event is not None:
-                with contextlib.suppress(Exception):  # a broken terminal must not end the log
-                    self._on_event(entry)
+            with contextlib.suppress(Exception):  # a full disk or a closed terminal must not end the log
+                self._write(dict(entry))
 
-    def _write(self, path: Path, entry: Entry) -> None:
+
+class LogFiles:
+    """One bounded file of JSON lines for each child, and one for the supervisor itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sizes: dict[Path, int] = {}
+
+    def write(self, entry: Entry) -> None:
+        """Append; a file over its limit becomes the one before, and a new one begins."""
+        path = self._settings.log_path(entry.get("child", "supervisor"))
         line = json.dumps(entry, separators=(",", ":"), ensure_ascii=False, default=str) + "\n"
         size = self._sizes.get(path)
         if size is None:

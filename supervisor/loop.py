@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor import kernel
+from supervisor.cgroup import delegated
 from supervisor.child import ChildSpec, ChildState
 from supervisor.clock import NS_PER_S, monotonic_ns
 from supervisor.control import check_socket_path
@@ -109,6 +110,7 @@ class Loop:
             self._poller,
             self._memory,
             self._logbook,
+            groups=delegated(),
             emit=self._inbox.append,
             run=f"{place}-{secrets.token_hex(4)}",
             on_fault=self._preload_failed,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from supervisor import kernel
+from supervisor.adoption import end_strays, find
+from supervisor.cgroup import Groups
 from supervisor.child import ChildSpec, Exit
 from supervisor.clock import monotonic_ns, ns, pause, wall_ns
-from supervisor.descent import kill_marked, look, make_mark, mark_of, marked, own_children, send
-from supervisor.entry import BEAT_FILE, OUTPUT_FILE
+from supervisor.descent import kill_marked, look, make_mark, mark_of, own_children, send
 from supervisor.flow import LineFlow
 from supervisor.liveness import decode
 from supervisor.logbook import Logbook
@@ -56,11 +57,13 @@ class Processes:
         memory: Memory,
         logbook: Logbook,
         *,
+        groups: Groups,
         emit: Callable[[Input], None],
         run: str,
         on_fault: Callable[[str], None],
     ) -> None:
         self.by_name: dict[str, Process] = {}
+        self._groups = groups
         self._settings = settings
         self._poller = poller
         self._memory = memory
@@ -107,6 +110,7 @@ class Processes:
         except ProcessLookupError:
             return  # its end is already on its way to us
         if descent:
+            self._groups.kill(name)
             kill_marked(process.mark, spared=frozenset({pid}))
 
     # what time and files bring
@@ -154,58 +158,29 @@ class Processes:
 
     # adoption
 
-    def adopt(self, specs: dict[str, ChildSpec]) -> tuple[Adopted, ...]:
-        """Take over the living processes of an earlier supervisor; end what it left that nobody knows."""
+    def adopt(self, specs: Mapping[str, ChildSpec]) -> tuple[Adopted, ...]:
+        """Take over the living processes of an earlier supervisor; end what it left that nobody knows.
+
+        Comes before the fork server's start: whatever bears the mark of this place then is a predecessor's.
+        """
         found = []
         for name, run in self._memory.runs().items():
-            adopted = self._adopt(name, run, specs.get(name))
-            if adopted is not None:
-                found.append(adopted)
-            else:
+            one = find(name, run) if name in specs else None
+            if one is None:
                 self._memory.forget_run(name)
-        ours = frozenset(process.pid for process in self.by_name.values())
-        strays = kill_marked(self._run.partition("-")[0] + "-", spared=ours | self._relatives(ours))
+                continue
+            output = self._output(specs[name], one.pid, one.output)
+            process = Process(specs[name], one.pid, one.mark, one.pidfd, one.beat, output, adopted=True)
+            process.began, process.started_ns, process.ready = one.began, one.started_ns, one.ready
+            self._add(process)
+            found.append(one.adopted())
+        place = self._run.partition("-")[0] + "-"
+        strays = end_strays(place, {process.mark: process.pid for process in self.by_name.values()})
         if strays:
             self._logbook.note(
                 "warning", "ended processes that an earlier supervisor left", "", {"count": strays}
             )
         return tuple(found)
-
-    def _relatives(self, ours: frozenset[int]) -> frozenset[int]:
-        """Processes that the adopted ones brought forth, and our own fork server."""
-        marks = {process.mark for process in self.by_name.values()}
-        prefix = self._run.partition("-")[0] + "-"
-        family = {pid for pid in marked(prefix) if mark_of(pid) in marks}
-        return frozenset(family | self.fork_server.pids | set(ours))
-
-    def _adopt(self, name: str, run: dict[str, Any], spec: ChildSpec | None) -> Adopted | None:
-        try:
-            pid, began, mark, digest = (
-                int(run["pid"]),
-                int(run["began"]),
-                str(run["mark"]),
-                str(run["digest"]),
-            )
-            started_ns, facts = int(run["started_ns"]), dict(run["facts"])
-            pidfd = os.pidfd_open(pid)
-        except (KeyError, TypeError, ValueError, OSError):
-            return None
-        seen = look(pid)
-        if spec is None or seen is None or seen.dead or seen.began != began or mark_of(pid) != mark:
-            os.close(pidfd)
-            return None
-        try:
-            beat = _open_pipe(pid, BEAT_FILE)
-            output = _open_pipe(pid, OUTPUT_FILE)
-        except OSError:
-            os.close(pidfd)
-            return None
-        self._add(Process(spec, pid, mark, pidfd, beat, self._output(spec, pid, output), True, began=began))
-        process = self.by_name[name]
-        process.ready, process.started_ns = bool(run.get("ready")), started_ns
-        if process.ready:
-            self._poller.unwatch(process.beat)
-        return Adopted(name, pid, digest, process.ready, started_ns, monotonic_ns(), facts)
 
     # starting
 
@@ -224,12 +199,15 @@ class Processes:
             return False
         output, output_far = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         beat, beat_far = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        limits = asdict(spec.limits)
+        if self._groups.enter(spec.name, spare.pid, spec.limits.memory_max_bytes):
+            limits["memory_max_bytes"] = None  # the group caps it, descent included
         order = {
             "name": spec.name,
             "target": spec.target,
             "args": dict(spec.args),
             "heartbeat_interval_s": spec.heartbeat_interval_s,
-            "limits": asdict(spec.limits),
+            "limits": limits,
             "lock": str(self._memory.lock_path(spec.name)),
         }
         pidfd = os.pidfd_open(spare.pid)
@@ -261,7 +239,8 @@ class Processes:
     def _add(self, process: Process) -> None:
         self.by_name[process.spec.name] = process
         self._poller.watch(process.pidfd, lambda: self._ended(process))
-        self._poller.watch(process.beat, lambda: self._read_beat(process))
+        if not process.ready:
+            self._poller.watch(process.beat, lambda: self._read_beat(process))
 
     def _output(self, spec: ChildSpec, pid: int, file: int) -> Output:
         flow = LineFlow(self._settings.log_lines_per_s, self._settings.log_lines_burst_max)
@@ -317,6 +296,8 @@ class Processes:
             self._memory.forget_run(process.spec.name)
         if process.adopted:
             kill_marked(process.mark)  # what it left became init's child, not ours
+        self._groups.kill(process.spec.name)
+        self._groups.leave(process.spec.name)
         self.reap()
         traceback = "" if exit_.clean else process.output.flow.last_traceback()
         self._emit(Ended(process.spec.name, process.pid, exit_, traceback))
@@ -369,11 +350,6 @@ class Processes:
         for output in self._outputs:
             output.close(monotonic_ns())
         os.close(self._null)
-
-
-def _open_pipe(pid: int, file: int) -> int:
-    """The read end of a pipe that another process writes to, through /proc."""
-    return os.open(f"/proc/{pid}/fd/{file}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _exit_of(status: int) -> Exit:

@@ -96,7 +96,7 @@ def fills_memory(link: Link, args: Args) -> int:
 
 
 def with_descent(link: Link, args: Args) -> int:
-    """Leaves two grandchildren in sessions of their own, one executed, one forked twice, and their pids in a file."""
+    """Leaves two grandchildren in sessions of their own, one executed and one forked twice."""
     program = "import time; time.sleep(600)"
     executed = subprocess.Popen([sys.executable, "-S", "-c", program], start_new_session=True)
     reader, writer = os.pipe()
