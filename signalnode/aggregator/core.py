@@ -18,7 +18,6 @@ from signalnode.bus.snapshot import Ring
 from signalnode.bus.wire import (
     DecisionMessage,
     End,
-    MarketMessage,
     Score,
     ViewMessage,
     WireError,
@@ -76,8 +75,9 @@ class Core:
             message = decode(frames, self._bytes_max)
         except WireError as error:
             return self._reject(error.reason)
-        if not isinstance(message, MarketMessage):
+        if isinstance(message, (ViewMessage, DecisionMessage)):
             return self._reject("kind")
+        kind = type(message)
         if message.market not in self.board.entries:
             return self._reject("market")
         missing = self.board.take(message, now_ns)
@@ -85,10 +85,10 @@ class Core:
             return False
         self.taken += 1
         self.missed += missing
-        if type(message) is Score:
-            self.ring.add(message.market, message.epoch, message.seq, (frames[0], frames[1]))
-        elif type(message) is End:
-            self.ring.ended(message.market, (frames[0], frames[1]))
+        if kind is Score:
+            self.ring.add(message.market, message.epoch, message.seq, frames)
+        elif kind is End:
+            self.ring.ended(message.market, frames)
         return True
 
     def advance(self, now_ns: int) -> list[Outcome]:

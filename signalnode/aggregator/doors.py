@@ -20,6 +20,7 @@ TOPICS_WAITING_MAX = 1_000  # different prefixes waiting to be served; more coun
 REPLY_QUEUE_MAX = 1_000
 REQUESTS_MAX = 500  # answered in one turn
 LINGER_MS = 100
+NOW, MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)  # plain ints: enums cost 3 µs a message
 FOREVER_NS = 2**62
 
 
@@ -62,7 +63,8 @@ class Doors:
 
     def publish(self, frames: Sequence[bytes]) -> None:
         """Send to whoever subscribed; never waits, a subscriber whose queue is full loses it."""
-        self._xpub.send_multipart(frames, zmq.NOBLOCK)
+        self._xpub.send(frames[0], MORE)
+        self._xpub.send(frames[1], NOW)
 
     @property
     def due_ns(self) -> int:

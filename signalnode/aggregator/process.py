@@ -141,9 +141,10 @@ class Process:
 
     def _drain(self, now_ns: int) -> None:
         receive, take, send = self._sub.recv_multipart, self.core.take, self._doors.publish
+        now = int(zmq.NOBLOCK)  # a plain int: an enum costs a microsecond a message
         for _ in range(DRAIN_MAX):
             try:
-                frames = receive(zmq.NOBLOCK)
+                frames = receive(now)
             except zmq.Again:
                 return
             if take(frames, now_ns):

@@ -7,7 +7,8 @@ published, topic and map in turn. Pure: sockets are in the aggregator and in the
 from __future__ import annotations
 
 from collections import deque
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -56,9 +57,7 @@ _REPLY = msgspec.msgpack.Decoder(Reply)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-class _Kept(NamedTuple):
-    place: Place
-    frames: tuple[bytes, bytes]
+_Kept: TypeAlias = tuple[int, int, bytes, bytes]  # epoch, seq, topic, map; a plain tuple, for speed
 
 
 class Ring:
@@ -71,33 +70,29 @@ class Ring:
         self._messages_max = messages_max
         self._scores: dict[str, deque[_Kept]] = {}
         self._ends: dict[str, tuple[bytes, bytes]] = {}
-        self._since: dict[str, Place] = {}  # everything after this place is in the ring or never came
 
-    def add(self, market: str, epoch: int, seq: int, frames: tuple[bytes, bytes]) -> None:
+    def add(self, market: str, epoch: int, seq: int, frames: Sequence[bytes]) -> None:
         """Keep a score that the board took: places only rise."""
         kept = self._scores.get(market)
         if kept is None:
             kept = self._scores[market] = deque(maxlen=self._messages_max)
-            self._since[market] = (epoch, seq - 1)
-        if len(kept) == self._messages_max:
-            self._since[market] = kept[0].place
-        kept.append(_Kept((epoch, seq), frames))
+        kept.append((epoch, seq, frames[0], frames[1]))
         if self._ends:
             self._ends.pop(market, None)
 
-    def ended(self, market: str, frames: tuple[bytes, bytes]) -> None:
+    def ended(self, market: str, frames: Sequence[bytes]) -> None:
         """Keep the end message of a market until it speaks again."""
-        self._ends[market] = frames
+        self._ends[market] = (frames[0], frames[1])
 
     def forget(self, market: str) -> None:
         """Drop a market that left the config."""
-        for kept in (self._scores, self._ends, self._since):
-            kept.pop(market, None)
+        self._scores.pop(market, None)
+        self._ends.pop(market, None)
 
     def newest(self, market: str) -> list[tuple[bytes, bytes]]:
         """The newest score of `market`, and its end if it ended."""
         kept = self._scores.get(market)
-        found = [kept[-1].frames] if kept else []
+        found = [kept[-1][2:]] if kept else []
         return found + ([self._ends[market]] if market in self._ends else [])
 
     def between(self, market: str, after: Place, before: Place) -> tuple[list[tuple[bytes, bytes]], bool]:
@@ -105,10 +100,12 @@ class Ring:
 
         At most REPLY_SCORES_MAX, the newest of them.
         """
-        kept = self._scores.get(market, ())
-        found = [frames for place, frames in kept if after < place < before][-REPLY_SCORES_MAX:]
-        since = self._since.get(market)
-        return found, since is not None and since <= after
+        kept = self._scores.get(market)
+        if not kept:
+            return [], False
+        found = [each[2:] for each in kept if after < each[:2] < before][-REPLY_SCORES_MAX:]
+        epoch, seq = kept[0][:2]
+        return found, (epoch, seq - 1) <= after
 
     def markets(self) -> list[str]:
         """The markets that have spoken, in the order they first did."""

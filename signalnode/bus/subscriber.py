@@ -33,6 +33,7 @@ REQUEST_QUEUE_MAX = 100
 REPLY_BYTES_MAX = 8_388_608
 RECONNECT_MS = 10
 DRAIN_MAX = 1_000  # messages taken from the socket at a time, so that a flood cannot keep one from the user
+NOW = int(zmq.NOBLOCK)  # a plain int: an enum costs a microsecond a message
 LOOK_AGAIN_S = 1.0  # an edge-triggered descriptor is believed no longer than this
 
 
@@ -208,7 +209,7 @@ class Subscription:
         take = self._reader.reply if socket is self._ask else self._reader.frames
         for _ in range(DRAIN_MAX):
             try:
-                frames = socket.recv_multipart(zmq.NOBLOCK)
+                frames = socket.recv_multipart(NOW)
             except zmq.Again:
                 return
             take(frames, now_ns, wall)

@@ -143,21 +143,17 @@ MarketMessage: TypeAlias = Score | Heartbeat | End
 _DECODER = msgspec.msgpack.Decoder(Score | Heartbeat | End | ViewMessage | DecisionMessage)
 _ANY = msgspec.msgpack.Decoder()
 _ENCODER = msgspec.msgpack.Encoder()
+_PREFIXES: dict[type, bytes] = {Score: SCORE, Heartbeat: HEARTBEAT, End: END}
 _KINDS = ("score", "heartbeat", "end", "view", "decision")
 _SEVEN = frozenset(SCORE_NAMES)
 
 
 def topic_of(message: Message) -> bytes:
     """The topic `message` travels under."""
-    if isinstance(message, Score):
-        return SCORE + message.market.encode()
-    if isinstance(message, Heartbeat):
-        return HEARTBEAT + message.market.encode()
-    if isinstance(message, End):
-        return END + message.market.encode()
-    if isinstance(message, DecisionMessage):
-        return DECISION + message.strategy.encode()
-    return VIEW
+    prefix = _PREFIXES.get(type(message))
+    if prefix is not None:
+        return prefix + message.market.encode()  # type: ignore[union-attr]
+    return DECISION + message.strategy.encode() if isinstance(message, DecisionMessage) else VIEW
 
 
 def encode(message: Message) -> list[bytes]:
@@ -178,7 +174,7 @@ def decode(frames: Sequence[bytes], bytes_max: int = MESSAGE_BYTES_MAX) -> Messa
         raise _diagnosed(payload, error) from None
     if topic != topic_of(message):
         raise WireError("topic", f"a {type(message).__name__} under {topic[:80]!r}")
-    if isinstance(message, Score) and not message.scores.keys() >= _SEVEN:
+    if type(message) is Score and not message.scores.keys() >= _SEVEN:
         raise WireError("missing_key", f"no score {sorted(_SEVEN - message.scores.keys())[0]}")
     return message
 
