@@ -42,6 +42,8 @@ It raises NotRunning, RequestRefused (unknown name, faulty config: the message s
 `supervisor.logs.follow(settings.log_path(NAME), lines_max=50, follow=True)` yields a log as dicts.
 """
 
+from typing import TYPE_CHECKING
+
 from supervisor.child import ChildSpec, ChildState, Limits
 from supervisor.errors import (
     AlreadyRunning,
@@ -54,6 +56,9 @@ from supervisor.errors import (
     SupervisorError,
 )
 from supervisor.settings import Settings
+
+if TYPE_CHECKING:
+    from supervisor.loop import run
 
 __all__ = [
     "AlreadyRunning",

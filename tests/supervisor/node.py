@@ -28,8 +28,10 @@ def _spec(raw: dict[str, Any]) -> ChildSpec:
 
 def _settings(path: Path) -> Settings:
     raw = json.loads(path.read_text())["settings"]
-    directories = {key: Path(raw.pop(key)) for key in ("runtime_dir", "state_dir")}
-    return Settings(preload=tuple(raw.pop("preload", ())), **directories, **raw)
+    runtime_dir, state_dir = Path(raw.pop("runtime_dir")), Path(raw.pop("state_dir"))
+    return Settings(
+        runtime_dir=runtime_dir, state_dir=state_dir, preload=tuple(raw.pop("preload", ())), **raw
+    )
 
 
 def _show(event: dict[str, Any]) -> None:
