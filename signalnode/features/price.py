@@ -9,6 +9,11 @@ Features (τ = time constant in seconds):
 - `trend` (dimensionless) = Σ r_i e^(−(t−t_i)/τ), τ = trend_s: distance of log mid from its own average, the
   drift;
 - `distance` (dimensionless) = the same with τ = fair_value_s: log mid minus log fair value;
+- `agreement`, in [−1, 1] = sgn D · (D² − Q)/(P² − Q) · (1 − MOVES_MIN Q/P²) as of the last move, both factors
+  at least 0, fading with fair_value_s; D = distance, P the same sum of |r_i|, Q = Σ r_i² e^(−2(t−t_i)/τ): of
+  all moves taken two by two, how many more go the same way than not. 0 for a random walk, ±1 for a price that
+  goes one way only, however seldom it moves. P²/Q is the number of equal moves that would look like these; up
+  to MOVES_MIN say nothing;
 - `variance` (per second) = Σ r_i² e^(−(t−t_i)/τ) / (τ · share seen), τ = variance_s: realised variance, the
   usual one;
 - `volatility`, `volatility_usual` (per second) = average over τ of (2/τ') (Σ r_i e^(−(t−t_i)/τ'))², τ' =
@@ -44,7 +49,7 @@ PARAMETERS = (
         "volatility_lag_s", 0.5, 0.01, 600.0, "s", "moves undone sooner than this are flicker, not volatility"
     ),
 )
-FEATURES = ("trend", "distance", "variance", "volatility", "volatility_usual")
+FEATURES = ("trend", "distance", "agreement", "variance", "volatility", "volatility_usual")
 STATE = (
     ("bid", "<f8"),
     ("ask", "<f8"),
@@ -53,12 +58,15 @@ STATE = (
     ("price_first_ns", "<i8"),
     ("trend", "<f8"),
     ("distance", "<f8"),
+    ("path", "<f8"),
+    ("path_squares", "<f8"),
     ("squares", "<f8"),
     ("lagged", "<f8"),
     ("lagged_squares", "<f8"),
     ("lagged_squares_usual", "<f8"),
 )
 
+MOVES_MIN = 3.0
 RETURN_MIN = 1e-12  # a spread that opens evenly moves the mid by less, and by what rounding makes of it
 
 
@@ -83,8 +91,12 @@ def on_return(s: Any, p: Any, time_ns: int, log_return: float) -> None:
     s.lagged_squares_usual = _lagged_square(s.lagged_squares_usual, s.lagged, h, p.volatility_usual_s, lag)
     s.lagged = s.lagged * decay(h, lag) + log_return
     s.trend = s.trend * decay(h, p.trend_s) + log_return
-    s.distance = s.distance * decay(h, p.fair_value_s) + log_return
-    s.squares = s.squares * decay(h, p.variance_s) + log_return * log_return
+    square = log_return * log_return
+    w = decay(h, p.fair_value_s)
+    s.distance = s.distance * w + log_return
+    s.path = s.path * w + abs(log_return)
+    s.path_squares = s.path_squares * w * w + square
+    s.squares = s.squares * decay(h, p.variance_s) + square
     s.price_time_ns = time_ns
 
 
@@ -108,6 +120,17 @@ def on_price(s: Any, p: Any, time_ns: int, bid: float, ask: float) -> None:
 
 
 @compiled
+def _agreement(distance: float, path: float, squares: float) -> float:
+    """See the module's docstring; as of the last move."""
+    beyond = path * path - MOVES_MIN * squares
+    agreeing = distance * distance - squares
+    if beyond <= 0.0 or agreeing <= 0.0:
+        return 0.0
+    share = min(agreeing / (path * path - squares), 1.0) * beyond / (path * path)
+    return math.copysign(share, distance)
+
+
+@compiled
 def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
     h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
@@ -115,6 +138,7 @@ def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
     lag = p.volatility_lag_s
     f.trend = s.trend * decay(h, p.trend_s)
     f.distance = s.distance * decay(h, p.fair_value_s)
+    f.agreement = _agreement(s.distance, s.path, s.path_squares) * decay(h, p.fair_value_s)
     f.variance = s.squares * decay(h, p.variance_s) / (p.variance_s * share_seen(observed, p.variance_s))
     now = _lagged_square(s.lagged_squares, s.lagged, h, p.volatility_s, lag)
     usual = _lagged_square(s.lagged_squares_usual, s.lagged, h, p.volatility_usual_s, lag)

@@ -1,0 +1,82 @@
+"""Markets made to order: a price path of one's own under quotes, trades and depth that come at random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from signalnode.clock import NS_PER_S
+from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
+
+START_NS = 1_700_000_000 * NS_PER_S
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A stretch of a market under one regime. Every field but the first has the calm market's value."""
+
+    seconds: float
+    events_per_s: float = 10.0
+    drift_bps_s: float = 0.0  # of the mid
+    sigma_bps: float = 0.7  # diffusion of the mid in a second
+    jump_bps: float = 0.0  # at the stretch's start
+    spread_ticks: int = 1
+    sizes: float = 0.8  # spread of the log of sizes at the best bid and ask; 0: all alike
+    lean: float = 0.0  # log of what stands at the bid over what stands at the ask
+    depth: float = 40.0  # base units within the band, in the middle
+    traded: float = 0.02  # base units of a trade, in the middle
+    trades: float = 0.25  # share of events that are trades
+    regular: bool = False  # events come evenly instead of at random
+
+
+def made_market(
+    seed: int, *stretches: Stretch, price: float = 60_000.0, tick: float = 0.01, start_ns: int = START_NS
+) -> Events:
+    """The stretches one after the other, shape (n,), dtype EVENT."""
+    random = np.random.default_rng(seed)
+    pieces, log_mid, now_ns = [], np.log(price), start_ns
+    for stretch in stretches:
+        piece, path = _piece(random, stretch, log_mid, now_ns, tick)
+        pieces.append(piece)
+        log_mid, now_ns = path, now_ns + int(stretch.seconds * NS_PER_S)
+    return np.concatenate(pieces)
+
+
+def _times_s(random: np.random.Generator, s: Stretch) -> Floats:
+    count = round(s.seconds * s.events_per_s)
+    if s.regular:
+        return (np.arange(count) + 1.0) / s.events_per_s
+    return np.sort(random.uniform(0.0, s.seconds, count))
+
+
+def _piece(
+    random: np.random.Generator, s: Stretch, log_mid: float, start_ns: int, tick: float
+) -> tuple[Events, float]:
+    times = _times_s(random, s)
+    n = len(times)
+    steps = np.sqrt(np.diff(times, prepend=0.0)) * random.standard_normal(n) * s.sigma_bps
+    path = log_mid + (s.jump_bps + s.drift_bps_s * times + np.cumsum(steps)) * 1e-4
+    events = np.zeros(n, EVENT)
+    events["time_received_ns"] = start_ns + (times * NS_PER_S).astype(np.int64)
+    events["time_event_ns"] = events["time_received_ns"] - 5_000_000
+    low = np.floor(np.exp(path) / tick - 0.5 * (s.spread_ticks - 1))
+    bid, ask = low * tick, (low + s.spread_ticks) * tick
+    which = random.random(n)
+    if n:
+        which[0] = 1.0  # a stretch shows its price at once
+    trades, depths = which < s.trades, (which >= s.trades) & (which < s.trades + 0.05)
+    quotes = ~(trades | depths)
+    events["kind"] = np.where(trades, TRADE, np.where(depths, DEPTH, QUOTE))
+    events["bid"][quotes], events["ask"][quotes] = bid[quotes], ask[quotes]
+    events["bid_size"][quotes] = np.exp(s.sizes * random.standard_normal(n) + 0.5 * s.lean)[quotes]
+    events["ask_size"][quotes] = np.exp(s.sizes * random.standard_normal(n) - 0.5 * s.lean)[quotes]
+    buys = random.random(n) < 0.5
+    events["aggressor_side"][trades] = np.where(buys, 1, -1)[trades]
+    events["price"][trades] = np.where(buys, ask, bid)[trades]
+    events["size"][trades] = (s.traded * np.exp(random.standard_normal(n)))[trades]
+    events["bid_depth"][depths] = (s.depth * np.exp(0.1 * random.standard_normal(n)))[depths]
+    events["ask_depth"][depths] = (s.depth * np.exp(0.1 * random.standard_normal(n)))[depths]
+    return events, float(path[-1]) if n else log_mid
