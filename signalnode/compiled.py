@@ -6,6 +6,7 @@ would go unseen. The cache directory therefore carries a digest of every source 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PACKAGE = Path(__file__).parent
 
 
+@functools.cache
 def source_digest() -> str:
     """Sixteen hex digits over this file and every source in `features/` and `signals/`."""
     digest = hashlib.sha256()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
@@ -29,7 +30,8 @@ class Moment(TypedDict):
 
 
 class Publisher:
-    """A PUB socket bound to `endpoint` that owns `seq`: from 1, one more for each score.
+    """An XPUB socket bound to `endpoint` (to subscribers the same as PUB) that owns `seq`: from 1, one more
+    for each score.
 
     Make it after any fork: ZeroMQ contexts do not survive one. A subscriber that falls `queue_max` messages
     behind loses messages, not the engine time; it sees the loss in `seq`. Raises EndpointError if the
@@ -40,7 +42,7 @@ class Publisher:
         self.market, self.epoch, self.seq = market, epoch, 0
         self._endpoint = check_endpoint(endpoint)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = self._context.socket(zmq.PUB)
+        self._socket = self._context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.SNDHWM, queue_max)
         self._socket.setsockopt(zmq.LINGER, LINGER_MS)
         self._socket.setsockopt(zmq.BACKLOG, BACKLOG_MAX)
@@ -52,6 +54,10 @@ class Publisher:
             raise EndpointError(
                 f"{endpoint}: {error.strerror}; choose another address or free this one"
             ) from None
+
+    def wait_for_subscriber(self, wait_ms: int) -> bool:
+        """Wait until somebody has subscribed, at most `wait_ms`: what is sent to nobody is lost."""
+        return self._socket.poll(wait_ms) != 0
 
     def score(self, *, scores: Mapping[str, float], **moment: Unpack[Moment]) -> int:
         """Send one set of scores; returns the `seq` it went under."""
@@ -90,6 +96,12 @@ class Publisher:
         }
 
     def _send(self, message: Score | Heartbeat | End) -> None:
+        with contextlib.suppress(zmq.Again):  # who came and went is taken off the queue, lest it grow
+            while True:
+                self._socket.recv(zmq.NOBLOCK)
+        with contextlib.suppress(zmq.Again):  # who came and went is taken off the queue, lest it grow
+            while True:
+                self._socket.recv(zmq.NOBLOCK)
         topic, content = encode(message)
         self._socket.send(topic, MORE)
         self._socket.send(content, NOW)

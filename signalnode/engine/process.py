@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import signal
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, Protocol
-
-import uvloop
 
 from signalnode import logs
 from signalnode.bus.epoch import next_epoch
@@ -18,6 +14,7 @@ from signalnode.bus.lock import hold_lock
 from signalnode.bus.publisher import Publisher
 from signalnode.bus.topics import scores_endpoint
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
+from signalnode.engine.apart import run_apart
 from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
 from signalnode.engine.work import Turn, Work
@@ -26,6 +23,8 @@ from signalnode.feeds import ChannelHealth, open_feed
 from signalnode.feeds.base import Feed
 from signalnode.settings import MarketSettings, NodeSettings, node_of
 
+STOPS = (signal.SIGTERM, signal.SIGINT)  # blocked, and taken while resting: never in the middle of a turn
+SUBSCRIBER_WAIT_MS = 20  # for those who heard the engine before to find it again: they look every 10 ms
 PROGRESS_S = 2.0  # between two lines that say how far a decoding has come
 COMPLAINT_S = 60.0  # between two lines about a checkpoint that cannot be written
 
@@ -48,7 +47,7 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
         node = node_of(args)
         market = node.markets[args["market"]]
         with hold_lock(node.market_lock_path(market.market)):
-            uvloop.run(_Process(link, node, market, log).run())
+            _Process(link, node, market, log).run()
     except SignalnodeError as error:
         log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
         return error.exit_status
@@ -62,20 +61,20 @@ class _Process:
         self._link, self._node, self._market, self._log = link, node, market, log
         self._directory = node.market_state_dir(market.market)
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._stop = asyncio.Event()
+        self._stopping = False
         self._complaint_ns = 0
         self._ready = False
 
-    async def run(self) -> None:
+    def run(self) -> None:
         """Start, turn until told to stop or the feed ends, and leave `end` and a last checkpoint behind."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         feed = open_feed(self._market, self._node.state_dir)
         with contextlib.closing(feed):
-            await self._prepare(feed)
+            self._prepare(feed)
+            if self._stopping:
+                return
             engine, health = SignalEngine(self._market.market, self._market), ChannelHealth()
-            self._file = CheckpointFile(self._directory, _identity(engine, health))
+            self._file = CheckpointFile(self._directory, identity(engine, health))
             resumed = self._resume(engine, feed, health)
             epoch = next_epoch(self._directory, wall_ns() // NS_PER_S)
             self._log = self._log.bind(epoch=epoch)
@@ -84,19 +83,20 @@ class _Process:
             endpoint = scores_endpoint(self._node.runtime_dir, self._market.market)
             publisher = Publisher(endpoint, self._market.market, epoch, self._node.engine.send_queue_max)
             with contextlib.closing(publisher):
-                await self._work(work, publisher)
+                self._work(work, publisher)
 
-    async def _prepare(self, feed: Feed) -> None:
+    def _prepare(self, feed: Feed) -> None:
         """Let the feed decode what it must, alive to the supervisor and to SIGTERM meanwhile."""
         told_ns = monotonic_ns()
-        for done in feed.prepare():
+        for done in () if feed.is_prepared() else run_apart(feed.prepare()):
             self._link.beat(preparing=round(done, 3))
             if monotonic_ns() - told_ns > PROGRESS_S * NS_PER_S:
                 told_ns = monotonic_ns()
                 self._log.info("decoding", percent=round(100 * done))
-            await asyncio.sleep(0)
-            if self._stop.is_set():
+            if self._rest(0):
                 return
+        for _ in feed.prepare():
+            pass
         if feed.faults:
             self._log.warning("faults in the data", **feed.faults)
 
@@ -116,23 +116,28 @@ class _Process:
         health.restore(checkpoint.health)
         return True
 
-    async def _work(self, work: Work, publisher: Publisher) -> None:
+    def _work(self, work: Work, publisher: Publisher) -> None:
+        publisher.wait_for_subscriber(SUBSCRIBER_WAIT_MS)
         work.start(monotonic_ns())
         turn = work.turn(monotonic_ns())
-        while not self._stop.is_set():
+        while not self._stopping:
             self._send(publisher, turn)
             if turn.save:
                 self._save(work)
             if turn.ended:
                 self._log.info("the feed has ended", seq=publisher.seq)
                 break
-            await self._rest(turn.wake_ns)
+            self._rest(turn.wake_ns)
             turn = work.turn(monotonic_ns())
         self._save(work, durable=True)
-        publisher.end(**asdict(turn.moment), time_published_ns=wall_ns())
+        moment = work.moment(work.engine.time_ns)
+        publisher.end(**moment._asdict(), time_published_ns=wall_ns())
 
     def _send(self, publisher: Publisher, turn: Turn) -> None:
-        moment = {**asdict(turn.moment), "time_published_ns": wall_ns()}
+        if turn.moment is None:
+            self._link.beat()
+            return
+        moment = {**turn.moment._asdict(), "time_published_ns": wall_ns()}
         if turn.scores is not None:
             publisher.score(scores=turn.scores, **moment)
             if not self._ready:
@@ -142,14 +147,11 @@ class _Process:
             publisher.heartbeat(**moment)
         self._link.beat(epoch=publisher.epoch, seq=publisher.seq, status=turn.moment.status)
 
-    async def _rest(self, wake_ns: int) -> None:
-        wait_s = (wake_ns - monotonic_ns()) / NS_PER_S
-        if wait_s <= 0:
-            await asyncio.sleep(0)
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._stop.wait()
+    def _rest(self, wake_ns: int) -> bool:
+        """Wait until monotonic time `wake_ns` or a signal to stop; whether to stop."""
+        wait_s = max(0.0, (wake_ns - monotonic_ns()) / NS_PER_S)
+        self._stopping = self._stopping or signal.sigtimedwait(STOPS, wait_s) is not None
+        return self._stopping
 
     def _save(self, work: Work, *, durable: bool = False) -> None:
         try:
@@ -163,7 +165,7 @@ class _Process:
                 self._log.warning("checkpoint not written", reason=str(error))
 
 
-def _identity(engine: SignalEngine, health: ChannelHealth) -> str:
+def identity(engine: SignalEngine, health: ChannelHealth) -> str:
     """Who may use a checkpoint: an engine of the same formulas and parameters, with health of the same
     layout.
     """

@@ -9,6 +9,7 @@ go out when they have moved, at most every `publish_interval_ms`; a heartbeat at
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from signalnode.clock import NS_PER_MS
 from signalnode.engine.core import SignalEngine
@@ -22,8 +23,7 @@ TURN_MIN_NS = 2 * NS_PER_MS  # rest between turns while events trickle in
 EARLY = 0.9  # a heartbeat goes out this share of its interval after the last, so that it is never late
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class Moment(NamedTuple):
     """What every message says of the engine. Times in ns; `mid` NaN before the first price."""
 
     mid: float
@@ -37,7 +37,7 @@ class Moment:
 class Turn:
     """What is to be done now. Scores, heartbeat and save are independent of each other."""
 
-    moment: Moment
+    moment: Moment | None  # there is one whenever something is to be sent
     scores: dict[str, float] | None = None  # send these
     heartbeat: bool = False  # send one
     save: bool = False  # write a checkpoint
@@ -91,7 +91,7 @@ class Work:
         if save:
             self._next_checkpoint_ns = now_ns + self._checkpoint_ns
         return Turn(
-            moment=self.moment(at_ns),
+            moment=self.moment(at_ns) if scores is not None or heartbeat else None,
             scores=scores,
             heartbeat=heartbeat,
             save=save,

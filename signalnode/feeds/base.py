@@ -85,6 +85,10 @@ class Feed(Protocol):
         """Counts by name of what was wrong with the data behind this feed."""
         ...
 
+    def is_prepared(self) -> bool:
+        """Whether `prepare` has nothing to do that takes time."""
+        ...
+
     def prepare(self) -> Iterator[float]:
         """Do what must be done before the first event, in slices; each yield is the fraction done, 0 to 1.
 

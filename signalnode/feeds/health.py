@@ -57,6 +57,17 @@ def _observe(events: Events, state: npt.NDArray[Any]) -> None:
         channel.newest_ns = time_ns
 
 
+@compiled
+def _silent(state: npt.NDArray[Any], now_ns: int) -> int:
+    """Bit k is set when the channel in row k has waited too long."""
+    found = 0
+    for kind in range(len(state)):
+        channel = state[kind]
+        if channel.newest_ns > 0 and (now_ns - channel.newest_ns) * 1e-9 > _limit_s(channel):
+            found |= 1 << kind
+    return found
+
+
 class ChannelHealth:
     """Learns each channel's pace from the events and says which are silent.
 
@@ -88,4 +99,5 @@ class ChannelHealth:
         """The channels that have waited too long at kernel time `now_ns`; one never heard of is not among
         them.
         """
-        return tuple(name for name in CHANNELS if self.waited_s(name, now_ns) > self.limit_s(name))
+        found = _silent(self.state, now_ns)
+        return tuple(name for name, kind in CHANNELS.items() if found >> kind & 1) if found else ()

@@ -80,6 +80,10 @@ class StoredFeed(BlockFeed):
         self._lap = 0
         self._block_row = 0  # number of the block's first event within the lap
 
+    def is_prepared(self) -> bool:
+        """Whether the files have been decoded already."""
+        return self._store.is_complete()
+
     def prepare(self) -> Iterator[float]:
         """Decode the files unless that has been done; yields the fraction done. Raises DataError."""
         if self._events is None:

@@ -173,6 +173,10 @@ class SyntheticFeed(BlockFeed):
         """None, ever."""
         return {}
 
+    def is_prepared(self) -> bool:
+        """Always."""
+        return True
+
     def prepare(self) -> Iterator[float]:
         """Nothing to prepare."""
         return iter(())

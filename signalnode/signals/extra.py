@@ -8,13 +8,14 @@ counts as "cannot say" (NaN).
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import importlib.util
 import inspect
 import math
 from collections.abc import Iterable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,7 @@ def load_signals(places: Iterable[str]) -> tuple[Signal, ...]:
     taken.
     """
     found = [(place, _load(place)) for place in places]
-    found += [
-        (entry.value, entry.load()) for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name)
-    ]
+    found += [(entry.value, entry.load()) for entry in installed()]
     signals: list[Signal] = []
     taken = set(SCORE_NAMES)
     for place, thing in found:
@@ -53,6 +52,12 @@ def load_signals(places: Iterable[str]) -> tuple[Signal, ...]:
     if len(signals) > EXTRA_MAX:
         raise ExtensionError(f"{len(signals)} signals added; a market takes {EXTRA_MAX}")
     return tuple(signals)
+
+
+@functools.cache
+def installed() -> tuple[EntryPoint, ...]:
+    """What is installed under GROUP, by name. Kept: looking it up reads a file of every installed package."""
+    return tuple(sorted(entry_points(group=GROUP), key=lambda entry: entry.name))
 
 
 def _load(place: str) -> Any:
