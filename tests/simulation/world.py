@@ -1,4 +1,4 @@
-"""The real core under virtual time with fake processes: everything that can go wrong, in an order a seed decides."""
+"""The real core under virtual time with fake processes: all that can go wrong, in an order a seed decides."""
 
 from __future__ import annotations
 
@@ -124,7 +124,8 @@ class World:
             self._advance()
         assert self.finished, "the halt never ended"
         assert not self.open, f"requests without an answer: {self.open}"
-        assert not self.live and not self.spawns, "something outlived the halt"
+        assert not self.live, "a process outlived the halt"
+        assert not self.spawns, "a start outlived the halt"
 
     def _play(self) -> None:
         draw = self.rng.random()

@@ -1,0 +1,338 @@
+"""The supervisor: how soon a fallen child works again, how many it carries, what it costs at rest.
+
+Engines run on synthetic markets, slow ones where hundreds share the machine.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import zmq
+
+from signalnode.cli.run import PRELOAD
+from supervisor.control import request
+from supervisor.descent import look, pss_bytes
+from supervisor.errors import NotRunning
+from tests.benchmarks.peers import Ear, peer_recovery_s
+from tests.benchmarks.table import Row
+from tests.supervisor.harness import Node, is_alive
+
+RUNS = 20
+MANY = 200
+KEPT = 50
+IDLE_S = 10.0
+PATIENCE_S = 180.0
+RECONNECT_MS = 10  # as every subscriber of the bus
+
+
+class Engines:
+    """A supervisor over so many engines on synthetic markets."""
+
+    def __init__(self, home: Path, count: int, mode: str, events_per_s: float) -> None:
+        self.home, self.count, self.mode = home, count, mode
+        self.names = [f"M{i:03d}-USD" for i in range(count)]
+        (home / "markets").mkdir()
+        (home / "node.toml").write_text(
+            'runtime_dir = "run"\nstate_dir = "state"\nmarkets_dir = "markets"\n'
+            "[engine]\npublish_interval_ms = 100\n"
+        )
+        for i, name in enumerate(self.names):
+            (home / "markets" / f"{name}.toml").write_text(
+                f'market = "{name}"\n[feed]\nkind = "synthetic"\nseed = {i}\nevents_per_s = {events_per_s}\n'
+            )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        argv = [sys.executable, "-m", "tests.benchmarks.supervised", str(self.home / "node.toml"), self.mode]
+        self.process = subprocess.Popen(argv)
+
+    def status(self) -> list[dict[str, Any]]:
+        try:
+            shown: list[dict[str, Any]] = request(self.home / "run" / "control.sock", "status")["children"]
+        except NotRunning:
+            return []
+        return shown
+
+    def all_up_s(self, begun_s: float, without: frozenset[int] = frozenset()) -> float:
+        """Seconds until every engine is up, in a process other than those."""
+        while time.perf_counter() - begun_s < PATIENCE_S:
+            up = [c for c in self.status() if c["state"] == "up" and c["pid"] not in without]
+            if len(up) == self.count:
+                return time.perf_counter() - begun_s
+            time.sleep(0.02)
+        raise TimeoutError(f"not all of {self.count} engines came up")
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(PATIENCE_S)
+
+
+@contextmanager
+def engines(count: int, mode: str = "terminate", events_per_s: float = 5.0) -> Iterator[Engines]:
+    with tempfile.TemporaryDirectory(prefix="sb") as home:
+        node = Engines(Path(home), count, mode, events_per_s)
+        try:
+            yield node
+        finally:
+            node.stop()
+
+
+def rows() -> Iterator[Row]:
+    yield from respawn_rows()
+    yield from peer_rows()
+    yield from many_rows()
+    yield from idle_rows()
+    yield from adoption_rows()
+
+
+# one engine
+
+
+def respawn_rows() -> Iterator[Row]:
+    bare_s = bare_respawn_s()
+    with engines(1, events_per_s=200.0) as node:
+        node.start()
+        node.all_up_s(time.perf_counter())
+        score_s = kill_to_score_s(node)
+    yield Row(
+        what=f"kill -9 to first new score, median of {RUNS}",
+        measured=score_s * 1000,
+        unit="ms",
+        reference="ms, bare fork-server respawn",
+        reference_value=bare_s * 1000,
+        ratio=score_s / bare_s,
+        target="at most 50 ms and 3 times the bare respawn",
+        met=score_s <= 0.050 and score_s <= 3 * bare_s,
+    )
+
+
+def kill_to_score_s(node: Engines) -> float:
+    """Median time from SIGKILL to the first score of a higher epoch, heard over the market's own socket."""
+    context = zmq.Context()
+    line = context.socket(zmq.SUB)
+    line.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+    line.setsockopt(zmq.RCVTIMEO, int(PATIENCE_S * 1000))
+    line.subscribe(b"score.")
+    line.connect(f"ipc://{node.home}/run/{node.names[0]}.scores")
+    times = []
+    for _ in range(RUNS):
+        # A restart by request forgives earlier failures, so that each kill is a first one: no backoff.
+        request(node.home / "run" / "control.sock", "restart", node.names)
+        time.sleep(1.2)  # past the checkpoint interval
+        (child,) = node.status()
+        begun_s = time.perf_counter()
+        os.kill(child["pid"], signal.SIGKILL)
+        while msgpack.unpackb(line.recv_multipart()[1])["epoch"] <= child["epoch"]:
+            pass
+        times.append(time.perf_counter() - begun_s)
+    context.destroy(linger=0)
+    return statistics.median(times)
+
+
+def _say_and_wait(line: Connection) -> None:
+    line.send(os.getpid())
+    time.sleep(PATIENCE_S)
+
+
+def bare_respawn_s() -> float:
+    """Kill -9 to the next process's first word, with multiprocessing's fork server and the same preload."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*PRELOAD, "tests.benchmarks.bench_supervisor"])
+    times, fallen_s = [], 0.0
+    for run in range(RUNS + 1):
+        near, far = context.Pipe()
+        process = context.Process(target=_say_and_wait, args=(far,), daemon=True)
+        begun_s = time.perf_counter()
+        process.start()
+        near.recv()
+        if run:
+            times.append(time.perf_counter() - begun_s + fallen_s)
+        begun_s = time.perf_counter()
+        process.kill()
+        process.join()
+        fallen_s = time.perf_counter() - begun_s
+        near.close()
+        far.close()
+    return statistics.median(times)
+
+
+# peers
+
+
+def peer_rows() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory(prefix="sb") as home:
+        ear = Ear(Path(home))
+        spec = {"name": "child", "target": "tests.benchmarks.peers:child", "args": {"address": ear.address}}
+        node = Node(
+            {**spec, "intensity": 1000, "backoff_base_s": 0.0},
+            preload=["numpy", "msgpack", "tests.benchmarks.peers"],
+        )
+        node.start()
+        ours_s = ear.recovery_s(RUNS)
+        ear.close()
+        node.stop()
+        node.sweep()
+    for name, runs in (("supervisor", 5), ("circus", 3)):
+        with tempfile.TemporaryDirectory(prefix="sb") as home:
+            theirs_s = peer_recovery_s(name, Path(home), runs)
+        if theirs_s is not None:
+            shown = "supervisord" if name == "supervisor" else name
+            yield Row(
+                what=f"kill -9 to working again, the same child as {shown}",
+                measured=ours_s * 1000,
+                unit="ms",
+                reference=f"ms, {shown}",
+                reference_value=theirs_s * 1000,
+                ratio=ours_s / theirs_s,
+            )
+
+
+# many
+
+
+def many_rows() -> Iterator[Row]:
+    with engines(MANY, events_per_s=1.0) as node:
+        begun_s = time.perf_counter()
+        node.start()
+        cold_s = node.all_up_s(begun_s)
+        pids = frozenset(child["pid"] for child in node.status())
+        begun_s = time.perf_counter()
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        again_s = node.all_up_s(begun_s, without=pids)
+        begun_s = time.perf_counter()
+        node.stop()
+        stop_s = time.perf_counter() - begun_s
+    for what, seconds in (("cold start to all up", cold_s), ("all killed at once to all up", again_s)):
+        yield Row(
+            what=f"{MANY} engines: {what}",
+            measured=seconds,
+            unit="s",
+            target="at most 6 s",
+            met=seconds <= 6.0,
+        )
+    yield Row(
+        what=f"{MANY} engines: stop",
+        measured=stop_s,
+        unit="s",
+        target="at most the grace, 5 s",
+        met=stop_s <= 5.5,
+    )
+
+
+def idle_rows() -> Iterator[Row]:
+    specs = [{"name": f"c{i}", "target": "tests.supervisor.targets:steady"} for i in range(MANY)]
+    crashing = {"name": "bad", "target": "tests.supervisor.targets:exits", "args": {"status": 1}}
+    endless = {"intensity": 10**6, "backoff_base_s": 0.01, "backoff_max_s": 0.01}
+    node = Node(*specs)
+    try:
+        node.up()
+        assert node.process is not None
+        pid = node.process.pid
+        time.sleep(2.0)
+        before = look(pid)
+        time.sleep(IDLE_S)
+        after = look(pid)
+        assert before is not None
+        assert after is not None
+        share = (after.cpu_s - before.cpu_s) / IDLE_S
+        memory_mb = (pss_bytes(pid) or 0) / 1e6
+        node.specs.append({**crashing, **endless})
+        node.write()
+        node.ask("reload")
+        answers_s = []
+        for _ in range(50):
+            begun_s = time.perf_counter()
+            node.ask("status")
+            answers_s.append(time.perf_counter() - begun_s)
+            time.sleep(0.02)
+    finally:
+        node.sweep()
+    yield Row(
+        what=f"idle supervisor, {MANY} children: share of a core",
+        measured=share * 100,
+        unit="%",
+        target="at most 1 %",
+        met=share <= 0.01,
+    )
+    yield Row(
+        what=f"idle supervisor, {MANY} children: memory",
+        measured=memory_mb,
+        unit="MB PSS",
+        target="at most 40 MB",
+        met=memory_mb <= 40,
+    )
+    worst_ms = max(answers_s) * 1000
+    yield Row(
+        what=f"status of {MANY} children while one crash-loops, slowest of 50",
+        measured=worst_ms,
+        unit="ms",
+        reference="ms, median",
+        reference_value=statistics.median(answers_s) * 1000,
+        target="at most 100 ms",
+        met=worst_ms <= 100,
+    )
+
+
+# adoption
+
+
+def adoption_rows() -> Iterator[Row]:
+    with engines(KEPT, "keep", events_per_s=20.0) as node:
+        node.start()
+        node.all_up_s(time.perf_counter())
+        context = zmq.Context()
+        line = context.socket(zmq.SUB)
+        line.setsockopt(zmq.RCVHWM, 0)
+        line.subscribe(b"score.")
+        for name in node.names:
+            line.connect(f"ipc://{node.home}/run/{name}.scores")
+        time.sleep(1.0)
+        pids = {child["pid"] for child in node.status()}
+        assert node.process is not None
+        node.process.kill()
+        node.process.wait()
+        begun_s = time.perf_counter()
+        node.start()
+        control_s = node.all_up_s(begun_s)
+        kept = {child["pid"] for child in node.status() if child["adopted"]} == pids
+        time.sleep(1.0)
+        gaps = _gaps(line)
+        context.destroy(linger=0)
+        node.stop()
+        assert not any(map(is_alive, pids))
+    yield Row(
+        what=f"supervisor killed and {KEPT} engines adopted: new start to full control",
+        measured=control_s,
+        unit="s",
+        target="under 1 s, every process kept",
+        met=control_s < 1.0 and kept,
+    )
+    yield Row(what="sequence gaps meanwhile", measured=gaps, unit="gaps", target="none", met=gaps == 0)
+
+
+def _gaps(line: zmq.Socket[bytes]) -> int:
+    """Sequence numbers missing from, or epochs begun in, all that has been received."""
+    last: dict[str, tuple[int, int]] = {}
+    gaps = 0
+    while line.poll(0):
+        message = msgpack.unpackb(line.recv_multipart()[1])
+        market, at = message["market"], (message["epoch"], message["seq"])
+        if market in last and at != (last[market][0], last[market][1] + 1):
+            gaps += 1
+        last[market] = at
+    return gaps + (KEPT - len(last))

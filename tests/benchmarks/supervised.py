@@ -1,0 +1,30 @@
+"""Real engines under a real supervisor: `python -m tests.benchmarks.supervised CONFIG keep`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from signalnode.cli.run import PRELOAD, specs_of
+from signalnode.settings import NodeSettings, load_node
+from supervisor import ChildSpec, Settings, run
+
+
+def engines_of(node: NodeSettings) -> list[ChildSpec]:
+    """The engines alone: what is measured is not the aggregator."""
+    return [spec for spec in specs_of(node) if spec.role == "engine"]
+
+
+def main() -> int:
+    node = load_node(Path(sys.argv[1]))
+    settings = Settings(
+        runtime_dir=node.runtime_dir,
+        state_dir=node.state_dir,
+        preload=PRELOAD,
+        on_supervisor_death="keep" if sys.argv[2] == "keep" else "terminate",
+    )
+    return run(settings, engines_of(node), reload=lambda: engines_of(load_node(Path(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
