@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode.aggregator.board import Board
-from signalnode.aggregator.moments import CrossMoments, LagMoments, largest_eigenvalue
+from signalnode.aggregator.moments import CrossMoments, LagMoments, Workspace, largest_eigenvalue
 from signalnode.aggregator.regime import Smoothed, strengths
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.clock import NS_PER_MS
@@ -50,6 +50,7 @@ class Measures:
         self._returns = CrossMoments(size, 1, decay)
         self._scores = CrossMoments(size, len(SERIES), decay)
         self._lags = LagMoments(size, settings.lag_steps_max, decay)
+        self._work = Workspace(size)
         self._smoothed = Smoothed(self._fast_decay)
         self._mids = np.full(size, np.nan)
         self._drift = np.zeros(size)  # decayed sum of log returns
@@ -99,11 +100,15 @@ class Measures:
         return self._strongest
 
     def correlation_of(self, series: str) -> Floats:
-        """Matrix of ρ between markets for `returns` or one of SERIES, in the board's order."""
+        """Matrix of ρ between markets for `returns` or one of SERIES, in the board's order.
+
+        Not to be kept.
+        """
+        work = self._work
         return (
             self._returns.correlation(0)
             if series == "returns"
-            else self._scores.correlation(SERIES.index(series))
+            else self._scores.correlation(SERIES.index(series), work)
         )
 
     def _add(self, at_ns: int) -> None:
@@ -155,20 +160,22 @@ class Measures:
     def _read(self) -> Iterator[int]:
         """Yields the matrix cells it has worked through; what is read is shown when all of it is there."""
         cells = len(self._markets) ** 2
-        rho = self._returns.correlation(0)
+        rho = self._returns.correlation(0, self._work).copy()
         numbers: dict[str, float] = {}
         _add_mean(numbers, "returns", rho)
         yield 2 * cells
         known = np.isfinite(rho.diagonal())
         if known.any():
-            inner = np.nan_to_num(rho[np.ix_(known, known)])
-            numbers["first_component_share"] = largest_eigenvalue(inner) / len(inner)
+            matrix = self._work.numbers[0]  # a market without correlations is a row of zeros, which adds none
+            np.copyto(matrix, rho)
+            np.nan_to_num(matrix, copy=False)
+            numbers["first_component_share"] = largest_eigenvalue(matrix) / int(known.sum())
             yield 2 * cells
         for name in SERIES:
             _add_mean(numbers, name, self.correlation_of(name))
             yield 2 * cells
         leads = rho, rho
-        for leads in self._lags.leads_by_lag():  # noqa: B007 (the last is the answer)
+        for leads in self._lags.leads_by_lag(self._work):  # noqa: B007 (the last is the answer)
             yield 2 * cells
         lead, lead_rho = leads[0] * self._step_s, leads[1]
         for matrix in (rho, lead, lead_rho):
@@ -196,30 +203,30 @@ class Measures:
         self._mids = np.array([np.nan if row is None else self._mids[row] for row in rows])
         self._drift = np.array([0.0 if row is None else self._drift[row] for row in rows])
         self._markets = markets
+        self._work = Workspace(len(markets))
         self._reading = None
 
 
 def _add_mean(numbers: dict[str, float], series: str, matrix: Floats) -> None:
     """Mean over all known pairs."""
+    on_diagonal = int(np.isfinite(matrix.diagonal()).sum())
     known = np.isfinite(matrix)
-    np.fill_diagonal(known, False)
-    count = int(known.sum())
+    count = int(known.sum()) - on_diagonal
     if count:
-        numbers[f"correlation_{series}"] = float(np.sum(matrix, where=known)) / count
+        numbers[f"correlation_{series}"] = (float(np.sum(matrix, where=known)) - on_diagonal) / count
 
 
 def _strongest(relations: Relations) -> list[dict[str, Any]]:
-    rows, columns = np.triu_indices(len(relations.markets), 1)
-    size = np.nan_to_num(np.abs(relations.correlation[rows, columns]), nan=-1.0)
-    best = (
-        np.argpartition(-size, STRONGEST_MAX)[:STRONGEST_MAX]
-        if len(size) > STRONGEST_MAX
-        else np.arange(len(size))
-    )
+    """Sorted by |ρ|; of equal ones the first in the board's order comes first."""
+    count = len(relations.markets)
+    size = np.triu(np.abs(relations.correlation), 1).ravel()
+    np.nan_to_num(size, copy=False)
+    most = min(STRONGEST_MAX, count * (count - 1) // 2)
+    best = np.sort(np.argpartition(size, len(size) - most)[len(size) - most :]) if most else []
     found = []
-    for k in best[np.argsort(-size[best], kind="stable")]:
-        at = rows[k], columns[k]
-        if size[k] < 0:
+    for k in sorted(best, key=lambda k: -size[k]):
+        at = divmod(int(k), count)
+        if not size[k]:
             break
         found.append(
             {

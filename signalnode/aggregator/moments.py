@@ -19,6 +19,18 @@ STEPS_MIN = 10.0  # weighted steps below which a correlation says nothing and is
 VARIANCE_MIN = 1e-14  # of a series' mean square; less is rounding, and counts as constant
 
 
+class Workspace:
+    """Scratch matrices that every reading uses again:
+
+    large ones made anew each time would tear the heap apart.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.numbers = np.empty((4, size, size))
+        self.flag = np.empty((size, size), dtype=np.bool_)
+
+
 class CrossMoments:
     """Pearson correlation of every two columns, for `series` kinds of numbers that come and go together.
 
@@ -52,26 +64,32 @@ class CrossMoments:
             for kind, (left, right) in enumerate(((weighed, present), (weighed * x, present), (weighed, x))):
                 self._accumulate(self._sums[kind, number], left, right)
 
-    def correlation(self, number: int) -> Floats:
-        """Matrix of ρ for one series, shape (size, size).
+    def correlation(self, number: int, work: Workspace | None = None) -> Floats:
+        """Matrix of ρ for one series, shape (size, size); 1 on the diagonal, NaN while unknown or constant.
 
-        1 on the diagonal, NaN while unknown or constant.
+        With a workspace it is one of its matrices, overwritten by the next reading.
         """
-        weight, spare = self._weight, self._spare
+        work = work or Workspace(len(self._weight))
+        weight = self._weight
         s, q, c = self._sums[:, number]
+        mean, square, variance, rho = work.numbers
+        flag = work.flag
         with np.errstate(all="ignore"):
-            mean = np.divide(s, weight)
-            square = np.divide(q, weight)
-            variance = np.multiply(mean, mean, out=spare)
+            np.divide(s, weight, out=mean)
+            np.divide(q, weight, out=square)
+            np.multiply(mean, mean, out=variance)
             np.subtract(square, variance, out=variance)
-            np.copyto(variance, np.nan, where=variance <= VARIANCE_MIN * square)
-            scale = np.multiply(variance, variance.T, out=square)
-            np.sqrt(scale, out=scale)
-            cross = np.multiply(mean, mean.T, out=spare)
-            rho: Floats = np.divide(c, weight, out=mean)
-            rho -= cross
-            rho /= scale
-        np.copyto(rho, np.nan, where=weight < STEPS_MIN * self._gain)
+            square *= VARIANCE_MIN
+            np.less_equal(variance, square, out=flag)
+            np.copyto(variance, np.nan, where=flag)
+            np.multiply(mean, mean.T, out=square)
+            np.divide(c, weight, out=rho)
+            rho -= square
+            np.multiply(variance, variance.T, out=square)
+            np.sqrt(square, out=square)
+            rho /= square
+        np.less(weight, STEPS_MIN * self._gain, out=flag)
+        np.copyto(rho, np.nan, where=flag)
         np.clip(rho, -1.0, 1.0, out=rho)
         known = np.isfinite(rho.diagonal())
         np.fill_diagonal(rho, np.where(known, 1.0, np.nan))
@@ -136,38 +154,46 @@ class LagMoments:
             np.multiply.outer(before.astype(np.float64), here, out=self._spare)
             self._weight[lag] += self._spare
 
-    def at(self, lag: int) -> Floats:
+    def at(self, lag: int, out: Floats | None = None, flag: npt.NDArray[np.bool_] | None = None) -> Floats:
         """Matrix of ρ_lag: row now minus `lag` steps, column now; NaN while unknown."""
         weight = self._weight[lag]
         with np.errstate(all="ignore"):
             precision = 1.0 / np.sqrt(self._square / self._seen)
-            rho: Floats = np.divide(self._cross[lag], weight)
+            rho: Floats = np.divide(self._cross[lag], weight, out=out)
             rho *= precision
             rho *= precision[:, None]
-        np.copyto(rho, np.nan, where=weight < STEPS_MIN * self._gain)
+        unknown = np.less(weight, STEPS_MIN * self._gain, out=flag)
+        np.copyto(rho, np.nan, where=unknown)
         return rho
 
     def leads(self) -> tuple[Floats, Floats]:
-        """(lead, ρ at that lead), each (size, size): row leads column by so many steps; 0 while unknown.
+        """(lead, ρ at that lead), each (size, size): row leads column by so many steps; both 0 while unknown.
 
         Of equal |ρ| the shortest lag counts. Antisymmetric in the lead, symmetric in ρ.
         """
         *_, found = self.leads_by_lag()
         return found
 
-    def leads_by_lag(self) -> Iterator[tuple[Floats, Floats]]:
+    def leads_by_lag(self, work: Workspace | None = None) -> Iterator[tuple[Floats, Floats]]:
         """`leads` in pieces of work: what is found within 0, 1, … lags; the last is the answer."""
+        work = work or Workspace(len(self._square))
+        ahead, either, spare, mask = work.numbers
+        flag = work.flag
         best = np.nan_to_num(self.at(0), copy=False)
         lead = np.zeros_like(best)
         yield lead, best
         for lag in range(1, self._lags + 1):
-            ahead = np.nan_to_num(self.at(lag), copy=False)
-            behind = ahead.T.copy()
-            stronger = np.abs(ahead) > np.abs(behind)
-            either = np.where(stronger, ahead, behind)
-            better = np.abs(either) > np.abs(best)
-            np.copyto(best, either, where=better)
-            np.copyto(lead, np.where(stronger, lag, np.where(stronger.T, -lag, 0)), where=better)
+            np.nan_to_num(self.at(lag, ahead, flag), copy=False)
+            np.copyto(either, ahead.T)
+            np.abs(ahead, out=spare)
+            np.copyto(mask, np.greater(spare, spare.T, out=flag))  # 1 where the row is stronger ahead
+            _choose(either, ahead, mask, spare)
+            np.subtract(mask, mask.T, out=ahead)  # +1 where the row leads, −1 where the column does
+            ahead *= lag
+            np.abs(either, out=spare)
+            np.copyto(mask, np.greater(spare, np.abs(best, out=mask), out=flag))
+            _choose(best, either, mask, spare)
+            _choose(lead, ahead, mask, spare)
             yield lead, best
 
     def rearranged(self, rows: list[int | None]) -> LagMoments:
@@ -182,6 +208,14 @@ class LagMoments:
             other._cross[lag][np.ix_(new, new)] = self._cross[lag][np.ix_(old, old)]
             other._weight[lag][np.ix_(new, new)] = self._weight[lag][np.ix_(old, old)]
         return other
+
+
+def _choose(into: Floats, other: Floats, mask: Floats, spare: Floats) -> None:
+    """into ← other where mask is 1, exactly; `other` is spoilt. A third of what a masked copy takes."""
+    np.subtract(1.0, mask, out=spare)
+    into *= spare
+    other *= mask
+    into += other
 
 
 def largest_eigenvalue(matrix: Floats) -> float:

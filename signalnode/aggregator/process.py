@@ -102,6 +102,9 @@ class Process:
         self._journal = _journal(node)
         self.withheld = 0
         self._wake, self._signals = sockets.socketpair()
+        self._poller = zmq.Poller()
+        for each in (self._sub, *self._doors.sockets, self._signals.fileno()):
+            self._poller.register(each, zmq.POLLIN)
         self._stopping = self._reloading = False
         self._beat_ns = self._sound_ns = self._time.now_ns()
 
@@ -125,19 +128,20 @@ class Process:
 
     def run(self, link: Link) -> None:
         """Work until told to stop."""
-        poller = zmq.Poller()
-        for each in (self._sub, *self._doors.sockets, self._signals.fileno()):
-            poller.register(each, zmq.POLLIN)
         link.ready(epoch=self.core.epoch, endpoint=self._node.aggregator.endpoint)
         while not self._stopping:
-            poller.poll(self._wait_ms())
-            now_ns = self._time.now_ns()
-            for outcome in self.core.advance(now_ns):
-                self._publish(outcome)
-            self._drain(now_ns)
-            self._doors.serve(self.core, now_ns)
-            self._heed_signals()
-            self._housekeeping(link, now_ns)
+            self.turn(link)
+
+    def turn(self, link: Link) -> None:
+        """Wait for something to happen or to be due, and do all of it once."""
+        self._poller.poll(self._wait_ms())
+        now_ns = self._time.now_ns()
+        for outcome in self.core.advance(now_ns):
+            self._publish(outcome)
+        self._drain(now_ns)
+        self._doors.serve(self.core, now_ns)
+        self._heed_signals()
+        self._housekeeping(link, now_ns)
 
     def _drain(self, now_ns: int) -> None:
         receive, take, send = self._sub.recv_multipart, self.core.take, self._doors.publish

@@ -49,9 +49,9 @@ class Relations:
         if market not in self.markets:
             return []
         column = self.markets.index(market)
-        strength = np.where(self.lead_s[:, column] > 0, np.abs(self.lead_correlation[:, column]), 0.0)
-        order = np.argsort(-strength, kind="stable")
-        return [self.markets[row] for row in order if strength[row] >= correlation_min]
+        strength = np.abs(self.lead_correlation[:, column])
+        rows = np.flatnonzero((self.lead_s[:, column] > 0) & (strength >= correlation_min))
+        return [self.markets[row] for row in rows[np.argsort(-strength[rows], kind="stable")]]
 
 
 NO_RELATIONS = Relations((), np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0)))

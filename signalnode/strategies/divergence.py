@@ -74,11 +74,8 @@ class Divergence:
 
     def _rescan(self, view: View) -> None:
         relations = view.relations
-        rows, columns = np.triu_indices(len(relations.markets), 1)
-        rho = np.nan_to_num(relations.correlation[rows, columns], nan=-1.0)
-        best = [
-            k for k in np.argsort(-rho, kind="stable")[: self.spreads_max] if rho[k] >= self.correlation_min
-        ]
+        rows, columns = np.nonzero(np.triu(relations.correlation >= self.correlation_min, 1))
+        best = np.argsort(-relations.correlation[rows, columns], kind="stable")[: self.spreads_max]
         wanted = [(relations.markets[rows[k]], relations.markets[columns[k]]) for k in best]
         kept = {key: spread for key, spread in self._spreads.items() if spread.rich or key in wanted}
         for key in wanted:

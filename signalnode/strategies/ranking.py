@@ -44,11 +44,16 @@ class Ranking:
     def __post_init__(self) -> None:
         self._order: tuple[tuple[str, Direction], ...] = ()
         self._sent_ns: int | None = None
+        self._weights = {
+            direction: [(_name(name, direction), weight) for name, weight in self.weights.items()]
+            for direction in _DIRECTIONS
+        }
         numbers = [value for value in self.weights.values() if isinstance(value, int | float)]
         if len(numbers) < len(self.weights) or not numbers or min(numbers) < 0 or sum(numbers) <= 0:
             raise ValueError(
                 f"weights = {self.weights}: give at least one score a weight above 0, none below"
             )
+        self._total: float = sum(numbers)
 
     def evaluate_opportunities(self, view: View) -> list[Decision]:
         """A new table, if there is one."""
@@ -88,12 +93,17 @@ class Ranking:
 
     def _value(self, view: View, market: str, direction: Direction) -> float:
         scores = view[market]
-        total = sum(weight * scores[_name(name, direction)] for name, weight in self.weights.items())
-        return total / sum(self.weights.values())
+        total = 0.0
+        for name, weight in self._weights[direction]:
+            total += weight * scores[name]
+        return total / self._total
 
     def _rested_on(self, view: View, line: Opportunity) -> dict[str, float]:
         names = [_name(name, line.direction) for name in self.weights]
         return {name: view[line.market][name] for name in names}
+
+
+_DIRECTIONS: tuple[Direction, Direction] = ("long", "short")
 
 
 def _name(name: str, direction: Direction) -> str:

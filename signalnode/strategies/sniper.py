@@ -41,6 +41,7 @@ class Sniper:
 
     def __post_init__(self) -> None:
         self._safe: dict[tuple[str, Direction], _Safety] = {}
+        self._levels = {direction: self._levels_of(direction) for direction in _DIRECTIONS}
         for table in (self.needs, self.regime):
             for name, level in table.items():
                 if not isinstance(level, int | float) or not 0 <= level <= 100:
@@ -58,20 +59,24 @@ class Sniper:
                     shots.append(self._shot(view, market, direction))
         return shots
 
+    def _levels_of(self, direction: Direction) -> list[tuple[str, float]]:
+        return [(_name(name, direction), level) for name, level in self.needs.items()]
+
     def _is_armed(self, view: View, market: str, direction: Direction) -> bool:
         safety = self._safe.get((market, direction))
         if safety is None:
             return view.markets[market].warm >= self.warm_min
         scores = view[market]
         safety.fell = safety.fell or any(
-            scores[_name(name, direction)] < level - self.rearm_gap for name, level in self.needs.items()
+            scores[name] < level - self.rearm_gap for name, level in self._levels[direction]
         )
         return safety.fell and view.time_ns - safety.shot_ns >= self.rearm_s * NS_PER_S
 
     def _agrees(self, view: View, market: str, direction: Direction) -> bool:
         scores = view[market]
-        if any(scores[_name(name, direction)] < level for name, level in self.needs.items()):
-            return False
+        for name, level in self._levels[direction]:
+            if scores[name] < level:
+                return False
         if any(view.regime.get(name, 0.0) < level for name, level in self.regime.items()):
             return False
         return all(_net(view, leader, direction) >= 0 for leader in self._leaders(view, market))

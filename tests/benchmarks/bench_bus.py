@@ -1,0 +1,240 @@
+"""The bus and Layer 5: throughput, latency, nothing lost unseen, many markets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from signalnode.aggregator.core import Core
+from signalnode.aggregator.turns import Turns
+from signalnode.bus.subscriber import subscribe
+from signalnode.bus.wire import SCORE_NAMES, Score, encode
+from signalnode.settings import AggregatorSettings
+from signalnode.strategies import STRATEGIES
+from tests.benchmarks.bus_load import configure, markets
+from tests.benchmarks.table import RUNS, Row
+
+REPO = Path(__file__).parents[2]
+FLOOD_MARKETS, FLOOD_EACH = 50, 4_000
+LATENCY_MARKETS, LATENCY_EACH, LATENCY_HZ = 50, 80, 1_000.0
+SOAK_MARKETS, SOAK_HZ, SOAK_S, SETTLED_S = 500, 10.0, 60.0, 10.0
+MEMORY_GROWTH_MAX = 2_000_000
+CHILD = """
+import sys
+from signalnode.aggregator.process import main
+class Link:
+    def ready(self, **facts): print("ready", flush=True)
+    def beat(self, **facts): pass
+sys.exit(main(Link(), {"config": sys.argv[1]}))
+"""
+
+
+def rows() -> Iterator[Row]:
+    """Every figure of the bus."""
+    yield from throughput()
+    yield from latency()
+    yield many_markets()
+    yield from soak()
+
+
+@contextlib.contextmanager
+def scene() -> Iterator[Path]:
+    """A directory with room for socket names."""
+    with tempfile.TemporaryDirectory(prefix="sn-") as name:
+        yield Path(name)
+
+
+def started(*command: object) -> subprocess.Popen[str]:
+    """A process of the benchmark that has said that it is ready."""
+    process = subprocess.Popen(
+        [sys.executable, *map(str, command)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPO,
+    )
+    heard(process)
+    return process
+
+
+def heard(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def load(*arguments: object) -> subprocess.Popen[str]:
+    return started("-m", "tests.benchmarks.bus_load", *arguments)
+
+
+def throughput() -> Iterator[Row]:
+    """Flood the aggregator, and a loop that only receives, by turns."""
+    rates: dict[str, list[float]] = {"bare": [], "full": []}
+    for _ in range(RUNS):
+        for kind, found in rates.items():
+            with scene() as directory:
+                sender = load("send", directory, FLOOD_MARKETS, FLOOD_EACH, 0)
+                receiver = load(kind, directory, FLOOD_MARKETS, FLOOD_MARKETS * FLOOD_EACH)
+                time.sleep(0.5)  # until every connection stands; there is nothing to ask
+                go(sender)
+                found.append(float(json.loads(heard(receiver))))
+                sender.communicate("\n")
+                receiver.communicate()
+    bare, full = (statistics.median(rates[kind]) for kind in ("bare", "full"))
+    yield Row(
+        what="aggregator: decode, check, board, correlation, re-publish",
+        measured=full,
+        unit="messages/s",
+        reference="messages/s: pyzmq receive loop",
+        reference_value=bare,
+        ratio=full / bare,
+        target="50,000/s and 0.35",
+        met=full >= 50_000 and full >= 0.35 * bare,
+    )
+
+
+def latency() -> Iterator[Row]:
+    """Engine's send to a subscriber of the aggregator."""
+    times: dict[str, list[float]] = {"relay": [], "full": []}
+    for _ in range(RUNS):
+        for kind, found in times.items():
+            with scene() as directory:
+                config = configure(directory, LATENCY_MARKETS)
+                sender = load("send", directory, LATENCY_MARKETS, LATENCY_EACH, LATENCY_HZ)
+                relay = (
+                    load("relay", directory, LATENCY_MARKETS)
+                    if kind == "relay"
+                    else started("-c", CHILD, config)
+                )
+                with subscribe(
+                    endpoint=f"ipc://{directory}/out", max_age_s=None, repair=False
+                ) as subscription:
+                    time.sleep(0.5)
+                    go(sender)
+                    for _ in range(LATENCY_MARKETS * LATENCY_EACH):
+                        message = subscription.receive(5.0)
+                        assert isinstance(message, Score)
+                        found.append((time.time_ns() - message.time_published_ns) / 1e6)
+                sender.communicate("\n")
+                relay.terminate()
+                relay.communicate()
+    relay_ms, full_ms = np.array(times["relay"]), np.array(times["full"])
+    for share, limit_ms in ((50, 1.0), (99, 5.0)):
+        measured, beside = float(np.percentile(full_ms, share)), float(np.percentile(relay_ms, share))
+        yield Row(
+            what=f"engine to subscriber, 50 markets × 20/s, {'median' if share == 50 else '99%'}",
+            measured=measured,
+            unit="ms",
+            reference="ms: bare pyzmq relay",
+            reference_value=beside,
+            ratio=measured / beside,
+            target=f"{limit_ms:g} ms",
+            met=measured <= limit_ms,
+        )
+
+
+def soak() -> Iterator[Row]:
+    """500 publishers for a minute: every score received or counted, and memory that stays."""
+    each = int(SOAK_HZ * SOAK_S)
+    with scene() as directory:
+        config = configure(directory, SOAK_MARKETS)
+        sender = load("send", directory, SOAK_MARKETS, each, SOAK_HZ * SOAK_MARKETS)
+        aggregator = started("-c", CHILD, config)
+        process = psutil.Process(aggregator.pid)
+        with subscribe(endpoint=f"ipc://{directory}/out", max_age_s=None) as subscription:
+            time.sleep(2.0)
+            go(sender)
+            began, settled = time.monotonic(), 0
+            while subscription.receive(2.0) is not None:
+                if not settled and time.monotonic() - began > SETTLED_S:
+                    settled = process.memory_full_info().pss
+            grown = process.memory_full_info().pss - settled
+            counts = subscription.counts().values()
+            received, missed = (sum(getattr(c, name) for c in counts) for name in ("received", "missed"))
+        sender.communicate("\n")
+        aggregator.terminate()
+        aggregator.communicate()
+    yield Row(
+        what="500 publishers × 10/s, 60 s: lost unseen",
+        measured=SOAK_MARKETS * each - received - missed,
+        unit=f"of {SOAK_MARKETS * each:,}",
+        reference="counted as missed",
+        reference_value=missed,
+        target="0",
+        met=SOAK_MARKETS * each == received + missed,
+    )
+    yield Row(
+        what="the same: growth of the aggregator after 10 s",
+        measured=grown / 1e6,
+        unit="MB",
+        target="2 MB",
+        met=grown < MEMORY_GROWTH_MAX,
+    )
+
+
+def many_markets() -> Row:
+    """A whole view of 500 markets, strategies and encoding included."""
+    names = markets(SOAK_MARKETS)
+    draw = np.random.default_rng(5)
+    start_ns = 1_700_000_000_000_000_000
+    core = Core(AggregatorSettings(), names, Turns({s.name: s.make() for s in STRATEGIES}), 1, start_ns)
+    logs = np.zeros(len(names))
+    times_ms = []
+    for step in range(1, 31):
+        now_ns = start_ns + step * 1_000_000_000
+        logs += 1e-4 * (draw.standard_normal() + draw.standard_normal(len(names)))
+        values = draw.uniform(0, 100, (len(names), len(SCORE_NAMES)))
+        for row, name in enumerate(names):
+            core.take(
+                encode(_score(name, step, 100.0 * float(np.exp(logs[row])), values[row], now_ns)), now_ns
+            )
+        for quarter in range(4):
+            began = time.perf_counter()
+            core.advance(now_ns + quarter * 250_000_000)
+            times_ms.append((time.perf_counter() - began) * 1e3)
+    history = 1e-4 * draw.standard_normal((300, len(names)))
+    began = time.perf_counter()
+    np.corrcoef(history, rowvar=False)
+    scratch_ms = (time.perf_counter() - began) * 1e3
+    median = statistics.median(times_ms[40:])
+    return Row(
+        what="view with correlation, 500 markets",
+        measured=median,
+        unit=f"ms, 90%: {float(np.percentile(times_ms[40:], 90)):.1f}",
+        reference="ms: numpy.corrcoef of 300 steps",
+        reference_value=scratch_ms,
+        ratio=median / scratch_ms,
+        target="20 ms",
+        met=median <= 20.0,
+    )
+
+
+def _score(market: str, seq: int, mid: float, values: np.ndarray, now_ns: int) -> Score:  # type: ignore[type-arg]
+    return Score(
+        v=1,
+        market=market,
+        epoch=1,
+        seq=seq,
+        time_event_ns=now_ns,
+        time_received_ns=now_ns,
+        time_published_ns=now_ns,
+        mid=mid,
+        warm=1.0,
+        status="live",
+        scores=dict(zip(SCORE_NAMES, map(float, values), strict=True)),
+    )
