@@ -7,6 +7,7 @@ child finds ready in memory that it shares: neither its first score nor its size
 from __future__ import annotations
 
 import io
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -14,13 +15,15 @@ from pathlib import Path
 
 from signalnode import clock, feeds, logs
 from signalnode.bus import wire
+from signalnode.bus.epoch import next_epoch
+from signalnode.bus.lock import hold_lock
 from signalnode.compiled import CACHE_DIR, is_cached
 from signalnode.engine import process
 from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
 from signalnode.engine.work import Work
 from signalnode.feeds import ChannelHealth
-from signalnode.settings import EngineSettings, FeedSettings, MarketSettings
+from signalnode.settings import FeedSettings, MarketSettings, NodeSettings, engine_args, node_of
 
 TURNS = 200  # enough that the interpreter has specialised the code of a turn
 
@@ -59,13 +62,23 @@ def _rehearse(directory: Path) -> None:
     """All that an engine process does, but for its sockets: no thread and no socket may outlive this."""
     logs.configure(io.StringIO(), as_json=True)
     log = logs.logger(market="rehearsal")
-    market = MarketSettings(market="rehearsal", feed=FeedSettings(kind="synthetic", events_per_s=1000.0))
+    feed_settings = FeedSettings(kind="synthetic", events_per_s=1000.0)
+    wanted = NodeSettings(
+        runtime_dir=directory,
+        state_dir=directory,
+        markets_dir=directory,
+        markets={"rehearsal": MarketSettings(market="rehearsal", feed=feed_settings)},
+    )
+    node = node_of(json.loads(json.dumps(engine_args(wanted, "rehearsal"))))
+    market = node.markets["rehearsal"]
+    hold_lock(node.market_lock_path(market.market)).release()
     engine, health = SignalEngine(market.market, market), ChannelHealth()
     engine.replay(feeds.synthetic_events(seed=1, count=100))
     engine = SignalEngine(market.market, market)
     feed = feeds.open_feed(market, directory)
+    next_epoch(directory, 1)
     file = CheckpointFile(directory, process.identity(engine, health))
-    work = Work(engine, feed, health, EngineSettings(), speed=1.0)
+    work = Work(engine, feed, health, node.engine, speed=1.0)
     work.start(0)
     for i in range(TURNS):
         turn = work.turn(i * 10 * clock.NS_PER_MS)
@@ -80,5 +93,9 @@ def _rehearse(directory: Path) -> None:
             wire.encode(wire.Score(**moment, market=market.market, scores=turn.scores or {}))
             log.info("turn", status=turn.moment.status)
     file.save(engine.state(), health.state.tobytes(), feed.position)
-    file.load()
+    checkpoint = file.load()
+    if checkpoint is not None:
+        feed.seek(checkpoint.position)
+        engine.restore(checkpoint.state)
+        health.restore(checkpoint.health)
     feed.close()

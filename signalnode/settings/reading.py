@@ -6,6 +6,7 @@ A fault is one line, `file: key: what is wrong; the mend`; reading goes on after
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import tomllib
 import types
@@ -83,6 +84,12 @@ def _place(message: str) -> tuple[str, str]:
     return line if line.startswith("line") else "last line", f"is not TOML ({what}); mend that line"
 
 
+@functools.cache
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    """The types of a class's fields. Kept: they are compiled from strings, two milliseconds for all of ours."""
+    return get_type_hints(cls, include_extras=True)
+
+
 def read_table(cls: type[T], table: Mapping[str, Any], path: Path, prefix: str, faults: Faults) -> T | None:
     """An instance of `cls` from `table`, or None where faults were added.
 
@@ -91,7 +98,7 @@ def read_table(cls: type[T], table: Mapping[str, Any], path: Path, prefix: str, 
     Fields named `path` and `markets` are not read: no TOML key sets them.
     """
     known = {f.name: f for f in fields(cast(Any, cls)) if f.name not in ("path", "markets")}
-    hints = get_type_hints(cls, include_extras=True)
+    hints = _hints(cls)
     before = len(faults.lines)
     values: dict[str, Any] = {}
     for key, value in table.items():
