@@ -86,7 +86,7 @@ def _place(message: str) -> tuple[str, str]:
 
 @functools.cache
 def _hints(cls: type[Any]) -> dict[str, Any]:
-    """The types of a class's fields. Kept: they are compiled from strings, two milliseconds for all of ours."""
+    """The types of a class's fields. Kept: they are compiled from strings, which takes milliseconds."""
     return get_type_hints(cls, include_extras=True)
 
 
