@@ -78,7 +78,8 @@ class Core:
                 self._halt(now_ns)
             case Tick():
                 self._tick(now_ns)
-        self._settle(now_ns)
+        if not isinstance(event, Said) or self._out:
+            self._settle(now_ns)  # after a mere heartbeat everything stands as it stood
         out, self._out = self._out, []
         return out
 

@@ -48,6 +48,17 @@ def decode(pending: bytes, data: bytes) -> tuple[list[Message], bytes]:
     return messages, rest if len(rest) < PENDING_BYTES_MAX else b""
 
 
+def merged(messages: list[Message]) -> list[Message]:
+    """The same with each run of beats made one: the latest time, and of each fact the latest word."""
+    short: list[Message] = []
+    for message in messages:
+        if short and short[-1].kind == message.kind == "beat":
+            short[-1] = Message("beat", message.at_ns, {**short[-1].facts, **message.facts})
+        else:
+            short.append(message)
+    return short
+
+
 def _parse(line: bytes) -> Message | None:
     try:
         raw = json.loads(line)

@@ -39,6 +39,10 @@ class Logbook:
         for outlet in self._outlets:
             outlet.put(entry)
 
+    def later(self, call: Callable[[], object]) -> None:
+        """Have the thread of the files do something that waits for a disk."""
+        self._outlets[0].put(call)
+
     def close(self) -> None:
         """Write what is waiting, and end; an outlet that is stuck is left behind."""
         for outlet in self._outlets:
@@ -46,20 +50,20 @@ class Logbook:
 
 
 class Outlet:
-    """A thread that hands entries to one function, and a bounded queue before it."""
+    """A thread that hands entries to one function, or calls what it is given; a bounded queue before it."""
 
     def __init__(self, write: Callable[[Entry], object]) -> None:
         self._write = write
-        self._entries: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._entries: queue.SimpleQueue[Entry | Callable[[], object] | None] = queue.SimpleQueue()
         self._lost = 0
         self._thread = threading.Thread(target=self._write_all, name="logbook", daemon=True)
         self._thread.start()
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: Entry | Callable[[], object]) -> None:
         if self._entries.qsize() >= ENTRIES_MAX:
             self._lost += 1
             return
-        if self._lost:
+        if self._lost and not callable(entry):
             lost, self._lost = self._lost, 0
             note = {"level": "warning", "event": "log entries left out", "count": lost}
             self._entries.put({"time": entry["time"], **note})
@@ -72,7 +76,10 @@ class Outlet:
     def _write_all(self) -> None:
         while (entry := self._entries.get()) is not None:
             with contextlib.suppress(Exception):  # a full disk or a closed terminal must not end the log
-                self._write(dict(entry))
+                if callable(entry):
+                    entry()
+                else:
+                    self._write(dict(entry))
 
 
 class LogFiles:

@@ -7,6 +7,7 @@ It decides nothing. Everything it waits for is a file in one epoll set or one de
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import random
@@ -168,7 +169,7 @@ class Loop:
         while self._inbox:
             for command in self._core.step(self._inbox.popleft(), now_ns):
                 self._carry_out(command)
-        if worked:
+        if worked and (self._notifier.is_heard or not self._ready_told):
             self._tell_systemd()
 
     def _carry_out(self, command: Command) -> None:
@@ -185,6 +186,7 @@ class Loop:
                 self._memory.set_stopped(command.stopped)
             case Record():
                 self._memory.add_exit(command.name, command.entry)
+                self._logbook.later(functools.partial(self._memory.write_exits, command.name))
             case Report():
                 self._logbook.note(command.level, command.event, command.child, command.fields)
             case Retire():

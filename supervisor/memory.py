@@ -18,6 +18,7 @@ class Memory:
     def __init__(self, runtime_dir: Path, state_dir: Path) -> None:
         self._runs = runtime_dir / "children"
         self._kept = state_dir / "supervisor"
+        self._exits: dict[str, list[dict[str, Any]]] = {}
         for directory in (self._runs, self._kept / "exits"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -39,11 +40,19 @@ class Memory:
 
     def exits(self, name: str) -> list[dict[str, Any]]:
         """The latest exits of a child, oldest first."""
-        entries = _load(self._kept / "exits" / f"{name}.json", [])
-        return [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+        if name not in self._exits:
+            entries = _load(self._kept / "exits" / f"{name}.json", [])
+            self._exits[name] = (
+                [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+            )
+        return self._exits[name]
 
     def add_exit(self, name: str, entry: Mapping[str, Any]) -> None:
-        _save(self._kept / "exits" / f"{name}.json", [*self.exits(name), dict(entry)][-EXITS_MAX:])
+        """Keep it in mind; `write_exits` puts it on disk, from whatever thread can wait for one."""
+        self._exits[name] = [*self.exits(name), dict(entry)][-EXITS_MAX:]
+
+    def write_exits(self, name: str) -> None:
+        _save(self._kept / "exits" / f"{name}.json", self.exits(name))
 
     # who is running
 

@@ -15,7 +15,7 @@ from supervisor.child import ChildSpec, Exit
 from supervisor.clock import monotonic_ns, ns, pause, wall_ns
 from supervisor.descent import kill_marked, look, make_mark, mark_of, own_children, send
 from supervisor.flow import LineFlow
-from supervisor.liveness import decode
+from supervisor.liveness import decode, merged
 from supervisor.logbook import Logbook
 from supervisor.memory import Memory
 from supervisor.messages import Adopted, Ended, Input, Said, Started
@@ -267,7 +267,7 @@ class Processes:
             self._poller.unwatch(process.beat)  # the child closed it; its end, or its silence, says the rest
             return
         messages, process.pending = decode(process.pending, data)
-        for message in messages:
+        for message in merged(messages):
             if message.kind == "ready" and not process.ready:
                 process.ready = True
                 self._poller.unwatch(process.beat)

@@ -44,6 +44,8 @@ class StartQueue:
         for name, until_ns in list(self._slots.items()):
             if until_ns is not None and until_ns <= now_ns:
                 del self._slots[name]
+        if not self._waiting:
+            return []
         # A child's first start waits for those of a lower order; a restart waits for nobody.
         order_max = min(
             (child.spec.order for child in self._first_starts(children, now_ns)), default=sys.maxsize

@@ -24,6 +24,11 @@ class Notifier:
         self._next_ns = 0
         self._status = ""
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether a service manager listens at all."""
+        return self._socket is not None
+
     def _watchdog_ns(self, environment: Mapping[str, str]) -> int | None:
         """How often to report: half of what the manager allows; None when it does not watch us."""
         whose = environment.get("WATCHDOG_PID", "")

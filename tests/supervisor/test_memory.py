@@ -14,7 +14,9 @@ def test_exits_are_kept_up_to_a_number(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "run", tmp_path / "state")
     for code in range(EXITS_MAX + 5):
         memory.add_exit("a.b", {"code": code})
-    assert [entry["code"] for entry in memory.exits("a.b")] == list(range(5, EXITS_MAX + 5))
+    memory.write_exits("a.b")
+    later = Memory(tmp_path / "run", tmp_path / "state")
+    assert [entry["code"] for entry in later.exits("a.b")] == list(range(5, EXITS_MAX + 5))
 
 
 def test_torn_files_are_as_good_as_none(tmp_path: Path) -> None:
