@@ -71,6 +71,12 @@ def last_scores(events: Events) -> dict[str, float]:
     return fresh.scores_at(fresh.time_ns)
 
 
+def interval_of(events: Events) -> int:
+    """An interval in ns that gives a table of about fifty rows, however long the stream."""
+    times = events["time_received_ns"]
+    return int(times[-1] - times[0]) // 50 + 1
+
+
 _GAPS_S = st.sampled_from([0.0, 1e-9, 0.001, 0.05, 0.7, 1.0, 3.0, 40.0, 400.0, 90_000.0])
 _SIZES = st.sampled_from([0.001, 0.3, 0.9, 1.0, 7.0, 500.0])
 _ROWS = st.tuples(
