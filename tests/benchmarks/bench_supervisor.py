@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import msgpack
 import zmq
@@ -25,7 +24,6 @@ import zmq
 from signalnode.cli.run import PRELOAD
 from supervisor.control import request
 from supervisor.descent import look, pss_bytes
-from supervisor.errors import NotRunning
 from tests.benchmarks.peers import Ear, peer_recovery_s
 from tests.benchmarks.table import Row
 from tests.supervisor.harness import Node, is_alive
@@ -53,32 +51,40 @@ class Engines:
             (home / "markets" / f"{name}.toml").write_text(
                 f'market = "{name}"\n[feed]\nkind = "synthetic"\nseed = {i}\nevents_per_s = {events_per_s}\n'
             )
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[str] | None = None
+        self.pids: dict[str, int] = {}
+        self.adopted: set[str] = set()
 
     def start(self) -> None:
         argv = [sys.executable, "-m", "tests.benchmarks.supervised", str(self.home / "node.toml"), self.mode]
-        self.process = subprocess.Popen(argv)
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
 
-    def status(self) -> list[dict[str, Any]]:
-        try:
-            shown: list[dict[str, Any]] = request(self.home / "run" / "control.sock", "status")["children"]
-        except NotRunning:
-            return []
-        return shown
+    def all_up(self) -> None:
+        """Wait until every engine has come up since the last call, or was adopted as it was."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        seen: set[str] = set()
+        while len(seen) < self.count:
+            what, name, pid = self.process.stdout.readline().split()
+            if what == "adopted":
+                self.adopted.add(name)
+            else:
+                seen.add(name)
+            self.pids[name] = int(pid)
 
-    def all_up_s(self, begun_s: float, without: frozenset[int] = frozenset()) -> float:
-        """Seconds until every engine is up, in a process other than those."""
-        while time.perf_counter() - begun_s < PATIENCE_S:
-            up = [c for c in self.status() if c["state"] == "up" and c["pid"] not in without]
-            if len(up) == self.count:
-                return time.perf_counter() - begun_s
-            time.sleep(0.02)
-        raise TimeoutError(f"not all of {self.count} engines came up")
+    def ask(self, verb: str) -> None:
+        request(self.home / "run" / "control.sock", verb, self.names)
+
+    def kill(self) -> None:
+        """SIGKILL to the supervisor alone."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.communicate()
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(PATIENCE_S)
+            self.process.communicate(timeout=PATIENCE_S)
 
 
 @contextmanager
@@ -106,7 +112,7 @@ def respawn_rows() -> Iterator[Row]:
     bare_s = bare_respawn_s()
     with engines(1, events_per_s=200.0) as node:
         node.start()
-        node.all_up_s(time.perf_counter())
+        node.all_up()
         score_s = kill_to_score_s(node)
     yield Row(
         what=f"kill -9 to first new score, median of {RUNS}",
@@ -128,17 +134,20 @@ def kill_to_score_s(node: Engines) -> float:
     line.setsockopt(zmq.RCVTIMEO, int(PATIENCE_S * 1000))
     line.subscribe(b"score.")
     line.connect(f"ipc://{node.home}/run/{node.names[0]}.scores")
-    times = []
+    times, epoch = [], 0
     for _ in range(RUNS):
         # A restart by request forgives earlier failures, so that each kill is a first one: no backoff.
-        request(node.home / "run" / "control.sock", "restart", node.names)
+        node.ask("restart")
+        node.all_up()
         time.sleep(1.2)  # past the checkpoint interval
-        (child,) = node.status()
+        while line.poll(0):
+            epoch = msgpack.unpackb(line.recv_multipart()[1])["epoch"]
         begun_s = time.perf_counter()
-        os.kill(child["pid"], signal.SIGKILL)
-        while msgpack.unpackb(line.recv_multipart()[1])["epoch"] <= child["epoch"]:
+        os.kill(node.pids[node.names[0]], signal.SIGKILL)
+        while msgpack.unpackb(line.recv_multipart()[1])["epoch"] <= epoch:
             pass
         times.append(time.perf_counter() - begun_s)
+        node.all_up()
     context.destroy(linger=0)
     return statistics.median(times)
 
@@ -208,12 +217,13 @@ def many_rows() -> Iterator[Row]:
     with engines(MANY, events_per_s=1.0) as node:
         begun_s = time.perf_counter()
         node.start()
-        cold_s = node.all_up_s(begun_s)
-        pids = frozenset(child["pid"] for child in node.status())
+        node.all_up()
+        cold_s = time.perf_counter() - begun_s
         begun_s = time.perf_counter()
-        for pid in pids:
+        for pid in node.pids.values():
             os.kill(pid, signal.SIGKILL)
-        again_s = node.all_up_s(begun_s, without=pids)
+        node.all_up()
+        again_s = time.perf_counter() - begun_s
         begun_s = time.perf_counter()
         node.stop()
         stop_s = time.perf_counter() - begun_s
@@ -294,7 +304,7 @@ def idle_rows() -> Iterator[Row]:
 def adoption_rows() -> Iterator[Row]:
     with engines(KEPT, "keep", events_per_s=20.0) as node:
         node.start()
-        node.all_up_s(time.perf_counter())
+        node.all_up()
         context = zmq.Context()
         line = context.socket(zmq.SUB)
         line.setsockopt(zmq.RCVHWM, 0)
@@ -302,19 +312,19 @@ def adoption_rows() -> Iterator[Row]:
         for name in node.names:
             line.connect(f"ipc://{node.home}/run/{name}.scores")
         time.sleep(1.0)
-        pids = {child["pid"] for child in node.status()}
-        assert node.process is not None
-        node.process.kill()
-        node.process.wait()
+        pids = dict(node.pids)
+        node.kill()
         begun_s = time.perf_counter()
         node.start()
-        control_s = node.all_up_s(begun_s)
-        kept = {child["pid"] for child in node.status() if child["adopted"]} == pids
+        node.all_up()
+        node.ask("status")
+        control_s = time.perf_counter() - begun_s
+        kept = node.pids == pids and len(node.adopted) == KEPT
         time.sleep(1.0)
         gaps = _gaps(line)
         context.destroy(linger=0)
         node.stop()
-        assert not any(map(is_alive, pids))
+        assert not any(map(is_alive, pids.values()))
     yield Row(
         what=f"supervisor killed and {KEPT} engines adopted: new start to full control",
         measured=control_s,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from signalnode.cli.run import PRELOAD, specs_of
 from signalnode.settings import NodeSettings, load_node
@@ -23,7 +24,15 @@ def main() -> int:
         preload=PRELOAD,
         on_supervisor_death="keep" if sys.argv[2] == "keep" else "terminate",
     )
-    return run(settings, engines_of(node), reload=lambda: engines_of(load_node(Path(sys.argv[1]))))
+    return run(
+        settings, engines_of(node), reload=lambda: engines_of(load_node(Path(sys.argv[1]))), on_event=show
+    )
+
+
+def show(event: dict[str, Any]) -> None:
+    """One line for each engine that is up: name, pid, and whether it was adopted."""
+    if event["event"] in ("up", "adopted"):
+        print(event["event"], event["child"], event["pid"], flush=True)
 
 
 if __name__ == "__main__":
