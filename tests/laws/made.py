@@ -29,6 +29,7 @@ class Stretch:
     depth: float = 40.0  # base units within the band, in the middle
     traded: float = 0.02  # base units of a trade, in the middle
     trades: float = 0.25  # share of events that are trades
+    depths: float = 0.05  # share of events that are depth
     regular: bool = False  # events come evenly instead of at random
 
 
@@ -67,7 +68,7 @@ def _piece(
     which = random.random(n)
     if n:
         which[0] = 1.0  # a stretch shows its price at once
-    trades, depths = which < s.trades, (which >= s.trades) & (which < s.trades + 0.05)
+    trades, depths = which < s.trades, (which >= s.trades) & (which < s.trades + s.depths)
     quotes = ~(trades | depths)
     events["kind"] = np.where(trades, TRADE, np.where(depths, DEPTH, QUOTE))
     events["bid"][quotes], events["ask"][quotes] = bid[quotes], ask[quotes]

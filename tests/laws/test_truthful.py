@@ -1,0 +1,210 @@
+"""Law 10: each score says what its name says, from a cold start and after twenty noisy minutes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from signalnode import SignalEngine
+from signalnode.clock import NS_PER_S
+from signalnode.events import Events
+from tests.laws.made import Stretch, made_market
+
+SEEDS = (1, 2)
+NOISY = Stretch(seconds=1_200.0)
+STARTS = pytest.mark.parametrize("before", [(), (NOISY,)], ids=["cold", "noisy"])
+RATES = pytest.mark.parametrize("rate", [1.0, 10.0, 100.0])
+WAYS = pytest.mark.parametrize(
+    ("way", "right", "wrong"),
+    [(1.0, "momentum_long", "momentum_short"), (-1.0, "momentum_short", "momentum_long")],
+    ids=["climb", "fall"],
+)
+# bps a second, and seconds: each far beyond what its noise makes by itself.
+CLIMBS = pytest.mark.parametrize(("drift", "seconds"), [(3.0, 60.0), (1.0, 300.0), (1.0, 1_800.0)])
+
+
+def table_of(events: Events) -> npt.NDArray[Any]:
+    """A fresh engine's scores, five times a second."""
+    return SignalEngine("ANY-USD").replay(events, NS_PER_S // 5)
+
+
+def last_s(table: npt.NDArray[Any], seconds: float) -> npt.NDArray[Any]:
+    """The rows of the last `seconds`."""
+    return table[table["time_ns"] >= table["time_ns"][-1] - int(seconds * NS_PER_S)]
+
+
+def at_rate(rate: float, *stretches: Stretch) -> tuple[Stretch, ...]:
+    """The stretches with that many events a second."""
+    return tuple(replace(stretch, events_per_s=rate) for stretch in stretches)
+
+
+def change(name: str, seed: int, *stretches: Stretch, seconds: float) -> tuple[float, float]:
+    """A score's mean over the second-to-last stretch's second half, and over the last `seconds`."""
+    table = table_of(made_market(seed, *stretches))
+    end_ns = table["time_ns"][-1] - int(stretches[-1].seconds * NS_PER_S)
+    before = table[(table["time_ns"] < end_ns) & (table["warm"] > 0.5)]
+    assert len(before)
+    return float(before[name].mean()), float(last_s(table, seconds)[name].mean())
+
+
+@WAYS
+@CLIMBS
+@RATES
+@STARTS
+@pytest.mark.parametrize("sizes", [0.0, 0.8], ids=["even_book", "noisy_book"])
+@pytest.mark.parametrize("sigma", [0.0, 0.7], ids=["smooth", "rough"])
+def test_a_steady_climb_or_fall_is_momentum(  # noqa: PLR0917
+    sigma: float,
+    sizes: float,
+    before: tuple[Stretch, ...],
+    rate: float,
+    drift: float,
+    seconds: float,
+    way: float,
+    right: str,
+    wrong: str,
+) -> None:
+    if rate * seconds > 50_000.0:
+        seconds = 50_000.0 / rate
+    climb = Stretch(seconds=seconds, drift_bps_s=way * drift, sigma_bps=sigma, sizes=sizes)
+    rows = last_s(table_of(made_market(1, *at_rate(rate, *before, climb))), seconds / 2)
+    assert rows[right].min() > 80.0
+    assert rows[wrong].max() < 20.0
+
+
+@pytest.mark.parametrize("rate", [1.0, 10.0, 100.0])
+@pytest.mark.parametrize("jump", [0.0, 1.0], ids=["no_tail", "tail"])
+def test_momentum_is_gone_when_the_climb_has_long_ended(rate: float, jump: float) -> None:
+    climb = Stretch(seconds=300.0, drift_bps_s=1.0, sigma_bps=0.1)
+    calm = Stretch(seconds=900.0, jump_bps=jump)
+    for seed in SEEDS:
+        rows = last_s(table_of(made_market(seed, *at_rate(rate, NOISY, climb, calm))), 300.0)
+        assert 35.0 < rows["momentum_long"].mean() < 65.0
+
+
+@STARTS
+@RATES
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_book_that_leans_is_momentum(side: float, rate: float, before: tuple[Stretch, ...]) -> None:
+    even, leaning = Stretch(seconds=300.0), Stretch(seconds=10.0, lean=side * 3.0)
+    for seed in SEEDS:
+        table = last_s(table_of(made_market(seed, *at_rate(rate, *before, even, leaning))), 8.0)
+        assert side * (table["momentum_long"].mean() - 50.0) > 20.0
+
+
+@STARTS
+@RATES
+@pytest.mark.parametrize(
+    ("jump", "right", "wrong"),
+    [
+        (-1.0, "mean_reversion_long", "mean_reversion_short"),
+        (1.0, "mean_reversion_short", "mean_reversion_long"),
+    ],
+    ids=["down", "up"],
+)
+@pytest.mark.parametrize("sigma", [0.0, 0.3])
+def test_a_jump_from_a_flat_market_should_revert(  # noqa: PLR0917
+    sigma: float, jump: float, right: str, wrong: str, rate: float, before: tuple[Stretch, ...]
+) -> None:
+    flat = Stretch(seconds=300.0, sigma_bps=sigma)
+    away = Stretch(seconds=15.0, sigma_bps=sigma, jump_bps=40.0 * jump)
+    for seed in SEEDS:
+        rows = last_s(table_of(made_market(seed, *at_rate(rate, *before, flat, away))), 12.0)
+        assert rows[right].min() > 80.0
+        assert rows[wrong].max() < 20.0
+
+
+@STARTS
+@RATES
+def test_a_burst_of_moves_is_a_volatility_breakout(rate: float, before: tuple[Stretch, ...]) -> None:
+    calm, wild = Stretch(seconds=300.0), Stretch(seconds=30.0, sigma_bps=5.0)
+    for seed in SEEDS:
+        stretches = at_rate(rate, *before, calm, wild)
+        usual, burst = change("volatility_breakout", seed, *stretches, seconds=15.0)
+        assert burst > 90.0 > usual
+
+
+@STARTS
+@RATES
+def test_a_market_that_stops_moving_is_no_breakout(rate: float, before: tuple[Stretch, ...]) -> None:
+    calm, still = Stretch(seconds=300.0), Stretch(seconds=120.0, sigma_bps=0.0)
+    for seed in SEEDS:
+        stretches = at_rate(rate, *before, calm, still)
+        _, after = change("volatility_breakout", seed, *stretches, seconds=30.0)
+        assert after < 10.0
+
+
+@STARTS
+@RATES
+@pytest.mark.parametrize("how", ["more", "larger"])
+def test_a_burst_of_trades_is_a_volume_spike(how: str, rate: float, before: tuple[Stretch, ...]) -> None:
+    calm = Stretch(seconds=300.0)
+    burst = replace(calm, seconds=30.0, trades=0.9, traded=0.02 if how == "more" else 0.3)
+    more = 10.0 if how == "more" else 1.0
+    for seed in SEEDS:
+        stretches = (*at_rate(rate, *before, calm), *at_rate(rate * more, burst))
+        usual, spike = change("volume_spike", seed, *stretches, seconds=15.0)
+        assert spike > 90.0 > usual
+
+
+@STARTS
+@RATES
+def test_when_nobody_trades_there_is_no_spike(rate: float, before: tuple[Stretch, ...]) -> None:
+    calm, quiet = Stretch(seconds=300.0), Stretch(seconds=60.0, trades=0.0)
+    for seed in SEEDS:
+        _, after = change("volume_spike", seed, *at_rate(rate, *before, calm, quiet), seconds=10.0)
+        assert after < 10.0
+
+
+@STARTS
+@RATES
+@pytest.mark.parametrize("book", ["deep", "tight", "thin", "wide"])
+def test_liquidity_is_what_trading_costs(book: str, rate: float, before: tuple[Stretch, ...]) -> None:
+    usual = Stretch(seconds=300.0, spread_ticks=20, depths=0.3)
+    other = {
+        "deep": replace(usual, seconds=60.0, depth=120.0),
+        "thin": replace(usual, seconds=60.0, depth=12.0),
+        "tight": replace(usual, seconds=60.0, spread_ticks=1),
+        "wide": replace(usual, seconds=60.0, spread_ticks=500),
+    }[book]
+    earlier = tuple(replace(stretch, spread_ticks=20, depths=0.3) for stretch in before)
+    for seed in SEEDS:
+        stretches = at_rate(rate, *earlier, usual, other)
+        _, after = change("liquidity_opportunity", seed, *stretches, seconds=30.0)
+        if book in ("deep", "tight"):
+            assert after > 80.0
+        else:
+            assert after < 20.0
+
+
+@STARTS
+def test_without_depth_the_top_of_the_book_stands_for_it(before: tuple[Stretch, ...]) -> None:
+    usual, wide = Stretch(seconds=300.0, spread_ticks=5), Stretch(seconds=60.0, spread_ticks=50)
+    events = made_market(1, *before, usual, wide)
+    rows = last_s(table_of(events[events["kind"] != 3]), 30.0)
+    assert rows["liquidity_opportunity"].max() < 20.0
+
+
+def test_the_claims_name_every_score_there_is() -> None:
+    from signalnode.signals import SCORE_NAMES
+
+    claimed = {
+        "momentum_long",
+        "momentum_short",
+        "mean_reversion_long",
+        "mean_reversion_short",
+        "volatility_breakout",
+        "volume_spike",
+        "liquidity_opportunity",
+    }
+    assert set(SCORE_NAMES) == claimed, "a new built-in score needs a claim here"
+
+
+def test_made_markets_are_what_they_say() -> None:
+    events = made_market(1, Stretch(seconds=100.0, drift_bps_s=1.0, sigma_bps=0.0))
+    quotes = events[events["kind"] == 2]
+    assert np.log(quotes["bid"][-1] / quotes["bid"][0]) == pytest.approx(0.01, rel=0.05)
