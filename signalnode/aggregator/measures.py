@@ -51,6 +51,7 @@ class Measures:
         self._scores = CrossMoments(size, len(SERIES), decay)
         self._lags = LagMoments(size, settings.lag_steps_max, decay)
         self._work = Workspace(size)
+        self._matrices = _matrices(size)
         self._smoothed = Smoothed(self._fast_decay)
         self._mids = np.full(size, np.nan)
         self._drift = np.zeros(size)  # decayed sum of log returns
@@ -160,7 +161,8 @@ class Measures:
     def _read(self) -> Iterator[int]:
         """Yields the matrix cells it has worked through; what is read is shown when all of it is there."""
         cells = len(self._markets) ** 2
-        rho = self._returns.correlation(0, self._work).copy()
+        rho, lead, lead_rho = self._matrices
+        np.copyto(rho, self._returns.correlation(0, self._work))
         numbers: dict[str, float] = {}
         _add_mean(numbers, "returns", rho)
         yield 2 * cells
@@ -174,13 +176,13 @@ class Measures:
         for name in SERIES:
             _add_mean(numbers, name, self.correlation_of(name))
             yield 2 * cells
-        leads = rho, rho
-        for leads in self._lags.leads_by_lag(self._work):  # noqa: B007 (the last is the answer)
+        for _ in self._lags.leads_by_lag(self._work, (lead, lead_rho)):
             yield 2 * cells
-        lead, lead_rho = leads[0] * self._step_s, leads[1]
+        lead *= self._step_s
         for matrix in (rho, lead, lead_rho):
             matrix.setflags(write=False)
         self._relations = Relations(tuple(self._markets), rho, lead, lead_rho)
+        self._matrices = _matrices(len(self._markets))
         self._strongest = _strongest(self._relations)
         self._numbers = numbers
         yield cells
@@ -204,7 +206,13 @@ class Measures:
         self._drift = np.array([0.0 if row is None else self._drift[row] for row in rows])
         self._markets = markets
         self._work = Workspace(len(markets))
+        self._matrices = _matrices(len(markets))
         self._reading = None
+
+
+def _matrices(size: int) -> Floats:
+    """The next relations' three matrices, written on at once so that their memory is there from the start."""
+    return np.full((3, size, size), np.nan)
 
 
 def _add_mean(numbers: dict[str, float], series: str, matrix: Floats) -> None:
@@ -222,7 +230,8 @@ def _strongest(relations: Relations) -> list[dict[str, Any]]:
     size = np.triu(np.abs(relations.correlation), 1).ravel()
     np.nan_to_num(size, copy=False)
     most = min(STRONGEST_MAX, count * (count - 1) // 2)
-    best = np.sort(np.argpartition(size, len(size) - most)[len(size) - most :]) if most else []
+    first = len(size) - most
+    best = np.sort(np.argpartition(size, first)[first:]) if most else np.arange(0)
     found = []
     for k in sorted(best, key=lambda k: -size[k]):
         at = divmod(int(k), count)

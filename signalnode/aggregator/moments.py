@@ -174,13 +174,16 @@ class LagMoments:
         *_, found = self.leads_by_lag()
         return found
 
-    def leads_by_lag(self, work: Workspace | None = None) -> Iterator[tuple[Floats, Floats]]:
+    def leads_by_lag(
+        self, work: Workspace | None = None, into: tuple[Floats, Floats] | None = None
+    ) -> Iterator[tuple[Floats, Floats]]:
         """`leads` in pieces of work: what is found within 0, 1, … lags; the last is the answer."""
         work = work or Workspace(len(self._square))
+        lead, best = into or (np.empty_like(work.numbers[0]), np.empty_like(work.numbers[0]))
         ahead, either, spare, mask = work.numbers
         flag = work.flag
-        best = np.nan_to_num(self.at(0), copy=False)
-        lead = np.zeros_like(best)
+        np.nan_to_num(self.at(0, best, flag), copy=False)
+        lead[:] = 0.0
         yield lead, best
         for lag in range(1, self._lags + 1):
             np.nan_to_num(self.at(lag, ahead, flag), copy=False)

@@ -12,12 +12,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from signalnode.bus.sequence import DROP, Sequence
-from signalnode.bus.snapshot import Place, Request, decode_reply
+from signalnode.bus.snapshot import REQUEST_MARKETS_MAX, Place, Request, decode_reply
 from signalnode.bus.wire import End, Heartbeat, MarketMessage, Message, Score, WireError, decode
 from signalnode.clock import NS_PER_S
 
 REPAIR_TIMEOUT_S = 0.25  # an answer takes about 1 ms; longer, and the ring's owner is gone
 SILENT_AFTER_S = 3.0  # three heartbeats
+SOUND_OUT_S = 3.0  # how often silent markets are asked after
 HELD_MAX = 1_000  # messages of one market that wait for a repair
 REPAIRS_MAX = 64  # requests under way; more gaps at once are counted and not repaired
 MARKETS_MAX = 4_096  # more than any node has; a hostile publisher cannot grow our tables
@@ -77,6 +78,7 @@ class Reader:
         self._markets: dict[str, _Market] = {}
         self._asked: dict[int, str] = {}
         self._request_id = 0
+        self._sound_ns = 0
         self._out: deque[Message] = deque()
         self.requests: deque[Request] = deque()
         self.rejected: dict[str, int] = {}
@@ -122,7 +124,8 @@ class Reader:
             self._release(known, wall_ns)
 
     def expire(self, now_ns: int, wall_ns: int) -> None:
-        """Give up waiting for repairs whose time is over."""
+        """Give up waiting for repairs whose time is over, and ask after markets that fell silent."""
+        self._sound_out(now_ns)
         for market in set(self._asked.values()):
             repair = self._markets[market].repair
             if repair is not None and now_ns >= repair.deadline_ns:
@@ -194,6 +197,17 @@ class Reader:
         market.repair.held.append(message)
         if len(market.repair.held) >= HELD_MAX:
             self._release(market, wall_ns)
+
+    def _sound_out(self, now_ns: int) -> None:
+        """A silent market's last scores, or its end, may be what was lost: nothing later would ever tell."""
+        if not self._repairs or now_ns < self._sound_ns:
+            return
+        self._sound_ns = now_ns + int(SOUND_OUT_S * NS_PER_S)
+        silent = [name for name in self._markets if self.state(name, now_ns) == "silent"]
+        if silent:
+            self._request_id += 1
+            request = Request(id=self._request_id, ask="newest", markets=silent[:REQUEST_MARKETS_MAX])
+            self.requests.append(request)
 
     def _ask(self, market: _Market, message: MarketMessage, before: Place, missing: int, now_ns: int) -> None:
         if not self._repairs or len(self._asked) >= REPAIRS_MAX:

@@ -205,3 +205,15 @@ def test_measures_are_finite_and_named_in_every_view() -> None:
     assert set(last.regime) == {"trending", "mean_reverting", "turbulent", "quiet"}
     assert len(last.relations) == 3
     assert 0.2 < last.measures["correlation_returns"] < 0.8
+
+
+def test_nobody_can_write_into_what_the_markets_relations_are() -> None:
+    watcher = Watcher()
+    core = core_of("M0", "M1", strategy=watcher)
+    for now_ns, message in walk(3, 60, 2):
+        core.advance(now_ns)
+        core.take(encode(message), now_ns)
+    relations = watcher.views[-1].relations
+    for matrix in (relations.correlation, relations.lead_s, relations.lead_correlation):
+        with pytest.raises(ValueError, match="read-only"):
+            matrix[0, 1] = 1.0

@@ -208,3 +208,17 @@ def test_whatever_is_lost_every_score_is_handed_out_or_counted_once_and_in_order
             assert counts["A"].received == len(places)
             assert len(places) + counts["A"].missed <= sent, seed
             assert counts["A"].missed >= 0, seed
+
+
+def test_a_lost_end_is_asked_after_when_the_market_falls_silent() -> None:
+    reader, ring = Reader(kinds=ALL), ring_of(fresh(1), fresh(2))
+    ring.ended("A", encode(end(seq=2, time_published_ns=WALL)))
+    fed(reader, fresh(1))
+    reader.expire(int(SILENT_AFTER_S * 1e9), WALL)
+    assert not reader.requests
+    late_ns = int(SILENT_AFTER_S * 1e9) + 1
+    reader.expire(2 * late_ns, WALL)
+    answered(reader, ring, 2 * late_ns)
+    answered(reader, ring, 2 * late_ns)
+    assert [(type(m).__name__, m.seq) for m in taken(reader)] == [("Score", 1), ("Score", 2), ("End", 2)]
+    assert reader.state("A", 2 * late_ns) == "ended"
