@@ -111,7 +111,7 @@ class World:
 
     # playing
 
-    def run(self, steps_max: int = 60) -> None:
+    def run(self, steps_max: int = 45) -> None:
         self._give(Begin(tuple(self.specs.values())))
         for _ in range(steps_max):
             self._play()

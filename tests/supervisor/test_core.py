@@ -181,3 +181,39 @@ def test_requests_under_way_when_the_end_comes_are_answered() -> None:
     desk.step(Ended("a", pid, Exit(code=0)))
     assert [command.request for command in desk.out if isinstance(command, Reply)] == [7]
     assert desk.core.finished
+
+
+def test_a_given_up_child_gets_one_slow_try_and_no_new_budget() -> None:
+    desk = Desk(spec(intensity=3, retry_s=300.0, backoff_first_s=0.0, backoff_base_s=0.0))
+    for _ in range(4):
+        pid = desk.bring_up("a")
+        desk.step(Ended("a", pid, Exit(code=1)))
+        if desk.state("a") == "backing_off":
+            desk.step(Tick())
+    assert desk.state("a") == "given_up"
+    desk.step(Tick(), after_s=331.0)
+    assert desk.spawned() == ["a"]
+    pid = desk.bring_up("a")
+    desk.step(Ended("a", pid, Exit(code=1)))
+    assert desk.state("a") == "given_up"
+
+
+def test_the_end_goes_from_the_highest_order_down_and_nobody_is_told_early() -> None:
+    desk = Desk(spec("board", order=0, stop_grace_s=5.0), spec("engine", order=1, stop_grace_s=5.0))
+    desk.bring_up("board")
+    pid = desk.bring_up("engine")
+    desk.step(Halt())
+    assert desk.sent() == [("engine", signal.SIGTERM)]
+    desk.step(Ended("engine", pid, Exit(code=0)), after_s=1.0)
+    assert desk.sent() == [("board", signal.SIGTERM)]
+
+
+def test_a_slow_end_does_not_cost_the_lower_order_its_say() -> None:
+    desk = Desk(spec("board", order=0, stop_grace_s=5.0), spec("engine", order=1, stop_grace_s=5.0))
+    desk.bring_up("board")
+    desk.bring_up("engine")
+    desk.step(Halt())
+    desk.step(Tick(), after_s=4.0)
+    assert desk.sent() == [("board", signal.SIGTERM)]
+    desk.step(Tick(), after_s=1.0)
+    assert set(desk.sent()) == {("engine", signal.SIGKILL), ("board", signal.SIGKILL)}

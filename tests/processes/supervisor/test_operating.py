@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -87,6 +87,14 @@ def test_restart_answers_when_the_new_process_is_up(node: Make) -> None:
     assert one.pid("a") != pid
 
 
+@pytest.fixture(scope="module")
+def calm() -> Iterator[Node]:
+    """One node for all that must not harm it."""
+    one = Node(spec("a")).up()
+    yield one
+    one.sweep()
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -103,8 +111,8 @@ def test_restart_answers_when_the_new_process_is_up(node: Make) -> None:
         b'{"verb": "status", "names": ["' + b"y" * 64_000 + b'"]}\n',
     ],
 )
-def test_hostile_input_gets_an_error_and_harms_nobody(node: Make, line: bytes) -> None:
-    one = node(spec("a")).up()
+def test_hostile_input_gets_an_error_and_harms_nobody(calm: Node, line: bytes) -> None:
+    one = calm
     answer = json.loads(_raw(one, line))
     assert answer["ok"] is False
     assert "\n" not in answer["error"]
@@ -148,9 +156,8 @@ def test_connections_are_bounded(node: Make) -> None:
     eventually(there_is_room, "room again")
 
 
-def test_the_control_socket_is_for_its_user_alone(node: Make) -> None:
-    one = node(spec("a")).up()
-    assert (one.runtime_dir / "control.sock").stat().st_mode & 0o777 == 0o600
+def test_the_control_socket_is_for_its_user_alone(calm: Node) -> None:
+    assert (calm.runtime_dir / "control.sock").stat().st_mode & 0o777 == 0o600
 
 
 def test_nobody_answers_where_no_node_runs(tmp_path: Path) -> None:
