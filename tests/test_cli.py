@@ -50,6 +50,16 @@ def write_node(tmp_path: Path, free_port: int) -> WriteNode:
     return write
 
 
+@pytest.fixture(autouse=True)
+def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here means to start a node: one that gets that far fails at once instead of running on."""
+
+    def started(*_: object, **__: object) -> int:
+        pytest.fail("a node was started")
+
+    monkeypatch.setattr("signalnode.cli.run.run_supervised", started)
+
+
 def tree(path: Path) -> set[str]:
     return {str(each.relative_to(path)) for each in path.rglob("*")}
 

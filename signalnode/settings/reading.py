@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import math
 import tomllib
 import types
 from collections.abc import Mapping
@@ -179,7 +178,7 @@ def _plain(kind: Any, value: Any, base: Path) -> Any:
 
 def _bounded(value: Any, marks: list[Any]) -> Any:
     for mark in marks:
-        if isinstance(mark, Within) and not (mark.low <= value <= mark.high and math.isfinite(value)):
+        if isinstance(mark, Within) and not mark.low <= value <= mark.high:
             raise _WrongValueError(f"{value} is out of range; choose from {mark.low:,} to {mark.high:,}")
     return value
 
