@@ -101,6 +101,11 @@ class Journal:
             path.unlink(missing_ok=True)
 
 
+def journal_dir(state_dir: Path) -> Path:
+    """Where the node of that state directory keeps its decisions."""
+    return state_dir / "aggregator"
+
+
 def journal_files(directory: Path) -> list[Path]:
     """The files of a journal, oldest first."""
     return sorted(directory.glob("decisions-????????.journal"), key=_number)

@@ -17,7 +17,7 @@ from signalnode import logs
 from signalnode.aggregator.budget import within
 from signalnode.aggregator.core import Core, Outcome
 from signalnode.aggregator.doors import Doors
-from signalnode.aggregator.journal import Journal
+from signalnode.aggregator.journal import Journal, journal_dir
 from signalnode.aggregator.turns import Turns
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.lock import hold_lock
@@ -246,11 +246,6 @@ class Process:
 
     def _reload(self, *_: object) -> None:
         self._reloading = True
-
-
-def journal_dir(state_dir: Path) -> Path:
-    """Where the node of that state directory keeps its decisions."""
-    return state_dir / "aggregator"
 
 
 def _epoch(node: NodeSettings) -> int:

@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_node_verbs(verb)
     _add_stream_verbs(verb)
     _add_data_verbs(verb)
+    _add_layer5_verbs(verb, common)
     return parser
 
 
@@ -105,6 +106,39 @@ def _add_data_verbs(verb: _Verb) -> None:
     replay.add_argument(
         "--interval-ms", type=_interval_ms, default=100, metavar="MS", help="between two rows (default: 100)"
     )
+
+
+def _add_layer5_verbs(verb: _Verb, common: argparse.ArgumentParser) -> None:
+    decisions = verb("decisions", "layer5:decisions", "Print what the strategies decided.")
+    decisions.add_argument(
+        "--since", metavar="WHEN", help="only since 10m, 2h, 1d ago, or an ISO date and time"
+    )
+    decisions.add_argument(
+        "--json", action="store_true", help="one JSON object a line, with the keys of the wire"
+    )
+    replay = verb(
+        "replay-decisions", "layer5:replay_decisions", "Put recorded scores through the config's strategies."
+    )
+    replay.add_argument(
+        "files", nargs="+", metavar="FILE", help="score files of `replay`, MARKET.parquet or MARKET=FILE"
+    )
+    replay.add_argument(
+        "--json", action="store_true", help="one JSON object a line, with the keys of the wire"
+    )
+    keys = verb("keys", "layer5:keys_new", "Keys for subscribers from beyond this machine (CURVE).")
+    kinds = keys.add_subparsers(metavar="WHAT", required=True, parser_class=_Parser)
+    for name, text, arguments in (
+        ("new", "Make a pair of keys and print the public one.", ()),
+        ("allow", "Let the holder of a public key subscribe.", ("name", "key")),
+        ("trust", "Remember the public key of a node, where you subscribe from.", ("key",)),
+    ):
+        each = kinds.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
+        each.set_defaults(target=f"signalnode.cli.layer5:keys_{name}")
+        each.add_argument(
+            "--dir", type=Path, help="the keys' directory (default: the config's aggregator.keys_dir)"
+        )
+        for argument in arguments:
+            each.add_argument(argument, metavar=argument.upper())
 
 
 def _count(text: str) -> int:

@@ -1,0 +1,111 @@
+"""Verbs of Layer 5: decisions, replay-decisions, keys."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from signalnode.bus.wire import DecisionMessage
+from signalnode.clock import NS_PER_S, wall_ns
+from signalnode.errors import UsageError
+from signalnode.settings import NodeSettings, load_node
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def decisions(arguments: argparse.Namespace) -> int:
+    """Print what the strategies decided, oldest first."""
+    from signalnode.aggregator.journal import journal_dir, read_journal
+
+    since_ns = since(arguments.since, wall_ns()) if arguments.since else 0
+    node = load_node(arguments.config, with_markets=False)
+    for each in read_journal(journal_dir(node.state_dir), since_ns):
+        _print(each.decision, arguments.json)
+    return 0
+
+
+def replay_decisions(arguments: argparse.Namespace) -> int:
+    """Put recorded scores through Layer 5 and print the decisions; strategies are those of the config."""
+    from signalnode.aggregator.replay import named_files
+    from signalnode.aggregator.replay import replay_decisions as replayed
+    from signalnode.strategies import STRATEGIES
+    from signalnode.strategies.loading import load_strategies
+
+    files = named_files(arguments.files)
+    node = load_node(arguments.config)
+    assert node.path is not None
+    strategies = load_strategies(node.strategies, node.path, STRATEGIES)
+    for outcome in replayed(files, strategies, node.aggregator):
+        for report in outcome.reports:
+            print(f"signalnode: {report.strategy} lost its turn: {report.reason}", file=sys.stderr)
+        for decision in outcome.decisions:
+            _print(decision, arguments.json)
+    return 0
+
+
+def keys_new(arguments: argparse.Namespace) -> int:
+    """Make a pair of keys; the public one is printed, to be given to the other side."""
+    from signalnode.bus.curve import new_keys
+
+    print(new_keys(_keys_dir(arguments)))
+    return 0
+
+
+def keys_allow(arguments: argparse.Namespace) -> int:
+    """Let the holder of a public key subscribe; a running node knows it after `reload`."""
+    from signalnode.bus.curve import allow
+
+    path = allow(_keys_dir(arguments), arguments.name, arguments.key)
+    print(f"{path}: allowed; a running node takes it over with: signalnode reload")
+    return 0
+
+
+def keys_trust(arguments: argparse.Namespace) -> int:
+    """On a subscriber's side: remember the public key of the node."""
+    from signalnode.bus.curve import trust_server
+
+    print(f"{trust_server(_keys_dir(arguments), arguments.key)}: trusted")
+    return 0
+
+
+def since(text: str, now_ns: int) -> int:
+    """Nanoseconds since 1970 of `90s`, `10m`, `2h`, `1d` ago, or of an ISO date and time (UTC unless it says)."""
+    ago = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if ago:
+        length = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return now_ns - int(length.total_seconds()) * NS_PER_S
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--since {text!r}: write 90s, 10m, 2h or 1d, or a time like 2026-08-09T12:00"
+        ) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(moment.timestamp() * NS_PER_S)
+
+
+def _keys_dir(arguments: argparse.Namespace) -> Path:
+    if arguments.dir is not None:
+        directory: Path = arguments.dir
+        return directory
+    node: NodeSettings = load_node(arguments.config, with_markets=False)
+    if node.aggregator.keys_dir is None:
+        raise UsageError(f"{node.path}: aggregator.keys_dir is not set; set it, or give --dir DIRECTORY")
+    return node.aggregator.keys_dir
+
+
+def _print(decision: DecisionMessage, as_json: bool) -> None:
+    if as_json:
+        print(msgspec.json.encode(decision).decode(), flush=True)
+        return
+    moment = datetime.fromtimestamp(decision.time_published_ns / NS_PER_S, UTC)
+    head = (
+        f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z {decision.strategy} {decision.action}"
+    )
+    what = f"{decision.direction} {' '.join(decision.markets)} {decision.strength:.1f}"
+    print(f"{head} {what}  {'; '.join(decision.reasons)}", flush=True)

@@ -1,0 +1,94 @@
+"""The verbs of Layer 5, as typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from signalnode.cli import main
+from signalnode.cli.layer5 import since
+from tests.aggregator.test_journal import written
+from tests.aggregator.test_replay import recorded
+
+NOW = 1_700_000_000_000_000_000
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "markets").mkdir()
+    (tmp_path / "markets" / "A.toml").write_text('market = "A"\n[feed]\nkind = "synthetic"\n')
+    path = tmp_path / "signalnode.toml"
+    path.write_text('runtime_dir = "run"\nstate_dir = "state"\n[strategies.threshold]\nentry = 80.0\n')
+    return path
+
+
+def test_decisions_prints_the_journal_in_words_and_as_json(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(config.parent / "state" / "aggregator", 3)
+    assert main(["decisions", "--config", str(config)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "1970-01-01T00:00:00.000Z s enter long A 50.0  because"
+    assert main(["decisions", "--json", "--config", str(config)]) == 0
+    assert [json.loads(line)["seq"] for line in capsys.readouterr().out.splitlines()] == [1, 2, 3]
+    assert main(["decisions", "--since", "1h", "--config", str(config)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_no_journal_yet_is_one_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decisions", "--config", str(config)]) == 4
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected_ns"),
+    [
+        ("90s", NOW - 90 * 10**9),
+        ("10m", NOW - 600 * 10**9),
+        ("2023-11-14T22:13:20", NOW),
+        ("2023-11-14T23:13:20+01:00", NOW),
+    ],
+)
+def test_since_takes_a_length_or_a_time(text: str, expected_ns: int) -> None:
+    assert since(text, NOW) == expected_ns
+
+
+def test_a_since_that_says_nothing_is_one_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decisions", "--since", "lately", "--config", str(config)]) == 2
+    assert "write 90s, 10m" in capsys.readouterr().err
+
+
+def test_recorded_scores_are_replayed_through_the_config_s_strategies(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = recorded(config.parent)
+    arguments = [str(path) for paths in files.values() for path in paths]
+    assert main(["replay-decisions", *arguments, "--json", "--config", str(config)]) == 0
+    first = capsys.readouterr().out
+    taken = [json.loads(line) for line in first.splitlines()]
+    assert {each["strategy"] for each in taken} == {"threshold"}
+    assert {each["action"] for each in taken} == {"enter", "exit"}
+    assert main(["replay-decisions", *arguments, "--json", "--config", str(config)]) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_keys_are_made_allowed_and_trusted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    node, alice = tmp_path / "node", tmp_path / "alice"
+    assert main(["keys", "new", "--dir", str(node)]) == 0
+    node_key = capsys.readouterr().out.strip()
+    assert main(["keys", "new", "--dir", str(alice)]) == 0
+    alice_key = capsys.readouterr().out.strip()
+    assert main(["keys", "allow", "alice", alice_key, "--dir", str(node)]) == 0
+    assert main(["keys", "trust", node_key, "--dir", str(alice)]) == 0
+    assert (node / "allowed" / "alice.key").exists()
+    assert (alice / "server.key").exists()
+    assert main(["keys", "new", "--dir", str(node)]) == 2
+
+
+def test_keys_without_a_directory_say_where_to_set_it(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["keys", "new", "--config", str(config)]) == 2
+    assert "aggregator.keys_dir is not set" in capsys.readouterr().err
