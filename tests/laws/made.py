@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter
 
 from signalnode.clock import NS_PER_S
 from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
 
 START_NS = 1_700_000_000 * NS_PER_S
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,7 @@ class Stretch:
     events_per_s: float = 10.0
     drift_bps_s: float = 0.0  # of the mid
     sigma_bps: float = 0.7  # diffusion of the mid in a second
+    pull_s: float = math.inf  # the diffusion is forgotten with this time constant
     jump_bps: float = 0.0  # at the stretch's start
     spread_ticks: int = 1
     sizes: float = 0.8  # spread of the log of sizes at the best bid and ask; 0: all alike
@@ -59,7 +63,8 @@ def _piece(
     times = _times_s(random, s)
     n = len(times)
     steps = np.sqrt(np.diff(times, prepend=0.0)) * random.standard_normal(n) * s.sigma_bps
-    path = log_mid + (s.jump_bps + s.drift_bps_s * times + np.cumsum(steps)) * 1e-4
+    keep = math.exp(-1.0 / (s.events_per_s * s.pull_s))
+    path = log_mid + (s.jump_bps + s.drift_bps_s * times + lfilter([1.0], [1.0, -keep], steps)) * 1e-4
     events = np.zeros(n, EVENT)
     events["time_received_ns"] = start_ns + (times * NS_PER_S).astype(np.int64)
     events["time_event_ns"] = events["time_received_ns"] - 5_000_000

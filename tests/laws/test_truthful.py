@@ -34,7 +34,9 @@ def table_of(events: Events) -> npt.NDArray[Any]:
 
 def last_s(table: npt.NDArray[Any], seconds: float) -> npt.NDArray[Any]:
     """The rows of the last `seconds`."""
-    return table[table["time_ns"] >= table["time_ns"][-1] - int(seconds * NS_PER_S)]
+    since_ns = int(table["time_ns"][-1]) - int(seconds * NS_PER_S)
+    rows: npt.NDArray[Any] = table[table["time_ns"] >= since_ns]
+    return rows
 
 
 def at_rate(rate: float, *stretches: Stretch) -> tuple[Stretch, ...]:
