@@ -102,7 +102,12 @@ def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
 
 
 def _supervise(node: NodeSettings, *, panel_wanted: bool) -> int:
-    settings = supervisor.Settings(runtime_dir=node.runtime_dir, state_dir=node.state_dir, preload=PRELOAD)
+    settings = supervisor.Settings(
+        runtime_dir=node.runtime_dir,
+        state_dir=node.state_dir,
+        preload=PRELOAD,
+        on_supervisor_death=node.supervisor.on_supervisor_death,
+    )
     accepted = node
 
     def wanted_now() -> list[supervisor.ChildSpec]:

@@ -93,11 +93,10 @@ def read_table(cls: type[T], table: Mapping[str, Any], path: Path, prefix: str, 
     """An instance of `cls` from `table`, or None where faults were added.
 
     `path` is the file the table stands in, from which relative paths count; `prefix` is the table's name with
-    a dot.
-    Fields named `path` and `markets` are not read: no TOML key sets them.
+    a dot. Fields named `path` and `markets` are not read: no TOML key sets them.
     """
     known = {f.name: f for f in fields(cast(Any, cls)) if f.name not in ("path", "markets")}
-    hints = _hints(cls)
+    hints = _hints(cast(type[Any], cls))
     before = len(faults.lines)
     values: dict[str, Any] = {}
     for key, value in table.items():
