@@ -74,7 +74,7 @@ def keys_trust(arguments: argparse.Namespace) -> int:
 
 
 def since(text: str, now_ns: int) -> int:
-    """Nanoseconds since 1970 of `90s`, `10m`, `2h`, `1d` ago, or of an ISO date and time (UTC unless it says)."""
+    """Nanoseconds since 1970 of `90s`, `10m`, `2h`, `1d` ago, or of an ISO date and time (UTC)."""
     ago = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if ago:
         length = timedelta(**{_UNITS[ago[2]]: int(ago[1])})

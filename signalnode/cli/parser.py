@@ -108,7 +108,7 @@ def _add_data_verbs(verb: _Verb) -> None:
     )
 
 
-def _add_layer5_verbs(verb: _Verb, common: argparse.ArgumentParser) -> None:
+def _add_layer5_verbs(verb: _Verb, common: _Parser) -> None:
     decisions = verb("decisions", "layer5:decisions", "Print what the strategies decided.")
     decisions.add_argument(
         "--since", metavar="WHEN", help="only since 10m, 2h, 1d ago, or an ISO date and time"
