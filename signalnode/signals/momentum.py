@@ -1,6 +1,6 @@
 """Momentum: the price is about to go on in its direction.
 
-reading = imbalance + FLOW_WEIGHT · order_flow + DRIFT_WEIGHT · t³ + CLIMB_WEIGHT · sgn T · T⁶ / (KNEE⁶ + T⁶)
+reading = imbalance + FLOW_WEIGHT · order_flow + DRIFT_WEIGHT · t³ + CLIMB_WEIGHT · sgn T · T⁸ / (KNEE⁸ + T⁸)
 + AGREEMENT_WEIGHT · agreement · |agreement|, dimensionless, with t = trend / √(variance · trend_s / 2) within
 ±DRIFT_MAX and T = distance / √(variance · fair_value_s / 2): the drift of the last seconds and of the last
 minutes, in standard deviations of a random walk.
@@ -25,7 +25,7 @@ FLOW_WEIGHT = 0.25  # of the imbalance's: it tells much the same, a little soone
 DRIFT_WEIGHT = 0.0005  # t = 12.6 counts as much as a book that is all on one side
 DRIFT_MAX = 15.0  # standard deviations beyond which more drift says no more
 CLIMB_WEIGHT = 2.5  # twice what book and flow can say against it
-KNEE = 8.0  # standard deviations: half the weight there, a sixth of it at 6
+KNEE = 8.0  # standard deviations: half the weight there, a tenth of it at 6
 AGREEMENT_WEIGHT = 3.0
 
 
@@ -40,9 +40,9 @@ def _deviations(move: float, variance: float, time_constant_s: float) -> float:
 
 @compiled
 def _climb(deviations: float) -> float:
-    """sgn x · x⁶ / (1 + x⁶) with x in knees."""
+    """sgn x · x⁸ / (1 + x⁸) with x in knees."""
     x = min(max(deviations / KNEE, -100.0), 100.0)
-    power = (x * x) ** 3
+    power = (x * x) ** 4
     return math.copysign(power / (1.0 + power), x)
 
 
