@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import fcntl
 import os
 import signal
 import socket
@@ -204,9 +205,23 @@ def _refuse_second_node(node: NodeSettings) -> None:
 
 def _check_endpoint_is_free(node: NodeSettings) -> None:
     """The aggregator binds it later, in a process of its own; here there is still somebody to tell."""
+    if _survives(node):
+        return
     for endpoint in (node.aggregator.endpoint, snapshot_endpoint(node.aggregator.endpoint)):
         if endpoint.startswith("tcp://"):
             _try_to_bind(endpoint, node)
+
+
+def _survives(node: NodeSettings) -> bool:
+    """Whether the aggregator of a killed node works on, on that very port, and is about to be adopted."""
+    try:
+        with (node.runtime_dir / "aggregator.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _try_to_bind(endpoint: str, node: NodeSettings) -> None:

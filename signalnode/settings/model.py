@@ -95,7 +95,7 @@ class SupervisorSettings:
     stop_grace_s: Annotated[float, Within(0.1, 600.0)] = 5.0
     # Heartbeats missed before a child counts as hung.
     heartbeats_missed_max: Annotated[int, Within(1, 1_000)] = 3
-    # When the supervisor itself is killed: end every child at once, or let them work until the next adopts them.
+    # When the supervisor is killed: end every child at once, or let them work until the next one adopts them.
     on_supervisor_death: Literal["terminate", "keep"] = "terminate"
 
 

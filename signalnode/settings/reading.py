@@ -96,7 +96,7 @@ def read_table(cls: type[T], table: Mapping[str, Any], path: Path, prefix: str, 
     a dot. Fields named `path` and `markets` are not read: no TOML key sets them.
     """
     known = {f.name: f for f in fields(cast(Any, cls)) if f.name not in ("path", "markets")}
-    hints = _hints(cast(type[Any], cls))
+    hints = _hints(cast(Any, cls))
     before = len(faults.lines)
     values: dict[str, Any] = {}
     for key, value in table.items():

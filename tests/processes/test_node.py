@@ -44,12 +44,12 @@ def free_port() -> int:
 class Node:
     """A node on a config of its own."""
 
-    def __init__(self, folder: Path, *options: str, terminal: int | None = None) -> None:
+    def __init__(self, folder: Path, *options: str, extra: str = "", terminal: int | None = None) -> None:
         self.folder = folder
         self.endpoint = f"tcp://127.0.0.1:{free_port()}"
         self.config = folder / "config" / "signalnode.toml"
         (folder / "config" / "markets").mkdir(parents=True)
-        self.config.write_text(f'[aggregator]\nendpoint = "{self.endpoint}"\n')
+        self.config.write_text(f'[aggregator]\nendpoint = "{self.endpoint}"\n{extra}\n')
         for seed, name in enumerate(MARKETS):
             self.write_market(name, seed)
         self.process = self.spawn("run", *options, terminal=terminal)
@@ -276,4 +276,30 @@ def test_a_node_whose_window_is_closed_ends_clean(tmp_path: Path) -> None:
         assert node.process.wait(SOON_S) == 0
     finally:
         node.clear()
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_markets_outlive_a_killed_node_and_the_next_one_takes_them_over(tmp_path: Path) -> None:
+    node = Node(tmp_path, extra='[supervisor]\non_supervisor_death = "keep"')
+    try:
+        heard(node)
+        before = node.children()
+        node.process.kill()
+        node.process.communicate()
+        with subscribe(endpoint=node.endpoint) as scores:
+            assert isinstance(scores.receive(SOON_S), Score), "nobody noticed"
+            node.process = node.spawn("run")
+            for name in MARKETS:
+                until(scores, lambda score, name=name: score.market == name)  # type: ignore[misc]
+            until(
+                iter(lambda: scores.receive(SOON_S), None),
+                lambda _: "state" in node.ask("status", "--json").stdout,
+            )
+            assert all(counts.missed == 0 for counts in scores.counts().values())
+        after = node.children()
+        status, _, _ = node.end()
+    finally:
+        node.clear()
+    assert {name: child["pid"] for name, child in after.items()} == {n: c["pid"] for n, c in before.items()}
+    assert status == 0
     assert list((tmp_path / "run").iterdir()) == []
