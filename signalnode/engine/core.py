@@ -12,7 +12,7 @@ import numpy.typing as npt
 from signalnode import clock
 from signalnode.compiled import source_digest
 from signalnode.errors import CheckpointError, EventOrderError
-from signalnode.events import Events, as_events
+from signalnode.events import EVENT, Events, as_events
 from signalnode.features import FEATURES
 from signalnode.settings import MarketSettings
 from signalnode.signals import SCORE_NAMES, SIGNALS
@@ -41,6 +41,7 @@ class SignalEngine:
         self._extra = ExtraSignals(
             load_signals(extra if isinstance(extra, list | tuple) else ()), self._parameters
         )
+        self._has_extra = len(self._extra.names) > 0
         self.names: tuple[str, ...] = SCORE_NAMES + self._extra.names
         self._core = np.zeros(1, CORE)
         self._core["parameters"] = self._parameters
@@ -90,8 +91,12 @@ class SignalEngine:
         Raises EventOrderError, having taken none of them, where time runs backwards; TypeError for another
         dtype.
         """
-        rows = as_events(events)
-        if self._extra:
+        rows = (
+            events
+            if events.dtype is EVENT and events.flags.carray and events.ndim == 1
+            else as_events(events)
+        )
+        if self._has_extra:
             self._refuse(first_backwards(self._core, rows), rows)
             self._learn_along(rows, 0, ALL_NS)
         else:
@@ -112,7 +117,7 @@ class SignalEngine:
                 "ask for then or later"
             )
         scores = self._scores.tolist()
-        if self._extra:
+        if self._has_extra:
             scores += self._extra.score(self._features, warm)
         return dict(zip(self.names, scores, strict=True))
 
@@ -153,7 +158,7 @@ class SignalEngine:
         first_ns = self._next_row_ns or int(rows["time_received_ns"][0])
         count = max(0, (int(rows["time_received_ns"][-1]) - first_ns) // interval_ns + 1)
         table = np.zeros(count, fields)
-        fill = self._fill_with_extra if self._extra else self._fill
+        fill = self._fill_with_extra if self._has_extra else self._fill
         fill(table, rows, first_ns, interval_ns)
         self._ingested_ns = clock.monotonic_ns()
         self._next_row_ns = first_ns + count * interval_ns

@@ -39,7 +39,7 @@ def load_signals(places: Iterable[str]) -> tuple[Signal, ...]:
     taken.
     """
     found = [(place, _load(place)) for place in places]
-    found += [(entry.value, entry.load()) for entry in installed()]
+    found += [(entry.value, _load(entry.value)) for entry in installed()]
     signals: list[Signal] = []
     taken = set(SCORE_NAMES)
     for place, thing in found:
@@ -137,9 +137,6 @@ class ExtraSignals:
         self._parameters = parameters
         self._raw = np.zeros(len(signals))
         self._shares = np.zeros(len(signals))
-
-    def __bool__(self) -> bool:
-        return bool(self.signals)
 
     def learn(self, features: Any, samples: int) -> None:
         """Take one sample of `features` (array of one record) as of the grid point just passed; `samples`
