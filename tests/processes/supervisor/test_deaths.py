@@ -101,6 +101,14 @@ def test_a_killed_supervisor_takes_everybody_with_it(node: Make) -> None:
     eventually(lambda: one.left() == [], "everything gone")
 
 
+def test_children_go_with_the_supervisor_even_when_nobody_cleans_up(node: Make) -> None:
+    one = node(spec("a"), spec("b", "deaf")).up()
+    pids = [one.pid("a"), one.pid("b")]
+    os.kill(one.ask("status")["supervisor"]["fork_server"]["pid"], signal.SIGSTOP)
+    one.kill()
+    eventually(lambda: not any(map(is_alive, pids)), "the children gone")
+
+
 def test_a_supervisor_killed_during_the_preload_leaves_nobody(node: Make) -> None:
     one = node(spec("a"), preload=["tests.supervisor.slow_preload"]).start()
     one.until("output", line="preloading takes its time")
