@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from signalnode.features import FEATURES
+from signalnode.signals.base import Signal
+from signalnode.signals.extra import ExtraSignals
+from signalnode.signals.tuning import parameters_of
+
+
+def _mid(f: Any, p: Any) -> float:
+    return float(f.mid)
+
+
+class Scale:
+    """The scale of one signal whose reading is whatever it is given."""
+
+    def __init__(self, two_sided: bool, **shape: Any) -> None:
+        names = ("long", "short") if two_sided else ("one",)
+        self.parameters = parameters_of({})
+        self._signals = ExtraSignals((Signal(names, _mid, **shape),), self.parameters)
+        self._features = np.zeros(1, FEATURES)
+        self.steps = 0
+
+    @property
+    def learnt(self) -> Any:
+        """The record of what has been learnt, dtype SCALE."""
+        return self._signals.scales[0]
+
+    def learn(self, readings: Iterable[float]) -> None:
+        """Take each reading as one sample."""
+        for reading in readings:
+            self._features["mid"] = reading
+            self._signals.learn(self._features, self.steps)
+            self.steps += 1
+
+    def score(self, reading: float, warm: float = 1.0) -> float:
+        """The first score of a reading."""
+        self._features["mid"] = reading
+        return self._signals.score(self._features, warm)[0]
+
+
+@pytest.fixture
+def scale_of() -> Callable[..., Scale]:
+    """`scale_of(two_sided, spread=…, floor=…, anchored=…)`: a fresh scale."""
+    return Scale

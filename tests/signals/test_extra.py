@@ -1,0 +1,143 @@
+"""Signals of the user's own: found in files, modules and installed packages; refused in one line."""
+
+from __future__ import annotations
+
+import math
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from signalnode import SignalEngine
+from signalnode.errors import ConfigError, ExtensionError
+from signalnode.signals import SCORE_NAMES, extra
+from tests.laws.streams import ADDED, stream
+
+GOOD = """
+from signalnode.signals.base import Signal
+def width(f, p): return f.spread * 1e4
+TILT = Signal(("tilt_long", "tilt_short"), lambda f, p: f.imbalance)
+"""
+BAD = {
+    "missing_name": ("x = 1", "nothing_here", "AttributeError"),
+    "syntax": ("def broken(:", "broken", "SyntaxError"),
+    "raises_at_import": ("raise RuntimeError('no licence')", "f", "RuntimeError: no licence"),
+    "no_signal": ("f = 3", "f", "neither a Signal nor a function"),
+    "wrong_arguments": ("def f(x): return 1.0", "f", "its reading fails: TypeError"),
+    "no_number": ("def f(f, p): return 'high'", "f", "its reading fails: ValueError"),
+    "unknown_feature": ("def f(f, p): return f.sunshine", "f", "sunshine"),
+    "taken_name": ("def volume_spike(f, p): return 1.0", "volume_spike", "choose another name"),
+}
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(GOOD)
+    return path
+
+
+def engine_with(*places: str) -> SignalEngine:
+    return SignalEngine("ANY-USD", {"extra": list(places)})
+
+
+def test_a_function_and_a_signal_from_a_file_are_scored_after_the_seven(good: Path) -> None:
+    engine = engine_with(f"{good}:width", f"{good}:TILT")
+    assert engine.names == (*SCORE_NAMES, "width", "tilt_long", "tilt_short")
+    engine.ingest(stream("btc"))
+    scores = engine.scores_at(engine.time_ns)
+    assert tuple(scores) == engine.names
+    assert scores["tilt_long"] + scores["tilt_short"] == pytest.approx(100.0)
+
+
+def test_added_signals_change_no_other_score(good: Path) -> None:
+    alone, accompanied = SignalEngine("ANY-USD"), engine_with(f"{good}:width", f"{good}:TILT")
+    for engine in (alone, accompanied):
+        engine.ingest(stream("eth"))
+    scores = accompanied.scores_at(alone.time_ns)
+    assert {name: scores[name] for name in SCORE_NAMES} == alone.scores_at(alone.time_ns)
+
+
+def test_a_signal_from_a_module_is_found() -> None:
+    assert SignalEngine("ANY-USD", ADDED).names[-3:] == ("pace", "lean_long", "lean_short")
+
+
+def install(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """As if a package that declares a signal at `place` were installed."""
+    entry = EntryPoint(name="mine", value=place, group=extra.GROUP)
+    monkeypatch.setattr(extra, "installed", lambda: (entry,))
+
+
+def test_an_installed_signal_comes_for_every_market(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, "tests.laws.added:LEAN")
+    assert SignalEngine("ANY-USD").names == (*SCORE_NAMES, "lean_long", "lean_short")
+
+
+def test_an_installed_signal_that_cannot_be_loaded_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install(monkeypatch, "no_such_weather:SUNSHINE")
+    with pytest.raises(ExtensionError, match=r"^no_such_weather:SUNSHINE: cannot be loaded: [^\n]*$"):
+        SignalEngine("ANY-USD")
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_no_signal_is_refused_in_one_line(case: str, tmp_path: Path) -> None:
+    source, name, reason = BAD[case]
+    path = tmp_path / "mine.py"
+    path.write_text(source)
+    with pytest.raises(ExtensionError) as caught:
+        engine_with(f"{path}:{name}")
+    message = str(caught.value)
+    assert message.startswith(f"{path}:{name}: ")
+    assert reason in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "place", ["/nowhere/mine.py:f", "no_such_module_here:f", "nothing", "", ":", "a.py:"]
+)
+def test_a_place_that_is_none_is_refused_in_one_line(place: str) -> None:
+    with pytest.raises(ExtensionError) as caught:
+        engine_with(place)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("table", ["mine.py:f", 3, [3], {"a": "b"}])
+def test_a_list_of_places_that_is_none_is_refused(table: object) -> None:
+    with pytest.raises((ConfigError, ExtensionError), match=r"extra"):
+        SignalEngine("ANY-USD", {"extra": table})
+
+
+def test_the_same_name_twice_is_refused(good: Path) -> None:
+    with pytest.raises(ExtensionError, match="width"):
+        engine_with(f"{good}:width", f"{good}:width")
+
+
+def test_more_signals_than_a_market_takes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "many.py"
+    path.write_text("".join(f"def s{i}(f, p): return 1.0\n" for i in range(extra.EXTRA_MAX + 1)))
+    with pytest.raises(ExtensionError, match="a market takes 64"):
+        engine_with(*(f"{path}:s{i}" for i in range(extra.EXTRA_MAX + 1)))
+
+
+@pytest.mark.parametrize(
+    "fault", ["1.0 / 0.0", "[][1]", "{}['x']", "f.nothing", "math.inf", "math.nan", "None", "math.log(-1.0)"]
+)
+def test_a_reading_that_fails_later_says_nothing_and_harms_nobody(fault: str, tmp_path: Path) -> None:
+    path = tmp_path / "late.py"
+    path.write_text(f"import math\ndef late(f, p): return 1.0 if f.mid == 1.0 else {fault}\n")
+    engine = engine_with(f"{path}:late")
+    engine.ingest(stream("btc")[:3_000])
+    scores = engine.scores_at(engine.time_ns)
+    assert scores["late"] == 50.0
+    assert all(math.isfinite(score) for score in scores.values())
+
+
+def test_another_formula_is_another_identity(tmp_path: Path) -> None:
+    identities = set()
+    for i, formula in enumerate(("f.spread", "f.spread * 2.0", "f.imbalance")):
+        path = tmp_path / f"mine{i}.py"
+        path.write_text(f"def mine(f, p): return {formula}\n")
+        identities.add(engine_with(f"{path}:mine").identity())
+    assert len(identities) == 3

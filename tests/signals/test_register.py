@@ -1,0 +1,90 @@
+"""The register and the kernel agree, and a market's own numbers are checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from signalnode import SignalEngine
+from signalnode.clock import NS_PER_S
+from signalnode.errors import ConfigError
+from signalnode.features import FEATURES
+from signalnode.signals import PARAMETERS, SCORE_NAMES, SIGNALS
+from signalnode.signals.base import Signal
+from signalnode.signals.tuning import parameters_of
+from tests.laws.streams import STREAMS, stream
+
+CONTRACT = (
+    "momentum_long",
+    "momentum_short",
+    "mean_reversion_long",
+    "mean_reversion_short",
+    "volatility_breakout",
+    "volume_spike",
+    "liquidity_opportunity",
+)
+
+
+def test_the_seven_scores_are_those_of_the_contract() -> None:
+    assert SCORE_NAMES[:7] == CONTRACT
+    assert len(set(SCORE_NAMES)) == len(SCORE_NAMES)
+
+
+@pytest.mark.parametrize("market", STREAMS)
+def test_the_kernel_reads_each_signal_in_its_own_place(market: str) -> None:
+    events = stream(market)
+    for place in (1, 10, 500, len(events)):
+        engine = SignalEngine("ANY-USD")
+        engine.ingest(events[:place])
+        for later_ns in (0, NS_PER_S, 100 * NS_PER_S):
+            engine.scores_at(engine.time_ns + later_ns)
+            core: Any = engine._core.view(np.recarray)[0]
+            for i, signal in enumerate(SIGNALS):
+                reading = getattr(signal.reading, "py_func", signal.reading)(core.features, core.parameters)
+                kernel = core.readings[i]
+                assert kernel == pytest.approx(reading, rel=1e-12, nan_ok=True), signal.scores
+
+
+@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.scores[0])
+def test_every_signal_can_be_used_as_declared(signal: Signal) -> None:
+    assert len(signal.scores) in (1, 2)
+    assert signal.floor > 0.0
+    assert signal.spread > 0.0
+    assert signal.two_sided or not signal.anchored
+    record = np.ones(1, FEATURES).view(np.recarray)[0]
+    assert isinstance(float(signal.reading(record, parameters_of({}).view(np.recarray)[0])), float)
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
+def test_every_parameter_explains_itself_and_takes_its_default(parameter: Any) -> None:
+    assert parameter.minimum <= parameter.default <= parameter.maximum
+    assert parameter.unit
+    assert parameter.why
+    assert parameters_of({parameter.name: parameter.maximum})[parameter.name][0] == parameter.maximum
+
+
+def test_every_fault_of_a_markets_numbers_is_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parameters_of({"trend": 1.0, "trend_s": -1.0, "volume_s": "fast", "memory_s": True}, "a.toml")
+    faults = caught.value.faults
+    assert len(faults) == 4
+    assert all(fault.startswith("a.toml: signals.") and "\n" not in fault for fault in faults)
+    assert "did you mean trend_s?" in faults[0]
+    assert "0.1 to 3600 s" in faults[1]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, [1.0]])
+def test_what_is_no_number_is_refused(value: object) -> None:
+    with pytest.raises(ConfigError):
+        parameters_of({"trend_s": value})
+
+
+def test_a_markets_own_numbers_change_its_scores_and_its_identity() -> None:
+    usual, own = SignalEngine("ANY-USD"), SignalEngine("ANY-USD", {"trend_s": 60.0, "memory_s": 600})
+    for engine in (usual, own):
+        engine.ingest(stream("btc"))
+    time_ns = usual.time_ns
+    assert own.scores_at(time_ns) != usual.scores_at(time_ns)
+    assert own.identity() != usual.identity()

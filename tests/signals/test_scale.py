@@ -1,0 +1,167 @@
+"""The scale against a plain model: the share of all past readings, faded by their age, that lie below."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from signalnode import SignalEngine
+from signalnode.clock import NS_PER_S
+from signalnode.signals.scale import CATCH_UP_MAX, PRIOR_SAMPLES
+from tests.laws.made import Stretch, made_market
+
+ScaleOf = Callable[..., Any]
+SAMPLES = 5_000
+POINTS_MAX = 2.5  # of a hundred, between a histogram of 64 bins and every single reading
+MEMORY_SAMPLES = 1_800.0
+
+READINGS = {
+    "normal": lambda random: random.normal(3.0, 2.0, SAMPLES),
+    "far_from_zero": lambda random: random.normal(-1e6, 0.5, SAMPLES),
+    "tiny": lambda random: random.normal(0.0, 1e-2, SAMPLES),
+    "heavy_tails": lambda random: random.standard_t(2.0, SAMPLES),
+    "lopsided": lambda random: random.exponential(1.0, SAMPLES),
+    "drifting": lambda random: random.normal(0.0, 1.0, SAMPLES) + np.linspace(0.0, 3.0, SAMPLES),
+}
+
+
+def readings_of(name: str) -> npt.NDArray[np.float64]:
+    drawn: npt.NDArray[np.float64] = READINGS[name](np.random.default_rng(3))
+    return drawn
+
+
+def faded_share(values: npt.NDArray[np.float64], below: float) -> float:
+    """The share of values below, each counting for less the older it is."""
+    weights = np.exp(-np.arange(len(values))[::-1] / MEMORY_SAMPLES)
+    return float(weights[values < below].sum() / weights.sum())
+
+
+def faded_means(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The faded mean as of each value, itself included."""
+    out, total, mass = np.empty(len(values)), 0.0, 0.0
+    keep = math.exp(-1.0 / MEMORY_SAMPLES)
+    for i, value in enumerate(values):
+        total, mass = total * keep + value, mass * keep + 1.0
+        out[i] = total / mass
+    return out
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_a_strength_scores_the_share_of_the_past_below_it(name: str, scale_of: ScaleOf) -> None:
+    values, scale = readings_of(name), scale_of(False)
+    scale.learn(values)
+    for share in np.linspace(0.02, 0.98, 25):
+        reading = float(np.quantile(values[-2_000:], share))
+        assert scale.score(reading) == pytest.approx(100.0 * faded_share(values, reading), abs=POINTS_MAX)
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+@pytest.mark.parametrize("name", READINGS)
+def test_a_direction_scores_the_share_of_the_past_that_was_smaller(
+    name: str, anchored: bool, scale_of: ScaleOf
+) -> None:
+    values, scale = readings_of(name), scale_of(True, anchored=anchored)
+    scale.learn(values)
+    means = faded_means(values)
+    sizes, origin = np.abs(values - means), 0.0 if anchored else float(means[-1])
+    for share in np.linspace(0.02, 0.98, 25):
+        size = float(np.quantile(sizes, share))
+        expected = 100.0 * faded_share(sizes, size)
+        assert scale.score(origin + size) == pytest.approx(50.0 + 0.5 * expected, abs=POINTS_MAX)
+        assert scale.score(origin - size) == pytest.approx(50.0 - 0.5 * expected, abs=POINTS_MAX)
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_a_stronger_reading_never_scores_less(two_sided: bool, scale_of: ScaleOf) -> None:
+    scale = scale_of(two_sided)
+    scale.learn(readings_of("heavy_tails"))
+    for warm in (0.0, 0.5, 1.0):
+        scores = [scale.score(x, warm) for x in np.linspace(-30.0, 30.0, 2_001)]
+        assert np.all(np.diff(scores) >= 0.0)
+        assert np.max(np.diff(scores)) < 5.0, "no jump anywhere"
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_fitting_the_grid_anew_loses_no_mass(two_sided: bool, scale_of: ScaleOf) -> None:
+    scale, keep, mass = scale_of(two_sided), math.exp(-1.0 / MEMORY_SAMPLES), 0.0
+    for reading in readings_of("drifting")[:2_100]:
+        scale.learn([float(reading)])
+        mass = mass * keep + 1.0
+        assert scale.learnt["counts"].sum() == pytest.approx(mass, rel=1e-9)
+        assert scale.learnt["below"][-1] == pytest.approx(mass, rel=1e-9)
+        assert np.all(scale.learnt["counts"] >= 0.0)
+
+
+def test_before_the_first_sample_every_score_is_fifty(scale_of: ScaleOf) -> None:
+    for two_sided in (False, True):
+        assert scale_of(two_sided).score(7.0, 0.0) == 50.0
+
+
+def test_the_prior_fades_as_the_baseline_fills(scale_of: ScaleOf) -> None:
+    scale = scale_of(False, spread=1.0)
+    scale.learn([0.0] * 10)
+    learnt, known = scale.score(0.5, 1.0), len(scale.learnt["counts"])
+    assert known
+    scores = [scale.score(0.5, warm) for warm in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert scores == sorted(scores)
+    assert scores[-1] == learnt
+    weight = PRIOR_SAMPLES / (PRIOR_SAMPLES + scale.learnt["below"][-1])
+    prior = (scores[0] - (1.0 - weight) * learnt) / weight
+    spread = float(scale.learnt["grid_spread"])
+    assert prior == pytest.approx(50.0 * (1.0 + math.erf(0.5 / spread / math.sqrt(math.pi))), abs=0.6)
+
+
+def test_nothing_at_all_lies_below_everything(scale_of: ScaleOf) -> None:
+    scale = scale_of(False)
+    scale.learn(readings_of("normal")[:500])
+    assert scale.score(-math.inf) == 0.0
+    scale.learn([-math.inf] * 500)
+    assert scale.score(-math.inf) == 0.0
+    assert scale.score(-5.0) > 40.0, "half the past was nothing at all"
+
+
+def test_what_cannot_be_said_teaches_nothing_and_scores_the_middle(scale_of: ScaleOf) -> None:
+    for two_sided in (False, True):
+        scale = scale_of(two_sided)
+        scale.learn(readings_of("normal")[:300])
+        before = scale.learnt.tobytes()
+        scale.learn([math.nan, math.inf])
+        assert scale.learnt.tobytes() == before
+        assert scale.score(math.nan) == 50.0
+
+
+def test_a_reading_that_never_changes_scores_no_extreme(scale_of: ScaleOf) -> None:
+    scale = scale_of(False)
+    scale.learn([4.0] * 3_000)
+    assert 25.0 < scale.score(4.0) < 75.0
+    assert scale.score(5.0) > 99.0
+    assert scale.score(3.0) < 1.0
+
+
+def test_an_old_standard_is_forgotten(scale_of: ScaleOf) -> None:
+    scale = scale_of(False)
+    scale.learn(readings_of("normal") + 100.0)
+    assert scale.score(3.0) < 1.0
+    scale.learn(readings_of("normal"))
+    assert scale.score(3.0) == pytest.approx(
+        100.0 * 0.5 * (1.0 - math.exp(-SAMPLES / MEMORY_SAMPLES)), abs=3.0
+    )
+
+
+def test_a_long_silence_teaches_no_more_than_its_limit() -> None:
+    events = made_market(1, Stretch(seconds=300.0))
+    day_later = events[-1:].copy()
+    day_later["time_received_ns"] += 86_400 * NS_PER_S
+    engine = SignalEngine("ANY-USD")
+    engine.ingest(events)
+    before = engine.warm * 120.0 if engine.warm < 1.0 else 300.0
+    mass = engine._core["scales"][0]["mass"][2]
+    engine.ingest(day_later)
+    learnt = engine._core["scales"][0]["mass"][2] - mass * math.exp(-CATCH_UP_MAX / MEMORY_SAMPLES)
+    assert before
+    assert 0.0 < learnt <= CATCH_UP_MAX
