@@ -37,10 +37,7 @@ class SignalEngine:
             where, table = str(table.path or market), table.signals
         numbers = {key: value for key, value in table.items() if key != "extra"}
         self._parameters = parameters_of(numbers, where)
-        extra = table.get("extra", ())
-        self._extra = ExtraSignals(
-            load_signals(extra if isinstance(extra, list | tuple) else ()), self._parameters
-        )
+        self._extra = ExtraSignals(load_signals(table.get("extra", ())), self._parameters)
         self._has_extra = len(self._extra.names) > 0
         self.names: tuple[str, ...] = SCORE_NAMES + self._extra.names
         self._core = np.zeros(1, CORE)

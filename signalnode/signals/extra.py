@@ -32,12 +32,14 @@ GROUP = "signalnode.signals"
 EXTRA_MAX = 64  # signals a market may add
 
 
-def load_signals(places: Iterable[str]) -> tuple[Signal, ...]:
-    """The signals at `places` and those of the entry point group, in that order.
+def load_signals(places: object) -> tuple[Signal, ...]:
+    """The signals at `places`, a list of strings, and those of the entry point group, in that order.
 
     Raises ExtensionError naming the place where one cannot be loaded, is no signal, or takes a name that is
     taken.
     """
+    if not isinstance(places, list | tuple) or not all(isinstance(place, str) for place in places):
+        raise ExtensionError(f'extra: {places!r} is no list of places; write ["file.py:name"]')
     found = [(place, _load(place)) for place in places]
     found += [(entry.value, _load(entry.value)) for entry in installed()]
     signals: list[Signal] = []
@@ -73,9 +75,7 @@ def _load(place: str) -> Any:
             module = importlib.import_module(source)
         return getattr(module, name)
     except Exception as error:  # whatever the user's file raises is theirs to see, in one line
-        raise ExtensionError(
-            f"{place}: cannot be loaded: {type(error).__name__}: {error}; mend the file"
-        ) from None
+        raise ExtensionError(f"{place}: cannot be loaded: {_in_a_line(error)}; mend the file") from None
 
 
 def _as_signal(place: str, thing: Any) -> Signal:
@@ -86,8 +86,12 @@ def _as_signal(place: str, thing: Any) -> Signal:
     try:
         float(thing.reading(_record(np.ones(1, FEATURES)), _record(np.ones(1, PARAMETER_DTYPE))))
     except Exception as error:
-        raise ExtensionError(f"{place}: its reading fails: {type(error).__name__}: {error}") from None
+        raise ExtensionError(f"{place}: its reading fails: {_in_a_line(error)}; mend the file") from None
     return thing
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _record(array: Any) -> Any:
@@ -159,6 +163,8 @@ class ExtraSignals:
         for i, signal in enumerate(self.signals):
             try:
                 reading = float(signal.reading(f, p))
-            except (ArithmeticError, ValueError, TypeError):
+            except (
+                Exception
+            ):  # the user's formula: what goes wrong in it must not stop the market's other scores
                 reading = math.nan
             self._raw[i] = math.nan if reading == math.inf else reading
