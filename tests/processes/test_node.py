@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -281,6 +282,7 @@ def test_a_node_whose_window_is_closed_ends_clean(tmp_path: Path) -> None:
 
 def test_markets_outlive_a_killed_node_and_the_next_one_takes_them_over(tmp_path: Path) -> None:
     node = Node(tmp_path, extra='[supervisor]\non_supervisor_death = "keep"')
+    before: dict[str, dict[str, Any]] = {}
     try:
         heard(node)
         before = node.children()
@@ -289,17 +291,18 @@ def test_markets_outlive_a_killed_node_and_the_next_one_takes_them_over(tmp_path
         with subscribe(endpoint=node.endpoint) as scores:
             assert isinstance(scores.receive(SOON_S), Score), "nobody noticed"
             node.process = node.spawn("run")
+            while node.ask("status").returncode:
+                assert scores.receive(SOON_S), "paced by what is heard, not by a clock"
             for name in MARKETS:
                 until(scores, lambda score, name=name: score.market == name)  # type: ignore[misc]
-            until(
-                iter(lambda: scores.receive(SOON_S), None),
-                lambda _: "state" in node.ask("status", "--json").stdout,
-            )
             assert all(counts.missed == 0 for counts in scores.counts().values())
         after = node.children()
         status, _, _ = node.end()
     finally:
         node.clear()
+        for child in before.values():
+            with contextlib.suppress(ProcessLookupError):  # as it should be
+                os.kill(child["pid"], signal.SIGKILL)
     assert {name: child["pid"] for name, child in after.items()} == {n: c["pid"] for n, c in before.items()}
     assert status == 0
     assert list((tmp_path / "run").iterdir()) == []
