@@ -76,14 +76,13 @@ def _signal_faults(market: MarketSettings) -> list[str]:
     from signalnode.signals.tuning import parameters_of
 
     where = shown(market.path)
-    extra = market.signals.get("extra", ())
     faults = []
     try:
         parameters_of({key: value for key, value in market.signals.items() if key != "extra"}, where)
     except ConfigError as error:
         faults += error.faults
     try:
-        load_signals(extra if isinstance(extra, list) else ())
+        load_signals(market.signals.get("extra", ()))
     except ExtensionError as error:
         faults.append(f"{where}: signals.extra: {error}")
     return faults
