@@ -28,6 +28,7 @@ from supervisor.descent import kill_marked
 from supervisor.entry import wait_and_become
 
 MESSAGE_BYTES_MAX = 65_536
+ORPHANED = signal.SIGUSR1  # sent by the kernel when the supervisor dies while we still preload
 
 
 def main(line_file: int) -> NoReturn:
@@ -35,14 +36,14 @@ def main(line_file: int) -> NoReturn:
     line = socket.socket(fileno=line_file)
     orders = json.loads(line.recv(MESSAGE_BYTES_MAX))
     sys.path[:] = orders["path"]
-    kernel.die_with_parent(signal.SIGKILL)
+    signal.signal(ORPHANED, lambda *_: _clean_up(orders))
+    kernel.die_with_parent(ORPHANED)
     if os.getppid() != orders["supervisor_pid"]:
         os._exit(0)
     kernel.name_process("forkserver")
+    # A terminal's Ctrl-C and a service manager's stop are for the supervisor alone.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(
-            number, signal.SIG_IGN
-        )  # a terminal's Ctrl-C and a service manager's stop are the supervisor's
+        signal.signal(number, signal.SIG_IGN)
     begun_ns = monotonic_ns()
     fault = _preload(orders["preload"])
     if fault:
@@ -51,12 +52,15 @@ def main(line_file: int) -> NoReturn:
     gc.collect()
     gc.freeze()  # the collector then never writes to what is here, and the pages stay shared
     _say(line, {"preloaded": True, "seconds": (monotonic_ns() - begun_ns) / 1e9})
-    if not orders["keep"]:
-        kernel.die_with_parent(0)  # it outlives the supervisor for the moment that cleaning up takes
+    kernel.die_with_parent(0)  # from here on the end of the line says the same
     with contextlib.suppress(OSError):
         _serve(line, orders)
+    _clean_up(orders)
+
+
+def _clean_up(orders: dict[str, Any]) -> NoReturn:
+    """The supervisor is gone. Its children die by their parent-death signal; this gets all the others."""
     if not orders["keep"]:
-        # Direct children die by their parent-death signal; this gets what they brought forth.
         kill_marked(orders["mark"] + "/", spared=frozenset({os.getpid()}))
     os._exit(0)
 

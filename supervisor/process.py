@@ -110,8 +110,7 @@ class Processes:
         except ProcessLookupError:
             return  # its end is already on its way to us
         if descent:
-            self._groups.kill(name)
-            kill_marked(process.mark, spared=frozenset({pid}))
+            self._groups.kill(name)  # without groups its descent is ended when its own end is seen
 
     # what time and files bring
 
@@ -347,6 +346,8 @@ class Processes:
         while self.fork_server.pids:
             self.reap()
             pause(0.001)
+        if not (self._keep and self.by_name):
+            kill_marked(f"{self._run}/")  # the last strays; the children too, should the loop have failed
         for output in self._outputs:
             output.close(monotonic_ns())
         os.close(self._null)

@@ -1,10 +1,11 @@
-"""A module that takes a minute to warm up, as compiling does."""
+"""A module that takes a minute to warm up, in a process of its own, as compiling may."""
 
 from __future__ import annotations
 
-import time
+import subprocess
+import sys
 
 
 def preload() -> None:
     print("preloading takes its time", flush=True)
-    time.sleep(60)
+    subprocess.run([sys.executable, "-S", "-c", "import time; time.sleep(60)"], check=True)

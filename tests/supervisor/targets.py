@@ -17,10 +17,15 @@ from supervisor.link import Link
 Args = Mapping[str, Any]
 
 
-def _until_stopped(link: Link, turn_s: float = 0.05) -> int:
-    """Beat until SIGTERM, then end with status 0."""
+def _on_request() -> threading.Event:
+    """Set by SIGTERM; to be there before anybody is told that the child is up."""
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    return stopped
+
+
+def _until(stopped: threading.Event, link: Link, turn_s: float = 0.05) -> int:
+    """Beat until then, and end with status 0."""
     count = 0
     while not stopped.is_set():
         count += 1
@@ -31,8 +36,9 @@ def _until_stopped(link: Link, turn_s: float = 0.05) -> int:
 
 def steady(link: Link, args: Args) -> int:
     """Ready at once, beats, ends when asked."""
+    stopped = _on_request()
     link.ready(epoch=args.get("epoch", 1))
-    return _until_stopped(link)
+    return _until(stopped, link)
 
 
 def exits(link: Link, args: Args) -> int:
@@ -47,7 +53,7 @@ def raises(link: Link, args: Args) -> int:
 
 
 def never_ready(link: Link, args: Args) -> int:
-    return _until_stopped(link)
+    return _until(_on_request(), link)
 
 
 def stuck(link: Link, args: Args) -> int:
@@ -68,8 +74,7 @@ def deaf(link: Link, args: Args) -> int:
 
 def talks_without_end(link: Link, args: Args) -> int:
     """Prints as fast as it can, and still beats."""
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    stopped = _on_request()
     link.ready()
     count = 0
     while not stopped.is_set():
@@ -83,8 +88,9 @@ def says(link: Link, args: Args) -> int:
     """Prints what it is given, then waits."""
     for line in args["lines"]:
         print(line, flush=True)
+    stopped = _on_request()
     link.ready()
-    return _until_stopped(link)
+    return _until(stopped, link)
 
 
 def fills_memory(link: Link, args: Args) -> int:
@@ -111,17 +117,20 @@ def with_descent(link: Link, args: Args) -> int:
         os._exit(0)
     os.waitpid(between, 0)
     forked = int(os.read(reader, 16))
+    stopped = _on_request()
     link.ready(grandchildren=[executed.pid, forked])
-    return _until_stopped(link)
+    return _until(stopped, link)
 
 
 def tells_limits(link: Link, args: Args) -> int:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    stopped = _on_request()
     link.ready(nice=os.nice(0), cpus=sorted(os.sched_getaffinity(0)), files=files)
-    return _until_stopped(link)
+    return _until(stopped, link)
 
 
 def prints_on_request(link: Link, args: Args) -> int:
     signal.signal(signal.SIGUSR2, lambda *_: print("as you wish", flush=True))
+    stopped = _on_request()
     link.ready()
-    return _until_stopped(link)
+    return _until(stopped, link)
