@@ -14,6 +14,7 @@ import pytest
 
 from signalnode import errors
 from signalnode.cli import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS, main
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 SYNTHETIC = 'market = "{name}"\n[feed]\nkind = "synthetic"\n'
@@ -21,25 +22,15 @@ WriteNode = Callable[..., Path]
 
 
 @pytest.fixture
-def free_port() -> int:
-    """A port that is free now, and the one behind it, which the snapshot socket takes."""
-    while True:
-        with socket.socket() as probe, socket.socket() as next_probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-            try:
-                next_probe.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-        break
-    return port
+def port() -> int:
+    return free_port()
 
 
 @pytest.fixture
-def write_node(tmp_path: Path, free_port: int) -> WriteNode:
+def write_node(tmp_path: Path, port: int) -> WriteNode:
     """Writes a whole config on a free port; returns the node's file."""
 
-    def write(extra: str = "", endpoint: str = f"tcp://127.0.0.1:{free_port}", **markets: str) -> Path:
+    def write(extra: str = "", endpoint: str = f"tcp://127.0.0.1:{port}", **markets: str) -> Path:
         path = tmp_path / "config" / "signalnode.toml"
         (path.parent / "markets").mkdir(parents=True, exist_ok=True)
         path.write_text(f'{extra}\n[aggregator]\nendpoint = "{endpoint}"\n')
@@ -188,16 +179,16 @@ def test_a_missing_config_starts_nothing(capsys: pytest.CaptureFixture[str], tmp
 
 @pytest.mark.parametrize("offset", [0, 1])
 def test_a_port_in_use_starts_nothing(
-    capsys: pytest.CaptureFixture[str], write_node: WriteNode, tmp_path: Path, free_port: int, offset: int
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, tmp_path: Path, port: int, offset: int
 ) -> None:
     path = write_node()
     before = tree(tmp_path)
     with socket.socket() as other:
-        other.bind(("127.0.0.1", free_port + offset))
+        other.bind(("127.0.0.1", port + offset))
         other.listen()
         status, line = refused(capsys, "run", "--config", path)
     assert status == errors.EndpointError.exit_status
-    assert f"signalnode.toml: aggregator.endpoint: port {free_port + offset} is in use; free it" in line
+    assert f"signalnode.toml: aggregator.endpoint: port {port + offset} is in use; free it" in line
     assert tree(tmp_path) == before
 
 

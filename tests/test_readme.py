@@ -10,7 +10,6 @@ import fcntl
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import termios
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 DEFAULT_ENDPOINT = "127.0.0.1:7450"
@@ -64,15 +65,7 @@ def commands() -> list[tuple[str, int]]:
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    while True:
-        with socket.socket() as probe, socket.socket() as following:
-            probe.bind(("127.0.0.1", 0))
-            free = int(probe.getsockname()[1])
-            try:
-                following.bind(("127.0.0.1", free + 1))
-            except OSError:
-                continue
-        return free
+    return free_port()
 
 
 @pytest.fixture(scope="module")

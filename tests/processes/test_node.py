@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import termios
@@ -20,6 +19,7 @@ import pytest
 
 from signalnode.bus.subscriber import subscribe
 from signalnode.bus.wire import SCORE_NAMES, Score
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 SYNTHETIC = 'market = "{name}"\n[feed]\nkind = "synthetic"\nseed = {seed}\nevents_per_s = 100.0\n'
@@ -27,19 +27,6 @@ MARKETS = ("ALPHA-USD", "BETA-USD", "GAMMA-USD")
 FIRST_SCORE_S = 180.0  # the very first start on a machine compiles the kernel
 SOON_S = 30.0
 SENTINEL_COUNT = 60
-
-
-def free_port() -> int:
-    """A port that is free now with the one behind it, which the snapshot socket takes."""
-    while True:
-        with socket.socket() as probe, socket.socket() as following:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-            try:
-                following.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-        return port
 
 
 class Node:
