@@ -1,0 +1,246 @@
+"""Engines as real processes: killed, doubled, stopped; heard over real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zmq
+
+from signalnode import SignalEngine
+from signalnode.bus.wire import End, Score, decode
+from signalnode.feeds import synthetic_events
+from signalnode.feeds.recording import write_recording
+
+ROOT = Path(__file__).parent.parent.parent
+PROGRAM = """
+import json, sys
+from signalnode.engine.process import main
+class Link:
+    def ready(self, **facts): pass
+    def beat(self, **facts): pass
+sys.exit(main(Link(), json.loads(sys.argv[1])))
+"""
+EVENTS = synthetic_events(11, 12_000, events_per_s=50.0)
+SPEED = 80.0  # the recording lasts about two seconds
+FIRST_S, SOON_S = 120, 30  # the very first start on a machine compiles the kernel
+KILLS = 2
+MARKETS = ("ALPHA-USD", "BETA-USD")
+
+
+class Home:
+    """A config with two markets that play the same recording, and the engines started on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.running = folder, list[subprocess.Popen[str]]()
+        (folder / "markets").mkdir()
+        write_recording(folder / "played.parquet", EVENTS, market=MARKETS[0], venue="synthetic")
+        self.config = folder / "signalnode.toml"
+        self.config.write_text(
+            'runtime_dir = "run"\nstate_dir = "state"\n'
+            "[engine]\npublish_interval_ms = 10\ncheckpoint_interval_ms = 10\n"
+        )
+        (folder / "run").mkdir(mode=0o700)
+        for market in MARKETS:
+            self.write_market(market, "")
+
+    def write_market(self, market: str, more: str) -> None:
+        """The market's file, with `more` behind its feed."""
+        (self.folder / "markets" / f"{market}.toml").write_text(
+            f'market = "{market}"\n[feed]\nkind = "recording"\npaths = ["../played.parquet"]\n'
+            f"speed = {SPEED}\n{more}"
+        )
+
+    def start(self, market: str) -> subprocess.Popen[str]:
+        """An engine of its own."""
+        args = json.dumps({"config": str(self.config), "market": market})
+        command = [sys.executable, "-c", PROGRAM, args]
+        env, pipe = {**os.environ, "PYTHONPATH": str(ROOT)}, subprocess.PIPE
+        engine = subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=env)
+        self.running.append(engine)
+        return engine
+
+    def clear(self) -> None:
+        """End whatever is still there."""
+        for engine in self.running:
+            if engine.poll() is None:
+                engine.kill()
+            if engine.stdout and not engine.stdout.closed:
+                engine.communicate()
+
+    def left(self) -> list[str]:
+        """What is in the runtime directory."""
+        return sorted(path.name for path in (self.folder / "run").iterdir())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    made = Home(tmp_path)
+    yield made
+    made.clear()
+
+
+def a_score(message: Any) -> bool:
+    return isinstance(message, Score)
+
+
+def an_end(message: Any) -> bool:
+    return isinstance(message, End)
+
+
+def a_score_past(seq: int) -> Callable[[Any], bool]:
+    return lambda message: isinstance(message, Score) and message.seq > seq
+
+
+def a_score_of_an_epoch_past(epoch: int) -> Callable[[Any], bool]:
+    return lambda message: isinstance(message, Score) and message.epoch > epoch
+
+
+class Ear:
+    """Hears one engine's messages; connected before the engine is there."""
+
+    def __init__(self, home: Home, market: str) -> None:
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self._context.socket(zmq.SUB)
+        self._socket.setsockopt(zmq.RECONNECT_IVL, 10)
+        self._socket.setsockopt(zmq.RCVHWM, 0)
+        self._socket.subscribe(b"")
+        self._socket.connect(f"ipc://{home.folder}/run/{market}.scores")
+        self.heard: list[Any] = []
+
+    def until(self, satisfied: Callable[[Any], bool], wait_s: float = SOON_S) -> Any:
+        """The first message from now on that satisfies."""
+        while self._socket.poll(int(wait_s * 1_000)):
+            frames = self._socket.recv_multipart()
+            message = decode(frames)
+            self.heard.append(message)
+            if satisfied(message):
+                return message
+        raise AssertionError("nothing that satisfies was heard in time")
+
+    def scores(self) -> list[Any]:
+        """The score messages heard so far."""
+        return [message for message in self.heard if a_score(message)]
+
+    def close(self) -> None:
+        self._socket.close(linger=0)
+        self._context.term()
+
+
+@pytest.fixture
+def listen(home: Home) -> Iterator[Callable[[str], Ear]]:
+    ears: list[Ear] = []
+
+    def made(market: str) -> Ear:
+        ears.append(Ear(home, market))
+        return ears[-1]
+
+    yield made
+    for ear in ears:
+        ear.close()
+
+
+def finished(engine: subprocess.Popen[str]) -> tuple[int, list[dict[str, Any]]]:
+    """Its exit status and its log, a line each, once it is gone."""
+    out, _ = engine.communicate(timeout=SOON_S)
+    return engine.returncode, [json.loads(line) for line in out.splitlines()]
+
+
+def lines_of(log: list[dict[str, Any]], event: str) -> list[dict[str, Any]]:
+    return [line for line in log if line["event"] == event]
+
+
+def test_killed_again_and_again_the_last_scores_are_those_of_a_run_without_a_stop(
+    home: Home, listen: Callable[[str], Ear]
+) -> None:
+    ear, neighbour = (listen(market) for market in MARKETS)
+    engine, other = (home.start(market) for market in MARKETS)
+    reached = ear.until(a_score, FIRST_S)
+    for _ in range(KILLS):
+        ear.until(a_score_past(reached.seq + 5))
+        engine.send_signal(signal.SIGKILL)
+        engine.communicate()
+        engine = home.start(MARKETS[0])
+        before, last = ear.heard[-1].epoch, ear.scores()[-1].time_received_ns
+        reached = ear.until(a_score_of_an_epoch_past(before))
+        assert reached.time_received_ns > EVENTS["time_received_ns"][0]
+        assert reached.time_received_ns > last - 10**9 * SPEED, "it went on, and did not start over"
+    ear.until(an_end)
+    status, log = finished(engine)
+    assert status == 0
+    assert [line["resumed"] for line in lines_of(log, "started")] == [True]
+
+    reference = SignalEngine(MARKETS[0])
+    reference.ingest(EVENTS)
+    expected = reference.scores_at(reference.time_ns)
+    final = ear.scores()[-1]
+    assert final.time_received_ns == reference.time_ns
+    assert np.array(list(final.scores.values())).tobytes() == np.array(list(expected.values())).tobytes()
+    assert list(final.scores) == list(expected)
+    assert final.mid == reference.mid
+
+    end = neighbour.until(an_end)
+    assert finished(other)[0] == 0
+    seqs = [message.seq for message in neighbour.scores()]
+    assert seqs == list(range(seqs[0], end.seq + 1)), "the other market's subscriber missed nothing"
+    assert {message.epoch for message in neighbour.heard} == {end.epoch}
+    assert neighbour.scores()[-1].scores == final.scores
+    assert home.left() == []
+
+
+def test_a_second_engine_of_a_market_is_refused_in_one_line(home: Home, listen: Callable[[str], Ear]) -> None:
+    ear, first = listen(MARKETS[0]), home.start(MARKETS[0])
+    heard = ear.until(a_score, FIRST_S)
+    status, log = finished(home.start(MARKETS[0]))
+    assert status == 6
+    (line,) = log
+    assert str(first.pid) in line["reason"]
+    assert "\n" not in line["reason"]
+    ear.until(lambda message: message.seq > heard.seq and message.epoch == heard.epoch)
+    ear.until(an_end)
+    assert {message.epoch for message in ear.heard} == {heard.epoch}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_leaves_an_end_and_nothing_else(
+    home: Home, listen: Callable[[str], Ear], number: signal.Signals
+) -> None:
+    ear, engine = listen(MARKETS[0]), home.start(MARKETS[0])
+    ear.until(a_score, FIRST_S)
+    assert home.left() == ["ALPHA-USD.lock", "ALPHA-USD.scores"]
+    engine.send_signal(number)
+    end = ear.until(an_end)
+    assert end.seq == ear.scores()[-1].seq
+    status, log = finished(engine)
+    assert status == 0
+    assert not [line for line in log if line["level"] in ("warning", "error")]
+    assert home.left() == []
+
+
+def test_checkpoints_that_cannot_be_used_are_told_and_cost_no_more_than_the_warm_up(
+    home: Home, listen: Callable[[str], Ear]
+) -> None:
+    ear, engine = listen(MARKETS[0]), home.start(MARKETS[0])
+    ear.until(a_score_past(20), FIRST_S)
+    engine.send_signal(signal.SIGTERM)
+    assert finished(engine)[0] == 0
+    home.write_market(MARKETS[0], "[signals]\ntrend_s = 20.0\n")
+    for slot in (home.folder / "state" / MARKETS[0]).glob("checkpoint.1"):
+        slot.write_bytes(b"torn")
+    again = home.start(MARKETS[0])
+    before = ear.heard[-1].epoch
+    heard = ear.until(a_score_of_an_epoch_past(before))
+    assert heard.time_received_ns < EVENTS["time_received_ns"][len(EVENTS) // 2]
+    again.send_signal(signal.SIGTERM)
+    status, log = finished(again)
+    assert status == 0
+    assert len(lines_of(log, "checkpoint refused")) == 2
+    assert [line["resumed"] for line in lines_of(log, "started")] == [False]
