@@ -9,10 +9,21 @@ NS_PER_MS = 1_000_000
 
 
 def wall_ns() -> int:
-    """Nanoseconds since 1970-01-01 UTC; may step. For time stamps that leave the process, never for intervals."""
+    """Nanoseconds since 1970-01-01 UTC.
+
+    May step. For time stamps that leave the process, never for intervals.
+    """
     return time.time_ns()
 
 
 def monotonic_ns() -> int:
     """Nanoseconds that never step back; for ages, timeouts and pacing."""
     return time.monotonic_ns()
+
+
+def thread_cpu_ns() -> int:
+    """Nanoseconds of processor time this thread has used.
+
+    For budgets that a busy machine must not shorten.
+    """
+    return time.thread_time_ns()

@@ -13,26 +13,33 @@ from collections.abc import Callable
 from types import FrameType
 
 from signalnode.aggregator.turns import Caller, OverBudgetError
+from signalnode.clock import NS_PER_S, monotonic_ns, thread_cpu_ns
 from signalnode.strategies.base import Decision
 
 RING_AGAIN_S = 0.005
+PATIENCE = 4  # times the budget, by the clock
 
 
 def within(budget_s: float) -> Caller:
-    """A caller that gives a strategy `budget_s` of real time.
+    """A caller that gives a strategy `budget_s` of processor time, and PATIENCE times that by the clock.
 
-    For the main thread; takes SIGALRM for itself.
+    Processor time, because a busy machine is not the strategy's fault; the clock, because one that sleeps
+    uses none. For the main thread; takes SIGALRM for itself.
     """
-
+    budget_ns = int(budget_s * NS_PER_S)
     asking = False
+    cpu_ns = wall_ns = 0
 
     def ring(_signal: int, frame: FrameType | None) -> None:
         # never inside `call` itself: there the answer is already in, or the timer is not yet off
-        if asking and frame is not None and frame.f_code is not call.__code__:
+        if not asking or frame is None or frame.f_code is call.__code__:
+            return
+        if thread_cpu_ns() - cpu_ns >= budget_ns or monotonic_ns() - wall_ns >= PATIENCE * budget_ns:
             raise OverBudgetError(f"took longer than its budget of {budget_s * 1e3:g} ms")
 
     def call(evaluate: Callable[[], list[Decision]]) -> list[Decision]:
-        nonlocal asking
+        nonlocal asking, cpu_ns, wall_ns
+        cpu_ns, wall_ns = thread_cpu_ns(), monotonic_ns()
         try:
             asking = True
             signal.setitimer(signal.ITIMER_REAL, budget_s, RING_AGAIN_S)

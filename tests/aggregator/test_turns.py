@@ -181,3 +181,18 @@ def test_a_strategy_within_its_budget_never_hears_the_alarm() -> None:
         decisions, reports = turns.decide(view(seq), 1)
         assert len(decisions) == 1
         assert not reports
+
+
+class Waiting:
+    """Longer than its budget by the clock, and no work at all: as on a machine that is busy with others."""
+
+    def evaluate_opportunities(self, _view: View) -> list[Decision]:
+        time.sleep(0.3)
+        return [decision()]
+
+
+@pytest.mark.usefixtures("alarm")
+def test_a_busy_machine_costs_a_strategy_no_turn() -> None:
+    decisions, reports = Turns({"patient": Waiting()}, within(0.2)).decide(view(), 1)
+    assert len(decisions) == 1
+    assert not reports

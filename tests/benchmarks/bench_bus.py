@@ -27,7 +27,8 @@ from tests.benchmarks.table import RUNS, Row
 REPO = Path(__file__).parents[2]
 FLOOD_MARKETS, FLOOD_EACH = 50, 4_000
 LATENCY_MARKETS, LATENCY_EACH, LATENCY_HZ = 50, 80, 1_000.0
-SOAK_MARKETS, SOAK_HZ, SOAK_S, SETTLED_S = 500, 10.0, 60.0, 10.0
+SOAK_MARKETS, SOAK_HZ, SOAK_S = 500, 10.0, 60.0
+SETTLED_S = (10.0, 20.0)
 MEMORY_GROWTH_MAX = 2_000_000
 CHILD = """
 import sys
@@ -159,11 +160,13 @@ def soak() -> Iterator[Row]:
         with subscribe(endpoint=f"ipc://{directory}/out", max_age_s=None) as subscription:
             time.sleep(2.0)
             go(sender)
-            began, settled = time.monotonic(), 0
+            began, settled = time.monotonic(), list[int]()
             while subscription.receive(2.0) is not None:
-                if not settled and time.monotonic() - began > SETTLED_S:
-                    settled = process.memory_full_info().pss
-            grown = process.memory_full_info().pss - settled
+                if len(settled) < len(SETTLED_S) and time.monotonic() - began > SETTLED_S[len(settled)]:
+                    settled.append(
+                        process.memory_full_info().uss
+                    )  # shared pages come and go with other programs
+            at_end = process.memory_full_info().uss
             counts = subscription.counts().values()
             received, missed = (sum(getattr(c, name) for c in counts) for name in ("received", "missed"))
         sender.communicate("\n")
@@ -178,13 +181,17 @@ def soak() -> Iterator[Row]:
         target="0",
         met=SOAK_MARKETS * each == received + missed,
     )
-    yield Row(
-        what="the same: growth of the aggregator after 10 s",
-        measured=grown / 1e6,
-        unit="MB",
-        target="2 MB",
-        met=grown < MEMORY_GROWTH_MAX,
-    )
+    # libzmq keeps a spare queue chunk of 256 frames, 16 kB, for each of the 500 connections; the 128th score
+    # of a market brings it, at 12.8 s here: 8 MB that come once
+    for after_s, bytes_then in zip(SETTLED_S, settled, strict=True):
+        grown = at_end - bytes_then
+        yield Row(
+            what=f"the same: growth of the aggregator after {after_s:g} s",
+            measured=grown / 1e6,
+            unit="MB",
+            target="2 MB",
+            met=grown < MEMORY_GROWTH_MAX,
+        )
 
 
 def many_markets() -> Row:
