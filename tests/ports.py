@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import socket
 
-# Below the ephemeral range (32768 and up on Linux): a subscriber that retries a port inside it will sooner or later
-# given that very port as its own end, connect to itself, and so keep the node from binding it.
+# Below the ephemeral range (32768 and up on Linux): a subscriber that retries a port inside it will sooner or
+# later be given that very port as its own end, connect to itself, and so keep the node from binding it.
 LOWEST, HIGHEST = 10_000, 32_000
 
 
