@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import signal
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any, Protocol
 
 from signalnode import logs
@@ -67,6 +68,8 @@ class _Process:
 
     def run(self) -> None:
         """Start, turn until told to stop or the feed ends, and leave `end` and a last checkpoint behind."""
+        for number in STOPS:  # for a thread started before this line, which does not block them
+            signal.signal(number, self._stop)
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         feed = open_feed(self._market, self._node.state_dir)
         with contextlib.closing(feed):
@@ -84,6 +87,9 @@ class _Process:
             publisher = Publisher(endpoint, self._market.market, epoch, self._node.engine.send_queue_max)
             with contextlib.closing(publisher):
                 self._work(work, publisher)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what signal wants
+        self._stopping = True
 
     def _prepare(self, feed: Feed) -> None:
         """Let the feed decode what it must, alive to the supervisor and to SIGTERM meanwhile."""
