@@ -28,7 +28,7 @@ TOLERANCE = 1e-6
 START_NS = 1_700_000_000 * NS_PER_S
 
 # The same examples on every run and no deadline: a law is no question of luck or of a slow machine.
-lawful = settings(derandomize=True, deadline=None, database=None, max_examples=60)
+lawful = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 
 
 def engine() -> SignalEngine:
