@@ -119,6 +119,8 @@ def node(clone: Path, environment: dict[str, str]) -> Iterator[Path]:
             first, cwd=clone, env=environment, capture_output=True, timeout=FIRST_SCORE_S, check=True
         )
         yield clone
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"no score heard; the terminal shows:\n{b''.join(screen).decode()[-2_000:]}")
     finally:
         os.write(keyboard, b"\x03")
         status = process.wait(SOON_S)
