@@ -1,7 +1,7 @@
 """What can go wrong for a user, each with an exit status of its own.
 
-A message is one line: what is wrong, where, and the mend. The command line prints it and exits with `exit_status`;
-nobody sees a traceback for something they can mend themselves.
+A message is one line: what is wrong, where, and the mend. The command line prints it and exits with
+`exit_status`; nobody sees a traceback for something they can mend themselves.
 """
 
 from __future__ import annotations

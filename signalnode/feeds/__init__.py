@@ -72,7 +72,8 @@ def _recording(settings: MarketSettings, directory: Path) -> Feed:
 
 
 def _synthetic(settings: MarketSettings, _directory: Path) -> Feed:
-    return SyntheticFeed(settings.feed.seed, events_per_s=settings.feed.events_per_s)
+    feed = settings.feed
+    return SyntheticFeed(feed.seed, events_per_s=feed.events_per_s, price=feed.price)
 
 
 FEEDS: dict[str, Callable[[MarketSettings, Path], Feed]] = {

@@ -117,14 +117,22 @@ def _fill_block(  # noqa: PLR0917 - numba takes no keywords
 class SyntheticFeed(BlockFeed):
     """An endless market; see `base.Feed` for what each method promises.
 
-    `regime` None lets the regimes alternate. `events_per_s` is the mean pace outside bursts.
+    `regime` None lets the regimes alternate. `events_per_s` is the mean pace outside bursts. `price`, in
+    quote currency, is where the market starts; its tick is in proportion.
     """
 
     def __init__(
-        self, seed: int, *, events_per_s: float = 50.0, regime: Regime | None = None, start_ns: int = EPOCH_NS
+        self,
+        seed: int,
+        *,
+        events_per_s: float = 50.0,
+        regime: Regime | None = None,
+        start_ns: int = EPOCH_NS,
+        price: float = PRICE,
     ) -> None:
         super().__init__()
-        self._about = [seed, events_per_s, regime or "alternating"]
+        self._about = [seed, events_per_s, regime or "alternating", price]
+        self._unit = price / PRICE
         self._seed, self._rate, self._alternating = seed, events_per_s, regime is None
         self._number = -1  # of the present block
         self._after = np.zeros(1, STATE)  # the state after the present block
@@ -142,6 +150,8 @@ class SyntheticFeed(BlockFeed):
         block = np.zeros(BLOCK_EVENTS, EVENT)
         uniform, normal = random.random((BLOCK_EVENTS, 6)), random.standard_normal((BLOCK_EVENTS, 4))
         _fill_block(block, self._after, uniform, normal, self._rate, self._alternating)
+        for name in ("price", "bid", "ask"):
+            block[name] *= self._unit
         return block
 
     @property

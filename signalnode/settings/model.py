@@ -115,6 +115,8 @@ class FeedSettings:
     # The same seed gives the same market.
     seed: Annotated[int, Within(0, 2**63 - 1)] = 1
     events_per_s: Annotated[float, Within(0.01, 1e6)] = 50.0
+    # Synthetic: where its price starts, in quote currency.
+    price: Annotated[float, Within(1e-6, 1e9)] = 60_000.0
 
 
 # Whose frames a capture may hold; each has its decoder in signalnode.feeds.VENUES.
@@ -124,7 +126,7 @@ VENUE_NAMES = ("binance", "coinbase")
 FEED_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "capture": (frozenset({"venue", "paths"}), frozenset({"speed", "loop"})),
     "recording": (frozenset({"paths"}), frozenset({"speed", "loop"})),
-    "synthetic": (frozenset(), frozenset({"speed", "seed", "events_per_s"})),
+    "synthetic": (frozenset(), frozenset({"speed", "seed", "events_per_s", "price"})),
 }
 
 

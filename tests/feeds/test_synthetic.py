@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from signalnode.events import DEPTH, QUOTE, TRADE, Events
+from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
 from signalnode.feeds import sieve
-from signalnode.feeds.synthetic import EPOCH_NS, TICK, Regime, synthetic_events
+from signalnode.feeds.synthetic import EPOCH_NS, TICK, Regime, SyntheticFeed, synthetic_events
 
 REGIMES = (None, *get_args(Regime))
 COUNT = 40_000
@@ -107,3 +107,11 @@ def test_the_book_leans_before_the_price_moves() -> None:
     lean = (quotes["bid_size"] - quotes["ask_size"]) / (quotes["bid_size"] + quotes["ask_size"])
     moves = np.diff(np.log(mids(quotes)[::35]))
     assert 0.1 < spearmanr(lean[::35][:-1], moves).statistic < 0.6
+
+
+def test_the_price_scales_the_market_and_nothing_else() -> None:
+    dear, cheap = SyntheticFeed(5), SyntheticFeed(5, price=150.0)
+    one, other = dear.take(2**62, 1_000), cheap.take(2**62, 1_000)
+    for name in EVENT.names or ():
+        unit = 150.0 / 60_000.0 if name in ("price", "bid", "ask") else 1.0
+        assert np.allclose(one[name] * unit, other[name], rtol=1e-12)
