@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from signalnode.cli.specs import limit_faults
 from signalnode.errors import ConfigError, ExtensionError, SignalnodeError
 from signalnode.settings import MarketSettings, NodeSettings, load_node
 from signalnode.settings.reading import shown
@@ -19,6 +20,7 @@ def check(arguments: argparse.Namespace) -> int:
     """Check the config; every fault is listed by the ConfigError."""
     node = load_node(arguments.config)
     faults = [
+        *limit_faults(node),
         *_strategy_faults(node),
         *(line for market in node.markets.values() for line in _signal_faults(market)),
     ]
@@ -37,6 +39,9 @@ def checked_node(path: Path | None, accepted: NodeSettings | None = None) -> Nod
     most of a second; what is as in `accepted`, the settings of a running node, is not asked again.
     """
     node = load_node(path)
+    faults = limit_faults(node)
+    if faults:
+        raise ConfigError(faults)
     if _parameters(node) in (({}, {}), accepted and _parameters(accepted)):
         return node
     command = [sys.executable, "-m", "signalnode", "check", "--config", str(node.path)]

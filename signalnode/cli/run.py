@@ -7,7 +7,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import supervisor
 from signalnode.bus.topics import snapshot_endpoint
 from signalnode.cli.check import checked_node
 from signalnode.cli.panel import Panel
+from signalnode.cli.specs import specs_of
 from signalnode.cli.terminal import ending_with_terminal, terminal_to_ourselves
 from signalnode.errors import (
     AlreadyRunningError,
@@ -29,7 +29,7 @@ from signalnode.errors import (
     SignalnodeError,
 )
 from signalnode.logs import RotatingFile, emitter
-from signalnode.settings import NodeSettings, aggregator_args, engine_args, write_snapshot
+from signalnode.settings import NodeSettings, write_snapshot
 from signalnode.settings.passing import snapshot_path
 from signalnode.settings.reading import shown
 from supervisor.control import request
@@ -63,43 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise _MEANING.get(type(error), SignalnodeError)(str(error)) from None
-
-
-def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
-    """The aggregator, which starts first and stops last, and an engine for each market."""
-    policy = node.supervisor
-    common: dict[str, Any] = {
-        "intensity": policy.intensity,
-        "period_s": policy.period_s,
-        "backoff_first_s": policy.backoff_initial_s,
-        "backoff_max_s": policy.backoff_max_s,
-        "start_timeout_s": policy.start_timeout_s,
-        "stop_grace_s": policy.stop_grace_s,
-        "heartbeat_interval_s": node.engine.heartbeat_interval_ms / 1000,
-        "heartbeats_missed_max": policy.heartbeats_missed_max,
-    }
-    aggregator = supervisor.ChildSpec(
-        name="aggregator",
-        role="aggregator",
-        target="signalnode.aggregator.process:main",
-        args=aggregator_args(node),
-        order=0,
-        reload_signal=signal.SIGHUP,
-        **common,
-    )
-    engines = [
-        supervisor.ChildSpec(
-            name=market,
-            role="engine",
-            target="signalnode.engine.process:main",
-            args=engine_args(node, market),
-            labels={"market": market},
-            order=1,
-            **common,
-        )
-        for market in node.markets
-    ]
-    return [aggregator, *engines]
 
 
 def _supervise(node: NodeSettings, *, panel_wanted: bool) -> int:
@@ -147,13 +110,20 @@ def _told(node: NodeSettings, panel_wanted: bool) -> Iterator[Callable[[dict[str
 
 
 def _check_unchanged(before: NodeSettings, after: NodeSettings) -> None:
-    """`reload` changes markets and policies; where the node itself lives, only a new start can change."""
-    for key in ("runtime_dir", "state_dir"):
-        if getattr(before, key) != getattr(after, key):
-            assert after.path is not None
-            raise ConfigError(
-                f"{shown(after.path)}: {key}: cannot change while the node runs; stop it and start it again"
-            )
+    """`reload` changes markets and policies; where and how the node itself lives, only a new start can."""
+    values = {
+        "runtime_dir": (before.runtime_dir, after.runtime_dir),
+        "state_dir": (before.state_dir, after.state_dir),
+        "supervisor.on_supervisor_death": (
+            before.supervisor.on_supervisor_death,
+            after.supervisor.on_supervisor_death,
+        ),
+    }
+    assert after.path is not None
+    changed = [key for key, (old, new) in values.items() if old != new]
+    if changed:
+        what = "cannot change while the node runs; stop it and start it again"
+        raise ConfigError([f"{shown(after.path)}: {key}: {what}" for key in changed])
 
 
 def _check_directory(path: Path, key: str) -> None:

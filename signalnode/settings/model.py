@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 FeedKind = Literal["capture", "recording", "synthetic"]
 
 MARKET_NAME_CHARS_MAX = 64
+CPUS_MAX = 1_024  # cpu_set_t of sched_setaffinity(2)
 SOCKET_PATH_BYTES_MAX = 107  # sun_path of unix(7) holds 108 with the closing NUL
 _MARKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _RESERVED_NAMES = frozenset(
@@ -81,14 +82,21 @@ class AggregatorSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorSettings:
-    """`[supervisor]`: restart and stop policy of every child."""
+    """`[supervisor]`: restart and stop policy of every child, and what one engine may use."""
 
+    # When an engine that ended is started again. A recording that has come to its end exits with 0 and has
+    # done its work, so not then. The aggregator is started again whatever happens.
+    restart: Literal["always", "on-failure", "never"] = "on-failure"
     # Failures within `period_s` after which one child is given up; the others go on.
     intensity: Annotated[int, Within(1, 1_000)] = 5
     period_s: Annotated[float, Within(0.1, 86_400.0)] = 60.0
     # The first restart is at once: a trader waits for it.
     backoff_initial_s: Annotated[float, Within(0.0, 3_600.0)] = 0.0
     backoff_max_s: Annotated[float, Within(0.01, 3_600.0)] = 30.0
+    # Up for this long, earlier failures are forgotten and the next restart is at once again.
+    stable_s: Annotated[float, Within(0.0, 86_400.0)] = 60.0
+    # A given-up child gets one try this often, for the cause may have gone by itself; 0 = never.
+    retry_s: Annotated[float, Within(0.0, 86_400.0)] = 300.0
     # A first start compiles the kernel: ten seconds on a small machine, more on a busy one.
     start_timeout_s: Annotated[float, Within(0.1, 3_600.0)] = 120.0
     # From SIGTERM to SIGKILL.
@@ -97,6 +105,25 @@ class SupervisorSettings:
     heartbeats_missed_max: Annotated[int, Within(1, 1_000)] = 3
     # When the supervisor is killed: end every child at once, or let them work until the next one adopts them.
     on_supervisor_death: Literal["terminate", "keep"] = "terminate"
+    # Memory of one engine, beyond what it shares with all; 0 = no cap. It works with about 5 MB of its own:
+    # this is for a leak, so that one engine fails before the machine does.
+    memory_mb_max: Annotated[int, Within(0, 1_048_576)] = 1_024
+    # Niceness of an engine above the supervisor's own. Above 0 it gives way to the aggregator.
+    nice: Annotated[int, Within(0, 19)] = 0
+    # CPU numbers an engine may run on; none = all that the supervisor may.
+    cpus: tuple[Annotated[int, Within(0, CPUS_MAX - 1)], ...] = ()
+    # Files one engine may have open; 0 = as many as the supervisor. It needs about 20.
+    files_max: Annotated[int, Within(0, 1_048_576)] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """`[limits]` of a market file: what this one engine may use. Left out: as in `[supervisor]`."""
+
+    memory_mb_max: Annotated[int, Within(0, 1_048_576)] | None = None
+    nice: Annotated[int, Within(0, 19)] | None = None
+    cpus: tuple[Annotated[int, Within(0, CPUS_MAX - 1)], ...] | None = None
+    files_max: Annotated[int, Within(0, 1_048_576)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +165,8 @@ class MarketSettings:
     feed: FeedSettings
     # `[signals]`: this market's own parameters; `extra` lists signals of the user's own as "file.py:name".
     signals: dict[str, object] = field(default_factory=dict)
+    # `[limits]`: what its process may use, where that is not as in `[supervisor]`.
+    limits: LimitSettings = LimitSettings()
     # The file it came from, for error lines.
     path: Path | None = None
 

@@ -1,0 +1,145 @@
+"""From settings to what the supervisor runs: policies, limits, and what this machine cannot grant."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from signalnode.cli import main
+from signalnode.cli.run import _check_unchanged
+from signalnode.cli.specs import limit_faults, specs_of
+from signalnode.errors import ConfigError
+from signalnode.settings import load_node
+from supervisor import ChildSpec
+
+MARKET = 'market = "{name}"\n[feed]\nkind = "synthetic"\n{more}\n'
+CPU = min(os.sched_getaffinity(0))
+ABSENT_CPU = max(os.sched_getaffinity(0)) + 1
+WriteNode = Callable[..., Path]
+
+
+@pytest.fixture
+def write_node(tmp_path: Path) -> WriteNode:
+    """Writes a node with `[supervisor]` lines and, by market, further lines; returns the node's file."""
+
+    def write(policy: str = "", **markets: str) -> Path:
+        path = tmp_path / "config" / "signalnode.toml"
+        (path.parent / "markets").mkdir(parents=True, exist_ok=True)
+        path.write_text(f"[supervisor]\n{policy}\n")
+        for name, more in (markets or {"A": ""}).items():
+            (path.parent / "markets" / f"{name}.toml").write_text(MARKET.format(name=name, more=more))
+        return path
+
+    return write
+
+
+def specs(path: Path) -> dict[str, ChildSpec]:
+    return {spec.name: spec for spec in specs_of(load_node(path))}
+
+
+def test_a_recording_that_ends_stays_ended_and_the_aggregator_always_returns(write_node: WriteNode) -> None:
+    made = specs(write_node())
+    assert made["A"].restart == "on-failure"
+    assert made["aggregator"].restart == "always"
+    made = specs(write_node('restart = "never"'))
+    assert (made["A"].restart, made["aggregator"].restart) == ("never", "always")
+
+
+def test_every_policy_reaches_every_child(write_node: WriteNode) -> None:
+    text = """
+        intensity = 2
+        period_s = 7.0
+        backoff_initial_s = 0.25
+        backoff_max_s = 9.0
+        stable_s = 11.0
+        retry_s = 13.0
+        start_timeout_s = 17.0
+        stop_grace_s = 3.0
+        heartbeats_missed_max = 4
+    """
+    for spec in specs(write_node(text)).values():
+        assert (spec.intensity, spec.period_s, spec.stable_s, spec.retry_s) == (2, 7.0, 11.0, 13.0)
+        assert (spec.backoff_first_s, spec.backoff_max_s) == (0.25, 9.0)
+        assert (spec.start_timeout_s, spec.stop_grace_s, spec.heartbeats_missed_max) == (17.0, 3.0, 4)
+
+
+def test_a_markets_own_limits_come_before_the_nodes(write_node: WriteNode) -> None:
+    policy = f"memory_mb_max = 300\nnice = 5\ncpus = [{CPU}]\nfiles_max = 128"
+    own = "[limits]\nmemory_mb_max = 0\nnice = 0\ncpus = []"
+    made = specs(write_node(policy, A="", B=own))
+    assert made["A"].limits.memory_max_bytes == 300_000_000
+    assert (made["A"].limits.nice, made["A"].limits.cpu_affinity) == (5, (CPU,))
+    assert (made["A"].limits.files_max, made["B"].limits.files_max) == (128, 128)
+    assert (made["B"].limits.memory_max_bytes, made["B"].limits.nice) == (None, 0)
+    assert made["B"].limits.cpu_affinity == ()
+    assert made["aggregator"].limits.memory_max_bytes is None, "the limits are an engine's"
+
+
+def test_a_reload_restarts_just_the_market_whose_limits_changed(write_node: WriteNode) -> None:
+    before = specs(write_node("", A="", B=""))
+    after = specs(write_node("", A="", B="[limits]\nnice = 3"))
+    assert {name for name in after if after[name].digest() != before[name].digest()} == {"B"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "market", "expected"),
+    [
+        (f"cpus = [{ABSENT_CPU}]", "", f"signalnode.toml: supervisor.cpus: no CPU {ABSENT_CPU}"),
+        ("", f"[limits]\ncpus = [{ABSENT_CPU}]", f"A.toml: limits.cpus: no CPU {ABSENT_CPU}"),
+        (
+            "files_max = 3",
+            "",
+            "signalnode.toml: supervisor.files_max: too few for an engine; choose at least",
+        ),
+        ("", "[limits]\nmemory_mb_max = 1", "A.toml: limits.memory_mb_max: too few for an engine; choose"),
+    ],
+)
+def test_a_limit_this_machine_cannot_grant_is_one_line_of_check(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, policy: str, market: str, expected: str
+) -> None:
+    for verb in ("check", "run"):
+        assert main([verb, "--config", str(write_node(policy, A=market))]) == ConfigError.exit_status
+        (line,) = capsys.readouterr().err.splitlines()
+        assert expected in line
+        assert ";" in line, "it says the mend"
+
+
+def test_more_files_than_the_system_allows_is_a_fault(
+    write_node: WriteNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 100))
+    (fault,) = limit_faults(load_node(write_node("files_max = 101")))
+    assert "supervisor.files_max: the system allows 100; choose no more" in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            'restart = "sometimes"',
+            'supervisor.restart: \'sometimes\' is not known; use "always", "on-failure"',
+        ),
+        ("nice = 20", "supervisor.nice: 20 is out of range"),
+        ("nice = -1", "supervisor.nice: -1 is out of range"),
+        ("retry_s = -1.0", "supervisor.retry_s: -1.0 is out of range"),
+        ('cpus = ["0"]', "supervisor.cpus: is a text in quotes; give it a whole number"),
+        ("cpus = [5000]", "supervisor.cpus: 5000 is out of range"),
+        ("memory_mb_max = 1.5", "supervisor.memory_mb_max: is a number; give it a whole number"),
+    ],
+)
+def test_an_impossible_policy_is_one_line(write_node: WriteNode, text: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_node(write_node(text))
+    (fault,) = caught.value.faults
+    assert expected in fault
+
+
+def test_what_only_a_new_start_can_change_is_refused_by_reload(write_node: WriteNode) -> None:
+    before = load_node(write_node())
+    after = load_node(write_node('on_supervisor_death = "keep"'))
+    with pytest.raises(ConfigError, match="on_supervisor_death: cannot change while the node runs; stop it"):
+        _check_unchanged(before, after)
