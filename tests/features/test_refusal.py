@@ -23,7 +23,7 @@ NEVER = (math.nan, math.inf, -math.inf, -1.0, 1e300)
 
 def last_of(kind: int) -> Events:
     """One true event of a kind, at the time of the last of EVENTS."""
-    event = EVENTS[EVENTS["kind"] == kind][-1:].copy()
+    event: Events = EVENTS[EVENTS["kind"] == kind][-1:].copy()
     event["time_received_ns"] = EVENTS["time_received_ns"][-1]
     return event
 
