@@ -76,7 +76,9 @@ def _add_node_verbs(verb: _Verb) -> None:
         each.add_argument("names", nargs="+", metavar="MARKET", help="or `aggregator`")
     verb("reload", "requests:reload", "Read the config again and apply what changed.")
     status = verb("status", "requests:status", "Show every process of the running node.")
-    status.add_argument("names", nargs="*", metavar="MARKET", help="only these, with how they last ended")
+    status.add_argument(
+        "names", nargs="*", metavar="MARKET", help="only these, in full: every exit, last traceback"
+    )
     status.add_argument("--json", action="store_true", help="one JSON object")
     verb("check", "check:check", "Check the config and list every fault.")
 

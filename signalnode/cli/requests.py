@@ -8,7 +8,8 @@ import sys
 from typing import Any
 
 from signalnode.errors import NotRunningError, RequestError
-from signalnode.panels.status import status_lines
+from signalnode.panels.child import child_lines
+from signalnode.panels.status import status_lines, with_ages_now
 from signalnode.settings import load_node
 from signalnode.settings.reading import shown
 
@@ -39,10 +40,12 @@ def reload(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Print every process of the node, as a table or as one JSON object."""
-    answer = _ask("status", arguments, arguments.names)
+    """Print every process of the node as a table, named ones in full, or either as one JSON object."""
+    answer = with_ages_now(_ask("status", arguments, arguments.names))
     if arguments.json:
         print(json.dumps(answer))
+    elif arguments.names:
+        print("\n\n".join("\n".join(child_lines(child)) for child in answer["children"]))
     else:
         print("\n".join(status_lines(answer, coloured=sys.stdout.isatty())))
     return 0

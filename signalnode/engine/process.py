@@ -65,6 +65,7 @@ class _Process:
         self._stopping = False
         self._complaint_ns = 0
         self._ready = False
+        self._scored_ns = 0
 
     def run(self) -> None:
         """Start, turn until told to stop or the feed ends, and leave `end` and a last checkpoint behind."""
@@ -146,12 +147,16 @@ class _Process:
         moment = {**turn.moment._asdict(), "time_published_ns": wall_ns()}
         if turn.scores is not None:
             publisher.score(scores=turn.scores, **moment)
+            self._scored_ns = monotonic_ns()
             if not self._ready:
                 self._ready = True
                 self._link.ready(epoch=publisher.epoch)
         if turn.heartbeat:
             publisher.heartbeat(**moment)
-        self._link.beat(epoch=publisher.epoch, seq=publisher.seq, status=turn.moment.status)
+        facts = {"epoch": publisher.epoch, "seq": publisher.seq, "status": turn.moment.status}
+        if self._scored_ns:
+            facts["score_age_s"] = round((monotonic_ns() - self._scored_ns) / NS_PER_S, 3)
+        self._link.beat(**facts)
 
     def _rest(self, wake_ns: int) -> bool:
         """Wait until monotonic time `wake_ns` or a signal to stop; whether to stop."""

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-COLUMNS = ("name", "state", "data", "pid", "uptime", "restarts", "memory", "cpu", "heard", "last exit")
+COLUMNS = (
+    "name",
+    "state",
+    "data",
+    "pid",
+    "uptime",
+    "restarts",
+    "memory",
+    "cpu",
+    "score",
+    "last exit",
+    "reason",
+)
 _COLOURS = {
     "up": "32",
     "starting": "33",
@@ -14,7 +26,7 @@ _COLOURS = {
     "given_up": "31;1",
     "down": "2",
 }
-_NUMBERS = frozenset({"pid", "uptime", "restarts", "memory", "cpu", "heard"})
+_NUMBERS = frozenset({"pid", "uptime", "restarts", "memory", "cpu", "score"})
 
 
 def status_lines(answer: Mapping[str, Any], *, coloured: bool) -> list[str]:
@@ -55,8 +67,37 @@ def _node_line(supervisor: Mapping[str, Any], children: Sequence[Mapping[str, An
     return f"{running}, {up} of {len(children)} processes up{'' if doing == 'up' else f', {doing}'}"
 
 
+def with_ages_now(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer with each `score_age_s` as of now; an engine tells it as of its last heartbeat."""
+    children = [dict(child) for child in answer.get("children", [])]
+    for child in children:
+        if child.get("score_age_s") is not None:
+            child["score_age_s"] = round(child["score_age_s"] + (child.get("heard_s") or 0.0), 3)
+    return {**answer, "children": children}
+
+
+def megabytes(size_bytes: float | None) -> str:
+    """`7.1 MB`; `-` for None or 0."""
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes else "-"
+
+
+def cpu(child: Mapping[str, Any]) -> str:
+    """Share of one CPU since the last time somebody asked; the first to ask gets it since the start."""
+    share, spent_s, uptime_s = child.get("cpu_share"), child.get("cpu_s"), child.get("uptime_s")
+    if share is None and spent_s is not None and uptime_s:
+        share = spent_s / uptime_s
+    return f"{share:.1%}" if share is not None else "-"
+
+
+def waits(child: Mapping[str, Any]) -> str:
+    """Why it stands where it stands, and when it is tried next."""
+    next_s = child.get("next_s")
+    again = f"next try in {duration(next_s)}" if next_s is not None else ""
+    return "; ".join(part for part in (str(child.get("reason") or ""), again) if part)
+
+
 def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
-    memory, cpu = child.get("pss_bytes"), child.get("cpu_share")
+    last = child.get("last_exit") or {}
     return (
         str(child.get("name", "-")),
         str(child.get("state", "-")).replace("_", " "),
@@ -64,18 +105,12 @@ def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
         str(child.get("pid") or "-"),
         duration(child.get("uptime_s")),
         str(child.get("restarts", 0)),
-        f"{memory / 1e6:.1f} MB" if memory else "-",
-        f"{cpu:.1%}" if cpu is not None else "-",
-        duration(child.get("heard_s")),
-        _last_exit(child),
+        megabytes(child.get("pss_bytes")),
+        cpu(child),
+        duration(child.get("score_age_s")),
+        f"{last.get('exit', '-')}{' as asked' if last.get('expected') else ''}",
+        waits(child),
     )
-
-
-def _last_exit(child: Mapping[str, Any]) -> str:
-    """How it ended last, and why it is where it is now."""
-    last, reason = child.get("last_exit") or {}, child.get("reason") or ""
-    ended = f"{last.get('exit', '-')}{' as asked' if last.get('expected') else ''}"
-    return f"{ended} ({reason})" if reason else ended
 
 
 def _aligned(cell: str, width: int, column: str) -> str:

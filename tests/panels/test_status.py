@@ -32,7 +32,7 @@ def test_each_process_has_a_row_under_one_heading() -> None:
     assert heading.split()[:5] == ["name", "state", "data", "pid", "uptime"]
     assert aggregator.split()[:5] == ["aggregator", "up", "-", "8", "5.0s"]
     assert engine.startswith("BTC-USDT    backing off  live    -")
-    assert engine.endswith("SIGKILL (again in 2 s)")
+    assert engine.endswith("SIGKILL    again in 2 s")
     assert "7.1 MB" in engine
 
 
