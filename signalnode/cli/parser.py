@@ -11,6 +11,7 @@ from signalnode import __version__
 from signalnode.errors import UsageError
 
 COUNT_MAX = 2**63 - 1
+LINES_MAX = 1_000_000  # more than the two files of a log hold
 INTERVAL_MS_MAX = 86_400_000  # a day between two rows
 
 _Verb = Callable[[str, str, str], argparse.ArgumentParser]
@@ -80,6 +81,11 @@ def _add_node_verbs(verb: _Verb) -> None:
         "names", nargs="*", metavar="MARKET", help="only these, in full: every exit, last traceback"
     )
     status.add_argument("--json", action="store_true", help="one JSON object")
+    logs = verb("logs", "logs:logs", "Show what one process has logged and printed.")
+    logs.add_argument("name", metavar="MARKET", help="or `aggregator`, or `supervisor`")
+    logs.add_argument("--follow", action="store_true", help="go on with each new entry until Ctrl-C")
+    logs.add_argument("--lines", type=_lines, default=50, metavar="N", help="the last N (default: 50)")
+    logs.add_argument("--json", action="store_true", help="one JSON object a line")
     verb("check", "check:check", "Check the config and list every fault.")
 
 
@@ -145,6 +151,10 @@ def _add_layer5_verbs(verb: _Verb, common: _Parser) -> None:
 
 def _count(text: str) -> int:
     return _whole(text, COUNT_MAX)
+
+
+def _lines(text: str) -> int:
+    return _whole(text, LINES_MAX)
 
 
 def _interval_ms(text: str) -> int:

@@ -1,0 +1,54 @@
+"""`logs`: what one process of the node has logged and printed, of a running node or of one at rest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from signalnode.errors import RequestError, UsageError
+from signalnode.panels.log import log_line
+from signalnode.settings import NodeSettings, load_node, market_name_fault
+from signalnode.settings.reading import shown
+from supervisor.logs import follow
+
+OWN_NAMES = ("aggregator", "supervisor")
+
+
+def logs(arguments: argparse.Namespace) -> int:
+    """Print the last `--lines` entries, and with `--follow` each new one until Ctrl-C."""
+    node = load_node(arguments.config, with_markets=False)
+    name = arguments.name
+    _check(name, node, waits=arguments.follow)
+    coloured = sys.stdout.isatty()
+    path = node.logs_dir / f"{name}.log"
+    for entry in follow(path, lines_max=arguments.lines, follow=arguments.follow):
+        print(
+            json.dumps(entry, ensure_ascii=False) if arguments.json else log_line(entry, coloured=coloured),
+            flush=arguments.follow,
+        )
+    return 0
+
+
+def names_of(node: NodeSettings) -> list[str]:
+    """Markets by their files, which are not read: a faulty one has a name as well. Then the node's own."""
+    try:
+        files = [file.stem for file in node.markets_dir.iterdir() if file.suffix == ".toml"]
+    except OSError:
+        files = []
+    return [*sorted(name for name in files if market_name_fault(name) is None), "aggregator"]
+
+
+def _check(name: str, node: NodeSettings, *, waits: bool) -> None:
+    fault = None if name in OWN_NAMES else market_name_fault(name)
+    if fault:
+        raise UsageError(f"logs: {fault}")
+    if (node.logs_dir / f"{name}.log").is_file():
+        return
+    known = [*names_of(node), "supervisor"]
+    if name not in known:
+        raise RequestError(f"no log of {name} in {shown(node.logs_dir)}; known: {', '.join(known)}")
+    if not waits:
+        raise RequestError(
+            f"{name} has logged nothing yet in {shown(node.logs_dir)}; start it, or wait with --follow"
+        )

@@ -1,0 +1,32 @@
+"""An entry of a log as one line for people. Pure: an entry in, a line out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+TEXT_CHARS_MAX = 4_096  # of one value; the file itself has the rest
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")  # what a child printed must not steer the terminal
+_COLOURS = {"debug": "2", "warning": "33", "error": "31", "critical": "31;1"}
+_SHOWN_ABOVE = frozenset({"time", "level", "event", "line", "child", "market"})
+
+
+def log_line(entry: Mapping[str, Any], *, coloured: bool) -> str:
+    """`2026-08-09 12:00:01.250 warning restarting  pid=71 wait_s=0.4`; a printed line stands alone."""
+    moment = str(entry.get("time", "")).replace("T", " ").removesuffix("Z")
+    level, what = str(entry.get("level", "info")), str(entry.get("event", ""))
+    if what == "output":
+        what = str(entry.get("line", ""))
+    more = {key: value for key, value in entry.items() if key not in _SHOWN_ABOVE and value not in ("", None)}
+    rest = " ".join(f"{key}={_plain(value)}" for key, value in more.items())
+    text = f"{_plain(moment)} {level:<7} {_plain(what)}{'  ' + rest if rest else ''}"
+    colour = _COLOURS.get(level) if coloured else None
+    return f"\033[{colour}m{text}\033[0m" if colour else text
+
+
+def _plain(value: object) -> str:
+    text = str(value)
+    if len(text) > TEXT_CHARS_MAX:
+        text = f"{text[:TEXT_CHARS_MAX]}… ({len(text) - TEXT_CHARS_MAX} more characters)"
+    return _CONTROL.sub("�", text)

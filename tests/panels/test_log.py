@@ -1,0 +1,51 @@
+"""A log entry as a line."""
+
+from __future__ import annotations
+
+import pytest
+
+from signalnode.panels.log import TEXT_CHARS_MAX, log_line
+
+ENTRY = {
+    "time": "2026-08-09T12:00:01.250Z",
+    "level": "warning",
+    "event": "restarting",
+    "child": "A",
+    "market": "A",
+    "pid": 71,
+    "reason": "",
+}
+
+
+def test_an_event_is_one_line_with_what_it_adds() -> None:
+    assert log_line(ENTRY, coloured=False) == "2026-08-09 12:00:01.250 warning restarting  pid=71"
+
+
+def test_what_a_process_printed_stands_as_it_was() -> None:
+    entry = {
+        "time": "2026-08-09T12:00:01.250Z",
+        "level": "info",
+        "event": "output",
+        "line": "  File x, line 3",
+    }
+    assert log_line(entry, coloured=False) == "2026-08-09 12:00:01.250 info      File x, line 3"
+
+
+@pytest.mark.parametrize("bad", ["\033[2J", "a\nb", "\x9b2J", "\r"])
+def test_what_a_process_printed_does_not_steer_the_terminal(bad: str) -> None:
+    line = log_line({"event": "output", "line": bad, "more": bad}, coloured=False)
+    assert line.isprintable()
+
+
+def test_a_terminal_shows_what_is_serious_in_colour() -> None:
+    assert log_line(ENTRY, coloured=True).startswith("\033[33m")
+    assert "\033" not in log_line({**ENTRY, "level": "info"}, coloured=True)
+
+
+def test_an_endless_value_is_cut_and_counted() -> None:
+    line = log_line({"event": "x" * (TEXT_CHARS_MAX + 5)}, coloured=False)
+    assert line.endswith("… (5 more characters)")
+
+
+def test_an_empty_entry_is_still_a_line() -> None:
+    assert log_line({}, coloured=False).split() == ["info"]
