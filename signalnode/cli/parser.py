@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     _add_node_verbs(verb)
+    _add_machine_verbs(verb)
     _add_stream_verbs(verb)
     _add_data_verbs(verb)
     _add_layer5_verbs(verb, common)
@@ -87,6 +88,12 @@ def _add_node_verbs(verb: _Verb) -> None:
     logs.add_argument("--lines", type=_lines, default=50, metavar="N", help="the last N (default: 50)")
     logs.add_argument("--json", action="store_true", help="one JSON object a line")
     verb("check", "check:check", "Check the config and list every fault.")
+
+
+def _add_machine_verbs(verb: _Verb) -> None:
+    install = verb("install-systemd", "install:install", "Write the systemd unit that runs this config.")
+    install.add_argument("--user", action="store_true", help="for your own service manager, without root")
+    install.add_argument("--print", action="store_true", help="print the unit and write nothing")
 
 
 def _add_stream_verbs(verb: _Verb) -> None:

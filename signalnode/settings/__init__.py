@@ -5,7 +5,7 @@ puts the files together and checks what spans several of them, `passing` carries
 process.
 """
 
-from signalnode.settings.environment import CONFIG_PATH_DEFAULT, cache_root, config_path
+from signalnode.settings.environment import CONFIG_PATH_DEFAULT, cache_root, config_path, user_units_dir
 from signalnode.settings.loading import load_node
 from signalnode.settings.model import (
     FEED_KEYS,
@@ -45,5 +45,6 @@ __all__ = [
     "load_node",
     "market_name_fault",
     "node_of",
+    "user_units_dir",
     "write_snapshot",
 ]

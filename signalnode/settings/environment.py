@@ -1,4 +1,4 @@
-"""What is taken from the environment: where the config is, and where compiled code may be kept."""
+"""What is taken from the environment: where the config is, and where this user keeps code and units."""
 
 from __future__ import annotations
 
@@ -29,3 +29,8 @@ def cache_root() -> Path:
         root = Path(tempfile.gettempdir()) / f"signalnode-{os.getuid()}"
         root.mkdir(mode=0o700, exist_ok=True)
     return root
+
+
+def user_units_dir() -> Path:
+    """Where a user's own systemd units are: XDG_CONFIG_HOME or ~/.config, then systemd/user."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"

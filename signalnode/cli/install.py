@@ -1,0 +1,117 @@
+"""`install-systemd`: the unit for this config, refused where a service could not run on it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import stat
+import sys
+from pathlib import Path
+
+from signalnode.errors import ConfigError, RuntimeDirectoryError
+from signalnode.settings import NodeSettings, load_node, user_units_dir
+from signalnode.settings.model import SupervisorSettings
+from signalnode.settings.reading import shown
+from supervisor.units import Unit, unit_text
+
+NAME = "signalnode"
+SYSTEM_UNITS_DIR = Path("/etc/systemd/system")
+# Where a hardened service of that name may write: systemd makes these for it (systemd.exec(5)).
+SERVICE_DIRS = {"runtime_dir": Path("/run") / NAME, "state_dir": Path("/var/lib") / NAME}
+UNIT_MODE = 0o644
+
+
+def install(arguments: argparse.Namespace) -> int:
+    """Write the unit, or print it, and say how to start it."""
+    node = load_node(arguments.config)
+    command = [*program(), "run", "--config", str(node.path)]
+    if not arguments.user:
+        faults = service_faults(node, command[0])
+        if faults:
+            raise ConfigError(faults)
+    text = node_unit(command, node.supervisor, user=arguments.user)
+    if arguments.print:
+        print(text, end="")
+        return 0
+    path = (user_units_dir() if arguments.user else SYSTEM_UNITS_DIR) / f"{NAME}.service"
+    _write(path, text)
+    systemctl = "systemctl --user" if arguments.user else "systemctl"
+    print(f"{path}: written; start it now and at every boot with:")
+    print(f"{systemctl} daemon-reload && {systemctl} enable --now {NAME}")
+    return 0
+
+
+def node_unit(command: list[str], policy: SupervisorSettings, *, user: bool) -> str:
+    """The text of the unit that runs `command`, whose first word is an absolute path."""
+    return unit_text(
+        Unit(
+            name=NAME,
+            description="Seven continuous scores a market, over ZeroMQ",
+            command=command,
+            on_supervisor_death=policy.on_supervisor_death,
+            stop_grace_s=policy.stop_grace_s,
+            user=user,
+        )
+    )
+
+
+def program() -> list[str]:
+    """The words that run this very installation: the script beside its Python, else that Python itself."""
+    script = Path(sys.executable).with_name(NAME)
+    return [str(script)] if script.is_file() else [sys.executable, "-m", NAME]
+
+
+def service_faults(node: NodeSettings, executable: str) -> list[str]:
+    """What would keep a system service from running: it has a user and a view of the disk of its own."""
+    assert node.path is not None
+    where = shown(node.path)
+    faults = []
+    for key, wanted in SERVICE_DIRS.items():
+        given: Path = getattr(node, key)
+        if given != wanted and wanted not in given.parents:
+            what = f"a system service may not write to {given}"
+            faults.append(f'{where}: {key}: {what}; set {key} = "{wanted}", or install with --user')
+    files = [Path(executable), Path(sys.executable).resolve(), Path(__file__), node.path, node.markets_dir]
+    files += [*(each.path for each in node.markets.values() if each.path)]
+    files += [file for each in node.markets.values() for file in each.feed.paths]
+    for file in files:
+        closed = closed_part(file)
+        if closed is not None:
+            what = (
+                f"a system service cannot read {shown(file)}, for {closed} is closed to others or temporary"
+            )
+            faults.append(f"{where}: {what}; move it (to /etc/{NAME}, /opt/{NAME}), or install with --user")
+            break  # one place, one mend
+    return faults
+
+
+def closed_part(file: Path) -> Path | None:
+    """The part of a path that any user but its owner cannot pass or read; None where all is open.
+
+    /tmp and /var/tmp are closed as well: a service has its own (PrivateTmp).
+    """
+    for temporary in (Path("/tmp"), Path("/var/tmp")):
+        if temporary in file.parents:
+            return temporary
+    for part in [*reversed(file.parents), file]:
+        try:
+            mode = os.stat(part).st_mode
+        except OSError:
+            return part
+        needed = stat.S_IXOTH if part != file else stat.S_IROTH | stat.S_IXOTH * stat.S_ISDIR(mode)
+        if mode & needed != needed:
+            return part
+    return None
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    draft = path.with_name(path.name + ".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        draft.chmod(UNIT_MODE)
+        draft.replace(path)
+    except OSError as error:
+        mend = "run it with sudo, or with --user, or use --print"
+        raise RuntimeDirectoryError(f"{path}: cannot be written ({error.strerror}); {mend}") from None

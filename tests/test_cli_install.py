@@ -1,0 +1,156 @@
+"""The systemd unit: shipped as generated, accepted and rated by systemd, refused where it could not run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from signalnode.cli import install, main
+from signalnode.cli.install import SERVICE_DIRS, closed_part, node_unit, service_faults
+from signalnode.errors import ConfigError, RuntimeDirectoryError
+from signalnode.settings import SupervisorSettings, load_node
+
+ROOT = Path(__file__).parent.parent
+SHIPPED = ROOT / "config" / "systemd" / "signalnode.service"
+SHIPPED_PROGRAM = "/opt/signalnode/bin/signalnode"
+SHIPPED_COMMAND = [SHIPPED_PROGRAM, "run", "--config", "/etc/signalnode/signalnode.toml"]
+EXPOSURE_MAX = 2.0
+SERVICE_KEYS = "".join(f'{key} = "{path}"\n' for key, path in SERVICE_DIRS.items())
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
+)
+WriteNode = Callable[[str], Path]
+
+
+@pytest.fixture
+def write_node(tmp_path: Path) -> WriteNode:
+    def write(text: str) -> Path:
+        path = tmp_path / "config" / "signalnode.toml"
+        (path.parent / "markets").mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        (path.parent / "markets" / "A.toml").write_text('market = "A"\n[feed]\nkind = "synthetic"\n')
+        return path
+
+    return write
+
+
+@pytest.fixture
+def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where units are written to in a test."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(install, "SYSTEM_UNITS_DIR", tmp_path / "system")
+    return tmp_path
+
+
+def test_the_shipped_unit_is_what_is_generated() -> None:
+    assert SHIPPED.read_text() == node_unit(SHIPPED_COMMAND, SupervisorSettings(), user=False)
+
+
+@needs_systemd
+def test_the_shipped_unit_is_hardened_to_two_or_better() -> None:
+    command = ["systemd-analyze", "security", "--offline=true", str(SHIPPED)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    exposure = re.search(r"exposure level for \S+: ([\d.]+)", told)
+    assert exposure is not None
+    assert float(exposure[1]) <= EXPOSURE_MAX
+
+
+@needs_systemd
+@pytest.mark.parametrize("user", [False, True])
+@pytest.mark.parametrize("on_death", ["terminate", "keep"])
+def test_systemd_finds_no_fault(user: bool, on_death: str, tmp_path: Path) -> None:
+    present = str(shutil.which("true"))  # systemd looks whether the program is there
+    policy = SupervisorSettings(on_supervisor_death="keep" if on_death == "keep" else "terminate")
+    file = tmp_path / "signalnode.service"
+    file.write_text(node_unit([present, *SHIPPED_COMMAND[1:]], policy, user=user))
+    told = subprocess.run(
+        ["systemd-analyze", "verify", str(file)], capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_a_users_own_unit_runs_this_config_with_this_installation(
+    write_node: WriteNode, units: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_node("[supervisor]\nstop_grace_s = 7.0")
+    assert main(["install-systemd", "--user", "--config", str(config)]) == 0
+    written, next_step = capsys.readouterr().out.splitlines()
+    path = units / "home" / "systemd" / "user" / "signalnode.service"
+    assert written.startswith(f"{path}: written; start it")
+    assert next_step == "systemctl --user daemon-reload && systemctl --user enable --now signalnode"
+    text = path.read_text()
+    (command,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]
+    assert command.endswith(f"run --config {config}")
+    assert Path(command.removeprefix("ExecStart=").split()[0]).is_file()
+    assert "TimeoutStopSec=17\n" in text, "systemd waits longer than the node itself"
+    assert "DynamicUser" not in text
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert [each.name for each in path.parent.iterdir()] == ["signalnode.service"]
+
+
+def test_print_writes_nothing(write_node: WriteNode, units: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_node('[supervisor]\non_supervisor_death = "keep"')
+    assert main(["install-systemd", "--user", "--print", "--config", str(config)]) == 0
+    assert "KillMode=process\n" in capsys.readouterr().out, "as the config says"
+    assert not (units / "home").exists()
+
+
+def test_a_system_unit_for_a_config_it_could_not_run_on_lists_every_fault(
+    write_node: WriteNode, units: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["install-systemd", "--config", str(write_node(""))]) == ConfigError.exit_status
+    out, err = capsys.readouterr()
+    runtime, state, closed = err.splitlines()
+    assert "signalnode.toml: runtime_dir: a system service may not write to" in runtime
+    assert 'set runtime_dir = "/run/signalnode", or install with --user' in runtime
+    assert 'set state_dir = "/var/lib/signalnode"' in state
+    assert "a system service cannot read" in closed
+    assert out == ""
+    assert not (units / "system").exists()
+
+
+def test_a_system_unit_is_written_where_nothing_is_in_its_way(
+    write_node: WriteNode, units: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(install, "closed_part", lambda _: None)
+    assert main(["install-systemd", "--config", str(write_node(SERVICE_KEYS))]) == 0
+    assert "systemctl daemon-reload && systemctl enable --now signalnode" in capsys.readouterr().out
+    assert "DynamicUser=yes\n" in (units / "system" / "signalnode.service").read_text()
+
+
+def test_a_place_that_cannot_be_written_is_one_line(
+    write_node: WriteNode, units: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (units / "home").write_text("a file")
+    status = main(["install-systemd", "--user", "--config", str(write_node(""))])
+    assert status == RuntimeDirectoryError.exit_status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "signalnode.service: cannot be written" in line
+    assert "; run it with sudo" in line
+
+
+def test_a_faulty_config_gets_no_unit(write_node: WriteNode, units: Path) -> None:
+    assert (
+        main(["install-systemd", "--user", "--config", str(write_node("x = 1"))]) == ConfigError.exit_status
+    )
+    assert not (units / "home").exists()
+
+
+def test_only_the_first_closed_place_is_named(write_node: WriteNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = load_node(write_node(SERVICE_KEYS))
+    monkeypatch.setattr(install, "closed_part", lambda _: Path("/closed"))
+    (fault,) = service_faults(node, "/usr/bin/env")
+    assert "for /closed is closed to others" in fault
+    assert "; move it" in fault
+
+
+def test_a_part_of_a_path_closed_to_others_is_found() -> None:
+    assert closed_part(Path("/tmp/anything")) == Path("/tmp")
+    assert closed_part(Path("/usr/bin/env")) is None
+    assert closed_part(Path("/usr/none-such")) == Path("/usr/none-such")
+    assert closed_part(Path("/proc/self/fd")) == Path("/proc/self/fd"), "a directory others may not enter"
