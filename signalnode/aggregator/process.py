@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import resource
 import signal
 import socket as sockets
@@ -18,6 +17,7 @@ from signalnode.aggregator.budget import within
 from signalnode.aggregator.core import Core, Outcome
 from signalnode.aggregator.doors import Doors
 from signalnode.aggregator.journal import Journal, journal_dir
+from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.turns import Turns
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.lock import hold_lock
@@ -32,7 +32,6 @@ from signalnode.strategies.loading import load_strategies
 BEAT_S = 1.0
 SOUND_OUT_S = 30.0  # how often markets that should be heard and are not are named in the log
 RECONNECT_MS, RECONNECT_MAX_MS = 5, 50
-M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES = -3, 262_144  # mallopt(3)
 DRAIN_MAX = 2_000  # messages taken before anything else gets its turn
 
 
@@ -83,7 +82,7 @@ class Process:
         turns = Turns(self._strategies(node), within(settings.strategy_budget_ms / 1e3))
         self.core = Core(settings, node.markets, turns, _epoch(node), self._time.now_ns())
         raise_file_limit()
-        keep_large_blocks_apart()
+        arrange_memory(len(node.markets))
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sub = self._context.socket(zmq.SUB)
         self._sub.setsockopt(zmq.RCVHWM, settings.receive_queue_max)
@@ -262,16 +261,6 @@ def _journal(node: NodeSettings) -> Journal:
         raise RuntimeDirectoryError(
             f"{directory}: {error.strerror}; check who owns the directory and its mode"
         ) from None
-
-
-def keep_large_blocks_apart() -> None:
-    """Tell glibc to give every block over LARGE_BLOCK_BYTES its own mapping, and to go on doing so.
-
-    Left alone it learns to take matrices of 2 MB from the heap, where the messages between them keep the
-    holes from being joined: 20 MB more after a minute with 500 markets. Other C libraries do without.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
 
 
 def raise_file_limit() -> None:

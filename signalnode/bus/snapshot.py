@@ -6,8 +6,8 @@ published, topic and map in turn. Pure: sockets are in the aggregator and in the
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
@@ -57,7 +57,26 @@ _REPLY = msgspec.msgpack.Decoder(Reply)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-_Kept: TypeAlias = tuple[int, int, bytes, bytes]  # epoch, seq, topic, map; a plain tuple, for speed
+class _Kept:
+    """One market's last scores, in slots that are there from the start and written round and round.
+
+    Places are in arrays and the topic is kept once: 0.2 kB less a score than tuples of them, and nothing that
+    grows with `seq` (an int above 256 is an object of its own).
+    """
+
+    __slots__ = ("epochs", "is_full", "maps", "next", "seqs", "topic")
+
+    def __init__(self, topic: bytes, messages_max: int) -> None:
+        self.topic = topic
+        self.maps = [b""] * messages_max
+        self.epochs, self.seqs = array("q", bytes(8 * messages_max)), array("q", bytes(8 * messages_max))
+        self.next, self.is_full = 0, False
+
+    def oldest_first(self) -> Iterator[tuple[Place, bytes]]:
+        """Place and map of every score kept."""
+        slots = range(self.next)
+        for at in (*range(self.next, len(self.maps)), *slots) if self.is_full else slots:
+            yield (self.epochs[at], self.seqs[at]), self.maps[at]
 
 
 class Ring:
@@ -68,15 +87,22 @@ class Ring:
 
     def __init__(self, messages_max: int) -> None:
         self._messages_max = messages_max
-        self._scores: dict[str, deque[_Kept]] = {}
+        self._scores: dict[str, _Kept] = {}
         self._ends: dict[str, tuple[bytes, bytes]] = {}
 
     def add(self, market: str, epoch: int, seq: int, frames: Sequence[bytes]) -> None:
         """Keep a score that the board took: places only rise."""
         kept = self._scores.get(market)
         if kept is None:
-            kept = self._scores[market] = deque(maxlen=self._messages_max)
-        kept.append((epoch, seq, frames[0], frames[1]))
+            kept = self._scores[market] = _Kept(frames[0], self._messages_max)
+        at = kept.next
+        kept.epochs[at] = epoch
+        kept.seqs[at] = seq
+        kept.maps[at] = frames[1]
+        at += 1
+        if at == self._messages_max:
+            at, kept.is_full = 0, True
+        kept.next = at
         if self._ends:
             self._ends.pop(market, None)
 
@@ -92,7 +118,7 @@ class Ring:
     def newest(self, market: str) -> list[tuple[bytes, bytes]]:
         """The newest score of `market`, and its end if it ended."""
         kept = self._scores.get(market)
-        found = [kept[-1][2:]] if kept else []
+        found = [(kept.topic, kept.maps[kept.next - 1])] if kept else []
         return found + ([self._ends[market]] if market in self._ends else [])
 
     def between(self, market: str, after: Place, before: Place) -> tuple[list[tuple[bytes, bytes]], bool]:
@@ -103,9 +129,10 @@ class Ring:
         kept = self._scores.get(market)
         if not kept:
             return [], False
-        found = [each[2:] for each in kept if after < each[:2] < before][-REPLY_SCORES_MAX:]
-        epoch, seq = kept[0][:2]
-        return found, (epoch, seq - 1) <= after
+        held = list(kept.oldest_first())
+        found = [(kept.topic, content) for place, content in held if after < place < before]
+        epoch, seq = held[0][0]
+        return found[-REPLY_SCORES_MAX:], (epoch, seq - 1) <= after
 
     def markets(self) -> list[str]:
         """The markets that have spoken, in the order they first did."""

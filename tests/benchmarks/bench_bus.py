@@ -181,8 +181,6 @@ def soak() -> Iterator[Row]:
         target="0",
         met=SOAK_MARKETS * each == received + missed,
     )
-    # libzmq keeps a spare queue chunk of 256 frames, 16 kB, for each of the 500 connections; the 128th score
-    # of a market brings it, at 12.8 s here: 8 MB that come once
     for after_s, bytes_then in zip(SETTLED_S, settled, strict=True):
         grown = at_end - bytes_then
         yield Row(

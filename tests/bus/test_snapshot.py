@@ -46,6 +46,14 @@ def test_the_ring_is_bounded_and_says_when_it_does_not_reach_back() -> None:
     )
 
 
+@pytest.mark.parametrize("count", range(20))
+def test_however_often_the_ring_went_round_it_holds_the_last_ones_in_order(count: int) -> None:
+    held, _ = asked(filled(count, size=6), Request(id=1, ask="missed", markets=["A"]))
+    assert held == list(range(1, count + 1))[-6:]
+    newest, _ = asked(filled(count, size=6), Request(id=1, ask="newest"))
+    assert newest == ([count] if count else [])
+
+
 def test_a_gap_over_two_epochs_is_one_question() -> None:
     ring = Ring(8)
     for epoch, seq in ((1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)):
