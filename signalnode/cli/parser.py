@@ -29,12 +29,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
     Raises UsageError; `--help` and `--version` end the process as usual.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = command_line().parse_args(argv)
     arguments.config = getattr(arguments, "config", None)
     return arguments
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
     common = _Parser(add_help=False)
     # No default here: the verb's parser would overwrite what was given before the verb.
     common.add_argument(
@@ -94,6 +95,8 @@ def _add_machine_verbs(verb: _Verb) -> None:
     install = verb("install-systemd", "install:install", "Write the systemd unit that runs this config.")
     install.add_argument("--user", action="store_true", help="for your own service manager, without root")
     install.add_argument("--print", action="store_true", help="print the unit and write nothing")
+    completion = verb("completion", "completion:completion", "Print what lets a shell complete commands.")
+    completion.add_argument("shell", metavar="SHELL", help="bash, zsh or fish")
 
 
 def _add_stream_verbs(verb: _Verb) -> None:
