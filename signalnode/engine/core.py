@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from signalnode import clock
 from signalnode.compiled import source_digest
-from signalnode.errors import CheckpointError, EventOrderError
+from signalnode.errors import CheckpointError, DataError, EventOrderError
 from signalnode.events import EVENT, Events, as_events
 from signalnode.features import FEATURES
 from signalnode.settings import MarketSettings
@@ -21,6 +21,7 @@ from signalnode.signals.kernel import ALL_NS, CORE, consume, first_backwards, in
 from signalnode.signals.tuning import parameters_of
 
 DEFAULT_INTERVAL_NS = 100 * clock.NS_PER_MS
+ROWS_MAX = 50_000_000  # in the answer of one replay, 4 GB: one event with a wrong date must not ask for more
 
 
 class SignalEngine:
@@ -138,7 +139,7 @@ class SignalEngine:
 
         The grid starts at the first event, and goes on where the last replay left it. Structured array:
         `time_ns` i8, `mid`, each score, `warm` (f8). The same bits as `ingest` and `scores_at` would give.
-        Raises as `ingest`.
+        Raises as `ingest`, and DataError where that makes more than ROWS_MAX rows.
         """
         if interval_ns <= 0:
             raise ValueError(f"interval_ns must be positive, not {interval_ns}")
@@ -152,8 +153,13 @@ class SignalEngine:
         ]
         if not len(rows):
             return np.zeros(0, fields)
-        first_ns = self._next_row_ns or int(rows["time_received_ns"][0])
+        first_ns = int(rows["time_received_ns"][0]) if self._next_row_ns is None else self._next_row_ns
         count = max(0, (int(rows["time_received_ns"][-1]) - first_ns) // interval_ns + 1)
+        if count > ROWS_MAX:
+            raise DataError(
+                f"{self.market}: a row each {interval_ns / 1e6:g} ms makes {count:,} rows of these events, "
+                f"over {ROWS_MAX:,}; take a longer interval or fewer"
+            )
         table = np.zeros(count, fields)
         fill = self._fill_with_extra if self._has_extra else self._fill
         fill(table, rows, first_ns, interval_ns)

@@ -10,7 +10,8 @@ import pytest
 
 import signalnode
 from signalnode.clock import NS_PER_S
-from signalnode.errors import CheckpointError, ConfigError, EventOrderError
+from signalnode.errors import CheckpointError, ConfigError, DataError, EventOrderError
+from signalnode.events import EVENT, QUOTE
 from signalnode.feeds import synthetic_events
 from signalnode.settings import FeedSettings, MarketSettings
 from signalnode.signals import SCORE_NAMES
@@ -141,3 +142,13 @@ def test_settings_of_a_market_file_are_used_and_named_in_faults() -> None:
     wrong = MarketSettings(market="ANY-USD", feed=feed, signals={"trend_s": "long"}, path=path)
     with pytest.raises(ConfigError, match=r"^markets/ANY-USD.toml: signals.trend_s: 'long' is not a number"):
         signalnode.SignalEngine("ANY-USD", wrong)
+
+
+def test_a_replay_over_absurdly_many_rows_is_refused_before_anything_is_taken() -> None:
+    events = np.zeros(2, EVENT)
+    events["kind"], events["bid"], events["bid_size"], events["ask"], events["ask_size"] = QUOTE, 1, 1, 2, 1
+    events["time_received_ns"] = [0, 2**62]
+    engine = signalnode.SignalEngine("ANY-USD")
+    with pytest.raises(DataError, match="take a longer interval or fewer"):
+        engine.replay(events)
+    assert engine.events == 0
