@@ -10,6 +10,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import termios
@@ -88,7 +89,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory, port: int) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(clone: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{clone / '.venv' / 'bin'}:{os.environ['PATH']}"}
+    path = f"{clone / '.venv' / 'bin'}:{os.environ['PATH']}"
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path, "XDG_CONFIG_HOME": str(clone / "home")}
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +167,16 @@ def test_every_command_of_the_readme_runs(node: Path, environment: dict[str, str
         name = file_of(block)
         if name:
             (node / name).write_text(block.text)
+    told = ""
     for line, number in commands():
+        where = f"README.md:{number}: {line}"
         if line.startswith("make "):
+            continue
+        if line.startswith("systemctl "):
+            assert line in told.splitlines(), f"{where} is not what install-systemd says"
+            continue
+        if "--follow" in line:
+            follows(line, node, environment)
             continue
         done = subprocess.run(
             ["bash", "-c", line],
@@ -177,9 +187,26 @@ def test_every_command_of_the_readme_runs(node: Path, environment: dict[str, str
             timeout=SOON_S,
             check=False,
         )
-        assert (done.returncode, done.stderr) == (0, ""), f"README.md:{number}: {line}"
-        assert done.stdout or line.startswith("export"), f"README.md:{number}: {line} prints nothing"
+        assert (done.returncode, done.stderr) == (0, ""), where
+        assert done.stdout or line.startswith(("export", "eval")), f"{where} prints nothing"
+        told += done.stdout
     assert (node / "scores.parquet").is_file()
+
+
+def follows(line: str, node: Path, environment: dict[str, str]) -> None:
+    """A command that goes on until Ctrl-C prints a line, and ends then."""
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec {line}"],
+        cwd=node,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=SOON_S)
+    assert (process.returncode, err) == (130, b""), line
 
 
 PROGRAMS = [block for block in BLOCKS if block.language == "python" and not file_of(block)]
@@ -214,6 +241,27 @@ def test_the_subscriber_of_the_readme_is_about_ten_lines() -> None:
     (subscriber,) = [block.text for block in PROGRAMS if "msgpack" in block.text]
     code = [line for line in subscriber.splitlines() if line.strip()]
     assert len(code) <= 12
+
+
+def test_the_readmes_rating_of_the_unit_is_systemds() -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = str(ROOT / "config" / "systemd" / "signalnode.service")
+    command = ["systemd-analyze", "security", "--offline=true", unit]
+    rated = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    told = re.search(r"rates it (\d\.\d) or better", (ROOT / "README.md").read_text(encoding="utf-8"))
+    exposure = re.search(r"exposure level for \S+: ([\d.]+)", rated)
+    assert told is not None
+    assert exposure is not None
+    assert float(exposure[1]) <= float(told[1])
+
+
+def test_the_readmes_numbers_of_giving_up_are_the_defaults() -> None:
+    from signalnode.settings import SupervisorSettings
+
+    policy = SupervisorSettings()
+    assert (policy.intensity, policy.period_s, policy.retry_s) == (5, 60.0, 300.0)
+    assert policy.heartbeats_missed_max == 3
 
 
 def test_the_readmes_exit_statuses_are_the_real_ones() -> None:
