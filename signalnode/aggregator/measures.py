@@ -25,8 +25,8 @@ from signalnode.strategies.base import NO_RELATIONS, Relations
 Floats = npt.NDArray[np.float64]
 
 SERIES = ("momentum", "mean_reversion", "volatility_breakout", "volume_spike", "liquidity_opportunity")
-CELLS_MAX = 1_000_000  # matrix cells worked through at one view, about 10 ms; enough for 160 markets at once
-ADD_CELLS = 12  # what adding a step costs, in cells per pair of markets
+CELLS_MAX = 1_500_000  # matrix cells worked through at one view, about 6 ms; enough for 190 markets at once
+ADD_CELLS = 6  # what adding a step's returns costs, in cells per pair of markets; its scores cost the same
 STRONGEST_MAX = 50  # relations a view message carries
 BASIS_POINTS = 1e4
 
@@ -40,6 +40,8 @@ class Measures:
     def __init__(self, settings: AggregatorSettings, board: Board) -> None:
         self._board = board
         self._step_ns = max(settings.measure_step_ms, settings.view_interval_ms) * NS_PER_MS
+        # Where every view is a step, none is left for what a step puts off: each then reads on all the same.
+        self._spreads = self._step_ns > settings.view_interval_ms * NS_PER_MS
         self._return_max = settings.return_max
         step_s = self._step_ns / 1e9
         self._step_s = step_s
@@ -55,6 +57,7 @@ class Measures:
         self._smoothed = Smoothed(self._fast_decay)
         self._mids = np.full(size, np.nan)
         self._drift = np.zeros(size)  # decayed sum of log returns
+        self._unadded: Floats | None = None  # scores of the newest step, while they wait for their view
         self._step = -1
         self._quick: dict[str, float] = {}
         self._numbers: dict[str, float] = {}
@@ -70,11 +73,12 @@ class Measures:
             if step != self._step + 1:
                 self._mids[:] = np.nan  # a pause: a return over it would be of another length
             self._step = step
+            self._add_scores()
             if list(self._board.entries) != self._markets:
                 self._rearrange(list(self._board.entries))
             self._add(at_ns)
             self._unread = True
-            added = ADD_CELLS * len(self._markets) ** 2
+            added = ADD_CELLS * len(self._markets) ** 2 if self._spreads else 0
         self._read_on(added)
 
     def regime(self) -> dict[str, float]:
@@ -105,6 +109,7 @@ class Measures:
 
         Not to be kept.
         """
+        self._add_scores()
         work = self._work
         return (
             self._returns.correlation(0)
@@ -122,11 +127,17 @@ class Measures:
         self._drift[np.isnan(mids)] = 0.0
         self._returns.add(returns[None, :])
         self._lags.add(returns)
-        self._scores.add(scores)
+        self._unadded = scores
         fresh = np.isfinite(scores[0])
         if fresh.any():
             self._smoothed.add(strengths(*scores[:4, fresh]))
         self._quick = self._summary()
+
+    def _add_scores(self) -> None:
+        """Add the newest step's scores if they still wait: where markets are many, for the next view."""
+        if self._unadded is not None:
+            self._scores.add(self._unadded)
+            self._unadded = None
 
     def _sampled(self, at_ns: int) -> tuple[Floats, Floats]:
         """(mids, scores) of the fresh markets now, shapes (n,) and (len(SERIES), n); NaN for the others."""
@@ -147,6 +158,9 @@ class Measures:
         all of them at every step, or in turn over several views where markets are many.
         """
         left = CELLS_MAX - cells_added
+        if left > 0 and self._unadded is not None:  # reading goes on then too, however many they are
+            self._add_scores()
+            left = max(1, left - ADD_CELLS * len(self._markets) ** 2)
         while left > 0:
             if self._reading is None:
                 if not self._unread:

@@ -114,6 +114,26 @@ def test_many_markets_are_read_in_turn_and_come_to_the_same(monkeypatch: pytest.
     assert whole.numbers() == spread.numbers()
 
 
+@pytest.mark.parametrize("views_each", [1, 2])
+def test_even_with_few_views_between_steps_reading_too_many_markets_goes_on(
+    views_each: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CELLS_MAX", 10)
+    names = [f"M{k}" for k in range(5)]
+    board = Board(names, 3.0)
+    settings = AggregatorSettings(lag_steps_max=2, view_interval_ms=1_000 // views_each)
+    measures = Measures(settings, board)
+    draw = np.random.default_rng(3)
+    for step in range(1, 80):
+        for name in names:
+            mid = 100 * np.exp(1e-4 * draw.standard_normal())
+            board.take(message(name, step, mid, draw.uniform(0, 100, 7)), T0 + step * S)
+        for view in range(views_each):
+            measures.update(T0 + step * S + view * S // views_each)
+    assert measures.relations().markets == tuple(names)
+    assert "correlation_momentum" in measures.numbers()
+
+
 @pytest.mark.parametrize(
     ("inputs", "strongest"),
     [
