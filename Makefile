@@ -8,7 +8,7 @@ run: .venv/runtime
 	@$(BIN)/signalnode run --panel
 
 test: .venv/dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 check: .venv/dev
 	@$(BIN)/ruff check .
