@@ -89,6 +89,9 @@ def test_every_error_has_a_status_of_its_own() -> None:
             "--market: 'a/b' cannot name",
         ),
         (["status", "--config"], "--config: expected one argument"),
+        (["logs"], "required: MARKET"),
+        (["logs", "A", "--lines", "-1"], "expected one argument"),
+        (["completion"], "required: SHELL"),
     ],
 )
 def test_a_wrong_command_line_is_one_line(
@@ -250,6 +253,25 @@ def test_asking_a_node_that_does_not_run_is_one_line(
     assert "signalnode run" in line
 
 
+def test_a_log_can_be_asked_for_without_a_node(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, tmp_path: Path
+) -> None:
+    path = write_node()
+    status, line = refused(capsys, "logs", "SOL-USD", "--config", path)
+    assert status == errors.RequestError.exit_status
+    assert "SOL-USD has logged nothing yet in" in line
+    assert "; start it" in line
+    status, line = refused(capsys, "logs", "NOBODY", "--config", path)
+    assert "no log of NOBODY" in line
+    assert line.endswith("known: SOL-USD, aggregator, supervisor")
+    (tmp_path / "state" / "logs").mkdir(parents=True)
+    kept = [{"event": "output", "line": text, "child": "GONE"} for text in ("one", "two", "three")]
+    text = "".join(json.dumps(entry) + "\n" for entry in kept)
+    (tmp_path / "state" / "logs" / "GONE.log").write_text(text + "torn {")
+    assert main(["logs", "GONE", "--lines", "2", "--config", str(path)]) == 0
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == ["two", "three"]
+
+
 def test_a_faulty_market_file_does_not_hide_the_node(
     capsys: pytest.CaptureFixture[str], write_node: WriteNode
 ) -> None:
@@ -300,7 +322,9 @@ def in_process_of_its_own(code: str, *argv: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
 
 
-@pytest.mark.parametrize("verb", ["check", "status", "subscribe --help"])
+@pytest.mark.parametrize(
+    "verb", ["check", "status", "logs SOL-USD", "completion names", "completion bash", "subscribe --help"]
+)
 def test_light_verbs_load_no_compiler(write_node: WriteNode, verb: str) -> None:
     code = (
         "import sys, json\n"

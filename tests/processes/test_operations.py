@@ -1,0 +1,191 @@
+"""What an operator does to a real node: limits, logs, giving up and mending, stops that last."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from signalnode.bus.subscriber import subscribe
+from signalnode.bus.wire import Score
+from tests.processes.test_node import MARKETS, SOON_S, Node, heard
+
+POLICY = """
+[supervisor]
+intensity = 1
+retry_s = 0.0
+memory_mb_max = 600
+nice = 2
+"""
+LIMITS = "[limits]\nmemory_mb_max = 400\nnice = 3\ncpus = [{cpu}]\nfiles_max = 200\n"
+CPU = min(os.sched_getaffinity(0))
+PROBES_MAX = 600  # looks at a state that is about to change, each the time of a whole command
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """One node for the tests that leave it as it was; BETA-USD has limits of its own."""
+    made = LimitedNode(tmp_path_factory.mktemp("operations"), extra=POLICY)
+    try:
+        heard(made)
+        yield made
+    finally:
+        made.clear()
+
+
+class LimitedNode(Node):
+    """A node whose second market has limits of its own."""
+
+    def write_market(self, name: str, seed: int) -> None:
+        super().write_market(name, seed)
+        if name == "BETA-USD":
+            path = self.config.parent / "markets" / f"{name}.toml"
+            path.write_text(path.read_text() + LIMITS.format(cpu=CPU))
+
+
+def state_of(node: Node, name: str, satisfied: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """A child's status as soon as it satisfies."""
+    for _ in range(PROBES_MAX):
+        child = node.children()[name]
+        if satisfied(child):
+            return child
+    raise AssertionError(child)
+
+
+def kill(node: Node, name: str) -> None:
+    """End one process the hard way, and wait until the supervisor has noticed."""
+    pid = node.children()[name]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    state_of(node, name, lambda child: (child["last_exit"] or {}).get("pid") == pid)
+
+
+def test_each_engine_lives_within_its_limits(node: Node) -> None:
+    children = node.children()
+    alpha, beta = (psutil.Process(children[name]["pid"]) for name in ("ALPHA-USD", "BETA-USD"))
+    born_bytes = 600_000_000  # the cap counts from what a process shares at birth
+    assert (alpha.nice(), beta.nice()) == (2, 3)
+    assert beta.cpu_affinity() == [CPU]
+    assert beta.rlimit(psutil.RLIMIT_NOFILE)[0] == 200
+    caps = [each.rlimit(psutil.RLIMIT_DATA)[0] for each in (alpha, beta)]
+    if caps[0] != psutil.RLIM_INFINITY:  # else the control group caps it
+        assert 600_000_000 < caps[0] < 600_000_000 + born_bytes
+        assert caps[0] - caps[1] == pytest.approx(200_000_000, abs=20_000_000)
+    assert psutil.Process(children["aggregator"]["pid"]).nice() == 0
+
+
+def test_status_tells_how_old_each_score_is(node: Node) -> None:
+    for name in MARKETS:
+        assert state_of(node, name, lambda child: "score_age_s" in child)["score_age_s"] < SOON_S
+    heading = node.ask("status").stdout.splitlines()[2]
+    assert (
+        " ".join(heading.split()) == "name state data pid uptime restarts memory cpu score last exit reason"
+    )
+
+
+def test_the_log_of_a_market_can_be_read_and_followed(node: Node) -> None:
+    entries = [json.loads(line) for line in node.ask("logs", "ALPHA-USD", "--json").stdout.splitlines()]
+    assert {"up"} <= {entry["event"] for entry in entries}
+    assert all(entry["market"] == "ALPHA-USD" for entry in entries)
+    lines = node.ask("logs", "ALPHA-USD", "--lines", "1").stdout.splitlines()
+    assert len(lines) == 1
+    following = node.spawn("logs", "ALPHA-USD", "--lines", "1", "--follow")
+    assert following.stdout is not None
+    assert following.stdout.readline() == lines[0] + "\n"
+    node.ask("restart", "ALPHA-USD")
+    assert any(" up " in line for line in following.stdout), "what comes is printed as it comes"
+    following.send_signal(signal.SIGINT)
+    _, err = following.communicate(timeout=SOON_S)
+    assert (following.returncode, err) == (130, "")
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "expected"),
+    [
+        (("logs", "NOBODY-USD"), 9, "no log of NOBODY-USD in"),
+        (("logs", "../ALPHA-USD"), 2, "cannot name a market"),
+        (("logs", "ALPHA-USD", "--lines", "0"), 2, "'0' is not a whole number"),
+        (("status", "NOBODY-USD"), 9, "NOBODY-USD"),
+        (("start", "NOBODY-USD"), 9, "unknown: NOBODY-USD"),
+    ],
+)
+def test_a_wrong_name_is_refused_in_one_line(
+    node: Node, argv: tuple[str, ...], status: int, expected: str
+) -> None:
+    done = node.ask(*argv)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (status, "")
+    assert expected in line
+
+
+def test_reload_refuses_what_only_a_new_start_can_change(node: Node) -> None:
+    text = node.config.read_text()
+    node.config.write_text(text + 'on_supervisor_death = "keep"\n')
+    done = node.ask("reload")
+    node.config.write_text(text)
+    assert done.returncode == 9
+    assert "supervisor.on_supervisor_death: cannot change while the node runs" in done.stderr
+
+
+def test_a_market_that_fails_too_often_rests_alone_until_it_is_started(node: Node) -> None:
+    before = node.children()
+    kill(node, "GAMMA-USD")
+    state_of(node, "GAMMA-USD", lambda child: child["state"] == "up")
+    kill(node, "GAMMA-USD")
+    state_of(node, "GAMMA-USD", lambda child: child["state"] == "given_up")
+    told = node.ask("status", "GAMMA-USD").stdout
+    assert told.startswith("GAMMA-USD  engine, given up\n")
+    assert "gave up after 2 failures in 60 s, the last: SIGKILL" in told
+    assert told.count("  SIGKILL  process ") == 2, "every exit is there"
+    row = next(line for line in node.ask("status").stdout.splitlines() if line.startswith("GAMMA-USD"))
+    assert "given up" in row
+    assert node.ask("start", "GAMMA-USD").stdout == "GAMMA-USD: up\n"
+    with subscribe("GAMMA-USD", endpoint=node.endpoint) as scores:
+        assert isinstance(scores.receive(SOON_S), Score)
+    after = node.children()
+    for name in ("ALPHA-USD", "BETA-USD", "aggregator"):
+        assert after[name]["pid"] == before[name]["pid"]
+
+
+def test_what_was_stopped_stays_stopped_when_the_node_starts_again(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    try:
+        heard(node)
+        assert node.ask("stop", "BETA-USD").returncode == 0
+        node.end()
+        at_rest = node.ask("logs", "BETA-USD", "--json")
+        assert json.loads(at_rest.stdout.splitlines()[-1])["event"] == "down", "read without a node"
+        node.process = node.spawn("run")
+        while node.ask("status").returncode:
+            assert node.process.poll() is None
+        beta = state_of(node, "BETA-USD", lambda child: child["state"] != "starting")
+        assert (beta["state"], beta["reason"]) == ("down", "stopped by request")
+        told = node.ask("status", "BETA-USD").stdout
+        assert told.startswith("BETA-USD  engine, down, stopped by request\n")
+        assert "exit 0 as asked" in told, "exits are remembered as well"
+        assert node.ask("start", "BETA-USD").stdout == "BETA-USD: up\n"
+        assert node.end()[0] == 0
+    finally:
+        node.clear()
+
+
+def test_a_recording_at_its_end_stays_ended(tmp_path: Path) -> None:
+    sample = Path(__file__).parent.parent.parent / "signalnode" / "sample" / "btcusdt_20240808.xz"
+    node = Node(tmp_path)
+    try:
+        heard(node)
+        (node.config.parent / "markets" / "SHORT.toml").write_text(
+            'market = "SHORT"\n[feed]\nkind = "capture"\nvenue = "binance"\nspeed = 0\n'
+            f'paths = ["{sample}"]\n'
+        )
+        assert node.ask("reload").stdout.startswith("added: SHORT\n")
+        ended = state_of(node, "SHORT", lambda child: child["state"] == "down")
+        assert (ended["reason"], ended["wanted"], ended["restarts"]) == ("exit 0", "up", 0)
+        assert node.ask("start", "SHORT").returncode == 0
+    finally:
+        node.clear()
