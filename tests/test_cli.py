@@ -90,7 +90,7 @@ def test_every_error_has_a_status_of_its_own() -> None:
         ),
         (["status", "--config"], "--config: expected one argument"),
         (["logs"], "required: MARKET"),
-        (["logs", "A", "--lines", "-1"], "expected one argument"),
+        (["logs", "A", "--lines", "-1"], "'-1' is not a whole number from 1"),
         (["completion"], "required: SHELL"),
     ],
 )
