@@ -11,10 +11,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 from signalnode.aggregator.turns import Caller, OverBudgetError
 from signalnode.clock import NS_PER_S, monotonic_ns, thread_cpu_ns
-from signalnode.strategies.base import Decision
 
 RING_AGAIN_S = 0.005
 PATIENCE = 4  # times the budget, by the clock
@@ -37,7 +37,7 @@ def within(budget_s: float) -> Caller:
         if thread_cpu_ns() - cpu_ns >= budget_ns or monotonic_ns() - wall_ns >= PATIENCE * budget_ns:
             raise OverBudgetError(f"took longer than its budget of {budget_s * 1e3:g} ms")
 
-    def call(evaluate: Callable[[], list[Decision]]) -> list[Decision]:
+    def call(evaluate: Callable[[], Any]) -> Any:
         nonlocal asking, cpu_ns, wall_ns
         cpu_ns, wall_ns = thread_cpu_ns(), monotonic_ns()
         try:

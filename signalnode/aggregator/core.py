@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from signalnode.aggregator.board import Board
 from signalnode.aggregator.measures import Measures
 from signalnode.aggregator.turns import Report, Turns
@@ -38,6 +40,7 @@ class Outcome:
     view: ViewMessage
     decisions: list[DecisionMessage] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    states: dict[str, msgspec.Raw] = field(default_factory=dict)  # of the strategies, where any decided
 
 
 class Core:
@@ -135,6 +138,7 @@ class Core:
         )
         decisions, reports = self.turns.decide(view, self.epoch)
         self.decided += len(decisions)
+        states, lost = self.turns.keep() if decisions else ({}, [])
         message = ViewMessage(
             v=1,
             epoch=self.epoch,
@@ -147,7 +151,7 @@ class Core:
             strategies=self.turns.states(),
         )
         self.view_frames = encode(message)
-        return Outcome(message, decisions, reports)
+        return Outcome(message, decisions, reports + lost, states)
 
     def _reject(self, reason: str) -> bool:
         self.rejected[reason] = self.rejected.get(reason, 0) + 1

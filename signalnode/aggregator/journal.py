@@ -1,21 +1,24 @@
 """The journal: every decision with the view it came from, appended to disk before anyone hears of it.
 
 Files `decisions-<number>.journal`, each a run of records: length and CRC-32 of the content (two
-little-endian u32), then one msgpack map `{"view": …, "decisions": […]}` as on the wire. A record is written
-with one call. What a full disk or a kill cut short is cut off again, so that nothing half stands between
-whole records; a decision whose record could not be written is not sent. The page cache outlives the process,
-not the machine: what a power cut may take is what the kernel had not written yet, and files that are full
-are synced.
+little-endian u32), then one msgpack map `{"view": …, "decisions": […], "states": {…}}`: view and decisions
+as on the wire, and the state of every strategy that has one, after them. A record is written with one call.
+What a full disk or a kill cut short is cut off again, so that nothing half stands between whole records; a
+decision whose record could not be written is not sent. The page cache outlives the process, not the machine:
+what a power cut may take is what the kernel had not written yet, and files that are full are synced.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import NamedTuple
 
 import msgspec
@@ -23,15 +26,17 @@ import msgspec
 from signalnode.bus.wire import VIEW_BYTES_MAX, DecisionMessage, ViewMessage
 from signalnode.errors import DataError
 
-RECORD_BYTES_MAX = 8 * VIEW_BYTES_MAX
+RECORD_BYTES_MAX = 32 * VIEW_BYTES_MAX
 _HEAD = struct.Struct("<II")
+NO_STATES: Mapping[str, msgspec.Raw] = MappingProxyType({})
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One view and the decisions taken on it."""
+    """One view, the decisions taken on it, and the state of each strategy by name after that."""
 
     view: ViewMessage
     decisions: list[DecisionMessage]
+    states: dict[str, msgspec.Raw] = {}
 
 
 class Journaled(NamedTuple):
@@ -56,11 +61,20 @@ class Journal:
         self._file = -1
         self._open()
 
-    def append(self, view: ViewMessage, decisions: Sequence[DecisionMessage]) -> None:
-        """Write one record whole; raises OSError (a full disk) with the journal as it was before."""
-        content = _ENCODER.encode(Record(view, list(decisions)))
+    def append(
+        self,
+        view: ViewMessage,
+        decisions: Sequence[DecisionMessage],
+        states: Mapping[str, msgspec.Raw] = NO_STATES,
+    ) -> None:
+        """Write one record whole; raises OSError (a full disk, a record too large to be read again) with the
+        journal as it was before.
+        """
+        content = _ENCODER.encode(Record(view, list(decisions), dict(states)))
         record = _HEAD.pack(len(content), zlib.crc32(content)) + content
         size = len(record)
+        if len(content) > RECORD_BYTES_MAX:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         if self._size and self._size + size > self._bytes_max:
             self._turn_over()
         try:
@@ -130,6 +144,17 @@ def read_journal(directory: Path, since_ns: int = 0) -> Iterator[Journaled]:
             for decision in record.decisions:
                 if decision.time_published_ns >= since_ns:
                     yield Journaled(decision, record.view)
+
+
+def newest_states(directory: Path) -> dict[str, msgspec.Raw]:
+    """The strategies' states after the newest whole record; none without a record of this version."""
+    for path in reversed(journal_files(directory)):
+        *_, newest = (None, *deque(_contents(path), maxlen=1))
+        if newest is not None:
+            with contextlib.suppress(msgspec.MsgspecError):
+                return _DECODER.decode(newest).states
+            return {}
+    return {}
 
 
 def _contents(path: Path) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ import contextlib
 import resource
 import signal
 import socket as sockets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,9 +16,9 @@ from signalnode import logs
 from signalnode.aggregator.budget import within
 from signalnode.aggregator.core import Core, Outcome
 from signalnode.aggregator.doors import Doors
-from signalnode.aggregator.journal import Journal, journal_dir
+from signalnode.aggregator.journal import Journal, journal_dir, newest_states
 from signalnode.aggregator.memory import arrange as arrange_memory
-from signalnode.aggregator.turns import Turns
+from signalnode.aggregator.turns import Report, Turns
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.lock import hold_lock
 from signalnode.bus.topics import scores_endpoint
@@ -100,6 +100,7 @@ class Process:
         for market in node.markets:
             self._sub.connect(scores_endpoint(node.runtime_dir, market))
         self._journal = _journal(node)
+        self._report(turns.restore(newest_states(journal_dir(node.state_dir)), self._time.now_ns()))
         self.withheld = 0
         self._wake, self._signals = sockets.socketpair()
         self._poller = zmq.Poller()
@@ -158,7 +159,12 @@ class Process:
         if outcome.decisions and self._journaled(outcome):
             for decision in outcome.decisions:
                 self._doors.publish(encode(decision))
-        for report in outcome.reports:
+        self._report(outcome.reports)
+        if self.core.view_frames is not None:
+            self._doors.publish(self.core.view_frames)
+
+    def _report(self, reports: Iterable[Report]) -> None:
+        for report in reports:
             self._log.error(
                 "strategy lost its turn",
                 strategy=report.strategy,
@@ -166,13 +172,11 @@ class Process:
                 sits_out_views=report.sits_out_views,
                 trace=report.trace,
             )
-        if self.core.view_frames is not None:
-            self._doors.publish(self.core.view_frames)
 
     def _journaled(self, outcome: Outcome) -> bool:
         """Whether the decisions are on disk; those that are not are withheld, and their `seq` shows it."""
         try:
-            self._journal.append(outcome.view, outcome.decisions)
+            self._journal.append(outcome.view, outcome.decisions, outcome.states)
         except OSError as error:
             self.withheld += len(outcome.decisions)
             self._log.error(
@@ -233,7 +237,7 @@ class Process:
             with contextlib.suppress(zmq.ZMQError):
                 self._sub.disconnect(scores_endpoint(self._node.runtime_dir, market))
         self.core.expect(node.markets)
-        self.core.turns.replace(strategies)
+        self._report(self.core.turns.replace(strategies, self._time.now_ns()))
         self._node = node
         self._log.info("reloaded", markets=len(new), strategies=list(strategies))
 

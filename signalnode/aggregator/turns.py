@@ -11,19 +11,24 @@ import math
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from signalnode.bus.wire import MESSAGE_BYTES_MAX, DecisionMessage, WireError, decode, encode
-from signalnode.strategies.base import Decision, Strategy, View
+from signalnode.strategies.base import Decision, Stateful, Strategy, View
 
 BACKOFF_VIEWS_MAX = 256  # about a minute at four views a second
 DECISIONS_MAX = 1_000  # of one strategy at one view
 TRACEBACK_CHARS_MAX = 4_000
+STATE_BYTES_MAX = 262_144  # of one strategy
 GOOD_TURNS_TO_FORGIVE = 8  # then a strategy's failures are forgotten
 
-Caller = Callable[[Callable[[], list[Decision]]], list[Decision]]
+Caller = Callable[[Callable[[], Any]], Any]
+
+
+_ENCODER = msgspec.msgpack.Encoder()
 
 
 class OverBudgetError(BaseException):
@@ -51,9 +56,10 @@ class _Seat:
     good: int = 0
     resumes_seq: int = 0  # view at which it is asked again
     error: str = ""
+    state: msgspec.Raw | None = None  # the newest it gave, in msgpack
 
 
-def call_unbounded(evaluate: Callable[[], list[Decision]]) -> list[Decision]:
+def call_unbounded(evaluate: Callable[[], Any]) -> Any:
     """Ask without a budget: for replays and tests, where time does not press."""
     return evaluate()
 
@@ -68,13 +74,44 @@ class Turns:
         self._call = call
         self._seats = {name: _Seat(strategy) for name, strategy in strategies.items()}
 
-    def replace(self, strategies: Mapping[str, Strategy]) -> None:
-        """Swap the strategies; a name that stays goes on counting its decisions."""
+    def replace(self, strategies: Mapping[str, Strategy], time_ns: int) -> list[Report]:
+        """Swap the strategies; a name that stays goes on counting its decisions, and from its state."""
+        states, reports = self.keep()
         old = self._seats
         self._seats = {
             name: _Seat(strategy, seq=old[name].seq if name in old else 0)
             for name, strategy in strategies.items()
         }
+        return reports + self.restore(states, time_ns)
+
+    def keep(self) -> tuple[dict[str, msgspec.Raw], list[Report]]:
+        """The state of every strategy that has one, to be kept with the decisions; and what went wrong.
+
+        Of one that cannot give its state, the newest that it gave.
+        """
+        reports = []
+        for name, seat in self._seats.items():
+            if isinstance(seat.strategy, Stateful):
+                try:
+                    seat.state = _packed(self._call(seat.strategy.state))
+                except (Exception, OverBudgetError) as error:
+                    reports.append(Report(name, f"kept no state: {_line(error)}", _trace(error), 0))
+        return {name: seat.state for name, seat in self._seats.items() if seat.state is not None}, reports
+
+    def restore(self, states: Mapping[str, msgspec.Raw], time_ns: int) -> list[Report]:
+        """Give every strategy the state kept under its name; those that refuse theirs start afresh."""
+        reports = []
+        for name, seat in self._seats.items():
+            strategy, packed = seat.strategy, states.get(name)
+            if packed is None or not isinstance(strategy, Stateful):
+                continue
+            try:
+                state = msgspec.msgpack.decode(packed)
+                self._call(partial(strategy.restore, state, time_ns))
+                seat.state = packed
+            except (Exception, OverBudgetError) as error:
+                reports.append(Report(name, f"starts afresh: {_line(error)}", _trace(error), 0))
+        return reports
 
     def decide(self, view: View, epoch: int) -> tuple[list[DecisionMessage], list[Report]]:
         """Ask every strategy that has a turn at `view`."""
@@ -115,9 +152,8 @@ class Turns:
         seat.good = 0
         out = min(2 ** (seat.failures - 1), BACKOFF_VIEWS_MAX)
         seat.resumes_seq = view.seq + out + 1
-        seat.error = f"{type(error).__name__}: {_text(error)}"[:200]
-        trace = "".join(traceback.format_exception(error, limit=-20))[-TRACEBACK_CHARS_MAX:]
-        return Report(name, seat.error, trace, out)
+        seat.error = _line(error)
+        return Report(name, seat.error, _trace(error), out)
 
     @staticmethod
     def _went_well(seat: _Seat) -> None:
@@ -153,6 +189,22 @@ def _message(name: str, epoch: int, seq: int, view: View, decision: object) -> D
     except (WireError, msgspec.MsgspecError, TypeError, OverflowError) as error:
         raise ValueError(f"a decision that cannot be sent: {error}") from None
     return message
+
+
+def _packed(state: object) -> msgspec.Raw:
+    packed = _ENCODER.encode(state)
+    if len(packed) > STATE_BYTES_MAX:
+        raise ValueError(f"a state of {len(packed)} bytes; {STATE_BYTES_MAX} is the most")
+    msgspec.msgpack.decode(packed)  # deeper or larger than can be read back is none
+    return msgspec.Raw(packed)
+
+
+def _line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {_text(error)}"[:200]
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error, limit=-20))[-TRACEBACK_CHARS_MAX:]
 
 
 def _shown(value: object) -> str:

@@ -4,7 +4,7 @@ one a file, with parameters in TOML. To add one: its file, and its line in STRAT
 """
 
 from signalnode.bus.wire import MarketState
-from signalnode.strategies.base import Decision, Registered, Relation, Relations, Strategy, View
+from signalnode.strategies.base import Decision, Registered, Relation, Relations, Stateful, Strategy, View
 from signalnode.strategies.divergence import Divergence
 from signalnode.strategies.ranking import Ranking
 from signalnode.strategies.sniper import Sniper
@@ -17,4 +17,14 @@ STRATEGIES: tuple[Registered, ...] = (
     Registered("divergence", Divergence),
 )
 
-__all__ = ["STRATEGIES", "Decision", "MarketState", "Registered", "Relation", "Relations", "Strategy", "View"]
+__all__ = [
+    "STRATEGIES",
+    "Decision",
+    "MarketState",
+    "Registered",
+    "Relation",
+    "Relations",
+    "Stateful",
+    "Strategy",
+    "View",
+]

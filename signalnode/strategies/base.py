@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -117,6 +117,25 @@ class Strategy(Protocol):
 
     def evaluate_opportunities(self, view: View) -> list[Decision]:
         """The decisions to take at `view`, mostly none."""
+
+
+@runtime_checkable
+class Stateful(Strategy, Protocol):
+    """A strategy whose state outlives the process: both methods, or neither."""
+
+    def state(self) -> Any:
+        """What is to be known again after a restart, of msgpack's types; at most 256 kB.
+
+        Asked at every view that brought a decision of any strategy, and kept in the same record of the
+        journal: what is restored is the state after the newest decision anyone may have heard of.
+        """
+
+    def restore(self, state: Any, time_ns: int) -> None:
+        """Go on from what `state` gave, hours later maybe, or earlier where the clock was set back.
+
+        Before the first view, and at a reload. May raise for what it does not understand, with its state as
+        it was: it then starts afresh.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ Rouwenhorst, 2006), with decayed moments.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 
 from signalnode.clock import NS_PER_S
@@ -71,6 +72,17 @@ class Divergence:
             if decision is not None:
                 decisions.append(decision)
         return decisions
+
+    def state(self) -> list[dict[str, Any]]:
+        """Every spread that is watched, with its moments and whether it is open."""
+        return [asdict(each) for each in self._spreads.values()]
+
+    def restore(self, state: Any, time_ns: int) -> None:
+        """Watch those spreads, and hold the open ones."""
+        spreads = msgspec.convert(state, list[_Spread])
+        for spread in spreads:
+            spread.time_ns = min(spread.time_ns, time_ns)
+        self._spreads = {(spread.first, spread.second): spread for spread in spreads}
 
     def _rescan(self, view: View) -> None:
         relations = view.relations

@@ -8,7 +8,9 @@ table goes out when its order changed, and at most every `interval_s`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
+
+import msgspec
 
 from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
@@ -79,6 +81,15 @@ class Ranking:
                 scores={line.market: self._rested_on(view, line) for line in table},
             )
         ]
+
+    def state(self) -> tuple[tuple[tuple[str, Direction], ...], int | None]:
+        """Order and time of the newest table."""
+        return self._order, self._sent_ns
+
+    def restore(self, state: Any, time_ns: int) -> None:
+        """Count that table as sent."""
+        order, sent_ns = msgspec.convert(state, tuple[tuple[tuple[str, Direction], ...], int | None])
+        self._order, self._sent_ns = order, None if sent_ns is None else min(sent_ns, time_ns)
 
     def table(self, view: View) -> list[Opportunity]:
         """The best `k` now, best first; of equal values the name decides."""

@@ -10,7 +10,9 @@ other way. After a shot the market is safe until its scores have been below `nee
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
+
+import msgspec
 
 from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
@@ -58,6 +60,18 @@ class Sniper:
                     self._safe[market, direction] = _Safety(view.time_ns)
                     shots.append(self._shot(view, market, direction))
         return shots
+
+    def state(self) -> list[tuple[str, Direction, int, bool]]:
+        """Market, direction and time of every newest shot, and whether the scores have fallen since."""
+        return [(*key, each.shot_ns, each.fell) for key, each in self._safe.items()]
+
+    def restore(self, state: Any, time_ns: int) -> None:
+        """Count those shots as fired."""
+        shots = msgspec.convert(state, list[tuple[str, Direction, int, bool]])
+        self._safe = {
+            (market, direction): _Safety(min(shot_ns, time_ns), fell)
+            for market, direction, shot_ns, fell in shots
+        }
 
     def _levels_of(self, direction: Direction) -> list[tuple[str, float]]:
         return [(_name(name, direction), level) for name, level in self.needs.items()]

@@ -9,7 +9,9 @@ rests on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
+
+import msgspec
 
 from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
@@ -57,6 +59,18 @@ class Threshold:
             if decision is not None:
                 decisions.append(decision)
         return decisions + self._lost(view)
+
+    def state(self) -> dict[str, tuple[Direction, int]]:
+        """Direction and time of entry of every position, by market."""
+        return {market: (each.direction, each.since_ns) for market, each in self._positions.items()}
+
+    def restore(self, state: Any, time_ns: int) -> None:
+        """Hold those positions; the time without fresh scores starts anew."""
+        held = msgspec.convert(state, dict[str, tuple[Direction, int]])
+        self._positions = {
+            market: _Position(direction, min(since_ns, time_ns), time_ns)
+            for market, (direction, since_ns) in held.items()
+        }
 
     def _entry(self, view: View, market: str) -> Decision | None:
         if view.markets[market].warm < self.warm_min:

@@ -8,9 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from signalnode.aggregator.journal import Journal, journal_files, read_journal
+from signalnode.aggregator.journal import (
+    RECORD_BYTES_MAX,
+    Journal,
+    journal_files,
+    newest_states,
+    read_journal,
+)
 from signalnode.bus.wire import DecisionMessage, ViewMessage
 from signalnode.errors import DataError
 
@@ -55,6 +62,14 @@ def decision(seq: int = 1) -> DecisionMessage:
         reasons=["because"],
         scores={"A": {"volume_spike": 50.0}},
     )
+
+
+def states(**known: Any) -> dict[str, msgspec.Raw]:
+    return {name: msgspec.Raw(msgspec.msgpack.encode(state)) for name, state in known.items()}
+
+
+def newest(directory: Path) -> dict[str, Any]:
+    return {name: msgspec.msgpack.decode(raw) for name, raw in newest_states(directory).items()}
 
 
 def written(directory: Path, count: int, bytes_max: int = 1 << 20, files_max: int = 4) -> None:
@@ -171,3 +186,24 @@ def test_any_bytes_at_all_are_read_without_harm(tmp_path: Path) -> None:
         (tmp_path / "decisions-00000001.journal").write_bytes(os.urandom(number * 7))
         contents: list[Any] = list(read_journal(tmp_path))
         assert contents == []
+
+
+def test_the_newest_whole_record_has_the_states_also_over_files_and_torn_ends(tmp_path: Path) -> None:
+    assert newest(tmp_path) == {}
+    with Journal(tmp_path, bytes_max=200, files_max=4) as journal:
+        for seq in range(1, 4):
+            journal.append(view(seq), [decision(seq)], states(a={"A": ["long", seq]}, b=seq))
+    assert newest(tmp_path) == {"a": {"A": ["long", 3]}, "b": 3}
+    last = journal_files(tmp_path)[-1]
+    os.truncate(last, last.stat().st_size - 1)  # a kill in the middle of the third record
+    assert newest(tmp_path) == {"a": {"A": ["long", 2]}, "b": 2}
+
+
+def test_a_record_too_large_to_be_read_again_is_refused_and_leaves_the_rest_whole(tmp_path: Path) -> None:
+    with Journal(tmp_path, bytes_max=1 << 20, files_max=4) as journal:
+        journal.append(view(1), [decision(1)], states(a=1))
+        with pytest.raises(OSError, match="large"):
+            journal.append(view(2), [decision(2)], states(a=bytes(RECORD_BYTES_MAX)))
+        journal.append(view(3), [decision(3)], states(a=3))
+    assert [each.decision.seq for each in read_journal(tmp_path)] == [1, 3]
+    assert newest(tmp_path) == {"a": 3}

@@ -21,6 +21,17 @@ from signalnode.bus.wire import DecisionMessage, Heartbeat, Score, ViewMessage
 from tests.aggregator.conftest import DEADLINE_S, REPO, Scene, joined, now_moment, send
 
 THRESHOLD = "[strategies.threshold]\nentry = 80\nexit = 40\ndwell_s = 0.0"
+ENGINE = """
+import sys, time
+from signalnode.bus.publisher import Publisher
+from tests.aggregator.conftest import now_moment, send
+publisher = Publisher(sys.argv[1], sys.argv[2], int(sys.argv[3]), queue_max=1_000)
+print("up", flush=True)
+while True:
+    send(publisher)
+    publisher.heartbeat(**now_moment())
+    time.sleep(0.01)
+"""
 LISTENER = """
 import sys, signalnode
 for message in signalnode.subscribe("A", endpoint=sys.argv[1]):
@@ -42,6 +53,21 @@ def until(subscription: Any, wanted: Any) -> Any:
         if message is not None and wanted(message):
             return message
     raise AssertionError("it never came")
+
+
+def engine(scene: Scene, market: str, epoch: int) -> subprocess.Popen[str]:
+    """A process that publishes until it is killed."""
+    endpoint = f"ipc://{scene.directory}/{market}.scores"
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENGINE, endpoint, market, str(epoch)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPO,
+    )
+    scene.processes.append(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    return process
 
 
 def stderr_of(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
@@ -155,17 +181,28 @@ def test_kill_9_of_the_aggregator_is_a_gap_that_is_counted_and_nothing_is_receiv
 
 
 def test_kill_9_of_an_engine_and_a_planned_stop_are_told_apart_and_old_epochs_stay_dead(scene: Scene) -> None:
-    scene.configure("A", "B")
+    scene.configure("A", "B", aggregator="silent_after_s = 0.5")
     scene.start()
-    crashing, stopping = scene.publisher("A"), scene.publisher("B")
-    with scene.subscribe() as heard:
-        joined(heard, crashing)
+    crashing, stopping = engine(scene, "A", 1), scene.publisher("B")
+    with scene.subscribe(kinds=("score", "view")) as heard:
+        until(heard, lambda m: isinstance(m, Score) and m.market == "A" and m.seq > 10)
         joined(heard, stopping)
         stopping.end(**now_moment())
-        for publisher in (crashing, stopping):
-            publisher.close()
-            again = scene.publisher(publisher.market, epoch=2)
-            joined(heard, again)
+        stopping.close()
+        joined(heard, scene.publisher("B", epoch=2))
+        crashing.kill()
+        crashing.wait(DEADLINE_S)
+        again = engine(scene, "A", 2)  # binds the path whose socket file the dead one left
+        until(heard, lambda m: isinstance(m, Score) and (m.market, m.epoch) == ("A", 2))
+        again.kill()
+        again.wait(DEADLINE_S)
+        ghost = scene.publisher("A", epoch=1)
+
+        def is_silent(message: Any) -> bool:
+            send(ghost)
+            return isinstance(message, ViewMessage) and message.markets["A"].state == "silent"
+
+        until(heard, is_silent)
         counts = heard.counts()
         assert (counts["A"].crashes, counts["A"].planned_stops) == (1, 0)
         assert (counts["B"].crashes, counts["B"].planned_stops) == (0, 1)
@@ -252,6 +289,38 @@ def test_decisions_are_published_and_on_disk_with_their_views(scene: Scene) -> N
     assert [each.decision for each in journaled] == heard_decisions
     assert [d.action for d in heard_decisions] == ["enter", "exit", "enter"]
     assert all(each.view.seq == each.decision.view_seq for each in journaled)
+
+
+def test_kill_9_of_the_aggregator_leaves_its_strategies_where_they_were(scene: Scene) -> None:
+    scene.configure("A", "B", strategies=THRESHOLD)
+    process = scene.start()
+    publishers = {market: scene.publisher(market) for market in "AB"}
+    levels = {"A": 95.0, "B": 5.0}
+    decided: list[tuple[str, str]] = []
+    with scene.subscribe(kinds=("decision", "view")) as heard:
+
+        def go_on_until(wanted: Any) -> None:
+            deadline = time.monotonic() + DEADLINE_S
+            while time.monotonic() < deadline:
+                for market, publisher in publishers.items():
+                    send(publisher, scores={"momentum_long": levels[market], "momentum_short": 0.0})
+                message = heard.receive(0.05)
+                if isinstance(message, DecisionMessage):
+                    decided.append((message.action, message.markets[0]))
+                if wanted(message):
+                    return
+            raise AssertionError("it never came")
+
+        go_on_until(lambda m: isinstance(m, DecisionMessage))
+        process.send_signal(signal.SIGKILL)
+        process.wait(DEADLINE_S)
+        scene.start()
+        go_on_until(lambda m: isinstance(m, ViewMessage) and m.seq >= 4 and m.markets["A"].state == "fresh")
+        levels["B"] = 95.0
+        go_on_until(lambda m: isinstance(m, DecisionMessage) and m.markets == ["B"])
+        levels["A"] = 5.0
+        go_on_until(lambda m: isinstance(m, DecisionMessage) and m.markets == ["A"])
+    assert decided == [("enter", "A"), ("enter", "B"), ("exit", "A")]
 
 
 def test_a_strategy_that_hangs_is_reported_and_harms_neither_board_nor_neighbours(scene: Scene) -> None:

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from signalnode.aggregator.budget import within
-from signalnode.aggregator.turns import BACKOFF_VIEWS_MAX, DECISIONS_MAX, GOOD_TURNS_TO_FORGIVE, Turns
+from signalnode.aggregator.turns import (
+    BACKOFF_VIEWS_MAX,
+    DECISIONS_MAX,
+    GOOD_TURNS_TO_FORGIVE,
+    STATE_BYTES_MAX,
+    Turns,
+)
 from signalnode.bus.wire import MarketState
 from signalnode.strategies.base import Decision, View
 
@@ -115,7 +121,7 @@ def test_good_turns_are_forgiving() -> None:
 def test_decisions_are_numbered_for_each_strategy_and_go_on_after_a_swap() -> None:
     turns = Turns({"s": Answers([decision(), decision()])})
     first, _ = turns.decide(view(1), epoch=3)
-    turns.replace({"s": Answers([decision()]), "new": Answers([decision()])})
+    turns.replace({"s": Answers([decision()]), "new": Answers([decision()])}, 0)
     second, _ = turns.decide(view(2), epoch=3)
     assert [(d.strategy, d.epoch, d.seq, d.view_seq) for d in (*first, *second)] == [
         ("s", 3, 1, 1),
@@ -123,6 +129,61 @@ def test_decisions_are_numbered_for_each_strategy_and_go_on_after_a_swap() -> No
         ("s", 3, 3, 2),
         ("new", 3, 1, 2),
     ]
+
+
+class Counter:
+    """A strategy that remembers one number, or whatever it is told to say."""
+
+    def __init__(self, number: Any = 0) -> None:
+        self.number = number
+
+    def evaluate_opportunities(self, _view: View) -> list[Decision]:
+        return []
+
+    def state(self) -> Any:
+        if isinstance(self.number, BaseException):
+            raise self.number
+        return self.number
+
+    def restore(self, state: Any, time_ns: int) -> None:
+        if not isinstance(state, int):
+            raise TypeError(f"{state!r} is no number")
+        self.number = state + time_ns
+
+
+def test_states_are_kept_by_name_and_given_back_to_who_can_take_them() -> None:
+    kept, reports = Turns({"a": Counter(3), "b": Counter(4), "none": Answers([])}).keep()
+    assert (set(kept), reports) == ({"a", "b"}, [])
+    a, new = Counter(), Counter()
+    assert Turns({"a": a, "none": Answers([]), "new": new}).restore(kept, 100) == []
+    assert (a.number, new.number) == (103, 0)
+
+
+def test_a_strategy_that_refuses_its_state_starts_afresh_and_is_reported() -> None:
+    kept, _ = Turns({"a": Counter("words"), "b": Counter(4)}).keep()
+    a, b = Counter(), Counter()
+    (report,) = Turns({"a": a, "b": b}).restore(kept, 0)
+    assert (report.strategy, report.reason) == ("a", "starts afresh: TypeError: 'words' is no number")
+    assert (a.number, b.number) == (0, 4)
+
+
+@pytest.mark.parametrize(
+    "state", [ValueError("lost it"), object(), {1: object()}, b"x" * (STATE_BYTES_MAX + 1), SystemError()]
+)
+def test_of_a_strategy_that_can_give_no_state_the_newest_it_gave_is_kept(state: Any) -> None:
+    bad = Counter(5)
+    turns = Turns({"bad": bad, "good": Counter(6)})
+    before, _ = turns.keep()
+    bad.number = state
+    kept, (report,) = turns.keep()
+    assert (kept, report.strategy) == (before, "bad")
+
+
+def test_a_swap_hands_the_state_over() -> None:
+    turns = Turns({"s": Counter(5)})
+    successor = Counter()
+    assert turns.replace({"s": successor}, 100) == []
+    assert successor.number == 105
 
 
 def test_a_strategy_cannot_change_what_the_next_one_sees() -> None:
