@@ -72,22 +72,19 @@ class _Process:
         for number in STOPS:  # for a thread started before this line, which does not block them
             signal.signal(number, self._stop)
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        feed = open_feed(self._market, self._node.state_dir)
-        with contextlib.closing(feed):
+        epoch = next_epoch(self._directory, wall_ns() // NS_PER_S)
+        self._log = self._log.bind(epoch=epoch)
+        endpoint = scores_endpoint(self._node.runtime_dir, self._market.market)
+        publisher = Publisher(endpoint, self._market.market, epoch, self._node.engine.send_queue_max)
+        # Bound first: those who heard the engine before find it again while the rest is being loaded.
+        with contextlib.ExitStack() as open_things:
+            open_things.callback(publisher.close)
+            feed = open_things.enter_context(
+                contextlib.closing(open_feed(self._market, self._node.state_dir))
+            )
             self._prepare(feed)
-            if self._stopping:
-                return
-            engine, health = SignalEngine(self._market.market, self._market), ChannelHealth()
-            self._file = CheckpointFile(self._directory, identity(engine, health))
-            resumed = self._resume(engine, feed, health)
-            epoch = next_epoch(self._directory, wall_ns() // NS_PER_S)
-            self._log = self._log.bind(epoch=epoch)
-            self._log.info("started", resumed=resumed, feed=self._market.feed.kind)
-            work = Work(engine, feed, health, self._node.engine, self._market.feed.speed)
-            endpoint = scores_endpoint(self._node.runtime_dir, self._market.market)
-            publisher = Publisher(endpoint, self._market.market, epoch, self._node.engine.send_queue_max)
-            with contextlib.closing(publisher):
-                self._work(work, publisher)
+            if not self._stopping:
+                self._work(feed, publisher)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what signal wants
         self._stopping = True
@@ -123,8 +120,14 @@ class _Process:
         health.restore(checkpoint.health)
         return True
 
-    def _work(self, work: Work, publisher: Publisher) -> None:
-        publisher.wait_for_subscriber(SUBSCRIBER_WAIT_MS)
+    def _work(self, feed: Feed, publisher: Publisher) -> None:
+        engine, health = SignalEngine(self._market.market, self._market), ChannelHealth()
+        self._file = CheckpointFile(self._directory, identity(engine, health))
+        resumed = self._resume(engine, feed, health)
+        work = Work(engine, feed, health, self._node.engine, self._market.feed.speed)
+        self._log.info("started", resumed=resumed, feed=self._market.feed.kind)
+        if resumed:
+            publisher.wait_for_subscriber(SUBSCRIBER_WAIT_MS)
         work.start(monotonic_ns())
         turn = work.turn(monotonic_ns())
         while not self._stopping:
