@@ -37,6 +37,14 @@ def write_node(tmp_path: Path) -> WriteNode:
     return write
 
 
+@pytest.fixture(autouse=True)
+def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that gets as far as starting fails its test at once instead of running on."""
+    monkeypatch.setattr(
+        "signalnode.cli.run.run_supervised", lambda *_, **__: pytest.fail("a node was started")
+    )
+
+
 def specs(path: Path) -> dict[str, ChildSpec]:
     return {spec.name: spec for spec in specs_of(load_node(path))}
 
