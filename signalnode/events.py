@@ -35,7 +35,7 @@ Events = npt.NDArray[Any]  # of dtype EVENT, shape (n,)
 
 
 def as_events(events: Events) -> Events:
-    """Return `events` as a contiguous array of dtype EVENT, converting a packed or reordered layout by field
+    """Return `events` as a contiguous array of dtype EVENT, converting an aligned or reordered layout by field
     name.
 
     Raises TypeError where a field is missing.
