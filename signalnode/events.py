@@ -35,8 +35,8 @@ Events = npt.NDArray[Any]  # of dtype EVENT, shape (n,)
 
 
 def as_events(events: Events) -> Events:
-    """Return `events` as a contiguous array of dtype EVENT, converting an aligned or reordered layout by field
-    name.
+    """Return `events` as a contiguous array of dtype EVENT, converting an aligned or reordered layout by
+    field name.
 
     Raises TypeError where a field is missing.
     """
