@@ -164,7 +164,8 @@ class _Process:
     def _rest(self, wake_ns: int) -> bool:
         """Wait until monotonic time `wake_ns` or a signal to stop; whether to stop."""
         wait_s = max(0.0, (wake_ns - monotonic_ns()) / NS_PER_S)
-        self._stopping = self._stopping or signal.sigtimedwait(STOPS, wait_s) is not None
+        if not self._stopping and signal.sigtimedwait(STOPS, wait_s) is not None:
+            self._stopping = True  # and never assigned False: `_stop` may have run during the wait
         return self._stopping
 
     def _save(self, work: Work, *, durable: bool = False) -> None:

@@ -29,6 +29,19 @@ class Link:
     def beat(self, **facts): pass
 sys.exit(main(Link(), json.loads(sys.argv[1])))
 """
+PROGRAM_WITH_A_THREAD = """
+import json, signal, sys, threading
+from signalnode.engine.process import main
+up = threading.Event()
+def take_the_signal():
+    up.wait()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+threading.Thread(target=take_the_signal, daemon=True).start()
+class Link:
+    def ready(self, **facts): up.set()
+    def beat(self, **facts): pass
+sys.exit(main(Link(), json.loads(sys.argv[1])))
+"""
 EVENTS = synthetic_events(11, 12_000, events_per_s=50.0)
 SLOW, FAST = 5.0, 1_000.0  # half a minute, so that no test sees the end before it wants to; at once
 FIRST_S, SOON_S = 120, 30  # the very first start on a machine compiles the kernel
@@ -59,10 +72,10 @@ class Home:
             f"speed = {speed}\n{more}"
         )
 
-    def start(self, market: str) -> subprocess.Popen[str]:
+    def start(self, market: str, program: str = PROGRAM) -> subprocess.Popen[str]:
         """An engine of its own."""
         args = json.dumps({"config": str(self.config), "market": market})
-        command = [sys.executable, "-c", PROGRAM, args]
+        command = [sys.executable, "-c", program, args]
         env, pipe = {**os.environ, "PYTHONPATH": str(ROOT)}, subprocess.PIPE
         engine = subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=env)
         self.running.append(engine)
@@ -228,6 +241,12 @@ def test_a_stop_leaves_an_end_and_nothing_else(
     assert status == 0
     assert not [line for line in log if line["level"] in ("warning", "error")]
     assert home.left() == []
+
+
+def test_a_stop_that_another_thread_receives_is_not_lost(home: Home) -> None:
+    status, log = finished(home.start(MARKETS[0], PROGRAM_WITH_A_THREAD))
+    assert status == 0
+    assert [line["event"] for line in log] == ["started"]
 
 
 def test_checkpoints_that_cannot_be_used_are_told_and_cost_no_more_than_the_warm_up(
