@@ -81,3 +81,9 @@ class ExtensionError(SignalnodeError):
     """A user's signal or strategy cannot be loaded."""
 
     exit_status = 12
+
+
+class CompilationError(SignalnodeError):
+    """The kernel cannot be compiled or loaded on this machine."""
+
+    exit_status = 13

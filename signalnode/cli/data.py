@@ -18,10 +18,12 @@ from signalnode.settings import MarketSettings, load_node, market_name_fault
 def replay(arguments: argparse.Namespace) -> int:
     """Score the files as one stream into `--out`, and say what was left out of them."""
     _check(arguments)
+    from signalnode.compiled.loader import compile_missing
     from signalnode.engine.core import SignalEngine
     from signalnode.feeds import open_decoding
     from signalnode.research.replay import write_scores
 
+    compile_missing(_compiling)
     started_ns = clock.monotonic_ns()
     decoding = open_decoding(arguments.files, venue=arguments.venue, market=arguments.market)
     engine = SignalEngine(arguments.market, _market(arguments))
@@ -56,6 +58,10 @@ def _check(arguments: argparse.Namespace) -> None:
 def _market(arguments: argparse.Namespace) -> MarketSettings | None:
     """The market's own parameters, where a config was named that has them."""
     return load_node(arguments.config).markets.get(arguments.market) if arguments.config else None
+
+
+def _compiling(done: str) -> None:
+    print(f"compiling the kernel, once for this version: {done} functions", file=sys.stderr, flush=True)
 
 
 def _progress(rows: int, done: float) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode import clock
-from signalnode.compiled import source_digest
+from signalnode.compiled.loader import formulas_digest
 from signalnode.errors import CheckpointError, DataError, EventOrderError
 from signalnode.events import EVENT, Events, as_events
 from signalnode.features import FEATURES
@@ -47,6 +47,7 @@ class SignalEngine:
         self._state, self._scores = self._core["state"], self._core["scores"][0]
         self._scales, self._features = self._core["scales"][0], self._core["features"]
         self._time_ns, self._time_event_ns = self._state["time_ns"], self._state["time_event_ns"]
+        self._ingest, self._score = ingest.raw, score.raw  # their arrays are checked, or made, here
         self._next_row_ns: int | None = None
         self._ingested_ns = 0
 
@@ -98,7 +99,7 @@ class SignalEngine:
             self._refuse(first_backwards(self._core, rows), rows)
             self._learn_along(rows, 0, ALL_NS)
         else:
-            wrong = ingest(self._core, rows)
+            wrong = self._ingest(self._core, rows)
             if wrong >= 0:
                 self._refuse(wrong, rows)
         self._ingested_ns = clock.monotonic_ns()
@@ -108,7 +109,7 @@ class SignalEngine:
 
         Raises EventOrderError for a time before the newest event.
         """
-        warm = score(self._core, time_ns)
+        warm = self._score(self._core, time_ns)
         if warm < 0.0:
             raise EventOrderError(
                 f"{self.market}: asked for scores at {time_ns}, but the newest event is of {self.time_ns}; "
@@ -169,7 +170,7 @@ class SignalEngine:
 
     def identity(self) -> str:
         """Digest of formulas, parameters and added signals; a state fits only an engine of the same."""
-        digest = hashlib.sha256(source_digest().encode())
+        digest = hashlib.sha256(formulas_digest().encode())
         digest.update(self._parameters.tobytes() + digest_of(self._extra.signals).encode())
         return digest.hexdigest()[:32]
 
@@ -203,7 +204,7 @@ class SignalEngine:
         """Take rows[start:] up to `until_ns`, pausing at each grid point for the added signals to learn."""
         while True:
             samples = int(self._state["samples"][0])
-            start = int(consume(self._core, rows, start, until_ns, True))
+            start = int(consume(self._core, rows, start, until_ns, 1))
             if int(self._state["samples"][0]) == samples:
                 return start
             self._extra.learn(self._features, samples)

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from signalnode import clock, feeds, logs
 from signalnode.bus import wire
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.lock import hold_lock
-from signalnode.compiled import CACHE_DIR, is_cached
+from signalnode.compiled.loader import compile_missing, is_cached, object_path
 from signalnode.engine import process
 from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
@@ -33,27 +31,9 @@ def preload() -> None:
     if not is_cached():
         print("compiling the kernel, once for this version: about ten seconds", flush=True)
         started_ns = clock.monotonic_ns()
-        _in_a_fork(_run)
+        compile_missing(lambda done: print(f"compiling the kernel: {done} functions", flush=True))
         seconds = (clock.monotonic_ns() - started_ns) / clock.NS_PER_S
-        print(f"compiled in {seconds:.1f} s, kept in {CACHE_DIR}", flush=True)
-    _run()
-
-
-def _in_a_fork(work: Callable[[], None]) -> None:
-    """Do `work` in another process: compiling leaves a hundred megabytes behind, loading few."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    os.waitpid(pid, 0)
-
-
-def _run() -> None:
-    feeds.warm_up()
+        print(f"compiled in {seconds:.1f} s, kept as {object_path()}", flush=True)
     with tempfile.TemporaryDirectory() as directory:
         _rehearse(Path(directory))
 

@@ -6,11 +6,8 @@ from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
-
 from signalnode.errors import ConfigError, DataError
 from signalnode.events import Events
-from signalnode.feeds import sieve
 from signalnode.feeds.base import DEPTH_BPS, Faults, Feed
 from signalnode.feeds.binance import BinanceDecoder
 from signalnode.feeds.capture import CaptureDecoding
@@ -34,7 +31,6 @@ __all__ = [
     "open_decoding",
     "open_feed",
     "synthetic_events",
-    "warm_up",
 ]
 
 RECORDING_SUFFIX = ".parquet"
@@ -146,17 +142,6 @@ def open_decoding(
     if venue not in VENUES:
         raise DataError(f"unknown venue {venue!r}: {_one_of(VENUES)}")
     return CaptureDecoding(files, VENUES[venue], market, depth_bps, Faults())
-
-
-def warm_up() -> None:
-    """Compile what feeds compile (two seconds, once a machine), so that no engine has to while its market
-    waits.
-    """
-    events = synthetic_events(seed=1, count=1)
-    sieve.sift(events, sieve.new_state(), np.zeros(1, np.uint8))
-    health = ChannelHealth()
-    health.observe(events)
-    health.silent(0)
 
 
 def _one_of(names: Iterable[str]) -> str:

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from signalnode.compiled import compiled
-from signalnode.events import DEPTH, QUOTE, TRADE, Events
+from signalnode.compiled import compiled, entry
+from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
 
 MEMORY_S = 300.0  # relaxation time of what is learnt
 GAPS_MIN = 30  # gaps before there is a standard at all
@@ -43,7 +43,7 @@ def _limit_s(channel: Any) -> float:
     return limit_s
 
 
-@compiled
+@entry(events=EVENT, state=STATE)
 def _observe(events: Events, state: npt.NDArray[Any]) -> None:
     for i in range(events.shape[0]):
         channel = state[events[i].kind]
@@ -57,7 +57,7 @@ def _observe(events: Events, state: npt.NDArray[Any]) -> None:
         channel.newest_ns = time_ns
 
 
-@compiled
+@entry(state=STATE)
 def _silent(state: npt.NDArray[Any], now_ns: int) -> int:
     """Bit k is set when the channel in row k has waited too long."""
     found = 0
@@ -66,6 +66,11 @@ def _silent(state: npt.NDArray[Any], now_ns: int) -> int:
         if channel.newest_ns > 0 and (now_ns - channel.newest_ns) * 1e-9 > _limit_s(channel):
             found |= 1 << kind
     return found
+
+
+@entry(state=STATE)
+def _limit_of(state: npt.NDArray[Any], kind: int) -> float:
+    return _limit_s(state[kind])
 
 
 class ChannelHealth:
@@ -88,7 +93,7 @@ class ChannelHealth:
 
     def limit_s(self, channel: str) -> float:
         """Longest wait, in seconds, that is normal for `channel`; infinite while there is no standard yet."""
-        return float(_limit_s(self.state[CHANNELS[channel]]))
+        return _limit_of(self.state, CHANNELS[channel])
 
     def waited_s(self, channel: str, now_ns: int) -> float:
         """Seconds since the newest event of `channel`; 0 before the first."""

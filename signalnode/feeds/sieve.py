@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, entry
 from signalnode.events import EVENT, Events
 
 TIME_MIN_NS = 946_684_800_000_000_000  # 2000-01-01 UTC
@@ -114,7 +114,7 @@ def _time_fault(row: Any, state: Any) -> int:
     return 0
 
 
-@compiled
+@entry(rows=EVENT, state=STATE, codes="u1")
 def sift(rows: Events, state: State, codes: npt.NDArray[np.uint8]) -> int:
     """Move the sound rows to the front of `rows`, mended where the rules say so; return how many.
 

@@ -31,7 +31,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from signalnode.compiled import compiled
+from signalnode.compiled import entry
 from signalnode.errors import CheckpointError
 from signalnode.events import EVENT, Events
 from signalnode.feeds.stored import BlockFeed
@@ -68,16 +68,16 @@ STATE = np.dtype(
 )
 
 
-@compiled
-def _fill_block(  # noqa: PLR0917 - numba takes no keywords
-    out: Events, memory: npt.NDArray[Any], uniform: Any, normal: Any, rate: float, alternating: bool
+@entry(out=EVENT, memory=STATE, uniform=("<f8", 6), normal=("<f8", 4))
+def _fill_block(  # noqa: PLR0917 - compiled code takes no keywords
+    out: Events, memory: npt.NDArray[Any], uniform: Any, normal: Any, rate: float, alternating: int
 ) -> None:
     s = memory[0]
     for i in range(out.shape[0]):
         u, n = uniform[i], normal[i]
         dt = -log(1.0 - u[0]) / (rate * (1.0 + s.excitement))
         s.time_ns += max(1, int(dt * 1e9))
-        if alternating and s.time_ns >= s.regime_until_ns:
+        if alternating == 1 and s.time_ns >= s.regime_until_ns:
             s.regime = int(u[4] * 6.0)
             s.regime_until_ns = s.time_ns + int((REGIME_S_MIN + REGIME_S_SPAN * u[5]) * 1e9)
         r = s.regime
@@ -149,7 +149,7 @@ class SyntheticFeed(BlockFeed):
         random = np.random.Generator(np.random.Philox(key=self._seed, counter=[0, self._number, 0, 0]))
         block = np.zeros(BLOCK_EVENTS, EVENT)
         uniform, normal = random.random((BLOCK_EVENTS, 6)), random.standard_normal((BLOCK_EVENTS, 4))
-        _fill_block(block, self._after, uniform, normal, self._rate, self._alternating)
+        _fill_block(block, self._after, uniform, normal, self._rate, int(self._alternating))
         for name in ("price", "bid", "ask"):
             block[name] *= self._unit
         return block

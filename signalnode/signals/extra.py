@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from signalnode.compiled import compiled
+from signalnode.compiled import entry
 from signalnode.errors import ExtensionError
 from signalnode.features import FEATURES
 from signalnode.signals import PARAMETER_DTYPE, SCORE_NAMES
 from signalnode.signals.base import Signal
-from signalnode.signals.scale import SHAPE, forgetting, learn, new_scales, share_below, warmth
+from signalnode.signals.scale import SCALE, SHAPE, forgetting, learn, new_scales, share_below, warmth
 
 GROUP = "signalnode.signals"
 EXTRA_MAX = 64  # signals a market may add
@@ -117,14 +117,14 @@ def digest_of(signals: Iterable[Signal]) -> str:
     return digest.hexdigest()[:16]
 
 
-@compiled
+@entry(scales=SCALE, shapes=SHAPE, raw="<f8", parameters=PARAMETER_DTYPE)
 def _learn(scales: Any, shapes: Any, raw: Any, samples: int, parameters: Any) -> None:
     p = parameters[0]
     for i in range(len(raw)):
         learn(scales[i], shapes[i], raw[i], warmth(samples, p), forgetting(p))
 
 
-@compiled
+@entry(scales=SCALE, shapes=SHAPE, raw="<f8", out="<f8")
 def _score(scales: Any, shapes: Any, raw: Any, warm: float, out: Any) -> None:
     for i in range(len(raw)):
         out[i] = share_below(scales[i], shapes[i], raw[i], warm)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, entry
+from signalnode.events import EVENT
 from signalnode.features import FEATURES, STATE
 from signalnode.features.kernel import apply, measure
 from signalnode.signals import (
@@ -72,14 +73,14 @@ def _sample(k: Any) -> None:
     s.next_sample_ns += int(p.sample_s * 1e9)
 
 
-@compiled
-def consume(core: Any, events: Any, start: int, until_ns: int, pause: bool) -> int:
+@entry(core=CORE, events=EVENT)
+def consume(core: Any, events: Any, start: int, until_ns: int, pause: int) -> int:
     """Take events[start:] with kernel time ≤ `until_ns` into the state, learning at each grid point on the
     way.
 
-    Returns the index of the first event not taken. With `pause`, returns right after each grid point instead,
-    so that signals from outside can learn there too; call again with the index returned until it stands still
-    or at the end. A silence teaches at most CATCH_UP_MAX samples; the grid then moves on by whole steps.
+    Returns the index of the first event not taken. With `pause` 1, returns right after each grid point, so
+    that signals from outside can learn there too; call again with the index returned until it stands still or
+    at the end. A silence teaches at most CATCH_UP_MAX samples; the grid then moves on by whole steps.
     """
     k = core[0]
     s, p = k.state, k.parameters
@@ -99,14 +100,14 @@ def consume(core: Any, events: Any, start: int, until_ns: int, pause: bool) -> i
                 s.next_sample_ns += (behind - CATCH_UP_MAX + 1) * step
             while s.next_sample_ns < time_ns:
                 _sample(k)
-                if pause:
+                if pause == 1:
                     return i
         apply(s, p, e)
         i += 1
     return i
 
 
-@compiled
+@entry(core=CORE, events=EVENT)
 def first_backwards(core: Any, events: Any) -> int:
     """Index of the first event whose kernel time is before the one before it (the first: before the newest
     taken), or −1.
@@ -121,12 +122,12 @@ def first_backwards(core: Any, events: Any) -> int:
     return -1
 
 
-@compiled
+@entry(core=CORE, events=EVENT)
 def ingest(core: Any, events: Any) -> int:
     """Take all events, or none where time runs backwards: −1, or the index of the event that does."""
     wrong = first_backwards(core, events)
     if wrong < 0:
-        consume(core, events, 0, ALL_NS, False)
+        consume(core, events, 0, ALL_NS, 0)
     return wrong
 
 
@@ -150,7 +151,7 @@ def _score(k: Any, time_ns: int) -> float:
     return warm
 
 
-@compiled
+@entry(core=CORE)
 def score(core: Any, time_ns: int) -> float:
     """Leave the scores as of `time_ns` in `scores` (one a name, in order) and the features in `features`.
 
@@ -162,7 +163,7 @@ def score(core: Any, time_ns: int) -> float:
     return _score(k, time_ns)
 
 
-@compiled
+@entry(core=CORE, events=EVENT, times="<i8", mids="<f8", scores=("<f8", len(SCORE_NAMES)), warms="<f8")
 def replay(
     core: Any, events: Any, first_ns: int, interval_ns: int, times: Any, mids: Any, scores: Any, warms: Any
 ) -> None:
@@ -173,9 +174,10 @@ def replay(
     i = 0
     for row in range(len(times)):
         time_ns = first_ns + row * interval_ns
-        i = consume(core, events, i, time_ns, False)
+        i = consume(core, events, i, time_ns, 0)
         warms[row] = _score(k, time_ns)
-        scores[row] = k.scores
+        for j in range(len(k.scores)):
+            scores[row, j] = k.scores[j]
         times[row] = time_ns
         mids[row] = k.features.mid
-    consume(core, events, i, ALL_NS, False)
+    consume(core, events, i, ALL_NS, 0)

@@ -146,8 +146,9 @@ def _refit(scale: Any, two_sided: int, spread: float) -> None:
     scale.grid_centre, scale.grid_spread = scale.centre, spread
     if old_spread == 0.0:
         return
-    counts = scale.counts
-    old = counts.copy()
+    counts, old = scale.counts, scale.below  # which is summed up anew before anybody reads it
+    for k in range(BINS):
+        old[k] = counts[k]
     first = 0 if two_sided == 1 else 1  # the lowest bin of a one-sided scale holds "nothing at all" and stays
     for k in range(first, BINS):
         counts[k] = 0.0

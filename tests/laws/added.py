@@ -7,7 +7,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from signalnode.compiled import compiled
+import numba
+
 from signalnode.signals.base import Signal
 
 
@@ -16,7 +17,7 @@ def pace(f: Any, p: Any) -> float:
     return math.log(f.volume / f.volume_usual + 1e-3) if f.volume_usual > 0.0 else -math.inf
 
 
-@compiled
+@numba.njit
 def _lean(f: Any, p: Any) -> float:
     away: float = f.imbalance - 0.5 * f.order_flow
     return away

@@ -1,0 +1,127 @@
+"""The compiler: every marked function through numba into one object file, in a process that ends with it.
+
+What numba makes of a function speaks numba's own calling convention; a few lines of LLVM beside each entry
+take numpy arrays and numbers from ctypes, and give the result back.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from numba import types
+
+from signalnode.compiled import ENTRIES, MARKED, Argument, Entry
+from signalnode.compiled.loader import DATA_AT, LENGTHS_AT, store, target_machine
+
+HOMES = ("signalnode.signals.kernel", "signalnode.signals.extra", "signalnode.feeds")  # lead to every entry
+
+OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "_nrt": False,  # refuses what would allocate
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+# Numba's way to let go of memory. Nothing here has any: arrays lend theirs, so this is never reached.
+NOTHING_TO_FREE = "define void @NRT_MemInfo_call_dtor(ptr %unused) {\n  ret void\n}\n"
+RAISES = ".const.picklebuf"  # what an exception would be told with
+_NUMBA_TYPES = {"i64": types.int64, "f64": types.float64, "void": types.none}
+_LLVM_TYPES = {"i64": "i64", "f64": "double", "void": "void"}
+
+
+def main() -> None:
+    """Compile all into the file named on the command line, and print a line as each entry is done. A fault is
+    one line on stderr.
+    """
+    try:
+        _compile(Path(sys.argv[1]))
+    except Exception as error:  # numba's faults are of many kinds, and of many lines
+        sys.exit(" ".join(f"{type(error).__name__}: {error}".split()))
+
+
+def _compile(path: Path) -> None:
+    for home in HOMES:
+        importlib.import_module(home)
+    _hand_to_numba()
+    whole = llvm.parse_assembly(NOTHING_TO_FREE)
+    for number, entry in enumerate(ENTRIES, 1):
+        whole.link_in(llvm.parse_assembly(_native(entry)))
+        print(f"{number} of {len(ENTRIES)}", flush=True)
+    whole.verify()
+    store(target_machine().emit_object(whole), path)
+
+
+def _hand_to_numba() -> None:
+    """Put what numba calls in the place of each marked function, under whatever name a module knows it."""
+    called: dict[int, Any] = {id(f): numba.njit(**OPTIONS)(f) for f in MARKED}
+    called |= {id(entry): numba.njit(**OPTIONS)(entry.function) for entry in ENTRIES}
+    for module in [module for name, module in sys.modules.items() if name.startswith("signalnode.")]:
+        for name, value in list(vars(module).items()):
+            if id(value) in called:
+                setattr(module, name, called[id(value)])
+
+
+def _native(entry: Entry[..., Any]) -> str:
+    """LLVM assembly of one entry and all it calls."""
+    signature = _NUMBA_TYPES[entry.result](*[t for argument in entry.arguments for t in _taken(argument)])
+    dispatcher = numba.njit(signature, **{**OPTIONS, "_nrt": True})(_unpacking(entry))  # carray asks for it
+    (compiled,) = dispatcher.overloads.values()
+    assembly: str = dispatcher.inspect_llvm(compiled.signature.args)
+    if RAISES in assembly:
+        raise TypeError(f"{entry.symbol}: it could raise, and machine code has nobody to tell")
+    return assembly + _doorway(entry, compiled.fndesc.llvm_func_name)
+
+
+def _taken(argument: Argument) -> tuple[Any, ...]:
+    """Numba's types of what stands for one argument: a number, or where an array begins and its length."""
+    if argument.scalar:
+        return (_NUMBA_TYPES[argument.scalar],)
+    return types.CPointer(numba.from_dtype(argument.dtype)), types.intp
+
+
+def _unpacking(entry: Entry[..., Any]) -> Callable[..., Any]:
+    """A function of those that makes arrays of them and calls the entry's own."""
+    taken, passed = [], []
+    for name, scalar, _dtype, columns in entry.arguments:
+        taken += [name] if scalar else [name, f"{name}_n"]
+        shape = f"({name}_n, {columns})" if columns else f"({name}_n,)"
+        passed.append(name if scalar else f"carray({name}, {shape})")
+    room: dict[str, Any] = {"carray": numba.carray, "function": numba.njit(**OPTIONS)(entry.function)}
+    exec(f"def unpack({', '.join(taken)}):\n    return function({', '.join(passed)})\n", room)
+    unpack: Callable[..., Any] = room["unpack"]
+    return unpack
+
+
+def _doorway(entry: Entry[..., Any], inner: str) -> str:
+    """What ctypes calls: arrays come as numpy objects, of which `inner` gets data and length.
+
+    Numba's convention: a place for the result, one for an exception, then the arguments; a status comes back.
+    """
+    kind = _LLVM_TYPES[entry.result]
+    taken, passed, body = [], ["ptr %result", "ptr %exception"], []
+    for name, scalar, _dtype, _columns in entry.arguments:
+        taken.append(f"{_LLVM_TYPES[scalar]} %{name}" if scalar else f"ptr %{name}")
+        if scalar:
+            passed.append(f"{_LLVM_TYPES[scalar]} %{name}")
+            continue
+        body += [
+            f"%{name}.data.at = getelementptr i8, ptr %{name}, i64 {DATA_AT}",
+            f"%{name}.data = load ptr, ptr %{name}.data.at",
+            f"%{name}.lengths.at = getelementptr i8, ptr %{name}, i64 {LENGTHS_AT}",
+            f"%{name}.lengths = load ptr, ptr %{name}.lengths.at",
+            f"%{name}.n = load i64, ptr %{name}.lengths",
+        ]
+        passed += [f"ptr %{name}.data", f"i64 %{name}.n"]
+    body += [
+        f"%result = alloca {'ptr' if kind == 'void' else kind}",
+        "%exception = alloca ptr",
+        f'%status = call i32 @"{inner}"({", ".join(passed)})',
+    ]
+    body += ["ret void"] if kind == "void" else [f"%value = load {kind}, ptr %result", f"ret {kind} %value"]
+    lines = "\n  ".join(body)
+    return f'\ndefine {kind} @"{entry.symbol}"({", ".join(taken)}) {{\n  {lines}\n}}\n'

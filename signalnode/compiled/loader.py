@@ -1,0 +1,178 @@
+"""Machine code from the cache into this process; compiled by another process where it is not there yet.
+
+The cache holds one object file, under a name that carries a digest of every source it can come from, of the
+compiler's versions and of this processor: machine code of an older source or for another machine cannot be
+served. A file is written aside, renamed, and begins with its checksum.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import functools
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import llvmlite.binding as llvm
+import numpy as np
+
+from signalnode.errors import CompilationError
+from signalnode.settings import cache_root
+
+if TYPE_CHECKING:
+    from signalnode.compiled import Entry
+
+KEPT_MAX = 4  # object files of other versions and processors that stay in the cache
+COMPILE_S_MAX = 600.0  # ten seconds are usual
+FAULT_CHARS_MAX = 1_000
+DIGEST_BYTES = 32
+
+PACKAGE = Path(__file__).parent.parent
+FORMULAS = ("features/*.py", "signals/*.py")
+SOURCES = (*FORMULAS, "feeds/*.py", "compiled/*.py", "events.py")
+
+# Where numpy keeps an array's data and lengths, in bytes from the object's beginning: the public layout of
+# PyArrayObject (numpy/ndarraytypes.h), which is its header, char *data, int nd, npy_intp *dimensions.
+DATA_AT = object.__basicsize__
+LENGTHS_AT = object.__basicsize__ + 16
+
+_C_TYPES: dict[str, Any] = {"i64": ctypes.c_int64, "f64": ctypes.c_double, "void": None}
+
+
+def digest_of(patterns: Iterable[str]) -> str:
+    """Sixteen hex digits over the package's sources that match."""
+    digest = hashlib.sha256()
+    for pattern in patterns:
+        for path in sorted(PACKAGE.glob(pattern)):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def formulas_digest() -> str:
+    """Sixteen hex digits over every source that decides what a score is."""
+    return digest_of(FORMULAS)
+
+
+@functools.cache
+def object_path() -> Path:
+    """Where this source's machine code for this processor is, or will be."""
+    key = "\0".join((digest_of(SOURCES), version("numba"), version("llvmlite"), *processor()))
+    return cache_root() / f"kernel-{hashlib.sha256(key.encode()).hexdigest()[:16]}.o"
+
+
+def processor() -> tuple[str, str]:
+    """Its name and its features, as LLVM calls them."""
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def target_machine() -> Any:
+    """What code is made for: this processor, wherever in memory."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    cpu, features = processor()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=cpu, features=features, opt=3, reloc="pic", codemodel="default")
+
+
+def is_cached() -> bool:
+    """Whether this very source has been compiled here before, so that a start will be quick."""
+    return bool(_stored())
+
+
+def compile_missing(tell: Callable[[str], None]) -> None:
+    """Compile in a process of its own unless it is done; `tell` is given a line as each function is ready.
+
+    Raises CompilationError with the compiler's last word.
+    """
+    with _alone():
+        if is_cached():
+            return
+        root = str(PACKAGE.parent)
+        program = (
+            f"import sys; sys.path.insert(0, {root!r}); import signalnode.compiled.compiler as c; c.main()"
+        )
+        command = [sys.executable, "-c", program, str(object_path())]
+        with (
+            tempfile.TemporaryFile("w+") as faults,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=faults, text=True) as compiler,
+        ):
+            for line in compiler.stdout or ():
+                tell(line.rstrip())
+            status = compiler.wait(COMPILE_S_MAX)
+            faults.seek(0)
+            last = (faults.read().splitlines() or [f"it ended with {status}"])[-1]
+        if status != 0 or not is_cached():
+            raise CompilationError(f"the kernel cannot be compiled: {last[:FAULT_CHARS_MAX]}")
+        _clear_out()
+
+
+def store(code: bytes, path: Path) -> None:
+    """Write an object file into the cache, whole or not at all."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, delete=False) as file:
+        file.write(hashlib.sha256(code).digest() + code)
+    os.replace(file.name, path)
+
+
+def function_of(entry: Entry[..., Any]) -> Any:
+    """The machine code of one entry, as a function that holds the interpreter's lock while it runs."""
+    types = [
+        ctypes.py_object if argument.scalar == "" else _C_TYPES[argument.scalar]
+        for argument in entry.arguments
+    ]
+    return ctypes.PYFUNCTYPE(_C_TYPES[entry.result], *types)(_linked().get_function_address(entry.symbol))
+
+
+def _stored() -> bytes:
+    """The object file in the cache; empty where there is none, or only a part of one."""
+    try:
+        content = object_path().read_bytes()
+    except OSError:
+        return b""
+    digest, code = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    return code if hashlib.sha256(code).digest() == digest else b""
+
+
+@functools.cache
+def _linked() -> Any:
+    """LLVM's linker with the object file in it; it owns the memory of the code."""
+    code = _stored()
+    if not code:
+        compile_missing(lambda _line: None)
+        code = _stored()
+    _check_layout()
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine
+
+
+def _check_layout() -> None:
+    """Refuse a numpy whose arrays are laid out otherwise than compiled code takes for granted."""
+    probe = np.zeros(3)
+    data = ctypes.c_void_p.from_address(id(probe) + DATA_AT).value
+    lengths = ctypes.c_void_p.from_address(id(probe) + LENGTHS_AT).value
+    if data != probe.ctypes.data or ctypes.c_ssize_t.from_address(lengths or 0).value != len(probe):
+        raise CompilationError(f"numpy {np.__version__} lays arrays out in a way unknown here: take another")
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One compiler at a time: who comes second finds the work done."""
+    with (cache_root() / "compiling.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _clear_out() -> None:
+    files = sorted(cache_root().glob("kernel-*.o"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in files[1 + KEPT_MAX :]:
+        path.unlink(missing_ok=True)
