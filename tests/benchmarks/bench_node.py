@@ -1,15 +1,12 @@
 """A real node of twenty markets: what an engine weighs, and how soon it is back after kill -9.
 
-Beside it, children of multiprocessing's fork server with numpy, pyzmq and numba preloaded that do nothing at
-all.
+Beside it, children of multiprocessing's fork server that only import numpy, zmq and numba: `bare_child.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
-import multiprocessing
 import os
 import signal
 import statistics
@@ -18,22 +15,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import msgpack
 import zmq
 
+from tests.benchmarks.bare_child import pss_mb
 from tests.benchmarks.table import Row
 
 MARKETS = 20
 KILLS = 20
 SETTLE_S = 5.0  # of running before memory is read
 PATIENCE_S = 120.0
-PRELOAD = ["numpy", "zmq", "numba"]
 SAMPLE = Path("signalnode/sample").resolve()
 
 
@@ -47,7 +41,7 @@ def rows() -> Iterator[Row]:
             what=f"PSS an engine adds, {MARKETS} markets running",
             measured=engine_mb,
             unit="MB",
-            reference="MB, a fork-server child with numpy, zmq, numba",
+            reference="MB, a fork-server child that only imports numpy, zmq, numba",
             reference_value=bare_mb,
             ratio=engine_mb / bare_mb,
             target="≤ 1.2",
@@ -66,49 +60,11 @@ def rows() -> Iterator[Row]:
         )
 
 
-def pss_mb(pid: int) -> float:
-    """Proportional set size of one process, in MB."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError(f"no Pss for {pid}")
-
-
-def _idle(line: Connection) -> None:
-    for name in PRELOAD:  # what a child of the fork server does first, and finds done
-        importlib.import_module(name)
-    line.send_bytes(b"up")
-    while True:
-        time.sleep(3600)
-
-
 def _bare() -> tuple[float, float]:
-    """PSS of an idle child in MB, median of MARKETS of them; and kill -9 to its successor's word, in ms."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*PRELOAD, "tests.benchmarks.bench_node"])
-    children = [_start(context) for _ in range(MARKETS)]
-    weight = statistics.median(pss_mb(child.pid or 0) for child in children)
-    times = []
-    for _ in range(KILLS):
-        victim = children.pop(0)
-        started = time.perf_counter()
-        os.kill(victim.pid or 0, signal.SIGKILL)
-        wait([victim.sentinel])
-        children.append(_start(context))
-        times.append((time.perf_counter() - started) * 1e3)
-        victim.join()
-    for child in children:
-        child.kill()
-        child.join()
-    return weight, statistics.median(times)
-
-
-def _start(context: ForkServerContext) -> BaseProcess:
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_idle, args=(theirs,))
-    child.start()
-    ours.recv_bytes()
-    return child
+    """PSS of an idle child in MB, and kill -9 to its successor's word in ms: medians of MARKETS of each."""
+    command = [sys.executable, str(Path(__file__).with_name("bare_child.py")), str(MARKETS)]
+    facts = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return facts["pss_mb"], facts["respawn_ms"]
 
 
 @contextlib.contextmanager
