@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 METADATA_KEY = b"signalnode"
-ROW_GROUP_ROWS = 131_072  # 11 MB of events: the most that is held while reading
+ROW_GROUP_ROWS = 131_072  # 11 MB of events: one is worked on while the next is being read
 NAMES = EVENT.names or ()
 
 
@@ -113,19 +113,22 @@ class _Reading:
         self.rows: int = sum(file.metadata.num_rows for _, file in self._files)
 
     def groups(self) -> Iterator[tuple[str, pa.Table]]:
-        """Each row group, and where it stands: the path and the number of its first row."""
-        import pyarrow as pa
+        """Each row group, and where it stands: the path and the number of its first row. While one is worked
+        on, the next is being read.
+        """
+        from concurrent.futures import ThreadPoolExecutor
 
-        for path, file in self._files:
-            row = 0
-            for index in range(file.num_row_groups):
-                try:
-                    group = file.read_row_group(index, columns=list(NAMES))
-                except (OSError, pa.ArrowException) as error:
-                    raise _damaged(path, error) from None
-                yield f"{path}: row group {index}, row {row}", group
-                row += group.num_rows
-            file.close()
+        with ThreadPoolExecutor(1) as ahead:
+            for path, file in self._files:
+                row = 0
+                coming = ahead.submit(_read_group, path, file, 0)
+                for index in range(file.num_row_groups):
+                    group = coming.result()
+                    if index + 1 < file.num_row_groups:
+                        coming = ahead.submit(_read_group, path, file, index + 1)
+                    yield f"{path}: row group {index}, row {row}", group
+                    row += group.num_rows
+                file.close()
 
     def gather(self, where: str, group: pa.Table, out: Events) -> int:
         """Copy a row group into `out`, shape (rows of the group,), sound rows first; return how many are
@@ -197,6 +200,15 @@ def _facts(path: Path, metadata: dict[bytes, bytes]) -> dict[str, Any]:
     if not isinstance(facts, dict):
         raise DataError(f"{path}: its metadata is broken: record it anew")
     return facts
+
+
+def _read_group(path: Path, file: pq.ParquetFile, index: int) -> pa.Table:
+    import pyarrow as pa
+
+    try:
+        return file.read_row_group(index, columns=list(NAMES))
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(path, error) from None
 
 
 def _column(group: pa.Table, name: str) -> Any:
