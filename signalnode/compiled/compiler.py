@@ -50,7 +50,7 @@ def _compile(path: Path) -> None:
     _hand_to_numba()
     whole = llvm.parse_assembly(NOTHING_TO_FREE)
     for number, entry in enumerate(ENTRIES, 1):
-        whole.link_in(llvm.parse_assembly(_native(entry)))
+        whole.link_in(llvm.parse_assembly(native(entry)))
         print(f"{number} of {len(ENTRIES)}", flush=True)
     whole.verify()
     store(target_machine().emit_object(whole), path)
@@ -66,7 +66,7 @@ def _hand_to_numba() -> None:
                 setattr(module, name, called[id(value)])
 
 
-def _native(entry: Entry[..., Any]) -> str:
+def native(entry: Entry[..., Any]) -> str:
     """LLVM assembly of one entry and all it calls."""
     signature = _NUMBA_TYPES[entry.result](*[t for argument in entry.arguments for t in _taken(argument)])
     dispatcher = numba.njit(signature, **{**OPTIONS, "_nrt": True})(_unpacking(entry))  # carray asks for it

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from signalnode.compiled import Entry
 
 KEPT_MAX = 4  # object files of other versions and processors that stay in the cache
-COMPILE_S_MAX = 600.0  # ten seconds are usual
 FAULT_CHARS_MAX = 1_000
 DIGEST_BYTES = 32
 
@@ -93,33 +92,41 @@ def compile_missing(tell: Callable[[str], None]) -> None:
 
     Raises CompilationError with the compiler's last word.
     """
-    with _alone():
-        if is_cached():
-            return
-        root = str(PACKAGE.parent)
-        program = (
-            f"import sys; sys.path.insert(0, {root!r}); import signalnode.compiled.compiler as c; c.main()"
-        )
-        command = [sys.executable, "-c", program, str(object_path())]
-        with (
-            tempfile.TemporaryFile("w+") as faults,
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=faults, text=True) as compiler,
-        ):
+    if is_cached():
+        return
+    try:
+        with _alone():
+            fault = "" if is_cached() else _compile(tell)
+            if not is_cached():
+                raise CompilationError(f"the kernel cannot be compiled: {fault[:FAULT_CHARS_MAX]}")
+            _clear_out()
+    except OSError as error:
+        raise CompilationError(f"{error.filename}: {error.strerror}: compiled code must go there") from None
+
+
+def _compile(tell: Callable[[str], None]) -> str:
+    """Run the compiler to its end; its last word."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[2]); import signalnode.compiled.compiler as c; c.main()"
+    )
+    command = [sys.executable, "-c", program, str(object_path()), str(PACKAGE.parent)]
+    nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+    with tempfile.TemporaryFile("w+") as faults:
+        with subprocess.Popen(command, stdin=nothing, stdout=pipe, stderr=faults, text=True) as compiler:
             for line in compiler.stdout or ():
                 tell(line.rstrip())
-            status = compiler.wait(COMPILE_S_MAX)
-            faults.seek(0)
-            last = (faults.read().splitlines() or [f"it ended with {status}"])[-1]
-        if status != 0 or not is_cached():
-            raise CompilationError(f"the kernel cannot be compiled: {last[:FAULT_CHARS_MAX]}")
-        _clear_out()
+        faults.seek(0)
+        return (faults.read().splitlines() or [f"it ended with {compiler.returncode}"])[-1]
 
 
 def store(code: bytes, path: Path) -> None:
     """Write an object file into the cache, whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, delete=False) as file:
-        file.write(hashlib.sha256(code).digest() + code)
-    os.replace(file.name, path)
+    partial = path.with_suffix(f".{os.getpid()}")
+    try:
+        partial.write_bytes(hashlib.sha256(code).digest() + code)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def function_of(entry: Entry[..., Any]) -> Any:
@@ -128,7 +135,10 @@ def function_of(entry: Entry[..., Any]) -> Any:
         ctypes.py_object if argument.scalar == "" else _C_TYPES[argument.scalar]
         for argument in entry.arguments
     ]
-    return ctypes.PYFUNCTYPE(_C_TYPES[entry.result], *types)(_linked().get_function_address(entry.symbol))
+    address = _linked().get_function_address(entry.symbol)
+    if address == 0:
+        raise CompilationError(f"{entry.symbol} is not in the kernel: name its module in compiler.HOMES")
+    return ctypes.PYFUNCTYPE(_C_TYPES[entry.result], *types)(address)
 
 
 def _stored() -> bytes:
@@ -173,6 +183,7 @@ def _alone() -> Iterator[None]:
 
 
 def _clear_out() -> None:
+    """Remove what is too old, and what compilers that were killed left half written."""
     files = sorted(cache_root().glob("kernel-*.o"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in files[1 + KEPT_MAX :]:
+    for path in [*files[1 + KEPT_MAX :], *cache_root().glob("kernel-*.[0-9]*")]:
         path.unlink(missing_ok=True)

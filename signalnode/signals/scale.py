@@ -56,7 +56,7 @@ SCALE = np.dtype(
     [
         ("samples", "<i8"),  # finite readings learnt
         ("mass", "<f8"),  # decayed number of them
-        ("sum", "<f8"),  # decayed sum of readings
+        ("total", "<f8"),  # decayed sum of readings
         ("sizes", "<f8"),  # decayed sum of |reading|
         ("deviations", "<f8"),  # decayed sum of |reading − centre|
         ("centre", "<f8"),
@@ -174,9 +174,9 @@ def learn(scale: Any, shape: Any, reading: float, warm: float, keep: float) -> N
     else:
         scale.samples += 1
         scale.mass = scale.mass * keep + 1.0
-        scale.sum = scale.sum * keep + reading
+        scale.total = scale.total * keep + reading
         scale.sizes = scale.sizes * keep + abs(reading)
-        scale.centre = scale.sum / scale.mass
+        scale.centre = scale.total / scale.mass
         scale.deviations = scale.deviations * keep + abs(reading - scale.centre)
         n = scale.samples
         if n % REFIT_MAX == 0 or (n < REFIT_MAX and n & (n - 1) == 0):

@@ -1,0 +1,192 @@
+"""Compiled code: made once in another process, kept whole, and the same as the Python it was made of."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import signalnode
+from signalnode import SignalEngine
+from signalnode.compiled import ENTRIES, Entry, entry, loader
+from signalnode.errors import CompilationError
+from signalnode.events import EVENT
+from signalnode.feeds import synthetic_events
+from signalnode.signals.kernel import ALL_NS, CORE, consume, score
+
+ROOT = Path(__file__).parent.parent.parent
+COMPILE = """
+from signalnode.compiled.loader import compile_missing
+compile_missing(lambda line: print(line, flush=True))
+"""
+OURS = [each for each in ENTRIES if each.symbol.startswith("signalnode.")]
+
+
+class Row:
+    """A record whose fields are attributes as in compiled code, also those that numpy has names for."""
+
+    def __init__(self, record: Any) -> None:
+        object.__setattr__(self, "record", record)
+
+    def __getattr__(self, name: str) -> Any:
+        field = self.record[name]
+        if isinstance(field, np.void):
+            return Row(field)
+        return Rows(field) if field.dtype.names else field
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.record[name] = value
+
+
+class Rows:
+    """An array of them."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, i: int) -> Row:
+        return Row(self.array[i])
+
+
+def started(program: str, cache: Path) -> subprocess.Popen[str]:
+    """A Python process with a cache of its own."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache)}
+    return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=env)
+
+
+def test_scoring_needs_no_compiler_in_the_process() -> None:
+    program = (
+        "import sys; from signalnode import SignalEngine; from signalnode.feeds import synthetic_events\n"
+        "engine = SignalEngine('A-USD'); engine.replay(synthetic_events(1, 1000))\n"
+        "print(sorted({'numba'} & set(sys.modules)))"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    out = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, env=env)
+    assert out.stdout == "[]\n"
+
+
+def test_every_entry_of_the_package_is_in_the_object_file() -> None:
+    for module in pkgutil.walk_packages(signalnode.__path__, "signalnode."):
+        if module.name not in ("signalnode.__main__", "signalnode.compiled.compiler"):
+            importlib.import_module(module.name)
+    assert len(OURS) >= 10
+    for each in OURS:
+        assert callable(loader.function_of(each)), each.symbol
+
+
+def test_machine_code_computes_what_the_python_it_was_made_of_does() -> None:
+    events = synthetic_events(5, 3_000, events_per_s=50.0)
+    fresh: Any = SignalEngine("A-USD")._core  # parameters and shapes as an engine has them
+    fast, slow = fresh.copy(), fresh.copy()
+    last_ns = int(events["time_received_ns"][-1])
+    with np.errstate(all="ignore"):
+        assert consume(fast, events, 0, ALL_NS, 0) == len(events)
+        assert consume.function(Rows(slow), Rows(events), 0, ALL_NS, 0) == len(events)
+        assert score(fast, last_ns) == score.function(Rows(slow), last_ns)
+    for record in ("state", "features"):  # but for last bits: an exponential is not rounded in one way alone
+        for name in fast[record].dtype.names:
+            assert fast[record][name] == pytest.approx(slow[record][name], rel=1e-12, nan_ok=True), name
+    assert fast["scores"][0].tolist() == pytest.approx(slow["scores"][0].tolist(), rel=1e-9)
+
+
+def test_a_compiler_that_is_killed_leaves_nothing_and_of_two_at_once_one_works(tmp_path: Path) -> None:
+    (tmp_path / "signalnode").mkdir()
+    killed = started(COMPILE, tmp_path)
+    assert killed.stdout is not None
+    assert killed.stdout.readline().startswith("1 of ")
+    killed.kill()
+    killed.communicate()
+    (tmp_path / "signalnode" / "kernel-0123456789abcdef.4711").write_bytes(b"half of it")
+    assert not list((tmp_path / "signalnode").glob("*.o"))
+    both = [started(COMPILE, tmp_path) for _ in range(2)]
+    told = sorted(len(each.communicate()[0].splitlines()) for each in both)
+    assert told[0] == 0
+    assert told[1] == len(OURS)
+    assert [path.suffix for path in sorted((tmp_path / "signalnode").iterdir())] == [".lock", ".o"]
+
+
+@pytest.mark.parametrize("size", [0, 20, 5_000])
+def test_a_torn_object_file_counts_as_none(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consume.raw  # noqa: B018 - compiled by now
+    whole, torn = loader.object_path().read_bytes(), tmp_path / "kernel-torn.o"
+    torn.write_bytes(whole[:size])
+    monkeypatch.setattr(loader, "object_path", lambda: torn)
+    assert not loader.is_cached()
+    loader.store(whole[loader.DIGEST_BYTES :], torn)
+    assert loader.is_cached()
+
+
+def test_a_cache_that_cannot_be_written_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = Path("/proc/self/nowhere")
+    monkeypatch.setattr(loader, "cache_root", lambda: nowhere)
+    monkeypatch.setattr(loader, "object_path", lambda: nowhere / "kernel-0.o")
+    with pytest.raises(CompilationError, match=r"^/proc/self/nowhere/compiling\.lock: No such file"):
+        loader.compile_missing(print)
+
+
+REFUSED = {
+    "raises": ("if x[0] < 0.0:\n        raise ValueError('negative')", "it could raise"),
+    "allocates": ("x[0] = np.zeros(3)[0]", "function zeros"),
+}
+
+
+@pytest.mark.parametrize(("body", "reason"), REFUSED.values(), ids=REFUSED)
+def test_code_that_could_raise_or_allocate_is_refused_by_the_compiler(
+    body: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "formula.py").write_text(
+        "from __future__ import annotations\nimport numpy as np\nfrom signalnode.compiled import entry\n"
+        f"@entry(x='<f8')\ndef formula(x) -> None:\n    {body}\n"
+    )
+    program = "import formula, signalnode.compiled.compiler as c; c.native(formula.formula)"
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    out = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=env, check=False
+    )
+    assert out.returncode != 0
+    assert reason in out.stderr
+
+
+@entry(rows=EVENT, table=("<f8", 3))
+def takes_arrays(rows: Any, table: Any, number: int) -> float:
+    """Never compiled: what is refused is refused before."""
+    return 0.0
+
+
+ROWS, TABLE = np.zeros(4, EVENT), np.zeros((4, 3))
+WRONG = {
+    "no array": ([1, 2], TABLE, "rows must be an array"),
+    "another dtype": (np.zeros(4), TABLE, "rows must be an array"),
+    "strided": (ROWS[::2], TABLE, "rows must be C-contiguous"),
+    "too few columns": (ROWS, TABLE[:, :2].copy(), "table must be an array"),
+    "one axis": (ROWS, TABLE[0], "table must be an array"),
+    "column by column": (ROWS, np.asfortranarray(TABLE), "table must be C-contiguous"),
+}
+
+
+@pytest.mark.parametrize(("rows", "table", "reason"), WRONG.values(), ids=WRONG)
+def test_arrays_that_machine_code_would_misread_are_refused(rows: Any, table: Any, reason: str) -> None:
+    with pytest.raises(TypeError, match=reason):
+        takes_arrays(rows, table, 1)
+
+
+def test_an_entry_of_a_module_the_compiler_was_not_told_of_is_named() -> None:
+    unknown: Entry[..., float] = takes_arrays
+    with pytest.raises(CompilationError, match="takes_arrays is not in the kernel"):
+        unknown.raw(ROWS, TABLE, 1)
+
+
+def test_the_core_has_one_layout() -> None:
+    assert CORE.isalignedstruct
