@@ -45,18 +45,7 @@ _signalnode() {{
         esac
     done
     if [[ $word == = ]]; then word=; elif [[ $before == = ]]; then before=${{COMP_WORDS[COMP_CWORD-2]}}; fi
-    case $verb:$before in
-{values}
-    *)  if [[ $word == -* ]]; then
-            case $verb in
-{options}
-            esac
-        else
-            case $verb in
-{operands}
-            esac
-        fi ;;
-    esac
+{cases}
     case $kind in
         name) words=$("${{COMP_WORDS[0]/#\\~/$HOME}}" completion names "${{config[@]}}" 2>/dev/null) ;;
         file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
@@ -80,6 +69,18 @@ _signalnode() {{
             *) [[ -n $verb ]] || verb=${{words[i]}} ;;
         esac
     done
+{cases}
+    case $kind in
+        name) offered=(${{(f)"$(${{~words[1]}} completion names $config 2>/dev/null)"}}) ;;
+        file) _files; return ;;
+    esac
+    (($#offered)) && _describe signalnode offered
+}}
+(($+functions[compdef])) && compdef _signalnode signalnode
+"""
+
+# What may stand here, in the words both shells read alike: an option's value, an option, or an operand.
+_CASES = """\
     case $verb:$before in
 {values}
     *)  if [[ $word == -* ]]; then
@@ -91,17 +92,7 @@ _signalnode() {{
 {operands}
             esac
         fi ;;
-    esac
-    case $kind in
-        name) offered=(${{(f)"$(${{~words[1]}} completion names $config 2>/dev/null)"}}) ;;
-        file) _files; return ;;
-    esac
-    (($#offered)) && _describe signalnode offered
-}}
-(($+functions[compdef])) && compdef _signalnode signalnode
-"""
-
-
+    esac"""
 _NO_VERB = "''"
 
 
@@ -145,7 +136,8 @@ def _filled(script: str, verbs: tuple[Verb, ...], words: Callable[[list[tuple[st
     operands = [f"            {verb.name}) {said(verb.operand)} ;;" for verb in verbs if verb.name]
     first = words([(verb.name, verb.text) for verb in verbs if verb.name])
     operands.append(f"            {_NO_VERB}) {first} ;;")
-    return script.format(values="\n".join(values), options="\n".join(options), operands="\n".join(operands))
+    cases = _CASES.format(values="\n".join(values), options="\n".join(options), operands="\n".join(operands))
+    return script.format(cases=cases)
 
 
 def fish(verbs: tuple[Verb, ...]) -> str:
