@@ -13,17 +13,7 @@ import msgspec
 
 from signalnode.book import Delta
 from signalnode.clock import NS_PER_MS
-from signalnode.feeds.venue import (
-    OTHER_SYMBOLS_MAX,
-    BookWatch,
-    FrameFault,
-    Report,
-    Row,
-    TradeNumbers,
-    plain_symbol,
-    quote_row,
-    trade_row,
-)
+from signalnode.feeds.venue import FrameFault, OneSymbol, Row, quote_row, trade_row
 
 Levels = list[tuple[float, float]]
 EMPTY = msgspec.Raw(b"")
@@ -78,17 +68,8 @@ _depth = msgspec.json.Decoder(_DepthUpdate, strict=False)
 _snapshot = msgspec.json.Decoder(_Snapshot, strict=False)
 
 
-class BinanceDecoder:
+class BinanceDecoder(OneSymbol):
     """Decoder of one spot symbol; see `venue.Decoder`."""
-
-    version = 1  # raise it when the same frames would give other rows
-
-    def __init__(self, market: str, depth_bps: float, report: Report) -> None:
-        self.symbol = plain_symbol(market)
-        self.matched = 0
-        self.others: dict[str, int] = {}
-        self.watch = BookWatch(depth_bps, report)
-        self._trades = TradeNumbers(report)
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `venue.Decoder`."""
@@ -109,14 +90,6 @@ class BinanceDecoder:
         if channel == "reply":
             return ()
         raise FrameFault("frame_unknown", f"no channel known as {channel[:40]!r}")
-
-    def _is_ours(self, symbol: str) -> bool:
-        if symbol == self.symbol:
-            self.matched += 1
-            return True
-        if symbol in self.others or len(self.others) < OTHER_SYMBOLS_MAX:
-            self.others[symbol] = self.others.get(symbol, 0) + 1
-        return False
 
     def _quote(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
         t = _best.decode(body)

@@ -20,13 +20,10 @@ import msgspec
 
 from signalnode.book import Delta, Level, Top
 from signalnode.feeds.venue import (
-    OTHER_SYMBOLS_MAX,
-    BookWatch,
     FrameFault,
+    OneSymbol,
     Report,
     Row,
-    TradeNumbers,
-    plain_symbol,
     quote_row,
     time_ns_of,
     trade_row,
@@ -73,16 +70,12 @@ _books = msgspec.json.Decoder(list[_BookEvent], strict=False)  # lax: numbers co
 _trades = msgspec.json.Decoder(list[_TradeEvent], strict=False)
 
 
-class CoinbaseDecoder:
+class CoinbaseDecoder(OneSymbol):
     """Decoder of one product; see `venue.Decoder`."""
 
     def __init__(self, market: str, depth_bps: float, report: Report) -> None:
-        self.symbol = plain_symbol(market)
-        self.matched = 0
-        self.others: dict[str, int] = {}
-        self.watch = BookWatch(depth_bps, report)
+        super().__init__(market, depth_bps, report)
         self._report = report
-        self._trades = TradeNumbers(report)
         self._sequence = -1  # newest message of the connection
         self._book_messages = 0  # Coinbase numbers connections, not books; so we number the book's messages
         self._top: Top | None = None
@@ -113,14 +106,6 @@ class CoinbaseDecoder:
         elif sequence <= self._sequence:  # a new connection
             self.watch.book.forget()
         self._sequence = sequence
-
-    def _is_ours(self, product_id: str) -> bool:
-        if plain_symbol(product_id) == self.symbol:
-            self.matched += 1
-            return True
-        if product_id in self.others or len(self.others) < OTHER_SYMBOLS_MAX:
-            self.others[product_id] = self.others.get(product_id, 0) + 1
-        return False
 
     def _levels(self, event: _BookEvent, time_event_ns: int, time_received_ns: int) -> Iterator[Row]:
         if not self._is_ours(event.product_id):

@@ -41,9 +41,9 @@ class FrameFault(Exception):  # noqa: N818 - it is what our words call it
 class Decoder(Protocol):
     """One market's frames of one venue, in the order received."""
 
-    symbol: str  # as the venue spells it
-    matched: int  # frames of that symbol so far
-    others: dict[str, int]  # frames of other symbols, by symbol
+    symbol: str  # of the market, plain
+    matched: int  # frames of that symbol so far (Coinbase: events and trades)
+    others: dict[str, int]  # frames of other symbols, as the venue spells them; OTHER_SYMBOLS_MAX of them
     watch: BookWatch
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
@@ -113,6 +113,34 @@ class BookWatch:
                 self.gaps.append([time_received_ns, 0])
         elif self.gaps and not self.gaps[-1][1]:
             self.gaps[-1][1] = time_received_ns
+
+
+class OneSymbol:
+    """What the decoder of every venue holds: whose frames came, the book, and the trade numbers; `Decoder`
+    tells what each is.
+    """
+
+    def __init__(self, market: str, depth_bps: float, report: Report) -> None:
+        self.symbol = plain_symbol(market)
+        self.matched = 0
+        self.others: dict[str, int] = {}
+        self.watch = BookWatch(depth_bps, report)
+        self._trades = TradeNumbers(report)
+        self._spelling = self.symbol  # the newest spelling that was found to be ours
+
+    def _is_ours(self, symbol: str) -> bool:
+        """Count a frame of `symbol`, however the venue spells it, and say whether it is the market's."""
+        if symbol != self._spelling:
+            if symbol in self.others:
+                self.others[symbol] += 1
+                return False
+            if plain_symbol(symbol) != self.symbol:
+                if len(self.others) < OTHER_SYMBOLS_MAX:
+                    self.others[symbol] = 1
+                return False
+            self._spelling = symbol
+        self.matched += 1
+        return True
 
 
 def time_ns_of(moment: datetime) -> int:

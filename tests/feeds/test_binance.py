@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from signalnode.events import DEPTH, QUOTE, TRADE, Events
 from signalnode.feeds.binance import BinanceDecoder
-from signalnode.feeds.venue import FrameFault, Row
+from signalnode.feeds.venue import OTHER_SYMBOLS_MAX, FrameFault, Row
 from tests.feeds.frames import capture, depth, load, quote, snapshot, trade
 
 MS = 1_000_000
@@ -137,3 +137,13 @@ def test_events_of_a_capture_are_the_same_bits_however_it_is_split(
         path.write_bytes(b"".join(part))
     parts, _ = load(*lines)
     assert whole.tobytes() == parts.tobytes()
+
+
+def test_however_many_symbols_come_a_bounded_number_is_remembered() -> None:
+    decode = Decoding()
+    for number in range(2 * OTHER_SYMBOLS_MAX):
+        decode(trade(1, s=f"X{number}USDT"))
+        decode(trade(1, s="X0USDT"))
+    assert len(decode.decoder.others) == OTHER_SYMBOLS_MAX
+    assert decode.decoder.others["X0USDT"] == 1 + 2 * OTHER_SYMBOLS_MAX
+    assert decode.decoder.matched == 0
