@@ -1,4 +1,4 @@
-"""The reference of `bench_node`: children of multiprocessing's fork server that import numpy, zmq and numba.
+"""A reference: children of multiprocessing's fork server that do nothing but import numpy, zmq and numba.
 
 A script of its own, as anybody would write it: the children's parent has loaded nothing else, and what
 multiprocessing does in each child (it runs the main script again) is part of such a child. Prints one line of
@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import signal
 import statistics
+import subprocess
 import sys
 import time
 from multiprocessing.connection import Connection, wait
@@ -48,6 +49,13 @@ def pss_mb(pid: int) -> float:
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
     raise RuntimeError(f"no Pss for {pid}")
+
+
+def bare_children(count: int) -> dict[str, float]:
+    """What this script prints, run in a process of its own."""
+    out = subprocess.run([sys.executable, __file__, str(count)], check=True, capture_output=True).stdout
+    facts: dict[str, float] = json.loads(out)
+    return facts
 
 
 def main(count: int) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import msgpack
 import zmq
 
-from tests.benchmarks.bare_child import pss_mb
+from tests.benchmarks.bare_child import bare_children, pss_mb
 from tests.benchmarks.table import Row
 
 MARKETS = 20
@@ -32,7 +32,8 @@ SAMPLE = Path("signalnode/sample").resolve()
 
 
 def rows() -> Iterator[Row]:
-    bare_mb, bare_ms = _bare()
+    bare = bare_children(MARKETS)
+    bare_mb, bare_ms = bare["pss_mb"], bare["respawn_ms"]
     with tempfile.TemporaryDirectory() as directory, _node(Path(directory)) as config:
         engines = _engines(config)
         time.sleep(SETTLE_S)
@@ -58,13 +59,6 @@ def rows() -> Iterator[Row]:
             target="≤ 4",
             met=back_ms / bare_ms <= 4,
         )
-
-
-def _bare() -> tuple[float, float]:
-    """PSS of an idle child in MB, and kill -9 to its successor's word in ms: medians of MARKETS of each."""
-    command = [sys.executable, str(Path(__file__).with_name("bare_child.py")), str(MARKETS)]
-    facts = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    return facts["pss_mb"], facts["respawn_ms"]
 
 
 @contextlib.contextmanager

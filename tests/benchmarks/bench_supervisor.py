@@ -5,7 +5,6 @@ Engines run on synthetic markets, slow ones where hundreds share the machine.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import statistics
@@ -15,15 +14,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import msgpack
 import zmq
 
-from signalnode.cli.run import PRELOAD
 from supervisor.control import request
 from supervisor.descent import look, pss_bytes
+from tests.benchmarks.bare_child import bare_children
 from tests.benchmarks.peers import Ear, peer_recovery_s
 from tests.benchmarks.table import Row
 from tests.supervisor.harness import Node, is_alive
@@ -109,7 +107,7 @@ def rows() -> Iterator[Row]:
 
 
 def respawn_rows() -> Iterator[Row]:
-    bare_s = bare_respawn_s()
+    bare_s = bare_children(RUNS)["respawn_ms"] / 1000
     with engines(1, events_per_s=200.0) as node:
         node.start()
         node.all_up()
@@ -149,33 +147,6 @@ def kill_to_score_s(node: Engines) -> float:
         times.append(time.perf_counter() - begun_s)
         node.all_up()
     context.destroy(linger=0)
-    return statistics.median(times)
-
-
-def _say_and_wait(line: Connection) -> None:
-    line.send(os.getpid())
-    time.sleep(PATIENCE_S)
-
-
-def bare_respawn_s() -> float:
-    """Kill -9 to the next process's first word, with multiprocessing's fork server and the same preload."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*PRELOAD, "tests.benchmarks.bench_supervisor"])
-    times, fallen_s = [], 0.0
-    for run in range(RUNS + 1):
-        near, far = context.Pipe()
-        process = context.Process(target=_say_and_wait, args=(far,), daemon=True)
-        begun_s = time.perf_counter()
-        process.start()
-        near.recv()
-        if run:
-            times.append(time.perf_counter() - begun_s + fallen_s)
-        begun_s = time.perf_counter()
-        process.kill()
-        process.join()
-        fallen_s = time.perf_counter() - begun_s
-        near.close()
-        far.close()
     return statistics.median(times)
 
 
