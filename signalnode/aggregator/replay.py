@@ -5,12 +5,12 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from signalnode.aggregator.core import Core, Outcome
 from signalnode.aggregator.turns import Turns
 from signalnode.bus.topics import checked_name
-from signalnode.bus.wire import SCORE_NAMES, STATUSES, Score, Status, encode
+from signalnode.bus.wire import SCORE_NAMES, Score, encode
 from signalnode.errors import DataError, UsageError
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import Strategy
@@ -65,7 +65,6 @@ def _scores(market: str, paths: Sequence[Path]) -> Iterator[tuple[int, str, Scor
 
 def _message(market: str, seq: int, row: Mapping[str, Any]) -> Score:
     time_ns = int(row["time_ns"])
-    status = row["status"] if row["status"] in STATUSES else "live"
     return Score(
         v=1,
         market=market,
@@ -76,7 +75,7 @@ def _message(market: str, seq: int, row: Mapping[str, Any]) -> Score:
         time_published_ns=time_ns,
         mid=row["mid"] if row["mid"] > 0 else 0.0,  # NaN before the first quote
         warm=row["warm"],
-        status=cast(Status, status),
+        status=row["status"],
         scores={name: row[name] for name in SCORE_NAMES},
     )
 

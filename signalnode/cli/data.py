@@ -32,7 +32,7 @@ def replay(arguments: argparse.Namespace) -> int:
     def score(events: Events) -> npt.NDArray[Any]:
         return engine.replay(events, interval_ns=interval_ns)
 
-    rows = write_scores(score, decoding.slices(), arguments.out, _progress if sys.stderr.isatty() else None)
+    rows = write_scores(score, decoding, arguments.out, _progress if sys.stderr.isatty() else None)
     elapsed_s = (clock.monotonic_ns() - started_ns) / clock.NS_PER_S
     print(f"{arguments.out}: {rows:,} rows from {engine.events:,} events in {elapsed_s:.1f} s")
     for fault in decoding.faults.lines():

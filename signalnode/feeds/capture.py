@@ -38,7 +38,7 @@ from signalnode.errors import DataError
 from signalnode.events import EVENT, Events, join_events
 from signalnode.feeds import sieve
 from signalnode.feeds.base import Faults
-from signalnode.feeds.decoded import Gaps, Slice
+from signalnode.feeds.decoded import GAPS_MAX, Gaps, Slice
 from signalnode.feeds.framing import unwrap
 from signalnode.feeds.lines import Line, read_lines
 from signalnode.feeds.venue import ROW, Decoder, DecoderOf, FrameFault, Row
@@ -62,6 +62,7 @@ class CaptureDecoding:
         self._depth_bps = depth_bps
         self._path = Path()
         self._line = 0
+        self._time_ns = 0  # receive time of the newest frame
         self._count = 0
 
     def slices(self) -> Iterator[Slice]:
@@ -91,10 +92,10 @@ class CaptureDecoding:
 
     def _begin_again(self, why: str) -> None:
         self.faults.clear()
+        self.gaps.clear()
         self.faults.add("symbol_differs", why)
 
     def _finish(self, decoder: Decoder) -> None:
-        self.gaps = decoder.watch.gaps
         if decoder.watch.book.status == "empty" and decoder.watch.book.waiting:
             self.faults.add("book_unsynced", f"{self._path}: no snapshot came for the book's updates to join")
         if not self._count or (decoder.others and not decoder.matched):
@@ -121,19 +122,35 @@ class CaptureDecoding:
     def _decode(self, batch: list[Line], decoder: Decoder, state: sieve.State) -> Events:
         rows: list[Row] = []
         numbers: list[int] = []  # of the line each row came from
+        sound: list[Events] = []
+        watch, in_gap = decoder.watch, decoder.watch.in_gap
         for line in batch:
             if not line.text:
                 continue
             self._line = line.number
             got = self._decode_line(line.text, decoder)
+            if watch.in_gap is not in_gap:  # sifted up to here, the state knows what time it is
+                in_gap = watch.in_gap
+                sound.append(self._sift(rows, numbers, state))
+                self._turn(in_gap, sieve.kernel_ns(self._time_ns, state))
+                rows, numbers = [], []
             rows += got
             numbers += [line.number] * len(got)
-        return self._sift(rows, numbers, state)
+        sound.append(self._sift(rows, numbers, state))
+        return sound[0] if len(sound) == 1 else join_events(sound)
+
+    def _turn(self, in_gap: bool, time_ns: int) -> None:
+        """Note that the book broke or was mended at kernel time `time_ns`."""
+        if in_gap is (len(self.gaps) % 2 == 0) and (not in_gap or len(self.gaps) < 2 * GAPS_MAX):
+            self.gaps.append(max(time_ns, self.gaps[-1] if self.gaps else 0))
 
     def _decode_line(self, text: bytes, decoder: Decoder) -> Sequence[Row]:
         try:
             held = unwrap(text)
-            return decoder.decode(held[1], held[0]) if held else ()
+            if held is None:
+                return ()
+            self._time_ns, frame = held
+            return decoder.decode(frame, self._time_ns)
         except ValueError as error:  # of int and round; msgspec's own are kinds of it too
             name = "frame_malformed" if isinstance(error, msgspec.ValidationError) else "line_corrupt"
             self.faults_here(name, str(error))

@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from signalnode.errors import DataError
 from signalnode.events import EVENT, Events
 from signalnode.feeds.base import Faults
 
-Gaps = list[list[int]]  # [from_ns, to_ns] during which the book was broken, in order; to_ns 0: until the end
+Gaps = list[int]  # kernel times at which the book broke, and was sound again, by turns; they never fall
+GAPS_MAX = 1_000  # breaks placed in time; more are counted among the faults, and no more
 _HERE = Path(__file__).parent
 
 
@@ -37,7 +39,10 @@ class Slice(NamedTuple):
 
 
 class Decoding(Protocol):
-    """Files being turned into events; `faults` and `gaps` are whole once `slices` has come to its end."""
+    """Files being turned into events; `faults` and `gaps` grow with the slices, and are whole at their end.
+
+    With a slice, `gaps` hold every break and mending up to its last event.
+    """
 
     faults: Faults
     gaps: Gaps
@@ -49,6 +54,15 @@ class Decoding(Protocol):
     def gather(self) -> Events:
         """All events in one array, shape (n,). Raises DataError."""
         ...
+
+
+def in_gap(gaps: npt.ArrayLike, times_ns: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Whether the book was broken at each kernel time (any shape): from a break on, until it was sound again.
+
+    `gaps` are as in Gaps.
+    """
+    broken: npt.NDArray[np.bool_] = np.searchsorted(gaps, times_ns, side="right") % 2 == 1
+    return broken
 
 
 @cache
@@ -152,7 +166,7 @@ class StoredEvents:
 
     def __init__(self, path: Path, notes: dict[str, Any]) -> None:
         self.faults = Faults.from_dict(notes["faults"])
-        self.gaps: Gaps = notes["gaps"]
+        self.gaps = np.array(notes["gaps"], np.int64)  # as in Gaps
         self.rows = int(notes["rows"])
         self._file = path.open("rb", buffering=0)
         self.first_ns = int(self.read(0, 1)["time_received_ns"][0])

@@ -1,5 +1,5 @@
-"""Which of a market's channels have gone silent, by that market's own standard. Pure: time comes in as a
-parameter.
+"""Which of a market's channels have gone silent, by that market's own standard, and what status that makes.
+Pure: time comes in as a parameter.
 
 A connection can live and answer while trades have stopped; so each channel (trades, quotes, depth) is watched
 by itself. The standard is the mean gap that somebody looking at a random moment finds himself in, Σ gap² / Σ
@@ -32,29 +32,40 @@ SILENCE_FACTOR = 15.0
 SILENCE_S_MIN = 2.0  # no shorter wait is called silence: networks hiccup that long
 CHANNELS = {"trades": TRADE, "quotes": QUOTE, "depth": DEPTH}
 
+# The statuses, as their places in `bus.wire.STATUSES`.
+WARMING, LIVE, DEGRADED, STALE = 0, 1, 2, 3
+
 STATE = np.dtype([("newest_ns", "<i8"), ("gaps", "<i8"), ("sum_s", "<f8"), ("squares", "<f8")])
 
 
 @compiled
 def _limit_s(channel: Any) -> float:
+    """Longest normal wait; never below SILENCE_S_MIN, so that a shorter one need not be compared with it."""
     limit_s: float = np.inf
     if channel.gaps >= GAPS_MIN and channel.sum_s > 0.0:
         limit_s = max(SILENCE_S_MIN, SILENCE_FACTOR * channel.squares / channel.sum_s)
     return limit_s
 
 
+@compiled
+def _hear(event: Any, state: Any) -> None:
+    channel = state[event.kind]
+    time_ns = event.time_received_ns
+    if channel.newest_ns > 0:
+        gap_s = (time_ns - channel.newest_ns) * 1e-9
+        if gap_s > SILENCE_S_MIN:  # the limit's division, for each event, was two thirds of all the work
+            gap_s = min(gap_s, _limit_s(channel))
+        keep = exp(-gap_s / MEMORY_S)
+        channel.sum_s = channel.sum_s * keep + gap_s
+        channel.squares = channel.squares * keep + gap_s * gap_s
+        channel.gaps += 1
+    channel.newest_ns = time_ns
+
+
 @entry(events=EVENT, state=STATE)
 def _observe(events: Events, state: npt.NDArray[Any]) -> None:
     for i in range(events.shape[0]):
-        channel = state[events[i].kind]
-        time_ns = events[i].time_received_ns
-        if channel.newest_ns > 0:
-            gap_s = min((time_ns - channel.newest_ns) * 1e-9, _limit_s(channel))
-            keep = exp(-gap_s / MEMORY_S)
-            channel.sum_s = channel.sum_s * keep + gap_s
-            channel.squares = channel.squares * keep + gap_s * gap_s
-            channel.gaps += 1
-        channel.newest_ns = time_ns
+        _hear(events[i], state)
 
 
 @entry(state=STATE)
@@ -63,9 +74,40 @@ def _silent(state: npt.NDArray[Any], now_ns: int) -> int:
     found = 0
     for kind in range(len(state)):
         channel = state[kind]
-        if channel.newest_ns > 0 and (now_ns - channel.newest_ns) * 1e-9 > _limit_s(channel):
-            found |= 1 << kind
+        if channel.newest_ns > 0:
+            waited_s = (now_ns - channel.newest_ns) * 1e-9
+            if waited_s > SILENCE_S_MIN and waited_s > _limit_s(channel):
+                found |= 1 << kind
     return found
+
+
+@compiled
+def status_of(silent: Any, degraded: Any, warm: float) -> int:
+    """The status of a market, as its place in `bus.wire.STATUSES`: what is worse hides what is better.
+
+    `silent`: some channel is; `degraded`: the feed's book is broken; `warm`: 0 to 1, share of the baseline
+    window seen.
+    """
+    if silent:
+        return STALE
+    if degraded:
+        return DEGRADED
+    return LIVE if warm >= 1.0 else WARMING
+
+
+@entry(events=EVENT, state=STATE, times_ns="<i8", degraded="?", warms="<f8", statuses="u1")
+def _observe_telling(  # noqa: PLR0917 - compiled code takes no keywords
+    events: Events, state: npt.NDArray[Any], times_ns: Any, degraded: Any, warms: Any, statuses: Any
+) -> None:
+    i = 0
+    for row in range(len(times_ns)):
+        while i < len(events) and events[i].time_received_ns <= times_ns[row]:
+            _hear(events[i], state)
+            i += 1
+        statuses[row] = status_of(_silent(state, times_ns[row]) != 0, degraded[row], warms[row])
+    while i < len(events):
+        _hear(events[i], state)
+        i += 1
 
 
 @entry(state=STATE)
@@ -86,6 +128,22 @@ class ChannelHealth:
     def observe(self, events: Events) -> None:
         """Learn from events, shape (n,), dtype EVENT, in kernel time order."""
         _observe(events, self.state)
+
+    def observe_telling(
+        self,
+        events: Events,
+        times_ns: npt.NDArray[np.int64],
+        degraded: npt.NDArray[np.bool_],
+        warms: npt.NDArray[np.float64],
+    ) -> npt.NDArray[np.uint8]:
+        """As `observe`; and the status (see `status_of`) at each of some kernel times, as it was known then.
+
+        All arrays but `events` are of shape (rows,), and `times_ns` rise.
+        """
+        statuses = np.empty(len(times_ns), np.uint8)
+        times_ns, warms = np.ascontiguousarray(times_ns), np.ascontiguousarray(warms)
+        _observe_telling(events, self.state, times_ns, degraded, warms, statuses)
+        return statuses
 
     def restore(self, state: bytes) -> None:
         """Go on from what `state.tobytes()` gave elsewhere."""

@@ -64,6 +64,15 @@ def new_state() -> State:
     return np.zeros(1, STATE)
 
 
+def kernel_ns(time_ns: int, state: State) -> int:
+    """Receive time `time_ns` of a frame that gives no row, as kernel time: not before the newest row, which
+    stands in for a time that could not be a row's.
+    """
+    newest_ns = int(state["time_ns"][0])
+    is_sound = TIME_MIN_NS <= time_ns <= min(TIME_MAX_NS, (newest_ns or time_ns) + TIME_JUMP_MAX_NS)
+    return max(time_ns, newest_ns) if is_sound else newest_ns
+
+
 def describe(row: Sequence[float]) -> str:
     """One row in a few words, for the line that names a fault; `row` holds the fields of EVENT in order."""
     time_event_ns, time_received_ns, kind, side, *values = row

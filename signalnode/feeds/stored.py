@@ -4,7 +4,6 @@ to.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from signalnode.errors import CheckpointError
 from signalnode.events import EVENT, Events, join_events
-from signalnode.feeds.decoded import Decoding, Store, StoredEvents, files_digest
+from signalnode.feeds.decoded import Decoding, Store, StoredEvents, files_digest, in_gap
 
 BLOCK_ROWS = 2_048  # events held in memory at once: 170 kB
 LONE_EVENT_GAP_NS = 1_000_000_000  # pause between laps of a file whose events all have one time
@@ -149,8 +148,7 @@ class StoredFeed(BlockFeed):
         """Whether the book was broken at this kernel time."""
         events = self._ready()
         within_ns = events.first_ns + (time_ns - events.first_ns) % self._lap_ns(events)
-        index = bisect_right(events.gaps, within_ns, key=lambda gap: gap[0]) - 1
-        return index >= 0 and (within_ns < events.gaps[index][1] or not events.gaps[index][1])
+        return bool(in_gap(events.gaps, within_ns))
 
     def close(self) -> None:
         """Close the file of decoded events."""

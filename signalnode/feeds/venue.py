@@ -23,7 +23,6 @@ Report = Callable[[str, str], None]  # fault name, what was seen
 
 ROW = struct.Struct("<qqBb8d")  # packs a Row into the memory layout of EVENT
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-GAPS_MAX = 1_000  # gaps of the book remembered; more are counted, but not placed in time
 OTHER_SYMBOLS_MAX = 100
 TRADE_REPEAT_MAX = (
     10_000  # a trade number this little behind the newest is a repeat; further, numbering began anew
@@ -79,24 +78,22 @@ def depth_row(time_event_ns: int, time_received_ns: int, bid_depth: float, ask_d
 
 
 class BookWatch:
-    """A market's book together with what went wrong with it and when. `gaps` holds [from_ns, to_ns] in
-    receive time.
-    """
+    """A market's book together with what went wrong with it; `in_gap` while updates of it are missing."""
 
     def __init__(self, depth_bps: float, report: Report) -> None:
         self.book = Book()
-        self.gaps: list[list[int]] = []
+        self.in_gap = False
         self._depth_bps = depth_bps
         self._report = report
-        self._in_gap = False
         self._refused = 0
 
     def after(self, status: BookStatus, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
         """Note the book's state after a message that left it in `status`; the depth event it makes, if it is
         sane.
         """
-        if (status == "gap") is not self._in_gap:
-            self._turn(status == "gap", time_received_ns)
+        was_in_gap, self.in_gap = self.in_gap, status == "gap"
+        if self.in_gap and not was_in_gap:
+            self._report("book_gap", f"updates after {self.book.last_id} are missing; waiting for a snapshot")
         if self.book.levels_refused > self._refused:
             self._refused = self.book.levels_refused
             self._report("level_absurd", "a book level with a price or size that cannot be")
@@ -104,15 +101,6 @@ class BookWatch:
             self._report("book_crossed", "the best bid is not below the best ask")
         depth = self.book.depth_within(self._depth_bps)
         return () if depth is None else (depth_row(time_event_ns, time_received_ns, *depth),)
-
-    def _turn(self, in_gap: bool, time_received_ns: int) -> None:
-        self._in_gap = in_gap
-        if in_gap:
-            self._report("book_gap", f"updates after {self.book.last_id} are missing; waiting for a snapshot")
-            if len(self.gaps) < GAPS_MAX:
-                self.gaps.append([time_received_ns, 0])
-        elif self.gaps and not self.gaps[-1][1]:
-            self.gaps[-1][1] = time_received_ns
 
 
 class OneSymbol:

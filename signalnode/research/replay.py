@@ -1,4 +1,9 @@
-"""Scores of a whole recording into one Parquet file. The scoring itself comes in as a function."""
+"""Scores of a whole recording into one Parquet file. The scoring itself comes in as a function.
+
+`status` is what a live engine that plays the same files would say at each row, by the same rules: `stale`
+while a channel is silent by this market's own standard (`feeds/health.py`), else `degraded` while the book of
+a capture lacks updates, else `live` once the baseline window was seen, and `warming` before.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from signalnode.bus.wire import STATUSES
 from signalnode.errors import DataError
 from signalnode.events import EVENT, Events
+from signalnode.feeds import ChannelHealth
+from signalnode.feeds.decoded import Decoding, in_gap
 
 ROWS_PER_GROUP = 65_536  # of the Parquet file: what is held before it is written, 6 MB
 
@@ -19,22 +27,23 @@ Score = Callable[[Events], npt.NDArray[Any]]  # events in, rows out: time_ns, mi
 Progress = Callable[[int, float], None]  # rows so far, fraction of the recordings done
 
 
-def write_scores(
-    score: Score, slices: Iterable[tuple[Events, float]], out: Path, progress: Progress | None = None
-) -> int:
-    """Score events slice by slice into the Parquet file `out`; returns the number of rows.
+def write_scores(score: Score, decoding: Decoding, out: Path, progress: Progress | None = None) -> int:
+    """Score the events of some files, slice by slice, into the Parquet file `out`; returns the rows written.
 
-    A slice is events and the fraction of all that is done with them. Columns: `time_ns`, `mid`, the scores,
-    `warm`, `status` (`warming` until the baseline window was seen, then `live`). The file appears whole or
-    not at all. Raises DataError where it cannot be written, and whatever reading and scoring raise.
+    Columns: `time_ns` (ns since 1970, kernel time), `mid` (quote currency), the scores (0 to 100), `warm` (0
+    to 1), `status`. The file appears whole or not at all. Raises DataError where it cannot be written, and
+    whatever reading and scoring raise.
     """
     partial = out.with_name(out.name + ".partial")
+    health = ChannelHealth()
     rows = 0
     try:
         with contextlib.closing(_File(partial)) as file:
-            for events, done in whole_instants(slices):
+            for events, done in whole_instants(decoding.slices()):
                 table = score(events)
-                file.add(table)
+                times_ns = table["time_ns"]
+                degraded = in_gap(decoding.gaps, times_ns)
+                file.add(table, health.observe_telling(events, times_ns, degraded, table["warm"]))
                 rows += len(table)
                 if progress:
                     progress(rows, done)
@@ -75,11 +84,13 @@ class _File:
         self._path = path
         self._writer: Any = None
         self._held: list[npt.NDArray[Any]] = []
+        self._statuses: list[npt.NDArray[np.uint8]] = []
         self._rows = 0
 
-    def add(self, table: npt.NDArray[Any]) -> None:
-        """Take some rows."""
+    def add(self, table: npt.NDArray[Any], statuses: npt.NDArray[np.uint8]) -> None:
+        """Take some rows, and the status of each as its place in STATUSES, shape (rows,)."""
         self._held.append(table)
+        self._statuses.append(statuses)
         self._rows += len(table)
         if self._rows >= ROWS_PER_GROUP:
             self._write()
@@ -94,8 +105,8 @@ class _File:
     def _write(self) -> None:
         import pyarrow.parquet as pq
 
-        batch = _batch(np.concatenate(self._held))
-        self._held, self._rows = [], 0
+        batch = _batch(np.concatenate(self._held), np.concatenate(self._statuses))
+        self._held, self._statuses, self._rows = [], [], 0
         if self._writer is None:
             # Hardly two scores are equal: building a dictionary of them took 70% of the writing.
             encoding = dict.fromkeys(batch.schema.names[1:-1], "BYTE_STREAM_SPLIT")
@@ -109,12 +120,11 @@ class _File:
         self._writer.write_table(batch, row_group_size=ROWS_PER_GROUP)
 
 
-def _batch(table: npt.NDArray[Any]) -> Any:
+def _batch(table: npt.NDArray[Any], statuses: npt.NDArray[np.uint8]) -> Any:
     """An Arrow table of the same columns, and `status` behind them."""
     import pyarrow as pa
 
     names = table.dtype.names or ()
     arrays = [pa.array(np.ascontiguousarray(table[name])) for name in names]
-    codes = (table["warm"] >= 1.0).astype(np.int8)
-    status = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(["warming", "live"]))
+    status = pa.DictionaryArray.from_arrays(pa.array(statuses), pa.array(STATUSES))
     return pa.table([*arrays, status.cast(pa.string())], names=[*names, "status"])

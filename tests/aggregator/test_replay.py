@@ -14,7 +14,8 @@ from signalnode.aggregator.turns import Turns
 from signalnode.bus.wire import SCORE_NAMES, encode
 from signalnode.errors import DataError, UsageError
 from signalnode.settings import AggregatorSettings
-from signalnode.strategies import STRATEGIES
+from signalnode.strategies import STRATEGIES, Decision
+from signalnode.strategies.base import View
 from tests.bus.messages import score
 
 MS = 1_000_000
@@ -74,6 +75,30 @@ def test_recorded_scores_give_the_decisions_that_the_live_core_took_bit_for_bit(
     assert len(taken) > 20
 
 
+@pytest.mark.parametrize("status", ["stale", "degraded"])
+def test_a_row_of_a_market_that_is_not_sound_is_not_fresh_to_strategies(tmp_path: Path, status: str) -> None:
+    table = columns(0, 100)
+    table["status"] = ["live"] * 40 + [status] * 30 + ["live"] * 30
+    path = tmp_path / "A.parquet"
+    pq.write_table(pa.table(table), path)
+    seen: dict[int, str] = {}
+    markets: dict[int, list[str]] = {}
+
+    class Watching:
+        def evaluate_opportunities(self, view: View) -> list[Decision]:
+            markets[view.time_ns] = list(view)
+            return []
+
+    for outcome in replay_decisions({"A": [path]}, {"watching": Watching()}, AggregatorSettings()):
+        seen[outcome.view.time_published_ns] = outcome.view.markets["A"].state
+    for time_ns, state in seen.items():
+        newest = (time_ns - 1 - T0) // (100 * MS)  # a row at the view's own time comes after it
+        expected = status if 40 <= newest < 70 else "fresh"
+        assert state == expected
+        assert markets[time_ns] == (["A"] if expected == "fresh" else [])
+    assert set(seen.values()) == {"fresh", status}
+
+
 def test_the_same_files_give_the_same_bits_again(tmp_path: Path) -> None:
     files = recorded(tmp_path)
     assert decided(files) == decided(files)
@@ -107,4 +132,9 @@ def test_what_is_no_score_file_is_one_line(tmp_path: Path) -> None:
     table["volume_spike"] = np.full(10, 300.0)
     pq.write_table(pa.table(table), other)
     with pytest.raises(DataError, match="out_of_range"):
+        decided({"A": [other]})
+    table = columns(0, 10)
+    table["status"] = ["live"] * 9 + ["asleep"]
+    pq.write_table(pa.table(table), other)
+    with pytest.raises(DataError, match="no valid score"):
         decided({"A": [other]})

@@ -54,13 +54,14 @@ def test_depth_comes_only_once_the_book_is_joined() -> None:
     assert row == (9, 9, DEPTH, 0, 0, 0, 0, 0, 0, 0, 5.0, 1.0)
 
 
-def test_a_gap_silences_depth_is_timed_and_is_mended_by_a_snapshot() -> None:
+def test_a_gap_silences_depth_and_is_mended_by_a_snapshot() -> None:
     decode = Decoding()
     decode(snapshot(5), 10)
     assert decode(depth(8, 9), 20) == []
     assert decode(depth(10, 11), 30) == []
+    assert decode.decoder.watch.in_gap
     assert decode(snapshot(9), 40)
-    assert decode.decoder.watch.gaps == [[20, 40]]
+    assert not decode.decoder.watch.in_gap
     assert decode.reports == ["book_gap"]
 
 

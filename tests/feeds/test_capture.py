@@ -7,6 +7,7 @@ import pytest
 
 from signalnode.errors import DataError
 from signalnode.events import DEPTH, QUOTE, TRADE
+from signalnode.feeds import capture as capture_module
 from signalnode.feeds import load_events, open_decoding
 from tests.feeds.frames import START_NS, STEP_NS, capture, depth, line, load, quote, snapshot, trade
 
@@ -110,6 +111,45 @@ def test_a_gap_and_its_mending_lose_no_trade_and_no_quote(tmp_path: Path) -> Non
     assert faults.counts == {"book_gap": 1}
 
 
+def gaps_of(path: Path) -> list[int]:
+    """The gaps of one capture, in steps after START_NS."""
+    decoding = open_decoding([path], venue="binance", market="BTC-USDT")
+    decoding.gather()
+    return [(time_ns - START_NS) // STEP_NS for time_ns in decoding.gaps]
+
+
+@pytest.mark.parametrize(
+    ("broken_ns", "mended_ns", "steps"),
+    [
+        (START_NS + 3 * STEP_NS, START_NS + 5 * STEP_NS, [3, 5]),
+        (START_NS + STEP_NS, START_NS + 5 * STEP_NS, [2, 5]),  # a clock set back: kernel time stands still
+        (17, START_NS * 5, [2, 4]),  # times that cannot be: that of the newest event stands in
+        (START_NS + 3 * 86_400 * 10**9, START_NS + 5 * STEP_NS, [2, 5]),
+    ],
+)
+def test_a_gap_is_placed_in_kernel_time_whatever_its_frames_say(
+    tmp_path: Path, broken_ns: int, mended_ns: int, steps: list[int]
+) -> None:
+    frames = [
+        *(snapshot(5), quote(), trade(1)),
+        line(3, depth(8, 8), time_ns=broken_ns),
+        quote(),
+        line(5, snapshot(8), time_ns=mended_ns),
+        trade(2),
+    ]
+    assert gaps_of(capture(tmp_path / "a.gz", frames)) == steps
+
+
+def test_however_often_the_book_breaks_a_bounded_number_of_gaps_is_placed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_module, "GAPS_MAX", 2)
+    frames = [part for n in range(1, 50, 10) for part in (snapshot(n), quote(), depth(n + 5, n + 5))]
+    path = capture(tmp_path / "a.gz", frames)
+    assert gaps_of(path) == [2, 3, 5, 6]
+    assert load(path)[1].counts == {"book_gap": 5}
+
+
 def test_book_updates_without_a_snapshot_are_told(excerpts: tuple[Path, Path]) -> None:
     events, faults = load(excerpts[1])
     assert (events["kind"] != DEPTH).all()
@@ -163,7 +203,7 @@ def test_a_capture_without_one_event_is_refused_with_its_first_fault(tmp_path: P
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"")], ids=["plain", "gzip"])
 def test_an_empty_capture_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a"
     path.write_bytes(content)

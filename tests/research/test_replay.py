@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from signalnode.errors import DataError
-from signalnode.events import EVENT, Events
+from signalnode.events import EVENT, TRADE, Events
+from signalnode.feeds import Faults
+from signalnode.feeds.decoded import Gaps, Slice
 from signalnode.research import replay
 
 ROW = np.dtype([("time_ns", "<i8"), ("mid", "<f8"), ("momentum_long", "<f8"), ("warm", "<f8")])
@@ -30,13 +32,25 @@ def score(events: Events) -> npt.NDArray[Any]:
 @pytest.fixture
 def events() -> Events:
     made = np.zeros(10, EVENT)
+    made["kind"] = TRADE
     made["time_received_ns"] = np.arange(10)
     return made
 
 
-def slices(events: Events, size: int) -> Iterator[tuple[Events, float]]:
-    for start in range(0, len(events), size):
-        yield events[start : start + size], min(start + size, len(events)) / len(events)
+class Decoded:
+    """Sound events without a gap, in slices of `size`."""
+
+    def __init__(self, events: Events, size: int) -> None:
+        self.faults, self.gaps = Faults(), Gaps()
+        self._events, self._size = events, size
+
+    def slices(self) -> Iterator[Slice]:
+        count = len(self._events)
+        for start in range(0, count, self._size):
+            yield Slice(self._events[start : start + self._size], min(start + self._size, count) / count)
+
+    def gather(self) -> Events:
+        return self._events
 
 
 def test_every_row_is_there_once_in_whatever_chunks(
@@ -44,7 +58,7 @@ def test_every_row_is_there_once_in_whatever_chunks(
 ) -> None:
     monkeypatch.setattr(replay, "ROWS_PER_GROUP", 4)
     done: list[tuple[int, float]] = []
-    pieces = slices(events, 3)
+    pieces = Decoded(events, 3)
     rows = replay.write_scores(score, pieces, tmp_path / "out.parquet", lambda *step: done.append(step))
     table = pq.read_table(tmp_path / "out.parquet")
     assert table.column_names == ["time_ns", "mid", "momentum_long", "warm", "status"]
@@ -56,7 +70,7 @@ def test_every_row_is_there_once_in_whatever_chunks(
 
 
 def test_no_events_make_a_file_without_rows(tmp_path: Path) -> None:
-    assert replay.write_scores(score, [(np.zeros(0, EVENT), 1.0)], tmp_path / "out.parquet") == 0
+    assert replay.write_scores(score, Decoded(np.zeros(0, EVENT), 1), tmp_path / "out.parquet") == 0
     assert pq.read_table(tmp_path / "out.parquet").num_rows == 0
 
 
@@ -72,14 +86,14 @@ def test_a_fault_half_way_keeps_the_file_that_was_there(
         return score(chunk)
 
     with pytest.raises(ValueError, match="half way"):
-        replay.write_scores(fail, slices(events, 3), tmp_path / "out.parquet")
+        replay.write_scores(fail, Decoded(events, 3), tmp_path / "out.parquet")
     assert [path.name for path in tmp_path.iterdir()] == ["out.parquet"]
     assert (tmp_path / "out.parquet").read_bytes() == b"before"
 
 
 def test_a_place_that_cannot_be_written_is_one_line(events: Events, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be written .*; choose another --out") as caught:
-        replay.write_scores(score, slices(events, 3), tmp_path / "none" / "out.parquet")
+        replay.write_scores(score, Decoded(events, 3), tmp_path / "none" / "out.parquet")
     assert "\n" not in str(caught.value)
 
 
@@ -87,6 +101,9 @@ def test_a_place_that_cannot_be_written_is_one_line(events: Events, tmp_path: Pa
 def test_no_instant_is_torn_between_two_slices(size: int) -> None:
     events = np.zeros(12, EVENT)
     events["time_received_ns"] = [1, 1, 1, 2, 3, 3, 3, 3, 4, 5, 5, 5]
-    pieces = [piece["time_received_ns"].tolist() for piece, _ in replay.whole_instants(slices(events, size))]
+    pieces = [
+        piece["time_received_ns"].tolist()
+        for piece, _ in replay.whole_instants(Decoded(events, size).slices())
+    ]
     assert [time for piece in pieces for time in piece] == events["time_received_ns"].tolist()
     assert all(before[-1] < after[0] for before, after in itertools.pairwise(pieces))
