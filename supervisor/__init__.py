@@ -22,6 +22,7 @@ In the child, `target` is called as `function(link, args) -> int`:
 
     def main(link, args):
         ...
+        link.beat(progress=0.4)                          # before that, where a start takes long; 1 at its end
         link.ready(epoch=7)                              # once: now the child is up
         while not stopped:
             work()

@@ -69,7 +69,7 @@ class ChildSpec:
     backoff_max_s: float = 30.0
     stable_s: float = 60.0  # up for this long, earlier failures are forgotten
     retry_s: float = 300.0  # a given-up child gets one try this often; 0 = never
-    start_timeout_s: float = 60.0  # process start to `link.ready()`
+    start_timeout_s: float = 60.0  # to `link.ready()` from process start, or from the latest progress
     stop_grace_s: float = 5.0  # SIGTERM to SIGKILL
     reload_signal: int = 0  # sent, when up, at a reload that does not restart it; 0 = none
     heartbeat_interval_s: float = (
@@ -178,6 +178,9 @@ class Child:
     started_ns: int = 0  # process start
     ready_ns: int | None = None  # of this process
     heard_ns: int = 0  # latest heartbeat
+    progress: float | None = None  # the furthest it said its start has come, 0 to 1; None when it is up
+    moved_ns: int = 0  # when it said that, or process start: its time to get ready counts from here
+    prolonged: bool = False  # its start takes longer than its timeout, with progress: nobody waits for it
     queued_ns: int = 0  # since when it waits for its start
     deadline_ns: int | None = None  # when `deadline_event` happens to it
     deadline_event: str = ""

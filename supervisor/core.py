@@ -7,12 +7,12 @@ import signal
 from collections.abc import Iterable
 from typing import Any
 
-from supervisor import lifecycle, restart
-from supervisor.child import Child, ChildSpec, ChildState, History
-from supervisor.clock import ns
+from supervisor import restart
+from supervisor.child import Child, ChildSpec, ChildState
 from supervisor.halting import Halting
-from supervisor.lifecycle import Action, Event
-from supervisor.liveness import hung_at_ns
+from supervisor.lifecycle import Event
+from supervisor.liveness import is_ahead, progress_of
+from supervisor.lives import Lives
 from supervisor.messages import (
     Adopted,
     Asked,
@@ -40,7 +40,6 @@ from supervisor.restart import Verdict
 from supervisor.settings import Settings
 from supervisor.startqueue import StartQueue
 
-ABORT_GRACE_S = 0.5  # SIGABRT to SIGKILL: a stack dump takes milliseconds
 STALL_NS = 500_000_000  # a deadline met this late means that we slept, and nobody can be blamed for silence
 FACTS_MAX = 64  # keys kept of what a child says about itself
 
@@ -51,11 +50,11 @@ class Core:
     def __init__(self, settings: Settings, rng: random.Random) -> None:
         self.children: dict[str, Child] = {}
         self.finished = False
-        self._rng = rng
         self._queue = StartQueue(settings)
         self._requests = Requests()
         self._halting: Halting | None = None
         self._out: list[Command] = []
+        self._lives = Lives(self._queue, rng, self._out)
 
     @property
     def halting(self) -> bool:
@@ -80,7 +79,8 @@ class Core:
                 self._tick(now_ns)
         if not isinstance(event, Said) or self._out:
             self._settle(now_ns)  # after a mere heartbeat everything stands as it stood
-        out, self._out = self._out, []
+        out = self._out.copy()
+        self._out.clear()
         return out
 
     def next_deadline_ns(self, now_ns: int) -> int | None:
@@ -100,7 +100,7 @@ class Core:
             self._adopt(found, now_ns)
         for child in self.children.values():
             if child.pid is None and child.wanted:
-                self._happen(child, Event.START, now_ns)
+                self._lives.happen(child, Event.START, now_ns)
             elif child.pid is None:
                 child.reason = "stopped by request"
 
@@ -113,24 +113,26 @@ class Core:
         # The one way into a state that is no row of the table: its rows were lived with another supervisor.
         child.state, child.pid, child.adopted, child.settled = ChildState.STARTING, found.pid, True, True
         child.started_ns, child.facts, child.heard_ns = found.started_ns, dict(found.facts), found.heard_ns
-        self._deadline(child, Event.LATE, now_ns + ns(child.spec.start_timeout_s))
-        self._report("info", "adopted", child)
+        child.moved_ns = now_ns  # nobody knows how far it has come: it gets its time anew
+        self._lives.watch(child)
+        self._lives.report("info", "adopted", child)
         if found.ready:
-            self._happen(child, Event.READY, now_ns)
+            self._lives.happen(child, Event.READY, now_ns)
         if not child.wanted:
-            self._happen(child, Event.STOP, now_ns)
+            self._lives.happen(child, Event.STOP, now_ns)
         elif found.digest != child.spec.digest():
             child.reason = "its settings changed while no supervisor was there"
-            self._happen(child, Event.RESTART, now_ns)
+            self._lives.happen(child, Event.RESTART, now_ns)
 
     def _started(self, event: Started, now_ns: int) -> None:
         child = self.children[event.name]
         child.pid, child.adopted, child.started_ns = event.pid, False, now_ns
         child.ready_ns, child.facts, child.failing = None, {}, False
+        child.moved_ns = now_ns
         self._queue.started(child.name, now_ns)
-        self._deadline(child, Event.LATE, now_ns + ns(child.spec.start_timeout_s))
+        self._lives.watch(child)
         child.reason = "not ready yet"
-        self._report("debug", "started", child)
+        self._lives.report("debug", "started", child)
 
     def _said(self, event: Said, now_ns: int) -> None:
         child = self.children.get(event.name)
@@ -139,10 +141,14 @@ class Core:
         message = event.message
         child.heard_ns = max(child.heard_ns, min(message.at_ns, now_ns))
         child.facts.update(list(message.facts.items())[:FACTS_MAX])
+        progress = progress_of(message.facts)
         if message.kind == "ready" and child.ready_ns is None:
-            self._happen(child, Event.READY, now_ns)
-        elif child.state is ChildState.UP:
-            self._watch(child)
+            self._lives.happen(child, Event.READY, now_ns)
+        elif child.state is ChildState.STARTING and is_ahead(progress, child.progress):
+            child.progress, child.moved_ns = progress, child.heard_ns
+            self._lives.happen(child, Event.PROGRESS, now_ns)
+        elif child.state in (ChildState.STARTING, ChildState.UP):
+            self._lives.watch(child)
 
     def _ended(self, event: Ended, now_ns: int) -> None:
         child = self.children.get(event.name)
@@ -167,8 +173,9 @@ class Core:
         child.reason = "stopped by request" if happened is Event.ENDED_AS_ASKED else how
         self._record(child, event, how, expected=asked)
         child.pid, child.settled, child.ready_ns = None, True, None
+        child.progress, child.prolonged = None, False
         self._queue.discard(child.name)
-        self._happen(child, happened, now_ns)
+        self._lives.happen(child, happened, now_ns)
 
     def _asked(self, event: Asked, now_ns: int) -> None:
         if event.verb == "shutdown":
@@ -199,7 +206,7 @@ class Core:
             child.wanted, child.leaving = event.verb != "stop", child.leaving and name not in wanted
             if name in wanted and (event.verb == "restart" or (event.verb == "start" and child.pid is None)):
                 self._set_spec(child, wanted[name])
-            self._happen(child, Event(event.verb), now_ns)
+            self._lives.happen(child, Event(event.verb), now_ns)
         self._remember()
         note = {"note": f"old settings used: {event.fault}"} if event.fault and event.verb != "stop" else {}
         self._requests.open(event.request, event.verb, set(known), note)
@@ -214,16 +221,16 @@ class Core:
         change = difference(self.children, event.specs)
         for child in change.removed:
             child.wanted, child.leaving = False, True
-            self._happen(child, Event.STOP, now_ns)
+            self._lives.happen(child, Event.STOP, now_ns)
         for spec in change.added:
             child = self.children.setdefault(spec.name, Child(spec))
             child.wanted, child.leaving = True, False
             self._set_spec(child, spec)
-            self._happen(child, Event.START, now_ns)
+            self._lives.happen(child, Event.START, now_ns)
         for child, spec in change.changed:
             self._set_spec(child, spec)
             if child.wanted:
-                self._happen(child, Event.RESTART, now_ns)
+                self._lives.happen(child, Event.RESTART, now_ns)
         self._out += change.signals(self.children.values())
         self._remember()
         self._out.append(Report("info", "reloaded", "", change.summary()))
@@ -241,11 +248,12 @@ class Core:
         if self._halting is None:
             self._out.append(Report("info", "stopping"))
             self._halting = Halting(self.children.values(), now_ns)
+            self._lives.end_by_ns = self._halting.until_ns
             return
         self._halting.hurried = True
         for child in self.children.values():
             if child.state is ChildState.STOPPING:
-                self._happen(child, Event.OVERDUE, now_ns)
+                self._lives.happen(child, Event.OVERDUE, now_ns)
 
     def _tick(self, now_ns: int) -> None:
         for child in list(self.children.values()):
@@ -255,90 +263,9 @@ class Core:
             child.deadline_ns = None
             if event is Event.HUNG and late_ns > STALL_NS:
                 child.heard_ns = now_ns
-                self._watch(child)
+                self._lives.watch(child)
             else:
-                self._happen(child, event, now_ns)
-
-    # one child
-
-    def _happen(self, child: Child, event: Event, now_ns: int) -> None:
-        """Put the child through the table, and carry out what the row says."""
-        if child.pid is None and child.state is ChildState.STARTING:
-            if event is Event.STOP:
-                event = Event.ENDED_AS_ASKED
-            elif event is Event.RESTART:
-                event = Event.START
-        before, (child.state, actions) = child.state, lifecycle.step(child.state, event)
-        if child.state is not before:
-            child.deadline_ns = None
-        for action in actions:
-            self._act(child, action, event, now_ns)
-        if child.state is ChildState.UP and before is not ChildState.UP:
-            child.reason = ""
-            self._report("info", "up", child)
-        elif child.state is ChildState.DOWN and before is not ChildState.DOWN:
-            self._report("info", "down", child)
-
-    def _act(self, child: Child, action: Action, event: Event, now_ns: int) -> None:
-        match action:
-            case Action.ENQUEUE:
-                child.queued_ns = now_ns
-                self._queue.add(child.name)
-                child.restarts += event is Event.DUE
-            case Action.WITHDRAW:
-                self._queue.discard(child.name)
-                child.reason = "stopped by request"
-                self._out.append(Withdraw(child.name))
-            case Action.TERMINATE:
-                self._end(child, signal.SIGTERM, now_ns, child.spec.stop_grace_s)
-            case Action.ABORT:
-                child.failing = True
-                child.reason = _WHY[event]
-                self._report("error", "hung" if event is Event.HUNG else "start timed out", child)
-                self._end(child, signal.SIGABRT, now_ns, ABORT_GRACE_S)
-            case Action.KILL:
-                assert child.pid is not None
-                self._out.append(Send(child.name, child.pid, signal.SIGKILL, descent=True))
-            case Action.WATCH:
-                child.ready_ns, child.settled = now_ns, True
-                child.heard_ns = max(child.heard_ns, now_ns)
-                self._queue.discard(child.name)
-                self._watch(child)
-            case Action.BACK_OFF:
-                wait_ns = restart.backoff_ns(child.spec, child.history.streak, self._rng.random())
-                self._deadline(child, Event.DUE, now_ns + wait_ns)
-                self._report("warning", "restarting", child, wait_s=wait_ns / 1e9)
-            case Action.REST:
-                self._rest(child, now_ns)
-            case Action.FORGIVE:
-                child.history, child.failing = History(), False
-            case Action.PROBATION:
-                child.history = restart.on_probation(child.history)
-
-    def _end(self, child: Child, number: int, now_ns: int, grace_s: float) -> None:
-        assert child.pid is not None
-        self._queue.discard(child.name)
-        overdue_ns = now_ns + ns(grace_s)
-        if self._halting is not None:
-            overdue_ns = min(overdue_ns, self._halting.until_ns)
-        self._deadline(child, Event.OVERDUE, overdue_ns)
-        self._out.append(Send(child.name, child.pid, number))
-
-    def _rest(self, child: Child, now_ns: int) -> None:
-        failures, spec = len(child.history.failures_ns), child.spec
-        child.reason = f"gave up after {failures} failures in {spec.period_s:g} s, the last: {child.reason}"
-        wait_ns = restart.retry_ns(spec, self._rng.random())
-        if wait_ns is not None:
-            self._deadline(child, Event.DUE, now_ns + wait_ns)
-        self._report("error", "gave up", child)
-
-    def _watch(self, child: Child) -> None:
-        hung_ns = hung_at_ns(child.spec, child.heard_ns)
-        if hung_ns is not None:
-            self._deadline(child, Event.HUNG, hung_ns)
-
-    def _deadline(self, child: Child, event: Event, at_ns: int) -> None:
-        child.deadline_ns, child.deadline_event = at_ns, event
+                self._lives.happen(child, event, now_ns)
 
     # after each input
 
@@ -346,9 +273,9 @@ class Core:
         if self._halting is not None and not self.finished:
             for child in self._halting.due(self.children.values(), now_ns):
                 child.wanted = False
-                self._happen(child, Event.STOP, now_ns)
+                self._lives.happen(child, Event.STOP, now_ns)
                 if self._halting.hurried and child.state is ChildState.STOPPING:
-                    self._happen(child, Event.OVERDUE, now_ns)
+                    self._lives.happen(child, Event.OVERDUE, now_ns)
                 elif child.deadline_ns is not None:
                     child.deadline_ns = min(child.deadline_ns, self._halting.until_ns)
         for name in [n for n, c in self.children.items() if c.leaving and c.state is ChildState.DOWN]:
@@ -384,12 +311,7 @@ class Core:
         entry |= {"peak_rss_bytes": exit_.peak_rss_bytes, "cpu_s": exit_.cpu_s}
         child.last_exit = {**entry, "traceback": event.traceback}
         self._out.append(Record(child.name, child.last_exit))
-        self._report("info" if expected else "warning", "ended", child, exit=how)
-
-    def _report(self, level: Any, event: str, child: Child, **fields: Any) -> None:
-        pid = {"pid": child.pid} if child.pid is not None else {}
-        why = {"reason": child.reason} if child.reason else {}
-        self._out.append(Report(level, event, child.name, {**child.spec.labels, **pid, **why, **fields}))
+        self._lives.report("info" if expected else "warning", "ended", child, exit=how)
 
 
 _HAPPENED = {
@@ -397,4 +319,3 @@ _HAPPENED = {
     Verdict.RETRY: Event.ENDED_BADLY,
     Verdict.GIVE_UP: Event.ENDED_TOO_OFTEN,
 }
-_WHY = {Event.HUNG: "no heartbeat in time", Event.LATE: "not ready in time"}

@@ -20,6 +20,7 @@ class Event(StrEnum):
     STOP = "stop"  # somebody wants it down
     RESTART = "restart"  # somebody wants a new process of it
     READY = "ready"  # it said so
+    PROGRESS = "progress"  # it said that its start has come further than it ever said before
     LATE = "late"  # it has not said so in time
     HUNG = "hung"  # too many heartbeats are missing
     OVERDUE = "overdue"  # it was told to end and has not in time
@@ -39,6 +40,7 @@ class Action(StrEnum):
     TERMINATE = "terminate"  # SIGTERM; OVERDUE after the grace time
     ABORT = "abort"  # SIGABRT for a stack dump of all threads; OVERDUE shortly after
     KILL = "kill"  # SIGKILL, descent included
+    EXTEND = "extend"  # it has its time to get ready anew, within PREPARE_S_MAX of its start
     WATCH = "watch"  # expect heartbeats from now on
     BACK_OFF = "back off"  # DUE after the backoff
     REST = "rest"  # DUE after the slow retry time
@@ -54,9 +56,11 @@ TABLE: dict[tuple[ChildState, Event], tuple[ChildState, tuple[Action, ...]]] = {
     (_S.DOWN, _E.STOP): (_S.DOWN, ()),
     (_S.STARTING, _E.START): (_S.STARTING, ()),
     (_S.STARTING, _E.READY): (_S.UP, (_A.WATCH,)),
+    (_S.STARTING, _E.PROGRESS): (_S.STARTING, (_A.EXTEND,)),
     (_S.STARTING, _E.RESTART): (_S.STOPPING, (_A.FORGIVE, _A.TERMINATE)),
     (_S.STARTING, _E.STOP): (_S.STOPPING, (_A.TERMINATE,)),
     (_S.STARTING, _E.LATE): (_S.STOPPING, (_A.ABORT,)),
+    (_S.STARTING, _E.HUNG): (_S.STOPPING, (_A.ABORT,)),  # once it reports progress, its silence tells
     # without a process yet, being told to end is having ended
     (_S.STARTING, _E.ENDED_AS_ASKED): (_S.DOWN, (_A.WITHDRAW,)),
     (_S.STARTING, _E.ENDED_FOR_GOOD): (_S.DOWN, ()),

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from supervisor.clock import NS_PER_S, monotonic_ns
-from supervisor.liveness import encode
+from supervisor.liveness import PROGRESS_WHOLE, encode
 
 BEATS_PER_INTERVAL_MAX = 4  # `beat` may be called far more often; more than this the supervisor need not read
 
@@ -22,15 +22,22 @@ class Link:
         self._file = file
         self._pause_ns = int(interval_s * NS_PER_S / BEATS_PER_INTERVAL_MAX)
         self._next_ns = 0
+        self._prepared = False
 
     def ready(self, **facts: Any) -> None:
         """Say once that the child is up. Facts are small JSON values; `status` shows them."""
         self._send("ready", monotonic_ns(), facts)
 
     def beat(self, **facts: Any) -> None:
-        """Say that the work loop turns. Cheap enough for each turn: most calls send nothing."""
+        """Say that the work loop turns. Cheap enough for each turn: most calls send nothing.
+
+        Before `ready`, `progress` from 0 to 1 buys a long start its time; see `supervisor.liveness`. Say 1 at
+        its end: it is sent in any case, for until then silence counts as a hang.
+        """
         now_ns = monotonic_ns()
-        if now_ns >= self._next_ns:
+        last_step = not self._prepared and facts.get("progress") == PROGRESS_WHOLE
+        if now_ns >= self._next_ns or last_step:
+            self._prepared = self._prepared or last_step
             self._next_ns = now_ns + self._pause_ns
             self._send("beat", now_ns, facts)
 

@@ -4,6 +4,12 @@ One message is one JSON line below PIPE_BUF bytes, so that the kernel never mixe
 `{"kind": "beat", "at_ns": 123, "facts": {"seq": 7}}`, with `ready` beside `beat`. `at_ns` is
 CLOCK_MONOTONIC of the moment it was sent: the supervisor may read late, and still judges by when the child
 was alive.
+
+One fact means something here: `progress`, the share of its start that a child has behind it, a number from
+0 to 1. A child that says it before it is `ready` may take longer than its `start_timeout_s`: whenever the
+number is higher than any before, that time begins anew, up to PREPARE_S_MAX after the process started. One
+that stands still is late in the end, and one that falls silent meanwhile hangs, as if it were up. With 1 all
+is prepared: what is left has `start_timeout_s` once more, and no heartbeat is expected until `ready`.
 """
 
 from __future__ import annotations
@@ -19,6 +25,8 @@ from supervisor.clock import ns
 MESSAGE_BYTES_MAX = 2048  # below PIPE_BUF (4096): a write is then whole or not at all
 PENDING_BYTES_MAX = 65_536  # what one pipe can hold; more without a newline is no message
 KINDS = ("ready", "beat")
+PREPARE_S_MAX = 3600.0  # longest start, in seconds from process start, of a child that reports progress
+PROGRESS_WHOLE = 1.0  # `progress` of a child that has all its preparations behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +83,22 @@ def hung_at_ns(spec: ChildSpec, last_ns: int) -> int | None:
     if spec.heartbeat_interval_s == 0:
         return None
     return last_ns + spec.heartbeats_missed_max * ns(spec.heartbeat_interval_s)
+
+
+def progress_of(facts: Mapping[str, Any]) -> float | None:
+    """What a child says of its progress, 0 to 1; None where it says nothing that is one."""
+    said = facts.get("progress")
+    if isinstance(said, bool) or not isinstance(said, int | float):
+        return None
+    return float(said) if 0.0 <= said <= PROGRESS_WHOLE else None
+
+
+def is_ahead(progress: float | None, furthest: float | None) -> bool:
+    """Whether this is progress at all: beyond the furthest that was said before, None when nothing was."""
+    return progress is not None and (furthest is None or progress > furthest)
+
+
+def late_at_ns(spec: ChildSpec, started_ns: int, moved_ns: int) -> int:
+    """When a child that is not ready counts as late: `moved_ns` is its start or its latest progress."""
+    longest_s = max(PREPARE_S_MAX, spec.start_timeout_s)
+    return min(moved_ns + ns(spec.start_timeout_s), started_ns + ns(longest_s))

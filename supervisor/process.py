@@ -129,10 +129,9 @@ class Processes:
             self.fork_server.start()
 
     def read_beats(self) -> None:
-        """Read the heartbeat pipes of children that are up; of those no heartbeat wakes the loop."""
+        """Read all heartbeat pipes; of children that are up no heartbeat wakes the loop."""
         for process in list(self.by_name.values()):
-            if process.ready:
-                self._read_beat(process)
+            self._read_beat(process)
 
     def reap(self) -> None:
         """A SIGCHLD came: wait for what is no child of the core's, and end what a dead child left behind."""

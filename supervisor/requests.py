@@ -60,7 +60,7 @@ class Requests:
             child = children.get(name)
             if child is None:
                 outcome: dict[str, Any] = {"state": str(ChildState.DOWN), "reason": "no longer in the config"}
-            elif child.state in at_rest:
+            elif child.state in at_rest or (pending.verb != "stop" and _takes_its_time(child)):
                 outcome = {"state": str(child.state), "reason": child.reason, "pid": child.pid}
             else:
                 continue
@@ -70,3 +70,8 @@ class Requests:
     def _answer(self, request: int) -> Reply:
         pending = self._pending.pop(request)
         return Reply(request, {"ok": True, **pending.payload, "children": pending.outcomes})
+
+
+def _takes_its_time(child: Child) -> bool:
+    """It prepares for longer than its start may take otherwise: the answer says how far it is."""
+    return child.prolonged and child.state is ChildState.STARTING

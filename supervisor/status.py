@@ -77,6 +77,7 @@ def describe(child: Child, sample: Sample, now_ns: int) -> dict[str, Any]:
         "pss_bytes": sample.pss_bytes if running else None,
         "cpu_s": sample.cpu_s if running else None,
         "cpu_share": sample.cpu_share if running else None,
+        "progress": child.progress,
         "reason": child.reason,
         "next_s": _seconds(child.deadline_ns - now_ns) if _waits(child) and child.deadline_ns else None,
         "adopted": child.adopted and running,

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator
 from signalnode.errors import DataError
 
 PROGRESS_BYTES_MAX = 4_096  # read at once
-POLL_MS = 100  # longest wait before the caller gets its turn
+POLL_MS = 100  # longest wait before the caller gets its turn, unless it asks for less
 FAULT_CHARS_MAX = 1_000
+FIRST_PASS = 0.99  # of 1; what comes after a first pass has nothing more to count by
 
 
-def run_apart(steps: Iterable[float]) -> Iterator[float]:
+def run_apart(steps: Iterable[float], poll_ms: int = POLL_MS) -> Iterator[float]:
     """Fork, draw `steps` to their end over there, and yield here the newest fraction done, at least every
-    POLL_MS.
+    `poll_ms`.
 
     Raises DataError with what went wrong there. Closing this iterator early ends the other process. Nothing
     that the steps change is seen here but what they leave on disk.
@@ -28,11 +29,22 @@ def run_apart(steps: Iterable[float]) -> Iterator[float]:
         _there(steps, writer)
     os.close(writer)
     try:
-        yield from _here(reader)
+        yield from _here(reader, poll_ms)
     finally:
         os.close(reader)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def ahead_only(fractions: Iterable[float]) -> Iterator[float]:
+    """The same, below 1 and never going back. Files that turn out to be of another symbol are read twice: the
+    second pass is the last hundredth.
+    """
+    furthest, again = 0.0, False
+    for fraction in fractions:
+        again = again or fraction < furthest
+        furthest = max(furthest, fraction)
+        yield FIRST_PASS + (1.0 - FIRST_PASS) * FIRST_PASS * fraction if again else FIRST_PASS * fraction
 
 
 def _there(steps: Iterable[float], writer: int) -> None:
@@ -51,11 +63,11 @@ def _there(steps: Iterable[float], writer: int) -> None:
         os._exit(0)
 
 
-def _here(reader: int) -> Iterator[float]:
+def _here(reader: int, poll_ms: int) -> Iterator[float]:
     poller, fraction, rest = select.poll(), 0.0, b""
     poller.register(reader, select.POLLIN)
     while True:
-        if poller.poll(POLL_MS):
+        if poller.poll(poll_ms):
             block = os.read(reader, PROGRESS_BYTES_MAX)
             *lines, rest = (rest + block).split(b"\n")
             for line in lines:

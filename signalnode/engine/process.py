@@ -15,7 +15,7 @@ from signalnode.bus.lock import hold_lock
 from signalnode.bus.publisher import Publisher
 from signalnode.bus.topics import scores_endpoint
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
-from signalnode.engine.apart import run_apart
+from signalnode.engine.apart import POLL_MS, ahead_only, run_apart
 from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
 from signalnode.engine.work import Turn, Work
@@ -91,18 +91,29 @@ class _Process:
 
     def _prepare(self, feed: Feed) -> None:
         """Let the feed decode what it must, alive to the supervisor and to SIGTERM meanwhile."""
+        if not feed.is_prepared():
+            self._decode(feed)
+        if self._stopping:
+            return
+        for _ in feed.prepare():
+            pass
+        if feed.faults:
+            self._log.warning("faults in the data", **feed.faults)
+
+    def _decode(self, feed: Feed) -> None:
+        """Decode in a process of its own. Progress buys the time it takes from the supervisor; 1 is for its
+        end, when there is no more to be heard before the first score.
+        """
         told_ns = monotonic_ns()
-        for done in () if feed.is_prepared() else run_apart(feed.prepare()):
-            self._link.beat(preparing=round(done, 3))
+        poll_ms = min(POLL_MS, self._node.engine.heartbeat_interval_ms)
+        for done in ahead_only(run_apart(feed.prepare(), poll_ms)):
+            self._link.beat(progress=round(done, 6))
             if monotonic_ns() - told_ns > PROGRESS_S * NS_PER_S:
                 told_ns = monotonic_ns()
                 self._log.info("decoding", percent=round(100 * done))
             if self._rest(0):
                 return
-        for _ in feed.prepare():
-            pass
-        if feed.faults:
-            self._log.warning("faults in the data", **feed.faults)
+        self._link.beat(progress=1.0)
 
     def _resume(self, engine: SignalEngine, feed: Feed, health: ChannelHealth) -> bool:
         """Go on from the last usable checkpoint; False for a cold start, whose reason is in the log."""

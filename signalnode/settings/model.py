@@ -97,7 +97,8 @@ class SupervisorSettings:
     stable_s: Annotated[float, Within(0.0, 86_400.0)] = 60.0
     # A given-up child gets one try this often, for the cause may have gone by itself; 0 = never.
     retry_s: Annotated[float, Within(0.0, 86_400.0)] = 300.0
-    # A first start compiles the kernel: ten seconds on a small machine, more on a busy one.
+    # A first start compiles the kernel: ten seconds on a small machine, more on a busy one. A start that
+    # reports progress, as a first decoding does, has it anew with each step, for up to an hour in all.
     start_timeout_s: Annotated[float, Within(0.1, 3_600.0)] = 120.0
     # From SIGTERM to SIGKILL.
     stop_grace_s: Annotated[float, Within(0.1, 600.0)] = 5.0

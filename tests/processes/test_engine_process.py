@@ -46,6 +46,15 @@ class Link:
     def beat(self, **facts): pass
 sys.exit(main(Link(), json.loads(sys.argv[1])))
 """
+PROGRAM_THAT_TELLS = """
+import json, sys
+from signalnode.engine.process import main
+class Link:
+    def ready(self, **facts): print(json.dumps({"event": "ready"}), flush=True)
+    def beat(self, **facts):
+        if "progress" in facts: print(json.dumps({"event": "progress", **facts}), flush=True)
+sys.exit(main(Link(), json.loads(sys.argv[1])))
+"""
 EVENTS = synthetic_events(11, 12_000, events_per_s=50.0)
 SLOW, FAST = 5.0, 1_000.0  # half a minute, so that no test sees the end before it wants to; at once
 FIRST_S, SOON_S = 120, 30  # the very first start on a machine compiles the kernel
@@ -249,6 +258,23 @@ def test_a_stop_leaves_an_end_and_nothing_else(
 
 def test_a_stop_that_another_thread_receives_is_not_lost(home: Home) -> None:
     assert finished(home.start(MARKETS[0], PROGRAM_WITH_A_THREAD))[0] == 0
+
+
+def test_a_first_decoding_tells_its_progress_to_the_end_and_a_second_start_has_none(
+    home: Home, listen: Callable[[str], Ear]
+) -> None:
+    told = []
+    for _ in range(2):
+        ear, engine = listen(MARKETS[0]), home.start(MARKETS[0], PROGRAM_THAT_TELLS)
+        ear.until(a_score, FIRST_S)
+        engine.send_signal(signal.SIGTERM)
+        _, log = finished(engine)
+        told.append([line["progress"] for line in lines_of(log, "progress")])
+        assert lines_of(log, "ready")
+    assert told[0] == sorted(told[0])
+    assert told[0][-1] == 1.0
+    assert 1.0 not in told[0][:-1]
+    assert told[1] == []
 
 
 def test_checkpoints_that_cannot_be_used_are_told_and_cost_no_more_than_the_warm_up(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ memory_mb_max = 600
 nice = 2
 """
 LIMITS = "[limits]\nmemory_mb_max = 400\nnice = 3\ncpus = [{cpu}]\nfiles_max = 200\n"
+SHORT_START = "[supervisor]\nstart_timeout_s = 1.0\n"
+COPIES = 20  # of the sample: they take some five times as long to decode as a start may take
 CPU = min(os.sched_getaffinity(0))
 PROBES_MAX = 600  # looks at a state that is about to change, each the time of a whole command
 
@@ -187,5 +190,25 @@ def test_a_recording_at_its_end_stays_ended(tmp_path: Path) -> None:
         ended = state_of(node, "SHORT", lambda child: child["state"] == "down")
         assert (ended["reason"], ended["wanted"], ended["restarts"]) == ("exit 0", "up", 0)
         assert node.ask("start", "SHORT").returncode == 0
+    finally:
+        node.clear()
+
+
+def test_a_first_decoding_may_take_longer_than_a_start(tmp_path: Path) -> None:
+    sample = Path(__file__).parent.parent.parent / "signalnode" / "sample" / "btcusdt_20240808.xz"
+    node = Node(tmp_path, extra=SHORT_START)
+    try:
+        heard(node)
+        copies = [str(tmp_path / f"{number}.xz") for number in range(COPIES)]
+        for copy in copies:
+            shutil.copy(sample, copy)
+        (node.config.parent / "markets" / "BTC-USDT.toml").write_text(
+            f'market = "BTC-USDT"\n[feed]\nkind = "capture"\nvenue = "binance"\npaths = {copies}\n'
+        )
+        assert node.ask("start", "BTC-USDT").stdout.startswith("BTC-USDT: starting (preparing ")
+        row = next(line for line in node.ask("status").stdout.splitlines() if line.startswith("BTC-USDT"))
+        assert "preparing " in row
+        long = state_of(node, "BTC-USDT", lambda child: child["state"] != "starting")
+        assert (long["state"], long["restarts"], long["last_exit"]) == ("up", 0, None)
     finally:
         node.clear()

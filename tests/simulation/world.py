@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from supervisor.child import ChildSpec, ChildState, Exit
-from supervisor.core import ABORT_GRACE_S, STALL_NS, Core
+from supervisor import liveness
+from supervisor.child import Child, ChildSpec, ChildState, Exit
+from supervisor.core import STALL_NS, Core
 from supervisor.liveness import Message
+from supervisor.lives import ABORT_GRACE_S
 from supervisor.messages import (
     Adopted,
     Asked,
@@ -54,6 +56,9 @@ class Fake:
     deaf: bool  # SIGTERM and SIGABRT do nothing
     ready: bool = False
     silent_since_ns: int | None = None
+    heard_ns: int = 0
+    progress: float | None = None  # the furthest it said
+    moved_ns: int = 0  # when it said that
     ending: bool = False
 
 
@@ -193,12 +198,32 @@ class World:
         fake = Fake(spec.name, self._pids, spec, self.now_ns, deaf=self._chance(0.15 * self.trouble))
         self.live[fake.pid] = fake
         self._give(Started(spec.name, fake.pid))
+        if self._chance(0.3):
+            self._prepare(fake, self.rng.choice((0.3, 0.1, 0.1, 1e-5, 0.0)))
+            return
         draw = self.rng.random() / max(self.trouble, 1e-3)
         if draw < 0.3:
             self._end_later(fake, self.rng.choice((0, 1, 40)) * MS, Exit(code=self.rng.choice((0, 1))))
         elif draw < 0.4:
             return  # never ready
         else:
+            self._at(self.rng.choice((0, 5, 300)) * MS, lambda: self._become_ready(fake))
+
+    def _prepare(self, fake: Fake, stride: float) -> None:
+        """A slow start: each beat a stride further (or none), at times back again; some fall silent."""
+        if fake.pid not in self.live or fake.silent_since_ns is not None or fake.ending:
+            return
+        if fake.progress is not None and self._chance(0.1 * self.trouble):
+            self._fall_silent(fake)
+            return
+        said = 0.0 if self._chance(0.1) else min(1.0, (fake.progress or 0.0) + stride)
+        if fake.progress is None or said > fake.progress:
+            fake.progress, fake.moved_ns = said, self.now_ns
+        self._say(fake, "beat", progress=said)
+        wait_ns = int((fake.spec.heartbeat_interval_s or 0.4) * S * 0.5)
+        if fake.progress < 1.0:
+            self._at(wait_ns, lambda: self._prepare(fake, stride))
+        elif not self._chance(0.3 * self.trouble):
             self._at(self.rng.choice((0, 5, 300)) * MS, lambda: self._become_ready(fake))
 
     def _become_ready(self, fake: Fake) -> None:
@@ -226,14 +251,17 @@ class World:
         self._say(fake, "beat")
         self._at(int(fake.spec.heartbeat_interval_s * S * 0.5), lambda: self._beat(fake))
 
-    def _say(self, fake: Fake, kind: str) -> None:
-        self._give(Said(fake.name, fake.pid, Message(kind, self.now_ns, {"pid_of": fake.pid})))
+    def _say(self, fake: Fake, kind: str, **facts: Any) -> None:
+        fake.heard_ns = self.now_ns
+        self._give(Said(fake.name, fake.pid, Message(kind, self.now_ns, {"pid_of": fake.pid, **facts})))
 
     def _signal(self, command: Send) -> None:
         fake = self.live.get(command.pid)
         if fake is None:
             return
         assert fake.name == command.name, "a signal for somebody else"
+        if command.signal == signal.SIGABRT:
+            assert self._is_silent(fake) or self._is_late(fake), f"{fake.name} is aborted for nothing"
         if command.signal == signal.SIGKILL:
             self._end_later(fake, self.rng.randrange(KILL_DELAY_MAX_NS), Exit(signal=signal.SIGKILL))
         elif not fake.deaf:
@@ -308,6 +336,8 @@ class World:
                 assert name not in self.spawns, f"{name} is {child.state} and about to be started"
             if child.pid is not None:
                 assert child.pid in self.live, f"{name} believes in a process that is gone"
+            if child.state is ChildState.STARTING and child.pid is not None:
+                self._check_start(child, self.live[child.pid])
             if child.state is ChildState.STOPPING or (child.state is ChildState.STARTING and child.pid):
                 assert child.deadline_ns is not None or self._killed(child.pid), (
                     f"{name} may stay {child.state}"
@@ -335,12 +365,36 @@ class World:
             longest_ns = backoff_max_ns(child.spec, child.history.streak)
             assert 0 <= child.deadline_ns - self.now_ns <= longest_ns, f"{name} waits longer than it may"
 
+    def _check_start(self, child: Child, fake: Fake) -> None:
+        """Bounded as a whole, and no longer than its timeout without progress."""
+        most_ns = int(max(liveness.PREPARE_S_MAX, child.spec.start_timeout_s) * S)
+        assert child.deadline_ns is not None, f"{fake.name} may start for ever"
+        assert child.deadline_ns <= child.started_ns + most_ns, f"{fake.name} may start for too long"
+        since_ns = max(fake.born_ns, fake.moved_ns, self.stalled_until_ns)
+        assert self.now_ns <= since_ns + int(child.spec.start_timeout_s * S) + 2 * STALL_NS, (
+            f"{fake.name} makes no progress and nobody sees it"
+        )
+
+    def _is_late(self, fake: Fake) -> bool:
+        spec = self.core.children[fake.name].spec
+        late_ns = max(fake.born_ns, fake.moved_ns) + int(spec.start_timeout_s * S)
+        most_ns = int(max(liveness.PREPARE_S_MAX, spec.start_timeout_s) * S)
+        return not fake.ready and self.now_ns >= min(late_ns, fake.born_ns + most_ns)
+
+    def _is_silent(self, fake: Fake) -> bool:
+        """For longer than it may, where it may not; both are matters of its spec and of what it said."""
+        spec = self.core.children[fake.name].spec
+        preparing = fake.progress is not None and fake.progress < 1.0
+        allowed_ns = int(spec.heartbeat_interval_s * spec.heartbeats_missed_max * S)
+        return bool(allowed_ns) and (fake.ready or preparing) and self.now_ns >= fake.heard_ns + allowed_ns
+
     def _check_silence(self) -> None:
         for fake in self.live.values():
             child = self.core.children.get(fake.name)
             if fake.silent_since_ns is None or child is None or child.pid != fake.pid:
                 continue
-            allowed_ns = int(fake.spec.heartbeat_interval_s * fake.spec.heartbeats_missed_max * S)
+            allowed_ns = int(fake.spec.heartbeat_interval_s * child.spec.heartbeats_missed_max * S)
             since_ns = max(fake.silent_since_ns, self.stalled_until_ns)
             if allowed_ns and self.now_ns > since_ns + allowed_ns + 2 * STALL_NS:
-                assert child.state is not ChildState.UP, f"{fake.name} hangs and nobody sees it"
+                running = (ChildState.UP,) if child.adopted else (ChildState.UP, ChildState.STARTING)
+                assert child.state not in running, f"{fake.name} hangs and nobody sees it"

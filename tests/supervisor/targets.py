@@ -56,6 +56,28 @@ def never_ready(link: Link, args: Args) -> int:
     return _until(_on_request(), link)
 
 
+def prepares(link: Link, args: Args) -> int:
+    """Comes a little further in each beat, without an end, until SIGUSR1: then it is ready."""
+    stopped, count = _on_request(), 0
+    told = threading.Event()
+    signal.signal(signal.SIGUSR1, lambda *_: told.set())
+    while not told.is_set() and not stopped.is_set():
+        count += 1
+        link.beat(progress=1.0 - 1.0 / count)
+        told.wait(0.02)
+    link.ready()
+    return _until(stopped, link)
+
+
+def stands_still(link: Link, args: Args) -> int:
+    """Prepares, and comes no further than two fifths."""
+    stopped = _on_request()
+    while not stopped.is_set():
+        link.beat(progress=0.4)
+        stopped.wait(0.02)
+    return 0
+
+
 def stuck(link: Link, args: Args) -> int:
     """Says that it is ready, then loops for ever without a word."""
     link.ready()

@@ -76,6 +76,17 @@ def test_a_beat_in_every_turn_sends_only_a_few() -> None:
     os.close(writer)
 
 
+def test_that_all_is_prepared_is_sent_in_any_case_and_once() -> None:
+    reader, writer = os.pipe2(os.O_NONBLOCK)
+    link = Link(writer, interval_s=1000.0)
+    for progress in (0.1, 0.2, 1.0, 1.0):
+        link.beat(progress=progress)
+    messages, _ = decode(b"", os.read(reader, 65_536))
+    assert [message.facts for message in messages] == [{"progress": 0.1}, {"progress": 1.0}]
+    os.close(reader)
+    os.close(writer)
+
+
 def test_a_child_of_which_no_heartbeat_is_expected_never_hangs() -> None:
     spec = ChildSpec(name="a", target="x:y", heartbeat_interval_s=0.0)
     assert hung_at_ns(spec, 5) is None

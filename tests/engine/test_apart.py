@@ -1,0 +1,59 @@
+"""Work done in a process of its own, and how far it says it is."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalnode.engine.apart import ahead_only, run_apart
+from signalnode.errors import DataError
+
+FRACTIONS = st.lists(st.floats(0.0, 1.0), max_size=20)
+
+
+@given(FRACTIONS, FRACTIONS)
+def test_progress_never_goes_back_and_is_not_whole_before_the_end(
+    first: list[float], second: list[float]
+) -> None:
+    told = list(ahead_only([*sorted(first), *sorted(second)]))
+    assert told == sorted(told)
+    assert all(0.0 <= fraction < 1.0 for fraction in told)
+
+
+def test_a_second_pass_over_the_files_still_moves_forward() -> None:
+    told = list(ahead_only([0.5, 1.0, 0.1, 0.6, 1.0]))
+    assert len(set(told)) == len(told)
+
+
+def test_what_is_done_apart_is_told_here() -> None:
+    assert list(run_apart([0.25, 0.5]))[-1:] in ([], [0.5]), "the last word may come with the end itself"
+
+
+def test_the_caller_gets_its_turn_while_nothing_moves() -> None:
+    def stands_still() -> Iterator[float]:
+        yield 0.5
+        signal.pause()
+
+    told = run_apart(stands_still(), poll_ms=1)
+    assert [next(told) for _ in range(50)][-1] in (0.0, 0.5)
+    told.close()  # type: ignore[attr-defined]
+
+
+def test_what_goes_wrong_apart_is_said_here() -> None:
+    def fails() -> Iterator[float]:
+        raise DataError("a.gz: no such capture")
+        yield 0.0
+
+    def is_killed() -> Iterator[float]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield 0.0
+
+    with pytest.raises(DataError, match="no such capture"):
+        list(run_apart(fails()))
+    with pytest.raises(DataError, match="killed before its end"):
+        list(run_apart(is_killed()))
