@@ -139,6 +139,16 @@ def test_check_knows_the_signals_parameters(
     assert "X.toml: signals.no_such_parameter: unknown parameter; " in line
 
 
+def test_a_check_that_does_not_end_is_one_line(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signalnode.cli.check.CHECK_TIMEOUT_S", 1e-9)
+    path = write_node(X=SYNTHETIC.format(name="X") + "[signals]\nvolume_s = 30.0\n")
+    status, line = refused(capsys, "run", "--config", path)
+    assert status == errors.ConfigError.exit_status
+    assert "signalnode.toml: not checked within" in line
+
+
 BAD_CONFIGS = {
     "broken": ("x = = 1", {}, "signalnode.toml: line 1: is not TOML"),
     "unknown key": ("stat_dir = 'x'", {}, "stat_dir: unknown key; did you mean state_dir?"),

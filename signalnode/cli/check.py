@@ -44,10 +44,16 @@ def checked_node(path: Path | None, accepted: NodeSettings | None = None) -> Nod
         raise ConfigError(faults)
     if _parameters(node) in (({}, {}), accepted and _parameters(accepted)):
         return node
+    assert node.path is not None
     command = [sys.executable, "-m", "signalnode", "check", "--config", str(node.path)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", timeout=CHECK_TIMEOUT_S, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=CHECK_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ConfigError(
+            [f"{shown(node.path)}: not checked within {CHECK_TIMEOUT_S:g} s; does a file of yours wait?"]
+        ) from None
     if done.returncode:
         lines = done.stderr[:FAULT_BYTES_MAX].splitlines()
         raise ConfigError(

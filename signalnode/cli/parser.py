@@ -116,7 +116,11 @@ def _add_stream_verbs(verb: _Verb) -> None:
 def _add_data_verbs(verb: _Verb) -> None:
     replay = verb("replay", "data:replay", "Score recordings as fast as possible, into a Parquet file.")
     replay.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="captures (.gz) or recordings (.parquet)"
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="captures (plain, .gz, .xz, .zst) or recordings (.parquet)",
     )
     replay.add_argument("--venue", required=True, help="whose frames a capture holds, for example binance")
     replay.add_argument("--market", required=True, help="for example BTC-USDT")

@@ -1,22 +1,20 @@
 """Captures: raw frames of a venue as they came off the socket, a line each, with the time they were received.
 
-The two forms of a line are told in `feeds/framing.py`; the file is plain, gzip or zstd, found by its first
-bytes. Several files are played one after the other, and a later one goes on with the book of the one before.
+The two forms of a line are told in `feeds/framing.py`; the file is plain, gzip, xz or zstd, found by its
+first bytes. Several files are played one after the other, and a later one goes on with the book of the one
+before.
 
 What is wrong with a capture is counted, named with file and line (the first few of each), and passed over;
 nothing after it is lost:
 
 - `line_corrupt`: no receive time, or no JSON. The line is left out.
 - `line_too_long`: over LINE_BYTES_MAX. The line is left out.
-- `file_damaged`: gzip or zstd data that breaks off or is corrupt. What came of it stays; the next member of
-  the file
-  goes on, or the next file.
-- `frame_unknown`, `frame_malformed`: a channel not known; a known one without its fields. The line is left
-  out.
+- `file_damaged`: gzip, xz or zstd data that breaks off or is corrupt. What came of it stays; the next member
+  of a gzip file goes on, or the next file.
+- `frame_unknown`, `frame_malformed`: a channel not known; a known one without its fields. Left out.
 - `symbol_differs`: the files hold one symbol only, and not the market's. They are played as this market's.
 - `book_gap`, `book_crossed`, `level_absurd`: see `signalnode/book.py`. No depth events until the book is
-  sound again;
-  an absurd level is left out.
+  sound again; an absurd level is left out.
 - `book_unsynced`: book updates, but never a snapshot to join them to. There are no depth events.
 - `trade_repeated`, `trade_gap`: trade numbers seen twice; numbers missing. Repeats are left out.
 
@@ -27,6 +25,7 @@ DataError.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -43,6 +42,7 @@ from signalnode.feeds.framing import unwrap
 from signalnode.feeds.lines import Line, read_lines
 from signalnode.feeds.venue import ROW, Decoder, DecoderOf, FrameFault, Row
 
+TIME_REACH_NS = 2**63 - 1  # the furthest from 1970, either way, that an event's field can hold
 SLICE_LINES = 2_048  # lines decoded between two chances to do something else: about 20 ms
 
 
@@ -161,7 +161,10 @@ class CaptureDecoding:
     def _sift(self, rows: list[Row], numbers: list[int], state: sieve.State) -> Events:
         packed = bytearray(ROW.size * len(rows))
         for index, row in enumerate(rows):
-            ROW.pack_into(packed, index * ROW.size, *row)
+            try:
+                ROW.pack_into(packed, index * ROW.size, *row)
+            except struct.error:
+                ROW.pack_into(packed, index * ROW.size, *_within_reach(row))
         events = np.frombuffer(packed, EVENT)
         codes = np.empty(len(events), np.uint8)
         kept = sieve.sift(events, state, codes)
@@ -169,3 +172,9 @@ class CaptureDecoding:
             self._line = numbers[index]
             self.faults_here(sieve.NAMES[codes[index]], sieve.describe(rows[index]))
         return events[:kept]
+
+
+def _within_reach(row: Row) -> Row:
+    """The row with times that fit into its fields; the sieve then finds them absurd."""
+    event_ns, received_ns = (max(-TIME_REACH_NS, min(time_ns, TIME_REACH_NS)) for time_ns in row[:2])
+    return (event_ns, received_ns, *row[2:])

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -32,9 +32,12 @@ from signalnode.feeds.venue import (
 SILENT_CHANNELS = frozenset({"subscriptions", "heartbeats", "candles", "status", "ticker", "ticker_batch"})
 
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]  # one without a zone could be any
+
+
 class _Frame(msgspec.Struct):
     channel: str
-    timestamp: datetime
+    timestamp: Moment
     sequence_num: int
     events: msgspec.Raw
 
@@ -56,7 +59,7 @@ class _Trade(msgspec.Struct):
     trade_id: int
     price: float
     size: float
-    time: datetime
+    time: Moment
     side: Literal["BUY", "SELL"]
 
 

@@ -2,8 +2,7 @@
 
 - `<time_received_ns> <frame as JSON>`.
 - JSON lines `{"t": "recv", "ts": <seconds>, "data": "<frame>"}`, as cryptofeed records them; lines whose `t`
-  is something
-  else (header, http, connect, send) tell how the capture was made and hold no frame.
+  is something else (header, http, connect, send) tell how the capture was made and hold no frame.
 """
 
 from __future__ import annotations

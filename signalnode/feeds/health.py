@@ -153,11 +153,6 @@ class ChannelHealth:
         """Longest wait, in seconds, that is normal for `channel`; infinite while there is no standard yet."""
         return _limit_of(self.state, CHANNELS[channel])
 
-    def waited_s(self, channel: str, now_ns: int) -> float:
-        """Seconds since the newest event of `channel`; 0 before the first."""
-        newest_ns = int(self.state["newest_ns"][CHANNELS[channel]])
-        return (now_ns - newest_ns) * 1e-9 if newest_ns else 0.0
-
     def silent(self, now_ns: int) -> tuple[str, ...]:
         """The channels that have waited too long at kernel time `now_ns`; one never heard of is not among
         them.

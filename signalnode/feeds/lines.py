@@ -1,9 +1,9 @@
 """Lines of a file that may be plain, gzip, xz or zstd, and may be damaged: streaming, bounded, and never
 giving up early.
 
-A gzip file is read member by member. Where a member breaks off or is corrupt, what it gave so far stays, and
-reading goes on at the next member in the same file, if there is one: a recorder that was killed and restarted
-leaves just that.
+The members of a gzip file, the streams of an xz and the frames of a zstd file are read one after the other.
+Where one breaks off or is corrupt, what it gave so far stays; in a gzip file, reading goes on at the next
+member, if there is one: a recorder that was killed and restarted leaves just that.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Line(NamedTuple):
 def read_lines(path: Path, faults: Faults) -> Iterator[Line]:
     """Yield the lines of `path`, passing over what is damaged and counting it in `faults`.
 
-    Counts `file_damaged` (a gzip member that breaks off or is corrupt) and `line_too_long`. A line that
-    breaks off at the end of the data is still yielded. Raises DataError when the file cannot be opened or
-    read, or when its name says gzip and its content is not.
+    Counts `file_damaged` (packed data that breaks off or is corrupt) and `line_too_long`. A line that breaks
+    off at the end of the data is still yielded. Raises DataError when the file cannot be opened or read, or
+    when its name says that it is packed and its content is not.
     """
     try:
         with path.open("rb") as file:
@@ -128,17 +128,23 @@ def _next_member(file: BinaryIO, offset: int) -> int | None:
 
 
 def _unxz(path: Path, file: BinaryIO, faults: Faults) -> Iterator[bytes]:
-    stream, packed = lzma.LZMADecompressor(lzma.FORMAT_XZ), b""
+    packed = file.read(READ_BYTES)
     try:
-        while not stream.eof:
-            if stream.needs_input:
-                packed = file.read(READ_BYTES)
-                if not packed:
-                    faults.add("file_damaged", f"{path}: the xz data breaks off")
-                    return
-            if block := stream.decompress(packed, INFLATE_BYTES_MAX):
-                yield block
-            packed = b""
+        while packed:
+            stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+            while not stream.eof:
+                if stream.needs_input and not packed:
+                    packed = file.read(READ_BYTES)
+                    if not packed:
+                        faults.add("file_damaged", f"{path}: the xz data breaks off")
+                        return
+                if block := stream.decompress(packed, INFLATE_BYTES_MAX):
+                    yield block
+                packed = b""
+            packed = stream.unused_data
+            while not packed.strip(b"\0") and (more := file.read(READ_BYTES)):
+                packed = more  # zeros may stand between two streams
+            packed = packed.lstrip(b"\0")
     except lzma.LZMAError as error:
         faults.add("file_damaged", f"{path}: the xz data is corrupt ({error})")
 

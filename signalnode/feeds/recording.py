@@ -215,7 +215,11 @@ def _column(group: pa.Table, name: str) -> Any:
     column = group.column(name)
     if column.null_count:
         column = column.fill_null(float("nan") if EVENT[name].kind == "f" else 0)
-    return column.to_numpy().astype(EVENT[name], copy=False)
+    values = column.to_numpy()
+    if values.dtype.itemsize > EVENT[name].itemsize:  # cut to 8 bits, a kind of 257 would be a trade
+        there, here = np.iinfo(values.dtype), np.iinfo(EVENT[name])
+        values = np.clip(values, max(there.min, here.min), min(there.max, here.max))
+    return values.astype(EVENT[name], copy=False)
 
 
 @entry(out=EVENT, **{name: EVENT[name] for name in NAMES})

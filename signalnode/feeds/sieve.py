@@ -10,8 +10,7 @@ The rules, in order; the first that applies names the fault.
 - `time_clamped`: received up to a second before the newest row: a stepped clock. Kept, at the newest row's
   time.
 - `value_absurd`: a price or size that is not finite, not above zero (a depth: below zero) or out of any
-  market's
-  range. Left out.
+  market's range. Left out.
 - `quote_crossed`: the bid is not below the ask. Left out.
 - `price_jump`: price over 10 times, or under a tenth of, the newest. Left out; the 20th in a row is believed.
 - `event_time_absurd`: venue time before 2000 or after 2100. Kept, with the receive time in its place.

@@ -9,12 +9,10 @@ The model, per event after a pause dt in seconds (a toy with the right signs, no
 - pauses are exponential, at `events_per_s` × (1 + excitement); excitement decays within seconds, bursts kick
   it up;
 - pressure u is an Ornstein–Uhlenbeck process with unit variance and relaxation PRESSURE_S. It tilts the sizes
-  at the best
-  bid and ask, the side trades come from and the next prices, as order flow does (Cont, Kukanov and Stoikov,
-  2014);
+  at the best bid and ask, the side trades come from and the next prices, as order flow does (Cont, Kukanov
+  and Stoikov, 2014);
 - the logarithm of the fair price drifts with regime and pressure and diffuses; what a jump added in the
-  reverting regime
-  dies out within REVERSION_S;
+  reverting regime dies out within REVERSION_S;
 - quotes sit on the tick grid about that price; trades take them; depth within the band follows pressure and
   regime.
 

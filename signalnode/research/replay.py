@@ -66,6 +66,7 @@ def whole_instants(slices: Iterable[tuple[Events, float]]) -> Iterator[tuple[Eve
             same = int(np.searchsorted(events["time_received_ns"], held["time_received_ns"][0], side="right"))
             held = np.concatenate([held, events[:same]])
         if same == len(events):
+            done = fraction
             continue
         if len(held):
             yield held, done

@@ -44,6 +44,8 @@ def spoiled(path: Path, bad: object) -> Path:
         (trade(1), "trade_repeated"),
         (line(4, quote(), time_ns=17), "time_absurd"),
         (line(4, quote(), time_ns=START_NS * 5), "time_absurd"),
+        (line(4, quote(), time_ns=2**64), "time_absurd"),
+        (line(4, quote(), time_ns=-(2**64)), "time_absurd"),
         (line(4, quote(), time_ns=START_NS - 10**12), "time_backwards"),
         (line(4, quote(), time_ns=START_NS + 3 * 86_400 * 10**9), "time_jump"),
     ],
@@ -54,6 +56,13 @@ def test_a_bad_line_is_named_and_costs_itself_alone(tmp_path: Path, bad: object,
     assert events["kind"].tolist() == [TRADE, QUOTE, TRADE, QUOTE, TRADE, QUOTE]
     assert faults.counts[fault] == 1
     assert faults.examples[fault][0].startswith(f"{path}:5: ")
+
+
+@pytest.mark.parametrize("time_ms", [2**62, -(2**62)])
+def test_a_venue_time_beyond_64_bits_gives_way_to_the_receive_time(tmp_path: Path, time_ms: int) -> None:
+    events, faults = load(spoiled(tmp_path / "a.txt", trade(3, T=time_ms)))
+    assert faults.counts == {"event_time_absurd": 1}
+    assert events["time_event_ns"][4] == events["time_received_ns"][4]
 
 
 def test_time_that_steps_back_a_little_is_held_and_never_runs_backwards(tmp_path: Path) -> None:

@@ -149,3 +149,16 @@ def test_a_capture_in_json_lines_is_read_with_its_times_in_microseconds(tmp_path
     assert events["time_received_ns"].tolist() == [1786309548629008000] * 2 + [1786309549000000000]
     assert faults.counts == {"line_corrupt": 1}
     assert f"{path}:6" in faults.examples["line_corrupt"][0]
+
+
+@pytest.mark.parametrize("sent", ["2026-08-09T21:05:48", "9999-12-31T23:59:59Z"])
+def test_a_time_stamp_that_cannot_be_told_costs_its_line_alone(tmp_path: Path, sent: str) -> None:
+    good = frame(0, "l2_data", book("snapshot", *BOOK))
+    bad = frame(1, "market_trades", trades("update", 1)) | {"timestamp": sent}
+    bad["events"][0]["trades"][0]["time"] = sent
+    path = tmp_path / "a.txt"
+    lines = [b"%d %s\n" % (SENT_NS + step, json.dumps(one).encode()) for step, one in enumerate((good, bad))]
+    path.write_bytes(b"".join(lines))
+    events, faults = load_events_with_faults([path], venue="coinbase", market="BTC-USD")
+    assert faults.counts in ({"frame_malformed": 1}, {"event_time_absurd": 1})
+    assert events["kind"].tolist()[:2] == [QUOTE, DEPTH]

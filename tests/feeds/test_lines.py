@@ -54,6 +54,18 @@ def test_xz_is_read_as_well_and_gives_what_it_has_when_it_breaks_off(tmp_path: P
     assert faults.counts == {"file_damaged": 1}
 
 
+@pytest.mark.parametrize("between", [b"", b"\0" * 4, b"\0" * 100_000])
+def test_packed_files_put_together_are_read_to_the_end(tmp_path: Path, between: bytes) -> None:
+    path, faults = tmp_path / "a.xz", Faults()
+    half = len(TEXT) // 2
+    path.write_bytes(lzma.compress(TEXT[:half]) + between + lzma.compress(TEXT[half:]) + between)
+    assert texts(path, faults) == TEXT.splitlines()
+    assert not faults.counts
+    path.write_bytes(lzma.compress(TEXT) + between + b"no xz at all")
+    assert texts(path, faults) == TEXT.splitlines()
+    assert faults.counts == {"file_damaged": 1}
+
+
 def test_a_truncated_gzip_gives_what_it_has_and_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(TEXT)[:-2_000])

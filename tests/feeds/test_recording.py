@@ -96,6 +96,18 @@ def test_a_bad_row_is_named_and_costs_itself_alone(
     assert faults.examples[fault][0].startswith(f"{path}: row group 0, row 0+{row}: ")
 
 
+@pytest.mark.parametrize("width", [np.int16, np.uint16, np.int64, np.uint64])
+def test_a_number_too_wide_for_its_field_is_a_fault_and_not_another_number(
+    tmp_path: Path, made: Events, width: type[np.integer]
+) -> None:
+    kinds = made["kind"].astype(width)
+    kinds[7] = 256 + TRADE
+    path = write_columns(tmp_path / "a.parquet", made, kind=pa.array(kinds))
+    events, faults = load_events_with_faults(path)
+    assert faults.counts == {"kind_unknown": 1}
+    assert len(events) == len(made) - 1
+
+
 def test_a_row_received_a_little_early_is_held_at_the_newest_time(tmp_path: Path, made: Events) -> None:
     spoilt = made.copy()
     spoilt["time_received_ns"][100] = spoilt["time_received_ns"][99] - 1_000

@@ -97,6 +97,19 @@ def test_a_place_that_cannot_be_written_is_one_line(events: Events, tmp_path: Pa
     assert "\n" not in str(caught.value)
 
 
+def test_the_end_is_told_although_nothing_sound_comes_last(events: Events, tmp_path: Path) -> None:
+    class EndsInFaults(Decoded):
+        def slices(self) -> Iterator[Slice]:
+            for piece in super().slices():
+                yield Slice(piece.events, 0.9 * piece.done)
+            yield Slice(np.zeros(0, EVENT), 1.0)
+
+    done: list[float] = []
+    pieces = EndsInFaults(events, 3)
+    replay.write_scores(score, pieces, tmp_path / "out.parquet", lambda _rows, share: done.append(share))
+    assert done[-1] == 1.0
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
 def test_no_instant_is_torn_between_two_slices(size: int) -> None:
     events = np.zeros(12, EVENT)
