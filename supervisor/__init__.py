@@ -36,7 +36,8 @@ From other programs, over the control socket (newline-delimited JSON, see `super
     request(settings.control_path, "status", [NAME])   # that child, with its last exit records in full
     request(settings.control_path, "start", [NAME])    # or "stop", "restart"; answers when it is done:
                                                        # {"children": {NAME: {"state": …, "reason": …}}}
-    request(settings.control_path, "reload")           # {"added": […], "removed": […], "restarted": […], …}
+    request(settings.control_path, "reload")           # {"added": […], "removed": […], "restarted": […],
+                                                       # "adjusted": […, same process], "kept": n}
     request(settings.control_path, "shutdown")
 
 It raises NotRunning, RequestRefused (unknown name, faulty config: the message says it) or NoAnswer.

@@ -20,6 +20,24 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 Restart = Literal["always", "on-failure", "never"]
+# Fields of a spec that its process is never told; one that is not named here counts as told.
+POLICY = frozenset(
+    {
+        "role",
+        "order",
+        "restart",
+        "intensity",
+        "period_s",
+        "backoff_first_s",
+        "backoff_base_s",
+        "backoff_max_s",
+        "stable_s",
+        "retry_s",
+        "start_timeout_s",
+        "stop_grace_s",
+        "heartbeats_missed_max",
+    }
+)
 
 
 class ChildState(StrEnum):
@@ -47,19 +65,27 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
-    """One child, as wanted. Two specs are equal exactly when a running child needs no restart.
+    """One child, as wanted.
+
+    The first fields are what its process is started with: when one of them changes, `reload` restarts it. The
+    rest, POLICY, the supervisor alone applies: a change takes effect at a reload and touches no process.
 
     `target` is "package.module:function", called in the child as `function(link, args) -> int` (exit status).
-    `fingerprint` stands for whatever else the child reads (say, a digest of its config file): when it
-    changes, `reload` restarts the child. Raises SpecError when a value is impossible.
+    `fingerprint` stands for whatever else the child reads (say, a digest of its config file). Raises
+    SpecError when a value is impossible.
     """
 
     name: str
     target: str
-    role: str = "child"
     args: Mapping[str, Any] = field(default_factory=dict)  # anything JSON can hold
     fingerprint: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)  # added to each of its log lines
+    reload_signal: int = 0  # sent, when up, at a reload that does not restart it; 0 = none
+    heartbeat_interval_s: float = (
+        1.0  # longest time between two `link.beat()` of a healthy child; 0 = none expected
+    )
+    limits: Limits = Limits()
+    role: str = "child"
     order: int = 0  # lower starts first and stops last
     restart: Restart = "always"
     intensity: int = 5  # at more failures than this within period_s the child is given up
@@ -71,12 +97,7 @@ class ChildSpec:
     retry_s: float = 300.0  # a given-up child gets one try this often; 0 = never
     start_timeout_s: float = 60.0  # to `link.ready()` from process start, or from the latest progress
     stop_grace_s: float = 5.0  # SIGTERM to SIGKILL
-    reload_signal: int = 0  # sent, when up, at a reload that does not restart it; 0 = none
-    heartbeat_interval_s: float = (
-        1.0  # longest time between two `link.beat()` of a healthy child; 0 = none expected
-    )
     heartbeats_missed_max: int = 3  # then it counts as hung
-    limits: Limits = Limits()
 
     def __post_init__(self) -> None:
         for wrong, message in _faults(self):
@@ -85,7 +106,8 @@ class ChildSpec:
 
     def digest(self) -> str:
         """Sixteen hex digits that change when, and only when, a running child must be restarted."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        started_with = {key: value for key, value in asdict(self).items() if key not in POLICY}
+        canonical = json.dumps(started_with, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 

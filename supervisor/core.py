@@ -231,6 +231,8 @@ class Core:
             self._set_spec(child, spec)
             if child.wanted:
                 self._lives.happen(child, Event.RESTART, now_ns)
+        for child, spec in change.adjusted:
+            self._lives.adjust(child, spec, now_ns)
         self._out += change.signals(self.children.values())
         self._remember()
         self._out.append(Report("info", "reloaded", "", change.summary()))

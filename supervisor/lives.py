@@ -11,7 +11,7 @@ import signal
 from typing import Any
 
 from supervisor import lifecycle, restart
-from supervisor.child import Child, ChildState, History
+from supervisor.child import Child, ChildSpec, ChildState, History
 from supervisor.clock import ns
 from supervisor.lifecycle import Action, Event
 from supervisor.liveness import PROGRESS_WHOLE, hung_at_ns, late_at_ns
@@ -60,6 +60,20 @@ class Lives:
             times += [(hung_ns, Event.HUNG)] if hung_ns is not None else []
         child.deadline_ns, child.deadline_event = min(times, default=(None, ""))
 
+    def adjust(self, child: Child, spec: ChildSpec, now_ns: int) -> None:
+        """Have another policy from now on, also for what it waits for; its process does not notice.
+
+        Only an end that was asked for keeps its grace time, which the process may count on.
+        """
+        before, child.spec = child.spec, spec
+        if child.state is ChildState.UP or (child.state is ChildState.STARTING and child.pid is not None):
+            self.watch(child)
+        elif child.state is ChildState.BACKING_OFF and child.deadline_ns is not None:
+            longest_ns = restart.backoff_max_ns(spec, child.history.streak)
+            child.deadline_ns = min(child.deadline_ns, now_ns + longest_ns)
+        elif child.state is ChildState.GIVEN_UP and spec.retry_s != before.retry_s:
+            self._retry(child, now_ns)
+
     def report(self, level: Any, event: str, child: Child, **fields: Any) -> None:
         """Something about this child for the log."""
         pid = {"pid": child.pid} if child.pid is not None else {}
@@ -92,7 +106,7 @@ class Lives:
                 self.watch(child)
             case Action.BACK_OFF:
                 wait_ns = restart.backoff_ns(child.spec, child.history.streak, self._rng.random())
-                self._wait(child, now_ns + wait_ns)
+                child.deadline_ns, child.deadline_event = now_ns + wait_ns, Event.DUE
                 self.report("warning", "restarting", child, wait_s=wait_ns / 1e9)
             case Action.REST:
                 self._rest(child, now_ns)
@@ -126,14 +140,15 @@ class Lives:
 
     def _rest(self, child: Child, now_ns: int) -> None:
         failures, spec = len(child.history.failures_ns), child.spec
-        child.reason = f"gave up after {failures} failures in {spec.period_s:g} s, the last: {child.reason}"
-        wait_ns = restart.retry_ns(spec, self._rng.random())
-        if wait_ns is not None:
-            self._wait(child, now_ns + wait_ns)
+        often = f"{failures} failure{'s' * (failures != 1)} in {spec.period_s:g} s"
+        child.reason = f"gave up after {often}, the last: {child.reason}"
+        self._retry(child, now_ns)
         self.report("error", "gave up", child)
 
-    def _wait(self, child: Child, until_ns: int) -> None:
-        child.deadline_ns, child.deadline_event = until_ns, Event.DUE
+    def _retry(self, child: Child, now_ns: int) -> None:
+        wait_ns = restart.retry_ns(child.spec, self._rng.random())
+        child.deadline_ns = None if wait_ns is None else now_ns + wait_ns
+        child.deadline_event = Event.DUE
 
 
 def shown(progress: float | None) -> str:

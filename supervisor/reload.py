@@ -16,8 +16,9 @@ class Difference:
 
     added: tuple[ChildSpec, ...]
     removed: tuple[Child, ...]
-    changed: tuple[tuple[Child, ChildSpec], ...]
-    kept: int
+    changed: tuple[tuple[Child, ChildSpec], ...]  # what their processes are started with
+    adjusted: tuple[tuple[Child, ChildSpec], ...]  # nothing but the policy that the supervisor applies
+    kept: int  # processes left alone, the adjusted included
 
     @property
     def touched(self) -> set[str]:
@@ -35,24 +36,28 @@ class Difference:
         ]
 
     def summary(self) -> dict[str, Any]:
-        """For the answer and the log: who was added, removed, restarted, and how many were left alone."""
+        """For the answer and the log: who was added, removed, restarted, or has another policy without that,
+        and how many processes were left alone.
+        """
         return {
             "added": sorted(spec.name for spec in self.added),
             "removed": sorted(child.name for child in self.removed),
             "restarted": sorted(child.name for child, _ in self.changed if child.wanted),
+            "adjusted": sorted(child.name for child, _ in self.adjusted),
             "kept": self.kept,
         }
 
 
 def difference(children: Mapping[str, Child], specs: Iterable[ChildSpec]) -> Difference:
-    """Compare by name and digest. A child on its way out counts as not there."""
+    """Compare by name, then by digest, then by what the digest leaves out. A child on its way out counts as
+    not there.
+    """
     wanted = {spec.name: spec for spec in specs}
     there = {name: child for name, child in children.items() if not child.leaving}
-    changed = tuple(
-        (child, wanted[name])
-        for name, child in there.items()
-        if name in wanted and wanted[name].digest() != child.spec.digest()
-    )
+    differing = [(c, wanted[name]) for name, c in there.items() if name in wanted and wanted[name] != c.spec]
+    changed = tuple((child, spec) for child, spec in differing if spec.digest() != child.spec.digest())
+    adjusted = tuple((child, spec) for child, spec in differing if spec.digest() == child.spec.digest())
     added = tuple(spec for name, spec in wanted.items() if name not in there)
     removed = tuple(child for name, child in there.items() if name not in wanted)
-    return Difference(added, removed, changed, len(there) - len(changed) - len(removed))
+    kept = len(there) - len(changed) - len(removed)
+    return Difference(added, removed, changed, adjusted, kept)

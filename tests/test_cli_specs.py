@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from signalnode.aggregator import process
 from signalnode.cli import main
 from signalnode.cli.run import _check_unchanged
 from signalnode.cli.specs import limit_faults, specs_of
@@ -91,6 +92,21 @@ def test_a_reload_restarts_just_the_market_whose_limits_changed(write_node: Writ
     before = specs(write_node("", A="", B=""))
     after = specs(write_node("", A="", B="[limits]\nnice = 3"))
     assert {name for name in after if after[name].digest() != before[name].digest()} == {"B"}
+
+
+def test_another_policy_of_the_node_restarts_nobody(write_node: WriteNode) -> None:
+    text = "intensity = 9\nretry_s = 5.0\nbackoff_max_s = 5.0\nstart_timeout_s = 5.0\nstop_grace_s = 2.0"
+    before, after = specs(write_node("", A="")), specs(write_node(text, A=""))
+    assert all(before[name] != after[name] for name in after)
+    assert all(before[name].digest() == after[name].digest() for name in after)
+
+
+def test_the_aggregators_heart_beats_at_its_own_pace(write_node: WriteNode) -> None:
+    path = write_node()
+    path.write_text("[engine]\nheartbeat_interval_ms = 20\n")
+    made = specs(path)
+    assert made["A"].heartbeat_interval_s == 0.02
+    assert made["aggregator"].heartbeat_interval_s == process.BEAT_S
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -296,6 +297,19 @@ def test_an_engines_arguments_change_just_with_its_own_settings(write_node: Writ
     assert engine_args(before, "A") != engine_args(after, "A")
     assert engine_args(before, "B") == engine_args(after, "B")
     assert aggregator_args(before) == aggregator_args(after)
+
+
+def test_an_engine_is_told_nothing_of_policies_strategies_and_the_aggregator(write_node: WriteNode) -> None:
+    before = whole_node(write_node)
+    after = replace(
+        before,
+        supervisor=replace(before.supervisor, intensity=9, stop_grace_s=9.0),
+        aggregator=replace(before.aggregator, view_interval_ms=500),
+        strategies={},
+    )
+    assert engine_args(before, "A") == engine_args(after, "A")
+    slower = replace(before, engine=replace(before.engine, publish_interval_ms=500))
+    assert engine_args(before, "A") != engine_args(slower, "A")
 
 
 def test_the_aggregator_reads_the_settings_that_were_checked(write_node: WriteNode) -> None:

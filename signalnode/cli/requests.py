@@ -30,11 +30,13 @@ def restart(arguments: argparse.Namespace) -> int:
 
 
 def reload(arguments: argparse.Namespace) -> int:
-    """Have the node read its config again; says what was added, removed, restarted and kept."""
+    """Have the node read its config again; says what was added, removed, restarted, adjusted and kept."""
     answer = _ask("reload", arguments)
     for key in ("added", "removed", "restarted"):
         if answer.get(key):
             print(f"{key}: {', '.join(answer[key])}")
+    if answer.get("adjusted"):
+        print(f"another policy, not restarted: {', '.join(answer['adjusted'])}")
     print(f"untouched: {answer.get('kept', 0)}")
     return 0
 

@@ -20,6 +20,7 @@ from signalnode.settings import (
 from signalnode.settings.reading import shown
 
 BYTES_PER_MB = 1_000_000
+AGGREGATOR_BEAT_S = 1.0  # as in aggregator.process, which this process stays too light to import
 LEAST = {"memory_mb_max": 64, "files_max": 64}  # with less an engine cannot even decode its recording
 
 
@@ -35,7 +36,6 @@ def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
         "retry_s": policy.retry_s,
         "start_timeout_s": policy.start_timeout_s,
         "stop_grace_s": policy.stop_grace_s,
-        "heartbeat_interval_s": node.engine.heartbeat_interval_ms / 1000,
         "heartbeats_missed_max": policy.heartbeats_missed_max,
     }
     aggregator = supervisor.ChildSpec(
@@ -46,6 +46,7 @@ def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
         order=0,
         restart="always",
         reload_signal=signal.SIGHUP,
+        heartbeat_interval_s=AGGREGATOR_BEAT_S,
         **common,
     )
     engines = [
@@ -58,6 +59,7 @@ def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
             order=1,
             restart=policy.restart,
             limits=limits_of(market, policy),
+            heartbeat_interval_s=node.engine.heartbeat_interval_ms / 1000,
             **common,
         )
         for name, market in node.markets.items()

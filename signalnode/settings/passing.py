@@ -21,8 +21,18 @@ from signalnode.settings.reading import Faults
 
 
 def engine_args(node: NodeSettings, market: str) -> dict[str, Any]:
-    """Arguments of one engine: `config`, `market`, and `settings` with this market alone. JSON-able."""
-    alone = dataclasses.replace(node, markets={market: node.markets[market]})
+    """Arguments of one engine: `config`, `market`, and `settings` with this market alone. JSON-able.
+
+    The tables that are not an engine's own stand at their defaults: when they change, it does not.
+    """
+    alone = NodeSettings(
+        runtime_dir=node.runtime_dir,
+        state_dir=node.state_dir,
+        markets_dir=node.markets_dir,
+        engine=node.engine,
+        markets={market: node.markets[market]},
+        path=node.path,
+    )
     return {"config": str(node.path), "market": market, "settings": as_table(alone)}
 
 

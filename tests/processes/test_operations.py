@@ -135,6 +135,17 @@ def test_reload_refuses_what_only_a_new_start_can_change(node: Node) -> None:
     assert "supervisor.on_supervisor_death: cannot change while the node runs" in done.stderr
 
 
+def test_another_policy_applies_without_a_restart(node: Node) -> None:
+    before, text = node.children(), node.config.read_text()
+    node.config.write_text(text.replace("intensity = 1", "intensity = 7"))
+    told = node.ask("reload").stdout.splitlines()
+    node.config.write_text(text)
+    names = sorted(before)
+    assert told == [f"another policy, not restarted: {', '.join(names)}", f"untouched: {len(names)}"]
+    assert node.ask("reload").stdout.splitlines() == told, "and back again"
+    assert {n: c["pid"] for n, c in node.children().items()} == {n: c["pid"] for n, c in before.items()}
+
+
 def test_a_market_that_fails_too_often_rests_alone_until_it_is_started(node: Node) -> None:
     before = node.children()
     kill(node, "GAMMA-USD")

@@ -6,7 +6,7 @@ import heapq
 import random
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from supervisor import liveness
@@ -35,31 +35,14 @@ from supervisor.messages import (
 )
 from supervisor.restart import backoff_max_ns
 from supervisor.settings import Settings
+from tests.simulation.draws import INTENSITY_MAX, Fake, draw_policy, draw_spec
 
 MS = 1_000_000
 S = 1_000 * MS
 KILL_DELAY_MAX_NS = 5 * MS  # what a SIGKILL takes here
-INTENSITY_MAX = 3
 NAMES = ("A", "B", "C", "D")
 ALIVE = (ChildState.UP, ChildState.STOPPING)
 AT_REST = (ChildState.DOWN, ChildState.BACKING_OFF, ChildState.GIVEN_UP)
-
-
-@dataclass(slots=True)
-class Fake:
-    """A process: what it is going to do was drawn at its birth."""
-
-    name: str
-    pid: int
-    spec: ChildSpec
-    born_ns: int
-    deaf: bool  # SIGTERM and SIGABRT do nothing
-    ready: bool = False
-    silent_since_ns: int | None = None
-    heard_ns: int = 0
-    progress: float | None = None  # the furthest it said
-    moved_ns: int = 0  # when it said that
-    ending: bool = False
 
 
 class World:
@@ -69,10 +52,11 @@ class World:
         self.rng = random.Random(seed)
         self.settings = settings
         self.now_ns = self.rng.randrange(1, 10**15)
-        self.specs = {name: self._draw_spec(name) for name in NAMES[: self.rng.randint(1, len(NAMES))]}
+        self.specs = {name: draw_spec(self.rng, name) for name in NAMES[: self.rng.randint(1, len(NAMES))]}
         self.core = Core(settings, self.rng)
         self.live: dict[int, Fake] = {}
         self.spawns: dict[str, ChildSpec] = {}  # asked for, not yet carried out
+        self.untouchable: set[str] = set()  # during a reload: no signal may go there
         self.open: dict[int, str] = {}  # requests without an answer
         self.stopped: frozenset[str] = frozenset()
         self.finished = False
@@ -85,27 +69,6 @@ class World:
         self.trouble = self.rng.random()  # how troubled this world is: some are calm
 
     # drawing
-
-    def _draw_spec(self, name: str) -> ChildSpec:
-        pick = self.rng.choice
-        return ChildSpec(
-            name=name,
-            target="x:y",
-            order=pick((0, 0, 1, 2)),
-            restart=pick(("always", "always", "on-failure", "never")),
-            intensity=pick((0, 1, INTENSITY_MAX)),
-            period_s=pick((5.0, 60.0)),
-            backoff_first_s=pick((0.0, 0.2)),
-            backoff_base_s=pick((0.1, 0.5)),
-            backoff_max_s=pick((0.3, 5.0)),
-            stable_s=pick((0.0, 2.0)),
-            retry_s=pick((0.0, 20.0)),
-            start_timeout_s=pick((0.5, 2.0)),
-            stop_grace_s=pick((0.0, 0.3, 1.0)),
-            heartbeat_interval_s=pick((0.0, 0.2, 1.0)),
-            heartbeats_missed_max=pick((1, 3)),
-            fingerprint=str(self.rng.randrange(3)),
-        )
 
     def _at(self, wait_ns: int, call: Callable[[], None]) -> None:
         self._count += 1
@@ -260,6 +223,7 @@ class World:
         if fake is None:
             return
         assert fake.name == command.name, "a signal for somebody else"
+        assert fake.name not in self.untouchable, "a reload touched what is started with the same as before"
         if command.signal == signal.SIGABRT:
             assert self._is_silent(fake) or self._is_late(fake), f"{fake.name} is aborted for nothing"
         if command.signal == signal.SIGKILL:
@@ -283,12 +247,18 @@ class World:
         names = tuple(self.rng.sample([*NAMES, "nobody"], self.rng.randint(1, 2)))
         specs: tuple[ChildSpec, ...] | None = None
         if verb != "stop" and self._chance(0.8):
-            drawn = {name: self._draw_spec(name) for name in NAMES if self._chance(0.6)}
+            drawn = {name: draw_spec(self.rng, name) for name in NAMES if self._chance(0.6)}
             kept = {name: spec for name, spec in self.specs.items() if self._chance(0.7)}
+            kept |= {n: draw_policy(self.rng, spec) for n, spec in kept.items() if self._chance(0.3)}
             specs = tuple({**drawn, **kept}.values())
         self._requests += 1
         self.open[self._requests] = verb
+        if verb == "reload" and self.halted_ns is None:
+            alike = {(spec.name, spec.digest()) for spec in (self.specs.values() if specs is None else specs)}
+            self.untouchable = {n for n, c in self.core.children.items() if (n, c.spec.digest()) in alike}
+            self.stalled_until_ns = max(self.stalled_until_ns, self.now_ns)  # another policy counts from here
         self._give(Asked(self._requests, verb, names, specs, "" if specs is not None else "a fault"))
+        self.untouchable = set()
         self.specs = {name: child.spec for name, child in self.core.children.items()}
 
     def _stall(self) -> None:
@@ -308,6 +278,7 @@ class World:
         self.core = Core(self.settings, self.rng)
         self.stalled_until_ns = self.now_ns  # the successor cannot know since when a child is silent
         specs = tuple(replace(s, fingerprint="9") if self._chance(0.2) else s for s in self.specs.values())
+        specs = tuple(draw_policy(self.rng, spec) if self._chance(0.2) else spec for spec in specs)
         adopted = tuple(
             Adopted(p.name, p.pid, p.spec.digest(), p.ready, p.born_ns, self.now_ns)
             for p in self.live.values()

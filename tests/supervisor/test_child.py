@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from typing import Any
+
 import pytest
 
 from supervisor import ChildSpec, Limits, SpecError
-from supervisor.child import Exit
+from supervisor.child import POLICY, Exit
 
 
 @pytest.mark.parametrize(
@@ -30,12 +33,36 @@ def test_an_impossible_spec_is_refused_in_one_line(wrong: dict[str, object], mes
     assert "\n" not in str(refused.value)
 
 
-def test_the_digest_changes_with_every_value_that_a_running_child_depends_on() -> None:
-    digests = {
-        ChildSpec(**{"name": "a", "target": "x:y", **more}).digest()  # type: ignore[arg-type]
-        for more in ({}, {"args": {"k": 1}}, {"fingerprint": "f"}, {"limits": Limits(nice=1)}, {"order": 1})
-    }
-    assert len(digests) == 5
+OTHER: dict[str, Any] = {
+    "name": "b",
+    "target": "x:z",
+    "args": {"k": 1},
+    "fingerprint": "f",
+    "labels": {"market": "b"},
+    "reload_signal": 1,
+    "heartbeat_interval_s": 0.5,
+    "limits": Limits(nice=1),
+    "role": "engine",
+    "order": 1,
+    "restart": "never",
+}
+
+
+def _other(name: str, value: object) -> object:
+    """A value that differs from this field's default; numbers are one more."""
+    return OTHER[name] if name in OTHER else value + 1  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(ChildSpec)])
+def test_the_digest_changes_with_what_a_process_is_started_with_and_with_nothing_else(name: str) -> None:
+    spec = ChildSpec(name="a", target="x:y")
+    changed = replace(spec, **{name: _other(name, getattr(spec, name))})
+    assert changed != spec
+    assert (changed.digest() == spec.digest()) is (name in POLICY)
+
+
+def test_the_policy_is_made_of_fields_there_are() -> None:
+    assert {each.name for each in fields(ChildSpec)} > POLICY
 
 
 def test_exits_read_as_people_say_them() -> None:

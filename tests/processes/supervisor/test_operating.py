@@ -49,6 +49,19 @@ def test_reload_touches_only_what_changed(node: Make) -> None:
         one.child("gone")
 
 
+def test_another_policy_applies_and_every_process_stays(node: Make) -> None:
+    one = node(spec("a"), spec("b")).up()
+    before = {name: one.pid(name) for name in "ab"}
+    one.specs = [spec(name, intensity=0, retry_s=0.0, stop_grace_s=1.0) for name in "ab"]
+    one.write()
+    told = one.ask("reload")
+    assert (told["restarted"], told["adjusted"], told["kept"]) == ([], ["a", "b"], 2)
+    assert {name: one.pid(name) for name in "ab"} == before
+    os.kill(before["a"], signal.SIGKILL)
+    assert "1 failure in" in one.until("gave up", "a")["reason"]
+    assert one.pid("b") == before["b"]
+
+
 def test_a_faulty_config_changes_nothing_and_says_why(node: Make) -> None:
     one = node(spec("a")).up()
     pid = one.pid("a")
