@@ -87,6 +87,9 @@ class ChildSpec:
     limits: Limits = Limits()
     role: str = "child"
     order: int = 0  # lower starts first and stops last
+    # After an end that the supervisor was not asked for. "on-failure" takes any status but 0 for one, and any
+    # signal, SIGTERM included: only `stop` keeps a child down. One that catches SIGTERM and then ends with
+    # status 0 says that its work is done, and stays down.
     restart: Restart = "always"
     intensity: int = 5  # at more failures than this within period_s the child is given up
     period_s: float = 60.0

@@ -311,7 +311,7 @@ class Core:
         }
         entry |= {"code": exit_.code, "signal": exit_.signal, "restarts": child.restarts}
         entry |= {"peak_rss_bytes": exit_.peak_rss_bytes, "cpu_s": exit_.cpu_s}
-        child.last_exit = {**entry, "traceback": event.traceback}
+        child.last_exit = {**entry, "traceback": "" if expected else event.traceback}
         self._out.append(Record(child.name, child.last_exit))
         self._lives.report("info" if expected else "warning", "ended", child, exit=how)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import signal
+import sys
 from collections.abc import Mapping
 from types import FrameType
 from typing import Any, Protocol
@@ -39,8 +40,8 @@ class Link(Protocol):
 
 
 def main(link: Link, args: Mapping[str, Any]) -> int:
-    """Run one market until SIGTERM or the end of its feed; returns the exit status. `args`: see
-    `engine_args`.
+    """Run one market until the end of its feed, which is status 0, or until SIGTERM or SIGINT, by which it
+    then ends, with everything saved. Returns the exit status. `args`: see `engine_args`.
     """
     logs.configure(as_json=True)
     log = logs.logger(market=args["market"])
@@ -48,11 +49,25 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
         node = node_of(args)
         market = node.markets[args["market"]]
         with hold_lock(node.market_lock_path(market.market)):
-            _Process(link, node, market, log).run()
+            stopped_by = _Process(link, node, market, log).run()
     except SignalnodeError as error:
         log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
         return error.exit_status
+    if stopped_by:
+        _end_by(stopped_by)
     return 0
+
+
+def _end_by(number: int) -> None:
+    """End as one who does not catch this signal. So it can be seen what ended us; and with status 0 for a
+    finished feed alone, a policy of "on-failure" starts a market again that somebody ended behind the
+    supervisor's back.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
+    signal.raise_signal(number)
 
 
 class _Process:
@@ -62,13 +77,20 @@ class _Process:
         self._link, self._node, self._market, self._log = link, node, market, log
         self._directory = node.market_state_dir(market.market)
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._stopping = False
+        self._stopped_by = 0  # the signal that told it to end
+        self._ended = False  # its feed
         self._complaint_ns = 0
         self._ready = False
         self._scored_ns = 0
 
-    def run(self) -> None:
-        """Start, turn until told to stop or the feed ends, and leave `end` and a last checkpoint behind."""
+    @property
+    def _stopping(self) -> bool:
+        return self._stopped_by != 0
+
+    def run(self) -> int:
+        """Start, turn until told to stop or the feed ends, and leave `end` and a last checkpoint behind.
+        Returns the signal that ended it, 0 where that was the end of the feed.
+        """
         for number in STOPS:  # for a thread started before this line, which does not block them
             signal.signal(number, self._stop)
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
@@ -85,9 +107,10 @@ class _Process:
             self._prepare(feed)
             if not self._stopping:
                 self._work(feed, publisher)
+        return 0 if self._ended else self._stopped_by
 
     def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what signal wants
-        self._stopping = True
+        self._stopped_by = number
 
     def _prepare(self, feed: Feed) -> None:
         """Let the feed decode what it must, alive to the supervisor and to SIGTERM meanwhile."""
@@ -147,6 +170,7 @@ class _Process:
                 self._save(work)
             if turn.ended:
                 self._log.info("the feed has ended", seq=publisher.seq)
+                self._ended = True
                 break
             self._rest(turn.wake_ns)
             turn = work.turn(monotonic_ns())
@@ -175,8 +199,8 @@ class _Process:
     def _rest(self, wake_ns: int) -> bool:
         """Wait until monotonic time `wake_ns` or a signal to stop; whether to stop."""
         wait_s = max(0.0, (wake_ns - monotonic_ns()) / NS_PER_S)
-        if not self._stopping and signal.sigtimedwait(STOPS, wait_s) is not None:
-            self._stopping = True  # and never assigned False: `_stop` may have run during the wait
+        if not self._stopping and (taken := signal.sigtimedwait(STOPS, wait_s)) is not None:
+            self._stopped_by = taken.si_signo  # and never assigned 0: `_stop` may have run during the wait
         return self._stopping
 
     def _save(self, work: Work, *, durable: bool = False) -> None:

@@ -85,7 +85,9 @@ class SupervisorSettings:
     """`[supervisor]`: restart and stop policy of every child, and what one engine may use."""
 
     # When an engine that ended is started again. A recording that has come to its end exits with 0 and has
-    # done its work, so not then. The aggregator is started again whatever happens.
+    # done its work, so not then. One that is ended by a signal, also by a SIGTERM that did not come from the
+    # node, has not, and is started again: only `signalnode stop` keeps a market down. The aggregator is
+    # started again whatever happens.
     restart: Literal["always", "on-failure", "never"] = "on-failure"
     # Failures within `period_s` after which one child is given up; the others go on.
     intensity: Annotated[int, Within(1, 1_000)] = 5

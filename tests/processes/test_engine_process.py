@@ -199,7 +199,7 @@ def test_killed_again_and_again_the_last_scores_are_those_of_a_run_without_a_sto
         before, engine = ear.heard[-1].epoch, home.start(MARKETS[0])
         reached = ear.until(a_score_of_an_epoch_past(before))
     engine.send_signal(signal.SIGTERM)
-    assert finished(engine)[0] == 0
+    assert finished(engine)[0] == -signal.SIGTERM
     home.write_market(MARKETS[0], FAST)
     before, engine = ear.heard[-1].epoch, home.start(MARKETS[0])
     ear.until(a_score_of_an_epoch_past(before))
@@ -219,7 +219,7 @@ def test_killed_again_and_again_the_last_scores_are_those_of_a_run_without_a_sto
 
     other.send_signal(signal.SIGTERM)
     end = neighbour.until(an_end)
-    assert finished(other)[0] == 0
+    assert finished(other)[0] == -signal.SIGTERM
     seqs = [message.seq for message in neighbour.scores()]
     assert seqs == list(range(seqs[0], end.seq + 1)), "the other market's subscriber missed nothing"
     assert {message.epoch for message in neighbour.heard} == {end.epoch}
@@ -241,7 +241,7 @@ def test_a_second_engine_of_a_market_is_refused_in_one_line(home: Home, listen: 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_leaves_an_end_and_nothing_else(
+def test_a_stop_leaves_an_end_and_nothing_else_and_can_be_told_from_the_end_of_a_feed(
     home: Home, listen: Callable[[str], Ear], number: signal.Signals
 ) -> None:
     ear, engine = listen(MARKETS[0]), home.start(MARKETS[0])
@@ -251,13 +251,13 @@ def test_a_stop_leaves_an_end_and_nothing_else(
     end = ear.until(an_end)
     assert end.seq == ear.scores()[-1].seq
     status, log = finished(engine)
-    assert status == 0
+    assert status == -number
     assert not [line for line in log if line["level"] in ("warning", "error")]
     assert home.left() == []
 
 
 def test_a_stop_that_another_thread_receives_is_not_lost(home: Home) -> None:
-    assert finished(home.start(MARKETS[0], PROGRAM_WITH_A_THREAD))[0] == 0
+    assert finished(home.start(MARKETS[0], PROGRAM_WITH_A_THREAD))[0] == -signal.SIGTERM
 
 
 def test_a_first_decoding_tells_its_progress_to_the_end_and_a_second_start_has_none(
@@ -283,7 +283,7 @@ def test_checkpoints_that_cannot_be_used_are_told_and_cost_no_more_than_the_warm
     ear, engine = listen(MARKETS[0]), home.start(MARKETS[0])
     ear.until(a_score_past(20), FIRST_S)
     engine.send_signal(signal.SIGTERM)
-    assert finished(engine)[0] == 0
+    assert finished(engine)[0] == -signal.SIGTERM
     home.write_market(MARKETS[0], SLOW, "[signals]\ntrend_s = 20.0\n")
     for slot in (home.folder / "state" / MARKETS[0]).glob("checkpoint.1"):
         slot.write_bytes(b"torn")
@@ -292,6 +292,6 @@ def test_checkpoints_that_cannot_be_used_are_told_and_cost_no_more_than_the_warm
     ear.until(a_score_of_an_epoch_past(before))
     again.send_signal(signal.SIGTERM)
     status, log = finished(again)
-    assert status == 0
+    assert status == -signal.SIGTERM
     assert len(lines_of(log, "checkpoint refused")) == 2
     assert [line["resumed"] for line in lines_of(log, "started")] == [False]

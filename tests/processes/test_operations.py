@@ -135,6 +135,15 @@ def test_reload_refuses_what_only_a_new_start_can_change(node: Node) -> None:
     assert "supervisor.on_supervisor_death: cannot change while the node runs" in done.stderr
 
 
+def test_a_market_ended_by_a_signal_from_outside_comes_back(node: Node) -> None:
+    assert node.ask("restart", "ALPHA-USD").returncode == 0, "which also forgets failures"
+    before = node.children()["ALPHA-USD"]
+    os.kill(before["pid"], signal.SIGTERM)
+    after = state_of(node, "ALPHA-USD", lambda child: child["epoch"] not in (None, before["epoch"]))
+    assert (after["last_exit"]["exit"], after["last_exit"]["expected"]) == ("SIGTERM", False)
+    assert (after["restarts"], after["wanted"]) == (before["restarts"] + 1, "up")
+
+
 def test_another_policy_applies_without_a_restart(node: Node) -> None:
     before, text = node.children(), node.config.read_text()
     node.config.write_text(text.replace("intensity = 1", "intensity = 7"))
@@ -181,7 +190,7 @@ def test_what_was_stopped_stays_stopped_when_the_node_starts_again(tmp_path: Pat
         assert (beta["state"], beta["reason"]) == ("down", "stopped by request")
         told = node.ask("status", "BETA-USD").stdout
         assert told.startswith("BETA-USD  engine, down, stopped by request\n")
-        assert "exit 0 as asked" in told, "exits are remembered as well"
+        assert "SIGTERM as asked" in told, "exits are remembered as well"
         assert node.ask("start", "BETA-USD").stdout == "BETA-USD: up\n"
         assert node.end()[0] == 0
     finally:

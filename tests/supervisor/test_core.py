@@ -217,3 +217,18 @@ def test_a_slow_end_does_not_cost_the_lower_order_its_say() -> None:
     assert desk.sent() == [("board", signal.SIGTERM)]
     desk.step(Tick(), after_s=1.0)
     assert set(desk.sent()) == {("engine", signal.SIGKILL), ("board", signal.SIGKILL)}
+
+
+def test_a_sigterm_that_nobody_asked_for_is_mended_and_one_asked_for_is_not_a_failure() -> None:
+    desk = Desk(spec(restart="on-failure"))
+    ending = Exit(signal=signal.SIGTERM)
+    desk.step(Ended("a", desk.bring_up("a"), ending))
+    assert desk.state("a") == "backing_off"
+    desk.step(Tick())
+    pid = desk.bring_up("a")
+    desk.step(Asked(1, "stop", ("a",)))
+    desk.step(Ended("a", pid, ending, traceback="of something long ago"))
+    last = desk.core.children["a"].last_exit
+    assert desk.state("a") == "down"
+    assert last is not None
+    assert (last["exit"], last["expected"], last["traceback"]) == ("SIGTERM", True, "")
