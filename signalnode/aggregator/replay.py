@@ -16,6 +16,7 @@ from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import Strategy
 
 BATCH_ROWS = 8_192
+MEND = "write it with `signalnode replay`"
 COLUMNS = ("time_ns", "mid", *SCORE_NAMES, "warm", "status")
 
 
@@ -86,13 +87,28 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
     try:
         with pq.ParquetFile(path) as file:
-            missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
-            if missing:
-                raise DataError(f"{path}: holds no {', '.join(missing)}; write it with `signalnode replay`")
+            _check_columns(path, file.schema_arrow)
             for batch in file.iter_batches(BATCH_ROWS, columns=list(COLUMNS)):
+                empty = [name for name in COLUMNS if batch.column(name).null_count]
+                if empty:
+                    raise DataError(f"{path}: rows without {', '.join(empty)}; {MEND}")
                 yield from batch.to_pylist()
     except (OSError, pyarrow.ArrowException) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise DataError(
             f"{path}: cannot be read ({reason}); give a score file of `signalnode replay`"
         ) from None
+
+
+def _check_columns(path: Path, schema: Any) -> None:
+    """Raise DataError where a column of a score file is missing, or of a type that no such file has."""
+    from pyarrow import types
+
+    missing = [name for name in COLUMNS if name not in schema.names]
+    if missing:
+        raise DataError(f"{path}: holds no {', '.join(missing)}; {MEND}")
+    is_right = {"time_ns": types.is_integer, "status": types.is_string}
+    for name in COLUMNS:
+        kind = schema.field(name).type
+        if not is_right.get(name, types.is_floating)(kind):
+            raise DataError(f"{path}: column {name} is {kind}; {MEND}")

@@ -61,7 +61,8 @@ def in_gap(gaps: npt.ArrayLike, times_ns: npt.ArrayLike) -> npt.NDArray[np.bool_
 
     `gaps` are as in Gaps.
     """
-    broken: npt.NDArray[np.bool_] = np.searchsorted(gaps, times_ns, side="right") % 2 == 1
+    turns = np.asarray(gaps, np.int64)  # an empty list would be of floats
+    broken: npt.NDArray[np.bool_] = (np.searchsorted(turns, times_ns, side="right") & 1) == 1
     return broken
 
 

@@ -123,6 +123,16 @@ def test_what_is_no_score_file_is_one_line(tmp_path: Path) -> None:
     pq.write_table(pa.table({"time_ns": [1]}), other)
     with pytest.raises(DataError, match="holds no mid"):
         decided({"A": [other]})
+    for name, values, what in (
+        ("mid", [1.0] * 9 + [None], "rows without mid"),
+        ("status", ["live"] * 9 + [None], "rows without status"),
+        ("time_ns", ["now"] * 10, "column time_ns is string"),
+        ("warm", ["very"] * 10, "column warm is string"),
+        ("status", [1] * 10, "column status is int64"),
+    ):
+        pq.write_table(pa.table(columns(0, 10) | {name: values}), other)
+        with pytest.raises(DataError, match=f"A.parquet: {what}; write it with"):
+            decided({"A": [other]})
     table = columns(0, 10)
     table["time_ns"] = table["time_ns"][::-1]
     pq.write_table(pa.table(table), other)

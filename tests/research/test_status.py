@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,44 @@ def test_silence_outweighs_a_gap_and_a_gap_outweighs_warmth(tmp_path: Path) -> N
     assert set(statuses[53:65]) == {"degraded"}
     assert set(statuses[320:450]) == {"stale"}
     assert set(statuses[450:460]) == {"degraded"}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_a_capture_holds_both_say_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Lost updates, pauses, channels that fall silent, clocks that step and times that cannot be."""
+    draw = random.Random(seed)
+    monkeypatch.setattr(capture, "SLICE_LINES", draw.choice([1, 7, 100]))
+    time_ns, newest, trades, quiet = frames.START_NS, 5, 0, ""
+    lines = [frames.line(0, frames.snapshot(newest))]
+    for _ in range(1_500):
+        time_ns += draw.choice([0, 1, 10, 20, 60, 100]) * NS_PER_MS
+        if draw.random() < 0.005:
+            time_ns += draw.randrange(5_000) * NS_PER_MS
+            quiet = draw.choice(["", "trade", "quote", "depth"])
+        told_ns = time_ns
+        if draw.random() < 0.04:
+            told_ns = draw.choice([17, 2**70, time_ns + 10**9, *[time_ns - draw.randrange(12 * 10**8)] * 5])
+        kind = draw.choice(["trade", "quote", "depth"])
+        if kind == quiet:
+            continue
+        if kind == "trade":
+            trades += 1
+            frame = frames.trade(trades)
+        elif kind == "quote":
+            frame = frames.quote(f"{99 + draw.random():.2f}", "100.50")
+        elif draw.random() < 0.1:
+            frame = frames.snapshot(newest)
+        else:
+            lost = 3 * (draw.random() < 0.06)
+            frame = frames.depth(newest + lost + 1, newest + lost + 1, [(99, 1 + draw.random())])
+            newest += lost + 1
+        lines.append(frames.line(0, frame, time_ns=told_ns))
+    path = frames.capture(tmp_path / "a.txt", lines)
+    statuses = replayed(path, tmp_path)
+    assert statuses == told_live(path, tmp_path, len(statuses))
+    assert "degraded" in statuses
 
 
 def made_up(kind: int, quiet: bool) -> Events:
