@@ -3,7 +3,13 @@ allow.
 
 Sources: systemd.exec(5), systemd.service(5), systemd.kill(5). MemoryDenyWriteExecute is left out: compiled
 kernels are written and then executed. ProtectControlGroups is left out: with Delegate the node caps its
-children's memory itself.
+children's memory itself. AF_NETLINK is in: libzmq lists the network interfaces when it binds, and aborts
+where it may not.
+
+A user's own service manager has no privileges to give up. What is only for the system's either keeps the
+service from starting there (whatever drops a capability: exit 218) or does nothing (whatever needs mounts),
+so it stands in the system's unit alone. PrivateUsers= would lend what it takes, but not every distribution
+lets users make namespaces.
 """
 
 from __future__ import annotations
@@ -24,7 +30,7 @@ LockPersonality=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 RestrictNamespaces=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @obsolete
@@ -62,6 +68,7 @@ class Unit:
     on_supervisor_death: OnDeath = "terminate"
     stop_grace_s: float = 5.0
     user: bool = False  # for a user's own service manager
+    final_statuses: Sequence[int] = ()  # exits that another start cannot mend: systemd leaves it ended
     environment: Mapping[str, str] = field(default_factory=dict)
     documentation: str = ""
 
@@ -76,6 +83,8 @@ def unit_text(unit: Unit) -> str:
         about.append(f"Documentation={unit.documentation}")
     if not unit.user:
         about += ["Wants=network-online.target", "After=network-online.target"]
+    # By default systemd gives up after five starts in ten seconds; a port in use is soon tried that often.
+    about.append("StartLimitIntervalSec=0")
     service = [
         "Type=notify",
         "NotifyAccess=main",
@@ -83,6 +92,7 @@ def unit_text(unit: Unit) -> str:
         "ExecReload=/bin/kill -HUP $MAINPID",
         *(f"Environment={_quoted(f'{key}={value}')}" for key, value in unit.environment.items()),
         "Restart=always",
+        f"RestartPreventExitStatus={' '.join(map(str, unit.final_statuses))}" if unit.final_statuses else "",
         f"RestartSec={'100ms' if keep else '1s'}",
         f"WatchdogSec={WATCHDOG_S}",
         f"TimeoutStartSec={START_S}",

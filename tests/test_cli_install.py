@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from signalnode.cli import install, main
-from signalnode.cli.install import SERVICE_DIRS, closed_part, node_unit, service_faults
+from signalnode.cli.install import SERVICE_DIRS, closed_part, keys_faults, node_unit, service_faults
 from signalnode.errors import ConfigError, RuntimeDirectoryError
 from signalnode.settings import SupervisorSettings, load_node
 
@@ -88,6 +88,7 @@ def test_a_users_own_unit_runs_this_config_with_this_installation(
     assert command.endswith(f"run --config {config}")
     assert Path(command.removeprefix("ExecStart=").split()[0]).is_file()
     assert "TimeoutStopSec=17\n" in text, "systemd waits longer than the node itself"
+    assert "RestartPreventExitStatus=2 3\n" in text, "no new start mends a command line or a config"
     assert "DynamicUser" not in text
     assert path.stat().st_mode & 0o777 == 0o644
     assert [each.name for each in path.parent.iterdir()] == ["signalnode.service"]
@@ -147,6 +148,31 @@ def test_only_the_first_closed_place_is_named(write_node: WriteNode, monkeypatch
     (fault,) = service_faults(node, "/usr/bin/env")
     assert "for /closed is closed to others" in fault
     assert "; move it" in fault
+
+
+def test_keys_are_told_of_where_the_service_could_not_read_them(
+    write_node: WriteNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret key is open to its owner alone: it has to lie where the service's own files do."""
+    state = tmp_path / "state"
+    keys = state / "keys"
+    monkeypatch.setitem(SERVICE_DIRS, "state_dir", state)
+    (elsewhere,) = keys_faults(load_node(write_node('[aggregator]\nkeys_dir = "../keys"')))
+    assert "aggregator.keys_dir: a system service cannot read the secret key" in elsewhere
+    assert f'set keys_dir = "{keys}", move the keys there' in elsewhere
+    node = load_node(write_node(f'[aggregator]\nkeys_dir = "{keys}"'))
+    assert keys_faults(node) == [], "not made yet"
+    keys.mkdir(parents=True)
+    (keys / "node.key_secret").touch()
+    assert keys_faults(node) == [], "made before the first start, or its own"
+    owners = {state: 61_184, keys / "node.key_secret": 0}
+    monkeypatch.setattr(install, "owner_of", owners.__getitem__)
+    (foreign,) = keys_faults(node)
+    assert f"run: chown -R --reference={state} {keys}" in foreign
+
+
+def test_without_keys_there_is_nothing_to_tell(write_node: WriteNode) -> None:
+    assert keys_faults(load_node(write_node(""))) == []
 
 
 def test_a_part_of_a_path_closed_to_others_is_found() -> None:

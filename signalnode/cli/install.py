@@ -8,7 +8,7 @@ import stat
 import sys
 from pathlib import Path
 
-from signalnode.errors import ConfigError, RuntimeDirectoryError
+from signalnode.errors import ConfigError, RuntimeDirectoryError, UsageError
 from signalnode.settings import NodeSettings, load_node, user_units_dir
 from signalnode.settings.model import SupervisorSettings
 from signalnode.settings.reading import shown
@@ -19,6 +19,8 @@ SYSTEM_UNITS_DIR = Path("/etc/systemd/system")
 # Where a hardened service of that name may write: systemd makes these for it (systemd.exec(5)).
 SERVICE_DIRS = {"runtime_dir": Path("/run") / NAME, "state_dir": Path("/var/lib") / NAME}
 UNIT_MODE = 0o644
+# What only a person can mend; a port or a directory may be free again at the next start.
+FINAL_STATUSES = (UsageError.exit_status, ConfigError.exit_status)
 
 
 def install(arguments: argparse.Namespace) -> int:
@@ -51,6 +53,7 @@ def node_unit(command: list[str], policy: SupervisorSettings, *, user: bool) -> 
             on_supervisor_death=policy.on_supervisor_death,
             stop_grace_s=policy.stop_grace_s,
             user=user,
+            final_statuses=FINAL_STATUSES,
         )
     )
 
@@ -82,7 +85,30 @@ def service_faults(node: NodeSettings, executable: str) -> list[str]:
             )
             faults.append(f"{where}: {what}; move it (to /etc/{NAME}, /opt/{NAME}), or install with --user")
             break  # one place, one mend
-    return faults
+    return faults + keys_faults(node)
+
+
+def keys_faults(node: NodeSettings) -> list[str]:
+    """A secret key is open to its owner alone, and the service owns just what systemd has given it.
+
+    At the first start systemd gives it everything in its state directory; what is put there later keeps its
+    owner.
+    """
+    keys, home = node.aggregator.keys_dir, SERVICE_DIRS["state_dir"]
+    if keys is None:
+        return []
+    assert node.path is not None
+    where = f"{shown(node.path)}: aggregator.keys_dir: a system service cannot read the secret key in {keys}"
+    if home not in keys.parents:
+        return [f'{where}; set keys_dir = "{home}/keys", move the keys there, or install with --user']
+    for file in keys.rglob("*"):
+        if owner_of(file) != owner_of(home):
+            return [f"{where}, for {file.name} is not its own; run: chown -R --reference={home} {keys}"]
+    return []
+
+
+def owner_of(file: Path) -> int:
+    return file.stat().st_uid
 
 
 def closed_part(file: Path) -> Path | None:

@@ -55,6 +55,13 @@ def test_keep_kills_the_supervisor_alone_and_keeps_what_adoption_needs() -> None
     assert "KillMode=mixed\n" in unit_text(_unit())
 
 
+def test_systemd_tries_for_ever_except_where_trying_cannot_help() -> None:
+    text = unit_text(_unit(final_statuses=(2, 3)))
+    assert "StartLimitIntervalSec=0\n" in text
+    assert "RestartPreventExitStatus=2 3\n" in text
+    assert "RestartPreventExitStatus" not in unit_text(_unit())
+
+
 def test_words_are_quoted_for_systemd() -> None:
     unit = Unit(name="n", description="d", command=["/bin/x", "a b", 'c"d', "50%", "$HOME"])
     assert 'ExecStart=/bin/x "a b" "c\\"d" 50%% $$HOME\n' in unit_text(unit)
