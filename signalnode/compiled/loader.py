@@ -176,10 +176,13 @@ def _check_layout() -> None:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """One compiler at a time: who comes second finds the work done."""
-    with (cache_root() / "compiling.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """One compiler at a time: who comes second finds the work done. What is locked is the cache directory."""
+    directory = os.open(cache_root(), os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(directory)
 
 
 def _clear_out() -> None:
