@@ -2,8 +2,8 @@
 
     from supervisor import ChildSpec, Settings, run
 
-    def specs() -> list[ChildSpec]:           # what is wanted now; if it raises, `reload` says why
-        return [
+    def specs(names=()) -> list[ChildSpec]:   # what is wanted now; if it raises, `reload` says why. `names`
+        return [                              # are those that a `start` or `restart` is about
             ChildSpec(name="aggregator", role="aggregator", order=0, target="shop.aggregator:main", args={}),
             ChildSpec(name="BTC-USDT", role="engine", order=1, target="shop.engine:main", args={},
                       fingerprint=digest_of_its_config, labels={"market": "BTC-USDT"}),
@@ -34,7 +34,8 @@ From other programs, over the control socket (newline-delimited JSON, see `super
     from supervisor.control import request
     request(settings.control_path, "status")           # {"supervisor": {…}, "children": [{…}, …]}
     request(settings.control_path, "status", [NAME])   # that child, with its last exit records in full
-    request(settings.control_path, "start", [NAME])    # or "stop", "restart"; answers when it is done:
+    request(settings.control_path, "start", [NAME])    # or "stop", "restart"; answers when it is done, and
+                                                       # tells others of a new name by `reload_signal`:
                                                        # {"children": {NAME: {"state": …, "reason": …}}}
     request(settings.control_path, "reload")           # {"added": […], "removed": […], "restarted": […],
                                                        # "adjusted": […, same process], "kept": n}

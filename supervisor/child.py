@@ -80,7 +80,7 @@ class ChildSpec:
     args: Mapping[str, Any] = field(default_factory=dict)  # anything JSON can hold
     fingerprint: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)  # added to each of its log lines
-    reload_signal: int = 0  # sent, when up, at a reload that does not restart it; 0 = none
+    reload_signal: int = 0  # sent, when up, at a reload or a new name that leaves it alone; 0 = none
     heartbeat_interval_s: float = (
         1.0  # longest time between two `link.beat()` of a healthy child; 0 = none expected
     )
@@ -199,6 +199,7 @@ class Child:
     adopted: bool = False
     settled: bool = False  # it has been up, or has failed, at least once: nobody need wait for it at start
     failing: bool = False  # its present end counts as a failure although we brought it about (hung, late)
+    untold: bool = False  # something changed while it started: it gets its `reload_signal` once it is up
     history: History = field(default_factory=History)
     started_ns: int = 0  # process start
     ready_ns: int | None = None  # of this process

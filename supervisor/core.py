@@ -127,7 +127,7 @@ class Core:
     def _started(self, event: Started, now_ns: int) -> None:
         child = self.children[event.name]
         child.pid, child.adopted, child.started_ns = event.pid, False, now_ns
-        child.ready_ns, child.facts, child.failing = None, {}, False
+        child.ready_ns, child.facts, child.failing, child.untold = None, {}, False, False
         child.moved_ns = now_ns
         self._queue.started(child.name, now_ns)
         self._lives.watch(child)
@@ -199,6 +199,7 @@ class Core:
             said = f"unknown: {', '.join(unknown)}{fault}; known: {there}" if unknown else "no name given"
             self._refuse(event, said)
             return
+        added = [name for name in known if not self._is_there(name)]
         for name in known:
             child = (
                 self.children.setdefault(name, Child(wanted[name])) if name in wanted else self.children[name]
@@ -207,6 +208,8 @@ class Core:
             if name in wanted and (event.verb == "restart" or (event.verb == "start" and child.pid is None)):
                 self._set_spec(child, wanted[name])
             self._lives.happen(child, Event(event.verb), now_ns)
+        if added:
+            self._lives.tell(self.children.values(), set(known))
         self._remember()
         note = {"note": f"old settings used: {event.fault}"} if event.fault and event.verb != "stop" else {}
         self._requests.open(event.request, event.verb, set(known), note)
@@ -233,7 +236,7 @@ class Core:
                 self._lives.happen(child, Event.RESTART, now_ns)
         for child, spec in change.adjusted:
             self._lives.adjust(child, spec, now_ns)
-        self._out += change.signals(self.children.values())
+        self._lives.tell(self.children.values(), change.touched)
         self._remember()
         self._out.append(Report("info", "reloaded", "", change.summary()))
         self._requests.open(event.request, "reload", change.touched, change.summary())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import signal
+from collections.abc import Iterable, Set
 from typing import Any
 
 from supervisor import lifecycle, restart
@@ -46,6 +47,8 @@ class Lives:
         if child.state is ChildState.UP and before is not ChildState.UP:
             child.reason = ""
             self.report("info", "up", child)
+            if child.untold:
+                self.tell((child,), set())
         elif child.state is ChildState.DOWN and before is not ChildState.DOWN:
             self.report("info", "down", child)
 
@@ -73,6 +76,18 @@ class Lives:
             child.deadline_ns = min(child.deadline_ns, now_ns + longest_ns)
         elif child.state is ChildState.GIVEN_UP and spec.retry_s != before.retry_s:
             self._retry(child, now_ns)
+
+    def tell(self, children: Iterable[Child], touched: Set[str]) -> None:
+        """Signal a change to the children that it leaves alone, where their specs name a signal for it.
+
+        One that is starting may have read what was before, and may not catch the signal yet: it waits.
+        """
+        for child in children:
+            if child.pid is None or not child.spec.reload_signal or child.name in touched:
+                continue
+            child.untold = child.state is ChildState.STARTING
+            if child.state is ChildState.UP:
+                self._out.append(Send(child.name, child.pid, child.spec.reload_signal))
 
     def report(self, level: Any, event: str, child: Child, **fields: Any) -> None:
         """Something about this child for the log."""

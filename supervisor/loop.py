@@ -58,12 +58,15 @@ WAKE_BYTES_MAX = 4096
 SAMPLE_S = 1.0  # one child's memory is read this often in the background
 OWN_REQUEST = 0  # the number of requests that came as a signal
 
+# What is wanted now, asked for a request about these names alone; about everything with none.
+Reload = Callable[[tuple[str, ...]], Iterable[ChildSpec]]
+
 
 def run(
     settings: Settings,
     specs: Iterable[ChildSpec],
     *,
-    reload: Callable[[], Iterable[ChildSpec]] | None = None,
+    reload: Reload | None = None,
     on_event: Callable[[Entry], object] | None = None,
 ) -> int:
     """Supervise until told to stop; the exit status. See the package's docstring for everything else."""
@@ -74,7 +77,7 @@ def run(
     lock = _lock(settings.lock_path)
     try:
         kernel.become_subreaper()
-        loop = Loop(settings, wanted, reload or (lambda: wanted), on_event)
+        loop = Loop(settings, wanted, reload or (lambda _: wanted), on_event)
         return loop.run()
     finally:
         settings.lock_path.unlink(missing_ok=True)
@@ -88,7 +91,7 @@ class Loop:
         self,
         settings: Settings,
         specs: tuple[ChildSpec, ...],
-        reload: Callable[[], Iterable[ChildSpec]],
+        reload: Reload,
         on_event: Callable[[Entry], object] | None,
     ) -> None:
         self._settings = settings
@@ -210,7 +213,7 @@ class Loop:
         fault = ""
         if verb in ("start", "restart", "reload"):
             try:
-                specs = _checked(self._reload())
+                specs = _checked(self._reload(() if verb == "reload" else names))
             except Exception as error:  # whatever the config reader raises, its message is for the operator
                 fault = str(error) or type(error).__name__
         if verb == "reload":

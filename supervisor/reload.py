@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from supervisor.child import Child, ChildSpec, ChildState
-from supervisor.messages import Send
+from supervisor.child import Child, ChildSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +24,6 @@ class Difference:
         """Names whose coming to rest the answer waits for; a changed child that is stopped stays stopped."""
         restarted = {child.name for child, _ in self.changed}
         return restarted | {spec.name for spec in self.added} | {child.name for child in self.removed}
-
-    def signals(self, children: Iterable[Child]) -> list[Send]:
-        """What tells the children left alone of the reload, where their specs name a signal for it."""
-        return [
-            Send(child.name, child.pid, child.spec.reload_signal)
-            for child in children
-            if child.pid is not None and child.state is ChildState.UP
-            if child.spec.reload_signal and child.name not in self.touched
-        ]
 
     def summary(self) -> dict[str, Any]:
         """For the answer and the log: who was added, removed, restarted, or has another policy without that,

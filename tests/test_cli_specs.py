@@ -11,7 +11,7 @@ import pytest
 
 from signalnode.aggregator import process
 from signalnode.cli import main
-from signalnode.cli.run import _check_unchanged
+from signalnode.cli.run import _check_unchanged, with_names
 from signalnode.cli.specs import limit_faults, specs_of
 from signalnode.errors import ConfigError
 from signalnode.settings import load_node
@@ -167,3 +167,18 @@ def test_what_only_a_new_start_can_change_is_refused_by_reload(write_node: Write
     after = load_node(write_node('on_supervisor_death = "keep"'))
     with pytest.raises(ConfigError, match="on_supervisor_death: cannot change while the node runs; stop it"):
         _check_unchanged(before, after)
+
+
+def test_a_start_tells_the_aggregator_of_its_own_names_and_of_nothing_else(write_node: WriteNode) -> None:
+    before = load_node(write_node("", A="", B=""))
+    path = write_node("", A="[signals]\nfast_s = 3.0", B="[signals]\nfast_s = 3.0", C="", D="")
+    path.write_text("[strategies.ranking]\nk = 2\n[aggregator]\nview_interval_ms = 500\n")
+    (path.parent / "markets" / "B.toml").unlink()
+    after = load_node(path)
+    known = with_names(before, after, ("C",))
+    assert list(known.markets) == ["A", "B", "C"]
+    assert known.markets["A"] == before.markets["A"]
+    assert (known.strategies, known.aggregator) == (before.strategies, before.aggregator)
+    known = with_names(before, after, ("A", "aggregator"))
+    assert known.markets["A"] == after.markets["A"]
+    assert (known.strategies, known.aggregator) == (after.strategies, after.aggregator)

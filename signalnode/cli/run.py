@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import errno
 import fcntl
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -72,13 +73,14 @@ def _supervise(node: NodeSettings, *, panel_wanted: bool) -> int:
         preload=PRELOAD,
         on_supervisor_death=node.supervisor.on_supervisor_death,
     )
-    accepted = node
+    accepted = applied = node
 
-    def wanted_now() -> list[supervisor.ChildSpec]:
-        nonlocal accepted
+    def wanted_now(names: tuple[str, ...]) -> list[supervisor.ChildSpec]:
+        nonlocal accepted, applied
         again = checked_node(node.path, accepted)
         _check_unchanged(node, again)
-        write_snapshot(again)
+        applied = with_names(applied, again, names) if names else again
+        write_snapshot(applied)
         accepted = again
         return specs_of(again)
 
@@ -124,6 +126,18 @@ def _check_unchanged(before: NodeSettings, after: NodeSettings) -> None:
     if changed:
         what = "cannot change while the node runs; stop it and start it again"
         raise ConfigError([f"{shown(after.path)}: {key}: {what}" for key in changed])
+
+
+def with_names(before: NodeSettings, after: NodeSettings, names: Collection[str]) -> NodeSettings:
+    """What the aggregator is to know when these names alone are started: the rest waits for `reload`."""
+    own = {name: after.markets[name] for name in names if name in after.markets}
+    layer5 = after if "aggregator" in names else before
+    return dataclasses.replace(
+        before,
+        aggregator=layer5.aggregator,
+        strategies=layer5.strategies,
+        markets=dict(sorted({**before.markets, **own}.items())),
+    )
 
 
 def _check_directory(path: Path, key: str) -> None:

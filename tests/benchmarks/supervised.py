@@ -25,7 +25,7 @@ def main() -> int:
         on_supervisor_death="keep" if sys.argv[2] == "keep" else "terminate",
     )
     return run(
-        settings, engines_of(node), reload=lambda: engines_of(load_node(Path(sys.argv[1]))), on_event=show
+        settings, engines_of(node), reload=lambda _: engines_of(load_node(Path(sys.argv[1]))), on_event=show
     )
 
 

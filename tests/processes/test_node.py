@@ -232,6 +232,25 @@ def test_reload_applies_what_changed_and_nothing_when_it_is_faulty(node: Node) -
     assert set(node.children()) == {"aggregator", *MARKETS}
 
 
+def test_a_started_market_is_heard_at_once_and_what_nobody_started_waits_for_reload(node: Node) -> None:
+    before, markets = node.children(), node.config.parent / "markets"
+    node.write_market("NEW-USD", 9)
+    node.write_market("WAITS-USD", 10)
+    (markets / "GAMMA-USD.toml").rename(markets / "GAMMA-USD.away")
+    assert node.ask("start", "NEW-USD").stdout == "NEW-USD: up\n"
+    with subscribe(endpoint=node.endpoint) as scores:
+        for name in ("NEW-USD", *MARKETS):
+            until(scores, lambda score, name=name: score.market == name)  # type: ignore[misc]
+    known = json.loads((node.folder / "run" / "settings.json").read_text())["markets"]
+    assert sorted(known) == sorted([*MARKETS, "NEW-USD"])
+    after = node.children()
+    assert {name: after[name]["pid"] for name in before} == {n: c["pid"] for n, c in before.items()}
+    (markets / "GAMMA-USD.away").rename(markets / "GAMMA-USD.toml")
+    for name in ("NEW-USD", "WAITS-USD"):
+        (markets / f"{name}.toml").unlink()
+    assert node.ask("reload").stdout == f"removed: NEW-USD\nuntouched: {len(before)}\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_end_is_clean_and_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
     node = Node(tmp_path, "--panel")

@@ -42,7 +42,7 @@ def _show(event: dict[str, Any]) -> None:
 def main() -> int:
     path = Path(sys.argv[1])
     try:
-        return run(_settings(path), _specs(path), reload=lambda: _specs(path), on_event=_show)
+        return run(_settings(path), _specs(path), reload=lambda _: _specs(path), on_event=_show)
     except SupervisorError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 9

@@ -164,6 +164,33 @@ def test_a_reload_signals_a_child_that_asked_for_it_and_is_left_alone() -> None:
     assert desk.sent() == [("a", signal.SIGTERM)]
 
 
+def test_a_start_of_a_new_name_is_told_to_those_that_asked_for_it() -> None:
+    told, deaf, new = spec("a", reload_signal=signal.SIGHUP), spec("b"), spec("new")
+    desk = Desk(told, deaf)
+    desk.bring_up("a")
+    pid = desk.bring_up("b")
+    desk.step(Asked(1, "start", ("new",), (told, deaf, new)))
+    assert (desk.sent(), desk.spawned()) == ([("a", signal.SIGHUP)], ["new"])
+    desk.step(Asked(2, "stop", ("b",)))
+    desk.step(Ended("b", pid, Exit(code=0)))
+    desk.step(Asked(3, "start", ("b",), (told, deaf, new)))
+    assert (desk.sent(), desk.spawned()) == ([], ["b"]), "one that was there before is no news"
+
+
+def test_what_changes_while_a_child_starts_it_is_told_when_it_is_up_and_once() -> None:
+    told, new = spec("a", reload_signal=signal.SIGHUP), spec("new")
+    desk = Desk(told)
+    desk.step(Started("a", 1))
+    desk.step(Asked(1, "start", ("new",), (told, new)))
+    assert desk.sent() == []
+    desk.say("a", "ready")
+    assert desk.sent() == [("a", signal.SIGHUP)]
+    desk.step(Ended("a", 1, Exit(code=1)))
+    desk.step(Tick())
+    desk.bring_up("a")
+    assert desk.sent() == [], "a new process has read it all"
+
+
 def test_while_stopping_every_request_is_answered_with_a_refusal() -> None:
     desk = Desk(spec())
     desk.bring_up("a")
