@@ -38,7 +38,7 @@ def install(arguments: argparse.Namespace) -> int:
     path = (user_units_dir() if arguments.user else SYSTEM_UNITS_DIR) / f"{NAME}.service"
     _write(path, text)
     systemctl = "systemctl --user" if arguments.user else "systemctl"
-    print(f"{path}: written; start it now and at every boot with:")
+    print(f"{path}: written; start it now and at every {'login' if arguments.user else 'boot'} with:")
     print(f"{systemctl} daemon-reload && {systemctl} enable --now {NAME}")
     return 0
 
