@@ -17,7 +17,8 @@ from signalnode.strategies.base import Strategy
 
 BATCH_ROWS = 8_192
 MEND = "write it with `signalnode replay`"
-COLUMNS = ("time_ns", "mid", *SCORE_NAMES, "warm", "status")
+ABOUT = ("time_ns", "mid", "warm", "status")  # every other column is a score, added signals' among them
+COLUMNS = (*ABOUT, *SCORE_NAMES)
 
 
 def named_files(arguments: Sequence[str]) -> dict[str, list[Path]]:
@@ -77,7 +78,7 @@ def _message(market: str, seq: int, row: Mapping[str, Any]) -> Score:
         mid=row["mid"] if row["mid"] > 0 else 0.0,  # NaN before the first quote
         warm=row["warm"],
         status=row["status"],
-        scores={name: row[name] for name in SCORE_NAMES},
+        scores={name: value for name, value in row.items() if name not in ABOUT},
     )
 
 
@@ -88,8 +89,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with pq.ParquetFile(path) as file:
             _check_columns(path, file.schema_arrow)
-            for batch in file.iter_batches(BATCH_ROWS, columns=list(COLUMNS)):
-                empty = [name for name in COLUMNS if batch.column(name).null_count]
+            for batch in file.iter_batches(BATCH_ROWS):
+                empty = [name for name in batch.schema.names if batch.column(name).null_count]
                 if empty:
                     raise DataError(f"{path}: rows without {', '.join(empty)}; {MEND}")
                 yield from batch.to_pylist()
@@ -108,7 +109,7 @@ def _check_columns(path: Path, schema: Any) -> None:
     if missing:
         raise DataError(f"{path}: holds no {', '.join(missing)}; {MEND}")
     is_right = {"time_ns": types.is_integer, "status": types.is_string}
-    for name in COLUMNS:
+    for name in schema.names:
         kind = schema.field(name).type
         if not is_right.get(name, types.is_floating)(kind):
             raise DataError(f"{path}: column {name} is {kind}; {MEND}")

@@ -122,7 +122,7 @@ def _add_data_verbs(verb: _Verb) -> None:
         metavar="FILE",
         help="captures (plain, .gz, .xz, .zst) or recordings (.parquet)",
     )
-    replay.add_argument("--venue", required=True, help="whose frames a capture holds, for example binance")
+    replay.add_argument("--venue", default="", help="whose frames a capture holds, for example binance")
     replay.add_argument("--market", required=True, help="for example BTC-USDT")
     replay.add_argument("--out", required=True, type=Path, metavar="FILE", help="the Parquet file to write")
     replay.add_argument(

@@ -139,6 +139,8 @@ def open_decoding(
         return RecordingDecoding(files, market, Faults())
     if any(recorded):
         raise DataError(f"{files[recorded.index(True)]}: a recording among captures: load one kind at a time")
+    if not venue:
+        raise DataError(f"{files[0]}: whose frames are in it? Name the venue, {_one_of(VENUES)}")
     if venue not in VENUES:
         raise DataError(f"unknown venue {venue!r}: {_one_of(VENUES)}")
     return CaptureDecoding(files, VENUES[venue], market, depth_bps, Faults())

@@ -99,6 +99,21 @@ def test_a_row_of_a_market_that_is_not_sound_is_not_fresh_to_strategies(tmp_path
     assert set(seen.values()) == {"fresh", status}
 
 
+def test_strategies_see_the_scores_of_added_signals_too(tmp_path: Path) -> None:
+    path = tmp_path / "A.parquet"
+    pq.write_table(pa.table(columns(0, 20) | {"calm": np.linspace(0.0, 100.0, 20)}), path)
+    seen: list[float] = []
+
+    class Watching:
+        def evaluate_opportunities(self, view: View) -> list[Decision]:
+            seen.extend(scores["calm"] for _, scores in view.items())
+            return []
+
+    list(replay_decisions({"A": [path]}, {"watching": Watching()}, AggregatorSettings()))
+    assert len(set(seen)) > 3
+    assert seen == sorted(seen)
+
+
 def test_the_same_files_give_the_same_bits_again(tmp_path: Path) -> None:
     files = recorded(tmp_path)
     assert decided(files) == decided(files)

@@ -227,6 +227,11 @@ def test_a_missing_capture_is_refused_before_any_is_decoded(
         next(open_decoding([excerpts[0], tmp_path / "none.gz"], venue="binance", market="BTC-USDT").slices())
 
 
+def test_a_capture_of_no_venue_is_refused_with_those_that_are_known(excerpts: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError, match=r"whose frames are in it.* binance, coinbase"):
+        load_events(excerpts, market="BTC-USDT")
+
+
 def test_an_unknown_venue_is_refused_with_those_that_are_known(excerpts: tuple[Path, Path]) -> None:
     with pytest.raises(DataError, match=r"'nasdaq': one of .*binance"):
         load_events(excerpts, venue="nasdaq", market="BTC-USDT")
