@@ -106,8 +106,9 @@ class Machine:
     """Booted when made; `end` leaves nothing of it."""
 
     def __init__(self) -> None:
+        groups = group_folder()
         self._outside = Path(tempfile.mkdtemp(prefix="machine"))
-        self._group = group_folder() / self._outside.name
+        self._group = groups / self._outside.name
         self._process: subprocess.Popen[bytes] | None = None
         self.pid = 0  # of its process 1, as seen from here
         try:
@@ -156,7 +157,8 @@ class Machine:
     def end(self) -> None:
         """End everything in it, and remove its control group and folder."""
         if self._process is not None:
-            for pid in children_of(self._process.pid):  # its process 1, whose end waits for all others'
+            first = children_of(self._process.pid)  # its process 1, whose end waits for everybody else's
+            for pid in first or [self._process.pid]:
                 os.kill(pid, signal.SIGKILL)
             self._process.wait()
         for folder in sorted(self._group.rglob("*/"), reverse=True):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from signalnode.cli import install, main
-from signalnode.cli.install import SERVICE_DIRS, closed_part, keys_faults, node_unit, service_faults
+from signalnode.cli.install import SERVICE_DIRS, closed_part, keys_faults, node_unit, own_code, service_faults
 from signalnode.errors import ConfigError, RuntimeDirectoryError
 from signalnode.settings import SupervisorSettings, load_node
 
@@ -173,6 +173,21 @@ def test_keys_are_told_of_where_the_service_could_not_read_them(
 
 def test_without_keys_there_is_nothing_to_tell(write_node: WriteNode) -> None:
     assert keys_faults(load_node(write_node(""))) == []
+
+
+def test_signals_and_strategies_of_the_users_own_have_to_be_readable_too(
+    write_node: WriteNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_node(SERVICE_KEYS + '[strategies.mine]\nkind = "mine.py:Mine"\n[strategies.sniper]\n')
+    market = path.parent / "markets" / "A.toml"
+    market.write_text(market.read_text() + '[signals]\nextra = ["calm.py:calm", "package:calm"]\n')
+    (market.parent / "calm.py").touch()
+    own = [path.parent / "mine.py", market.parent / "calm.py"]
+    assert own_code(load_node(path)) == own
+    for file in own:
+        monkeypatch.setattr(install, "closed_part", lambda each, file=file: file if each == file else None)
+        (fault,) = service_faults(load_node(path), "/usr/bin/env")
+        assert f"for {file} is closed to others" in fault
 
 
 def test_a_part_of_a_path_closed_to_others_is_found() -> None:

@@ -77,7 +77,7 @@ def service_faults(node: NodeSettings, executable: str) -> list[str]:
     files = [Path(executable), Path(sys.executable).resolve(), Path(__file__), node.path, node.markets_dir]
     files += [*(each.path for each in node.markets.values() if each.path)]
     files += [file for each in node.markets.values() for file in each.feed.paths]
-    for file in files:
+    for file in [*files, *own_code(node)]:
         closed = closed_part(file)
         if closed is not None:
             what = (
@@ -86,6 +86,17 @@ def service_faults(node: NodeSettings, executable: str) -> list[str]:
             faults.append(f"{where}: {what}; move it (to /etc/{NAME}, /opt/{NAME}), or install with --user")
             break  # one place, one mend
     return faults + keys_faults(node)
+
+
+def own_code(node: NodeSettings) -> list[Path]:
+    """The user's own files that the config names: signals in `extra`, strategies as `kind`."""
+    assert node.path is not None
+    named: list[object] = [table.get("kind") for table in node.strategies.values() if isinstance(table, dict)]
+    for each in node.markets.values():
+        extra = each.signals.get("extra")
+        named += extra if isinstance(extra, list) else []
+    files = [place.rpartition(":")[0] for place in named if isinstance(place, str)]
+    return [node.path.parent / file for file in files if file.endswith(".py")]
 
 
 def keys_faults(node: NodeSettings) -> list[str]:
