@@ -180,12 +180,13 @@ class Machine:
             "PYTHON": os.path.realpath(sys.executable),
             "PACKAGES": str(next(path for path in map(Path, sys.path) if (path / "numpy").is_dir())),
         }
-        join = 'echo $$ > "$GROUP/cgroup.procs" && exec "$@"'
+        # Whoever watches process 1 stays out of its group, which may be divided only while nobody is in it.
+        join = 'echo 0 > "$GROUP/cgroup.procs" && exec unshare --cgroup "$@"'
+        namespaces = ["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child"]
         # When whoever runs the test is killed, unshare is, and with it process 1.
-        namespaces = ["--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child"]
         apart = ["setpriv", "--pdeathsig=KILL", "unshare", *namespaces]
         return subprocess.Popen(
-            ["bash", "-ec", join, "-", *apart, "bash", "-ec", DISK, "-", *command],
+            [*apart, "bash", "-ec", join, "-", "bash", "-ec", DISK, "-", *command],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=console,
