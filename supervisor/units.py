@@ -100,7 +100,8 @@ def unit_text(unit: Unit) -> str:
         "# keep: only the supervisor is killed, and its successor adopts the children." if keep else "",
         f"KillMode={'process' if keep else 'mixed'}",
         f"RuntimeDirectory={unit.name}",
-        f"RuntimeDirectoryPreserve={'restart' if keep else 'no'}",
+        # For adoption; and always, for systemd cannot start a unit with `no` where one with `restart` ran.
+        "RuntimeDirectoryPreserve=restart",
         f"StateDirectory={unit.name}",
         f"CacheDirectory={unit.name}",
         "RuntimeDirectoryMode=0700",

@@ -145,7 +145,7 @@ def test_it_runs_without_rights_and_on_a_disk_it_cannot_write_to(service: Machin
     for folder in ("/etc", "/opt/signalnode", "/root"):
         refused = service.run(f"nsenter --target {pid} --mount touch {folder}/x")
         assert "Read-only file system" in refused.stderr
-    for folder in ("/run/signalnode", "/var/lib/signalnode/", "/var/cache/signalnode/"):
+    for folder in ("/run/signalnode/", "/var/lib/signalnode/", "/var/cache/signalnode/"):
         assert service.told(f"stat --format '%a %u' {folder}") == f"700 {status['Uid']}\n"
 
 
@@ -181,6 +181,29 @@ def test_a_killed_node_is_started_again(service: Machine) -> None:
     service.told("systemctl restart signalnode && systemctl kill --kill-whom main --signal KILL signalnode")
     wait_restarted(service)
     assert shown(service, "StartLimitIntervalUSec") == "0", "and again, however often"
+
+
+def engines_of(machine: Machine) -> dict[str, int]:
+    """Pid by name of every process of the node."""
+    status = json.loads(machine.told(f"{PROGRAM} status --json --config {CONFIG}"))
+    return {child["name"]: child["pid"] for child in status["children"]}
+
+
+def test_markets_that_are_kept_outlive_a_killed_supervisor(service: Machine) -> None:
+    def reinstall() -> None:
+        service.told("systemctl stop signalnode")
+        service.told(f"{OF_THE_MACHINE[0]} && systemctl daemon-reload && systemctl start signalnode")
+
+    service.path(CONFIG).write_text(NODE + 'on_supervisor_death = "keep"\n')
+    try:
+        reinstall()
+        before = engines_of(service)
+        service.told("systemctl kill --kill-whom main --signal KILL signalnode")
+        wait_restarted(service)
+        assert engines_of(service) == before, "the same processes, adopted"
+    finally:
+        service.path(CONFIG).write_text(NODE)
+        reinstall()
 
 
 def test_a_node_that_hangs_is_started_again(service: Machine) -> None:
