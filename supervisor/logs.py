@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from supervisor.clock import pause
 
@@ -16,37 +18,54 @@ POLL_S = 0.2  # how often a followed file is looked at
 def follow(path: Path, lines_max: int = 50, follow: bool = False) -> Iterator[dict[str, Any]]:
     """The last `lines_max` entries of a log, oldest first, then (with `follow`) each new one as it comes.
 
-    Reads on over the change to a new file. Entries that are no JSON objects are passed over.
+    Reads on over the change to a new file, which may come at any moment: what is read is held open, so that
+    no name can lead to another file halfway. Entries that are no JSON objects are passed over.
     """
-    position, identity = 0, None
-    recent: deque[dict[str, Any]] = deque(maxlen=lines_max)
-    for part in (path.with_suffix(".log.1"), path):
-        if part.exists():
-            entries, position = _read(part, 0)
-            recent.extend(entries)
-            identity = part.stat().st_ino
-    yield from recent
-    while follow:
-        pause(POLL_S)
-        if not path.exists():
-            continue
-        if path.stat().st_ino != identity:
-            entries, _ = _read(path.with_suffix(".log.1"), position) if identity else ([], 0)
-            yield from entries
-            position, identity = 0, path.stat().st_ino
-        entries, position = _read(path, position)
-        yield from entries
+    older = path.with_suffix(".log.1")
+    with contextlib.ExitStack() as held:
+        newest, before = _open(path, held), _open(older, held)
+        recent: deque[dict[str, Any]] = deque(maxlen=lines_max)
+        for file in (before, newest):
+            if file is not None and not (file is before and _are_one(before, newest)):
+                recent.extend(_entries(file))
+        yield from recent
+        newest = newest or before
+        while follow:
+            pause(POLL_S)
+            if newest is not None:
+                yield from _entries(newest)
+            with contextlib.ExitStack() as opened:
+                coming = _open(path, opened)
+                if coming is None or _are_one(coming, newest):
+                    continue
+                if newest is not None:
+                    yield from _entries(newest)
+                    between = _open(older, opened)  # the same, or one that came and went since the last look
+                    if between is not None and not _are_one(between, newest):
+                        yield from _entries(between)
+                newest = coming
+                held.close()
+                held.push(opened.pop_all())
+            yield from _entries(newest)
 
 
-def _read(path: Path, position: int) -> tuple[list[dict[str, Any]], int]:
-    """Whole entries from `position` on, and where the next one will begin."""
+def _open(path: Path, files: contextlib.ExitStack) -> BinaryIO | None:
     try:
-        with path.open("rb") as file:
-            file.seek(position)
-            data = file.read()
+        return files.enter_context(path.open("rb"))
     except FileNotFoundError:
-        return [], position
+        return None
+
+
+def _are_one(one: BinaryIO, other: BinaryIO | None) -> bool:
+    return other is not None and os.path.sameopenfile(one.fileno(), other.fileno())
+
+
+def _entries(file: BinaryIO) -> list[dict[str, Any]]:
+    """Whole entries from where the last reading of this file ended."""
+    begun = file.tell()
+    data = file.read()
     whole = data[: data.rfind(b"\n") + 1]
+    file.seek(begun + len(whole))
     entries = []
     for line in whole.splitlines():
         try:
@@ -55,4 +74,4 @@ def _read(path: Path, position: int) -> tuple[list[dict[str, Any]], int]:
             continue
         if isinstance(entry, dict):
             entries.append(entry)
-    return entries, position + len(whole)
+    return entries
