@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import socket
@@ -209,7 +210,6 @@ class Machine:
             (self._outside / "console").open("wb") as console,
         ):
             news.bind(str(address))
-            news.settimeout(PATIENCE_S)
             said = "NOTIFY_SOCKET=/host/notify"
             systemd = [
                 "env",
@@ -223,12 +223,23 @@ class Machine:
             self._process = self._start(
                 "bash", "-ec", INSTALL, "-", *systemd, SYSTEMD, *options, console=console.fileno()
             )
+            watched = [news.fileno(), os.pidfd_open(self._process.pid)]
             try:
-                while b"READY=1" not in news.recv(4096):
+                while b"READY=1" not in self._heard(news, watched):
                     pass
-            except TimeoutError:
-                raise AssertionError(f"never booted: {(self._outside / 'console').read_text()}") from None
+            finally:
+                os.close(watched[1])
         (self.pid,) = children_of(self._process.pid)
+
+    def _heard(self, news: socket.socket, watched: list[int]) -> bytes:
+        """What its systemd says next. Raises CannotBootError where its process 1 ended instead."""
+        ready, _, _ = select.select(watched, [], [], PATIENCE_S)
+        said = (self._outside / "console").read_text()
+        if news.fileno() in ready:
+            return news.recv(4096)
+        if ready:
+            raise CannotBootError(said.strip().rpartition("\n")[2])
+        raise AssertionError(f"never booted: {said}")
 
     def _furnish(self) -> None:
         """What its installation takes from here."""
