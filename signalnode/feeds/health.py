@@ -49,6 +49,8 @@ def _limit_s(channel: Any) -> float:
 
 @compiled
 def _hear(event: Any, state: Any) -> None:
+    if event.kind >= len(state):  # no channel, and compiled code would write beside the array
+        return
     channel = state[event.kind]
     time_ns = event.time_received_ns
     if channel.newest_ns > 0:

@@ -33,6 +33,14 @@ def test_a_channel_without_a_standard_yet_is_not_silent() -> None:
     assert health.silent(end_ns + 1_000 * S) == ()
 
 
+@pytest.mark.parametrize("kind", [4, 200, 255])
+def test_an_event_of_no_channel_changes_nothing(kind: int) -> None:
+    health, _ = after(ticking(TRADE, 0.1, 10))
+    known = health.state.tobytes()
+    health.observe(ticking(kind, 0.1, 10))
+    assert health.state.tobytes() == known
+
+
 @pytest.mark.parametrize("gap_s", [0.5, 5.0, 60.0])
 def test_silence_is_measured_by_the_markets_own_pace(gap_s: float) -> None:
     health, end_ns = after(ticking(TRADE, gap_s, 200))
