@@ -38,14 +38,20 @@ def ending_with_terminal(tell: Callable[[dict[str, Any]], None]) -> Callable[[di
     """Events pass through to `tell`; the node ends when the window it was started in is closed.
 
     A closed window sends SIGHUP, which to a node without a terminal means reload, so we look at a reload.
-    Told once, for a second SIGTERM would hurry the end.
+    Told once, for a second SIGTERM would hurry the end. What was the terminal leads nowhere from then on:
+    half a line that waits for it would fail at exit, and Python then ends with status 120.
     """
     open_still = _foreground() != 0
+    terminals = [number for number in (0, 1, 2) if os.isatty(number)]
 
     def watching(event: dict[str, Any]) -> None:
         nonlocal open_still
         if open_still and str(event.get("event")).startswith("reload") and not _foreground():
             open_still = False
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for number in terminals:
+                os.dup2(nowhere, number)
+            os.close(nowhere)
             os.kill(os.getpid(), signal.SIGTERM)
         tell(event)
 
