@@ -6,6 +6,7 @@ take numpy arrays and numbers from ctypes, and give the result back.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable
@@ -58,12 +59,18 @@ def _compile(path: Path) -> None:
 
 def _hand_to_numba() -> None:
     """Put what numba calls in the place of each marked function, under whatever name a module knows it."""
-    called: dict[int, Any] = {id(f): numba.njit(**OPTIONS)(f) for f in MARKED}
-    called |= {id(entry): numba.njit(**OPTIONS)(entry.function) for entry in ENTRIES}
+    called = {id(function): _for_numba(function) for function in MARKED}
+    called |= {id(entry): _for_numba(entry.function) for entry in ENTRIES}
     for module in [module for name, module in sys.modules.items() if name.startswith("signalnode.")]:
         for name, value in list(vars(module).items()):
             if id(value) in called:
                 setattr(module, name, called[id(value)])
+
+
+@functools.cache
+def _for_numba(function: Callable[..., Any]) -> Any:
+    """What numba calls for `function`. One, or an entry that others call as well would be compiled twice."""
+    return numba.njit(**OPTIONS)(function)
 
 
 def native(entry: Entry[..., Any]) -> str:
@@ -91,7 +98,7 @@ def _unpacking(entry: Entry[..., Any]) -> Callable[..., Any]:
         taken += [name] if scalar else [name, f"{name}_n"]
         shape = f"({name}_n, {columns})" if columns else f"({name}_n,)"
         passed.append(name if scalar else f"carray({name}, {shape})")
-    room: dict[str, Any] = {"carray": numba.carray, "function": numba.njit(**OPTIONS)(entry.function)}
+    room: dict[str, Any] = {"carray": numba.carray, "function": _for_numba(entry.function)}
     exec(f"def unpack({', '.join(taken)}):\n    return function({', '.join(passed)})\n", room)
     unpack: Callable[..., Any] = room["unpack"]
     return unpack

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from signalnode.bus.wire import SCORE_NAMES
 from signalnode.strategies.base import Relations, Stateful, View
 from signalnode.strategies.divergence import Divergence
 from signalnode.strategies.ranking import Ranking
@@ -24,19 +25,10 @@ def views(seed: int, count: int = 400) -> list[View]:
     made = []
     for second in range(count):
         levels = draw.uniform(0, 100, (2, 7)).round(3)
-        names = (
-            "momentum_long",
-            "momentum_short",
-            "mean_reversion_long",
-            "mean_reversion_short",
-            "volatility_breakout",
-            "volume_spike",
-            "liquidity_opportunity",
-        )
         markets = {
             name: market(
                 mid=100.0 * float(np.exp(1e-3 * draw.standard_normal())),
-                **{score: float(level) for score, level in zip(names, row, strict=True)},  # type: ignore[arg-type]
+                **{score: float(level) for score, level in zip(SCORE_NAMES, row, strict=True)},  # type: ignore[arg-type]
             )
             for name, row in zip("AB", levels, strict=True)
         }
