@@ -183,6 +183,18 @@ def test_a_bad_config_starts_nothing(
     assert tree(tmp_path) == before
 
 
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_keys_that_are_not_there_start_nothing(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, tmp_path: Path, verb: str
+) -> None:
+    path = write_node(endpoint='tcp://*:7450"\nkeys_dir = "keys')
+    before = tree(tmp_path)
+    status, line = refused(capsys, verb, "--config", path)
+    assert status == errors.ConfigError.exit_status
+    assert "keys/node.key_secret: there is no such file; make a pair with: signalnode keys new --dir" in line
+    assert tree(tmp_path) == before
+
+
 def test_a_missing_config_starts_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, line = refused(capsys, "run", "--config", tmp_path / "none.toml")
     assert status == errors.ConfigError.exit_status

@@ -2,8 +2,8 @@
 
 A keys directory (mode 0700) holds `node.key_secret` and `node.key`, made by `keys new`, and
 `allowed/<NAME>.key`, one public key for each subscriber, made by `keys allow`. A subscriber's own directory
-holds its `node.key_secret`, and `server.key`, the node's public key. Files are in ZeroMQ's certificate
-format, as `zmq.auth` writes them.
+holds its `node.key_secret`, and `server.key`, the node's public key; who listens with the node's own
+directory needs neither. Files are in ZeroMQ's certificate format, as `zmq.auth` writes them.
 """
 
 from __future__ import annotations
@@ -40,18 +40,27 @@ def new_keys(directory: Path) -> str:
     return own_keys(directory)[0].decode()
 
 
-def allow(directory: Path, name: str, public_key: str) -> Path:
-    """Let the holder of `public_key` subscribe, under `name`; returns the file that says so."""
+def allow(directory: Path, name: str, key: str) -> Path:
+    """Let the holder of public `key` (40 characters, or its file) subscribe, under `name`; returns the file
+    that says so.
+    """
     path = directory / ALLOWED / f"{checked_name(name)}.key"
-    _put_public(path, public_key)
+    _put_public(path, key)
     return path
 
 
-def trust_server(directory: Path, public_key: str) -> Path:
-    """On a subscriber's side: remember the node's public key; returns its file."""
+def trust_server(directory: Path, key: str) -> Path:
+    """On a subscriber's side: remember the node's public `key` (40 characters, or its file); returns its
+    file.
+    """
     path = directory / f"{SERVER}.key"
-    _put_public(path, public_key)
+    _put_public(path, key)
     return path
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` has the form of a CURVE key in Z85."""
+    return _KEY.fullmatch(text) is not None
 
 
 def own_keys(directory: Path) -> tuple[bytes, bytes]:
@@ -78,6 +87,18 @@ def allowed_keys(directory: Path) -> dict[bytes, str]:
     return {_load(path)[0]: path.stem for path in paths}
 
 
+def let_in(directory: Path) -> dict[bytes, str]:
+    """Name by public key of everyone a node lets in: those allowed, and its own panel and whoever else may
+    read its secret key. Raises ConfigError for a missing or broken file or too many.
+    """
+    return {own_keys(directory)[0]: OWN, **allowed_keys(directory)}
+
+
+def mark_as_node(directory: Path) -> None:
+    """Make the folder of those allowed, by which `secure_client` knows a node's own directory."""
+    (directory / ALLOWED).mkdir(mode=0o700, exist_ok=True)
+
+
 def secure_server(socket: zmq.Socket[bytes], directory: Path) -> None:
     """Make `socket` speak CURVE only, to keys the ZAP authenticator of its context lets in.
 
@@ -90,15 +111,26 @@ def secure_server(socket: zmq.Socket[bytes], directory: Path) -> None:
 
 
 def secure_client(socket: zmq.Socket[bytes], directory: Path) -> None:
-    """Make `socket` speak CURVE to the node whose key is in `directory`; call before connect."""
-    socket.curve_publickey, socket.curve_secretkey = own_keys(directory)
-    socket.curve_serverkey = _load(directory / f"{SERVER}.key")[0]
+    """Make `socket` speak CURVE to the node whose key is in `directory`, which may be the node's own; call
+    before connect. Raises ConfigError where keys are missing or broken.
+    """
+    public, secret = own_keys(directory)
+    server = directory / f"{SERVER}.key"
+    if server.exists():
+        socket.curve_serverkey = _load(server)[0]
+    elif (directory / ALLOWED).is_dir():
+        socket.curve_serverkey = public
+    else:
+        raise ConfigError(f"{server}: there is no such file; fetch the node's key and: signalnode keys trust")
+    socket.curve_publickey, socket.curve_secretkey = public, secret
 
 
-def _put_public(path: Path, public_key: str) -> None:
-    if not _KEY.fullmatch(public_key):
+def _put_public(path: Path, key: str) -> None:
+    public_key = _load(Path(key))[0].decode() if os.path.isfile(key) else key
+    if not is_key(public_key):
         raise UsageError(
-            f"{public_key[:60]!r} is not a public key: {KEY_CHARS} characters, as `keys new` prints them"
+            f"{key[:60]!r} is not a public key: give the {KEY_CHARS} characters that `keys new` printed, in "
+            f"single quotes, or the {OWN}.key file it wrote"
         )
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_text(f'metadata\ncurve\n    public-key = "{public_key}"\n')
@@ -109,7 +141,8 @@ def _load(path: Path) -> tuple[bytes, bytes | None]:
         public, secret = zmq.auth.load_certificate(path)
     except OSError as error:
         raise ConfigError(
-            f"{path}: {error.strerror}; make or copy the key first, see: signalnode keys"
+            f"{path}: {error.strerror or 'there is no such file'}; make a pair with: "
+            f"signalnode keys new --dir {path.parent}"
         ) from None
     except (ValueError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a key file ({error}); make or copy it again") from None
@@ -121,7 +154,7 @@ class Authenticator:
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], directory: Path) -> None:
         self._directory = directory
-        self._allowed = allowed_keys(directory)
+        self._allowed = let_in(directory)
         self.refused = 0
         self.socket = context.socket(zmq.REP)
         self.socket.setsockopt(zmq.LINGER, 0)
@@ -129,7 +162,7 @@ class Authenticator:
 
     def reload(self) -> None:
         """Read the allowed keys again; raises ConfigError and keeps the old ones if a file is broken."""
-        self._allowed = allowed_keys(self._directory)
+        self._allowed = let_in(self._directory)
 
     def answer(self) -> None:
         """Answer every request that waits."""

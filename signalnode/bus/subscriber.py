@@ -20,6 +20,7 @@ from signalnode.bus.topics import (
     VIEW,
     check_endpoint,
     checked_name,
+    connect_address,
     snapshot_endpoint,
 )
 from signalnode.bus.wire import VIEW_BYTES_MAX, Message, Score
@@ -54,7 +55,8 @@ def subscribe(
         max_age_s: scores published longer ago than this (by the wall clock) are counted and not handed out.
             None hands out everything.
         repair: ask the aggregator's ring for what is missing, and hand it out in its place.
-        keys: directory made by `signalnode keys new`, for an endpoint that asks for CURVE keys.
+        keys: directory made by `signalnode keys new`, for an endpoint that asks for CURVE keys; on the node's
+            machine its own will do.
 
     Raises UsageError for a wrong name or kind, EndpointError for a wrong address, ConfigError for missing
     keys.
@@ -91,9 +93,10 @@ class Subscription:
         self._ask = self._socket(zmq.DEALER, keys)
         for topic in _topics(markets, kinds):
             self._sub.subscribe(topic)
-        self._sub.connect(endpoint)
+        address = connect_address(endpoint)
+        self._sub.connect(address)
         if repair:
-            self._ask.connect(snapshot_endpoint(endpoint))
+            self._ask.connect(snapshot_endpoint(address))
         self._poller = zmq.Poller()
         self._poller.register(self._sub, zmq.POLLIN)
         self._poller.register(self._ask, zmq.POLLIN)

@@ -75,6 +75,11 @@ def unlink_ipc(endpoint: str) -> None:
         Path(endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
 
 
+def connect_address(endpoint: str) -> str:
+    """Where to connect to what binds `endpoint`: `tcp://*` is every interface, and no address to go to."""
+    return endpoint.replace("tcp://*:", "tcp://127.0.0.1:", 1)
+
+
 def is_local(endpoint: str) -> bool:
     """Whether only this machine can reach `endpoint`; anything else needs CURVE keys."""
     if endpoint.startswith(("ipc://", "inproc://")):

@@ -21,6 +21,7 @@ def check(arguments: argparse.Namespace) -> int:
     node = load_node(arguments.config)
     faults = [
         *limit_faults(node),
+        *_key_faults(node),
         *_strategy_faults(node),
         *(line for market in node.markets.values() for line in _signal_faults(market)),
     ]
@@ -39,7 +40,7 @@ def checked_node(path: Path | None, accepted: NodeSettings | None = None) -> Nod
     most of a second; what is as in `accepted`, the settings of a running node, is not asked again.
     """
     node = load_node(path)
-    faults = limit_faults(node)
+    faults = limit_faults(node) + _key_faults(node)
     if faults:
         raise ConfigError(faults)
     if _parameters(node) in (({}, {}), accepted and _parameters(accepted)):
@@ -65,6 +66,18 @@ def checked_node(path: Path | None, accepted: NodeSettings | None = None) -> Nod
 def _parameters(node: NodeSettings) -> tuple[dict[str, object], dict[str, object]]:
     """All that the packages themselves must check."""
     return node.strategies, {name: market.signals for name, market in node.markets.items() if market.signals}
+
+
+def _key_faults(node: NodeSettings) -> list[str]:
+    if node.aggregator.keys_dir is None:
+        return []
+    from signalnode.bus.curve import let_in
+
+    try:
+        let_in(node.aggregator.keys_dir)
+    except ConfigError as error:
+        return error.faults
+    return []
 
 
 def _strategy_faults(node: NodeSettings) -> list[str]:

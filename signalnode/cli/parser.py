@@ -14,6 +14,11 @@ COUNT_MAX = 2**63 - 1
 LINES_MAX = 1_000_000  # more than the two files of a log hold
 INTERVAL_MS_MAX = 86_400_000  # a day between two rows
 
+_KEY_HELP = {
+    "name": "what to call this subscriber",
+    "key": "the 40 characters that `keys new` printed there, in single quotes, or the node.key file it wrote",
+}
+
 _Verb = Callable[[str, str, str], argparse.ArgumentParser]
 
 
@@ -29,9 +34,20 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
     Raises UsageError; `--help` and `--version` end the process as usual.
     """
-    arguments = command_line().parse_args(argv)
+    arguments = command_line().parse_args(_keys_as_values(argv) if "keys" in argv else argv)
     arguments.config = getattr(arguments, "config", None)
     return arguments
+
+
+def _keys_as_values(argv: Sequence[str]) -> list[str]:
+    """`argv` with a blank before each CURVE key that begins with "-" and would be taken for an option."""
+    from signalnode.bus.curve import is_key
+
+    options = ("--dir=", "--config=")
+    return [
+        f" {word}" if word.startswith("-") and not word.startswith(options) and is_key(word) else word
+        for word in argv
+    ]
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -107,6 +123,9 @@ def _add_stream_verbs(verb: _Verb) -> None:
     )
     subscribe.add_argument("--count", type=_count, metavar="N", help="end after N scores")
     subscribe.add_argument("--endpoint", help="where to listen (default: the config's aggregator.endpoint)")
+    subscribe.add_argument(
+        "--keys", type=Path, metavar="DIR", help="your CURVE keys, for a node that asks for them"
+    )
     top = verb("top", "streams:top", "Watch every market's scores, ages and states.")
     top.add_argument(
         "--events", action="store_true", help=argparse.SUPPRESS
@@ -160,7 +179,7 @@ def _add_layer5_verbs(verb: _Verb, common: _Parser) -> None:
             "--dir", type=Path, help="the keys' directory (default: the config's aggregator.keys_dir)"
         )
         for argument in arguments:
-            each.add_argument(argument, metavar=argument.upper())
+            each.add_argument(argument, metavar=argument.upper(), type=str.strip, help=_KEY_HELP[argument])
 
 
 def _count(text: str) -> int:

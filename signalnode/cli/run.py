@@ -55,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
         _check_directory(path, key)
     _refuse_second_node(node)
     _check_endpoint_is_free(node)
+    if node.aggregator.keys_dir is not None:
+        _mark_keys(node.aggregator.keys_dir)
     made = [each for key, path in directories.items() for each in _made(path, key)]
     try:
         with terminal_to_ourselves():
@@ -159,6 +161,13 @@ def _check_directory(path: Path, key: str) -> None:
     if found.st_mode & closed:
         mode = f"mode {found.st_mode & 0o777:04o}"
         raise RuntimeDirectoryError(f"{key}: {path} is open to other users ({mode}); run `chmod 700 {path}`")
+
+
+def _mark_keys(directory: Path) -> None:
+    from signalnode.bus.curve import mark_as_node
+
+    with contextlib.suppress(OSError):  # a directory that we may only read: whoever allows a key makes it
+        mark_as_node(directory)
 
 
 def _made(path: Path, key: str) -> list[Path]:

@@ -33,9 +33,9 @@ def subscribe(arguments: argparse.Namespace) -> int:
 
 def _source(arguments: argparse.Namespace) -> tuple[str, Path | None]:
     if arguments.endpoint:
-        return arguments.endpoint, None
+        return arguments.endpoint, arguments.keys
     aggregator = load_node(arguments.config, with_markets=False).aggregator
-    return aggregator.endpoint, aggregator.keys_dir
+    return aggregator.endpoint, arguments.keys or aggregator.keys_dir
 
 
 def _first(heard: Subscription, endpoint: str) -> Score:

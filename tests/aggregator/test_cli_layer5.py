@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from signalnode.bus.curve import KEY_CHARS, allowed_keys
 from signalnode.cli import main
 from signalnode.cli.layer5 import since
 from tests.aggregator.test_journal import written
@@ -85,6 +86,34 @@ def test_keys_are_made_allowed_and_trusted(tmp_path: Path, capsys: pytest.Captur
     assert (node / "allowed" / "alice.key").exists()
     assert (alice / "server.key").exists()
     assert main(["keys", "new", "--dir", str(node)]) == 2
+
+
+@pytest.mark.parametrize("key", ["-n+{2BV@D^1awY#>Kw>(bH$={-zP&%Vi%sxQ]I1b", "--" + "x" * 38])
+def test_a_key_that_looks_like_an_option_is_a_key(tmp_path: Path, key: str) -> None:
+    assert main(["keys", "allow", "alice", key, "--dir", str(tmp_path)]) == 0
+    assert main(["keys", "--config", "none.toml", "trust", key, f"--dir={tmp_path}"]) == 0
+    assert list(allowed_keys(tmp_path)) == [key.encode()]
+    assert f'"{key}"' in (tmp_path / "server.key").read_text()
+
+
+def test_an_option_as_long_as_a_key_stays_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    option = "--dir=".ljust(KEY_CHARS, "k")
+    assert main(["keys", "new", option]) == 0
+    assert (tmp_path / option.removeprefix("--dir=") / "node.key").exists()
+
+
+def test_a_key_can_be_given_as_its_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "new", "--dir", str(tmp_path / "alice")]) == 0
+    key = capsys.readouterr().out.strip()
+    assert main(["keys", "allow", "alice", str(tmp_path / "alice" / "node.key"), "--dir", str(tmp_path)]) == 0
+    assert list(allowed_keys(tmp_path)) == [key.encode()]
+
+
+def test_what_is_no_key_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "allow", "alice", "nonsense", "--dir", str(tmp_path)]) == 2
+    assert "'nonsense' is not a public key: give the 40 characters" in capsys.readouterr().err
+    assert allowed_keys(tmp_path) == {}
 
 
 def test_keys_without_a_directory_say_where_to_set_it(

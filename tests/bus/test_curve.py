@@ -11,6 +11,7 @@ from signalnode.bus.curve import (
     Authenticator,
     allow,
     allowed_keys,
+    mark_as_node,
     new_keys,
     own_keys,
     secure_client,
@@ -40,7 +41,7 @@ def test_a_secret_that_others_can_read_is_refused_with_the_mend(tmp_path: Path) 
 
 
 def test_missing_and_broken_key_files_are_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="signalnode keys"):
+    with pytest.raises(ConfigError, match=r"there is no such file; .* signalnode keys"):
         own_keys(tmp_path)
     (tmp_path / "node.key_secret").write_text("nonsense")
     os.chmod(tmp_path / "node.key_secret", 0o600)
@@ -72,6 +73,7 @@ def test_a_name_cannot_leave_the_directory(tmp_path: Path) -> None:
 def test_zap_lets_in_this_domain_with_curve_alone(
     tmp_path: Path, domain: bytes, mechanism: bytes, status: bytes
 ) -> None:
+    new_keys(tmp_path)
     new_keys(tmp_path / "alice")
     allow(tmp_path, "alice", own_keys(tmp_path / "alice")[0].decode())
     with zmq.Context() as context:
@@ -139,6 +141,20 @@ def test_an_allowed_key_hears_and_wrong_or_missing_keys_hear_nothing(tmp_path: P
         assert not scene.hears(sub, 10)
     assert scene.zap.refused >= 1
     scene.close()
+
+
+def test_a_node_hears_itself_with_its_own_keys_and_nobody_allowed(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    mark_as_node(scene.node)
+    assert scene.hears(scene.subscriber(scene.node), 500)
+    scene.close()
+
+
+def test_a_subscriber_without_the_nodes_key_is_told_what_to_do(tmp_path: Path) -> None:
+    new_keys(tmp_path)
+    told = pytest.raises(ConfigError, match=r"server\.key: there is no such file; .* keys trust")
+    with zmq.Context() as context, context.socket(zmq.SUB) as socket, told:
+        secure_client(socket, tmp_path)
 
 
 def test_an_eavesdropper_sees_none_of_the_bytes(tmp_path: Path) -> None:

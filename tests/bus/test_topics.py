@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from signalnode.bus.topics import check_endpoint, checked_name, is_local, scores_endpoint, snapshot_endpoint
+from signalnode.bus.topics import (
+    check_endpoint,
+    checked_name,
+    connect_address,
+    is_local,
+    scores_endpoint,
+    snapshot_endpoint,
+)
 from signalnode.errors import UsageError
 
 
@@ -23,6 +30,11 @@ def test_endpoints_follow_from_the_runtime_directory_and_from_each_other() -> No
     assert scores_endpoint(Path("/run/sn"), "BTC-USDT") == "ipc:///run/sn/BTC-USDT.scores"
     assert snapshot_endpoint("tcp://127.0.0.1:7450") == "tcp://127.0.0.1:7451"
     assert snapshot_endpoint("ipc:///run/x") == "ipc:///run/x.snapshot"
+
+
+def test_what_binds_every_interface_is_reached_on_this_machine() -> None:
+    assert connect_address("tcp://*:7450") == "tcp://127.0.0.1:7450"
+    assert connect_address("tcp://10.0.0.1:7450") == "tcp://10.0.0.1:7450"
 
 
 @pytest.mark.parametrize(
