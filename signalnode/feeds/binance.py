@@ -3,20 +3,27 @@
 Formats: Binance, "Web Socket Streams for Binance" (binance-spot-api-docs). `E` and `T` are in milliseconds;
 `m` says that the buyer was the maker, so the seller took. `bookTicker` carries no time, so the receive time
 stands for both. A combined frame is `{"stream": …, "data": …}`; a raw one is the bare data.
+
+A REST snapshot names no symbol, and a capture may hold those of several. Update numbers tell whose it is:
+they count each symbol's changes without a hole, far apart from any other's; so a snapshot is the market's
+when its `lastUpdateId` lies on the unbroken run of the market's own updates. One ahead waits until they reach
+it.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import msgspec
 
 from signalnode.book import Delta
 from signalnode.clock import NS_PER_MS
-from signalnode.feeds.venue import FrameFault, OneSymbol, Row, quote_row, trade_row
+from signalnode.feeds.venue import FrameFault, OneSymbol, Report, Row, quote_row, trade_row
 
 Levels = list[tuple[float, float]]
 EMPTY = msgspec.Raw(b"")
+AHEAD_MAX = 32  # snapshots that wait for updates to reach them, one a symbol as a rule; 0.3 MB each
 
 
 class _Frame(msgspec.Struct):
@@ -71,6 +78,12 @@ _snapshot = msgspec.json.Decoder(_Snapshot, strict=False)
 class BinanceDecoder(OneSymbol):
     """Decoder of one spot symbol; see `venue.Decoder`."""
 
+    def __init__(self, market: str, depth_bps: float, report: Report) -> None:
+        super().__init__(market, depth_bps, report)
+        self._run_from = 0  # the update before the unbroken run of ours
+        self._newest = 0  # update of ours; 0 before the first
+        self._ahead: deque[_Snapshot] = deque(maxlen=AHEAD_MAX)
+
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `venue.Decoder`."""
         head = _frame.decode(frame)
@@ -108,15 +121,32 @@ class BinanceDecoder(OneSymbol):
         d = _depth.decode(body)
         if not self._is_ours(d.symbol):
             return ()
+        if d.first_id > self._newest + 1:
+            self._run_from = d.first_id - 1
+        self._newest = max(self._newest, d.last_id)
+        for _ in range(len(self._ahead)):
+            self._join(self._ahead.popleft())
         status = self.watch.book.apply(Delta(d.first_id, d.last_id, d.bids, d.asks))
         return self.watch.after(status, d.time_ms * NS_PER_MS, time_received_ns)
 
     def _image(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
         s = _snapshot.decode(body)
-        status = self.watch.book.snapshot(s.last_update_id, s.bids, s.asks)
-        rows = self.watch.after(status, time_received_ns, time_received_ns)
-        # A snapshot names no symbol: until a frame of ours has come, it may be anybody's.
-        return rows if self.matched else ()
+        if self._join(s):
+            return self.watch.after(self.watch.book.status, time_received_ns, time_received_ns)
+        if self._newest or self.others or not self.matched:
+            return ()
+        return self.watch.alone(s.bids, s.asks, time_received_ns)  # no updates yet, maybe none ever
+
+    def _join(self, s: _Snapshot) -> bool:
+        """Start the book over from a snapshot that is ours; keep one that is ahead. Whether it was ours."""
+        if s.last_update_id > self._newest:
+            self._ahead.append(s)
+            return False
+        # Behind the run: a stranger's, or one of ours that came too late. The book then tells of a gap.
+        if s.last_update_id < self._run_from and (self.others or self._ahead):
+            return False
+        self.watch.book.snapshot(s.last_update_id, s.bids, s.asks)
+        return True
 
 
 def _bare_channel(head: _Frame) -> str:

@@ -9,11 +9,11 @@ the sieve's business.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from signalnode.book import Book, BookStatus
+from signalnode.book import Book, BookStatus, Level
 from signalnode.events import DEPTH, QUOTE, TRADE
 
 Row = tuple[
@@ -99,7 +99,16 @@ class BookWatch:
             self._report("level_absurd", "a book level with a price or size that cannot be")
         if status == "crossed":
             self._report("book_crossed", "the best bid is not below the best ask")
-        depth = self.book.depth_within(self._depth_bps)
+        return self._depth_of(self.book, time_event_ns, time_received_ns)
+
+    def alone(self, bids: Iterable[Level], asks: Iterable[Level], time_received_ns: int) -> tuple[Row, ...]:
+        """The depth event of an image that is joined to no updates; the book stays as it is."""
+        image = Book()
+        image.snapshot(0, bids, asks)
+        return self._depth_of(image, time_received_ns, time_received_ns)
+
+    def _depth_of(self, book: Book, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
+        depth = book.depth_within(self._depth_bps)
         return () if depth is None else (depth_row(time_event_ns, time_received_ns, *depth),)
 
 

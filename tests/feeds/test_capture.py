@@ -153,7 +153,7 @@ def test_however_often_the_book_breaks_a_bounded_number_of_gaps_is_placed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capture_module, "GAPS_MAX", 2)
-    frames = [part for n in range(1, 50, 10) for part in (snapshot(n), quote(), depth(n + 5, n + 5))]
+    frames = [part for n in range(11, 60, 10) for part in (snapshot(n - 5), quote(), depth(n + 5, n + 5))]
     path = capture(tmp_path / "a.gz", frames)
     assert gaps_of(path) == [2, 3, 5, 6]
     assert load(path)[1].counts == {"book_gap": 5}
@@ -202,6 +202,39 @@ def test_of_several_symbols_only_the_markets_own_is_played(tmp_path: Path) -> No
     assert faults.counts == {}
     with pytest.raises(DataError, match="BTCUSDT, ETHUSDT"):
         load(path, market="DOGE-USDT")
+
+
+@pytest.mark.parametrize("stranger", [4, 5_000_000], ids=["behind", "ahead"])
+@pytest.mark.parametrize("place", range(10))
+def test_a_snapshot_of_another_symbol_is_known_by_its_number(
+    tmp_path: Path, stranger: int, place: int
+) -> None:
+    ours = [
+        *(depth(101, 104), quote(), snapshot(107), depth(105, 110, [(99, 5)]), quote("99.98")),
+        *(depth(120, 125), snapshot(123), depth(126, 130, [(99.5, 2)]), quote("99.97")),
+    ]
+    timed = [line(index, frame) for index, frame in enumerate(ours)]
+    theirs = [trade(1, "3000", s="ETHUSDT"), snapshot(stranger, ((3_000, 700),), ((3_001, 900),))]
+    mixed = [*timed[:place], *(line(place, frame) for frame in theirs), *timed[place:]]
+    events, _ = load(capture(tmp_path / "mixed.txt", mixed))
+    alone, _ = load(capture(tmp_path / "alone.txt", timed))
+    assert (alone["kind"] == DEPTH).sum() == 3
+    assert events.tobytes() == alone.tobytes()
+
+
+def test_snapshots_fetched_before_all_else_wait_for_the_updates_that_tell_whose_they_are(
+    tmp_path: Path,
+) -> None:
+    images = [snapshot(900, ((3_000, 7),), ((3_001, 9),)), snapshot(3, ((5, 1),), ((6, 1),)), snapshot(107)]
+    updates = [depth(101, 104), quote(), depth(105, 108), depth(109, 109)]
+    events, faults = load(capture(tmp_path / "a.gz", [*images, *updates]))
+    assert events["kind"].tolist() == [QUOTE, DEPTH, DEPTH]
+    assert faults.counts == {}
+
+
+def test_snapshots_without_any_updates_give_depth_all_the_same(tmp_path: Path) -> None:
+    events, _ = load(capture(tmp_path / "a.gz", [quote(), snapshot(5), trade(1), snapshot(9)]))
+    assert events["kind"].tolist() == [QUOTE, DEPTH, TRADE, DEPTH]
 
 
 def test_a_capture_without_one_event_is_refused_with_its_first_fault(tmp_path: Path) -> None:

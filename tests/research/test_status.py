@@ -104,8 +104,9 @@ def test_a_gap_makes_degraded_rows_just_where_a_live_engine_says_so(tmp_path: Pa
     path = frames.capture(tmp_path / "a.txt", lines)
     statuses = replayed(path, tmp_path)
     assert statuses == told_live(path, tmp_path, len(statuses))
-    # Lost from 30.0 to 30.5 s; noticed with the first update after that, mended by the snapshot at 31.5 s.
-    assert seconds_of(statuses, "degraded") == (30.6, 31.4, 9)
+    # Lost from 30.0 to 30.5 s; noticed with the first update after that, mended by the snapshot of
+    # 31.5 s, which the update at 31.53 s shows to be this market's.
+    assert seconds_of(statuses, "degraded") == (30.6, 31.5, 10)
     assert set(statuses) == {"warming", "live", "degraded"}
 
 
