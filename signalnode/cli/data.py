@@ -12,12 +12,13 @@ import numpy.typing as npt
 from signalnode import clock
 from signalnode.errors import DataError, UsageError
 from signalnode.events import Events
-from signalnode.settings import MarketSettings, load_node, market_name_fault
+from signalnode.settings import MarketSettings, config_found, load_node, market_name_fault
 
 
 def replay(arguments: argparse.Namespace) -> int:
     """Score the files as one stream into `--out`, and say what was left out of them."""
     _check(arguments)
+    market = _market(arguments)
     from signalnode.compiled.loader import compile_missing
     from signalnode.engine.core import SignalEngine
     from signalnode.feeds import open_decoding
@@ -26,7 +27,7 @@ def replay(arguments: argparse.Namespace) -> int:
     compile_missing(_compiling)
     started_ns = clock.monotonic_ns()
     decoding = open_decoding(arguments.files, venue=arguments.venue, market=arguments.market)
-    engine = SignalEngine(arguments.market, _market(arguments))
+    engine = SignalEngine(arguments.market, market)
     interval_ns = arguments.interval_ms * clock.NS_PER_MS
 
     def score(events: Events) -> npt.NDArray[Any]:
@@ -35,6 +36,8 @@ def replay(arguments: argparse.Namespace) -> int:
     rows = write_scores(score, decoding, arguments.out, _progress if sys.stderr.isatty() else None)
     elapsed_s = (clock.monotonic_ns() - started_ns) / clock.NS_PER_S
     print(f"{arguments.out}: {rows:,} rows from {engine.events:,} events in {elapsed_s:.1f} s")
+    if market is not None and market.signals:
+        print(f"signalnode: scored with [signals] of {market.path}", file=sys.stderr)
     for fault in decoding.faults.lines():
         print(f"signalnode: {fault}", file=sys.stderr)
     return 0
@@ -56,8 +59,9 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _market(arguments: argparse.Namespace) -> MarketSettings | None:
-    """The market's own parameters, where a config was named that has them."""
-    return load_node(arguments.config).markets.get(arguments.market) if arguments.config else None
+    """The market's own parameters, where there is a config that has it; a live engine has them from there."""
+    path = config_found(arguments.config)
+    return load_node(path).markets.get(arguments.market) if path else None
 
 
 def _compiling(done: str) -> None:

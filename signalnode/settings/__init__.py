@@ -5,7 +5,13 @@ puts the files together and checks what spans several of them, `passing` carries
 process.
 """
 
-from signalnode.settings.environment import CONFIG_PATH_DEFAULT, cache_root, config_path, user_units_dir
+from signalnode.settings.environment import (
+    CONFIG_PATH_DEFAULT,
+    cache_root,
+    config_found,
+    config_path,
+    user_units_dir,
+)
 from signalnode.settings.loading import load_node
 from signalnode.settings.model import (
     FEED_KEYS,
@@ -40,6 +46,7 @@ __all__ = [
     "SupervisorSettings",
     "aggregator_args",
     "cache_root",
+    "config_found",
     "config_path",
     "engine_args",
     "load_node",

@@ -15,6 +15,13 @@ def config_path(explicit: Path | None) -> Path:
     return (explicit or (Path(named) if named else CONFIG_PATH_DEFAULT)).expanduser().absolute()
 
 
+def config_found(explicit: Path | None) -> Path | None:
+    """As `config_path`; None where no file was named and the default one is not there."""
+    path = config_path(explicit)
+    is_named = explicit is not None or bool(os.environ.get("SIGNALNODE_CONFIG"))
+    return path if is_named or path.exists() else None
+
+
 def cache_root() -> Path:
     """Where compiled code is kept: systemd's CACHE_DIRECTORY, XDG_CACHE_HOME, or ~/.cache; created mode 0700.
 
