@@ -17,7 +17,6 @@ from signalnode.engine.core import SignalEngine
 from signalnode.engine.pace import Pace
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.base import Feed
-from signalnode.feeds.health import status_of
 from signalnode.settings import EngineSettings
 
 TAKE_MAX = 2_048  # events in a turn; 0.1 ms of work, then whatever else is due gets its turn
@@ -121,8 +120,7 @@ class Work:
         return len(events)
 
     def _status(self, at_ns: int) -> str:
-        silent, degraded = bool(self.health.silent(at_ns)), self.feed.degraded(at_ns)
-        return STATUSES[status_of(silent, degraded, self.engine.warm)]
+        return STATUSES[self.health.status(at_ns, self.feed.degraded(at_ns), self.engine.warm)]
 
     def _wake_ns(self, next_ns: int | None, now_ns: int) -> int:
         due = min(self._next_publish_ns, self._next_heartbeat_ns, self._next_checkpoint_ns)

@@ -84,16 +84,16 @@ def _silent(state: npt.NDArray[Any], now_ns: int) -> int:
 
 
 @compiled
-def status_of(silent: Any, degraded: Any, warm: float) -> int:
+def status_of(silent: int, degraded: Any, warm: float) -> int:
     """The status of a market, as its place in `bus.wire.STATUSES`: what is worse hides what is better.
 
-    `silent`: some channel is; `degraded`: the feed's book is broken; `warm`: 0 to 1, share of the baseline
-    window seen.
+    `silent`: the channels that are, see `_silent`; `degraded`: the feed's book is broken, so that it gives no
+    depth, and that silence is the gap's; `warm`: 0 to 1, share of the baseline window seen.
     """
+    if degraded:
+        return STALE if silent & ~(1 << DEPTH) else DEGRADED
     if silent:
         return STALE
-    if degraded:
-        return DEGRADED
     return LIVE if warm >= 1.0 else WARMING
 
 
@@ -106,7 +106,7 @@ def _observe_telling(  # noqa: PLR0917 - compiled code takes no keywords
         while i < len(events) and events[i].time_received_ns <= times_ns[row]:
             _hear(events[i], state)
             i += 1
-        statuses[row] = status_of(_silent(state, times_ns[row]) != 0, degraded[row], warms[row])
+        statuses[row] = status_of(_silent(state, times_ns[row]), degraded[row], warms[row])
     while i < len(events):
         _hear(events[i], state)
         i += 1
@@ -146,6 +146,10 @@ class ChannelHealth:
         times_ns, warms = np.ascontiguousarray(times_ns), np.ascontiguousarray(warms)
         _observe_telling(events, self.state, times_ns, degraded, warms, statuses)
         return statuses
+
+    def status(self, now_ns: int, degraded: bool, warm: float) -> int:
+        """The status at kernel time `now_ns`; see `status_of`."""
+        return status_of(_silent(self.state, now_ns), degraded, warm)
 
     def restore(self, state: bytes) -> None:
         """Go on from what `state.tobytes()` gave elsewhere."""

@@ -2,7 +2,8 @@
 
 `status` is what a live engine that plays the same files would say at each row, by the same rules: `stale`
 while a channel is silent by this market's own standard (`feeds/health.py`), else `degraded` while the book of
-a capture lacks updates, else `live` once the baseline window was seen, and `warming` before.
+a capture lacks updates (and gives no depth for that reason), else `live` once the baseline window was seen,
+and `warming` before.
 """
 
 from __future__ import annotations
