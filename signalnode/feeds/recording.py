@@ -185,6 +185,9 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
     missing = [name for name in NAMES if name not in schema.names]
     if missing:
         raise DataError(f"{path}: not a recording: it lacks the columns {', '.join(missing)}")
+    twice = [name for name in NAMES if schema.names.count(name) > 1]
+    if twice:
+        raise DataError(f"{path}: not a recording: it has the columns {', '.join(twice)} twice")
     for name in NAMES:
         kind = schema.field(name).type
         is_right = pa.types.is_floating(kind) if EVENT[name].kind == "f" else pa.types.is_integer(kind)

@@ -5,7 +5,9 @@ The rules, in order; the first that applies names the fault.
 
 - `kind_unknown`: kind is not trade, quote or depth. Left out.
 - `time_absurd`: received before 2000 or after 2100. Left out.
-- `time_jump`: received over a day after the newest row, and the row before did not say so too. Left out.
+- `time_jump`: received over a day after the newest row, and the row before did not say so too; or over a
+  second after it, and the next two rows were not: one wild time must not make all that follow run backwards.
+  Left out.
 - `time_backwards`: received over a second before the newest row: files overlap or are out of order. Left out.
 - `time_clamped`: received up to a second before the newest row: a stepped clock. Kept, at the newest row's
   time.
@@ -16,7 +18,7 @@ The rules, in order; the first that applies names the fault.
 - `event_time_absurd`: venue time before 2000 or after 2100. Kept, with the receive time in its place.
 
 So kernel time never runs backwards in what passes, one wild row costs itself and nothing after it, and a row
-that passes can be divided by.
+that passes can be divided by. What its kind does not use is 0, whatever stood there.
 """
 
 from __future__ import annotations
@@ -122,6 +124,34 @@ def _time_fault(row: Any, state: Any) -> int:
     return 0
 
 
+@compiled
+def _is_stray(rows: Any, i: int, newest_ns: int) -> bool:
+    """Whether row i, over a second ahead, is followed by two that go on from where the newest row was."""
+    time_ns = rows[i].time_received_ns
+    early_ns = time_ns - TIME_CLAMP_MAX_NS
+    if early_ns <= newest_ns or not (TIME_MIN_NS <= time_ns <= TIME_MAX_NS):
+        return False
+    while i < len(rows) and rows[i].time_received_ns == time_ns:  # all of one frame
+        i += 1
+    since_ns = max(newest_ns - TIME_CLAMP_MAX_NS, TIME_MIN_NS)
+    return (
+        i + 1 < len(rows)
+        and since_ns <= rows[i].time_received_ns < early_ns
+        and since_ns <= rows[i + 1].time_received_ns < early_ns
+    )
+
+
+@compiled
+def _clear_unused(row: Any) -> None:
+    if row.kind != 1:
+        row.aggressor_side = 0
+        row.price = row.size = 0.0
+    if row.kind != 2:
+        row.bid = row.bid_size = row.ask = row.ask_size = 0.0
+    if row.kind != 3:
+        row.bid_depth = row.ask_depth = 0.0
+
+
 @entry(rows=EVENT, state=STATE, codes="u1")
 def sift(rows: Events, state: State, codes: npt.NDArray[np.uint8]) -> int:
     """Move the sound rows to the front of `rows`, mended where the rules say so; return how many.
@@ -132,7 +162,12 @@ def sift(rows: Events, state: State, codes: npt.NDArray[np.uint8]) -> int:
     memory = state[0]
     for i in range(rows.shape[0]):
         row = rows[i]
-        code = KIND_UNKNOWN if row.kind < 1 or row.kind > 3 else _time_fault(row, memory)
+        if row.kind < 1 or row.kind > 3:
+            code = KIND_UNKNOWN
+        elif _is_stray(rows, i, memory.time_ns):
+            code = TIME_JUMP
+        else:
+            code = _time_fault(row, memory)
         if code == 0 or code == TIME_CLAMPED:  # noqa: PLR1714 - numba has no tuple test this quick
             fault = _value_fault(row, memory)
             code = fault if fault else code
@@ -144,6 +179,7 @@ def sift(rows: Events, state: State, codes: npt.NDArray[np.uint8]) -> int:
             if not (TIME_MIN_NS <= row.time_event_ns <= TIME_MAX_NS):
                 row.time_event_ns = row.time_received_ns
                 codes[i] = EVENT_TIME_ABSURD
+            _clear_unused(row)
             if kept < i:
                 rows[kept] = row
             kept += 1

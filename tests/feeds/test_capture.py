@@ -48,6 +48,8 @@ def spoiled(path: Path, bad: object) -> Path:
         (line(4, quote(), time_ns=-(2**64)), "time_absurd"),
         (line(4, quote(), time_ns=START_NS - 10**12), "time_backwards"),
         (line(4, quote(), time_ns=START_NS + 3 * 86_400 * 10**9), "time_jump"),
+        (line(4, quote(), time_ns=START_NS + 3_600 * 10**9), "time_jump"),
+        (line(4, quote(), time_ns=START_NS + 2 * 10**9), "time_jump"),
     ],
 )
 def test_a_bad_line_is_named_and_costs_itself_alone(tmp_path: Path, bad: object, fault: str) -> None:
@@ -63,6 +65,20 @@ def test_a_venue_time_beyond_64_bits_gives_way_to_the_receive_time(tmp_path: Pat
     events, faults = load(spoiled(tmp_path / "a.txt", trade(3, T=time_ms)))
     assert faults.counts == {"event_time_absurd": 1}
     assert events["time_event_ns"][4] == events["time_received_ns"][4]
+
+
+def test_a_wild_time_in_the_first_line_loses_nothing_after_it(tmp_path: Path) -> None:
+    first = line(0, quote(), time_ns=START_NS + 86_400 * 10**9)
+    events, faults = load(capture(tmp_path / "a.txt", [first, *CLEAN]))
+    assert len(events) == len(CLEAN)
+    assert faults.counts == {"time_jump": 1}
+
+
+def test_a_silence_costs_nothing(tmp_path: Path) -> None:
+    frames = [line(0, quote(), time_ns=START_NS + n * 3_600 * 10**9) for n in range(20)]
+    events, faults = load(capture(tmp_path / "a.txt", frames))
+    assert len(events) == 20
+    assert faults.counts == {}
 
 
 def test_time_that_steps_back_a_little_is_held_and_never_runs_backwards(tmp_path: Path) -> None:

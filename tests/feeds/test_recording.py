@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from signalnode.errors import DataError
-from signalnode.events import EVENT, QUOTE, TRADE, Events
+from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
 from signalnode.feeds import load_events, load_events_with_faults, open_decoding, recording, synthetic_events
 from signalnode.feeds.base import Faults
 from signalnode.feeds.recording import read_recording, write_recording
@@ -80,6 +80,7 @@ def test_a_recording_from_elsewhere_is_read_with_its_own_widths(tmp_path: Path, 
         ("time_received_ns", 5, "time_absurd"),
         ("time_received_ns", 1_600_000_000_000_000_000, "time_backwards"),
         ("time_received_ns", 4_000_000_000_000_000_000, "time_jump"),
+        ("time_received_ns", 1_700_000_000_000_000_000 + 3_600 * 10**9, "time_jump"),
     ],
 )
 def test_a_bad_row_is_named_and_costs_itself_alone(
@@ -130,6 +131,18 @@ def test_a_null_is_a_fault_like_any_other(tmp_path: Path, made: Events) -> None:
     assert faults.counts == {"value_absurd": 1}
 
 
+@pytest.mark.parametrize("empty", [None, math.nan, 7.0])
+def test_what_a_kind_does_not_use_is_zero_whatever_stood_there(
+    tmp_path: Path, made: Events, empty: float | None
+) -> None:
+    used = {"price": TRADE, "size": TRADE, "bid": QUOTE, "ask_size": QUOTE, "ask_depth": DEPTH}
+    columns = {
+        field: pa.array([x if at == kind else empty for x, at in zip(made[field], made["kind"], strict=True)])
+        for field, kind in used.items()
+    }
+    assert load_events(write_columns(tmp_path / "a.parquet", made, **columns)).tobytes() == made.tobytes()
+
+
 def test_an_absurd_venue_time_gives_way_to_the_receive_time(tmp_path: Path, made: Events) -> None:
     spoilt = made.copy()
     spoilt["time_event_ns"][7] = -1
@@ -166,6 +179,10 @@ def test_a_missing_recording_is_refused(tmp_path: Path) -> None:
 def test_wrong_columns_are_refused_by_name(tmp_path: Path, made: Events) -> None:
     with pytest.raises(DataError, match="lacks the columns ask_depth"):
         load_events(write_columns(tmp_path / "a.parquet", made, ask_depth=None))
+    columns = pq.read_table(write_columns(tmp_path / "a.parquet", made))
+    pq.write_table(columns.append_column("bid", columns["bid"]), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="has the columns bid twice"):
+        load_events(tmp_path / "a.parquet")
     with pytest.raises(DataError, match="column price is string, not float64"):
         load_events(write_columns(tmp_path / "a.parquet", made, price=pa.array(["1"] * len(made))))
 
