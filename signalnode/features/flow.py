@@ -3,6 +3,7 @@
 Features (dimensionless):
 - `imbalance` = (bid_size − ask_size) / (bid_size + ask_size), in [−1, 1], the book as it stands. It is also
   the distance of Stoikov's first-order micro-price (2018) from the mid, in half spreads;
+- `imbalance_usual` = its average over time (τ = imbalance_usual_s), taken as even before the first quote;
 - `order_flow` = E / (A + floor · Ā τ), in [−1, 1]: decayed order flow imbalance (τ = order_flow_s). Each
   quote adds e_n = 1[bid ≥ bid'] bid_size − 1[bid ≤ bid'] bid_size' − 1[ask ≤ ask'] ask_size + 1[ask ≥ ask']
   ask_size' (Cont, Kukanov and Stoikov 2014, eq. 3) to E and |e_n| to A; Ā is the usual rate of |e_n| (τ =
@@ -14,18 +15,20 @@ from __future__ import annotations
 from typing import Any
 
 from signalnode.compiled import compiled
-from signalnode.features.decay import SECONDS_PER_NS, decay, share_seen
+from signalnode.features.decay import SECONDS_PER_NS, decay, hold, share_seen
 from signalnode.features.parameters import Parameter
 
 PARAMETERS = (
     Parameter("order_flow_s", 0.25, 0.01, 600.0, "s", "the top of the book forgets within the second"),
     Parameter("order_flow_usual_s", 60.0, 1.0, 86400.0, "s", "what counts as usual flow"),
+    Parameter("imbalance_usual_s", 1800.0, 10.0, 86400.0, "s", "the lean of the book this market is used to"),
 )
-FEATURES = ("imbalance", "order_flow")
+FEATURES = ("imbalance", "imbalance_usual", "order_flow")
 STATE = (
     ("bid_size", "<f8"),
     ("ask_size", "<f8"),
-    ("flow_time_ns", "<i8"),
+    ("imbalance_average", "<f8"),
+    ("flow_time_ns", "<i8"),  # of the newest change at the top of the book
     ("flow_first_ns", "<i8"),
     ("flow_sum", "<f8"),
     ("flow_absolute", "<f8"),
@@ -33,6 +36,12 @@ STATE = (
 )
 
 SILENCE_FLOOR = 0.1  # share of the usual flow below which the present flow counts for less
+
+
+@compiled
+def _imbalance(bid_size: float, ask_size: float) -> float:
+    top = bid_size + ask_size
+    return (bid_size - ask_size) / top if top > 0.0 else 0.0
 
 
 @compiled
@@ -52,6 +61,8 @@ def on_quote(s: Any, p: Any, time_ns: int, bid: float, bid_size: float, ask: flo
         if ask >= s.ask:
             e += s.ask_size
         h = (time_ns - s.flow_time_ns) * SECONDS_PER_NS
+        stood = _imbalance(s.bid_size, s.ask_size)
+        s.imbalance_average = hold(s.imbalance_average, stood, h, p.imbalance_usual_s)
         w = decay(h, p.order_flow_s)
         s.flow_sum = s.flow_sum * w + e
         s.flow_absolute = s.flow_absolute * w + abs(e)
@@ -64,9 +75,9 @@ def on_quote(s: Any, p: Any, time_ns: int, bid: float, bid_size: float, ask: flo
 @compiled
 def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
-    top = s.bid_size + s.ask_size
-    f.imbalance = (s.bid_size - s.ask_size) / top if top > 0.0 else 0.0
     h = (time_ns - s.flow_time_ns) * SECONDS_PER_NS
+    f.imbalance = _imbalance(s.bid_size, s.ask_size)
+    f.imbalance_usual = hold(s.imbalance_average, f.imbalance, h, p.imbalance_usual_s)
     w = decay(h, p.order_flow_s)
     seen = share_seen((time_ns - s.flow_first_ns) * SECONDS_PER_NS, p.order_flow_usual_s)
     rate = s.flow_absolute_usual * decay(h, p.order_flow_usual_s) / (p.order_flow_usual_s * seen)

@@ -1,16 +1,17 @@
 """Momentum: the price is about to go on in its direction.
 
-reading = imbalance + FLOW_WEIGHT · order_flow + DRIFT_WEIGHT · t³ + CLIMB_WEIGHT · sgn T · T⁸ / (KNEE⁸ + T⁸)
-+ AGREEMENT_WEIGHT · agreement · |agreement|, dimensionless, with t = trend / √(variance · trend_s / 2) within
-±DRIFT_MAX and T = distance / √(variance · fair_value_s / 2): the drift of the last seconds and of the last
-minutes, in standard deviations of a random walk.
+reading = imbalance − imbalance_usual + FLOW_WEIGHT · order_flow + DRIFT_WEIGHT · t³ + CLIMB_WEIGHT · sgn T ·
+T⁸ / (KNEE⁸ + T⁸) + AGREEMENT_WEIGHT · agreement · |agreement|, dimensionless, with t = trend / √(variance ·
+trend_s / 2) within ±DRIFT_MAX and T = distance / √(variance · fair_value_s / 2): the drift of the last
+seconds and of the last minutes, in standard deviations of a random walk.
 
 The book leads the price by a second or so: the imbalance at the top is where the micro-price stands in the
 spread (Stoikov 2018), decayed order flow imbalance is what has just pushed it (Cont, Kukanov and Stoikov
 2014). Drift counts little while a random walk could have made it and most when none could, hence the powers:
 on the Binance recordings |T| stays below 6. Where quotes come once a second even a price that only rises is
 soon within a few standard deviations; there the agreement of its moves tells, which in a busy market is near
-0. Two-sided and anchored: zero is no momentum.
+0. Two-sided and anchored: zero is no momentum. A book that always leans one way says no more by that than an
+even one elsewhere, so it counts from its usual lean.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def reading(f: Any, p: Any) -> float:
     """See the module's docstring."""
     t = min(max(_deviations(f.trend, f.variance, p.trend_s), -DRIFT_MAX), DRIFT_MAX)
     climb = _climb(_deviations(f.distance, f.variance, p.fair_value_s))
-    lean: float = f.imbalance + FLOW_WEIGHT * f.order_flow
+    lean: float = f.imbalance - f.imbalance_usual + FLOW_WEIGHT * f.order_flow
     drift = DRIFT_WEIGHT * t * t * t + CLIMB_WEIGHT * climb
     agreement: float = AGREEMENT_WEIGHT * f.agreement * abs(f.agreement)
     return lean + drift + agreement

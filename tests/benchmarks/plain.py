@@ -61,6 +61,7 @@ class PlainEngine:
         self.trend, self.distance, self.squares = Decayed(10.0), Decayed(120.0), Decayed(600.0)
         self.lagged, self.lagged_now, self.lagged_usual = Decayed(0.5), Decayed(15.0), Decayed(1800.0)
         self.flow, self.flow_abs, self.flow_usual = Decayed(0.25), Decayed(0.25), Decayed(60.0)
+        self.lean = Held(1800.0)
         self.volume, self.volume_usual = Decayed(12.0), Decayed(1800.0)
         self.spread, self.depth, self.depth_usual = Held(1.0), Held(1.0), Held(1800.0)
         self.ranks = [Rank() for _ in range(5)]
@@ -103,6 +104,7 @@ class PlainEngine:
                     average.add(now, self.lagged.value**2)
         if bid != self.bid or ask != self.ask:
             self.spread.set(now, math.log(max(math.log(ask / bid), 1e-12)))
+        self.lean.set(now, (bid_size - ask_size) / (bid_size + ask_size))
         self.bid, self.ask, self.bid_size, self.ask_size = bid, ask, bid_size, ask_size
 
     def readings(self, now: float) -> list[float]:
@@ -110,7 +112,8 @@ class PlainEngine:
         total = self.flow_abs.at(now) + 0.025 * self.flow_usual.at(now) / 60.0 or 1.0
         usual = math.sqrt(self.squares.at(now) / 600.0 * 5.0) or 1.0
         t = max(-15.0, min(15.0, self.trend.at(now) / usual))
-        momentum = (self.bid_size - self.ask_size) / top + 0.25 * self.flow.at(now) / total + 0.0005 * t**3
+        lean = (self.bid_size - self.ask_size) / top - self.lean.at(now)
+        momentum = lean + 0.25 * self.flow.at(now) / total + 0.0005 * t**3
         volatility = math.log(self.lagged_now.at(now) + 1e-3 * self.lagged_usual.at(now) + 1e-300)
         volume = math.log(self.volume.at(now) + 1e-3 * self.volume_usual.at(now) + 1e-300)
         usual_depth = self.depth_usual.at(now) or 1.0

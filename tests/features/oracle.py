@@ -142,9 +142,24 @@ def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[st
 
 def _book(past: Past, t: float, p: Mapping[str, float]) -> dict[str, float]:
     if not past.quotes:
-        return {"imbalance": 0.0, "order_flow": 0.0}
+        return {"imbalance": 0.0, "imbalance_usual": 0.0, "order_flow": 0.0}
     _, _, bid_size, _, ask_size = past.quotes[-1]
     usual = _rate(past.flows, past.quotes[0][0], t, p["order_flow_usual_s"], abs)
     total = _sum(past.flows, t, p["order_flow_s"], abs) + 0.1 * usual * p["order_flow_s"]
     flow = _sum(past.flows, t, p["order_flow_s"]) / total if total else 0.0
-    return {"imbalance": (bid_size - ask_size) / (bid_size + ask_size), "order_flow": flow}
+    now = (bid_size - ask_size) / (bid_size + ask_size)
+    return {
+        "imbalance": now,
+        "imbalance_usual": _usual_lean(past, t, p["imbalance_usual_s"]),
+        "order_flow": flow,
+    }
+
+
+def _usual_lean(past: Past, t: float, tau: float) -> float:
+    """The imbalance averaged over all time, which was even before the first quote."""
+    leans = [(at, (bid - ask) / (bid + ask)) for at, _, bid, _, ask in past.quotes]
+    ends = [at for at, _ in leans[1:]] + [t]
+    return math.fsum(
+        lean * (math.exp(-(t - end) / tau) - math.exp(-(t - at) / tau))
+        for (at, lean), end in zip(leans, ends, strict=True)
+    )

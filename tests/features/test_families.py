@@ -27,6 +27,7 @@ SHORT = {
     "volatility_usual_s": 13.0,
     "order_flow_s": 0.4,
     "order_flow_usual_s": 5.0,
+    "imbalance_usual_s": 10.0,
     "volume_s": 0.9,
     "volume_usual_s": 10.0,
     "liquidity_s": 0.5,
@@ -56,6 +57,7 @@ ROUNDING = {
     "trend": 1e-13,
     "distance": 1e-13,
     "order_flow": 1e-12,
+    "imbalance_usual": 1e-12,
     "volatility": 1e-20,
     "volatility_usual": 1e-20,
 }

@@ -23,6 +23,7 @@ POINTS_MAX = 5.0
 MARKETS = {
     "quiet": (Stretch(seconds=100_000.0, pull_s=300.0, events_per_s=1.0), 0.01),
     "coarse": (Stretch(seconds=100_000.0, pull_s=300.0, events_per_s=2.0, sizes=0.3, sigma_bps=2.0), 5.0),
+    "leaning": (Stretch(seconds=100_000.0, pull_s=300.0, events_per_s=3.0, lean=0.7), 0.01),
     "trading": (Stretch(seconds=50_000.0, pull_s=120.0, events_per_s=20.0, trades=0.6, spread_ticks=7), 0.01),
 }
 
