@@ -105,12 +105,15 @@ def shapes_of(signals: Iterable[Signal]) -> Any:
 
 
 def digest_of(signals: Iterable[Signal]) -> str:
-    """Hex digest of the signals: names, shapes and, where it can be had, source."""
+    """Hex digest of the signals: names, shapes and, where it can be had, the whole file each comes from: what
+    a reading calls, and its constants, are part of the formula.
+    """
     digest = hashlib.sha256()
     for signal in signals:
         reading = getattr(signal.reading, "py_func", signal.reading)
         try:
-            source = inspect.getsource(reading)
+            source = Path(inspect.getfile(reading)).read_text(errors="replace")
+            source += getattr(reading, "__qualname__", "")
         except (OSError, TypeError):
             source = repr(type(reading))
         digest.update(f"{signal.scores} {signal.spread} {signal.floor} {signal.anchored} {source}".encode())

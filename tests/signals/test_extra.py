@@ -141,3 +141,14 @@ def test_another_formula_is_another_identity(tmp_path: Path) -> None:
         path.write_text(f"def mine(f, p): return {formula}\n")
         identities.add(engine_with(f"{path}:mine").identity())
     assert len(identities) == 3
+
+
+def test_what_a_formula_calls_and_its_constants_are_part_of_its_identity(tmp_path: Path) -> None:
+    identities = set()
+    for constant, called in ((2.0, "x"), (3.0, "x"), (2.0, "-x")):
+        path = tmp_path / f"{len(identities)}" / "mine.py"
+        path.parent.mkdir()
+        text = f"K = {constant}\ndef g(x): return {called}\ndef mine(f, p): return K * g(f.spread)\n"
+        path.write_text(text)
+        identities.add(engine_with(f"{path}:mine").identity())
+    assert len(identities) == 3
