@@ -93,8 +93,15 @@ def _write_all(file: int, content: bytes) -> None:
 
 
 def _read(path: Path, identity: str) -> Checkpoint:
-    with path.open("rb") as file:
-        content = file.read(CHECKPOINT_BYTES_MAX)
+    try:
+        with path.open("rb") as file:
+            content = file.read(CHECKPOINT_BYTES_MAX)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: cannot be read ({error.strerror}); mend its mode; starting without it"
+        ) from None
     head = len(MAGIC) + CHECKSUM_BYTES
     if content[: len(MAGIC)] != MAGIC:
         raise CheckpointError(f"{path}: not a checkpoint; starting without it")

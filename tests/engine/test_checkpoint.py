@@ -84,6 +84,15 @@ def test_altered_in_any_byte_the_one_before_is_used(tmp_path: Path) -> None:
         assert states_of(tmp_path)[0] == b"1", place
 
 
+def test_one_that_cannot_be_read_is_refused_in_one_line(tmp_path: Path) -> None:
+    written(tmp_path, 2)
+    (tmp_path / SLOTS[0]).unlink()
+    (tmp_path / SLOTS[0]).mkdir()  # a mode would not keep root from reading
+    state, (line,) = states_of(tmp_path)
+    assert state == b"1"
+    assert "cannot be read (Is a directory)" in line
+
+
 def test_both_torn_is_a_cold_start_with_two_reasons(tmp_path: Path) -> None:
     written(tmp_path, 2)
     for name in SLOTS:
