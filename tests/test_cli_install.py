@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from signalnode.cli import install, main
-from signalnode.cli.install import SERVICE_DIRS, closed_part, keys_faults, node_unit, own_code, service_faults
+from signalnode.cli.install import SERVICE_DIRS, closed_part, keys_faults, node_unit, service_faults
 from signalnode.errors import ConfigError, RuntimeDirectoryError
 from signalnode.settings import SupervisorSettings, load_node
+from signalnode.settings.code import own_code
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "config" / "systemd" / "signalnode.service"

@@ -11,6 +11,7 @@ import pytest
 
 from signalnode.aggregator import process
 from signalnode.cli import main
+from signalnode.cli.check import ConfigCheck
 from signalnode.cli.run import _check_unchanged, with_names
 from signalnode.cli.specs import limit_faults, specs_of
 from signalnode.errors import ConfigError
@@ -182,3 +183,36 @@ def test_a_start_tells_the_aggregator_of_its_own_names_and_of_nothing_else(write
     known = with_names(before, after, ("A", "aggregator"))
     assert known.markets["A"] == after.markets["A"]
     assert (known.strategies, known.aggregator) == (after.strategies, after.aggregator)
+
+
+def test_a_reload_restarts_just_the_market_whose_own_signal_was_edited(write_node: WriteNode) -> None:
+    path = write_node(A='[signals]\nextra = ["calm.py:calm"]', B="")
+    file = path.parent / "markets" / "calm.py"
+    file.write_text("def calm(features, parameters): return 1.0\n")
+    before = specs(path)
+    assert {name: spec.digest() for name, spec in specs(path).items()} == {
+        name: spec.digest() for name, spec in before.items()
+    }
+    file.write_text("def calm(features, parameters): return 2.0\n")
+    after = specs(path)
+    assert [name for name in before if before[name].digest() != after[name].digest()] == ["A"]
+
+
+@pytest.mark.parametrize("place", ["markets/calm.py", "mine.py"])
+def test_a_file_of_the_users_own_is_checked_again_once_it_was_edited(
+    write_node: WriteNode, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    path = write_node('[strategies.mine]\nkind = "mine.py:Mine"', A='[signals]\nextra = ["calm.py:calm"]')
+    (path.parent / "markets" / "calm.py").write_text("def calm(features, parameters): return 1.0\n")
+    (path.parent / "mine.py").write_text(
+        "class Mine:\n    def evaluate_opportunities(self, view): return []\n"
+    )
+    check = ConfigCheck()
+    check.node(path)
+    with monkeypatch.context() as patch:
+        patch.setattr("subprocess.run", lambda *_, **__: pytest.fail("asked again for nothing"))
+        check.node(path)
+    (path.parent / place).write_text("def broken(:\n")
+    for _ in range(2):  # what did not pass is asked again
+        with pytest.raises(ConfigError, match="SyntaxError"):
+            check.node(path)

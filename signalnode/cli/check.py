@@ -10,9 +10,10 @@ from pathlib import Path
 from signalnode.cli.specs import limit_faults
 from signalnode.errors import ConfigError, ExtensionError, SignalnodeError
 from signalnode.settings import MarketSettings, NodeSettings, load_node
+from signalnode.settings.code import digest_of, own_code
 from signalnode.settings.reading import shown
 
-CHECK_TIMEOUT_S = 60.0
+CHECK_TIMEOUT_S = 20.0  # below the 30 s of systemd's watchdog, for a reload waits here
 FAULT_BYTES_MAX = 65_536
 
 
@@ -32,19 +33,33 @@ def check(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def checked_node(path: Path | None, accepted: NodeSettings | None = None) -> NodeSettings:
-    """The whole config, after all that `check` checks. Raises ConfigError.
+class ConfigCheck:
+    """The whole config, after all that `check` checks.
 
     What a parameter of a signal or a strategy may be, only they know, and they bring the compiler with them:
     60 MB that the supervising process must not carry. So they are asked in a process of its own, which takes
-    most of a second; what is as in `accepted`, the settings of a running node, is not asked again.
+    most of a second; what has passed is not asked again until the settings or the user's own files change.
     """
-    node = load_node(path)
-    faults = limit_faults(node) + _key_faults(node)
-    if faults:
-        raise ConfigError(faults)
-    if _parameters(node) in (({}, {}), accepted and _parameters(accepted)):
+
+    def __init__(self) -> None:
+        self._passed: object = None
+
+    def node(self, path: Path | None) -> NodeSettings:
+        """The config at `path`. Raises ConfigError with every fault."""
+        node = load_node(path)
+        faults = limit_faults(node) + _key_faults(node)
+        if faults:
+            raise ConfigError(faults)
+        strategies = node.strategies
+        signals = {name: market.signals for name, market in node.markets.items() if market.signals}
+        asked = strategies, signals, digest_of(own_code(node))
+        if (strategies or signals) and asked != self._passed:
+            _ask(node)
+        self._passed = asked
         return node
+
+
+def _ask(node: NodeSettings) -> None:
     assert node.path is not None
     command = [sys.executable, "-m", "signalnode", "check", "--config", str(node.path)]
     try:
@@ -60,12 +75,6 @@ def checked_node(path: Path | None, accepted: NodeSettings | None = None) -> Nod
         raise ConfigError(
             [line.removeprefix("signalnode: ") for line in lines] or ["the check did not end well"]
         )
-    return node
-
-
-def _parameters(node: NodeSettings) -> tuple[dict[str, object], dict[str, object]]:
-    """All that the packages themselves must check."""
-    return node.strategies, {name: market.signals for name, market in node.markets.items() if market.signals}
 
 
 def _key_faults(node: NodeSettings) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from signalnode.errors import ConfigError, RuntimeDirectoryError, UsageError
 from signalnode.settings import NodeSettings, load_node, user_units_dir
+from signalnode.settings.code import own_code
 from signalnode.settings.model import SupervisorSettings
 from signalnode.settings.reading import shown
 from supervisor.units import Unit, unit_text
@@ -86,17 +87,6 @@ def service_faults(node: NodeSettings, executable: str) -> list[str]:
             faults.append(f"{where}: {what}; move it (to /etc/{NAME}, /opt/{NAME}), or install with --user")
             break  # one place, one mend
     return faults + keys_faults(node)
-
-
-def own_code(node: NodeSettings) -> list[Path]:
-    """The user's own files that the config names: signals in `extra`, strategies as `kind`."""
-    assert node.path is not None
-    named: list[object] = [table.get("kind") for table in node.strategies.values() if isinstance(table, dict)]
-    for each in node.markets.values():
-        extra = each.signals.get("extra")
-        named += extra if isinstance(extra, list) else []
-    files = [place.rpartition(":")[0] for place in named if isinstance(place, str)]
-    return [node.path.parent / file for file in files if file.endswith(".py")]
 
 
 def keys_faults(node: NodeSettings) -> list[str]:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import supervisor
 from signalnode.bus.topics import snapshot_endpoint
-from signalnode.cli.check import checked_node
+from signalnode.cli.check import ConfigCheck
 from signalnode.cli.panel import Panel
 from signalnode.cli.specs import specs_of
 from signalnode.cli.terminal import ending_with_terminal, terminal_to_ourselves
@@ -49,7 +49,8 @@ _MEANING: dict[type[supervisor.SupervisorError], type[SignalnodeError]] = {
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM or Ctrl-C; 0 after a clean stop. Raises SignalnodeError with nothing left behind."""
-    node = checked_node(arguments.config)
+    check = ConfigCheck()
+    node = check.node(arguments.config)
     directories = {"runtime_dir": node.runtime_dir, "state_dir": node.state_dir}
     for key, path in directories.items():
         _check_directory(path, key)
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     made = [each for key, path in directories.items() for each in _made(path, key)]
     try:
         with terminal_to_ourselves():
-            return _supervise(node, panel_wanted=arguments.panel)
+            return _supervise(node, check, panel_wanted=arguments.panel)
     except supervisor.SupervisorError as error:
         for path in made:
             with contextlib.suppress(OSError):
@@ -68,22 +69,21 @@ def run(arguments: argparse.Namespace) -> int:
         raise _MEANING.get(type(error), SignalnodeError)(str(error)) from None
 
 
-def _supervise(node: NodeSettings, *, panel_wanted: bool) -> int:
+def _supervise(node: NodeSettings, check: ConfigCheck, *, panel_wanted: bool) -> int:
     settings = supervisor.Settings(
         runtime_dir=node.runtime_dir,
         state_dir=node.state_dir,
         preload=PRELOAD,
         on_supervisor_death=node.supervisor.on_supervisor_death,
     )
-    accepted = applied = node
+    applied = node
 
     def wanted_now(names: tuple[str, ...]) -> list[supervisor.ChildSpec]:
-        nonlocal accepted, applied
-        again = checked_node(node.path, accepted)
+        nonlocal applied
+        again = check.node(node.path)
         _check_unchanged(node, again)
         applied = with_names(applied, again, names) if names else again
         write_snapshot(applied)
-        accepted = again
         return specs_of(again)
 
     with _told(node, panel_wanted) as tell:

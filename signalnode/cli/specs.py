@@ -17,6 +17,7 @@ from signalnode.settings import (
     aggregator_args,
     engine_args,
 )
+from signalnode.settings.code import digest_of, signal_files
 from signalnode.settings.reading import shown
 
 BYTES_PER_MB = 1_000_000
@@ -55,6 +56,7 @@ def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
             role="engine",
             target="signalnode.engine.process:main",
             args=engine_args(node, name),
+            fingerprint=digest_of(signal_files(market)),  # an edited formula is another market
             labels={"market": name},
             order=1,
             restart=policy.restart,

@@ -1,0 +1,43 @@
+"""The user's own files that the config names: signals in `extra`, strategies as `kind`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from signalnode.settings.model import MarketSettings, NodeSettings
+
+
+def own_code(node: NodeSettings) -> list[Path]:
+    """The files of the strategies and of every market's signals, as often as they are named."""
+    assert node.path is not None
+    kinds = [table.get("kind") for table in node.strategies.values() if isinstance(table, dict)]
+    signals = [file for market in node.markets.values() for file in signal_files(market)]
+    return [*_files(kinds, node.path.parent), *signals]
+
+
+def signal_files(market: MarketSettings) -> list[Path]:
+    """The files of one market's own signals."""
+    extra = market.signals.get("extra")
+    return _files(extra, Path()) if isinstance(extra, list) else []  # absolute since they were loaded
+
+
+def digest_of(files: Iterable[Path]) -> str:
+    """Sixteen hex digits that change with what is in the files; '' for none. One that cannot be read counts
+    as empty.
+    """
+    digest, some = hashlib.sha256(), False
+    for file in files:
+        some = True
+        try:
+            content = file.read_bytes()
+        except OSError:
+            content = b""
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()[:16] if some else ""
+
+
+def _files(places: Iterable[object], base: Path) -> list[Path]:
+    sources = [place.rpartition(":")[0] for place in places if isinstance(place, str)]
+    return [base / source for source in sources if source.endswith(".py")]
