@@ -321,6 +321,18 @@ def test_replay_never_overwrites_its_own_recording(
     assert recording.read_bytes() == b"precious"
 
 
+def test_replay_never_puts_its_file_in_the_place_of_a_device(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.gz").write_bytes(b"")
+    device = tmp_path / "device"
+    os.mkfifo(device)
+    status, line = refused(capsys, "replay", tmp_path / "a.gz", *REPLAY, device)
+    assert status == errors.DataError.exit_status
+    assert "device: is a directory, a device" in line
+    assert device.is_fifo()
+
+
 def test_replay_into_a_missing_directory_is_refused_before_it_scores(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -54,8 +54,8 @@ def _check(arguments: argparse.Namespace) -> None:
     out: Path = arguments.out
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: there is no directory {out.parent}; create it or choose another --out")
-    if out.is_dir() or any(out.exists() and out.samefile(file) for file in arguments.files):
-        raise DataError(f"{out}: is a directory or one of the recordings; choose another --out")
+    if out.exists() and (not out.is_file() or any(out.samefile(file) for file in arguments.files)):
+        raise DataError(f"{out}: is a directory, a device or one of the recordings; choose another --out")
 
 
 def _market(arguments: argparse.Namespace) -> MarketSettings | None:
