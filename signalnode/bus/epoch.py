@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from signalnode.errors import RuntimeDirectoryError
+
 FILE = "epoch"
 
 
@@ -11,7 +13,7 @@ def next_epoch(directory: Path, wall_s: int) -> int:
     """One more than the last epoch kept in `directory`, and never below `wall_s`, seconds since 1970.
 
     The clock makes it rise even where the state directory was wiped, the file even where the clock was set
-    back. Call it with the market's lock held.
+    back. Call it with the market's lock held. Raises RuntimeDirectoryError where it cannot be kept.
     """
     path = directory / FILE
     try:
@@ -20,6 +22,12 @@ def next_epoch(directory: Path, wall_s: int) -> int:
         last = 0
     epoch = max(last + 1, wall_s)
     partial = path.with_name(FILE + ".partial")
-    partial.write_text(f"{epoch}\n", encoding="ascii")  # no sync: after a loss of power the clock is enough
-    partial.replace(path)
+    try:
+        # Without sync: after a loss of power the clock is enough.
+        partial.write_text(f"{epoch}\n", encoding="ascii")
+        partial.replace(path)
+    except OSError as error:
+        raise RuntimeDirectoryError(
+            f"state_dir: {path} cannot be written ({error.strerror}); make room, or mend the directory"
+        ) from None
     return epoch
