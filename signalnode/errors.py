@@ -87,3 +87,9 @@ class CompilationError(SignalnodeError):
     """The kernel cannot be compiled or loaded on this machine."""
 
     exit_status = 13
+
+
+class OutputError(SignalnodeError):
+    """There is no room left for what a command writes."""
+
+    exit_status = 14

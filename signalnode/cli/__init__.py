@@ -6,35 +6,57 @@ that `status` need not wait for a compiler.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 from signalnode.cli.parser import parse
-from signalnode.errors import SignalnodeError
+from signalnode.errors import OutputError, SignalnodeError
 
 INTERRUPTED_STATUS = 130  # 128 + SIGINT, as shells have it
 BROKEN_PIPE_STATUS = 141  # 128 + SIGPIPE
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. A user's fault is one line on stderr, never a traceback."""
     try:
-        arguments = parse(sys.argv[1:] if argv is None else argv)
+        arguments = _parsed(sys.argv[1:] if argv is None else argv)
         module, _, function = arguments.target.partition(":")
         status: int = getattr(importlib.import_module(module), function)(arguments)
         sys.stdout.flush()
     except SignalnodeError as error:
         return _told(error)
     except BrokenPipeError:
-        # The reader (`head`, say) has enough. Whatever is still buffered must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # the reader (`head`, say) has enough
         return BROKEN_PIPE_STATUS
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        _drop_output()
+        what = f"{error.filename or 'output'}: cannot be written ({error.strerror})"
+        return _told(OutputError(f"{what}; make room, or write elsewhere"))
     except KeyboardInterrupt:
         return INTERRUPTED_STATUS
     return status
+
+
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
+    """What was typed; ends here for `--help` and `--version`, with what they say written out."""
+    try:
+        return parse(argv)
+    except SystemExit:
+        sys.stdout.flush()
+        raise
+
+
+def _drop_output() -> None:
+    """Whatever is still buffered must not complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(error: SignalnodeError) -> int:

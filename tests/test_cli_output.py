@@ -1,0 +1,41 @@
+"""Where a command writes, and what it says beside its answer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from signalnode import errors
+from signalnode.cli import main
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("verb", [["check"], ["completion", "bash"], ["--help"]])
+@pytest.mark.parametrize("buffered", [True, False])
+def test_a_full_disk_is_one_line_and_no_traceback(verb: list[str], buffered: bool) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "" if buffered else "1"}
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "signalnode", *verb]
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, cwd=ROOT, env=env, timeout=60, check=False
+        )
+    assert done.returncode == errors.OutputError.exit_status
+    assert done.stderr.splitlines() == [
+        b"signalnode: output: cannot be written (No space left on device); make room, or write elsewhere"
+    ]
+
+
+def test_what_was_done_otherwise_than_asked_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"ok": True, "children": {"A": {"state": "up"}}, "note": "old settings used: one\ntwo"}
+    monkeypatch.setattr("supervisor.control.request", lambda *_: answer)
+    assert main(["restart", "A", "--config", str(ROOT / "config" / "signalnode.toml")]) == 0
+    told = capsys.readouterr()
+    assert told.out == "A: up\n"
+    assert told.err == "signalnode: old settings used: one\nsignalnode: two\n"
