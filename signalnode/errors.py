@@ -78,9 +78,12 @@ class CheckpointError(SignalnodeError):
 
 
 class ExtensionError(SignalnodeError):
-    """A user's signal or strategy cannot be loaded."""
+    """A user's signal or strategy cannot be loaded. What it raised may have lines; here it is one."""
 
     exit_status = 12
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
 
 
 class CompilationError(SignalnodeError):

@@ -74,7 +74,7 @@ def _load(place: str) -> Any:
         else:
             module = importlib.import_module(source)
         return getattr(module, name)
-    except Exception as error:  # whatever the user's file raises is theirs to see, in one line
+    except (Exception, SystemExit) as error:  # whatever the user's file raises is theirs to see
         raise ExtensionError(f"{place}: cannot be loaded: {_in_a_line(error)}; mend the file") from None
 
 
@@ -85,12 +85,12 @@ def _as_signal(place: str, thing: Any) -> Signal:
         raise ExtensionError(f"{place}: is neither a Signal nor a function of (features, parameters)")
     try:
         float(thing.reading(_record(np.ones(1, FEATURES)), _record(np.ones(1, PARAMETER_DTYPE))))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ExtensionError(f"{place}: its reading fails: {_in_a_line(error)}; mend the file") from None
     return thing
 
 
-def _in_a_line(error: Exception) -> str:
+def _in_a_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 

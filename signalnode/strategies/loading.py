@@ -68,7 +68,7 @@ def _made(name: str, table: Mapping[str, Any], config: Path, registered: tuple[R
     else:
         try:
             strategy = make(**keywords)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ExtensionError(
                 f"{config}: {where}: {make.__name__} refused its keys ({error}); compare its __init__"
             ) from error
@@ -91,7 +91,7 @@ def _class(name: str, kind: str, config: Path, registered: tuple[Registered, ...
         if point.name == kind:
             try:
                 loaded: type[Any] = point.load()
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise ExtensionError(
                     f"{config}: strategies.{name}: {point.value} cannot be loaded: {error}"
                 ) from error
@@ -114,7 +114,7 @@ def _from_file(name: str, file: Path, attribute: str, config: Path) -> type[Any]
     sys.modules[spec.name] = module  # dataclasses look their module up while they are made
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ExtensionError(f"{where}: {type(error).__name__}: {error}; mend the file") from error
     found = getattr(module, attribute, None)
     if not isinstance(found, type):

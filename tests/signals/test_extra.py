@@ -22,6 +22,7 @@ BAD = {
     "missing_name": ("x = 1", "nothing_here", "AttributeError"),
     "syntax": ("def broken(:", "broken", "SyntaxError"),
     "raises_at_import": ("raise RuntimeError('no licence')", "f", "RuntimeError: no licence"),
+    "leaves_at_import": ("raise SystemExit(3)", "f", "SystemExit: 3"),
     "no_signal": ("f = 3", "f", "neither a Signal nor a function"),
     "wrong_arguments": ("def f(x): return 1.0", "f", "its reading fails: TypeError"),
     "no_number": ("def f(f, p): return 'high'", "f", "its reading fails: ValueError"),

@@ -106,6 +106,8 @@ def test_a_user_s_own_file_is_loaded_from_beside_the_config_and_decides(tmp_path
         ("gone.py:Spike", {}, "no such file"),
         ("broken.py:Spike", {}, "SyntaxError"),
         ("raising.py:Spike", {}, "ZeroDivisionError"),
+        ("leaving.py:Spike", {}, "SystemExit: 3"),
+        ("picky.py:Spike", {}, r"refused its keys \(one two\)"),
     ],
 )
 def test_what_is_wrong_with_a_user_s_file_is_one_line(
@@ -114,6 +116,9 @@ def test_what_is_wrong_with_a_user_s_file_is_one_line(
     (tmp_path / "mine.py").write_text(OWN)
     (tmp_path / "broken.py").write_text("class Spike(:")
     (tmp_path / "raising.py").write_text("1 / 0")
+    (tmp_path / "leaving.py").write_text("raise SystemExit(3)")
+    picky = "class Spike:\n    def __init__(self): raise ValueError('one\\ntwo')"
+    (tmp_path / "picky.py").write_text(picky)
     with pytest.raises(ExtensionError, match=words) as caught:
         loaded({"own": {"kind": kind, **keys}}, tmp_path / "signalnode.toml")
     assert "\n" not in str(caught.value)
