@@ -30,6 +30,8 @@ _STATUS_STYLES = {
     "silent": "red bold",
 }
 _HEAD_CHARS_MAX = 8
+LEFT_COLUMNS = 2  # market and status; what follows are numbers
+ORNAMENTS = ("seq", "note")  # left out in this order where the terminal is narrow
 
 
 def screen(board: Board, now_ns: int, width: int) -> Group:
@@ -68,23 +70,33 @@ def _title(rows: list[Row], board: Board, elapsed_s: float) -> Text:
 
 
 def _table(rows: list[Row], width: int) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    """As much as fits: what says least goes first, before a number would be cut."""
     names = columns(rows, SCORE_NAMES)
-    table.add_column("market", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    table.add_column("mid", justify="right", no_wrap=True)
-    for name in names:
-        table.add_column(HEADS.get(name, name[:_HEAD_CHARS_MAX]), justify="right", no_wrap=True)
-    table.add_column("warm", justify="right", no_wrap=True)
-    table.add_column("age", justify="right", no_wrap=True)
-    if width >= 90:
-        table.add_column("seq", justify="right", no_wrap=True)
-    for row in rows:
-        cells = [_name(row), _status(row), Text(price(row.mid))]
-        cells += [_score(row, name) for name in names]
-        cells += [Text(f"{row.warm:.0%}"), _age(row)]
-        table.add_row(*cells, *([Text(f"{row.seq:,}", style="dim")] if width >= 90 else []))
+    for left_out in range(len(ORNAMENTS) + 1):
+        drawn = _columns(rows, names, frozenset(ORNAMENTS[left_out:]))
+        if sum(max(cell.cell_len for cell in cells) + 1 for cells in drawn) - 1 <= width:
+            break
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
+    for place in range(len(drawn)):
+        table.add_column(justify="left" if place < LEFT_COLUMNS else "right", no_wrap=True)
+    for line in zip(*drawn, strict=True):
+        table.add_row(*line)
     return table
+
+
+def _columns(rows: list[Row], names: list[str], ornaments: frozenset[str]) -> list[list[Text]]:
+    """The cells of each column, its head first."""
+    drawn = [
+        ("market", [_name(row, noted="note" in ornaments) for row in rows]),
+        ("status", [_status(row) for row in rows]),
+        ("mid", [Text(price(row.mid)) for row in rows]),
+        *((HEADS.get(name, name[:_HEAD_CHARS_MAX]), [_score(row, name) for row in rows]) for name in names),
+        ("warm", [Text(f"{row.warm:.0%}") for row in rows]),
+        ("age", [_age(row) for row in rows]),
+    ]
+    if "seq" in ornaments:
+        drawn.append(("seq", [Text(f"{row.seq:,}", style="dim") for row in rows]))
+    return [[Text(head, style="dim"), *cells] for head, cells in drawn]
 
 
 def _regime(strengths: dict[str, float]) -> Text:
@@ -94,9 +106,9 @@ def _regime(strengths: dict[str, float]) -> Text:
     return text
 
 
-def _name(row: Row) -> Text:
+def _name(row: Row, *, noted: bool) -> Text:
     text = Text(row.market, style="bold")
-    if row.note:
+    if row.note and noted:
         text.append(f" {row.note}", style="dim italic")
     return text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -51,6 +52,24 @@ def test_each_market_has_one_line_that_fits(board: Board, width: int) -> None:
         assert expected in bitcoin
     assert "synthetic" in solana
     assert "waiting" in solana
+
+
+@pytest.mark.parametrize(("width", "left_out"), [(100, []), (85, ["seq"]), (80, ["seq", "replay"])])
+def test_a_narrow_terminal_loses_ornaments_and_no_number(
+    board: Board, width: int, left_out: list[str]
+) -> None:
+    score = board.markets["BTC-USDT"].score
+    assert score is not None
+    more = {**score.scores, "calm": 71.4}
+    board.take(msgspec.structs.replace(score, seq=1235, scores=more), 0)
+    lines = shown(board, width)
+    (bitcoin,) = [line for line in lines if "BTC-USDT" in line]
+    (head,) = [line for line in lines if line.startswith("market")]
+    for expected in ("warming", "61,805.20", "97", "100", "13", "71", "42%", "0.0s"):
+        assert expected in bitcoin
+    assert "calm" in head
+    assert not any(each in head + bitcoin for each in left_out)
+    assert "…" not in head + bitcoin
 
 
 def test_the_panel_says_how_to_subscribe_and_how_to_stop(board: Board) -> None:
