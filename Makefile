@@ -28,9 +28,9 @@ bench: .venv/dev
 	@touch $@
 
 .venv/runtime: .venv/python pyproject.toml
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --no-binary=signalnode -e .
+	@$(BIN)/python -W ignore -m pip install --quiet --disable-pip-version-check --only-binary=:all: -e .
 	@touch $@
 
 .venv/dev: .venv/python pyproject.toml
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --no-binary=signalnode -e '.[dev]'
+	@$(BIN)/python -W ignore -m pip install --quiet --disable-pip-version-check --only-binary=:all: -e '.[dev]'
 	@touch $@ .venv/runtime
