@@ -18,7 +18,7 @@ from supervisor.poller import READ, WRITE, Poller
 CONNECTIONS_MAX = 64  # at once; one more is told to come back
 REQUESTS_MAX = 64  # of one connection, asked and not yet answered
 NAMES_MAX = 10_000
-IDLE_NS = 10 * NS_PER_S  # an unfinished line, or an answer nobody takes, is waited for this long
+IDLE_NS = 10 * NS_PER_S  # a whole request, or that an answer is taken, is waited for this long
 READ_BYTES = 65_536
 
 OnRequest = Callable[["Request"], None]
@@ -43,7 +43,7 @@ class Connection:
     """One client: bytes in, requests out, answers back in the order of the requests."""
 
     def __init__(self, listener: Listener, line: socket.socket, now_ns: int) -> None:
-        self.idle_since_ns: int | None = now_ns
+        self.idle_since_ns = now_ns
         self._listener = listener
         self._line = line
         self._received = b""
@@ -55,29 +55,36 @@ class Connection:
     def _ready(self) -> None:
         if self._to_send:
             self._write()
-        if not self._closing:
+        elif self._closing:
+            self.close()  # nothing is waited for here but the end of our own work: it hung up
+        else:
             self._read()
 
     def _read(self) -> None:
+        """One request at a time: the rest waits in the kernel, as long as this one's answer is not taken."""
         try:
-            data = self._line.recv(READ_BYTES)
+            seen = self._line.recv(READ_BYTES, socket.MSG_PEEK)
+            data = self._line.recv(seen.find(b"\n") + 1 or len(seen)) if seen else b""
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if not data:
             self.close()
             return
-        *lines, self._received = (self._received + data).split(b"\n")
-        self.idle_since_ns = self._listener.now_ns() if self._received else None
-        for line in lines:
-            self._take(line)
-        if len(self._received) > REQUEST_BYTES_MAX:
-            self._refuse(f"a request has at most {REQUEST_BYTES_MAX} bytes")
+        if not data:
+            self._closing = True  # it may listen still: a pipe that was written out closes this half alone
+            self._write()
+            return
+        if not self._received:
+            self.idle_since_ns = self._listener.now_ns()
+        self._received += data
+        if not data.endswith(b"\n"):
+            if len(self._received) > REQUEST_BYTES_MAX:
+                self._refuse(f"a request has at most {REQUEST_BYTES_MAX} bytes")
+            return
+        line, self._received = self._received[:-1], b""
+        self._take(line)
 
     def _take(self, line: bytes) -> None:
-        if self._closing:
-            return
         try:
             verb, names = parse(line)
         except ValueError as fault:
@@ -101,6 +108,7 @@ class Connection:
         while self._requests and self._requests[0].payload is not None:
             payload = self._requests.pop(0).payload
             self._to_send += json.dumps(payload, separators=(",", ":"), default=str).encode() + b"\n"
+            self.idle_since_ns = self._listener.now_ns()
         self._write()
 
     def _write(self) -> None:
@@ -114,13 +122,19 @@ class Connection:
             self.close()
             return
         self._to_send = self._to_send[sent:]
-        if self._to_send:
-            self.idle_since_ns = self._listener.now_ns()
-        elif self._closing and not self._requests:
+        if self._closing and not self._to_send and not self._requests:
             self.close()
             return
-        events = (WRITE if self._to_send else 0) | (0 if self._closing else READ)
-        self._listener.poller.watch(self._line.fileno(), self._ready, events)
+        if sent:
+            self.idle_since_ns = self._listener.now_ns()
+        reading = 0 if self._closing or self._to_send else READ
+        self._listener.poller.watch(self._line.fileno(), self._ready, WRITE if self._to_send else reading)
+
+    def overdue_ns(self) -> int | None:
+        """When it has kept us waiting for too long; None while it waits for us."""
+        if self._requests and not self._to_send and not self._received:
+            return None
+        return self.idle_since_ns + IDLE_NS
 
     def close(self) -> None:
         if self._line.fileno() >= 0:
@@ -158,14 +172,14 @@ class Listener:
         self._connections.discard(connection)
 
     def next_deadline_ns(self) -> int | None:
-        waiting = (c.idle_since_ns for c in self._connections if c.idle_since_ns is not None)
-        first_ns = min(waiting, default=None)
-        return None if first_ns is None else first_ns + IDLE_NS
+        times = (connection.overdue_ns() for connection in self._connections)
+        return min((at_ns for at_ns in times if at_ns is not None), default=None)
 
     def tick(self, now_ns: int) -> None:
         """Close connections that keep us waiting."""
         for connection in list(self._connections):
-            if connection.idle_since_ns is not None and connection.idle_since_ns + IDLE_NS <= now_ns:
+            at_ns = connection.overdue_ns()
+            if at_ns is not None and at_ns <= now_ns:
                 connection.close()
 
     def close(self) -> None:

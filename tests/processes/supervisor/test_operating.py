@@ -150,6 +150,15 @@ def test_a_client_that_leaves_before_its_answer_harms_nobody(node: Make) -> None
     assert one.child("a")["state"] == "down"
 
 
+def test_a_client_that_closes_its_own_half_gets_its_answer(node: Make) -> None:
+    one = node(spec("a", "deaf", stop_grace_s=0.3)).up()
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(one.runtime_dir / "control.sock"))
+        line.sendall(b'{"verb": "stop", "names": ["a"]}\n')
+        line.shutdown(socket.SHUT_WR)
+        assert json.loads(line.makefile("rb").readline())["children"]["a"]["state"] == "down"
+
+
 def test_connections_are_bounded(node: Make) -> None:
     one = node(spec("a")).up()
     lines = []
