@@ -36,7 +36,8 @@ From other programs, over the control socket (newline-delimited JSON, see `super
     request(settings.control_path, "status", [NAME])   # that child, with its last exit records in full
     request(settings.control_path, "start", [NAME])    # or "stop", "restart"; answers when it is done, and
                                                        # tells others of a new name by `reload_signal`:
-                                                       # {"children": {NAME: {"state": …, "reason": …}}}
+                                                       # {"children": {NAME: {"state": …, "reason": …}}},
+                                                       # with "notes" on what is not as one would think
     request(settings.control_path, "reload")           # {"added": […], "removed": […], "restarted": […],
                                                        # "adjusted": […, same process], "kept": n}
     request(settings.control_path, "shutdown")

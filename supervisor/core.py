@@ -211,8 +211,9 @@ class Core:
         if added:
             self._lives.tell(self.children.values(), set(known))
         self._remember()
-        note = {"note": f"old settings used: {event.fault}"} if event.fault and event.verb != "stop" else {}
-        self._requests.open(event.request, event.verb, set(known), note)
+        faulty = event.fault and event.verb != "stop"
+        notes = {"notes": [f"old settings used: {event.fault}"]} if faulty else {}
+        self._requests.open(event.request, event.verb, set(known), notes)
 
     def _is_there(self, name: str) -> bool:
         return name in self.children and not self.children[name].leaving

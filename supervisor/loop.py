@@ -6,6 +6,7 @@ It decides nothing. Everything it waits for is a file in one epoll set or one de
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import hashlib
@@ -100,6 +101,7 @@ class Loop:
         self._inbox: deque[Input] = deque()
         self._requests: dict[int, Request] = {}
         self._fault = ""
+        self._unwritten = ""
         self._started_ns = monotonic_ns()
         self._samples = Samples()
         self._ready_told = False
@@ -186,16 +188,27 @@ class Loop:
             case Reply():
                 self._reply(command)
             case Remember():
-                self._memory.set_stopped(command.stopped)
+                self._remember(command.stopped)
             case Record():
                 self._memory.add_exit(command.name, command.entry)
                 self._logbook.later(functools.partial(self._memory.write_exits, command.name))
             case Report():
                 self._logbook.note(command.level, command.event, command.child, command.fields)
             case Retire():
-                self._memory.lock_path(command.name).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    self._memory.lock_path(command.name).unlink(missing_ok=True)
             case Finish():
                 pass  # the loop looks at `finished`
+
+    def _remember(self, stopped: frozenset[str]) -> None:
+        """On a disk that takes nothing, what was asked for is done all the same, and the answer tells."""
+        self._unwritten = ""
+        try:
+            self._memory.set_stopped(stopped)
+        except OSError as error:
+            why = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+            self._unwritten = f"who is stopped is forgotten at the node's end, as it cannot be written: {why}"
+            self._logbook.note("error", self._unwritten)
 
     # requests
 
@@ -224,7 +237,10 @@ class Loop:
     def _reply(self, command: Reply) -> None:
         request = self._requests.pop(command.request, None)
         if request is not None:
-            request.answer(command.payload)
+            said = command.payload
+            if self._unwritten and said.get("ok"):
+                said = {**said, "notes": [*said.get("notes", ()), self._unwritten]}
+            request.answer(said)
         elif command.request == OWN_REQUEST and not command.payload.get("ok"):
             self._logbook.note("error", "reload refused", "", {"error": command.payload.get("error")})
 

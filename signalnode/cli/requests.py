@@ -38,6 +38,7 @@ def reload(arguments: argparse.Namespace) -> int:
     if answer.get("adjusted"):
         print(f"another policy, not restarted: {', '.join(answer['adjusted'])}")
     print(f"untouched: {answer.get('kept', 0)}")
+    _warn(answer)
     return 0
 
 
@@ -58,7 +59,14 @@ def _change(verb: str, arguments: argparse.Namespace) -> int:
     for name, child in answer.get("children", {}).items():
         reason = child.get("reason")
         print(f"{name}: {child['state'].replace('_', ' ')}{f' ({reason})' if reason else ''}")
+    _warn(answer)
     return 0
+
+
+def _warn(answer: dict[str, Any]) -> None:
+    """What was done is not all that was asked for: for the eye, and not for a program that reads the rest."""
+    for note in answer.get("notes", ()):
+        print(f"signalnode: {note}", file=sys.stderr)
 
 
 def _ask(verb: str, arguments: argparse.Namespace, names: list[str] | None = None) -> dict[str, Any]:

@@ -135,6 +135,17 @@ def test_reload_refuses_what_only_a_new_start_can_change(node: Node) -> None:
     assert "supervisor.on_supervisor_death: cannot change while the node runs" in done.stderr
 
 
+def test_a_restart_beside_a_faulty_file_says_that_it_used_the_old_settings(node: Node) -> None:
+    path = node.config.parent / "markets" / "ALPHA-USD.toml"
+    sound = path.read_text()
+    path.write_text(sound + "wrong = 1\n")
+    told = node.ask("restart", "ALPHA-USD")
+    path.write_text(sound)
+    assert (told.returncode, told.stdout) == (0, "ALPHA-USD: up\n")
+    assert "old settings used" in told.stderr
+    assert "wrong: unknown key" in told.stderr
+
+
 def test_a_market_ended_by_a_signal_from_outside_comes_back(node: Node) -> None:
     assert node.ask("restart", "ALPHA-USD").returncode == 0, "which also forgets failures"
     before = node.children()["ALPHA-USD"]

@@ -74,7 +74,17 @@ def test_a_faulty_config_changes_nothing_and_says_why(node: Make) -> None:
     assert one.pid("a") == pid
     restarted = one.ask("restart", "a")
     assert restarted["children"]["a"]["state"] == "up"
-    assert "feed.kind" in restarted["note"]
+    assert "feed.kind" in restarted["notes"][0]
+
+
+def test_a_disk_that_takes_nothing_stops_no_stop_and_is_told(node: Make) -> None:
+    one = node(spec("a"), spec("b")).up()
+    kept = one.state_dir / "supervisor"
+    kept.rename(kept.with_name("gone"))
+    assert "forgotten" in one.ask("stop", "a")["notes"][0]
+    assert (one.child("a")["state"], one.child("b")["state"]) == ("down", "up")
+    kept.with_name("gone").rename(kept)
+    assert "notes" not in one.ask("start", "a")
 
 
 def test_a_hangup_reloads(node: Make) -> None:
