@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import Any
 
@@ -23,10 +22,11 @@ class Link:
         self._pause_ns = int(interval_s * NS_PER_S / BEATS_PER_INTERVAL_MAX)
         self._next_ns = 0
         self._prepared = False
+        self._owed: dict[str, Any] | None = None  # facts of a `ready` that nobody was there to take
 
     def ready(self, **facts: Any) -> None:
         """Say once that the child is up. Facts are small JSON values; `status` shows them."""
-        self._send("ready", monotonic_ns(), facts)
+        self._owed = None if self._send("ready", monotonic_ns(), facts) else facts
 
     def beat(self, **facts: Any) -> None:
         """Say that the work loop turns. Cheap enough for each turn: most calls send nothing.
@@ -39,11 +39,17 @@ class Link:
         if now_ns >= self._next_ns or last_step:
             self._prepared = self._prepared or last_step
             self._next_ns = now_ns + self._pause_ns
-            self._send("beat", now_ns, facts)
+            if self._owed is None:
+                self._send("beat", now_ns, facts)
+            elif self._send("ready", now_ns, {**self._owed, **facts}):
+                self._owed = None
 
-    def _send(self, kind: str, now_ns: int, facts: dict[str, Any]) -> None:
+    def _send(self, kind: str, now_ns: int, facts: dict[str, Any]) -> bool:
+        """Whether it lies in the pipe, where this supervisor or the next one reads it."""
         if self._file is None:
-            return
-        # Full: the supervisor sleeps. Broken: it is gone, and its successor opens the same pipe again.
-        with contextlib.suppress(OSError):
+            return True
+        try:
             os.write(self._file, encode(kind, now_ns, facts))
+        except OSError:  # full: the supervisor sleeps; broken: it is gone, its successor opens the pipe again
+            return False
+        return True

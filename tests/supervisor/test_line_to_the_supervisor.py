@@ -65,6 +65,22 @@ def test_a_full_pipe_blocks_no_beat() -> None:
     os.close(writer)
 
 
+def test_a_ready_that_nobody_was_there_to_hear_is_said_to_the_next_supervisor() -> None:
+    reader, writer = os.pipe2(os.O_NONBLOCK)
+    os.close(reader)
+    link = Link(writer, interval_s=0.0)
+    link.ready(epoch=7)
+    link.beat(seq=1)
+    reader = os.open(f"/proc/self/fd/{writer}", os.O_RDONLY | os.O_NONBLOCK)
+    for seq in (2, 3):
+        link.beat(seq=seq)
+    messages, _ = decode(b"", os.read(reader, 65_536))
+    told = [(message.kind, message.facts) for message in messages]
+    assert told == [("ready", {"epoch": 7, "seq": 2}), ("beat", {"seq": 3})]
+    os.close(reader)
+    os.close(writer)
+
+
 def test_a_beat_in_every_turn_sends_only_a_few() -> None:
     reader, writer = os.pipe2(os.O_NONBLOCK)
     link = Link(writer, interval_s=1000.0)
