@@ -116,17 +116,16 @@ class Processes:
 
     def next_deadline_ns(self) -> int | None:
         times = [output.resume_ns for output in self._outputs if output.resume_ns is not None]
-        if self.fork_server.restart_ns is not None:
-            times.append(self.fork_server.restart_ns)
-        return min(times, default=None)
+        fork_server_ns = self.fork_server.next_deadline_ns()
+        return min(times if fork_server_ns is None else [*times, fork_server_ns], default=None)
 
     def tick(self, now_ns: int) -> None:
-        """Resume what was paused, restart a fork server that is due."""
+        """Resume what was paused, restart a fork server that is due, end one that is stuck."""
         for output in self._outputs:
             output.resume(now_ns)
-        if self.fork_server.restart_ns is not None and self.fork_server.restart_ns <= now_ns:
-            self._logbook.note("info", "starting the fork server")
-            self.fork_server.start()
+        done = self.fork_server.tick(now_ns)
+        if done:
+            self._logbook.note("warning", done)
 
     def read_beats(self) -> None:
         """Read all heartbeat pipes; of children that are up no heartbeat wakes the loop."""

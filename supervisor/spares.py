@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 from collections import deque
@@ -24,6 +25,8 @@ ASKED_MAX = 16  # forks asked for and not yet done
 MESSAGE_BYTES_MAX = 65_536
 BACKOFF_MAX_S = 30.0  # longest wait before a fork server that keeps failing is started again
 STABLE_NS = 10 * NS_PER_S  # a fork server that lived this long has not failed at once
+FORK_NS_MAX = 5 * NS_PER_S  # a fork takes milliseconds: a fork server that owes one for so long is stuck
+NO_ROOM_PAUSE_NS = NS_PER_S // 10  # before another fork is asked for where the machine had no room for one
 # Native thread pools do not survive a fork, so none is to be made before it; the children share the cores
 # anyway.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -72,7 +75,9 @@ class ForkServer:
         self._wanted = 0
         self._begun_ns = 0
         self._failures = 0
-        self.restart_ns: int | None = None
+        self._restart_ns: int | None = None
+        self._no_room_ns: int | None = None  # until when no fork is asked for
+        self._owing_ns = 0  # since when it owes a fork, as long as `_asked` has one
 
     @property
     def pids(self) -> set[int]:
@@ -81,7 +86,7 @@ class ForkServer:
 
     def start(self) -> None:
         """Execute a fresh interpreter and have it preload; spares follow by themselves."""
-        self.restart_ns = None
+        self._restart_ns = None
         self._begun_ns = monotonic_ns()
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         reader, writer = os.pipe()
@@ -91,20 +96,27 @@ class ForkServer:
         for name in NOT_INHERITED:
             environment.pop(name, None)
         program = f"import sys; sys.path[:] = {sys.path!r}; from supervisor.forkserver import main; main(3)"
-        self.pid = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-c", program],
-            environment,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_DUP2, writer, 1),
-                (os.POSIX_SPAWN_DUP2, writer, 2),
-                (os.POSIX_SPAWN_DUP2, far.fileno(), 3),
-            ],
-            setsid=True,  # a terminal's Ctrl-C is for the supervisor alone
-        )
-        far.close()
-        os.close(writer)
+        try:
+            self.pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-c", program],
+                environment,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, writer, 1),
+                    (os.POSIX_SPAWN_DUP2, writer, 2),
+                    (os.POSIX_SPAWN_DUP2, far.fileno(), 3),
+                ],
+                setsid=True,  # a terminal's Ctrl-C is for the supervisor alone
+            )
+        except OSError:  # no room for another process: as if it had died at once
+            near.close()
+            os.close(reader)
+            self._lost()
+            return
+        finally:
+            far.close()
+            os.close(writer)
         near.setblocking(False)
         near.send(json.dumps({**self._orders, "path": sys.path}).encode())
         self._line = near
@@ -118,7 +130,7 @@ class ForkServer:
     def want(self, count: int) -> None:
         """So many children wait for a process: keep enough forks under way."""
         self._wanted = count
-        if not self.preloaded or self._line is None:
+        if not self.preloaded or self._line is None or self._no_room_ns is not None:
             return
         missing = min(count, ASKED_MAX) + READY_SPARES - len(self._spares) - len(self._asked)
         for _ in range(min(missing, ASKED_MAX - len(self._asked))):
@@ -130,7 +142,28 @@ class ForkServer:
                 return
             finally:
                 far.close()
+            if not self._asked:
+                self._owing_ns = monotonic_ns()
             self._asked.append(near)
+
+    def next_deadline_ns(self) -> int | None:
+        owing_ns = self._owing_ns + FORK_NS_MAX if self._asked else None
+        times = (self._restart_ns, self._no_room_ns, owing_ns)
+        return min((at_ns for at_ns in times if at_ns is not None), default=None)
+
+    def tick(self, now_ns: int) -> str:
+        """Do what is due by now; for the log, what that was."""
+        if self._no_room_ns is not None and self._no_room_ns <= now_ns:
+            self._no_room_ns = None
+            self.want(self._wanted)
+        if self.pid and self._asked and self._owing_ns + FORK_NS_MAX <= now_ns:
+            self._owing_ns = now_ns
+            send(self.pid, signal.SIGKILL)  # the rest follows when it is reaped
+            return "the fork server does not answer: ended"
+        if self._restart_ns is not None and self._restart_ns <= now_ns:
+            self.start()
+            return "starting the fork server"
+        return ""
 
     def reaped(self, pid: int) -> bool:
         """One of our processes is gone; False when it was none of ours."""
@@ -152,6 +185,7 @@ class ForkServer:
         self._close_line()
         for spare in self._spares:
             spare.line.close()
+        self._close_asked()
 
     def kill(self, number: int) -> None:
         """Send a signal to whatever has not ended by itself."""
@@ -175,10 +209,12 @@ class ForkServer:
     def _take_in(self, message: dict[str, Any]) -> None:
         if "spare" in message:
             line = self._asked.popleft()
+            self._owing_ns = monotonic_ns()
             if message["spare"]:
                 self._spares.append(Spare(message["spare"], line))
             else:
                 line.close()
+                self._no_room_ns = self._owing_ns + NO_ROOM_PAUSE_NS
         elif "preloaded" in message:
             self.preloaded = True
         else:
@@ -189,13 +225,17 @@ class ForkServer:
         """The fork server is gone. Children and spares do not notice; a new one is started soon."""
         self.preloaded = False
         self._close_line()
-        for line in self._asked:
-            line.close()
-        self._asked.clear()
+        self._close_asked()
+        self._no_room_ns = None
         now_ns = monotonic_ns()
         self._failures = 0 if now_ns - self._begun_ns > STABLE_NS else self._failures + 1
         wait_s = min(BACKOFF_MAX_S, 0.1 * 2.0 ** min(self._failures, 16)) if self._failures else 0.0
-        self.restart_ns = now_ns + int(wait_s * NS_PER_S)
+        self._restart_ns = now_ns + int(wait_s * NS_PER_S)
+
+    def _close_asked(self) -> None:
+        for line in self._asked:
+            line.close()
+        self._asked.clear()
 
     def _close_line(self) -> None:
         if self._line is not None:

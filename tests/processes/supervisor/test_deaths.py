@@ -82,6 +82,17 @@ def test_the_fork_servers_death_is_noticed_and_no_child_is_touched(node: Make) -
     assert one.ask("status")["supervisor"]["fork_server"]["pid"] not in (None, server)
 
 
+def test_a_fork_server_that_stands_still_is_replaced_and_no_child_is_touched(node: Make) -> None:
+    one = node(*(spec(name) for name in "abcd")).up()
+    server, pid = one.ask("status")["supervisor"]["fork_server"]["pid"], one.pid("d")
+    os.kill(server, signal.SIGSTOP)
+    for name in "abc":  # more than there are spares
+        os.kill(one.pid(name), signal.SIGKILL)
+    one.all_up("a", "b", "c")
+    assert one.pid("d") == pid
+    assert one.ask("status")["supervisor"]["fork_server"]["pid"] not in (None, server)
+
+
 def test_a_dead_spare_is_passed_over(node: Make) -> None:
     one = node(spec("a")).up()
     pid = one.pid("a")
