@@ -16,7 +16,7 @@ import resource
 import secrets
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,17 +69,20 @@ def run(
     *,
     reload: Reload | None = None,
     on_event: Callable[[Entry], object] | None = None,
+    alone: contextlib.AbstractContextManager[object] | None = None,
 ) -> int:
     """Supervise until told to stop; the exit status. See the package's docstring for everything else."""
     wanted = _checked(specs)
     for directory in (settings.runtime_dir, settings.state_dir):
         _make_directory(directory)
     check_socket_path(settings.control_path)
-    lock = _lock(settings.lock_path)
+    with _usable(settings.runtime_dir):
+        lock = _lock(settings.lock_path)
     try:
-        kernel.become_subreaper()
-        loop = Loop(settings, wanted, reload or (lambda _: wanted), on_event)
-        return loop.run()
+        with alone or contextlib.nullcontext():
+            kernel.become_subreaper()
+            loop = Loop(settings, wanted, reload or (lambda _: wanted), on_event)
+            return loop.run()
     finally:
         settings.lock_path.unlink(missing_ok=True)
         os.close(lock)
@@ -107,7 +110,8 @@ class Loop:
         self._ready_told = False
         self._core = Core(settings, random.Random(secrets.randbits(64)))
         self._poller = Poller()
-        self._memory = Memory(settings.runtime_dir, settings.state_dir)
+        with _usable(settings.state_dir):
+            self._memory = Memory(settings.runtime_dir, settings.state_dir)
         self._logbook = Logbook(settings, on_event)
         self._notifier = Notifier()
         place = hashlib.sha256(str(settings.runtime_dir).encode()).hexdigest()[:8]
@@ -336,11 +340,20 @@ def _checked(specs: Iterable[ChildSpec]) -> tuple[ChildSpec, ...]:
     return found
 
 
-def _make_directory(directory: Path) -> None:
+@contextlib.contextmanager
+def _usable(directory: Path) -> Iterator[None]:
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        raise DirectoryUnusable(f"{directory}: {error.strerror}; choose another or mend its rights") from None
+        where = error.filename or directory
+        raise DirectoryUnusable(
+            f"{where}: {error.strerror}; choose another directory, or mend its rights or its disk"
+        ) from None
+
+
+def _make_directory(directory: Path) -> None:
+    with _usable(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not os.access(directory, os.W_OK | os.X_OK):
         raise DirectoryUnusable(f"{directory}: not writable; choose another or mend its rights")
 
@@ -360,10 +373,11 @@ def _lock(path: Path) -> int:
                 f"another node{who} already runs on {path.parent}: stop it, or use another runtime_dir", pid
             ) from None
         # Its holder may have removed it, as a clean end does, between our open and our lock.
-        if path.exists() and os.fstat(file).st_ino == path.stat().st_ino:
-            os.ftruncate(file, 0)
-            os.write(file, f"{os.getpid()}\n".encode())
-            return file
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), path.stat()):
+                os.ftruncate(file, 0)
+                os.write(file, f"{os.getpid()}\n".encode())
+                return file
         os.close(file)
 
 

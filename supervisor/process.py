@@ -222,16 +222,18 @@ class Processes:
         return True
 
     def _write_run(self, process: Process, facts: dict[str, Any]) -> None:
-        run = {
+        run: dict[str, Any] = {
             "pid": process.pid,
             "began": process.began,
             "mark": process.mark,
             "digest": process.spec.digest(),
         }
-        self._memory.set_run(
-            process.spec.name,
-            {**run, "ready": process.ready, "started_ns": process.started_ns, "facts": facts},
-        )
+        run |= {"ready": process.ready, "started_ns": process.started_ns, "facts": facts}
+        try:
+            self._memory.set_run(process.spec.name, run)
+        except OSError as error:  # a successor ends what is not written down, and starts it anew
+            why = f"{error.strerror}: {error.filename}"
+            self._logbook.note("error", "cannot be adopted", process.spec.name, {"reason": why})
 
     def _add(self, process: Process) -> None:
         self.by_name[process.spec.name] = process

@@ -87,13 +87,28 @@ def _supervise(node: NodeSettings, check: ConfigCheck, *, panel_wanted: bool) ->
         return specs_of(again)
 
     with _told(node, panel_wanted) as tell:
+        return run_supervised(
+            settings,
+            specs_of(node),
+            reload=wanted_now,
+            on_event=ending_with_terminal(tell),
+            alone=_snapshot(node),
+        )
+
+
+@contextlib.contextmanager
+def _snapshot(node: NodeSettings) -> Iterator[None]:
+    """What the aggregator reads; one that a second node wrote or removed would be the running node's own."""
+    try:
         write_snapshot(node)
-        try:
-            return run_supervised(
-                settings, specs_of(node), reload=wanted_now, on_event=ending_with_terminal(tell)
-            )
-        finally:
-            snapshot_path(node).unlink(missing_ok=True)
+    except OSError as error:
+        raise RuntimeDirectoryError(
+            f"runtime_dir: {node.runtime_dir} cannot be written ({error.strerror}); choose another"
+        ) from None
+    try:
+        yield
+    finally:
+        snapshot_path(node).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 
@@ -115,3 +116,12 @@ def test_a_stopped_child_stays_stopped_over_a_killed_supervisor(node: Make) -> N
     one.start()
     one.until("adopted", "b")
     assert one.child("a")["state"] == "down"
+
+
+def test_a_runtime_directory_that_takes_nothing_ends_no_supervisor(node: Make) -> None:
+    one = node(spec("a"), spec("b"), on_supervisor_death="keep").up()
+    pids = one.pid("a"), one.pid("b")
+    shutil.rmtree(one.runtime_dir / "children")
+    os.kill(pids[0], signal.SIGKILL)
+    one.until("cannot be adopted", "a")
+    assert one.pid("b") == pids[1]
