@@ -116,3 +116,12 @@ def test_an_adopted_child_works_on_under_another_policy() -> None:
     desk = Desk()
     desk.step(Begin((spec(intensity=9),), adopted=(found,)))
     assert (desk.state("a"), touched(desk)) == ("up", [])
+
+
+def test_what_has_ended_for_good_stays_ended_under_a_policy_that_would_have_kept_it_up() -> None:
+    desk = Desk(spec(restart="never"))
+    desk.step(Ended("a", desk.bring_up("a"), Exit(code=0)))
+    reload(desk, spec(restart="always"))
+    assert (desk.state("a"), touched(desk)) == ("down", [])  # an end is judged once, when it comes
+    desk.step(Asked(2, "start", ("a",), (spec(restart="always"),)))
+    assert desk.spawned() == ["a"]

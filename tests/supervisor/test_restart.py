@@ -64,6 +64,11 @@ def test_each_wait_lies_within_its_bounds(streak: int, jitter: float) -> None:
     assert 0 <= backoff_ns(SPEC, streak, jitter) <= longest_ns <= SPEC.backoff_max_s * NS_PER_S
 
 
+def test_the_jitter_is_full_from_no_wait_to_the_longest() -> None:
+    longest_ns = backoff_max_ns(SPEC, 5)
+    assert [backoff_ns(SPEC, 5, jitter) for jitter in (0.0, 0.25)] == [0, longest_ns // 4]
+
+
 @given(streak=st.integers(2, 100))
 def test_waits_double_until_they_meet_the_maximum(streak: int) -> None:
     doubled = min(2 * backoff_max_ns(SPEC, streak), int(SPEC.backoff_max_s * NS_PER_S))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 from collections.abc import Callable
+
+import pytest
 
 from tests.supervisor.harness import Node, eventually, is_alive, spec
 
@@ -125,3 +128,15 @@ def test_a_runtime_directory_that_takes_nothing_ends_no_supervisor(node: Make) -
     os.kill(pids[0], signal.SIGKILL)
     one.until("cannot be adopted", "a")
     assert one.pid("b") == pids[1]
+
+
+@pytest.mark.parametrize(("key", "other"), [("began", 1), ("mark", "another/a.1")])
+def test_a_process_that_is_not_the_one_written_down_is_not_taken(node: Make, key: str, other: object) -> None:
+    one = _kept(node, spec("a")).up()
+    pid = one.pid("a")
+    one.kill()
+    record = one.runtime_dir / "children" / "a.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), key: other}))
+    one.up()
+    assert one.pid("a") != pid
+    assert not is_alive(pid)
