@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from supervisor.clock import NS_PER_S
 from supervisor.poller import Poller
 from supervisor.spares import NO_ROOM_PAUSE_NS, ForkServer
 
@@ -22,16 +23,20 @@ def server() -> Iterator[ForkServer]:
     poller.close()
 
 
-def test_a_fork_server_that_cannot_be_started_is_tried_again_later(
+def test_a_fork_server_that_cannot_be_started_is_tried_again_after_longer_and_longer_waits(
     server: ForkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_room(*_: Any, **__: Any) -> int:
         raise OSError(errno.EAGAIN, "no room")
 
     monkeypatch.setattr("os.posix_spawn", no_room)
-    server.start()
+    monkeypatch.setattr("supervisor.spares.monotonic_ns", lambda: 1)
+    due_ns = []
+    for _ in range(3):
+        server.start()
+        due_ns.append(server.next_deadline_ns())
     assert server.pid == 0
-    assert server.next_deadline_ns() is not None
+    assert due_ns == [1 + NS_PER_S // 5, 1 + 2 * NS_PER_S // 5, 1 + 4 * NS_PER_S // 5]
 
 
 def test_where_there_is_no_room_to_fork_the_next_is_asked_for_after_a_pause(server: ForkServer) -> None:
