@@ -8,6 +8,7 @@ well.
 from __future__ import annotations
 
 import math
+import reprlib
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -94,7 +95,9 @@ class Turns:
             if isinstance(seat.strategy, Stateful):
                 try:
                     seat.state = _packed(self._call(seat.strategy.state))
-                except (Exception, OverBudgetError) as error:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:
                     reports.append(Report(name, f"kept no state: {_line(error)}", _trace(error), 0))
         return {name: seat.state for name, seat in self._seats.items() if seat.state is not None}, reports
 
@@ -109,7 +112,9 @@ class Turns:
                 state = msgspec.msgpack.decode(packed)
                 self._call(partial(strategy.restore, state, time_ns))
                 seat.state = packed
-            except (Exception, OverBudgetError) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 reports.append(Report(name, f"starts afresh: {_line(error)}", _trace(error), 0))
         return reports
 
@@ -121,8 +126,10 @@ class Turns:
             if view.seq < seat.resumes_seq:
                 continue
             try:
-                made = self._ask(name, seat, view, epoch)
-            except (Exception, OverBudgetError) as error:
+                made = self._call(partial(_asked, name, seat, view, epoch))
+            except KeyboardInterrupt:
+                raise  # Ctrl-C during a replay; all else is the strategy's own, sys.exit() included
+            except BaseException as error:
                 reports.append(self._failed(name, seat, view, error))
                 continue
             seat.seq += len(made)
@@ -136,15 +143,6 @@ class Turns:
             name: {"decisions": seat.seq, "failures": seat.failures, "error": seat.error}
             for name, seat in self._seats.items()
         }
-
-    def _ask(self, name: str, seat: _Seat, view: View, epoch: int) -> list[DecisionMessage]:
-        answer: object = self._call(lambda: seat.strategy.evaluate_opportunities(view))
-        if not isinstance(answer, list) or len(answer) > DECISIONS_MAX:
-            raise TypeError(f"evaluate_opportunities returned {_shown(answer)}; a list of Decision is wanted")
-        return [
-            _message(name, epoch, seat.seq + number, view, decision)
-            for number, decision in enumerate(answer, start=1)
-        ]
 
     @staticmethod
     def _failed(name: str, seat: _Seat, view: View, error: BaseException) -> Report:
@@ -160,6 +158,21 @@ class Turns:
         seat.good += 1
         if seat.failures and seat.good >= GOOD_TURNS_TO_FORGIVE:
             seat.failures, seat.error = 0, ""
+
+
+def _asked(name: str, seat: _Seat, view: View, epoch: int) -> list[DecisionMessage]:
+    """What a strategy decides, as it goes on the wire: its answer may run code of its own too, a generator of
+    reasons without an end, so that reading it is part of its turn.
+    """
+    answer: object = seat.strategy.evaluate_opportunities(view)
+    if not isinstance(answer, list):
+        raise TypeError(f"evaluate_opportunities returned {_shown(answer)}; a list of Decision is wanted")
+    if len(answer) > DECISIONS_MAX:
+        raise ValueError(f"{len(answer)} decisions at one view; {DECISIONS_MAX} is the most")
+    return [
+        _message(name, epoch, seat.seq + number, view, decision)
+        for number, decision in enumerate(answer, start=1)
+    ]
 
 
 def _message(name: str, epoch: int, seq: int, view: View, decision: object) -> DecisionMessage:
@@ -208,7 +221,7 @@ def _trace(error: BaseException) -> str:
 
 
 def _shown(value: object) -> str:
-    return f"{type(value).__name__} {_text(value)}"[:120]
+    return f"{type(value).__name__} {reprlib.repr(value)}"[:120]  # never the whole of a long list
 
 
 def _text(value: object) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -67,7 +68,17 @@ class View(Mapping[str, Mapping[str, float]]):
         regime: strength of `trending`, `mean_reverting`, `turbulent` and `quiet`, each 0 to 100.
         measures: cross-market numbers by name; see `signalnode.aggregator.measures`.
         relations: correlation and lead of every two markets.
+
+    Nothing in it can be changed: the next strategy sees the same view, and the board the same scores.
     """
+
+    time_ns: int
+    seq: int
+    markets: Mapping[str, MarketState]
+    regime: Mapping[str, float]
+    measures: Mapping[str, float]
+    relations: Relations
+    _scores: dict[str, Mapping[str, float]]
 
     def __init__(
         self,
@@ -79,16 +90,22 @@ class View(Mapping[str, Mapping[str, float]]):
         measures: Mapping[str, float] | None = None,
         relations: Relations = NO_RELATIONS,
     ) -> None:
-        self.time_ns, self.seq = time_ns, seq
-        self.markets = MappingProxyType(dict(markets))
-        self.regime = MappingProxyType(dict(regime or {}))
-        self.measures = MappingProxyType(dict(measures or {}))
-        self.relations = relations
-        self._scores = {
-            name: MappingProxyType(market.scores)
+        sealed = {
+            name: msgspec.structs.replace(market, scores=MappingProxyType(market.scores))
             for name, market in markets.items()
-            if market.state == "fresh"
         }
+        self.__dict__.update(
+            time_ns=time_ns,
+            seq=seq,
+            markets=MappingProxyType(sealed),
+            regime=MappingProxyType(dict(regime or {})),
+            measures=MappingProxyType(dict(measures or {})),
+            relations=relations,
+            _scores={name: market.scores for name, market in sealed.items() if market.state == "fresh"},
+        )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a view cannot be changed, so {name} cannot be set")
 
     def __getitem__(self, market: str) -> Mapping[str, float]:
         return self._scores[market]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 import signal
 import time
@@ -85,6 +86,8 @@ class UnprintableError(Exception):
         KeyError("volume"),
         UnprintableError(),
         RecursionError(),
+        SystemExit(0),
+        GeneratorExit(),
     ],
     ids=lambda value: str(type(value).__name__),
 )
@@ -186,16 +189,57 @@ def test_a_swap_hands_the_state_over() -> None:
     assert successor.number == 105
 
 
-def test_a_strategy_cannot_change_what_the_next_one_sees() -> None:
+def _score(view: View) -> None:
+    view["A"]["volume_spike"] = 100.0  # type: ignore[index]
+
+
+def _scores_of_the_board(view: View) -> None:
+    view.markets["A"].scores.clear()
+
+
+def _regime(view: View) -> None:
+    view.regime = {"trending": 100.0}
+
+
+def _number(view: View) -> None:
+    view.seq = 10**30
+
+
+@pytest.mark.parametrize("vandalise", [_score, _scores_of_the_board, _regime, _number])
+def test_a_strategy_can_change_neither_what_the_next_one_sees_nor_the_board(vandalise: Any) -> None:
     class Vandal:
         def evaluate_opportunities(self, view: View) -> list[Decision]:
-            view["A"]["volume_spike"] = 100.0  # type: ignore[index]
+            vandalise(view)
             return []
 
-    seen = view()
-    _, reports = Turns({"vandal": Vandal()}).decide(seen, 1)
-    assert "TypeError" in reports[0].reason
-    assert seen["A"]["volume_spike"] == 9.0
+    market = MarketState(
+        state="fresh", age_s=0.1, epoch=1, seq=1, mid=1.0, warm=1.0, scores={"volume_spike": 9.0}
+    )
+    seen = View(1, 1, {"A": market}, regime={"trending": 1.0})
+    _, (report,) = Turns({"vandal": Vandal()}).decide(seen, 1)
+    assert report.strategy == "vandal"
+    assert (seen["A"], market.scores) == ({"volume_spike": 9.0}, {"volume_spike": 9.0})
+    assert (seen.seq, seen.regime) == (1, {"trending": 1.0})
+
+
+def test_ctrl_c_during_a_replay_is_not_a_strategy_s() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Turns({"s": Answers(KeyboardInterrupt())}).decide(view(), 1)
+
+
+def test_millions_of_decisions_are_told_in_one_line_and_never_written_out() -> None:
+    class Counted(Decision):
+        written = 0
+
+        def __repr__(self) -> str:
+            Counted.written += 1
+            return "a decision"
+
+    made = Counted(action="a", markets=("A",), direction="long", strength=1.0, reasons=())
+    _, (report,) = Turns({"s": Answers([made] * 1_000_000)}).decide(view(), 1)
+    assert report.reason == "ValueError: 1000000 decisions at one view; 1000 is the most"
+    Turns({"s": Answers((made,) * 1_000_000)}).decide(view(), 1)
+    assert Counted.written < 100
 
 
 @pytest.fixture
@@ -233,6 +277,17 @@ def test_a_strategy_that_does_not_come_back_loses_its_turn(strategy: Any) -> Non
     if isinstance(strategy, Endless):
         assert "longer than its budget of 20 ms" in reports[0].reason
         assert "while True" in reports[0].trace
+
+
+@pytest.mark.usefixtures("alarm")
+@pytest.mark.parametrize(
+    "answer", [decision(reasons=itertools.repeat("why")), decision(markets=itertools.repeat("A"))]
+)
+def test_an_answer_without_an_end_loses_its_turn(answer: Any) -> None:
+    turns = Turns({"endless": Answers([answer]), "good": Answers([decision()])}, within(0.02))
+    decisions, (report,) = turns.decide(view(), 1)
+    assert [d.strategy for d in decisions] == ["good"]
+    assert "longer than its budget of 20 ms" in report.reason
 
 
 @pytest.mark.usefixtures("alarm")
