@@ -63,21 +63,28 @@ def _made(name: str, table: Mapping[str, Any], config: Path, registered: tuple[R
             strategy = read_table(make, keywords, config, f"{where}.", faults)
         except (ValueError, TypeError) as error:
             faults.add(config, where, str(error))
+        except (Exception, SystemExit) as error:
+            raise _refused(config, where, make, error) from error
         if faults.lines:
             raise ConfigError(faults.lines)
     else:
         try:
             strategy = make(**keywords)
         except (Exception, SystemExit) as error:
-            raise ExtensionError(
-                f"{config}: {where}: {make.__name__} refused its keys ({error}); compare its __init__"
-            ) from error
+            raise _refused(config, where, make, error) from error
     if not callable(getattr(strategy, "evaluate_opportunities", None)):
         raise ExtensionError(
             f"{config}: {where}: {make.__name__} has no evaluate_opportunities(view); add it"
         )
     made: Strategy = strategy
     return made
+
+
+def _refused(config: Path, where: str, make: type[Any], error: BaseException) -> ExtensionError:
+    what = f"{type(error).__name__}: {error}"
+    return ExtensionError(
+        f"{config}: {where}: {make.__name__} refused its keys ({what}); compare its __init__"
+    )
 
 
 def _class(name: str, kind: str, config: Path, registered: tuple[Registered, ...]) -> type[Any]:
@@ -114,7 +121,7 @@ def _from_file(name: str, file: Path, attribute: str, config: Path) -> type[Any]
     sys.modules[spec.name] = module  # dataclasses look their module up while they are made
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # sys.exit() would end `check` as if all were well
         raise ExtensionError(f"{where}: {type(error).__name__}: {error}; mend the file") from error
     found = getattr(module, attribute, None)
     if not isinstance(found, type):

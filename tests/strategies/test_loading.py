@@ -12,6 +12,8 @@ from signalnode.strategies.threshold import Threshold
 from tests.strategies.views import market, view
 
 OWN = """
+from dataclasses import dataclass
+
 from signalnode.strategies import Decision
 
 class Spike:
@@ -24,6 +26,17 @@ class Spike:
                      reasons=("volume",))
             for market, scores in view.items() if scores["volume_spike"] >= self.level
         ]
+
+class Leaving:
+    def __init__(self):
+        raise SystemExit(0)
+
+@dataclass
+class Careless:
+    level: float = 1.0
+
+    def __post_init__(self):
+        {}[self.level]
 
 class Mute:
     pass
@@ -103,11 +116,14 @@ def test_a_user_s_own_file_is_loaded_from_beside_the_config_and_decides(tmp_path
         ("mine.py:NUMBER", {}, "holds no class NUMBER"),
         ("mine.py:Mute", {}, "has no evaluate_opportunities"),
         ("mine.py:Spike", {"height": 3}, "refused its keys"),
+        ("mine.py:Leaving", {}, "refused its keys .SystemExit: 0"),
+        ("mine.py:Careless", {}, "refused its keys .KeyError: 1.0"),
+        ("leaving.py:Spike", {}, "SystemExit: 0"),
         ("gone.py:Spike", {}, "no such file"),
         ("broken.py:Spike", {}, "SyntaxError"),
         ("raising.py:Spike", {}, "ZeroDivisionError"),
-        ("leaving.py:Spike", {}, "SystemExit: 3"),
-        ("picky.py:Spike", {}, r"refused its keys \(one two\)"),
+        ("leaving.py:Spike", {}, "SystemExit: 0"),
+        ("picky.py:Spike", {}, r"refused its keys \(ValueError: one two\)"),
     ],
 )
 def test_what_is_wrong_with_a_user_s_file_is_one_line(
@@ -116,7 +132,7 @@ def test_what_is_wrong_with_a_user_s_file_is_one_line(
     (tmp_path / "mine.py").write_text(OWN)
     (tmp_path / "broken.py").write_text("class Spike(:")
     (tmp_path / "raising.py").write_text("1 / 0")
-    (tmp_path / "leaving.py").write_text("raise SystemExit(3)")
+    (tmp_path / "leaving.py").write_text("raise SystemExit(0)")
     picky = "class Spike:\n    def __init__(self): raise ValueError('one\\ntwo')"
     (tmp_path / "picky.py").write_text(picky)
     with pytest.raises(ExtensionError, match=words) as caught:
