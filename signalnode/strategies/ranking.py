@@ -7,6 +7,7 @@ table goes out when its order changed, and at most every `interval_s`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -51,7 +52,12 @@ class Ranking:
             for direction in _DIRECTIONS
         }
         numbers = [value for value in self.weights.values() if isinstance(value, int | float)]
-        if len(numbers) < len(self.weights) or not numbers or min(numbers) < 0 or sum(numbers) <= 0:
+        if (
+            len(numbers) < len(self.weights)
+            or not numbers
+            or min(numbers) < 0
+            or not 0 < sum(numbers) < math.inf
+        ):
             raise ValueError(
                 f"weights = {self.weights}: give at least one score a weight above 0, none below"
             )

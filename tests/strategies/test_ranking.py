@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pytest
 
 from signalnode.strategies.ranking import Ranking
@@ -49,7 +52,10 @@ def test_of_equal_values_the_name_decides() -> None:
     ]
 
 
-@pytest.mark.parametrize("weights", [{}, {"momentum": 0.0}, {"momentum": -1.0}, {"momentum": "much"}])
-def test_weights_that_rank_nothing_are_refused(weights: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "weights",
+    [{}, *({"momentum": weight} for weight in (0.0, -1.0, math.nan, math.inf, "much"))],
+)
+def test_weights_that_rank_nothing_are_refused(weights: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="weight"):
         Ranking(weights=weights)
