@@ -136,9 +136,18 @@ class Reader:
         repairs = (self._markets[name].repair for name in self._asked.values())
         return min((r.deadline_ns for r in repairs if r is not None), default=None)
 
-    def take(self) -> Message | None:
-        """The next message for the user, None if there is none."""
-        return self._out.popleft() if self._out else None
+    def take(self, wall_ns: int) -> Message | None:
+        """The next message for the user, None if there is none.
+
+        A score is judged again: it may have grown old here, behind others that the user was busy with.
+        """
+        while self._out:
+            message = self._out.popleft()
+            if not isinstance(message, Score) or not self._overdue(message, wall_ns):
+                return message
+            counts = self._markets[message.market].counts
+            counts.received, counts.overdue = counts.received - 1, counts.overdue + 1
+        return None
 
     def counts(self) -> dict[str, Counts]:
         """A market's counts by its name, up to date."""

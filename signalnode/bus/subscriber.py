@@ -25,7 +25,7 @@ from signalnode.bus.topics import (
 )
 from signalnode.bus.wire import VIEW_BYTES_MAX, Message, Score
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, wall_ns
-from signalnode.errors import UsageError
+from signalnode.errors import EndpointError, UsageError
 
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:7450"
 KINDS = ("score", "heartbeat", "end", "view", "decision")
@@ -93,15 +93,22 @@ class Subscription:
         self._ask = self._socket(zmq.DEALER, keys)
         for topic in _topics(markets, kinds):
             self._sub.subscribe(topic)
-        address = connect_address(endpoint)
-        self._sub.connect(address)
-        if repair:
-            self._ask.connect(snapshot_endpoint(address))
         self._poller = zmq.Poller()
         self._poller.register(self._sub, zmq.POLLIN)
         self._poller.register(self._ask, zmq.POLLIN)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stirred: asyncio.Event | None = None
+        try:
+            address = connect_address(endpoint)
+            self._sub.connect(address)
+            if repair:
+                self._ask.connect(snapshot_endpoint(address))
+        except zmq.ZMQError as error:
+            self.close()
+            reason = zmq.strerror(error.errno or 0)
+            raise EndpointError(
+                f"{endpoint}: {reason}; name the address that the node's aggregator.endpoint has"
+            ) from None
         reader.connected()
 
     def receive(self, timeout_s: float | None = None) -> Message | None:
@@ -129,8 +136,14 @@ class Subscription:
         return dict(self._reader.rejected)
 
     def state(self, market: str) -> str:
-        """`unheard`, `ended` (a planned stop), `silent` (crash, hang, cut), `repairing` (a gap), `live`."""
-        return self._reader.state(market, monotonic_ns())
+        """`unheard`, `ended` (a planned stop), `silent` (crash, hang, cut), `repairing` (a gap), `live`.
+
+        `unread`: nothing new was read for as long as makes a market `silent`, but messages wait here: the
+        reader is slow, and whether the market is silent shows when they are read.
+        """
+        state = self._reader.state(market, monotonic_ns())
+        waiting = state == "silent" and not self._sub.closed and self._sub.poll(0)
+        return "unread" if waiting else state
 
     def newest(self, market: str) -> Score | None:
         """The newest score read of `market`; None if there is none or it is older than max_age_s."""
@@ -190,10 +203,10 @@ class Subscription:
         raise StopAsyncIteration
 
     def _next(self) -> Message | None:
-        message = self._reader.take()
+        message = self._reader.take(wall_ns())
         if message is None:
             self._pump()
-            message = self._reader.take()
+            message = self._reader.take(wall_ns())
         return message
 
     def _pump(self) -> None:

@@ -154,7 +154,7 @@ class World:
             request = self.reader.requests.popleft()
             if self.draw.random() >= self.reader_loss:
                 self.reader.reply(self.core.ring.answer(request), self.now_ns, self.now_ns)
-        while (message := self.reader.take()) is not None:
+        while (message := self.reader.take(self.now_ns)) is not None:
             assert isinstance(message, Score)
             self.heard_since.setdefault(message.market, (message.epoch, message.seq))
             self.out.append(message)

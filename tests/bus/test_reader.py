@@ -7,7 +7,7 @@ from typing import Any
 
 from signalnode.bus.reader import HELD_MAX, MARKETS_MAX, REPAIR_TIMEOUT_S, SILENT_AFTER_S, Reader
 from signalnode.bus.snapshot import Ring
-from signalnode.bus.wire import Message, encode
+from signalnode.bus.wire import Heartbeat, Message, encode
 from tests.bus.messages import end, heartbeat, score
 
 MS = 1_000_000
@@ -26,7 +26,7 @@ def seqs(reader: Reader) -> list[int]:
 
 def taken(reader: Reader) -> list[Any]:
     found = []
-    while (message := reader.take()) is not None:
+    while (message := reader.take(WALL)) is not None:
         found.append(message)
     return found
 
@@ -132,6 +132,15 @@ def test_a_score_past_its_age_is_never_handed_out_as_fresh() -> None:
     assert reader.newest("A", WALL + 2 * MS) is None
 
 
+def test_a_score_that_grew_old_while_the_user_was_busy_is_not_handed_out_either() -> None:
+    reader = Reader(kinds=ALL, max_age_s=5.0)
+    fed(reader, fresh(1), fresh(2), heartbeat(seq=2, time_published_ns=WALL))
+    assert reader.take(WALL).seq == 1  # type: ignore[union-attr]
+    assert isinstance(reader.take(WALL + 5_000 * MS), Heartbeat)
+    counts = reader.counts()["A"]
+    assert (counts.received, counts.overdue) == (1, 1)
+
+
 def test_a_planned_stop_a_crash_and_silence_are_three_different_things() -> None:
     reader = Reader(kinds=ALL)
     fed(reader, fresh(1), end(seq=1, time_published_ns=WALL))
@@ -156,7 +165,7 @@ def test_what_is_not_of_the_contract_is_counted_by_reason() -> None:
     reader.frames([b"score.A", b"\xc1"], 0, WALL)
     reader.reply([b"junk"], 0, WALL)
     assert reader.rejected == {"frames": 1, "malformed": 2}
-    assert reader.take() is None
+    assert reader.take(WALL) is None
 
 
 def test_tables_are_bounded_against_a_publisher_of_endless_markets() -> None:
