@@ -7,7 +7,7 @@ same now.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -112,17 +112,16 @@ class Core:
             self.ring.forget(gone)
         self.board.expect(wanted)
 
-    def newest(self, prefix: bytes) -> list[list[bytes]]:
-        """What a late joiner who subscribed to `prefix` is sent:
+    def newest(self, prefixes: Collection[bytes]) -> list[list[bytes]]:
+        """What late joiners who subscribed to `prefixes` are sent, once each:
 
-        newest scores and ends, and the newest view.
+        newest scores and ends, and the newest view. The work does not grow with the number of prefixes.
         """
-        found = []
-        for market in self.ring.markets():
-            found += [list(frames) for frames in self.ring.newest(market) if frames[0].startswith(prefix)]
-        if self.view_frames is not None and self.view_frames[0].startswith(prefix):
+        lengths = {len(prefix) for prefix in prefixes}
+        found = [list(frames) for market in self.ring.markets() for frames in self.ring.newest(market)]
+        if self.view_frames is not None:
             found.append(self.view_frames)
-        return found
+        return [frames for frames in found if any(frames[0][:length] in prefixes for length in lengths)]
 
     def _view(self, at_ns: int) -> Outcome:
         self.view_seq += 1

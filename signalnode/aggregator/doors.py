@@ -17,8 +17,12 @@ from signalnode.settings import AggregatorSettings
 
 JOINERS_INTERVAL_MS = 20  # late joiners are served together, so that subscribing in a loop multiplies nothing
 TOPICS_WAITING_MAX = 1_000  # different prefixes waiting to be served; more count as one, for everything
-REPLY_QUEUE_MAX = 1_000
+REQUEST_QUEUE_MAX = 1_000
+REPLY_QUEUE_MAX = (
+    100  # replies one peer may leave unread, over the REPAIRS_MAX it has under way; more are lost
+)
 REQUESTS_MAX = 500  # answered in one turn
+RE_SENT_MAX = 2_000  # messages in one turn's answers, about 10 ms of work, and what one more answer holds
 LINGER_MS = 100
 NOW, MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)  # plain ints: enums cost 3 µs a message
 FOREVER_NS = 2**62
@@ -46,7 +50,7 @@ class Doors:
         self._xpub.setsockopt(zmq.SNDHWM, settings.send_queue_max)
         self._xpub.setsockopt(zmq.MAXMSGSIZE, 1_024)  # all it reads is subscriptions
         self._router.setsockopt(zmq.SNDHWM, REPLY_QUEUE_MAX)
-        self._router.setsockopt(zmq.RCVHWM, REPLY_QUEUE_MAX)
+        self._router.setsockopt(zmq.RCVHWM, REQUEST_QUEUE_MAX)
         self._router.setsockopt(zmq.MAXMSGSIZE, REQUEST_BYTES_MAX)
         try:
             for socket, endpoint in zip((self._xpub, self._router), self._endpoints, strict=True):
@@ -106,15 +110,16 @@ class Doors:
             self._serve_ns = min(self._serve_ns, now_ns + JOINERS_INTERVAL_MS * NS_PER_MS)
 
     def _late_joiners(self, core: Core) -> None:
-        prefixes = [p for p in self._waiting if not any(p != q and p.startswith(q) for q in self._waiting)]
+        for frames in core.newest(self._waiting):
+            self.publish(frames)
         self._waiting.clear()
         self._serve_ns = FOREVER_NS
-        for prefix in prefixes:
-            for frames in core.newest(prefix):
-                self.publish(frames)
 
     def _requests(self, core: Core) -> None:
+        sent = 0  # frames, two a message
         for _ in range(REQUESTS_MAX):
+            if sent >= 2 * RE_SENT_MAX:
+                return
             try:
                 peer, *rest = self._router.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
@@ -124,6 +129,7 @@ class Doors:
             except WireError:
                 self.bad_requests += 1
                 continue
+            sent += len(answer)
             try:
                 self._router.send_multipart([peer, *answer], zmq.NOBLOCK)
             except zmq.ZMQError:

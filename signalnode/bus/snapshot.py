@@ -143,7 +143,7 @@ class Ring:
         found: list[tuple[bytes, bytes]] = []
         complete = True
         if request.ask == "newest":
-            for market in request.markets or self.markets():
+            for market in dict.fromkeys(request.markets) or self.markets():
                 found += self.newest(market)
         elif request.markets:
             found, complete = self.between(request.markets[0], request.after, request.before)

@@ -115,15 +115,17 @@ def test_late_joiners_get_the_newest_of_what_they_subscribed_to() -> None:
         core.take(encode(message), T0)
     core.advance(T0 + VIEW)
 
-    def topics(prefix: bytes) -> list[bytes]:
-        return [frames[0] for frames in core.newest(prefix)]
+    def topics(*prefixes: bytes) -> list[bytes]:
+        return [frames[0] for frames in core.newest(set(prefixes))]
 
     assert topics(b"score.A") == [b"score.A", b"score.AB"]
+    assert topics(b"score.A", b"score.AB", b"score.B", b"end.") == [b"score.A", b"score.AB", b"end.AB"]
+    assert topics() == topics(b"score.ABC") == []
     assert topics(b"score.AB") == [b"score.AB"]
     assert topics(b"end.") == [b"end.AB"]
     assert topics(b"view") == [b"view"]
     assert topics(b"") == [b"score.A", b"score.AB", b"end.AB", b"view"]
-    newest = decode(core.newest(b"score.A")[0])
+    newest = decode(core.newest({b"score.A"})[0])
     assert newest.seq == 2  # type: ignore[union-attr]
 
 
@@ -136,7 +138,7 @@ def test_a_changed_config_takes_effect_without_losing_the_board() -> None:
     assert not core.take(encode(score("B", seq=2)), T0)
     view = core.advance(T0 + VIEW)[0].view
     assert {name: market.state for name, market in view.markets.items()} == {"A": "fresh", "C": "fresh"}
-    assert core.newest(b"score.B") == []
+    assert core.newest({b"score.B"}) == []
 
 
 def walk(seed: int, steps: int, markets: int) -> list[tuple[int, Any]]:

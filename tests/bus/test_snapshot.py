@@ -74,6 +74,10 @@ def test_the_newest_of_every_market_and_the_end_of_those_that_ended() -> None:
     assert len(ring.newest("A")) == 1
 
 
+def test_a_market_named_over_and_over_is_answered_once() -> None:
+    assert asked(filled(3), Request(id=1, ask="newest", markets=["A"] * 1_000)) == ([3], True)
+
+
 def test_an_unknown_market_is_answered_with_nothing() -> None:
     assert asked(filled(3), Request(id=1, ask="missed", markets=["Z"])) == ([], False)
     assert asked(filled(3), Request(id=1, ask="newest", markets=["Z"])) == ([], True)

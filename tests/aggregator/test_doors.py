@@ -1,0 +1,58 @@
+"""The aggregator's outer sockets under peers that ask for too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+
+from signalnode.aggregator.core import Core
+from signalnode.aggregator.doors import RE_SENT_MAX, Doors
+from signalnode.aggregator.turns import Turns
+from signalnode.bus.snapshot import Request, decode_reply, encode_request
+from signalnode.bus.topics import snapshot_endpoint
+from signalnode.bus.wire import encode
+from signalnode.settings import AggregatorSettings
+from tests.bus.conftest import short_dir
+from tests.bus.messages import score
+
+__all__ = ["short_dir"]
+MARKETS = [f"M{number}" for number in range(500)]
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    with zmq.Context() as made:
+        yield made
+
+
+def test_a_flood_of_questions_takes_no_more_than_its_share_of_a_turn(
+    short_dir: Path, context: zmq.Context[zmq.Socket[bytes]]
+) -> None:
+    settings = AggregatorSettings(endpoint=f"ipc://{short_dir}/out")
+    core = Core(settings, MARKETS, Turns({}), 1, 0)
+    for market in MARKETS:
+        core.take(encode(score(market)), 0)
+    doors = Doors(context, settings)
+    question = Request(id=1, ask="newest")
+    with context.socket(zmq.DEALER) as peer:
+        peer.setsockopt(zmq.LINGER, 0)
+        peer.setsockopt(zmq.RCVTIMEO, 10_000)
+        peer.connect(snapshot_endpoint(settings.endpoint))
+        for _ in range(20):
+            peer.send(encode_request(question))
+        turns, answered = 0, 0
+        while answered < 20:
+            while not doors.sockets[1].poll(10_000):
+                pass
+            doors.serve(core, 0)
+            turns += 1
+            found = 0
+            while peer.poll(100):
+                header, _ = decode_reply(peer.recv_multipart())
+                answered, found = answered + 1, found + header.found
+            assert found <= RE_SENT_MAX
+        assert turns >= 20 * len(MARKETS) // RE_SENT_MAX
+    doors.close()
