@@ -32,6 +32,9 @@ from signalnode.strategies.loading import load_strategies
 BEAT_S = 1.0
 SOUND_OUT_S = 30.0  # how often markets that should be heard and are not are named in the log
 RECONNECT_MS, RECONNECT_MAX_MS = 5, 50
+CUT_OFF_BYTES = (
+    1_048_576  # who sends more is cut off by ZeroMQ, unseen; what is too large and less, is counted
+)
 DRAIN_MAX = 2_000  # messages taken before anything else gets its turn
 
 
@@ -86,7 +89,7 @@ class Process:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sub = self._context.socket(zmq.SUB)
         self._sub.setsockopt(zmq.RCVHWM, settings.receive_queue_max)
-        self._sub.setsockopt(zmq.MAXMSGSIZE, settings.message_bytes_max)
+        self._sub.setsockopt(zmq.MAXMSGSIZE, max(settings.message_bytes_max, CUT_OFF_BYTES))
         self._sub.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         self._sub.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
         self._sub.setsockopt(zmq.LINGER, 0)
@@ -211,8 +214,15 @@ class Process:
             self._sound_ns = now_ns
             for name, state in self.core.board.silent(now_ns).items():
                 self._log.warning("market is not heard", name=name, state=state)
+                self._connect_again(scores_endpoint(self._node.runtime_dir, name))
             if self.core.rejected:
-                self._log.warning("messages rejected so far", **self.core.rejected)
+                self._log.warning("messages rejected so far", reasons=self.core.rejected)
+
+    def _connect_again(self, endpoint: str) -> None:
+        """ZeroMQ gives a connection up for ever over one message beyond its limit."""
+        with contextlib.suppress(zmq.ZMQError):
+            self._sub.disconnect(endpoint)
+        self._sub.connect(endpoint)
 
     def _heed_signals(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -27,7 +27,7 @@ DEADLINE_S = 30.0
 
 CHILD = """
 import json, sys
-from signalnode.aggregator.process import main
+from signalnode.aggregator import process
 
 class Link:
     def ready(self, **facts):
@@ -35,7 +35,8 @@ class Link:
     def beat(self, **facts):
         print(json.dumps({"beat": facts}), flush=True)
 
-sys.exit(main(Link(), {"config": sys.argv[1]}))
+process.SOUND_OUT_S = float(sys.argv[2])
+sys.exit(process.main(Link(), {"config": sys.argv[1]}))
 """
 
 
@@ -62,10 +63,10 @@ class Scene:
             text = f'market = "{market}"\n[feed]\nkind = "synthetic"\n'
             (self.directory / "markets" / f"{market}.toml").write_text(text)
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, sound_out_s: float = 30.0) -> subprocess.Popen[str]:
         """Start an aggregator; returns when it is ready, or has ended."""
         process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(self.config)],
+            [sys.executable, "-c", CHILD, str(self.config), str(sound_out_s)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

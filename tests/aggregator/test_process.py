@@ -231,24 +231,43 @@ def test_hostile_messages_are_counted_and_the_good_ones_go_on(scene: Scene) -> N
     with zmq.Context() as context, context.socket(zmq.PUB) as bad, scene.subscribe() as heard:
         bad.bind(f"ipc://{scene.directory}/B.scores")
         joined(heard, good)
-        while scene.beat(process)["rejected"] < 4:
-            for frames in ([b"score.B"], [b"score.B", b"\x80\x04pickle"], [b"score.Z", b"\xc1"]):
-                bad.send_multipart(frames)
+        rejected = 0
+        for payload in (b"\x80\x04pickle", bytes(100_000), b"\xc1"):
+            before, rejected = rejected, 0
+            while rejected <= before:  # until this one is counted as well
+                bad.send_multipart([b"score.B", payload])
+                rejected = scene.beat(process)["rejected"]
         send(good, 100)
         until(heard, lambda m: m.seq == good.seq)
         assert heard.counts()["A"].missed == 0
         assert heard.rejected() == {}
 
 
+def test_a_market_that_was_cut_off_for_a_flood_of_bytes_is_heard_again(scene: Scene) -> None:
+    scene.configure("A", aggregator="silent_after_s = 0.2")
+    scene.start(sound_out_s=0.3)
+    publisher = scene.publisher("A")
+    with scene.subscribe() as heard:
+        joined(heard, publisher)
+        publisher._socket.send_multipart(
+            [b"score.A", bytes(5_000_000)]
+        )  # ZeroMQ never connects again by itself
+        seq = publisher.seq
+        assert joined(heard, publisher)[0].seq > seq
+
+
 def test_a_market_that_never_speaks_is_named(scene: Scene) -> None:
     scene.configure("A", "B")
-    process = scene.start()
+    process = scene.start(sound_out_s=0.3)
     publisher = scene.publisher("A")
     with scene.subscribe(kinds=("score", "view")) as heard:
         joined(heard, publisher)
         view = until(heard, lambda m: isinstance(m, ViewMessage) and m.markets["A"].state == "fresh")
     assert view.markets["B"].state == "unheard"
     assert scene.beat(process)["markets"] == 2
+    assert process.stderr is not None
+    warning = json.loads(process.stderr.readline())
+    assert (warning["event"], warning["state"]) == ("market is not heard", "unheard")
 
 
 def test_reload_brings_and_takes_markets_and_strategies_without_losing_the_board(scene: Scene) -> None:
