@@ -104,8 +104,12 @@ class Journal:
         path = self._directory / f"decisions-{self._number:08d}.journal"
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._size = sum(_HEAD.size + len(content) for content in _contents(path))
-        if os.fstat(self._file).st_size > self._size:
+        if os.fstat(self._file).st_size == self._size:
+            return
+        if _is_cut_short(path, self._size):
             os.ftruncate(self._file, self._size)  # a record that a kill cut short was never acknowledged
+        else:
+            self._turn_over()  # damaged: what stands behind it may be whole, and is not ours to cut off
 
     def _turn_over(self) -> None:
         self.close()
@@ -128,8 +132,9 @@ def journal_files(directory: Path) -> list[Path]:
 def read_journal(directory: Path, since_ns: int = 0) -> Iterator[Journaled]:
     """Every decision since then, oldest first, with the view it came from; also while it is being written.
 
-    Raises DataError for a directory that is not there, and for a record whose content is damaged, after
-    everything before it; a torn last record is skipped, it was never acknowledged.
+    Raises DataError for a directory that is not there, and for a record of another version, after everything
+    before it. A torn last record is skipped, it was never acknowledged; a damaged one hides the rest of its
+    file, see `damaged_files`.
     """
     if not directory.is_dir():
         raise DataError(f"{directory}: no journal here yet; it begins with the node's first decision")
@@ -157,12 +162,33 @@ def newest_states(directory: Path) -> dict[str, msgspec.Raw]:
     return {}
 
 
+def damaged_files(directory: Path) -> list[Path]:
+    """The files in which a damaged record hides what stands behind it, oldest first."""
+    found = []
+    for path in journal_files(directory):
+        whole = sum(_HEAD.size + len(content) for content in _contents(path))
+        if path.stat().st_size > whole and not _is_cut_short(path, whole):
+            found.append(path)
+    return found
+
+
+def _is_cut_short(path: Path, place: int) -> bool:
+    """Whether the record at `place` ends with the file before its own end, as a kill or a full disk leaves
+    it.
+    """
+    with path.open("rb") as file:
+        file.seek(place)
+        head = file.read(_HEAD.size)
+        rest = os.fstat(file.fileno()).st_size - place - _HEAD.size
+    return rest < 0 or rest < _HEAD.unpack(head)[0] <= RECORD_BYTES_MAX
+
+
 def _contents(path: Path) -> Iterator[bytes]:
     """The whole records of a file, up to its end or the first that is torn or damaged."""
     with path.open("rb") as file:
         while len(head := file.read(_HEAD.size)) == _HEAD.size:
             length, checksum = _HEAD.unpack(head)
-            if length > RECORD_BYTES_MAX:
+            if not 0 < length <= RECORD_BYTES_MAX:  # a loss of power may leave zeros, and their CRC is 0 too
                 return
             content = file.read(length)
             if len(content) < length or zlib.crc32(content) != checksum:

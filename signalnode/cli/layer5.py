@@ -12,7 +12,7 @@ import msgspec
 
 from signalnode.bus.wire import DecisionMessage
 from signalnode.clock import NS_PER_S, wall_ns
-from signalnode.errors import UsageError
+from signalnode.errors import DataError, UsageError
 from signalnode.settings import NodeSettings, load_node
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -20,12 +20,15 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 def decisions(arguments: argparse.Namespace) -> int:
     """Print what the strategies decided, oldest first."""
-    from signalnode.aggregator.journal import journal_dir, read_journal
+    from signalnode.aggregator.journal import damaged_files, journal_dir, read_journal
 
     since_ns = since(arguments.since, wall_ns()) if arguments.since else 0
     node = load_node(arguments.config, with_markets=False)
-    for each in read_journal(journal_dir(node.state_dir), since_ns):
+    directory = journal_dir(node.state_dir)
+    for each in read_journal(directory, since_ns):
         _print(each.decision, arguments.json)
+    for path in damaged_files(directory):
+        raise DataError(f"{path}: damaged, so that there may be more than is shown; move the file away")
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from signalnode.aggregator.journal import journal_files
 from signalnode.bus.curve import KEY_CHARS, allowed_keys
 from signalnode.cli import main
 from signalnode.cli.layer5 import since
@@ -36,6 +37,19 @@ def test_decisions_prints_the_journal_in_words_and_as_json(
     assert [json.loads(line)["seq"] for line in capsys.readouterr().out.splitlines()] == [1, 2, 3]
     assert main(["decisions", "--since", "1h", "--config", str(config)]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_decisions_says_where_a_damaged_record_hides_others(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = config.parent / "state" / "aggregator"
+    written(directory, 3)
+    (path,) = journal_files(directory)
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    assert main(["decisions", "--config", str(config)]) == 4
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2
+    assert f"{path}: damaged" in printed.err
 
 
 def test_no_journal_yet_is_one_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from signalnode.aggregator.journal import (
     RECORD_BYTES_MAX,
     Journal,
+    damaged_files,
     journal_files,
     newest_states,
     read_journal,
@@ -174,6 +175,38 @@ def test_a_damaged_record_hides_the_rest_of_its_file_alone(tmp_path: Path) -> No
     assert kept[-1] == 40
     assert kept == sorted(set(kept))
     assert 0 < len(kept) < 40
+
+
+def test_a_writer_cuts_off_nothing_behind_a_damaged_record_and_goes_on_in_a_new_file(tmp_path: Path) -> None:
+    written(tmp_path, 5)
+    (first,) = journal_files(tmp_path)
+    content = bytearray(first.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    first.write_bytes(content)
+    with Journal(tmp_path, 1 << 20, 4) as journal:
+        journal.append(view(6), [decision(6)])
+    assert first.read_bytes() == content
+    assert damaged_files(tmp_path) == [first]
+    assert seqs(tmp_path) == [1, 2, 6]
+
+
+def test_zeros_that_a_loss_of_power_left_hide_neither_states_nor_what_follows(tmp_path: Path) -> None:
+    with Journal(tmp_path, 1 << 20, 4) as journal:
+        journal.append(view(1), [decision(1)], states(a=1))
+    (first,) = journal_files(tmp_path)
+    os.truncate(first, first.stat().st_size + 4_096)
+    assert newest(tmp_path) == {"a": 1}
+    with Journal(tmp_path, 1 << 20, 4) as journal:
+        journal.append(view(2), [decision(2)])
+    assert seqs(tmp_path) == [1, 2]
+
+
+def test_a_record_cut_short_is_no_damage(tmp_path: Path) -> None:
+    written(tmp_path, 3)
+    (path,) = journal_files(tmp_path)
+    for _ in range(path.stat().st_size):
+        os.truncate(path, path.stat().st_size - 1)
+        assert damaged_files(tmp_path) == []
 
 
 def test_no_journal_is_one_line(tmp_path: Path) -> None:
