@@ -4,7 +4,8 @@ For each pair with a correlation of returns of at least `correlation_min`, the l
 ln(mid_a/mid_b) is compared with its own exponentially weighted mean μ and deviation σ (half-life
 `half_life_s`): z = (s − μ)/σ. At |z| ≥ `entry` the cheap one is bought against the rich one, if the
 reversion scores of both agree; at |z| ≤ `exit` the pair is closed. As in pairs trading (Gatev, Goetzmann and
-Rouwenhorst, 2006), with decayed moments.
+Rouwenhorst, 2006), with decayed moments. A pair that was not seen for longer than the half-life is watched
+anew: the time away teaches nothing, or its one step would leave no deviation to compare with.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class Divergence:
             ratio = self._ratio(view, spread.first, spread.second)
             if ratio is None:
                 continue
+            if view.time_ns - spread.time_ns > self.half_life_s * NS_PER_S:
+                spread.time_ns, spread.age_s = view.time_ns, 0.0
             decision = self._decide(view, spread, self._z(spread, ratio))
             self._learn(spread, ratio, view.time_ns)
             if decision is not None:
@@ -124,7 +127,7 @@ class Divergence:
     def _decide(self, view: View, spread: _Spread, z: float) -> Decision | None:
         if spread.rich:
             sign = 1.0 if spread.rich == spread.first else -1.0
-            return self._close(view, spread, z) if sign * z <= self.exit else None
+            return self._close(view, spread, sign * z) if sign * z <= self.exit else None
         if spread.age_s < self.watch_s or abs(z) < self.entry:
             return None
         rich, cheap = (spread.first, spread.second) if z > 0 else (spread.second, spread.first)
@@ -147,7 +150,7 @@ class Divergence:
             scores=_reversion(view, cheap, rich),
         )
 
-    def _close(self, view: View, spread: _Spread, z: float) -> Decision:
+    def _close(self, view: View, spread: _Spread, apart: float) -> Decision:
         cheap = spread.second if spread.rich == spread.first else spread.first
         rich, spread.rich = spread.rich, ""
         return Decision(
@@ -155,7 +158,7 @@ class Divergence:
             markets=(cheap, rich),
             direction="long",
             strength=100.0,
-            reasons=(f"{cheap} and {rich} are {abs(z):.2f} deviations apart, exit {self.exit:g}",),
+            reasons=(f"{cheap} and {rich} are {apart:.2f} deviations apart, exit {self.exit:g}",),
             scores=_reversion(view, cheap, rich),
         )
 

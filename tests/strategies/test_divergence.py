@@ -63,6 +63,19 @@ def test_nothing_is_decided_before_a_spread_was_watched() -> None:
     assert run(Divergence(watch_s=380.0), apart) == []
 
 
+def test_a_pair_that_was_away_is_watched_anew_and_its_return_is_no_divergence() -> None:
+    strategy, draw = Divergence(), np.random.default_rng(1)
+    level, found = 0.0, []
+    for second in (*range(600), *range(4_200, 4_500)):
+        level = 0.98 * level + 2e-4 * draw.standard_normal()
+        board = {"A": market(mid=100.0 * (1.0 + level), **AGREE), "B": market(mid=100.0, **AGREE)}
+        made = strategy.evaluate_opportunities(view(second, board, relations=together(0.9)))
+        found += [(second, float(each.reasons[0].split(" deviations")[0].split()[-1])) for each in made]
+    assert any(second < 600 for second, _ in found)
+    assert not [second for second, _ in found if 4_200 <= second < 4_260]
+    assert all(abs(z) < 4.0 for _, z in found)
+
+
 def test_prices_that_do_not_move_have_no_deviation() -> None:
     assert run(Divergence(), lambda _: 1.0) == []
 
