@@ -13,7 +13,18 @@ from dataclasses import dataclass, field
 
 from signalnode.bus.sequence import DROP, Sequence
 from signalnode.bus.snapshot import REQUEST_MARKETS_MAX, Place, Request, decode_reply
-from signalnode.bus.wire import End, Heartbeat, MarketMessage, Message, Score, WireError, decode
+from signalnode.bus.wire import (
+    DecisionMessage,
+    End,
+    Heartbeat,
+    MarketMessage,
+    Message,
+    Score,
+    ViewMessage,
+    WireError,
+    decode,
+    topic_of,
+)
 from signalnode.clock import NS_PER_S
 
 REPAIR_TIMEOUT_S = 0.25  # an answer takes about 1 ms; longer, and the ring's owner is gone
@@ -76,6 +87,7 @@ class Reader:
         self._max_age_ns = None if max_age_s is None else int(max_age_s * NS_PER_S)
         self._repairs = repair
         self._markets: dict[str, _Market] = {}
+        self._places: dict[bytes, Place] = {}  # of the newest view, and of each strategy's newest decision
         self._asked: dict[int, str] = {}
         self._request_id = 0
         self._sound_ns = 0
@@ -98,7 +110,7 @@ class Reader:
             return
         if isinstance(message, Score | Heartbeat | End):
             self._market_message(message, now_ns, wall_ns)
-        elif type(message).__struct_config__.tag in self._kinds:
+        elif type(message).__struct_config__.tag in self._kinds and self._is_newer(message):
             self._out.append(message)
 
     def reply(self, frames: list[bytes], now_ns: int, wall_ns: int) -> None:
@@ -178,6 +190,15 @@ class Reader:
         if known is None or known.newest is None or self._overdue(known.newest, wall_ns):
             return None
         return known.newest
+
+    def _is_newer(self, message: ViewMessage | DecisionMessage) -> bool:
+        """The newest view comes again whenever somebody joins, as the newest scores do."""
+        topic, place = topic_of(message), (message.epoch, message.seq)
+        if place <= self._places.get(topic, (-1, 0)):
+            return False
+        if len(self._places) < MARKETS_MAX or topic in self._places:
+            self._places[topic] = place
+        return True
 
     def _market_message(self, message: MarketMessage, now_ns: int, wall_ns: int) -> None:
         if self._wanted and message.market not in self._wanted:

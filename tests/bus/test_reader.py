@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
+
 from signalnode.bus.reader import HELD_MAX, MARKETS_MAX, REPAIR_TIMEOUT_S, SILENT_AFTER_S, Reader
 from signalnode.bus.snapshot import Ring
 from signalnode.bus.wire import Heartbeat, Message, encode
+from tests.aggregator.test_journal import decision, view
 from tests.bus.messages import end, heartbeat, score
 
 MS = 1_000_000
@@ -189,6 +192,13 @@ def test_a_late_joiner_asks_for_the_newest_first() -> None:
     fed(reader, fresh(7), fresh(8))
     assert seqs(reader) == [7, 8]
     assert reader.counts()["A"].duplicates == 1
+
+
+def test_a_view_that_comes_again_for_a_late_joiner_is_handed_out_once() -> None:
+    reader = Reader(kinds=("view", "decision"))
+    views = [view(1), view(2), view(2), view(1), decision(1), decision(1), decision(2), view(3)]
+    fed(reader, *views, msgspec.structs.replace(view(1), epoch=2), view(4))
+    assert [(m.epoch, m.seq) for m in taken(reader)] == [(1, 1), (1, 2), (1, 1), (1, 2), (1, 3), (2, 1)]
 
 
 def test_whatever_is_lost_every_score_is_handed_out_or_counted_once_and_in_order() -> None:
