@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import zmq
 
-from signalnode.bus.publisher import Publisher
+from signalnode.bus.publisher import CHANGE_BYTES_MAX, Publisher
 from signalnode.bus.wire import SCORE_NAMES, End, Heartbeat, Message, Score, decode
 from signalnode.errors import EndpointError
 from tests.bus.messages import moment
@@ -107,3 +107,18 @@ def test_a_port_in_use_is_an_endpoint_error() -> None:
         port = taken.bind_to_random_port("tcp://127.0.0.1")
         with pytest.raises(EndpointError, match=f"tcp://127.0.0.1:{port}: Address already in use"):
             Publisher(f"tcp://127.0.0.1:{port}", "A", epoch=1, queue_max=10)
+
+
+def test_who_sends_an_engine_more_than_a_subscription_is_cut_off(short_dir: Path) -> None:
+    endpoint = f"ipc://{short_dir}/A"
+    publisher = Publisher(endpoint, "A", 1, queue_max=10)
+    with zmq.Context() as context, context.socket(zmq.XSUB) as peer:
+        peer.setsockopt(zmq.LINGER, 0)
+        peer.connect(endpoint)
+        peer.send(b"\x01" + bytes(CHANGE_BYTES_MAX))
+        assert not publisher.wait_for_subscriber(300)
+    with zmq.Context() as context, context.socket(zmq.XSUB) as peer:
+        peer.connect(endpoint)
+        peer.send(b"\x01score.")
+        assert publisher.wait_for_subscriber(10_000)
+    publisher.close()
