@@ -162,3 +162,31 @@ def test_breadth_and_dispersion_follow_the_drifts() -> None:
     assert numbers["breadth"] == pytest.approx(1 / 3)
     assert numbers["dispersion_bps"] > 1.0
     assert numbers["fresh_share"] == 1.0
+
+
+def test_the_regime_is_the_decayed_average_of_its_strengths_from_scratch() -> None:
+    draw = np.random.default_rng(3)
+    board = Board(["A"], silent_after_s=1.5)
+    measures = Measures(SETTINGS, board)
+    keep, expected = 0.5 ** (1 / 10), np.empty(0)
+    for step in range(1, 40):
+        values = draw.uniform(0.0, 100.0, len(SCORE_NAMES))
+        board.take(message("A", step, 100.0, values), T0 + step * S)
+        measures.update(T0 + step * S)
+        up, down, back_up, back_down, volatility, volume, _ = values[:, None]
+        now = strengths(up - down, back_up - back_down, volatility, volume)
+        expected = keep * expected + (1.0 - keep) * now if expected.size else now
+        assert list(measures.regime().values()) == pytest.approx(list(expected), abs=CLOSE)
+
+
+def test_what_a_market_did_before_it_was_away_is_no_part_of_the_breadth() -> None:
+    board = Board(["A"], silent_after_s=1.5)
+    measures = Measures(SETTINGS, board)
+    values = np.full(len(SCORE_NAMES), 50.0)
+    for seq, (second, mid) in enumerate([(1, 100.0), (2, 101.0), (10, 101.0)], start=1):
+        board.take(message("A", seq, mid, values), T0 + second * S)
+        measures.update(T0 + second * S)
+        if second == 2:
+            assert measures.numbers()["breadth"] == 1.0
+            measures.update(T0 + 6 * S)  # silent
+    assert measures.numbers()["breadth"] == 0.0
