@@ -122,7 +122,6 @@ def test_a_user_s_own_file_is_loaded_from_beside_the_config_and_decides(tmp_path
         ("gone.py:Spike", {}, "no such file"),
         ("broken.py:Spike", {}, "SyntaxError"),
         ("raising.py:Spike", {}, "ZeroDivisionError"),
-        ("leaving.py:Spike", {}, "SystemExit: 0"),
         ("picky.py:Spike", {}, r"refused its keys \(ValueError: one two\)"),
     ],
 )
