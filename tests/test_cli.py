@@ -14,7 +14,7 @@ import pytest
 
 from signalnode import errors
 from signalnode.cli import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS, main
-from signalnode.compiled.loader import compile_missing
+from tests.command_line import refused, tree
 from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
@@ -50,21 +50,6 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.fail("a node was started")
 
     monkeypatch.setattr("signalnode.cli.run.run_supervised", started)
-
-
-def tree(path: Path) -> set[str]:
-    return {str(each.relative_to(path)) for each in path.rglob("*")}
-
-
-def refused(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> tuple[int, str]:
-    """Status and the one line that a refused command leaves on stderr."""
-    capsys.readouterr()
-    status = main([str(each) for each in argv])
-    out, err = capsys.readouterr()
-    assert out == ""
-    (line,) = err.splitlines()
-    assert line.startswith("signalnode: ")
-    return status, line
 
 
 def test_every_error_has_a_status_of_its_own() -> None:
@@ -300,56 +285,6 @@ def test_a_faulty_market_file_does_not_hide_the_node(
 ) -> None:
     status, _ = refused(capsys, "status", "--config", write_node(X="= broken"))
     assert status == errors.NotRunningError.exit_status
-
-
-REPLAY = ("--venue", "binance", "--market", "BTC-USDT", "--out")
-
-
-def test_replay_of_a_missing_file_leaves_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    status, line = refused(capsys, "replay", tmp_path / "none.gz", *REPLAY, tmp_path / "out.parquet")
-    assert status == errors.DataError.exit_status
-    assert "none.gz: there is no such file" in line
-    assert tree(tmp_path) == set()
-
-
-def test_replay_never_overwrites_its_own_recording(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    recording = tmp_path / "a.parquet"
-    recording.write_bytes(b"precious")
-    status, _ = refused(capsys, "replay", recording, *REPLAY, recording)
-    assert status == errors.DataError.exit_status
-    assert recording.read_bytes() == b"precious"
-
-
-def test_replay_never_puts_its_file_in_the_place_of_a_device(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "a.gz").write_bytes(b"")
-    device = tmp_path / "device"
-    os.mkfifo(device)
-    status, line = refused(capsys, "replay", tmp_path / "a.gz", *REPLAY, device)
-    assert status == errors.DataError.exit_status
-    assert "device: is a directory, a device" in line
-    assert device.is_fifo()
-
-
-def test_replay_into_a_missing_directory_is_refused_before_it_scores(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "a.gz").write_bytes(b"")
-    status, line = refused(capsys, "replay", tmp_path / "a.gz", *REPLAY, tmp_path / "no" / "out.parquet")
-    assert status == errors.DataError.exit_status
-    assert "there is no directory" in line
-
-
-def test_replay_of_a_broken_file_leaves_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    compile_missing(lambda _: None)  # else the first run of all would tell of it in more lines
-    (tmp_path / "a.parquet").write_bytes(b"not parquet")
-    status, line = refused(capsys, "replay", tmp_path / "a.parquet", *REPLAY, tmp_path / "out.parquet")
-    assert status == errors.DataError.exit_status
-    assert "a.parquet" in line
-    assert tree(tmp_path) == {"a.parquet"}
 
 
 def in_process_of_its_own(code: str, *argv: str) -> subprocess.CompletedProcess[str]:

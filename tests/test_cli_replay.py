@@ -1,17 +1,22 @@
-"""The command line's `replay`: whose parameters it scores with."""
+"""The command line's `replay`: whose parameters it scores with, and what it never overwrites."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from signalnode import errors
 from signalnode.cli import main
+from signalnode.compiled.loader import compile_missing
 from signalnode.feeds import synthetic_events
 from signalnode.feeds.recording import write_recording
+from tests.command_line import refused, tree
 
 MARKET = 'market = "BTC-USDT"\n[feed]\nkind = "synthetic"\n[signals]\nbaseline_s = 10.0\n'
+REPLAY = ("--venue", "binance", "--market", "BTC-USDT", "--out")
 
 
 @pytest.mark.parametrize("how", ["default", "environment", "named", "nowhere"])
@@ -35,3 +40,50 @@ def test_replay_scores_with_the_parameters_the_market_has_in_the_config(
     is_known = how != "nowhere"
     assert (pq.read_table(out)["warm"][-1].as_py() == 1.0) is is_known
     assert ("BTC-USDT.toml" in capsys.readouterr().err) is is_known
+
+
+def test_replay_of_a_missing_file_leaves_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, line = refused(capsys, "replay", tmp_path / "none.gz", *REPLAY, tmp_path / "out.parquet")
+    assert status == errors.DataError.exit_status
+    assert "none.gz: there is no such file" in line
+    assert tree(tmp_path) == set()
+
+
+def test_replay_never_overwrites_its_own_recording(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recording = tmp_path / "a.parquet"
+    recording.write_bytes(b"precious")
+    status, _ = refused(capsys, "replay", recording, *REPLAY, recording)
+    assert status == errors.DataError.exit_status
+    assert recording.read_bytes() == b"precious"
+
+
+def test_replay_never_puts_its_file_in_the_place_of_a_device(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.gz").write_bytes(b"")
+    device = tmp_path / "device"
+    os.mkfifo(device)
+    status, line = refused(capsys, "replay", tmp_path / "a.gz", *REPLAY, device)
+    assert status == errors.DataError.exit_status
+    assert "device: is a directory, a device" in line
+    assert device.is_fifo()
+
+
+def test_replay_into_a_missing_directory_is_refused_before_it_scores(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.gz").write_bytes(b"")
+    status, line = refused(capsys, "replay", tmp_path / "a.gz", *REPLAY, tmp_path / "no" / "out.parquet")
+    assert status == errors.DataError.exit_status
+    assert "there is no directory" in line
+
+
+def test_replay_of_a_broken_file_leaves_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    compile_missing(lambda _: None)  # else the first run of all would tell of it in more lines
+    (tmp_path / "a.parquet").write_bytes(b"not parquet")
+    status, line = refused(capsys, "replay", tmp_path / "a.parquet", *REPLAY, tmp_path / "out.parquet")
+    assert status == errors.DataError.exit_status
+    assert "a.parquet" in line
+    assert tree(tmp_path) == {"a.parquet"}
