@@ -117,13 +117,18 @@ def send(publisher: Publisher, count: int = 1, **changes: Any) -> None:
 
 
 def joined(subscription: Subscription, publisher: Publisher) -> list[Any]:
-    """Publish scores until one comes through the aggregator; returns those that came."""
+    """Publish scores until the last of them comes through the aggregator; returns those that came."""
+    came: list[Any] = []
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
         send(publisher)
-        message = subscription.receive(0.05)
-        if isinstance(message, Score) and message.market == publisher.market:
-            return [message]
+        next_s = time.monotonic() + 0.05
+        while (left_s := next_s - time.monotonic()) > 0:
+            message = subscription.receive(left_s)
+            if isinstance(message, Score) and message.market == publisher.market:
+                came.append(message)
+                if message.seq == publisher.seq:
+                    return came
     raise AssertionError("nothing came through")
 
 

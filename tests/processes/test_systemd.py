@@ -210,7 +210,7 @@ def test_a_node_that_hangs_is_started_again(service: Machine) -> None:
     assert shown(service, "WatchdogUSec") == "30s"
     drop_in = service.path(QUICK_WATCHDOG)
     drop_in.parent.mkdir()
-    drop_in.write_text("[Service]\nWatchdogSec=1\n")
+    drop_in.write_text("[Service]\nWatchdogSec=3\n")
     try:
         service.told("systemctl daemon-reload && systemctl restart signalnode")
         service.told("systemctl kill --kill-whom main --signal STOP signalnode")

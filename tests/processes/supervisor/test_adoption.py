@@ -34,7 +34,7 @@ def test_children_outlive_a_killed_supervisor_and_are_adopted(node: Make) -> Non
 
 
 def test_an_adopted_child_is_heard_and_its_hang_is_found(node: Make) -> None:
-    one = _kept(node, spec("a", heartbeats_missed_max=2)).up()
+    one = _kept(node, spec("a", heartbeats_missed_max=5)).up()
     one.kill()
     one.up()
     eventually(lambda: "seq" in one.child("a"), "heartbeats after the adoption")

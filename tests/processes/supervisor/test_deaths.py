@@ -150,7 +150,7 @@ def test_a_second_supervisor_is_refused_in_one_line(node: Make) -> None:
 
 
 def test_a_stopped_child_is_found_dumped_and_replaced(node: Make) -> None:
-    one = node(spec("a", heartbeats_missed_max=2)).up()
+    one = node(spec("a", heartbeats_missed_max=5)).up()
     os.kill(one.pid("a"), signal.SIGSTOP)
     one.until("hung", "a")
     assert "SIGABRT" in one.until("ended", "a")["exit"]
@@ -159,7 +159,7 @@ def test_a_stopped_child_is_found_dumped_and_replaced(node: Make) -> None:
 
 
 def test_a_stuck_child_leaves_the_stack_of_all_its_threads(node: Make) -> None:
-    one = node(spec("a", "stuck", heartbeats_missed_max=2, restart="never")).up()
+    one = node(spec("a", "stuck", heartbeats_missed_max=5, restart="never")).up()
     one.until("hung", "a")
     one.until("down", "a")
     traceback = one.child("a")["last_exit"]["traceback"]
