@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import signal
-import socket as sockets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,9 +32,9 @@ from signalnode.strategies.loading import load_strategies
 BEAT_S = 1.0
 SOUND_OUT_S = 30.0  # how often markets that should be heard and are not are named in the log
 RECONNECT_MS, RECONNECT_MAX_MS = 5, 50
-CUT_OFF_BYTES = (
-    1_048_576  # who sends more is cut off by ZeroMQ, unseen; what is too large and less, is counted
-)
+CUT_OFF_BYTES = 1_048_576  # ZeroMQ cuts off, unseen, who sends more; what is too large and less is counted
+STOPS = (signal.SIGTERM, signal.SIGINT)
+WAKE_BYTES_MAX = 65_536  # a pipe's capacity; alarms come through it as well, one each 5 ms at most
 DRAIN_MAX = 2_000  # messages taken before anything else gets its turn
 
 
@@ -105,20 +105,18 @@ class Process:
         self._journal = _journal(node)
         self._report(turns.restore(newest_states(journal_dir(node.state_dir)), self._time.now_ns()))
         self.withheld = 0
-        self._wake, self._signals = sockets.socketpair()
+        self._signals, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poller = zmq.Poller()
-        for each in (self._sub, *self._doors.sockets, self._signals.fileno()):
+        for each in (self._sub, *self._doors.sockets, self._signals):
             self._poller.register(each, zmq.POLLIN)
-        self._stopping = self._reloading = False
+        self._stopping = False
         self._beat_ns = self._sound_ns = self._time.now_ns()
 
     def __enter__(self) -> Process:
-        self._wake.setblocking(False)
-        self._signals.setblocking(False)
-        signal.set_wakeup_fd(self._wake.fileno())
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
-        signal.signal(signal.SIGHUP, self._reload)
+        # What came is read from the pipe: a strategy's alarm may interrupt a handler before its first line.
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        for number in (*STOPS, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -127,8 +125,8 @@ class Process:
         self._doors.close()
         self._context.term()
         self._journal.close()
-        self._wake.close()
-        self._signals.close()
+        os.close(self._wake)
+        os.close(self._signals)
 
     def run(self, link: Link) -> None:
         """Work until told to stop."""
@@ -225,10 +223,13 @@ class Process:
         self._sub.connect(endpoint)
 
     def _heed_signals(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._signals.recv(4_096)
-        if self._reloading:
-            self._reloading = False
+        try:
+            numbers = os.read(self._signals, WAKE_BYTES_MAX)
+        except BlockingIOError:
+            return
+        if any(number in numbers for number in STOPS):
+            self._stopping = True
+        elif signal.SIGHUP in numbers:
             self._take_over()
 
     def _take_over(self) -> None:
@@ -253,12 +254,6 @@ class Process:
 
     def _strategies(self, node: NodeSettings) -> dict[str, Any]:
         return dict(load_strategies(node.strategies, node.path or self._config, STRATEGIES))
-
-    def _stop(self, *_: object) -> None:
-        self._stopping = True
-
-    def _reload(self, *_: object) -> None:
-        self._reloading = True
 
 
 def _epoch(node: NodeSettings) -> int:

@@ -37,12 +37,6 @@ import sys, signalnode
 for message in signalnode.subscribe("A", endpoint=sys.argv[1]):
     print(message.seq, flush=True)
 """
-STUCK = """
-class Stuck:
-    def evaluate_opportunities(self, view):
-        while True:
-            pass
-"""
 
 
 def until(subscription: Any, wanted: Any) -> Any:
@@ -338,25 +332,6 @@ def test_kill_9_of_the_aggregator_leaves_its_strategies_where_they_were(scene: S
         levels["A"] = 5.0
         go_on_until(lambda m: isinstance(m, DecisionMessage) and m.markets == ["A"])
     assert decided == [("enter", "A"), ("enter", "B"), ("exit", "A")]
-
-
-def test_a_strategy_that_hangs_is_reported_and_harms_neither_board_nor_neighbours(scene: Scene) -> None:
-    (scene.directory / "stuck.py").write_text(STUCK)
-    own = f'[strategies.stuck]\nkind = "stuck.py:Stuck"\n{THRESHOLD}'
-    scene.configure("A", aggregator="strategy_budget_ms = 20.0", strategies=own)
-    process = scene.start()
-    publisher = scene.publisher("A")
-    with scene.subscribe(kinds=("score", "decision", "view")) as heard:
-        joined(heard, publisher)
-        send(publisher, scores={"momentum_long": 99.0})
-        until(heard, lambda m: isinstance(m, DecisionMessage))
-        view = until(heard, lambda m: isinstance(m, ViewMessage))
-    assert "longer than its budget" in view.strategies["stuck"]["error"]
-    process.send_signal(signal.SIGTERM)
-    process.wait(DEADLINE_S)
-    reports = [line for line in stderr_of(process) if line.get("strategy") == "stuck"]
-    assert reports[0]["event"] == "strategy lost its turn"
-    assert "while True" in reports[0]["trace"]
 
 
 def test_async_iteration_brings_the_same(scene: Scene) -> None:
