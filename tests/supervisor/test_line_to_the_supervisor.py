@@ -13,8 +13,8 @@ from supervisor.clock import NS_PER_S
 from supervisor.link import Link
 from supervisor.liveness import MESSAGE_BYTES_MAX, Message, decode, encode, hung_at_ns
 
-FACTS = st.dictionaries(
-    st.text(max_size=5), st.one_of(st.integers(), st.floats(allow_nan=False), st.text(max_size=9))
+FACTS = st.dictionaries(  # never too large to be sent: a character takes at most 12 bytes
+    st.text(max_size=5), st.one_of(st.integers(), st.floats(allow_nan=False), st.text(max_size=9)), max_size=8
 )
 
 
