@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from signalnode.book import Book, Delta, Level, Side
@@ -239,6 +239,7 @@ def test_the_book_is_what_the_plainest_reading_of_the_rule_makes_it(
 
 
 @given(levels, levels, st.floats(0, 9_000))
+@example([(0.29, 1.0)], [(0.35, 1.0), (0.40, 2.0)], 2_500.0)
 def test_depth_is_the_sum_over_the_band_or_nothing(
     bids: list[Level], asks: list[Level], depth_bps: float
 ) -> None:
@@ -251,6 +252,13 @@ def test_depth_is_the_sum_over_the_band_or_nothing(
     mid = (top.bid + top.ask) / 2
     low, high = mid - mid * depth_bps / 10_000, mid + mid * depth_bps / 10_000
     held_bids, held_asks = book.levels()
-    assert depth[0] == pytest.approx(sum(size for price, size in held_bids if price >= low - 1e-12))
-    assert depth[1] == pytest.approx(sum(size for price, size in held_asks if price <= high + 1e-12))
+    bounds = [  # a level on the very edge is in or out by the last bit of a product
+        (
+            sum(size for price, size in held_bids if price >= low + edge),
+            sum(size for price, size in held_asks if price <= high - edge),
+        )
+        for edge in (1e-12, -1e-12)
+    ]
+    for least, found, most in zip(bounds[0], depth, bounds[1], strict=True):
+        assert found in (pytest.approx(least), pytest.approx(most))
     assert all(math.isfinite(value) and value >= 0 for value in depth)
