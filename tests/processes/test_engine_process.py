@@ -56,7 +56,7 @@ class Link:
 sys.exit(main(Link(), json.loads(sys.argv[1])))
 """
 EVENTS = synthetic_events(11, 12_000, events_per_s=50.0)
-SLOW, FAST = 5.0, 1_000.0  # half a minute, so that no test sees the end before it wants to; at once
+SLOW, FAST = 1.0, 1_000.0  # four minutes, so that no test sees the end before it wants to; at once
 FIRST_S, SOON_S = 120, 30  # the very first start on a machine compiles the kernel
 KILLS = 2
 MARKETS = ("ALPHA-USD", "BETA-USD")
