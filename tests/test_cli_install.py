@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -86,8 +87,9 @@ def test_a_users_own_unit_runs_this_config_with_this_installation(
     assert next_step == "systemctl --user daemon-reload && systemctl --user enable --now signalnode"
     text = path.read_text()
     (command,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]
-    assert command.endswith(f"run --config {config}")
-    assert Path(command.removeprefix("ExecStart=").split()[0]).is_file()
+    program, *arguments = shlex.split(command.removeprefix("ExecStart="))
+    assert arguments[-3:] == ["run", "--config", str(config)]
+    assert Path(program).is_file()
     assert "TimeoutStopSec=17\n" in text, "systemd waits longer than the node itself"
     assert "RestartPreventExitStatus=2 3\n" in text, "no new start mends a command line or a config"
     assert "DynamicUser" not in text
