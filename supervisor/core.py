@@ -170,7 +170,8 @@ class Core:
             )
             happened = _HAPPENED[verdict]
         how = f"{child.reason}; {event.exit}" if child.failing else str(event.exit)
-        child.reason = "stopped by request" if happened is Event.ENDED_AS_ASKED else how
+        said = f"{how}: {event.words}" if event.words else how
+        child.reason = "stopped by request" if happened is Event.ENDED_AS_ASKED else said
         self._record(child, event, how, expected=asked)
         child.pid, child.settled, child.ready_ns = None, True, None
         child.progress, child.prolonged = None, False
@@ -315,7 +316,12 @@ class Core:
         }
         entry |= {"code": exit_.code, "signal": exit_.signal, "restarts": child.restarts}
         entry |= {"peak_rss_bytes": exit_.peak_rss_bytes, "cpu_s": exit_.cpu_s}
-        child.last_exit = {**entry, "traceback": "" if expected else event.traceback}
+        entry |= (
+            {"traceback": "", "words": ""}
+            if expected
+            else {"traceback": event.traceback, "words": event.words}
+        )
+        child.last_exit = entry
         self._out.append(Record(child.name, child.last_exit))
         self._lives.report("info" if expected else "warning", "ended", child, exit=how)
 

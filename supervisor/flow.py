@@ -64,6 +64,11 @@ class LineFlow:
         self._close_left_out(notes)
         return notes
 
+    @property
+    def last_line(self) -> str:
+        """The last line that was logged; "" before the first."""
+        return self._last
+
     def last_traceback(self) -> str:
         """The last Python traceback or stack dump that was printed, from its first line on; '' if none."""
         starts = [match.start() for match in _TRACEBACK.finditer(self._tail)]

@@ -51,6 +51,7 @@ class Ended:
     pid: int
     exit: Exit
     traceback: str = ""
+    words: str = ""  # the last it said, where it left no traceback
 
 
 @dataclass(frozen=True, slots=True)

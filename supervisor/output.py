@@ -14,6 +14,7 @@ from supervisor.poller import Poller
 
 READ_BYTES_MAX = 65_536  # one read
 PAUSE_NS = 50_000_000  # after a full read, or over the line rate: the child drops what does not fit meanwhile
+WORDS_CHARS_MAX = 300  # of a child's last words
 LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
 
 
@@ -71,6 +72,14 @@ class Output:
             self._take_down(note)
         self._poller.unwatch(self._file)
         os.close(self._file)
+
+    def last_words(self) -> str:
+        """The last line it printed; of a structured one its event and, where it gives one, the reason."""
+        said = _parsed(self.flow.last_line)
+        if said is None:
+            return self.flow.last_line[:WORDS_CHARS_MAX]
+        parts = [str(said[key]) for key in ("event", "reason") if said.get(key)]
+        return ": ".join(parts)[:WORDS_CHARS_MAX]
 
     def _take_down(self, note: Note) -> None:
         if note.count:

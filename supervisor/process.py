@@ -299,7 +299,8 @@ class Processes:
         self._groups.leave(process.spec.name)
         self.reap()
         traceback = "" if exit_.clean else process.output.flow.last_traceback()
-        self._emit(Ended(process.spec.name, process.pid, exit_, traceback))
+        words = "" if exit_.code in (None, 0) or traceback else process.output.last_words()
+        self._emit(Ended(process.spec.name, process.pid, exit_, traceback, words))
 
     def _exit_status(self, process: Process) -> Exit | None:
         if process.adopted:

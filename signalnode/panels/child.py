@@ -48,7 +48,8 @@ def _exit_line(each: Mapping[str, Any]) -> str:
     """`2026-08-09T12:00:01Z  SIGKILL  process 71, peak 92.1 MB, 3.4s of CPU, after 2 restarts`."""
     time_ns, cpu_s = each.get("time_ns"), each.get("cpu_s")
     moment = f"{datetime.fromtimestamp(time_ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%SZ}" if time_ns else "-"
-    how = f"{each.get('exit', '-')}{' as asked' if each.get('expected') else ''}"
+    words = f" ({each['words']})" if each.get("words") else ""
+    how = f"{each.get('exit', '-')}{' as asked' if each.get('expected') else words}"
     peak, restarts = each.get("peak_rss_bytes"), each.get("restarts", 0)
     more = [
         f"process {each.get('pid', '-')}",

@@ -49,6 +49,11 @@ def test_every_exit_is_a_line_with_the_newest_first() -> None:
     assert "exit 1" in lines[at + 2]
 
 
+def test_why_it_ended_stands_beside_how() -> None:
+    lines = child_lines({**CHILD, "exits": [{**KILLED, "exit": "exit 12", "words": "no such market"}]})
+    assert lines[-1].split("  ")[3] == "exit 12 (no such market)"
+
+
 def test_the_last_traceback_is_shown_and_whose_it_is() -> None:
     lines = child_lines(CHILD)
     at = lines.index("  last traceback, of process 69:")

@@ -42,9 +42,10 @@ def steady(link: Link, args: Args) -> int:
 
 
 def exits(link: Link, args: Args) -> int:
-    """Ends at once with the given status, ready before or not."""
+    """Ends at once with the given status, ready before or not, having said something or not."""
     if args.get("ready"):
         link.ready()
+    print(args.get("say", ""), flush=True)
     return int(args["status"])
 
 

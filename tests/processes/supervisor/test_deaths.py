@@ -53,6 +53,17 @@ def test_a_child_that_is_never_to_be_restarted_stays_down(node: Make) -> None:
     assert one.child("once")["last_exit"]["code"] == 1
 
 
+@pytest.mark.parametrize(
+    "say", ["no market", '{"event": "cannot run", "reason": "no market", "level": "error"}']
+)
+def test_why_a_child_says_it_ends_is_its_reason(node: Make, say: str) -> None:
+    one = node(spec("sad", "exits", args={"status": 12, "say": say}, restart="never")).start()
+    one.until("down", "sad")
+    words = "no market" if say == "no market" else "cannot run: no market"
+    assert one.child("sad")["reason"] == f"exit 12: {words}"
+    assert one.child("sad")["exits"][-1]["words"] == words
+
+
 def test_an_exception_leaves_its_traceback_in_the_record(node: Make) -> None:
     one = node(spec("sad", "raises", restart="never")).start()
     one.until("down", "sad")
