@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 
 from signalnode.settings.model import MarketSettings, NodeSettings
 
@@ -36,6 +39,17 @@ def digest_of(files: Iterable[Path]) -> str:
             content = b""
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()[:16] if some else ""
+
+
+def run_file(file: Path, name: str) -> ModuleType:
+    """The module `name`, made by running the file. Raises whatever that raises, SystemExit included."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up while they are made
+    spec.loader.exec_module(module)
+    return module
 
 
 def _files(places: Iterable[object], base: Path) -> list[Path]:

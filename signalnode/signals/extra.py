@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib
-import importlib.util
 import inspect
 import math
 from collections.abc import Iterable
@@ -24,6 +23,7 @@ import numpy as np
 from signalnode.compiled import entry
 from signalnode.errors import ExtensionError
 from signalnode.features import FEATURES
+from signalnode.settings.code import run_file
 from signalnode.signals import PARAMETER_DTYPE, SCORE_NAMES
 from signalnode.signals.base import Signal
 from signalnode.signals.scale import SCALE, SHAPE, forgetting, learn, new_scales, share_below, warmth
@@ -66,11 +66,7 @@ def _load(place: str) -> Any:
     source, _, name = place.rpartition(":")
     try:
         if source.endswith(".py"):
-            spec = importlib.util.spec_from_file_location(Path(source).stem, source)
-            if spec is None or spec.loader is None:
-                raise ImportError("not a Python file")  # noqa: TRY301
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
+            module = run_file(Path(source), f"signalnode_signal_{Path(source).stem}")
         else:
             module = importlib.import_module(source)
         return getattr(module, name)

@@ -6,14 +6,13 @@ built in, from an entry point, or from a file of the user's.
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import sys
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from signalnode.errors import ConfigError, ExtensionError
+from signalnode.settings.code import run_file
 from signalnode.settings.reading import Faults, read_table
 from signalnode.strategies.base import Registered, Strategy
 
@@ -114,13 +113,8 @@ def _from_file(name: str, file: Path, attribute: str, config: Path) -> type[Any]
     where = f"{config}: strategies.{name}.kind: {file}"
     if not file.is_file():
         raise ExtensionError(f"{where}: no such file; mend the path, which counts from the config file")
-    spec = importlib.util.spec_from_file_location(f"signalnode_strategy_{name}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up while they are made
     try:
-        spec.loader.exec_module(module)
+        module = run_file(file, f"signalnode_strategy_{name}")
     except (Exception, SystemExit) as error:  # sys.exit() would end `check` as if all were well
         raise ExtensionError(f"{where}: {type(error).__name__}: {error}; mend the file") from error
     found = getattr(module, attribute, None)

@@ -51,6 +51,17 @@ def test_a_function_and_a_signal_from_a_file_are_scored_after_the_seven(good: Pa
     assert scores["tilt_long"] + scores["tilt_short"] == pytest.approx(100.0)
 
 
+def test_a_signal_may_stand_on_a_dataclass_of_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "@dataclass\nclass Unit:\n    per: float = 1e4\n"
+        "def width(f, p): return f.spread * Unit().per\n"
+    )
+    assert engine_with(f"{path}:width").names == (*SCORE_NAMES, "width")
+
+
 def test_added_signals_change_no_other_score(good: Path) -> None:
     alone, accompanied = SignalEngine("ANY-USD"), engine_with(f"{good}:width", f"{good}:TILT")
     for engine in (alone, accompanied):
