@@ -2,8 +2,8 @@
 
 A market's `[signals] extra` lists them as "file.py:name" or "module:name"; whatever is installed under the
 entry point group GROUP comes for every market. The name leads to a `Signal`, or to a function `f(features,
-parameters) -> float` that becomes a one-sided signal of its own name. A reading that raises or is no number
-counts as "cannot say" (NaN).
+parameters) -> float` that becomes a one-sided signal of its own name. A reading that raises, calls
+`sys.exit()` or is no number counts as "cannot say" (NaN).
 """
 
 from __future__ import annotations
@@ -162,8 +162,6 @@ class ExtraSignals:
         for i, signal in enumerate(self.signals):
             try:
                 reading = float(signal.reading(f, p))
-            except (
-                Exception
-            ):  # the user's formula: what goes wrong in it must not stop the market's other scores
+            except (Exception, SystemExit):  # the user's formula must not stop the market's other scores
                 reading = math.nan
             self._raw[i] = math.nan if reading == math.inf else reading

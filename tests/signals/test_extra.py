@@ -134,11 +134,22 @@ def test_more_signals_than_a_market_takes_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", ["1.0 / 0.0", "[][1]", "{}['x']", "f.nothing", "math.inf", "math.nan", "None", "math.log(-1.0)"]
+    "fault",
+    [
+        "1.0 / 0.0",
+        "[][1]",
+        "{}['x']",
+        "f.nothing",
+        "math.inf",
+        "math.nan",
+        "None",
+        "math.log(-1.0)",
+        "sys.exit()",  # with status 0, as a recording that has come to its end: the market stayed down
+    ],
 )
 def test_a_reading_that_fails_later_says_nothing_and_harms_nobody(fault: str, tmp_path: Path) -> None:
     path = tmp_path / "late.py"
-    path.write_text(f"import math\ndef late(f, p): return 1.0 if f.mid == 1.0 else {fault}\n")
+    path.write_text(f"import math, sys\ndef late(f, p): return 1.0 if f.mid == 1.0 else {fault}\n")
     engine = engine_with(f"{path}:late")
     engine.ingest(stream("btc")[:3_000])
     scores = engine.scores_at(engine.time_ns)
