@@ -7,6 +7,15 @@ A message is one line: what is wrong, where, and the mend. The command line prin
 from __future__ import annotations
 
 
+def in_words(error: BaseException) -> str:
+    """`KeyError: 'mid'`: what a user's code raised. Its own str() may fail."""
+    try:
+        text = str(error)
+    except Exception:
+        text = "(which cannot be shown)"
+    return f"{type(error).__name__}: {text}"
+
+
 class SignalnodeError(Exception):
     """Base of every fault a user can mend. `exit_status` is distinct for each subclass."""
 

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from signalnode.bus.wire import MESSAGE_BYTES_MAX, DecisionMessage, WireError, decode, encode
+from signalnode.errors import in_words
 from signalnode.strategies.base import Decision, Stateful, Strategy, View
 
 BACKOFF_VIEWS_MAX = 256  # about a minute at four views a second
@@ -213,7 +214,7 @@ def _packed(state: object) -> msgspec.Raw:
 
 
 def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {_text(error)}"[:200]
+    return in_words(error)[:200]
 
 
 def _trace(error: BaseException) -> str:
@@ -222,10 +223,3 @@ def _trace(error: BaseException) -> str:
 
 def _shown(value: object) -> str:
     return f"{type(value).__name__} {reprlib.repr(value)}"[:120]  # never the whole of a long list
-
-
-def _text(value: object) -> str:
-    try:
-        return str(value)
-    except Exception:
-        return "(which cannot be shown)"

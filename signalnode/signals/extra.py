@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from signalnode.compiled import entry
-from signalnode.errors import ExtensionError
+from signalnode.errors import ExtensionError, in_words
 from signalnode.features import FEATURES
 from signalnode.settings.code import run_file
 from signalnode.signals import PARAMETER_DTYPE, SCORE_NAMES
@@ -71,7 +71,7 @@ def _load(place: str) -> Any:
             module = importlib.import_module(source)
         return getattr(module, name)
     except (Exception, SystemExit) as error:  # whatever the user's file raises is theirs to see
-        raise ExtensionError(f"{place}: cannot be loaded: {_in_a_line(error)}; mend the file") from None
+        raise ExtensionError(f"{place}: cannot be loaded: {in_words(error)}; mend the file") from None
 
 
 def _as_signal(place: str, thing: Any) -> Signal:
@@ -82,12 +82,8 @@ def _as_signal(place: str, thing: Any) -> Signal:
     try:
         float(thing.reading(_record(np.ones(1, FEATURES)), _record(np.ones(1, PARAMETER_DTYPE))))
     except (Exception, SystemExit) as error:
-        raise ExtensionError(f"{place}: its reading fails: {_in_a_line(error)}; mend the file") from None
+        raise ExtensionError(f"{place}: its reading fails: {in_words(error)}; mend the file") from None
     return thing
-
-
-def _in_a_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _record(array: Any) -> Any:

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from signalnode.errors import ConfigError, ExtensionError
+from signalnode.errors import ConfigError, ExtensionError, in_words
 from signalnode.settings.code import run_file
 from signalnode.settings.reading import Faults, read_table
 from signalnode.strategies.base import Registered, Strategy
@@ -80,9 +80,8 @@ def _made(name: str, table: Mapping[str, Any], config: Path, registered: tuple[R
 
 
 def _refused(config: Path, where: str, make: type[Any], error: BaseException) -> ExtensionError:
-    what = f"{type(error).__name__}: {error}"
     return ExtensionError(
-        f"{config}: {where}: {make.__name__} refused its keys ({what}); compare its __init__"
+        f"{config}: {where}: {make.__name__} refused its keys ({in_words(error)}); compare its __init__"
     )
 
 
@@ -99,7 +98,7 @@ def _class(name: str, kind: str, config: Path, registered: tuple[Registered, ...
                 loaded: type[Any] = point.load()
             except (Exception, SystemExit) as error:
                 raise ExtensionError(
-                    f"{config}: strategies.{name}: {point.value} cannot be loaded: {error}"
+                    f"{config}: strategies.{name}: {point.value} cannot be loaded: {in_words(error)}"
                 ) from error
             return loaded
     known = ", ".join(each.name for each in registered)
@@ -116,7 +115,7 @@ def _from_file(name: str, file: Path, attribute: str, config: Path) -> type[Any]
     try:
         module = run_file(file, f"signalnode_strategy_{name}")
     except (Exception, SystemExit) as error:  # sys.exit() would end `check` as if all were well
-        raise ExtensionError(f"{where}: {type(error).__name__}: {error}; mend the file") from error
+        raise ExtensionError(f"{where}: {in_words(error)}; mend the file") from error
     found = getattr(module, attribute, None)
     if not isinstance(found, type):
         raise ExtensionError(f"{where}: holds no class {attribute}; mend the name after the colon")

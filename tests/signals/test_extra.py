@@ -22,6 +22,11 @@ BAD = {
     "missing_name": ("x = 1", "nothing_here", "AttributeError"),
     "syntax": ("def broken(:", "broken", "SyntaxError"),
     "raises_at_import": ("raise RuntimeError('no licence')", "f", "RuntimeError: no licence"),
+    "unspeakable": (
+        "class E(Exception):\n def __str__(self): raise ValueError\nraise E",
+        "f",
+        "loaded: E: (which cannot be shown)",
+    ),
     "leaves_at_import": ("raise SystemExit(3)", "f", "SystemExit: 3"),
     "no_signal": ("f = 3", "f", "neither a Signal nor a function"),
     "wrong_arguments": ("def f(x): return 1.0", "f", "its reading fails: TypeError"),
