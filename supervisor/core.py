@@ -316,13 +316,9 @@ class Core:
         }
         entry |= {"code": exit_.code, "signal": exit_.signal, "restarts": child.restarts}
         entry |= {"peak_rss_bytes": exit_.peak_rss_bytes, "cpu_s": exit_.cpu_s}
-        entry |= (
-            {"traceback": "", "words": ""}
-            if expected
-            else {"traceback": event.traceback, "words": event.words}
-        )
+        entry |= {"traceback": "" if expected else event.traceback, "words": "" if expected else event.words}
         child.last_exit = entry
-        self._out.append(Record(child.name, child.last_exit))
+        self._out.append(Record(child.name, entry))
         self._lives.report("info" if expected else "warning", "ended", child, exit=how)
 
 

@@ -210,7 +210,7 @@ class Loop:
         try:
             self._memory.set_stopped(stopped)
         except OSError as error:
-            why = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+            why = f"{error.strerror}: {error.filename}"
             self._unwritten = f"who is stopped is forgotten at the node's end, as it cannot be written: {why}"
             self._logbook.note("error", self._unwritten)
 

@@ -88,9 +88,13 @@ def _load(path: Path, otherwise: Any) -> Any:
 
 def _save(path: Path, value: Any, *, durable: bool = False) -> None:
     draft = path.with_suffix(".new")
-    with draft.open("w") as file:
-        json.dump(value, file, separators=(",", ":"))
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w") as file:
+            json.dump(value, file, separators=(",", ":"))
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(draft)  # where the disk is full, only an open names its file
+        raise

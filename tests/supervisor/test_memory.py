@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from supervisor.memory import EXITS_MAX, Memory
 
 
@@ -35,3 +37,10 @@ def test_a_clean_end_leaves_nothing_in_the_runtime_directory(tmp_path: Path) -> 
     memory.lock_path("a").touch()
     memory.forget_runs()
     assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_full_disk_is_told_with_the_file_that_could_not_be_written(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "run", tmp_path / "state")
+    (tmp_path / "state" / "supervisor" / "stopped.new").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"No space left on device: .*stopped\.new"):
+        memory.set_stopped(frozenset("a"))
