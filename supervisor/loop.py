@@ -56,7 +56,6 @@ from supervisor.systemd import Notifier
 FILES_EACH = 4  # pidfd, heartbeat, output and a spare's line for each child
 FILES_OWN = 128  # everything else of the supervisor: connections, logs, sockets
 WAKE_BYTES_MAX = 4096
-SAMPLE_S = 1.0  # one child's memory is read this often in the background
 OWN_REQUEST = 0  # the number of requests that came as a signal
 
 # What is wanted now, asked for a request about these names alone; about everything with none.

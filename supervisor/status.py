@@ -13,7 +13,6 @@ from supervisor.descent import look, pss_bytes
 
 SAMPLE_BUDGET_NS = 15 * 1_000_000  # of one answer: reading the memory of 200 processes takes longer than that
 SAMPLE_FRESH_NS = 2 * NS_PER_S  # a younger sample is not taken again
-OWN_KEYS = frozenset({"name", "role", "state", "pid"})  # a child's facts never hide these
 
 
 @dataclass(slots=True)
