@@ -94,6 +94,7 @@ class Reader:
         self._out: deque[Message] = deque()
         self.requests: deque[Request] = deque()
         self.rejected: dict[str, int] = {}
+        self.answered = False  # somebody answers questions there, whether or not our markets speak
 
     def connected(self) -> None:
         """The sockets are on their way: ask for the newest of each market."""
@@ -120,6 +121,7 @@ class Reader:
         except WireError as error:
             self._reject(error.reason)
             return
+        self.answered = True
         if header.ask == "newest":
             for each in found:
                 self.frames(each, now_ns, wall_ns)

@@ -135,6 +135,12 @@ class Subscription:
         """Messages that were not of the contract, counted by reason."""
         return dict(self._reader.rejected)
 
+    def answered(self) -> bool:
+        """Whether the aggregator has answered: where nothing is heard, this tells a market that it does not
+        have, or has not heard either, from no node. Never with repair=False, which asks nothing.
+        """
+        return self._reader.answered
+
     def state(self, market: str) -> str:
         """`unheard`, `ended` (a planned stop), `silent` (crash, hang, cut), `repairing` (a gap), `live`.
 

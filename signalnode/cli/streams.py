@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ def subscribe(arguments: argparse.Namespace) -> int:
     """Print scores as they come, `--count` of them or until Ctrl-C."""
     endpoint, keys = _source(arguments)
     with open_subscription(*arguments.markets, endpoint=endpoint, keys=keys) as heard:
-        _print(_first(heard, endpoint), arguments.json)
+        _print(_first(heard, endpoint, arguments.markets), arguments.json)
         left = (arguments.count or 0) - 1
         while left:
             score = heard.receive()
@@ -38,7 +39,7 @@ def _source(arguments: argparse.Namespace) -> tuple[str, Path | None]:
     return aggregator.endpoint, arguments.keys or aggregator.keys_dir
 
 
-def _first(heard: Subscription, endpoint: str) -> Score:
+def _first(heard: Subscription, endpoint: str, markets: Sequence[str]) -> Score:
     """The first score. ZeroMQ waits without a word for a node that is not there, so we have to say it."""
     told = False
     while True:
@@ -47,8 +48,15 @@ def _first(heard: Subscription, endpoint: str) -> Score:
             return score
         if not told:
             told = True
-            hint = "is the node running? See `signalnode status`"
-            print(f"signalnode: nothing heard on {endpoint} yet; {hint}", file=sys.stderr)
+            print(f"signalnode: {_nothing(endpoint, markets, heard.answered())}", file=sys.stderr)
+
+
+def _nothing(endpoint: str, markets: Sequence[str], is_answered: bool) -> str:
+    """Why nothing may be heard."""
+    if not is_answered:
+        return f"nothing heard on {endpoint} yet; is the node running? See `signalnode status`"
+    whom = ", ".join(markets) or "any market"
+    return f"a node answers on {endpoint}, but nothing is heard of {whom} yet; see `signalnode status`"
 
 
 def _print(score: Score, as_json: bool) -> None:

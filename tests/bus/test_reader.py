@@ -194,6 +194,17 @@ def test_a_late_joiner_asks_for_the_newest_first() -> None:
     assert reader.counts()["A"].duplicates == 1
 
 
+def test_a_market_that_nobody_has_is_told_from_a_node_that_does_not_answer() -> None:
+    reader = Reader(markets=["NOPE"])
+    reader.connected()
+    assert not reader.answered
+    reader.reply([b"no answer"], 0, WALL)
+    assert not reader.answered
+    answered(reader, ring_of(fresh(7)))
+    assert reader.answered
+    assert not taken(reader)
+
+
 def test_a_view_that_comes_again_for_a_late_joiner_is_handed_out_once() -> None:
     reader = Reader(kinds=("view", "decision"))
     views = [view(1), view(2), view(2), view(1), decision(1), decision(1), decision(2), view(3)]

@@ -1,0 +1,41 @@
+"""What `subscribe` says while there is nothing to print."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from signalnode.bus.wire import Score
+from signalnode.cli.streams import _first
+from tests.bus.messages import score
+
+
+class Heard:
+    """A subscription that brings nothing at first."""
+
+    def __init__(self, *, is_answered: bool) -> None:
+        self._is_answered = is_answered
+        self._messages: list[Score | None] = [None, score()]
+
+    def receive(self, _timeout_s: float | None) -> Score | None:
+        return self._messages.pop(0)
+
+    def answered(self) -> bool:
+        return self._is_answered
+
+
+@pytest.mark.parametrize(
+    ("is_answered", "markets", "told"),
+    [
+        (False, ["NOPE"], "signalnode: nothing heard on tcp://h:1 yet; is the node running?"),
+        (True, ["NO", "B"], "signalnode: a node answers on tcp://h:1, but nothing is heard of NO, B yet;"),
+        (True, [], "signalnode: a node answers on tcp://h:1, but nothing is heard of any market yet;"),
+    ],
+)
+def test_a_node_without_that_market_is_told_from_no_node(
+    capsys: pytest.CaptureFixture[str], is_answered: bool, markets: list[str], told: str
+) -> None:
+    heard: Any = Heard(is_answered=is_answered)
+    _first(heard, "tcp://h:1", markets)
+    assert capsys.readouterr().err.startswith(told)
