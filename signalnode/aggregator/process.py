@@ -18,6 +18,7 @@ from signalnode.aggregator.core import Core, Outcome
 from signalnode.aggregator.doors import Doors
 from signalnode.aggregator.journal import Journal, journal_dir, newest_states
 from signalnode.aggregator.memory import arrange as arrange_memory
+from signalnode.aggregator.notices import Withheld, unheard
 from signalnode.aggregator.turns import Report, Turns
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.lock import hold_lock
@@ -30,7 +31,7 @@ from signalnode.strategies import STRATEGIES
 from signalnode.strategies.loading import load_strategies
 
 BEAT_S = 1.0
-SOUND_OUT_S = 30.0  # how often markets that should be heard and are not are named in the log
+SOUND_OUT_S = 30.0  # how often the log says again what lasts: markets not heard, decisions withheld
 RECONNECT_MS, RECONNECT_MAX_MS = 5, 50
 CUT_OFF_BYTES = 1_048_576  # ZeroMQ cuts off, unseen, who sends more; what is too large and less is counted
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -104,7 +105,8 @@ class Process:
             self._sub.connect(scores_endpoint(node.runtime_dir, market))
         self._journal = _journal(node)
         self._report(turns.restore(newest_states(journal_dir(node.state_dir)), self._time.now_ns()))
-        self.withheld = 0
+        self.withheld = Withheld()
+        self._rejected_told: dict[str, int] = {}
         self._signals, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poller = zmq.Poller()
         for each in (self._sub, *self._doors.sockets, self._signals):
@@ -179,14 +181,19 @@ class Process:
         try:
             self._journal.append(outcome.view, outcome.decisions, outcome.states)
         except OSError as error:
-            self.withheld += len(outcome.decisions)
-            self._log.error(
-                "decisions withheld: the journal cannot be written",
-                reason=error.strerror,
-                decisions=len(outcome.decisions),
-            )
+            if self.withheld.add(len(outcome.decisions), error.strerror or type(error).__name__):
+                self._tell_withheld()
             return False
+        if self.withheld.is_over():
+            self._log.warning("decisions are kept and sent again", withheld=self.withheld.total)
         return True
+
+    def _tell_withheld(self) -> None:
+        self._log.error(
+            "decisions withheld: the journal cannot be written",
+            reason=self.withheld.reason,
+            decisions=self.withheld.total,
+        )
 
     def _wait_ms(self) -> int:
         now_ns = self._time.now_ns()
@@ -206,15 +213,23 @@ class Process:
                 missed=core.missed,
                 rejected=sum(core.rejected.values()),
                 decisions=core.decided,
-                withheld=self.withheld,
+                withheld=self.withheld.total,
             )
         if now_ns >= self._sound_ns + int(SOUND_OUT_S * NS_PER_S):
             self._sound_ns = now_ns
-            for name, state in self.core.board.silent(now_ns).items():
-                self._log.warning("market is not heard", name=name, state=state)
-                self._connect_again(scores_endpoint(self._node.runtime_dir, name))
-            if self.core.rejected:
-                self._log.warning("messages rejected so far", reasons=self.core.rejected)
+            self._sound_out(now_ns)
+
+    def _sound_out(self, now_ns: int) -> None:
+        silent = self.core.board.silent(now_ns)
+        if silent:
+            self._log.warning("markets are not heard", reason=unheard(silent), markets=len(silent))
+        for name in silent:
+            self._connect_again(scores_endpoint(self._node.runtime_dir, name))
+        if self.withheld.reason:
+            self._tell_withheld()
+        if self.core.rejected != self._rejected_told:
+            self._rejected_told = dict(self.core.rejected)
+            self._log.warning("messages rejected so far", reasons=self._rejected_told)
 
     def _connect_again(self, endpoint: str) -> None:
         """ZeroMQ gives a connection up for ever over one message beyond its limit."""

@@ -259,7 +259,7 @@ def test_a_market_that_never_speaks_is_named(scene: Scene) -> None:
         view = until(heard, lambda m: isinstance(m, ViewMessage) and m.markets["A"].state == "fresh")
     assert view.markets["B"].state == "unheard"
     warning = json.loads(process.stderr.readline())  # type: ignore[union-attr]
-    assert (warning["event"], warning["state"]) == ("market is not heard", "unheard")
+    assert (warning["event"], warning["reason"]) == ("markets are not heard", "unheard B")
 
 
 def test_reload_brings_and_takes_markets_and_strategies_without_losing_the_board(scene: Scene) -> None:
