@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,8 +13,9 @@ import msgspec
 from signalnode.bus.subscriber import Subscription
 from signalnode.bus.subscriber import subscribe as open_subscription
 from signalnode.bus.wire import Score
+from signalnode.errors import ConfigError
 from signalnode.panels.view import price
-from signalnode.settings import FeedSettings, load_node
+from signalnode.settings import FeedSettings, NodeSettings, load_node
 
 QUIET_S = 3.0  # three heartbeats; then a listener is told that there is nothing to hear
 
@@ -75,9 +77,20 @@ def top(arguments: argparse.Namespace) -> int:
     from signalnode.panels.watch import Events, watch
 
     node = load_node(arguments.config)
-    notes = {name: _note(market.feed) for name, market in node.markets.items()}
+    notes = _notes(node)
+
+    def newest() -> Mapping[str, str]:
+        nonlocal notes
+        with contextlib.suppress(ConfigError):  # edited again since; what we have will do
+            notes = _notes(load_node(arguments.config))
+        return notes
+
     events = Events(sys.stdin.fileno()) if arguments.events else None
-    return watch(node.aggregator.endpoint, notes, events, node.aggregator.keys_dir)
+    return watch(node.aggregator.endpoint, newest, events, node.aggregator.keys_dir)
+
+
+def _notes(node: NodeSettings) -> dict[str, str]:
+    return {name: _note(market.feed) for name, market in node.markets.items()}
 
 
 def _note(feed: FeedSettings) -> str:

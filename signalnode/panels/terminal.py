@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from textwrap import wrap
+
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -31,24 +34,48 @@ _STATUS_STYLES = {
 }
 _HEAD_CHARS_MAX = 8
 LEFT_COLUMNS = 2  # market and status; what follows are numbers
+SOUND = frozenset({"live", "warming"})
+ROWS_MIN = 3  # markets shown however low the terminal is
 ORNAMENTS = ("seq", "note")  # left out in this order where the terminal is narrow
 
 
-def screen(board: Board, now_ns: int, width: int) -> Group:
-    """The whole panel: title, one line a market, what happened last, and how to go on."""
+def screen(board: Board, now_ns: int, width: int, height: int) -> Group:
+    """The whole panel: title, one line a market, what happened last, and how to go on. Where the markets are
+    too many for the terminal, those that do not speak as they should are shown before the others.
+    """
     rows = board.rows(now_ns)
     elapsed_s = (now_ns - board.started_ns) / 1e9
-    parts: list[Text | Table] = [_title(rows, board, elapsed_s), _table(rows, width)]
+    below = _below(board, rows, elapsed_s)
+    room = height - 2 - sum(max(1, len(wrap(line.plain, width))) if not line.no_wrap else 1 for line in below)
+    shown = _most_needed(rows, max(ROWS_MIN, room if len(rows) <= room else room - 1))
+    parts: list[Text | Table] = [_title(rows, board, elapsed_s), _table(shown, width)]
+    if len(shown) < len(rows):
+        left_out = Counter(row.status for row in rows if row not in shown)
+        states = ", ".join(f"{number} {status}" for status, number in left_out.items())
+        parts.append(Text(f"and {len(rows) - len(shown)} more: {states}", style="dim"))
+    return Group(*parts, *below)
+
+
+def _below(board: Board, rows: list[Row], elapsed_s: float) -> list[Text]:
+    """What stands under the table."""
+    lines: list[Text] = []
     if board.busy:
         spin = SPINNER[int(elapsed_s * 10) % len(SPINNER)]
-        parts.append(Text(f"{spin} {board.busy}  {duration(elapsed_s)}", style="cyan"))
+        lines.append(Text(f"{spin} {board.busy}  {duration(elapsed_s)}", style="cyan"))
     if board.regime:
-        parts.append(_regime(board.regime))
-    parts += [Text(line, style="cyan", overflow="ellipsis", no_wrap=True) for line in board.decisions]
-    parts += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in board.events]
-    parts.append(Text(f"0 to 100 by each market's own recent standard · {LEGEND}", style="dim"))
-    parts.append(Text("subscribe: signalnode subscribe --json   stop: Ctrl-C", style="dim"))
-    return Group(*parts)
+        lines.append(_regime(board.regime))
+    lines += [Text(line, style="cyan", overflow="ellipsis", no_wrap=True) for line in board.decisions]
+    lines += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in board.events]
+    missed = " · −1 one score missed" if any(row.missed for row in rows) else ""
+    lines.append(Text(f"0 to 100 by each market's own recent standard · {LEGEND}{missed}", style="dim"))
+    lines.append(Text("subscribe: signalnode subscribe --json   stop: Ctrl-C", style="dim"))
+    return lines
+
+
+def _most_needed(rows: list[Row], rows_max: int) -> list[Row]:
+    """At most so many, in the order they have; of a market that is well, nobody needs to be told first."""
+    by_need = sorted(range(len(rows)), key=lambda at: rows[at].status in SOUND)
+    return [rows[at] for at in sorted(by_need[:rows_max])]
 
 
 def plain_lines(board: Board, now_ns: int, time: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from signalnode.bus.sequence import DROP, Sequence
 from signalnode.bus.wire import DecisionMessage, End, MarketMessage, Message, Score, ViewMessage
@@ -51,6 +52,7 @@ class Board:
 
     endpoint: str
     markets: dict[str, Market] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)  # of every market of the config
     events: deque[str] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
     regime: dict[str, float] = field(default_factory=dict)  # strengths, 0 to 100, from the newest view
     decisions: deque[str] = field(default_factory=lambda: deque(maxlen=DECISIONS_MAX))
@@ -58,7 +60,8 @@ class Board:
     started_ns: int = 0
 
     def expect(self, notes: Mapping[str, str]) -> None:
-        """Show these markets from the start, whether or not they have spoken."""
+        """Show these markets, whether or not they have spoken."""
+        self.notes = dict(notes)
         for name, note in notes.items():
             self.markets.setdefault(name, Market()).note = note
 
@@ -66,10 +69,18 @@ class Board:
         """Take one message of any kind."""
         if isinstance(message, ViewMessage):
             self.regime = message.regime
+            self._reconcile(message.markets)
         elif isinstance(message, DecisionMessage):
             self.decisions.append(_sentence(message))
         else:
             self._take_market(message, now_ns)
+
+    def _reconcile(self, names: Iterable[str]) -> None:
+        """A view has every market of the config: after a reload some are new, and some have left."""
+        self.markets = {name: self._known(name) for name in islice(names, MARKETS_MAX)}
+
+    def _known(self, name: str) -> Market:
+        return self.markets.get(name) or Market(self.notes.get(name, ""))
 
     def _take_market(self, message: MarketMessage, now_ns: int) -> None:
         """An older incarnation's message is ignored, a score missed is counted."""
@@ -77,7 +88,7 @@ class Board:
         if known is None:
             if len(self.markets) >= MARKETS_MAX:
                 return
-            known = self.markets[message.market] = Market()
+            known = self.markets[message.market] = self._known(message.market)
         if isinstance(message, Score):
             used = known.sequence.score(message.epoch, message.seq)
         else:
@@ -89,15 +100,17 @@ class Board:
             known.score = message
             self.busy = ""
 
-    def tell(self, event: Mapping[str, object]) -> None:
-        """Take one event of the running node: what it does before the first score, or news worth a line."""
+    def tell(self, event: Mapping[str, object], time: str) -> None:
+        """Take one event of the running node: what it does before the first score, or news worth a line,
+        with the time at which it came, so that what is over does not look as if it went on.
+        """
         what = str(event.get("line") or event.get("event") or "")
         child = str(event.get("child") or "")
         if self.busy and child in PRELUDE:
             self.busy = what
         elif event.get("level") in ("warning", "error", "critical") or event.get("event") in NEWS:
             why = event.get("reason") or event.get("error")
-            self.events.append(f"{child} {what}{f': {why}' if why else ''}".strip())
+            self.events.append(" ".join(f"{time} {child} {what}{f': {why}' if why else ''}".split()))
 
     def rows(self, now_ns: int) -> list[Row]:
         """A row for each market, in name order."""

@@ -26,6 +26,9 @@ KINDS = ("score", "heartbeat", "end", "view", "decision")
 EVENT_BYTES_MAX = 65_536  # of events read between two drawings
 
 
+Notes = Callable[[], Mapping[str, str]]  # where each market's events come from, by the config as it is now
+
+
 class Events:
     """Lines of JSON on a pipe from the running node; `over` when it closed."""
 
@@ -52,10 +55,12 @@ class Events:
                 yield event
 
 
-def watch(endpoint: str, notes: Mapping[str, str], events: Events | None, keys: Path | None = None) -> int:
-    """Show the board until SIGTERM, Ctrl-C or the end of the events; returns 0."""
+def watch(endpoint: str, notes: Notes, events: Events | None, keys: Path | None = None) -> int:
+    """Show the board until SIGTERM, Ctrl-C or the end of the events; returns 0. `notes` is asked again after
+    a reload.
+    """
     board = Board(endpoint, started_ns=clock.monotonic_ns(), busy="starting" if events else "")
-    board.expect(notes)
+    board.expect(notes())
     signal.signal(signal.SIGTERM, _interrupted)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # beside `run` we draw from a background process group
     show = _on_terminal if sys.stdout.isatty() else _on_pipe
@@ -63,38 +68,45 @@ def watch(endpoint: str, notes: Mapping[str, str], events: Events | None, keys: 
         contextlib.suppress(KeyboardInterrupt),
         subscribe(endpoint=endpoint, kinds=KINDS, max_age_s=None, keys=keys) as heard,
     ):
-        show(board, heard, events)
+        show(board, heard, events, notes)
     return 0
 
 
-def _on_terminal(board: Board, heard: Subscription, events: Events | None) -> None:
+def _on_terminal(board: Board, heard: Subscription, events: Events | None, notes: Notes) -> None:
     console = Console()
 
     def draw() -> Group:
-        return screen(board, clock.monotonic_ns(), console.width)
+        return screen(board, clock.monotonic_ns(), console.width, console.height)
 
     with Live(draw(), console=console, auto_refresh=False) as live:
-        _follow(board, heard, events, FRAME_S, lambda: live.update(draw(), refresh=True))
+        _follow(board, heard, events, notes, period_s=FRAME_S, draw=lambda: live.update(draw(), refresh=True))
 
 
-def _on_pipe(board: Board, heard: Subscription, events: Events | None) -> None:
+def _on_pipe(board: Board, heard: Subscription, events: Events | None, notes: Notes) -> None:
     def draw() -> None:
-        time = datetime.fromtimestamp(clock.wall_ns() / clock.NS_PER_S).astimezone().strftime("%H:%M:%S")
-        for line in plain_lines(board, clock.monotonic_ns(), time):
+        for line in plain_lines(board, clock.monotonic_ns(), _time()):
             print(line)
         sys.stdout.flush()
 
-    _follow(board, heard, events, PLAIN_S, draw)
+    _follow(board, heard, events, notes, period_s=PLAIN_S, draw=draw)
 
 
 def _follow(
-    board: Board, heard: Subscription, events: Events | None, period_s: float, draw: Callable[[], None]
+    board: Board,
+    heard: Subscription,
+    events: Events | None,
+    notes: Notes,
+    *,
+    period_s: float,
+    draw: Callable[[], None],
 ) -> None:
     due_ns = clock.monotonic_ns()
     while events is None or not events.over:
         _listen(board, heard, clock.monotonic_ns() + int(FRAME_S * clock.NS_PER_S))
         for event in events.new() if events else ():
-            board.tell(event)
+            board.tell(event, _time())
+            if event.get("event") == "reloaded":
+                board.expect(notes())
         if clock.monotonic_ns() >= due_ns:
             due_ns += int(period_s * clock.NS_PER_S)
             draw()
@@ -106,6 +118,10 @@ def _listen(board: Board, heard: Subscription, until_ns: int) -> None:
         message = heard.receive((until_ns - now_ns) / clock.NS_PER_S)
         if message is not None:
             board.take(message, clock.monotonic_ns())
+
+
+def _time() -> str:
+    return datetime.fromtimestamp(clock.wall_ns() / clock.NS_PER_S).astimezone().strftime("%H:%M:%S")
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:

@@ -10,12 +10,15 @@ from rich.console import Console
 
 from signalnode.bus.wire import SCORE_NAMES, Score
 from signalnode.panels.terminal import plain_lines, screen
-from signalnode.panels.view import Board
+from signalnode.panels.view import SILENT_AFTER_S, Board
+from tests.bus.messages import score
+
+SILENT_NS = int((SILENT_AFTER_S + 1) * 1e9)
 
 
-def shown(board: Board, width: int, now_ns: int = 0) -> list[str]:
+def shown(board: Board, width: int, now_ns: int = 0, height: int = 40) -> list[str]:
     text = io.StringIO()
-    Console(file=text, width=width, force_terminal=False).print(screen(board, now_ns, width))
+    Console(file=text, width=width, force_terminal=False).print(screen(board, now_ns, width, height))
     return text.getvalue().splitlines()
 
 
@@ -85,6 +88,38 @@ def test_regime_and_decisions_stand_beside_the_scores(board: Board) -> None:
     assert "regime  trending 34  mean reverting 61" in lines
     assert any(line.startswith("threshold: enter long BTC-USDT 83") for line in lines)
     assert max(len(line) for line in lines) <= 100
+
+
+@pytest.mark.parametrize("width", [80, 100])
+@pytest.mark.parametrize("markets", [12, 13, 14, 30, 300])
+def test_markets_beyond_the_height_are_counted_and_what_stands_below_them_is_kept(
+    board: Board, width: int, markets: int
+) -> None:
+    board.expect({f"M{number:03d}": "" for number in range(markets - 2)})
+    for number in range(markets - 2):
+        board.take(score(f"M{number:03d}"), SILENT_NS if number != markets - 3 else 0)
+    board.take(score("SOL-USD"), SILENT_NS)
+    board.regime = {"trending": 34.4}
+    board.decisions.extend(["first", "second", "third"])
+    board.tell({"event": "died", "child": "A", "level": "error"}, "12:00:01")
+    lines = shown(board, width, SILENT_NS, 24)
+    assert len(lines) <= 24
+    assert {"regime  trending 34", "first", "second", "third", "12:00:01 A died"} <= set(lines)
+    assert lines[-1].startswith("subscribe:")
+    silent = [line for line in lines if " silent " in line and line.startswith(("BTC", "M"))]
+    assert len(silent) == 2, "those that need somebody are shown before the others"
+    seen = sum(line.startswith(("M0", "M1", "M2", "BTC", "SOL")) for line in lines)
+    more = markets - seen
+    assert not more or f"and {more} more: {more} live" in lines
+
+
+def test_what_a_minus_beside_the_status_means_is_told_where_there_is_one(board: Board) -> None:
+    assert "missed" not in " ".join(shown(board, 100))
+    board.take(score("SOL-USD", 1), 0)
+    board.take(score("SOL-USD", 4), 0)
+    lines = " ".join(shown(board, 100))
+    assert "live −2" in lines
+    assert "−1 one score missed" in lines
 
 
 def test_the_first_start_shows_what_it_does_and_that_it_goes_on(board: Board) -> None:

@@ -10,6 +10,7 @@ from signalnode.bus.wire import (
     End,
     Heartbeat,
     MarketMessage,
+    MarketState,
     Score,
     ViewMessage,
 )
@@ -46,6 +47,21 @@ def silence(kind: type[Heartbeat] | type[End], seq: int) -> MarketMessage:
         mid=61_805.2,
         warm=0.5,
         status="live",
+    )
+
+
+def view(*markets: str, **regime: float) -> ViewMessage:
+    unheard = MarketState(state="unheard", age_s=None, epoch=0, seq=0, mid=0.0, warm=0.0, scores={})
+    return ViewMessage(
+        v=1,
+        epoch=1,
+        seq=1,
+        time_published_ns=0,
+        markets=dict.fromkeys(markets, unheard),
+        regime=regime,
+        measures={},
+        relations=[],
+        strategies={},
     )
 
 
@@ -127,22 +143,24 @@ def test_the_newest_regime_and_decisions_are_kept(board: Board) -> None:
         reasons=["momentum_long above 80"],
         scores={},
     )
-    view = ViewMessage(
-        v=1,
-        epoch=1,
-        seq=1,
-        time_published_ns=0,
-        markets={},
-        regime={"trending": 34.0},
-        measures={},
-        relations=[],
-        strategies={},
-    )
-    for message in (decision, view):
+    for message in (decision, view(trending=34.0)):
         board.take(message, 0)
     assert list(board.decisions) == ["threshold: enter long BTC-USDT 83, momentum_long above 80"]
     assert board.regime == {"trending": 34.0}
     assert board.rows(0) == []
+
+
+def test_a_reload_brings_markets_with_their_notes_and_takes_those_that_left(board: Board) -> None:
+    board.expect({"BTC-USDT": "", "OLD-USD": "replay"})
+    board.take(score(), 0)
+    board.expect({"BTC-USDT": "", "NEW-USD": "synthetic"})
+    board.take(view("BTC-USDT", "OLD-USD"), 0)  # of just before the aggregator took it over
+    board.take(view("BTC-USDT", "NEW-USD"), 0)
+    rows = board.rows(0)
+    assert [(row.market, row.note, row.status) for row in rows] == [
+        ("BTC-USDT", "", "live"),
+        ("NEW-USD", "synthetic", "waiting"),
+    ]
 
 
 def test_no_number_of_markets_grows_the_board_without_end(board: Board) -> None:
@@ -153,18 +171,21 @@ def test_no_number_of_markets_grows_the_board_without_end(board: Board) -> None:
 
 def test_what_the_node_does_first_is_shown_until_the_first_score(board: Board) -> None:
     board.busy = "starting"
-    board.tell({"event": "output", "line": "compiling the kernel", "level": "info"})
+    board.tell({"event": "output", "line": "compiling the kernel", "level": "info"}, "")
     assert board.busy == "compiling the kernel"
     board.take(score(1), 0)
     assert board.busy == ""
 
 
 def test_only_the_newest_bad_news_is_kept(board: Board) -> None:
-    board.tell({"event": "child up", "child": "A", "level": "info"})
+    board.tell({"event": "child up", "child": "A", "level": "info"}, "")
     assert not board.events
     for number in range(EVENTS_MAX + 1):
-        board.tell({"event": f"died {number}", "child": "A", "level": "warning", "reason": "SIGKILL"})
-    assert board.events[0] == "A died 1: SIGKILL"
+        board.tell(
+            {"event": f"died {number}", "child": "A", "level": "warning", "reason": "SIGKILL"},
+            f"12:00:0{number}",
+        )
+    assert board.events[0] == "12:00:01 A died 1: SIGKILL"
     assert len(board.events) == EVENTS_MAX
 
 
