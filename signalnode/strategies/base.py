@@ -6,7 +6,7 @@ takes its time from `view.time_ns`, and decides on fresh markets alone: the view
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
@@ -103,6 +103,19 @@ class View(Mapping[str, Mapping[str, float]]):
             relations=relations,
             _scores={name: market.scores for name, market in sealed.items() if market.state == "fresh"},
         )
+
+    def having(self, names: Iterable[str]) -> list[str]:
+        """The fresh markets that have all those scores: one market's own signal is no score of the others.
+
+        Raises LookupError where all markets have spoken and none has one of them: it is misspelt, and would
+        be waited for in silence.
+        """
+        wanted = frozenset(names)
+        for name in wanted:
+            known = [market.scores for market in self.markets.values()]
+            if known and all(known) and not any(name in scores for scores in known):
+                raise LookupError(f"no market has a score {name}; mend its name, or add the signal")
+        return [market for market, scores in self._scores.items() if scores.keys() >= wanted]
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a view cannot be changed, so {name} cannot be set")

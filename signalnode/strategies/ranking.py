@@ -32,7 +32,7 @@ class Opportunity:
 
 @dataclass(kw_only=True)
 class Ranking:
-    """Weighs the scores of every fresh and warm market."""
+    """Weighs the scores of every fresh and warm market that has all of them."""
 
     k: Annotated[int, Within(1, 100)] = 3
     weights: dict[str, float] = field(
@@ -99,7 +99,8 @@ class Ranking:
 
     def table(self, view: View) -> list[Opportunity]:
         """The best `k` now, best first; of equal values the name decides."""
-        warm = [market for market in view if view.markets[market].warm >= self.warm_min]
+        names = [name for weighed in self._weights.values() for name, _ in weighed]
+        warm = [market for market in view.having(names) if view.markets[market].warm >= self.warm_min]
         lines = [self._best(view, market) for market in warm]
         kept = [line for line in lines if line.value >= self.value_min]
         return sorted(kept, key=lambda line: (-line.value, line.market))[: self.k]

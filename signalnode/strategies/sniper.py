@@ -30,7 +30,7 @@ class _Safety:
 
 @dataclass(kw_only=True)
 class Sniper:
-    """At most one decision for each time everything comes together."""
+    """At most one decision for each time everything comes together, in markets that have all the scores."""
 
     needs: dict[str, float] = field(
         default_factory=lambda: {"momentum": 80.0, "volume_spike": 60.0, "volatility_breakout": 50.0}
@@ -54,7 +54,8 @@ class Sniper:
     def evaluate_opportunities(self, view: View) -> list[Decision]:
         """The shots at `view`."""
         shots = []
-        for market in view:
+        names = [name for levels in self._levels.values() for name, _ in levels]
+        for market in view.having(names):
             for direction in _DIRECTIONS:
                 if self._is_armed(view, market, direction) and self._agrees(view, market, direction):
                     self._safe[market, direction] = _Safety(view.time_ns)

@@ -28,7 +28,9 @@ class _Position:
 
 @dataclass(kw_only=True)
 class Threshold:
-    """One position a market at a time, on the pair of scores `long` and `short`."""
+    """One position a market at a time, on the pair of scores `long` and `short`; markets without them are
+    left alone.
+    """
 
     long: str = "momentum_long"
     short: str = "momentum_short"
@@ -49,13 +51,14 @@ class Threshold:
     def evaluate_opportunities(self, view: View) -> list[Decision]:
         """Entries and exits at `view`."""
         decisions = []
-        for market, scores in view.items():
+        for market in view.having((self.long, self.short)):
             position = self._positions.get(market)
             if position is None:
                 decision = self._entry(view, market)
             else:
                 position.fresh_ns = view.time_ns
-                decision = self._exit(view, market, position, scores[self._score(position.direction)])
+                value = view[market][self._score(position.direction)]
+                decision = self._exit(view, market, position, value)
             if decision is not None:
                 decisions.append(decision)
         return decisions + self._lost(view)

@@ -1,0 +1,42 @@
+"""A score that only some markets have, one of their own: the others are left alone, and no turn is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from signalnode.strategies.base import Strategy
+from signalnode.strategies.ranking import Ranking
+from signalnode.strategies.sniper import Sniper
+from signalnode.strategies.threshold import Threshold
+from tests.strategies.views import market, view
+
+BOARD = {"A": market(momentum_long=99.0), "B": market(calm=95.0, momentum_long=90.0)}
+ON_CALM: list[Strategy] = [
+    Threshold(long="calm", short="momentum_short", entry=90.0),
+    Ranking(weights={"calm": 1.0}),
+    Sniper(needs={"calm": 90.0}),
+]
+
+
+@pytest.mark.parametrize("strategy", ON_CALM, ids=lambda each: type(each).__name__)
+def test_markets_without_the_score_are_left_alone(strategy: Strategy) -> None:
+    decisions = strategy.evaluate_opportunities(view(0, BOARD))
+    assert decisions
+    assert {decision.markets for decision in decisions} == {("B",)}
+
+
+@pytest.mark.parametrize("strategy", ON_CALM, ids=lambda each: type(each).__name__)
+def test_a_score_that_no_market_has_is_told(strategy: Strategy) -> None:
+    with pytest.raises(LookupError, match="no market has a score calm"):
+        strategy.evaluate_opportunities(view(100, {"A": market(), "B": market("stale")}))
+
+
+def test_while_a_market_has_not_spoken_its_scores_are_waited_for() -> None:
+    unheard = market("unheard")
+    unheard.scores.clear()
+    assert view(0, {"A": market(), "B": unheard}).having(["calm"]) == []
+    assert view(0, {}).having(["calm"]) == []
+
+
+def test_one_that_is_not_fresh_is_not_handed_out() -> None:
+    assert view(0, {"A": market("stale", calm=1.0), "B": market(calm=2.0)}).having(["calm"]) == ["B"]
