@@ -22,7 +22,7 @@ def decisions(arguments: argparse.Namespace) -> int:
     """Print what the strategies decided, oldest first."""
     from signalnode.aggregator.journal import damaged_files, journal_dir, read_journal
 
-    since_ns = since(arguments.since, wall_ns()) if arguments.since else 0
+    since_ns = 0 if arguments.since is None else since(arguments.since, wall_ns())
     node = load_node(arguments.config, with_markets=False)
     directory = journal_dir(node.state_dir)
     for each in read_journal(directory, since_ns):

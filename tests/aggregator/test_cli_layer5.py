@@ -70,8 +70,11 @@ def test_since_takes_a_length_or_a_time(text: str, expected_ns: int) -> None:
     assert since(text, NOW) == expected_ns
 
 
-def test_a_since_that_says_nothing_is_one_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["decisions", "--since", "lately", "--config", str(config)]) == 2
+@pytest.mark.parametrize("text", ["lately", ""])
+def test_a_since_that_says_nothing_is_one_line(
+    config: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    assert main(["decisions", "--since", text, "--config", str(config)]) == 2
     assert "write 90s, 10m" in capsys.readouterr().err
 
 
