@@ -31,7 +31,8 @@ REPAIR_TIMEOUT_S = 0.25  # an answer takes about 1 ms; longer, and the ring's ow
 SILENT_AFTER_S = 3.0  # three heartbeats
 SOUND_OUT_S = 3.0  # how often silent markets are asked after
 HELD_MAX = 1_000  # messages of one market that wait for a repair
-REPAIRS_MAX = 64  # requests under way; more gaps at once are counted and not repaired
+REPAIRS_MAX = 64  # requests under way; further gaps wait for an answer, each until its own deadline
+GAPS_MAX = 4_096  # asked after or waiting to be; more at once are counted and not repaired
 MARKETS_MAX = 4_096  # more than any node has; a hostile publisher cannot grow our tables
 
 
@@ -89,6 +90,7 @@ class Reader:
         self._markets: dict[str, _Market] = {}
         self._places: dict[bytes, Place] = {}  # of the newest view, and of each strategy's newest decision
         self._asked: dict[int, str] = {}
+        self._under_way: set[int] = set()  # of the asked: those that were sent
         self._request_id = 0
         self._sound_ns = 0
         self._out: deque[Message] = deque()
@@ -101,6 +103,17 @@ class Reader:
         if self._repairs:
             self._request_id += 1
             self.requests.append(Request(id=self._request_id, ask="newest", markets=sorted(self._wanted)))
+
+    def next_request(self) -> Request | None:
+        """What to send now; None if nothing, or as long as enough is under way."""
+        while self.requests and len(self._under_way) < REPAIRS_MAX:
+            request = self.requests.popleft()
+            if request.ask == "newest":
+                return request
+            if request.id in self._asked:  # or its time was over before it could be sent
+                self._under_way.add(request.id)
+                return request
+        return None
 
     def frames(self, frames: list[bytes], now_ns: int, wall_ns: int) -> None:
         """Take what came by subscription."""
@@ -126,6 +139,7 @@ class Reader:
             for each in found:
                 self.frames(each, now_ns, wall_ns)
             return
+        self._under_way.discard(header.id)
         market = self._asked.pop(header.id, None)
         known = self._markets.get(market) if market is not None else None
         if known is None or known.repair is None:
@@ -242,7 +256,7 @@ class Reader:
             self.requests.append(request)
 
     def _ask(self, market: _Market, message: MarketMessage, before: Place, missing: int, now_ns: int) -> None:
-        if not self._repairs or len(self._asked) >= REPAIRS_MAX:
+        if not self._repairs or len(self._asked) >= GAPS_MAX:
             return
         self._request_id += 1
         until = message.seq if isinstance(message, Score) else message.seq + 1
@@ -280,6 +294,7 @@ class Reader:
         market.repair = None
         for request in repair.waiting:
             self._asked.pop(request, None)
+            self._under_way.discard(request)
         recovered = deque(sorted(repair.recovered, key=lambda score: (score.epoch, score.seq)))
         for message in repair.held:
             place = (message.epoch, message.seq)

@@ -220,8 +220,7 @@ class Subscription:
         self._drain(self._ask, now_ns, wall)
         self._drain(self._sub, now_ns, wall)
         self._reader.expire(now_ns, wall)
-        while self._reader.requests:
-            request = self._reader.requests.popleft()
+        while (request := self._reader.next_request()) is not None:
             try:
                 self._ask.send(encode_request(request), zmq.NOBLOCK)
             except zmq.Again:

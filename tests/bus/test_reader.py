@@ -7,7 +7,14 @@ from typing import Any
 
 import msgspec
 
-from signalnode.bus.reader import HELD_MAX, MARKETS_MAX, REPAIR_TIMEOUT_S, SILENT_AFTER_S, Reader
+from signalnode.bus.reader import (
+    HELD_MAX,
+    MARKETS_MAX,
+    REPAIR_TIMEOUT_S,
+    REPAIRS_MAX,
+    SILENT_AFTER_S,
+    Reader,
+)
 from signalnode.bus.snapshot import Ring
 from signalnode.bus.wire import Heartbeat, Message, encode
 from tests.aggregator.test_journal import decision, view
@@ -71,6 +78,38 @@ def test_a_lost_tail_that_a_heartbeat_tells_of_is_repaired_too() -> None:
         ("Score", 3),
         ("Heartbeat", 3),
     ]
+
+
+def test_gaps_of_many_markets_at_once_are_all_repaired_a_bounded_number_at_a_time() -> None:
+    names = [f"M{number}" for number in range(5 * REPAIRS_MAX)]
+    reader = Reader()
+    ring = ring_of(*(fresh(seq, market=name) for seq in range(1, 5) for name in names))
+    fed(reader, *(fresh(seq, market=name) for seq in (1, 4) for name in names))
+    while True:
+        sent = []
+        while (request := reader.next_request()) is not None:
+            sent.append(request)
+        if not sent:
+            break
+        assert len(sent) <= REPAIRS_MAX
+        for request in sent:
+            reader.reply(ring.answer(request), 0, WALL)
+    counts = reader.counts()
+    assert {(counts[name].recovered, counts[name].missed) for name in names} == {(2, 0)}
+
+
+def test_gaps_whose_time_was_over_are_not_asked_after_and_hold_up_no_later_ones() -> None:
+    names = [f"M{number}" for number in range(REPAIRS_MAX + 1)]
+    reader = Reader()
+    fed(reader, *(fresh(seq, market=name) for seq in (1, 4) for name in names))
+    while reader.next_request() is not None:
+        pass  # sent, and nobody answers
+    reader.expire(int(REPAIR_TIMEOUT_S * 1e9), WALL)
+    fed(reader, fresh(6, market="M0"))
+    request = reader.next_request()
+    assert request is not None
+    assert request.ask == "missed"
+    assert (request.markets, request.after) == (["M0"], (1, 4))
 
 
 def test_without_an_answer_the_rest_is_handed_out_when_the_time_is_over_and_the_gap_is_counted() -> None:
