@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from signalnode.bus.reader import (
+    GAPS_MAX,
     HELD_MAX,
     MARKETS_MAX,
     REPAIR_TIMEOUT_S,
@@ -110,6 +111,28 @@ def test_gaps_whose_time_was_over_are_not_asked_after_and_hold_up_no_later_ones(
     assert request is not None
     assert request.ask == "missed"
     assert (request.markets, request.after) == (["M0"], (1, 4))
+
+
+def test_of_a_gap_that_is_filled_in_part_only_the_rest_never_reached_the_aggregator() -> None:
+    reader = Reader()
+    fed(reader, fresh(1), fresh(6))
+    answered(reader, ring_of(*(fresh(seq) for seq in (1, 3, 4, 6))))
+    counts = reader.counts()["A"]
+    assert (counts.recovered, counts.missed, counts.upstream) == (2, 2, 2)
+
+
+def test_over_two_epochs_nobody_knows_how_many_never_reached_the_aggregator() -> None:
+    reader = Reader()
+    fed(reader, fresh(1), fresh(3, epoch=2))
+    answered(reader, ring_of(fresh(1), fresh(2), fresh(3, epoch=2)))
+    assert reader.counts()["A"].upstream == 0
+
+
+def test_what_waits_to_be_asked_is_bounded() -> None:
+    reader = Reader()
+    for name in "ABCDE":
+        fed(reader, *(fresh(2 * step, market=name) for step in range(1, HELD_MAX)))
+    assert len(reader.requests) == GAPS_MAX
 
 
 def test_without_an_answer_the_rest_is_handed_out_when_the_time_is_over_and_the_gap_is_counted() -> None:

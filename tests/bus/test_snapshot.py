@@ -44,6 +44,16 @@ def test_the_ring_is_bounded_and_says_when_it_does_not_reach_back() -> None:
         [13, 14, 15, 16, 17, 18, 19, 20],
         True,
     )
+    one_before = Request(id=3, ask="missed", markets=["A"], after=(1, 11))
+    assert asked(filled(20), one_before) == ([13, 14, 15, 16, 17, 18, 19, 20], False)
+
+
+def test_a_market_that_left_leaves_neither_scores_nor_its_end() -> None:
+    ring = filled(3)
+    ring.ended("A", encode(end(seq=3)))
+    ring.forget("A")
+    assert ring.newest("A") == []
+    assert ring.markets() == []
 
 
 @pytest.mark.parametrize("count", range(20))
