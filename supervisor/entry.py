@@ -64,6 +64,8 @@ class DroppingOutput(io.RawIOBase):
 
 def wait_and_become(spare_file: int, orders: dict[str, Any]) -> NoReturn:
     """Wait on the spare's socket for an order and its files; end quietly when the supervisor does."""
+    # The fork server ignores it; here it waits, for one sent just after the order is meant for the child.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
     line = socket.socket(fileno=spare_file)
     try:
         with line:

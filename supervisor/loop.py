@@ -44,6 +44,7 @@ from supervisor.messages import (
     Retire,
     Send,
     Spawn,
+    Started,
     Tick,
     Withdraw,
 )
@@ -120,7 +121,7 @@ class Loop:
             self._memory,
             self._logbook,
             groups=delegated(),
-            emit=self._inbox.append,
+            emit=self._happened,
             run=f"{place}-{secrets.token_hex(4)}",
             on_fault=self._preload_failed,
         )
@@ -179,6 +180,11 @@ class Loop:
                 self._carry_out(command)
         if worked and (self._notifier.is_heard or not self._ready_told):
             self._tell_systemd()
+
+    def _happened(self, event: Input) -> None:
+        """A process that has begun is there for whatever the core is told next: it hears of it first."""
+        put = self._inbox.appendleft if isinstance(event, Started) else self._inbox.append
+        put(event)
 
     def _carry_out(self, command: Command) -> None:
         match command:

@@ -152,6 +152,25 @@ def test_answers_come_in_the_order_of_the_requests(node: Make) -> None:
         assert json.loads(answers.readline()) == {"ok": True}
 
 
+def test_a_stop_in_the_same_turn_as_a_start_wins_and_ends_nobody_else(node: Make) -> None:
+    one = node(spec("a", stop_grace_s=600.0), spec("b")).up()
+    one.ask("stop", "a")
+    assert one.process is not None
+    with contextlib.ExitStack() as held:
+        lines = [held.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(2)]
+        for line in lines:
+            line.settimeout(30)
+            line.connect(str(one.runtime_dir / "control.sock"))
+        one.ask("ping")  # both are accepted
+        os.kill(one.process.pid, signal.SIGSTOP)
+        for line, verb in zip(lines, ("start", "stop"), strict=True):
+            line.sendall(json.dumps({"verb": verb, "names": ["a"]}).encode() + b"\n")
+        os.kill(one.process.pid, signal.SIGCONT)
+        assert all(json.loads(line.makefile("rb").readline())["ok"] for line in lines)
+    eventually(lambda: one.child("a")["pid"] is None, "a at rest")
+    assert (one.child("a")["state"], one.child("b")["state"]) == ("down", "up")
+
+
 def test_a_client_that_leaves_before_its_answer_harms_nobody(node: Make) -> None:
     one = node(spec("a", "deaf", stop_grace_s=0.3)).up()
     with pytest.raises(NoAnswer):
