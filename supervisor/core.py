@@ -41,6 +41,7 @@ from supervisor.settings import Settings
 from supervisor.startqueue import StartQueue
 
 STALL_NS = 500_000_000  # a deadline met this late means that we slept, and nobody can be blamed for silence
+STOPPING = "the supervisor is stopping"
 FACTS_MAX = 64  # keys kept of what a child says about itself
 
 
@@ -183,7 +184,7 @@ class Core:
             self._requests.open(event.request, "shutdown", set())
             self._halt(now_ns)
         elif self.halting:
-            self._refuse(event, "the supervisor is stopping")
+            self._refuse(event, STOPPING)
         elif event.verb == "reload":
             self._reload(event, now_ns)
         else:

@@ -52,15 +52,21 @@ def look(pid: int) -> Sight | None:
 
 
 def own_children() -> list[int]:
-    """Pids of this process's children, whichever of its threads they hang on."""
-    pids: list[int] = []
+    """Pids of the children of this process's main thread: where orphans come to, and all that it started.
+
+    What another thread started is that thread's to wait for.
+    """
+    me = os.getpid()
     try:
-        for task in os.listdir("/proc/self/task"):
-            pids += map(int, Path(f"/proc/self/task/{task}/children").read_text().split())
-    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
-        me = os.getpid()
-        pids = [pid for pid in all_pids() if (seen := look(pid)) is not None and seen.parent == me]
-    return pids
+        return children_of_thread(me)
+    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN; ours have sessions of their own
+        mine, session = [look(pid) for pid in all_pids()], os.getsid(0)
+        return [seen.pid for seen in mine if seen and seen.parent == me and seen.session != session]
+
+
+def children_of_thread(thread: int | None) -> list[int]:
+    """Pids of what one thread of this process started. Raises FileNotFoundError when there is no such."""
+    return [int(pid) for pid in Path(f"/proc/self/task/{thread}/children").read_text().split()]
 
 
 def all_pids() -> list[int]:

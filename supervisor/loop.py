@@ -25,7 +25,7 @@ from supervisor.cgroup import delegated
 from supervisor.child import ChildSpec, ChildState
 from supervisor.clock import NS_PER_S, monotonic_ns
 from supervisor.control import check_socket_path
-from supervisor.core import Core
+from supervisor.core import STOPPING, Core
 from supervisor.errors import AlreadyRunning, DirectoryUnusable, PreloadError, SpecError
 from supervisor.listener import Listener, Request
 from supervisor.logbook import Entry, Logbook
@@ -50,6 +50,7 @@ from supervisor.messages import (
 )
 from supervisor.poller import Poller
 from supervisor.process import Processes
+from supervisor.reader import Reader
 from supervisor.settings import Settings
 from supervisor.status import Samples, describe, own_facts
 from supervisor.systemd import Notifier
@@ -100,7 +101,6 @@ class Loop:
     ) -> None:
         self._settings = settings
         self._specs = specs
-        self._reload = reload
         self._inbox: deque[Input] = deque()
         self._requests: dict[int, Request] = {}
         self._fault = ""
@@ -110,6 +110,7 @@ class Loop:
         self._ready_told = False
         self._core = Core(settings, random.Random(secrets.randbits(64)))
         self._poller = Poller()
+        self._reader = Reader(self._poller, lambda names: _checked(reload(names)), self._was_read)
         with _usable(settings.state_dir):
             self._memory = Memory(settings.runtime_dir, settings.state_dir)
         self._logbook = Logbook(settings, on_event)
@@ -231,17 +232,14 @@ class Loop:
             self._ask(request.number, request.verb, request.names)
 
     def _ask(self, number: int, verb: Any, names: tuple[str, ...] = ()) -> None:
-        specs: tuple[ChildSpec, ...] | None = None
-        fault = ""
-        if verb in ("start", "restart", "reload"):
-            try:
-                specs = _checked(self._reload(() if verb == "reload" else names))
-            except Exception as error:  # whatever the config reader raises, its message is for the operator
-                fault = str(error) or type(error).__name__
-        if verb == "reload":
+        take = self._inbox.append if verb == "shutdown" else self._reader.take
+        take(Asked(number, verb, names))
+
+    def _was_read(self, asked: Asked) -> None:
+        if asked.verb == "reload":
             self._notifier.reloading(monotonic_ns())
             self._ready_told = False
-        self._inbox.append(Asked(number, verb, names, specs, fault))
+        self._inbox.append(asked)
 
     def _reply(self, command: Reply) -> None:
         request = self._requests.pop(command.request, None)
@@ -320,6 +318,9 @@ class Loop:
             self._inbox.append(Halt())
 
     def _end(self, earlier: dict[int, Any]) -> None:
+        self._reader.close()
+        for request in self._requests.values():
+            request.answer({"ok": False, "error": STOPPING})
         self._listener.close()
         self._processes.close()
         if not self._processes.by_name:

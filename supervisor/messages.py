@@ -70,7 +70,9 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request over the control socket. `specs` is what is wanted now; None, with `fault`, when faulty."""
+    """A request over the control socket. `specs` is what is wanted now; None, with `fault`, when faulty,
+    and before it has been read.
+    """
 
     request: int
     verb: Verb

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 from signalnode import errors
 from tests.ports import free_port
+from tests.supervisor.harness import eventually, is_alive
 
 Refused = Callable[[], tuple[int, str]]
 
@@ -54,3 +56,18 @@ def test_a_state_directory_that_takes_nothing_is_one_line(refused: Refused, tmp_
     status, line = refused()
     assert status == errors.RuntimeDirectoryError.exit_status
     assert f"{tmp_path / 'state' / 'supervisor'}" in line
+
+
+def test_a_check_that_does_not_end_ends_with_whoever_asked_for_it(refused: Refused, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    os.mkfifo(told)
+    formula = "import os\nopen({told!r}, 'w').write(str(os.getpid()))\nopen({told!r}).read()\n"
+    markets = tmp_path / "config" / "markets"
+    (markets / "own.py").write_text(formula.format(told=str(told)))
+    text = 'market = "A-USD"\n[feed]\nkind = "synthetic"\n[signals]\nextra = ["own.py:calm"]\n'
+    (markets / "A-USD.toml").write_text(text)
+    command = [sys.executable, "-m", "signalnode", "run", "--config", str(markets.parent / "signalnode.toml")]
+    with subprocess.Popen(command) as node:
+        pid = int(told.read_text())
+        node.kill()
+    eventually(lambda: not is_alive(pid), "the check gone")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,19 @@ from signalnode.settings import MarketSettings, NodeSettings, load_node
 from signalnode.settings.code import digest_of, own_code
 from signalnode.settings.reading import shown
 
-CHECK_TIMEOUT_S = 20.0  # below the 30 s of systemd's watchdog, for a reload waits here
+CHECK_TIMEOUT_S = 20.0  # a reload, and what is asked after it, waits for so long
 FAULT_BYTES_MAX = 65_536
+# A file of the user's may never end, and is to outlive nobody who asked about it.
+_CHECK = """
+import os, signal, sys
+from supervisor.kernel import die_with_parent
+die_with_parent(signal.SIGKILL)
+asked_by = int(sys.argv.pop(1))
+if os.getppid() != asked_by:
+    sys.exit(1)
+from signalnode.cli import main
+sys.exit(main())
+"""
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -61,7 +73,7 @@ class ConfigCheck:
 
 def _ask(node: NodeSettings) -> None:
     assert node.path is not None
-    command = [sys.executable, "-m", "signalnode", "check", "--config", str(node.path)]
+    command = [sys.executable, "-c", _CHECK, str(os.getpid()), "check", "--config", str(node.path)]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=CHECK_TIMEOUT_S, check=False

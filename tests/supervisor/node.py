@@ -1,12 +1,13 @@
 """Runs a supervisor as a program of its own for tests: `python -m tests.supervisor.node CONFIG.json`.
 
-The file has `{"settings": {…}, "specs": [{…}, …]}`; it is read again at each reload. Events go to stdout
-as JSON lines.
+The file has `{"settings": {…}, "specs": [{…}, …]}`; it is read again at each reload, which takes as long as
+somebody takes to open and close the pipe `gate`, where it names one. Events go to stdout as JSON lines.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from supervisor import ChildSpec, Limits, Settings, SupervisorError, run
 
 def _specs(path: Path) -> list[ChildSpec]:
     wanted = json.loads(path.read_text())
+    if "gate" in wanted:
+        subprocess.run(["cat", wanted["gate"]], check=True)
     if "fault" in wanted:
         raise ValueError(wanted["fault"])
     return [_spec(raw) for raw in wanted["specs"]]
