@@ -95,6 +95,17 @@ def _save(path: Path, value: Any, *, durable: bool = False) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         draft.replace(path)
+        if durable:
+            _sync_directory(path.parent)
     except OSError as error:
         error.filename = error.filename or str(draft)  # where the disk is full, only an open names its file
         raise
+
+
+def _sync_directory(path: Path) -> None:
+    """Until then a loss of power may bring back the file that was replaced."""
+    directory = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -71,15 +71,16 @@ def kill(node: Node, name: str) -> None:
 def test_each_engine_lives_within_its_limits(node: Node) -> None:
     children = node.children()
     alpha, beta = (psutil.Process(children[name]["pid"]) for name in ("ALPHA-USD", "BETA-USD"))
+    own = os.nice(0)  # the run of these tests may be a polite one
     born_bytes = 600_000_000  # the cap counts from what a process shares at birth
-    assert (alpha.nice(), beta.nice()) == (2, 3)
+    assert (alpha.nice() - own, beta.nice() - own) == (2, 3)
     assert beta.cpu_affinity() == [CPU]
     assert beta.rlimit(psutil.RLIMIT_NOFILE)[0] == 200
     caps = [each.rlimit(psutil.RLIMIT_DATA)[0] for each in (alpha, beta)]
     if caps[0] != psutil.RLIM_INFINITY:  # else the control group caps it
         assert 600_000_000 < caps[0] < 600_000_000 + born_bytes
         assert caps[0] - caps[1] == pytest.approx(200_000_000, abs=20_000_000)
-    assert psutil.Process(children["aggregator"]["pid"]).nice() == 0
+    assert psutil.Process(children["aggregator"]["pid"]).nice() == own
 
 
 def test_status_tells_how_old_each_score_is(node: Node) -> None:

@@ -197,7 +197,7 @@ def test_priority_processors_and_files_are_limited_as_asked(node: Make) -> None:
     limits = {"nice": 5, "cpu_affinity": [0], "files_max": 77}
     one = node(spec("a", "tells_limits", limits=limits)).up()
     shown = one.child("a")
-    assert (shown["nice"], shown["cpus"], shown["files"]) == (5, [0], 77)
+    assert (shown["nice"] - os.nice(0), shown["cpus"], shown["files"]) == (5, [0], 77)
 
 
 def test_whoever_takes_the_name_of_a_living_child_is_turned_away(node: Make) -> None:
