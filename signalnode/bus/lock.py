@@ -7,6 +7,7 @@ file is removed; who then locked the removed file, having opened it just before,
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -64,6 +65,13 @@ def hold_lock(path: Path) -> Lock:
             return Lock(path, file)
         os.close(file)
     raise AlreadyRunningError(f"{path}: taken and released over and over; look who else starts this")
+
+
+def sweep(path: Path, *guarded: Path) -> None:
+    """Remove a lock file that nobody holds, and the files it guards: somebody killed left them behind."""
+    with contextlib.suppress(AlreadyRunningError, RuntimeDirectoryError, OSError), hold_lock(path):
+        for each in guarded:
+            each.unlink(missing_ok=True)
 
 
 def _opened(path: Path) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import supervisor
+from signalnode.bus.lock import sweep
 from signalnode.bus.topics import snapshot_endpoint
 from signalnode.cli.check import ConfigCheck
 from signalnode.cli.panel import Panel
@@ -92,13 +93,15 @@ def _supervise(node: NodeSettings, check: ConfigCheck, *, panel_wanted: bool) ->
             specs_of(node),
             reload=wanted_now,
             on_event=ending_with_terminal(tell),
-            alone=_snapshot(node),
+            alone=_runtime_files(node),
         )
 
 
 @contextlib.contextmanager
-def _snapshot(node: NodeSettings) -> Iterator[None]:
-    """What the aggregator reads; one that a second node wrote or removed would be the running node's own."""
+def _runtime_files(node: NodeSettings) -> Iterator[None]:
+    """What the aggregator reads; one that a second node wrote or removed would be the running node's own. At
+    the end, what engines that had to be killed left; those that go on hold their locks.
+    """
     try:
         write_snapshot(node)
     except OSError as error:
@@ -109,6 +112,8 @@ def _snapshot(node: NodeSettings) -> Iterator[None]:
         yield
     finally:
         snapshot_path(node).unlink(missing_ok=True)
+        for lock in node.runtime_dir.glob("*.lock"):
+            sweep(lock, node.scores_path(lock.stem))
 
 
 @contextlib.contextmanager

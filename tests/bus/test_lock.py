@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from signalnode.bus.lock import hold_lock
+from signalnode.bus.lock import hold_lock, sweep
 from signalnode.errors import AlreadyRunningError, RuntimeDirectoryError
 
 HOLDER = """
@@ -68,6 +68,16 @@ def test_kill_9_frees_the_lock_and_a_stale_file_blocks_nobody(tmp_path: Path) ->
         holder.send_signal(signal.SIGKILL)
         holder.wait()
         hold_lock(path).release()
+
+
+def test_what_somebody_killed_left_is_swept_and_what_is_held_stays(tmp_path: Path) -> None:
+    for name in ("A", "B"):
+        (tmp_path / f"{name}.lock").touch()
+        (tmp_path / f"{name}.scores").touch()
+    with hold_lock(tmp_path / "B.lock"):
+        for name in ("A", "B"):
+            sweep(tmp_path / f"{name}.lock", tmp_path / f"{name}.scores")
+        assert {each.name for each in tmp_path.iterdir()} == {"B.lock", "B.scores"}
 
 
 def test_the_lock_does_not_follow_a_symbolic_link(tmp_path: Path) -> None:

@@ -270,6 +270,20 @@ def test_the_end_is_clean_and_nothing_is_left(tmp_path: Path, number: signal.Sig
     assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
 
 
+def test_an_end_in_a_hurry_leaves_nothing_either(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    try:
+        heard(node)
+        for left in ("GONE-USD.lock", "GONE-USD.scores"):  # as an engine does that had to be killed
+            (tmp_path / "run" / left).touch()
+        node.process.send_signal(signal.SIGINT)
+        status, _, _ = node.end(signal.SIGINT)
+    finally:
+        node.clear()
+    assert status == 0
+    assert list((tmp_path / "run").iterdir()) == []
+
+
 def test_a_node_whose_window_is_closed_ends_clean(tmp_path: Path) -> None:
     keyboard, terminal = os.openpty()
     node = Node(tmp_path, terminal=terminal)
