@@ -3,7 +3,8 @@
 A keys directory (mode 0700) holds `node.key_secret` and `node.key`, made by `keys new`, and
 `allowed/<NAME>.key`, one public key for each subscriber, made by `keys allow`. A subscriber's own directory
 holds its `node.key_secret`, and `server.key`, the node's public key; who listens with the node's own
-directory needs neither. Files are in ZeroMQ's certificate format, as `zmq.auth` writes them.
+directory needs no `server.key`. Files are in ZeroMQ's certificate format, as `zmq.auth` writes
+them.
 """
 
 from __future__ import annotations
