@@ -243,8 +243,8 @@ class Machine:
 
     def _furnish(self) -> None:
         """What its installation takes from here."""
-        for package in ("signalnode", "supervisor"):
-            shutil.copytree(ROOT / package, self._outside / "code" / package)
+        for package in (ROOT / "signalnode", ROOT / "supervisor" / "signalnode_supervisor"):
+            shutil.copytree(package, self._outside / "code" / package.name)
         (self._outside / "cache").mkdir(mode=0o700)
         compile_missing(lambda _: None)  # once here, not in each of its nodes
         shutil.copy2(object_path(), self._outside / "cache")

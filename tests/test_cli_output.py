@@ -42,7 +42,7 @@ def test_what_was_done_otherwise_than_asked_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = {"ok": True, "children": {"A": {"state": "up"}}, "notes": ["old settings used: one", "two"]}
-    monkeypatch.setattr("supervisor.control.request", lambda *_: answer)
+    monkeypatch.setattr("signalnode_supervisor.control.request", lambda *_: answer)
     assert main(["restart", "A", "--config", str(ROOT / "config" / "signalnode.toml")]) == 0
     told = capsys.readouterr()
     assert told.out == "A: up\n"

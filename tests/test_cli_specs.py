@@ -16,7 +16,7 @@ from signalnode.cli.run import _check_unchanged, with_names
 from signalnode.cli.specs import limit_faults, specs_of
 from signalnode.errors import ConfigError
 from signalnode.settings import load_node
-from supervisor import ChildSpec
+from signalnode_supervisor import ChildSpec
 
 MARKET = 'market = "{name}"\n[feed]\nkind = "synthetic"\n{more}\n'
 CPU = min(os.sched_getaffinity(0))

@@ -21,9 +21,13 @@ BANNED_WORDS = frozenset(
     for word in ("helper", "util", "handler", "manager", "ticker", "pair")
     for plural in ("", "s")
 )
-CLOCK_READERS = frozenset({"signalnode/clock.py", "supervisor/clock.py"})
+CLOCK_READERS = frozenset({"signalnode/clock.py", "supervisor/signalnode_supervisor/clock.py"})
 # systemd speaks through the environment, and a new process is given the one of its parent.
-ENVIRONMENT_READERS = ("signalnode/settings/", "supervisor/systemd.py", "supervisor/spares.py")
+ENVIRONMENT_READERS = (
+    "signalnode/settings/",
+    "supervisor/signalnode_supervisor/host/notify.py",
+    "supervisor/signalnode_supervisor/host/spares.py",
+)
 CLOCKS = frozenset(
     name + unit
     for name in ("time", "monotonic", "perf_counter", "process_time", "thread_time", "clock_gettime")

@@ -19,7 +19,7 @@ FAULT_BYTES_MAX = 65_536
 # A file of the user's may never end, and is to outlive nobody who asked about it.
 _CHECK = """
 import os, signal, sys
-from supervisor.kernel import die_with_parent
+from signalnode_supervisor.linux.kernel import die_with_parent
 die_with_parent(signal.SIGKILL)
 asked_by = int(sys.argv.pop(1))
 if os.getppid() != asked_by:

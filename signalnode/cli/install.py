@@ -13,7 +13,7 @@ from signalnode.settings import NodeSettings, load_node, user_units_dir
 from signalnode.settings.code import own_code
 from signalnode.settings.model import SupervisorSettings
 from signalnode.settings.reading import shown
-from supervisor.units import Unit, unit_text
+from signalnode_supervisor.units import Unit, unit_text
 
 NAME = "signalnode"
 SYSTEM_UNITS_DIR = Path("/etc/systemd/system")

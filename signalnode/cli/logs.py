@@ -10,7 +10,7 @@ from signalnode.errors import RequestError, UsageError
 from signalnode.panels.log import log_line
 from signalnode.settings import NodeSettings, load_node, market_name_fault
 from signalnode.settings.reading import shown
-from supervisor.logs import follow
+from signalnode_supervisor.logs import follow
 
 OWN_NAMES = ("aggregator", "supervisor")
 

@@ -70,8 +70,8 @@ def _warn(answer: dict[str, Any]) -> None:
 
 
 def _ask(verb: str, arguments: argparse.Namespace, names: list[str] | None = None) -> dict[str, Any]:
-    from supervisor import NoAnswer, NotRunning, RequestRefused
-    from supervisor.control import request
+    from signalnode_supervisor import NoAnswer, NotRunning, RequestRefused
+    from signalnode_supervisor.control import request
 
     node = load_node(arguments.config, with_markets=False)
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import supervisor
+import signalnode_supervisor as supervisor
 from signalnode.bus.lock import sweep
 from signalnode.bus.topics import snapshot_endpoint
 from signalnode.cli.check import ConfigCheck
@@ -34,8 +34,8 @@ from signalnode.logs import RotatingFile, emitter
 from signalnode.settings import NodeSettings, write_snapshot
 from signalnode.settings.passing import snapshot_path
 from signalnode.settings.reading import shown
-from supervisor.control import request
-from supervisor.loop import run as run_supervised
+from signalnode_supervisor.control import request
+from signalnode_supervisor.host.loop import run as run_supervised
 
 LOG_BYTES_MAX = 8_000_000  # of node.log; there are two, the present and the one before
 PRELOAD = ("signalnode.engine.preload", "signalnode.aggregator.process")

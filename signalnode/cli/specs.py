@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import supervisor
+import signalnode_supervisor as supervisor
 from signalnode.settings import (
     LimitSettings,
     MarketSettings,

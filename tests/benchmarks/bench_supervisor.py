@@ -19,8 +19,8 @@ from pathlib import Path
 import msgpack
 import zmq
 
-from supervisor.control import request
-from supervisor.descent import look, pss_bytes
+from signalnode_supervisor.control import request
+from signalnode_supervisor.linux.procfs import look, pss_bytes
 from tests.benchmarks.bare_child import bare_children
 from tests.benchmarks.peers import Ear, peer_recovery_s
 from tests.benchmarks.table import Row

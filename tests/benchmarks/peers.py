@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from supervisor.link import Link
+from signalnode_supervisor.inside.link import Link
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "signalnode-bench"
 PATIENCE_S = 60.0
@@ -94,7 +94,6 @@ def peer_recovery_s(name: str, home: Path, runs: int) -> float | None:
     if python is None:
         return None
     ear = Ear(home)
-    # Only the child may see this directory: supervisord's import name is that of our own package.
     command = (
         f"/usr/bin/env PYTHONPATH={os.getcwd()} {sys.executable} -m tests.benchmarks.peers {ear.address}"
     )

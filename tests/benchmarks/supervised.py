@@ -8,7 +8,7 @@ from typing import Any
 
 from signalnode.cli.run import PRELOAD, specs_of
 from signalnode.settings import NodeSettings, load_node
-from supervisor import ChildSpec, Settings, run
+from signalnode_supervisor import ChildSpec, Settings, run
 
 
 def engines_of(node: NodeSettings) -> list[ChildSpec]:

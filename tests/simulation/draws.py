@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from supervisor.child import POLICY, ChildSpec
+from signalnode_supervisor.spec import POLICY, ChildSpec
 
 INTENSITY_MAX = 3
 

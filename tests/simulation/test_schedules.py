@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import clock, liveness
-from supervisor.settings import Settings
+from signalnode_supervisor import clock
+from signalnode_supervisor.core import liveness
+from signalnode_supervisor.settings import Settings
 from tests.simulation.world import World
 
 SCHEDULES = 10_000

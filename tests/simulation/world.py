@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from supervisor import liveness
-from supervisor.child import Child, ChildSpec, ChildState, Exit
-from supervisor.core import STALL_NS, Core
-from supervisor.liveness import Message
-from supervisor.lives import ABORT_GRACE_S
-from supervisor.messages import (
+from signalnode_supervisor.core import liveness
+from signalnode_supervisor.core.child import Child, Exit
+from signalnode_supervisor.core.core import STALL_NS, Core
+from signalnode_supervisor.core.lifecycle import ChildState
+from signalnode_supervisor.core.liveness import Message
+from signalnode_supervisor.core.lives import ABORT_GRACE_S
+from signalnode_supervisor.core.messages import (
     Adopted,
     Asked,
     Begin,
@@ -33,8 +34,9 @@ from supervisor.messages import (
     Tick,
     Withdraw,
 )
-from supervisor.restart import backoff_max_ns
-from supervisor.settings import Settings
+from signalnode_supervisor.core.restart import backoff_max_ns
+from signalnode_supervisor.settings import Settings
+from signalnode_supervisor.spec import ChildSpec
 from tests.simulation.draws import INTENSITY_MAX, Fake, draw_policy, draw_spec
 
 MS = 1_000_000

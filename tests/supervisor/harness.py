@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from supervisor.control import request
-from supervisor.descent import kill_marked, marked
+from signalnode_supervisor.control import request
+from signalnode_supervisor.linux.procfs import kill_marked, marked
 
 PATIENCE_S = 30.0  # far beyond what anything here takes; a test that waits this long has failed
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from supervisor import ChildSpec, Limits, Settings, SupervisorError, run
+from signalnode_supervisor import ChildSpec, Limits, Settings, SupervisorError, run
 
 
 def _specs(path: Path) -> list[ChildSpec]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from supervisor.link import Link
+from signalnode_supervisor.inside.link import Link
 
 Args = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import logs
+from signalnode_supervisor import logs
 
 LOOKS = 40  # of the reader, in one run
 CHANGES_MAX = 2  # of the file between two looks: the reader finds what was before, between and after

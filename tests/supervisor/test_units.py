@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.settings import OnDeath
-from supervisor.units import Unit, unit_text
+from signalnode_supervisor.settings import OnDeath
+from signalnode_supervisor.units import Unit, unit_text
 
 EXPOSURE_MAX = 2.0
 needs_systemd = pytest.mark.skipif(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from supervisor.errors import RequestRefused
+from signalnode_supervisor.errors import RequestRefused
 from tests.supervisor.harness import Node, eventually, is_alive, spec
 
 Make = Callable[..., Node]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.errors import NoAnswer, NotRunning, RequestRefused
-from supervisor.logs import follow
+from signalnode_supervisor.errors import NoAnswer, NotRunning, RequestRefused
+from signalnode_supervisor.logs import follow
 from tests.supervisor.harness import PATIENCE_S, Node, eventually, spec
 
 Make = Callable[..., Node]

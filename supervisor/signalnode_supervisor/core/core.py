@@ -1,0 +1,331 @@
+"""The supervisor's mind: inputs and a time in, commands out. No clock, process or socket: it simulates."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Iterable
+from typing import Any
+
+from signalnode_supervisor.core import restart
+from signalnode_supervisor.core.child import Child
+from signalnode_supervisor.core.halting import Halting
+from signalnode_supervisor.core.lifecycle import ChildState, Event
+from signalnode_supervisor.core.liveness import is_ahead, progress_of
+from signalnode_supervisor.core.lives import Lives
+from signalnode_supervisor.core.messages import (
+    Adopted,
+    Asked,
+    Begin,
+    Command,
+    Ended,
+    Finish,
+    Halt,
+    Input,
+    Record,
+    Remember,
+    Reply,
+    Report,
+    Retire,
+    Said,
+    Send,
+    Spawn,
+    Started,
+    Tick,
+    Withdraw,
+)
+from signalnode_supervisor.core.reload import difference
+from signalnode_supervisor.core.requests import Requests
+from signalnode_supervisor.core.restart import Verdict
+from signalnode_supervisor.core.startqueue import StartQueue
+from signalnode_supervisor.settings import Settings
+from signalnode_supervisor.spec import ChildSpec
+
+STALL_NS = 500_000_000  # a deadline met this late means that we slept, and nobody can be blamed for silence
+STOPPING = "the supervisor is stopping"
+FACTS_MAX = 64  # keys kept of what a child says about itself
+
+
+class Core:
+    """Every child and what becomes of it. `step` is the only way in, `next_deadline_ns` the only timer."""
+
+    def __init__(self, settings: Settings, rng: random.Random) -> None:
+        self.children: dict[str, Child] = {}
+        self.finished = False
+        self._queue = StartQueue(settings)
+        self._requests = Requests()
+        self._halting: Halting | None = None
+        self._out: list[Command] = []
+        self._lives = Lives(self._queue, rng, self._out)
+
+    @property
+    def halting(self) -> bool:
+        return self._halting is not None
+
+    def step(self, event: Input, now_ns: int) -> list[Command]:
+        """Take one input at monotonic time `now_ns`; what is to be done about it, in order."""
+        match event:
+            case Begin():
+                self._begin(event, now_ns)
+            case Started():
+                self._started(event, now_ns)
+            case Ended():
+                self._ended(event, now_ns)
+            case Said():
+                self._said(event, now_ns)
+            case Asked():
+                self._asked(event, now_ns)
+            case Halt():
+                self._halt(now_ns)
+            case Tick():
+                self._tick(now_ns)
+        if not isinstance(event, Said) or self._out:
+            self._settle(now_ns)  # after a mere heartbeat everything stands as it stood
+        out = self._out.copy()
+        self._out.clear()
+        return out
+
+    def next_deadline_ns(self, now_ns: int) -> int | None:
+        """When the next `Tick` is due; None when only other inputs can change anything."""
+        times = [child.deadline_ns for child in self.children.values()]
+        times.append(self._queue.next_ns(self.children, now_ns))
+        times.append(self._halting.next_ns() if self._halting is not None else None)
+        return min((at_ns for at_ns in times if at_ns is not None), default=None)
+
+    # inputs
+
+    def _begin(self, event: Begin, now_ns: int) -> None:
+        for spec in event.specs:
+            last_exit = event.last_exits.get(spec.name)
+            self.children[spec.name] = Child(spec, wanted=spec.name not in event.stopped, last_exit=last_exit)
+        for found in event.adopted:
+            self._adopt(found, now_ns)
+        for child in self.children.values():
+            if child.pid is None and child.wanted:
+                self._lives.happen(child, Event.START, now_ns)
+            elif child.pid is None:
+                child.reason = "stopped by request"
+
+    def _adopt(self, found: Adopted, now_ns: int) -> None:
+        """A predecessor's process: take it as ours, and end it if it is not what is wanted now."""
+        child = self.children.get(found.name)
+        if child is None or child.pid is not None:
+            self._out.append(Send(found.name, found.pid, signal.SIGKILL, descent=True))
+            return
+        # The one way into a state that is no row of the table: its rows were lived with another supervisor.
+        child.state, child.pid, child.adopted, child.settled = ChildState.STARTING, found.pid, True, True
+        child.started_ns, child.facts, child.heard_ns = found.started_ns, dict(found.facts), found.heard_ns
+        child.moved_ns = now_ns  # nobody knows how far it has come: it gets its time anew
+        self._lives.watch(child)
+        self._lives.report("info", "adopted", child)
+        if found.ready:
+            self._lives.happen(child, Event.READY, now_ns)
+        if not child.wanted:
+            self._lives.happen(child, Event.STOP, now_ns)
+        elif found.digest != child.spec.digest():
+            child.reason = "its settings changed while no supervisor was there"
+            self._lives.happen(child, Event.RESTART, now_ns)
+
+    def _started(self, event: Started, now_ns: int) -> None:
+        child = self.children[event.name]
+        child.pid, child.adopted, child.started_ns = event.pid, False, now_ns
+        child.ready_ns, child.facts, child.failing, child.untold = None, {}, False, False
+        child.moved_ns = now_ns
+        self._queue.started(child.name, now_ns)
+        self._lives.watch(child)
+        child.reason = "not ready yet"
+        self._lives.report("debug", "started", child)
+
+    def _said(self, event: Said, now_ns: int) -> None:
+        child = self.children.get(event.name)
+        if child is None or child.pid != event.pid:
+            return  # last words of a process that is gone
+        message = event.message
+        child.heard_ns = max(child.heard_ns, min(message.at_ns, now_ns))
+        child.facts.update(list(message.facts.items())[:FACTS_MAX])
+        progress = progress_of(message.facts)
+        if message.kind == "ready" and child.ready_ns is None:
+            self._lives.happen(child, Event.READY, now_ns)
+        elif child.state is ChildState.STARTING and is_ahead(progress, child.progress):
+            child.progress, child.moved_ns = progress, child.heard_ns
+            self._lives.happen(child, Event.PROGRESS, now_ns)
+        elif child.state in (ChildState.STARTING, ChildState.UP):
+            self._lives.watch(child)
+
+    def _ended(self, event: Ended, now_ns: int) -> None:
+        child = self.children.get(event.name)
+        if child is None or child.pid != event.pid:
+            return
+        up_for_ns = now_ns - child.ready_ns if child.ready_ns is not None else 0
+        asked = child.state is ChildState.STOPPING and not child.failing
+        if not child.wanted:
+            happened = Event.ENDED_AS_ASKED if child.state is ChildState.STOPPING else Event.ENDED_FOR_GOOD
+        elif asked:
+            happened = Event.ENDED_TO_RETURN
+        else:
+            verdict, child.history = restart.judge(
+                child.spec,
+                child.history,
+                now_ns,
+                clean=event.exit.clean and not child.failing,
+                up_for_ns=up_for_ns,
+            )
+            happened = _HAPPENED[verdict]
+        how = f"{child.reason}; {event.exit}" if child.failing else str(event.exit)
+        said = f"{how}: {event.words}" if event.words else how
+        child.reason = "stopped by request" if happened is Event.ENDED_AS_ASKED else said
+        self._record(child, event, how, expected=asked)
+        child.pid, child.settled, child.ready_ns = None, True, None
+        child.progress, child.prolonged = None, False
+        self._queue.discard(child.name)
+        self._lives.happen(child, happened, now_ns)
+
+    def _asked(self, event: Asked, now_ns: int) -> None:
+        if event.verb == "shutdown":
+            self._requests.open(event.request, "shutdown", set())
+            self._halt(now_ns)
+        elif self.halting:
+            self._refuse(event, STOPPING)
+        elif event.verb == "reload":
+            self._reload(event, now_ns)
+        else:
+            self._change(event, now_ns)
+
+    def _change(self, event: Asked, now_ns: int) -> None:
+        """start, stop or restart some names; a name that the config has only now got is new."""
+        wanted = {spec.name: spec for spec in event.specs or ()}
+        known = [n for n in event.names if self._is_there(n) or (n in wanted and event.verb != "stop")]
+        unknown = [name for name in event.names if name not in known]
+        if unknown or not event.names:
+            there = ", ".join(sorted(self.children)) or "none"
+            fault = f" ({event.fault})" if event.fault and unknown else ""
+            said = f"unknown: {', '.join(unknown)}{fault}; known: {there}" if unknown else "no name given"
+            self._refuse(event, said)
+            return
+        added = [name for name in known if not self._is_there(name)]
+        for name in known:
+            child = (
+                self.children.setdefault(name, Child(wanted[name])) if name in wanted else self.children[name]
+            )
+            child.wanted, child.leaving = event.verb != "stop", child.leaving and name not in wanted
+            if name in wanted and (event.verb == "restart" or (event.verb == "start" and child.pid is None)):
+                self._set_spec(child, wanted[name])
+            self._lives.happen(child, Event(event.verb), now_ns)
+        if added:
+            self._lives.tell(self.children.values(), set(known))
+        self._remember()
+        faulty = event.fault and event.verb != "stop"
+        notes = {"notes": [f"old settings used: {event.fault}"]} if faulty else {}
+        self._requests.open(event.request, event.verb, set(known), notes)
+
+    def _is_there(self, name: str) -> bool:
+        return name in self.children and not self.children[name].leaving
+
+    def _reload(self, event: Asked, now_ns: int) -> None:
+        if event.specs is None:
+            self._refuse(event, event.fault)
+            return
+        change = difference(self.children, event.specs)
+        for child in change.removed:
+            child.wanted, child.leaving = False, True
+            self._lives.happen(child, Event.STOP, now_ns)
+        for spec in change.added:
+            child = self.children.setdefault(spec.name, Child(spec))
+            child.wanted, child.leaving = True, False
+            self._set_spec(child, spec)
+            self._lives.happen(child, Event.START, now_ns)
+        for child, spec in change.changed:
+            self._set_spec(child, spec)
+            if child.wanted:
+                self._lives.happen(child, Event.RESTART, now_ns)
+        for child, spec in change.adjusted:
+            self._lives.adjust(child, spec, now_ns)
+        self._lives.tell(self.children.values(), change.touched)
+        self._remember()
+        self._out.append(Report("info", "reloaded", "", change.summary()))
+        self._requests.open(event.request, "reload", change.touched, change.summary())
+
+    def _set_spec(self, child: Child, spec: ChildSpec) -> None:
+        """What is started from now on; a start that was asked for with the old spec is taken back."""
+        if child.pid is None and child.name in self._queue and child.spec != spec:
+            self._queue.discard(child.name)
+            self._out.append(Withdraw(child.name))
+            self._queue.add(child.name)
+        child.spec = spec
+
+    def _halt(self, now_ns: int) -> None:
+        if self._halting is None:
+            self._out.append(Report("info", "stopping"))
+            self._halting = Halting(self.children.values(), now_ns)
+            self._lives.end_by_ns = self._halting.until_ns
+            return
+        self._halting.hurried = True
+        for child in self.children.values():
+            if child.state is ChildState.STOPPING:
+                self._lives.happen(child, Event.OVERDUE, now_ns)
+
+    def _tick(self, now_ns: int) -> None:
+        for child in list(self.children.values()):
+            if child.deadline_ns is None or child.deadline_ns > now_ns:
+                continue
+            event, late_ns = Event(child.deadline_event), now_ns - child.deadline_ns
+            child.deadline_ns = None
+            if event is Event.HUNG and late_ns > STALL_NS:
+                child.heard_ns = now_ns
+                self._lives.watch(child)
+            else:
+                self._lives.happen(child, event, now_ns)
+
+    # after each input
+
+    def _settle(self, now_ns: int) -> None:
+        if self._halting is not None and not self.finished:
+            for child in self._halting.due(self.children.values(), now_ns):
+                child.wanted = False
+                self._lives.happen(child, Event.STOP, now_ns)
+                if self._halting.hurried and child.state is ChildState.STOPPING:
+                    self._lives.happen(child, Event.OVERDUE, now_ns)
+                elif child.deadline_ns is not None:
+                    child.deadline_ns = min(child.deadline_ns, self._halting.until_ns)
+        for name in [n for n, c in self.children.items() if c.leaving and c.state is ChildState.DOWN]:
+            del self.children[name]
+            self._out.append(Retire(name))
+        for name in self._queue.release(self.children, now_ns):
+            self._out.append(Spawn(self.children[name].spec))
+        self._out.extend(self._requests.settle(self.children))
+        if (
+            self.halting
+            and not self.finished
+            and all(c.state is ChildState.DOWN for c in self.children.values())
+        ):
+            self.finished = True
+            self._out.extend([*self._requests.finish(), Finish()])
+
+    def _refuse(self, event: Asked, why: str) -> None:
+        self._out.append(Reply(event.request, {"ok": False, "error": why}))
+
+    def _remember(self) -> None:
+        stopped: Iterable[str] = (n for n, c in self.children.items() if not c.wanted and not c.leaving)
+        self._out.append(Remember(frozenset(stopped)))
+
+    def _record(self, child: Child, event: Ended, how: str, *, expected: bool) -> None:
+        exit_ = event.exit
+        entry: dict[str, Any] = {
+            "time_ns": exit_.time_ns,
+            "exit": how,
+            "expected": expected,
+            "pid": event.pid,
+        }
+        entry |= {"code": exit_.code, "signal": exit_.signal, "restarts": child.restarts}
+        entry |= {"peak_rss_bytes": exit_.peak_rss_bytes, "cpu_s": exit_.cpu_s}
+        entry |= {"traceback": "" if expected else event.traceback, "words": "" if expected else event.words}
+        child.last_exit = entry
+        self._out.append(Record(child.name, entry))
+        self._lives.report("info" if expected else "warning", "ended", child, exit=how)
+
+
+_HAPPENED = {
+    Verdict.LEAVE: Event.ENDED_FOR_GOOD,
+    Verdict.RETRY: Event.ENDED_BADLY,
+    Verdict.GIVE_UP: Event.ENDED_TOO_OFTEN,
+}

@@ -1,0 +1,162 @@
+"""What the loop tells the core (inputs) and what the core asks of the loop (commands). Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from signalnode_supervisor.core.child import Exit
+from signalnode_supervisor.core.liveness import Message
+from signalnode_supervisor.spec import ChildSpec
+
+Verb = Literal["start", "stop", "restart", "reload", "shutdown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A living process of an earlier supervisor was found. `digest` is of the spec it was started with."""
+
+    name: str
+    pid: int
+    digest: str
+    ready: bool
+    started_ns: int
+    heard_ns: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The supervisor is there. `stopped` are the names somebody stopped earlier: they stay down."""
+
+    specs: tuple[ChildSpec, ...]
+    stopped: frozenset[str] = frozenset()
+    adopted: tuple[Adopted, ...] = ()
+    last_exits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # from earlier runs
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A `Spawn` was carried out: the process exists."""
+
+    name: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A process is gone, reaped, and nothing of its descent is left."""
+
+    name: str
+    pid: int
+    exit: Exit
+    traceback: str = ""
+    words: str = ""  # the last it said, where it left no traceback
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A child spoke on its heartbeat pipe."""
+
+    name: str
+    pid: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Some deadline may have passed. All heartbeat pipes have been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request over the control socket. `specs` is what is wanted now; None, with `fault`, when faulty,
+    and before it has been read.
+    """
+
+    request: int
+    verb: Verb
+    names: tuple[str, ...] = ()
+    specs: tuple[ChildSpec, ...] | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """End everything; said again, hurry."""
+
+
+Input = Begin | Started | Ended | Said | Tick | Asked | Halt
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """Start a process for this spec as soon as the fork server can; then say `Started`."""
+
+    spec: ChildSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Forget a `Spawn` that has not been carried out."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a signal to a child's process; with `descent`, whatever it has brought forth is killed too."""
+
+    name: str
+    pid: int
+    signal: int
+    descent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The one answer to a request."""
+
+    request: int
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Write down which names are stopped, before any reply that follows."""
+
+    stopped: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something for the log."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    event: str
+    child: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An exit, to be kept over restarts."""
+
+    name: str
+    entry: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """This child is gone for good: forget its files."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Every child is down after a `Halt`."""
+
+
+Command = Spawn | Withdraw | Send | Reply | Remember | Report | Record | Retire | Finish

@@ -1,0 +1,398 @@
+"""The one loop: signals, exits, heartbeats, timers and requests become inputs of the core; its commands
+are carried out.
+
+It decides nothing. Everything it waits for is a file in one epoll set or one deadline.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import os
+import random
+import resource
+import secrets
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from signalnode_supervisor.clock import monotonic_ns
+from signalnode_supervisor.control import check_socket_path
+from signalnode_supervisor.core.core import STOPPING, Core
+from signalnode_supervisor.core.lifecycle import ChildState
+from signalnode_supervisor.core.messages import (
+    Asked,
+    Begin,
+    Command,
+    Finish,
+    Halt,
+    Input,
+    Record,
+    Remember,
+    Reply,
+    Report,
+    Retire,
+    Send,
+    Spawn,
+    Started,
+    Tick,
+    Withdraw,
+)
+from signalnode_supervisor.durations import NS_PER_S
+from signalnode_supervisor.errors import AlreadyRunning, DirectoryUnusable, PreloadError, SpecError
+from signalnode_supervisor.host.listener import Listener, Request
+from signalnode_supervisor.host.logbook import Entry, Logbook
+from signalnode_supervisor.host.memory import Memory
+from signalnode_supervisor.host.notify import Notifier
+from signalnode_supervisor.host.poller import Poller
+from signalnode_supervisor.host.process import Processes
+from signalnode_supervisor.host.reader import Reader
+from signalnode_supervisor.host.status import Samples, describe, own_facts
+from signalnode_supervisor.linux import kernel
+from signalnode_supervisor.linux.cgroup import delegated
+from signalnode_supervisor.settings import Settings
+from signalnode_supervisor.spec import ChildSpec
+
+FILES_EACH = 4  # pidfd, heartbeat, output and a spare's line for each child
+FILES_OWN = 128  # everything else of the supervisor: connections, logs, sockets
+WAKE_BYTES_MAX = 4096
+OWN_REQUEST = 0  # the number of requests that came as a signal
+
+# What is wanted now, asked for a request about these names alone; about everything with none.
+Reload = Callable[[tuple[str, ...]], Iterable[ChildSpec]]
+
+
+def run(
+    settings: Settings,
+    specs: Iterable[ChildSpec],
+    *,
+    reload: Reload | None = None,
+    on_event: Callable[[Entry], object] | None = None,
+    alone: contextlib.AbstractContextManager[object] | None = None,
+) -> int:
+    """Supervise until told to stop; the exit status. See the package's docstring for everything else."""
+    wanted = _checked(specs)
+    for directory in (settings.runtime_dir, settings.state_dir):
+        _make_directory(directory)
+    check_socket_path(settings.control_path)
+    with _usable(settings.runtime_dir):
+        lock = _lock(settings.lock_path)
+    try:
+        with alone or contextlib.nullcontext():
+            kernel.become_subreaper()
+            loop = Loop(settings, wanted, reload or (lambda _: wanted), on_event)
+            return loop.run()
+    finally:
+        settings.lock_path.unlink(missing_ok=True)
+        os.close(lock)
+
+
+class Loop:
+    """All that one run of the supervisor holds open."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        specs: tuple[ChildSpec, ...],
+        reload: Reload,
+        on_event: Callable[[Entry], object] | None,
+    ) -> None:
+        self._settings = settings
+        self._specs = specs
+        self._inbox: deque[Input] = deque()
+        self._requests: dict[int, Request] = {}
+        self._fault = ""
+        self._unwritten = ""
+        self._started_ns = monotonic_ns()
+        self._samples = Samples()
+        self._ready_told = False
+        self._core = Core(settings, random.Random(secrets.randbits(64)))
+        self._poller = Poller()
+        self._reader = Reader(self._poller, lambda names: _checked(reload(names)), self._was_read)
+        with _usable(settings.state_dir):
+            self._memory = Memory(settings.runtime_dir, settings.state_dir)
+        self._logbook = Logbook(settings, on_event)
+        self._notifier = Notifier()
+        place = hashlib.sha256(str(settings.runtime_dir).encode()).hexdigest()[:8]
+        self._processes = Processes(
+            settings,
+            self._poller,
+            self._memory,
+            self._logbook,
+            groups=delegated(),
+            emit=self._happened,
+            run=f"{place}-{secrets.token_hex(4)}",
+            on_fault=self._preload_failed,
+        )
+        self._listener = Listener(settings.control_path, self._poller, self._requested, monotonic_ns)
+
+    def run(self) -> int:
+        """Turn until the core has finished. Raises PreloadError when no child could ever be started."""
+        earlier = self._catch_signals()
+        try:
+            self._begin()
+            while not self._core.finished:
+                self._turn()
+        finally:
+            self._end(earlier)
+        if self._fault:
+            raise PreloadError(self._fault)
+        return 0
+
+    def _begin(self) -> None:
+        _raise_file_limit(FILES_OWN + FILES_EACH * len(self._specs), self._logbook)
+        adopted = self._processes.adopt({spec.name: spec for spec in self._specs})
+        self._processes.fork_server.start()
+        earlier = {spec.name: self._memory.exits(spec.name)[-1:] for spec in self._specs}
+        last_exits = {name: exits[0] for name, exits in earlier.items() if exits}
+        self._inbox.append(Begin(self._specs, self._memory.stopped(), adopted, last_exits))
+        self._work(monotonic_ns())
+
+    def _turn(self) -> None:
+        now_ns = monotonic_ns()
+        deadline_ns = self._next_deadline_ns(now_ns)
+        self._poller.wait(None if deadline_ns is None else max(0.0, (deadline_ns - now_ns) / NS_PER_S))
+        now_ns = monotonic_ns()
+        self._processes.tick(now_ns)
+        self._listener.tick(now_ns)
+        self._notifier.tick(now_ns)
+        due_ns = self._core.next_deadline_ns(now_ns)
+        if due_ns is not None and due_ns <= now_ns:
+            self._processes.read_beats()  # nobody is called silent whose words lie unread
+            self._inbox.append(Tick())
+        self._work(now_ns)
+
+    def _next_deadline_ns(self, now_ns: int) -> int | None:
+        times = (
+            self._core.next_deadline_ns(now_ns),
+            self._processes.next_deadline_ns(),
+            self._listener.next_deadline_ns(),
+            self._notifier.next_deadline_ns(),
+        )
+        return min((at_ns for at_ns in times if at_ns is not None), default=None)
+
+    def _work(self, now_ns: int) -> None:
+        """Give the core what has happened, and carry out what it asks for, until nothing is left."""
+        worked = bool(self._inbox)
+        while self._inbox:
+            for command in self._core.step(self._inbox.popleft(), now_ns):
+                self._carry_out(command)
+        if worked and (self._notifier.is_heard or not self._ready_told):
+            self._tell_systemd()
+
+    def _happened(self, event: Input) -> None:
+        """A process that has begun is there for whatever the core is told next: it hears of it first."""
+        put = self._inbox.appendleft if isinstance(event, Started) else self._inbox.append
+        put(event)
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case Spawn():
+                self._processes.spawn(command.spec)
+            case Withdraw():
+                self._processes.withdraw(command.name)
+            case Send():
+                self._processes.send(command.name, command.pid, command.signal, descent=command.descent)
+            case Reply():
+                self._reply(command)
+            case Remember():
+                self._remember(command.stopped)
+            case Record():
+                self._memory.add_exit(command.name, command.entry)
+                self._logbook.later(functools.partial(self._memory.write_exits, command.name))
+            case Report():
+                self._logbook.note(command.level, command.event, command.child, command.fields)
+            case Retire():
+                with contextlib.suppress(OSError):
+                    self._memory.lock_path(command.name).unlink(missing_ok=True)
+            case Finish():
+                pass  # the loop looks at `finished`
+
+    def _remember(self, stopped: frozenset[str]) -> None:
+        """On a disk that takes nothing, what was asked for is done all the same, and the answer tells."""
+        self._unwritten = ""
+        try:
+            self._memory.set_stopped(stopped)
+        except OSError as error:
+            why = f"{error.strerror}: {error.filename}"
+            self._unwritten = f"who is stopped is forgotten at the node's end, as it cannot be written: {why}"
+            self._logbook.note("error", self._unwritten)
+
+    # requests
+
+    def _requested(self, request: Request) -> None:
+        if request.verb == "ping":
+            request.answer({"ok": True})
+        elif request.verb == "status":
+            self._answer_status(request)
+        else:
+            self._requests[request.number] = request
+            self._ask(request.number, request.verb, request.names)
+
+    def _ask(self, number: int, verb: Any, names: tuple[str, ...] = ()) -> None:
+        take = self._inbox.append if verb == "shutdown" else self._reader.take
+        take(Asked(number, verb, names))
+
+    def _was_read(self, asked: Asked) -> None:
+        if asked.verb == "reload":
+            self._notifier.reloading(monotonic_ns())
+            self._ready_told = False
+        self._inbox.append(asked)
+
+    def _reply(self, command: Reply) -> None:
+        request = self._requests.pop(command.request, None)
+        if request is not None:
+            said = command.payload
+            if self._unwritten and said.get("ok"):
+                said = {**said, "notes": [*said.get("notes", ()), self._unwritten]}
+            request.answer(said)
+        elif command.request == OWN_REQUEST and not command.payload.get("ok"):
+            self._logbook.note("error", "reload refused", "", {"error": command.payload.get("error")})
+
+    def _answer_status(self, request: Request) -> None:
+        now_ns = monotonic_ns()
+        self._processes.read_beats()
+        self._work(now_ns)
+        children = self._core.children
+        unknown = [name for name in request.names if name not in children]
+        if unknown:
+            there = ", ".join(sorted(children)) or "none"
+            request.answer({"ok": False, "error": f"unknown: {', '.join(unknown)}; known: {there}"})
+            return
+        self._samples.renew(children)
+        names = request.names or tuple(children)
+        shown = [describe(children[name], self._samples.of(name), now_ns) for name in names]
+        for entry in shown if request.names else ():
+            entry["exits"] = self._memory.exits(entry["name"])
+            entry["log"] = str(self._settings.log_path(entry["name"]))
+        request.answer({"ok": True, "supervisor": self._own_status(now_ns), "children": shown})
+
+    def _own_status(self, now_ns: int) -> dict[str, Any]:
+        server = self._processes.fork_server
+        return own_facts(
+            self._started_ns,
+            now_ns,
+            state="stopping" if self._core.halting else ("up" if server.preloaded else "preloading"),
+            fork_server={"pid": server.pid or None, "preloaded": server.preloaded},
+            on_supervisor_death=self._settings.on_supervisor_death,
+        )
+
+    # signals and the service manager
+
+    def _catch_signals(self) -> dict[int, Any]:
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake_reader, self._wake_writer = reader, writer
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        self._poller.watch(reader, self._signalled)
+        caught = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+        return {number: signal.signal(number, lambda *_: None) for number in caught}
+
+    def _signalled(self) -> None:
+        numbers = os.read(self._wake_reader, WAKE_BYTES_MAX)
+        for number in numbers:
+            if number in (signal.SIGTERM, signal.SIGINT):
+                self._inbox.append(Halt())
+                self._notifier.stopping()
+            elif number == signal.SIGHUP:
+                self._ask(OWN_REQUEST, "reload")
+        if signal.SIGCHLD in numbers:
+            self._processes.reap()
+
+    def _tell_systemd(self) -> None:
+        states = [child.state for child in self._core.children.values() if child.wanted]
+        up = sum(state is ChildState.UP for state in states)
+        gone = sum(state is ChildState.GIVEN_UP for state in states)
+        self._notifier.status(f"{up} of {len(states)} up" + (f", {gone} given up" if gone else ""))
+        settled = all(child.settled or not child.wanted for child in self._core.children.values())
+        if settled and self._processes.fork_server.preloaded and not self._ready_told:
+            self._ready_told = True
+            self._notifier.ready()
+            self._logbook.note("info", "ready", "", {"up": up, "wanted": len(states)})
+
+    def _preload_failed(self, fault: str) -> None:
+        self._logbook.note("error", "preload failed", "", {"error": fault})
+        if not any(child.settled for child in self._core.children.values()):
+            self._fault = fault  # nothing was ever started and nothing can be
+            self._inbox.append(Halt())
+
+    def _end(self, earlier: dict[int, Any]) -> None:
+        self._reader.close()
+        for request in self._requests.values():
+            request.answer({"ok": False, "error": STOPPING})
+        self._listener.close()
+        self._processes.close()
+        if not self._processes.by_name:
+            self._memory.forget_runs()
+        self._logbook.note("info", "stopped")
+        self._logbook.close()
+        self._notifier.close()
+        signal.set_wakeup_fd(-1)
+        for number, reaction in earlier.items():
+            signal.signal(number, reaction)
+        self._poller.close()
+        os.close(self._wake_reader)
+        os.close(self._wake_writer)
+
+
+def _checked(specs: Iterable[ChildSpec]) -> tuple[ChildSpec, ...]:
+    """The specs as a tuple. Raises SpecError when two carry one name."""
+    found = tuple(specs)
+    names = [spec.name for spec in found]
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise SpecError(f"two children are called {', '.join(twice)}; give each a name of its own")
+    return found
+
+
+@contextlib.contextmanager
+def _usable(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or directory
+        raise DirectoryUnusable(
+            f"{where}: {error.strerror}; choose another directory, or mend its rights or its disk"
+        ) from None
+
+
+def _make_directory(directory: Path) -> None:
+    with _usable(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise DirectoryUnusable(f"{directory}: not writable; choose another or mend its rights")
+
+
+def _lock(path: Path) -> int:
+    """Hold the lock file for life. Raises AlreadyRunning, with the holder's pid."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(file, 32).decode(errors="replace").strip()
+            os.close(file)
+            pid = int(holder) if holder.isdigit() else 0
+            who = f" (pid {pid})" if pid else ""
+            raise AlreadyRunning(
+                f"another node{who} already runs on {path.parent}: stop it, or use another runtime_dir", pid
+            ) from None
+        # Its holder may have removed it, as a clean end does, between our open and our lock.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), path.stat()):
+                os.ftruncate(file, 0)
+                os.write(file, f"{os.getpid()}\n".encode())
+                return file
+        os.close(file)
+
+
+def _raise_file_limit(needed: int, logbook: Logbook) -> None:
+    """Past the file limit, sockets fail in silence: take all that we may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard not in (-1, resource.RLIM_INFINITY) and hard < needed:
+        logbook.note("warning", "file limit is low", "", {"limit": hard, "needed": needed})

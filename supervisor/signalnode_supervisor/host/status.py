@@ -1,0 +1,108 @@
+"""What `status` answers: the core's view of every child, with what the kernel knows of its process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from signalnode_supervisor.clock import monotonic_ns
+from signalnode_supervisor.core.child import Child
+from signalnode_supervisor.durations import NS_PER_S
+from signalnode_supervisor.linux.procfs import look, pss_bytes
+
+SAMPLE_BUDGET_NS = 15 * 1_000_000  # of one answer: reading the memory of 200 processes takes longer than that
+SAMPLE_FRESH_NS = 2 * NS_PER_S  # a younger sample is not taken again
+
+
+@dataclass(slots=True)
+class Sample:
+    """Memory and processor use of one process at one time."""
+
+    pid: int
+    at_ns: int = 0
+    pss_bytes: int | None = None
+    cpu_s: float | None = None
+    cpu_share: float | None = None
+
+
+class Samples:
+    """The latest sample of each child, renewed oldest first within a budget of time."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Sample] = {}
+
+    def renew(self, children: Mapping[str, Child]) -> None:
+        """Take as many samples as fit into SAMPLE_BUDGET_NS; forget those of processes that are gone."""
+        running = {name: child.pid for name, child in children.items() if child.pid is not None}
+        self._by_name = {n: s for n, s in self._by_name.items() if running.get(n) == s.pid}
+        for name, pid in running.items():
+            self._by_name.setdefault(name, Sample(pid))
+        begun_ns = now_ns = monotonic_ns()
+        for sample in sorted(self._by_name.values(), key=lambda sample: sample.at_ns):
+            if now_ns - begun_ns > SAMPLE_BUDGET_NS or (
+                sample.at_ns and now_ns - sample.at_ns < SAMPLE_FRESH_NS
+            ):
+                break
+            _take(sample, now_ns)
+            now_ns = monotonic_ns()
+
+    def of(self, name: str) -> Sample:
+        return self._by_name.get(name) or Sample(0)
+
+
+def _take(sample: Sample, now_ns: int) -> None:
+    seen = look(sample.pid)
+    if seen is None:
+        return
+    if sample.cpu_s is not None and now_ns > sample.at_ns:
+        sample.cpu_share = round((seen.cpu_s - sample.cpu_s) * NS_PER_S / (now_ns - sample.at_ns), 4)
+    sample.at_ns, sample.cpu_s, sample.pss_bytes = now_ns, seen.cpu_s, pss_bytes(sample.pid)
+
+
+def describe(child: Child, sample: Sample, now_ns: int) -> dict[str, Any]:
+    """One child as `status` shows it. Times are seconds before now; facts the child tells are merged in."""
+    running = child.pid is not None
+    own: dict[str, Any] = {
+        "name": child.name,
+        "role": child.spec.role,
+        "state": str(child.state),
+        "pid": child.pid,
+        "epoch": child.facts.get("epoch"),
+        "wanted": "up" if child.wanted else "down",
+        "uptime_s": _seconds(now_ns - child.started_ns) if running else None,
+        "heard_s": _seconds(now_ns - child.heard_ns) if running and child.heard_ns else None,
+        "restarts": child.restarts,
+        "pss_bytes": sample.pss_bytes if running else None,
+        "cpu_s": sample.cpu_s if running else None,
+        "cpu_share": sample.cpu_share if running else None,
+        "progress": child.progress,
+        "reason": child.reason,
+        "next_s": _seconds(child.deadline_ns - now_ns) if _waits(child) and child.deadline_ns else None,
+        "adopted": child.adopted and running,
+        "last_exit": child.last_exit,
+    }
+    facts = {key: value for key, value in child.facts.items() if key not in own} if running else {}
+    return {**own, **facts}
+
+
+def _waits(child: Child) -> bool:
+    return child.deadline_event == "due" and child.deadline_ns is not None
+
+
+def own_facts(started_ns: int, now_ns: int, **more: Any) -> dict[str, Any]:
+    """The supervisor's own part of the answer."""
+    me = os.getpid()
+    seen = look(me)
+    return {
+        "pid": me,
+        "uptime_s": _seconds(now_ns - started_ns),
+        "pss_bytes": pss_bytes(me),
+        "cpu_s": seen.cpu_s if seen is not None else None,
+        **more,
+    }
+
+
+def _seconds(span_ns: int) -> float:
+    return round(span_ns / NS_PER_S, 3)

@@ -1,0 +1,1 @@
+"""What only Linux offers: a few calls, processes as /proc shows them, control groups."""

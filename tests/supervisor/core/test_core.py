@@ -1,0 +1,274 @@
+"""Single claims about the core; what holds in every order of things is in tests/simulation."""
+
+from __future__ import annotations
+
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+from signalnode_supervisor.core.child import Exit
+from signalnode_supervisor.core.core import Core
+from signalnode_supervisor.core.liveness import Message
+from signalnode_supervisor.core.messages import (
+    Asked,
+    Begin,
+    Command,
+    Ended,
+    Halt,
+    Reply,
+    Said,
+    Send,
+    Spawn,
+    Started,
+    Tick,
+)
+from signalnode_supervisor.durations import NS_PER_S
+from signalnode_supervisor.settings import Settings
+from signalnode_supervisor.spec import ChildSpec
+
+HERE = Path("unused")
+
+
+class Desk:
+    """A core, and the time."""
+
+    def __init__(self, *specs: ChildSpec, **settings: Any) -> None:
+        self.core = Core(Settings(runtime_dir=HERE, state_dir=HERE, **settings), random.Random(1))
+        self.now_ns = 0
+        self.pids = 0
+        self.out = self.step(Begin(specs))
+
+    def step(self, event: Any, after_s: float = 0.0) -> list[Command]:
+        self.now_ns += int(after_s * NS_PER_S)
+        self.out = self.core.step(event, self.now_ns)
+        return self.out
+
+    def spawned(self) -> list[str]:
+        return [command.spec.name for command in self.out if isinstance(command, Spawn)]
+
+    def bring_up(self, name: str) -> int:
+        self.pids += 1
+        self.step(Started(name, self.pids))
+        self.say(name, "ready")
+        return self.pids
+
+    def say(self, name: str, kind: str = "beat", after_s: float = 0.0, **facts: Any) -> None:
+        pid = self.core.children[name].pid
+        assert pid is not None
+        self.now_ns += int(after_s * NS_PER_S)
+        self.step(Said(name, pid, Message(kind, self.now_ns, facts)))
+
+    def state(self, name: str) -> str:
+        return str(self.core.children[name].state)
+
+    def sent(self) -> list[tuple[str, int]]:
+        return [(command.name, command.signal) for command in self.out if isinstance(command, Send)]
+
+
+def spec(name: str = "a", **more: Any) -> ChildSpec:
+    return ChildSpec(name=name, target="x:y", **more)
+
+
+def test_a_few_start_at_once_and_the_next_when_one_is_up() -> None:
+    desk = Desk(spec("a"), spec("b"), spec("c"), starts_at_once_max=2)
+    assert desk.spawned() == ["a", "b"]
+    desk.bring_up("a")
+    assert desk.spawned() == ["c"]
+
+
+def test_a_slow_starter_gives_its_place_away() -> None:
+    desk = Desk(spec("a"), spec("b"), starts_at_once_max=1, start_slot_s=0.5)
+    desk.step(Started("a", 1))
+    assert desk.core.next_deadline_ns(desk.now_ns) == NS_PER_S // 2
+    desk.step(Tick(), after_s=0.5)
+    assert desk.spawned() == ["b"]
+
+
+def test_a_higher_order_waits_for_a_lower_one_but_not_for_ever() -> None:
+    desk = Desk(spec("late", order=1), spec("early", order=0), order_wait_s=10.0)
+    assert desk.spawned() == ["early"]
+    desk.step(Tick(), after_s=10.0)
+    assert desk.spawned() == ["late"]
+
+
+def test_a_restart_waits_for_no_lower_order() -> None:
+    desk = Desk(spec("late", order=1), spec("early", order=0), order_wait_s=10.0)
+    desk.bring_up("early")
+    pid = desk.bring_up("late")
+    early = desk.core.children["early"].pid
+    assert early is not None
+    desk.step(Ended("early", early, Exit(code=1)))
+    desk.step(Tick())
+    desk.step(Ended("late", pid, Exit(code=1)))
+    desk.step(Tick())
+    assert desk.spawned() == ["late"]
+
+
+def test_silence_for_three_heartbeats_is_a_hang_and_not_a_moment_earlier() -> None:
+    desk = Desk(spec(heartbeat_interval_s=1.0, heartbeats_missed_max=3))
+    desk.bring_up("a")
+    desk.say("a", after_s=0.7)
+    assert desk.core.next_deadline_ns(desk.now_ns) == desk.now_ns + 3 * NS_PER_S
+    desk.step(Tick(), after_s=2.99)
+    assert desk.state("a") == "up"
+    desk.step(Tick(), after_s=0.01)
+    assert desk.sent() == [("a", signal.SIGABRT)]
+
+
+def test_a_supervisor_that_slept_blames_nobody_for_silence() -> None:
+    desk = Desk(spec(heartbeat_interval_s=1.0))
+    desk.bring_up("a")
+    desk.step(Tick(), after_s=60.0)
+    assert desk.state("a") == "up"
+    desk.step(Tick(), after_s=3.0)
+    assert desk.state("a") == "stopping"
+
+
+def test_a_hang_that_outlives_its_abort_is_killed_with_its_descent() -> None:
+    desk = Desk(spec(heartbeat_interval_s=1.0))
+    pid = desk.bring_up("a")
+    desk.step(Tick(), after_s=3.0)
+    desk.step(Tick(), after_s=0.5)
+    assert Send("a", pid, signal.SIGKILL, descent=True) in desk.out
+
+
+def test_a_heartbeat_of_an_earlier_process_counts_for_nothing() -> None:
+    desk = Desk(spec())
+    desk.bring_up("a")
+    desk.step(Said("a", 99, Message("beat", desk.now_ns, {"seq": 5})))
+    assert desk.core.children["a"].facts == {}
+
+
+def test_a_child_that_lies_about_its_time_gains_nothing() -> None:
+    desk = Desk(spec(heartbeat_interval_s=1.0))
+    pid = desk.bring_up("a")
+    desk.step(Said("a", pid, Message("beat", desk.now_ns + 10**15, {})))
+    assert desk.core.next_deadline_ns(desk.now_ns) == desk.now_ns + 3 * NS_PER_S
+
+
+def test_a_clean_end_that_is_to_be_repeated_uses_up_budget_too() -> None:
+    desk = Desk(spec(intensity=1, restart="always"))
+    for _ in range(2):
+        pid = desk.bring_up("a")
+        desk.step(Ended("a", pid, Exit(code=0)))
+        if desk.state("a") == "backing_off":
+            desk.step(Tick())
+    assert desk.state("a") == "given_up"
+
+
+def test_start_forgives_what_failed_before() -> None:
+    desk = Desk(spec(intensity=0))
+    pid = desk.bring_up("a")
+    desk.step(Ended("a", pid, Exit(code=1)))
+    assert desk.state("a") == "given_up"
+    desk.step(Asked(1, "start", ("a",)))
+    assert desk.spawned() == ["a"]
+    assert desk.core.children["a"].history.failures_ns == ()
+
+
+def test_a_reload_signals_a_child_that_asked_for_it_and_is_left_alone() -> None:
+    desk = Desk(spec("a", reload_signal=signal.SIGHUP), spec("b"))
+    desk.bring_up("a")
+    desk.bring_up("b")
+    desk.step(Asked(1, "reload", (), (spec("a", reload_signal=signal.SIGHUP), spec("b"))))
+    assert desk.sent() == [("a", signal.SIGHUP)]
+    desk.step(Asked(2, "reload", (), (spec("a", reload_signal=signal.SIGHUP, fingerprint="2"), spec("b"))))
+    assert desk.sent() == [("a", signal.SIGTERM)]
+
+
+def test_a_start_of_a_new_name_is_told_to_those_that_asked_for_it() -> None:
+    told, deaf, new = spec("a", reload_signal=signal.SIGHUP), spec("b"), spec("new")
+    desk = Desk(told, deaf)
+    desk.bring_up("a")
+    pid = desk.bring_up("b")
+    desk.step(Asked(1, "start", ("new",), (told, deaf, new)))
+    assert (desk.sent(), desk.spawned()) == ([("a", signal.SIGHUP)], ["new"])
+    desk.step(Asked(2, "stop", ("b",)))
+    desk.step(Ended("b", pid, Exit(code=0)))
+    desk.step(Asked(3, "start", ("b",), (told, deaf, new)))
+    assert (desk.sent(), desk.spawned()) == ([], ["b"]), "one that was there before is no news"
+
+
+def test_what_changes_while_a_child_starts_it_is_told_when_it_is_up_and_once() -> None:
+    told, new = spec("a", reload_signal=signal.SIGHUP), spec("new")
+    desk = Desk(told)
+    desk.step(Started("a", 1))
+    desk.step(Asked(1, "start", ("new",), (told, new)))
+    assert desk.sent() == []
+    desk.say("a", "ready")
+    assert desk.sent() == [("a", signal.SIGHUP)]
+    desk.step(Ended("a", 1, Exit(code=1)))
+    desk.step(Tick())
+    desk.bring_up("a")
+    assert desk.sent() == [], "a new process has read it all"
+
+
+def test_while_stopping_every_request_is_answered_with_a_refusal() -> None:
+    desk = Desk(spec())
+    desk.bring_up("a")
+    desk.step(Halt())
+    (reply,) = desk.step(Asked(1, "start", ("a",)))
+    assert isinstance(reply, Reply)
+    assert reply.payload == {"ok": False, "error": "the supervisor is stopping"}
+
+
+def test_requests_under_way_when_the_end_comes_are_answered() -> None:
+    desk = Desk(spec(stop_grace_s=5.0))
+    pid = desk.bring_up("a")
+    desk.step(Asked(7, "restart", ("a",)))
+    desk.step(Halt())
+    desk.step(Ended("a", pid, Exit(code=0)))
+    assert [command.request for command in desk.out if isinstance(command, Reply)] == [7]
+    assert desk.core.finished
+
+
+def test_a_given_up_child_gets_one_slow_try_and_no_new_budget() -> None:
+    desk = Desk(spec(intensity=3, retry_s=300.0, backoff_first_s=0.0, backoff_base_s=0.0))
+    for _ in range(4):
+        pid = desk.bring_up("a")
+        desk.step(Ended("a", pid, Exit(code=1)))
+        if desk.state("a") == "backing_off":
+            desk.step(Tick())
+    assert desk.state("a") == "given_up"
+    desk.step(Tick(), after_s=331.0)
+    assert desk.spawned() == ["a"]
+    pid = desk.bring_up("a")
+    desk.step(Ended("a", pid, Exit(code=1)))
+    assert desk.state("a") == "given_up"
+
+
+def test_the_end_goes_from_the_highest_order_down_and_nobody_is_told_early() -> None:
+    desk = Desk(spec("board", order=0, stop_grace_s=5.0), spec("engine", order=1, stop_grace_s=5.0))
+    desk.bring_up("board")
+    pid = desk.bring_up("engine")
+    desk.step(Halt())
+    assert desk.sent() == [("engine", signal.SIGTERM)]
+    desk.step(Ended("engine", pid, Exit(code=0)), after_s=1.0)
+    assert desk.sent() == [("board", signal.SIGTERM)]
+
+
+def test_a_slow_end_does_not_cost_the_lower_order_its_say() -> None:
+    desk = Desk(spec("board", order=0, stop_grace_s=5.0), spec("engine", order=1, stop_grace_s=5.0))
+    desk.bring_up("board")
+    desk.bring_up("engine")
+    desk.step(Halt())
+    desk.step(Tick(), after_s=4.0)
+    assert desk.sent() == [("board", signal.SIGTERM)]
+    desk.step(Tick(), after_s=1.0)
+    assert set(desk.sent()) == {("engine", signal.SIGKILL), ("board", signal.SIGKILL)}
+
+
+def test_a_sigterm_that_nobody_asked_for_is_mended_and_one_asked_for_is_not_a_failure() -> None:
+    desk = Desk(spec(restart="on-failure"))
+    ending = Exit(signal=signal.SIGTERM)
+    desk.step(Ended("a", desk.bring_up("a"), ending))
+    assert desk.state("a") == "backing_off"
+    desk.step(Tick())
+    pid = desk.bring_up("a")
+    desk.step(Asked(1, "stop", ("a",)))
+    desk.step(Ended("a", pid, ending, traceback="of something long ago"))
+    last = desk.core.children["a"].last_exit
+    assert desk.state("a") == "down"
+    assert last is not None
+    assert (last["exit"], last["expected"], last["traceback"]) == ("SIGTERM", True, "")

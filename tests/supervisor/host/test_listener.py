@@ -1,0 +1,111 @@
+"""The control socket under virtual time."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from signalnode_supervisor.host.listener import IDLE_NS, Listener, Request
+from signalnode_supervisor.host.poller import Poller
+
+WORK = b'{"verb": "restart", "names": ["a"]}\n'
+
+
+class Desk:
+    """A listener that answers nothing by itself, and a hand on its clock."""
+
+    def __init__(self, path: Path) -> None:
+        self.now_ns = 1
+        self.asked: list[Request] = []
+        self.path = path
+        self.poller = Poller()
+        self.listener = Listener(path, self.poller, self.asked.append, lambda: self.now_ns)
+
+    def call(self, data: bytes) -> socket.socket:
+        """A client that has said this, and was heard."""
+        line = socket.socket(socket.AF_UNIX)
+        line.settimeout(30)
+        line.connect(str(self.path))
+        line.sendall(data)
+        self.turn(2)
+        return line
+
+    def turn(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.poller.wait(0)
+            self.listener.tick(self.now_ns)
+
+    def is_open(self, line: socket.socket) -> bool:
+        line.setblocking(False)
+        try:
+            return line.recv(4096) != b""
+        except BlockingIOError:
+            return True
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    one = Desk(tmp_path / "s")
+    yield one
+    one.listener.close()
+    one.poller.close()
+
+
+@pytest.mark.parametrize("said", [b"", b'{"verb', b'{"verb": "ping"}\n'])
+def test_who_keeps_a_place_and_says_no_more_loses_it(desk: Desk, said: bytes) -> None:
+    with desk.call(said) as line:
+        for request in desk.asked:
+            request.answer({"ok": True})
+            assert line.recv(4096)
+        desk.now_ns += IDLE_NS
+        desk.turn()
+        assert not desk.is_open(line)
+
+
+def test_a_line_that_comes_a_byte_at_a_time_gains_nothing_by_it(desk: Desk) -> None:
+    with desk.call(b"x") as line:
+        for _ in range(3):
+            desk.now_ns += IDLE_NS // 2
+            line.send(b"x")
+            desk.turn()
+            if not desk.is_open(line):
+                return
+    raise AssertionError("it holds its place for as long as it likes")
+
+
+def test_who_waits_for_an_answer_may_wait_for_long(desk: Desk) -> None:
+    with desk.call(WORK) as line:
+        desk.now_ns += 100 * IDLE_NS
+        desk.turn()
+        desk.asked[0].answer({"ok": True})
+        desk.turn()
+        assert line.recv(4096) == b'{"ok":true}\n'
+
+
+@pytest.mark.parametrize("said", [WORK, WORK + b"x\n"])
+def test_who_hung_up_frees_the_place_and_wakes_nobody_again(desk: Desk, said: bytes) -> None:
+    desk.call(said).close()
+    desk.turn(3)
+    assert desk.listener.next_deadline_ns() is None
+    assert not desk.listener._connections
+    desk.asked[0].answer({"ok": True})
+
+
+def test_one_connection_is_served_a_request_a_turn(desk: Desk) -> None:
+    with desk.call(WORK * 10):
+        before = len(desk.asked)
+        desk.turn()
+        assert len(desk.asked) == before + 1
+
+
+def test_who_takes_no_answers_is_asked_for_no_more_requests(desk: Desk) -> None:
+    with desk.call(WORK * 300):
+        for _ in range(300):
+            desk.turn()
+            for request in desk.asked:
+                if request.payload is None:
+                    request.answer({"much": "x" * 100_000})
+        assert len(desk.asked) < 50
