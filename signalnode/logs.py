@@ -6,19 +6,17 @@ what the event adds. Nothing is written at import, and nothing before `configure
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import sys
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
 
 from signalnode import clock
+from signalnode.files import RotatingFile
 
 FIRST_KEYS = ("time", "level", "event", "market", "pid", "epoch")
 TEXT_CHARS_MAX = 4_096  # of one value; a longer one is cut, so that no event floods the log
@@ -103,31 +101,3 @@ def _bounded(value: Any) -> Any:
     if isinstance(value, str) and len(value) > TEXT_CHARS_MAX:
         return f"{value[:TEXT_CHARS_MAX]}… ({len(value) - TEXT_CHARS_MAX} more characters)"
     return value
-
-
-class RotatingFile(io.TextIOBase):
-    """A text file put aside as `<name>.1` when it grows past `bytes_max`; each line goes out at once."""
-
-    def __init__(self, path: Path, bytes_max: int) -> None:
-        self._path, self._bytes_max = path, bytes_max
-        self._file = self._opened()
-
-    def write(self, text: str) -> int:
-        """Append; a full disk loses the line and nothing else."""
-        with contextlib.suppress(OSError):
-            if self._file.tell() > self._bytes_max:
-                self._file.close()
-                self._path.replace(self._path.with_name(self._path.name + ".1"))
-                self._file = self._opened()
-            self._file.write(text.encode())
-        return len(text)
-
-    def close(self) -> None:
-        """Close the file; closing twice is harmless."""
-        self._file.close()
-        super().close()
-
-    def _opened(self) -> io.FileIO:
-        return io.FileIO(
-            os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "a"
-        )

@@ -145,6 +145,15 @@ BAD_CONFIGS = {
     ),
     "slash": ("", {"A": SYNTHETIC.format(name="A/B")}, "A.toml: market: 'A/B' cannot name a market"),
     "blank": ("", {"A": SYNTHETIC.format(name="A B")}, "A.toml: market: 'A B' cannot name a market"),
+    **{
+        name: ("", {name: SYNTHETIC.format(name=name)}, f"{name}.toml: {fault}")
+        for name, fault in (
+            ("aggregator", "market: 'aggregator' is a name of the node's own"),
+            ("Node", "market: 'Node' is a name of the node's own"),
+            ("forkserver", "child 'forkserver': this name is the supervisor's own"),
+            ("supervisor", "child 'supervisor': this name is the supervisor's own"),
+        )
+    },
     "long path": (f"runtime_dir = '/tmp/{'d' * 88}'", {}, "SOL-USD.toml: market: the socket path"),
     "no recording": (
         "",

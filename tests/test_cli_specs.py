@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from signalnode.aggregator import process
 from signalnode.cli import main
 from signalnode.cli.check import ConfigCheck
 from signalnode.cli.run import _check_unchanged, with_names
-from signalnode.cli.specs import limit_faults, specs_of
+from signalnode.cli.specs import limit_faults, spec_faults, specs_of
 from signalnode.errors import ConfigError
 from signalnode.settings import load_node
+from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 from signalnode_supervisor import ChildSpec
 
 MARKET = 'market = "{name}"\n[feed]\nkind = "synthetic"\n{more}\n'
@@ -107,7 +107,7 @@ def test_the_aggregators_heart_beats_at_its_own_pace(write_node: WriteNode) -> N
     path.write_text("[engine]\nheartbeat_interval_ms = 20\n")
     made = specs(path)
     assert made["A"].heartbeat_interval_s == 0.02
-    assert made["aggregator"].heartbeat_interval_s == process.BEAT_S
+    assert made["aggregator"].heartbeat_interval_s == AGGREGATOR_HEARTBEAT_S
 
 
 @pytest.mark.parametrize(
@@ -216,3 +216,19 @@ def test_a_file_of_the_users_own_is_checked_again_once_it_was_edited(
     for _ in range(2):  # what did not pass is asked again
         with pytest.raises(ConfigError, match="SyntaxError"):
             check.node(path)
+
+
+def test_a_market_that_says_more_than_a_child_can_be_told_is_one_fault(
+    write_node: WriteNode, tmp_path: Path
+) -> None:
+    folder = tmp_path / ("d" * 200)
+    folder.mkdir()
+    files = [folder / f"{number}.parquet" for number in range(200)]
+    for file in files:
+        file.touch()
+    path = write_node(A="")
+    listed = ", ".join(f'"{file}"' for file in files)
+    text = f'market = "A"\n[feed]\nkind = "recording"\npaths = [{listed}]\n'
+    (path.parent / "markets" / "A.toml").write_text(text)
+    (fault,) = spec_faults(load_node(path))
+    assert "A.toml: child 'A': args must be JSON of at most" in fault

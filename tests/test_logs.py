@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import structlog
 
-from signalnode.logs import TEXT_CHARS_MAX, RotatingFile, configure, emitter, logger
+from signalnode.logs import TEXT_CHARS_MAX, configure, emitter, logger
 
 
 class Terminal(io.StringIO):
@@ -69,19 +68,3 @@ def test_an_event_of_another_process_keeps_its_own_keys() -> None:
     emitter(stream)({"event": "child up", "child": "A", "pid": 7, "level": "error", "what": {1, 2}})
     event = json.loads(stream.getvalue())
     assert (event["pid"], event["level"]) == (7, "error")
-
-
-def test_a_log_file_never_grows_past_its_bound_by_more_than_a_line(tmp_path: Path) -> None:
-    path = tmp_path / "node.log"
-    with RotatingFile(path, 100) as file:
-        for number in range(50):
-            file.write(f"line {number}\n")
-    assert {each.name for each in tmp_path.iterdir()} == {"node.log", "node.log.1"}
-    assert all(each.stat().st_size <= 110 for each in tmp_path.iterdir())
-    assert path.read_text().endswith("line 49\n")
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_full_disk_loses_the_line_and_nothing_else() -> None:
-    with RotatingFile(Path("/dev/full"), 100) as file:
-        assert file.write("lost\n") == 5

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from signalnode.errors import ConfigError
+from signalnode.names import SOCKET_PATH_BYTES_MAX
 from signalnode.settings import (
-    SOCKET_PATH_BYTES_MAX,
     NodeSettings,
     aggregator_args,
     cache_root,
@@ -137,6 +137,9 @@ def test_a_missing_file_is_named_with_the_mend(tmp_path: Path) -> None:
         ('[aggregator]\nendpoint = "tcp://127.0.0.1:99999"', "is no endpoint; write it like"),
         ('[aggregator]\nendpoint = "http://127.0.0.1:80"', "is no endpoint; write it like"),
         ('[aggregator]\nendpoint = "ipc:///' + "x" * 120 + '"', "aggregator.endpoint: the socket path"),
+        # the socket for late joiners has an address of its own: the next port, or a longer path
+        ('[aggregator]\nendpoint = "ipc:///' + "x" * 100 + '"', ".snapshot has 110 bytes"),
+        ('[aggregator]\nendpoint = "tcp://127.0.0.1:65535"', "'tcp://127.0.0.1:65536' is no endpoint"),
         ('runtime_dir = "' + "d" * 110 + '"', "the system takes 107"),
     ],
 )

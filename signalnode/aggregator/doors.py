@@ -9,10 +9,11 @@ import zmq
 from signalnode.aggregator.core import Core
 from signalnode.bus.curve import Authenticator, secure_server
 from signalnode.bus.snapshot import REQUEST_BYTES_MAX, decode_request
-from signalnode.bus.topics import check_endpoint, is_local, snapshot_endpoint, unlink_ipc
+from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, unlink_ipc
 from signalnode.bus.wire import WireError
 from signalnode.clock import NS_PER_MS
 from signalnode.errors import EndpointError
+from signalnode.names import check_endpoint, is_local, snapshot_endpoint
 from signalnode.settings import AggregatorSettings
 
 JOINERS_INTERVAL_MS = 20  # late joiners are served together, so that subscribing in a loop multiplies nothing
@@ -24,7 +25,6 @@ REPLY_QUEUE_MAX = (
 REQUESTS_MAX = 500  # answered in one turn
 RE_SENT_MAX = 2_000  # messages in one turn's answers, about 10 ms of work, and what one more answer holds
 LINGER_MS = 100
-NOW, MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)  # plain ints: enums cost 3 µs a message
 FOREVER_NS = 2**62
 
 
@@ -36,7 +36,8 @@ class Doors:
     """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], settings: AggregatorSettings) -> None:
-        self._endpoints = [settings.endpoint, snapshot_endpoint(check_endpoint(settings.endpoint))]
+        endpoints = (settings.endpoint, snapshot_endpoint(settings.endpoint))
+        self._endpoints = [check_endpoint(each) for each in endpoints]
         if settings.keys_dir is None and not is_local(settings.endpoint):
             raise EndpointError(
                 f"{settings.endpoint}: reaches beyond this machine; make keys with `signalnode keys new` "
@@ -48,7 +49,7 @@ class Doors:
         self.sockets = [self._xpub, self._router] + ([self._zap.socket] if self._zap else [])
         self._xpub.setsockopt(zmq.XPUB_VERBOSE, 1)  # tell of every new subscriber, not just of new topics
         self._xpub.setsockopt(zmq.SNDHWM, settings.send_queue_max)
-        self._xpub.setsockopt(zmq.MAXMSGSIZE, 1_024)  # all it reads is subscriptions
+        self._xpub.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES_MAX)
         self._router.setsockopt(zmq.SNDHWM, REPLY_QUEUE_MAX)
         self._router.setsockopt(zmq.RCVHWM, REQUEST_QUEUE_MAX)
         self._router.setsockopt(zmq.MAXMSGSIZE, REQUEST_BYTES_MAX)
@@ -99,7 +100,7 @@ class Doors:
     def _subscriptions(self, now_ns: int) -> None:
         for _ in range(TOPICS_WAITING_MAX):
             try:
-                change = self._xpub.recv(zmq.NOBLOCK)
+                change = self._xpub.recv(NOW)
             except zmq.Again:
                 return
             if change[:1] != b"\x01":
@@ -121,7 +122,7 @@ class Doors:
             if sent >= 2 * RE_SENT_MAX:
                 return
             try:
-                peer, *rest = self._router.recv_multipart(zmq.NOBLOCK)
+                peer, *rest = self._router.recv_multipart(NOW)
             except zmq.Again:
                 return
             try:
@@ -131,7 +132,7 @@ class Doors:
                 continue
             sent += len(answer)
             try:
-                self._router.send_multipart([peer, *answer], zmq.NOBLOCK)
+                self._router.send_multipart([peer, *answer], NOW)
             except zmq.ZMQError:
                 self.bad_requests += 1  # gone, or does not read
 

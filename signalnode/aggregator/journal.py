@@ -25,6 +25,7 @@ import msgspec
 
 from signalnode.bus.wire import VIEW_BYTES_MAX, DecisionMessage, ViewMessage
 from signalnode.errors import DataError
+from signalnode.files import PRIVATE_FILE, ensure_directory
 
 RECORD_BYTES_MAX = 32 * VIEW_BYTES_MAX
 _HEAD = struct.Struct("<II")
@@ -55,7 +56,7 @@ class Journal:
 
     def __init__(self, directory: Path, bytes_max: int, files_max: int) -> None:
         self._directory, self._bytes_max, self._files_max = directory, bytes_max, files_max
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_directory(directory)
         paths = journal_files(directory)
         self._number = _number(paths[-1]) if paths else 1
         self._file = -1
@@ -102,7 +103,7 @@ class Journal:
 
     def _open(self) -> None:
         path = self._directory / f"decisions-{self._number:08d}.journal"
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
         self._size = sum(_HEAD.size + len(content) for content in _contents(path))
         if os.fstat(self._file).st_size == self._size:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,16 +20,16 @@ from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.notices import Withheld, unheard
 from signalnode.aggregator.turns import Report, Turns
 from signalnode.bus.epoch import next_epoch
-from signalnode.bus.lock import hold_lock
-from signalnode.bus.topics import scores_endpoint
 from signalnode.bus.wire import encode
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, wall_ns
 from signalnode.errors import RuntimeDirectoryError, SignalnodeError
+from signalnode.files import ensure_directory, hold_lock, raise_file_limit
+from signalnode.names import AGGREGATOR, scores_endpoint
 from signalnode.settings import NodeSettings, load_node
+from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 from signalnode.strategies import STRATEGIES
 from signalnode.strategies.loading import load_strategies
 
-BEAT_S = 1.0
 SOUND_OUT_S = 30.0  # how often the log says again what lasts: markets not heard, decisions withheld
 RECONNECT_MS, RECONNECT_MAX_MS = 5, 50
 CUT_OFF_BYTES = 1_048_576  # ZeroMQ cuts off, unseen, who sends more; what is too large and less is counted
@@ -50,11 +49,11 @@ class Link(Protocol):
 def main(link: Link, args: Mapping[str, Any]) -> int:
     """Run until SIGTERM; returns the exit status. `args["config"]` names the config, read again at SIGHUP."""
     logs.configure(as_json=True)
-    log = logs.logger(market="aggregator")
+    log = logs.logger(market=AGGREGATOR)
     try:
         path = Path(args["config"])
         node = load_node(path)
-        with hold_lock(node.runtime_dir / "aggregator.lock"), Process(node, path, log) as process:
+        with hold_lock(node.lock_path_of(AGGREGATOR)), Process(node, path, log) as process:
             process.run(link)
     except SignalnodeError as error:
         log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
@@ -202,7 +201,7 @@ class Process:
 
     def _housekeeping(self, link: Link, now_ns: int) -> None:
         if now_ns >= self._beat_ns:
-            self._beat_ns = now_ns + int(BEAT_S * NS_PER_S)
+            self._beat_ns = now_ns + int(AGGREGATOR_HEARTBEAT_S * NS_PER_S)
             core = self.core
             silent = core.board.silent(now_ns)
             link.beat(
@@ -273,7 +272,7 @@ class Process:
 
 def _epoch(node: NodeSettings) -> int:
     directory = journal_dir(node.state_dir)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ensure_directory(directory)
     return next_epoch(directory, wall_ns() // NS_PER_S)
 
 
@@ -285,11 +284,3 @@ def _journal(node: NodeSettings) -> Journal:
         raise RuntimeDirectoryError(
             f"{directory}: {error.strerror}; check who owns the directory and its mode"
         ) from None
-
-
-def raise_file_limit() -> None:
-    """Take the soft limit of open files up to the hard one: past it, connects succeed and nothing arrives."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -9,9 +9,9 @@ from typing import Any
 
 from signalnode.aggregator.core import Core, Outcome
 from signalnode.aggregator.turns import Turns
-from signalnode.bus.topics import checked_name
 from signalnode.bus.wire import SCORE_NAMES, Score, encode
 from signalnode.errors import DataError, UsageError
+from signalnode.names import checked_name
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import Strategy
 

@@ -17,8 +17,9 @@ import zmq
 import zmq.auth
 from zmq.utils import z85
 
-from signalnode.bus.topics import checked_name
 from signalnode.errors import ConfigError, UsageError
+from signalnode.files import ensure_directory, replace_file
+from signalnode.names import checked_name
 
 ZAP_DOMAIN = b"signalnode"
 OWN, SERVER, ALLOWED = "node", "server", "allowed"
@@ -29,7 +30,7 @@ _KEY = re.compile(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")
 
 def new_keys(directory: Path) -> str:
     """Make a key pair in `directory` (created 0700) and return the public key; never overwrites one."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ensure_directory(directory)
     secret = directory / f"{OWN}.key_secret"
     if secret.exists():
         raise UsageError(f"{secret}: there is a key already; move it away first if a new one is wanted")
@@ -45,7 +46,7 @@ def allow(directory: Path, name: str, key: str) -> Path:
     """Let the holder of public `key` (40 characters, or its file) subscribe, under `name`; returns the file
     that says so.
     """
-    path = directory / ALLOWED / f"{checked_name(name)}.key"
+    path = directory / ALLOWED / f"{checked_name(name, 'a subscriber')}.key"
     _put_public(path, key)
     return path
 
@@ -97,7 +98,7 @@ def let_in(directory: Path) -> dict[bytes, str]:
 
 def mark_as_node(directory: Path) -> None:
     """Make the folder of those allowed, by which `secure_client` knows a node's own directory."""
-    (directory / ALLOWED).mkdir(mode=0o700, exist_ok=True)
+    ensure_directory(directory / ALLOWED)
 
 
 def secure_server(socket: zmq.Socket[bytes], directory: Path) -> None:
@@ -133,8 +134,8 @@ def _put_public(path: Path, key: str) -> None:
             f"{key[:60]!r} is not a public key: give the {KEY_CHARS} characters that `keys new` printed, in "
             f"single quotes, or the {OWN}.key file it wrote"
         )
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(f'metadata\ncurve\n    public-key = "{public_key}"\n')
+    ensure_directory(path.parent)
+    replace_file(path, f'metadata\ncurve\n    public-key = "{public_key}"\n'.encode())
 
 
 def _load(path: Path) -> tuple[bytes, bytes | None]:

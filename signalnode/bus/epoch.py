@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from signalnode.errors import RuntimeDirectoryError
+from signalnode.files import replace_file
 
 FILE = "epoch"
 
@@ -21,11 +22,8 @@ def next_epoch(directory: Path, wall_s: int) -> int:
     except (OSError, ValueError):
         last = 0
     epoch = max(last + 1, wall_s)
-    partial = path.with_name(FILE + ".partial")
     try:
-        # Without sync: after a loss of power the clock is enough.
-        partial.write_text(f"{epoch}\n", encoding="ascii")
-        partial.replace(path)
+        replace_file(path, f"{epoch}\n".encode())  # not durable: after a loss of power the clock is enough
     except OSError as error:
         raise RuntimeDirectoryError(
             f"state_dir: {path} cannot be written ({error.strerror}); make room, or mend the directory"

@@ -9,13 +9,12 @@ from typing import Any, TypedDict, Unpack
 
 import zmq
 
-from signalnode.bus.topics import check_endpoint, unlink_ipc
+from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, unlink_ipc
 from signalnode.bus.wire import VERSION, End, Heartbeat, Score, Status, encode
 from signalnode.errors import EndpointError
+from signalnode.names import check_endpoint
 
 LINGER_MS = 250  # how long close() waits for `end` to leave; readers on this machine need under 1 ms
-NOW, MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)  # plain ints: enums cost 3 µs a message
-CHANGE_BYTES_MAX = 1_024  # all an engine ever reads is subscriptions
 BACKLOG_MAX = 128  # connections waiting to be accepted
 
 
@@ -47,7 +46,7 @@ class Publisher:
         self._socket.setsockopt(zmq.SNDHWM, queue_max)
         self._socket.setsockopt(zmq.LINGER, LINGER_MS)
         self._socket.setsockopt(zmq.BACKLOG, BACKLOG_MAX)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, CHANGE_BYTES_MAX)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES_MAX)
         try:
             self._socket.bind(endpoint)
         except zmq.ZMQError as error:
@@ -100,7 +99,7 @@ class Publisher:
     def _send(self, message: Score | Heartbeat | End) -> None:
         with contextlib.suppress(zmq.Again):  # who came and went is taken off the queue, lest it grow
             while True:
-                self._socket.recv(zmq.NOBLOCK)
+                self._socket.recv(NOW)
         topic, content = encode(message)
         self._socket.send(topic, MORE)
         self._socket.send(content, NOW)

@@ -12,29 +12,24 @@ import zmq
 from signalnode.bus.curve import secure_client
 from signalnode.bus.reader import Counts, Reader
 from signalnode.bus.snapshot import encode_request
-from signalnode.bus.topics import (
-    DECISION,
-    END,
-    HEARTBEAT,
-    SCORE,
-    VIEW,
+from signalnode.bus.sockets import NOW
+from signalnode.bus.topics import subscribed_to
+from signalnode.bus.wire import KINDS, VIEW_BYTES_MAX, Message, Score
+from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, wall_ns
+from signalnode.errors import EndpointError, UsageError
+from signalnode.names import (
+    DEFAULT_ENDPOINT,
     check_endpoint,
     checked_name,
     connect_address,
     snapshot_endpoint,
 )
-from signalnode.bus.wire import VIEW_BYTES_MAX, Message, Score
-from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, wall_ns
-from signalnode.errors import EndpointError, UsageError
 
-DEFAULT_ENDPOINT = "tcp://127.0.0.1:7450"
-KINDS = ("score", "heartbeat", "end", "view", "decision")
 RECEIVE_QUEUE_MAX = 10_000  # messages that wait in ZeroMQ while the user is busy; more are lost and counted
 REQUEST_QUEUE_MAX = 100
 REPLY_BYTES_MAX = 8_388_608
 RECONNECT_MS = 10
 DRAIN_MAX = 1_000  # messages taken from the socket at a time, so that a flood cannot keep one from the user
-NOW = int(zmq.NOBLOCK)  # a plain int: an enum costs a microsecond a message
 LOOK_AGAIN_S = 1.0  # an edge-triggered descriptor is believed no longer than this
 
 
@@ -91,7 +86,7 @@ class Subscription:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sub = self._socket(zmq.SUB, keys)
         self._ask = self._socket(zmq.DEALER, keys)
-        for topic in _topics(markets, kinds):
+        for topic in subscribed_to(markets, kinds):
             self._sub.subscribe(topic)
         self._poller = zmq.Poller()
         self._poller.register(self._sub, zmq.POLLIN)
@@ -222,7 +217,7 @@ class Subscription:
         self._reader.expire(now_ns, wall)
         while (request := self._reader.next_request()) is not None:
             try:
-                self._ask.send(encode_request(request), zmq.NOBLOCK)
+                self._ask.send(encode_request(request), NOW)
             except zmq.Again:
                 break  # nobody answers there; the repair's own deadline ends the waiting
 
@@ -271,9 +266,3 @@ class Subscription:
         if keys is not None:
             secure_client(socket, keys)
         return socket
-
-
-def _topics(markets: tuple[str, ...], kinds: tuple[str, ...]) -> list[bytes]:
-    """What to subscribe to: always heartbeats and ends beside the scores, since they carry the last seq."""
-    topics = [prefix + market.encode() for prefix in (SCORE, HEARTBEAT, END) for market in markets or ("",)]
-    return topics + [topic for kind, topic in (("view", VIEW), ("decision", DECISION)) if kind in kinds]

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from signalnode.bus.topics import DECISION, END, HEARTBEAT, SCORE, VIEW
+from signalnode.names import NAME_CHARS_MAX
 
 VERSION = 1
 SCORE_NAMES = (
@@ -25,6 +26,7 @@ SCORE_NAMES = (
     "volume_spike",
     "liquidity_opportunity",
 )
+KINDS = ("score", "heartbeat", "end", "view", "decision")
 STATUSES = ("warming", "live", "degraded", "stale")
 
 SCORES_MAX = 64  # scores in one message: the seven and the user's
@@ -53,7 +55,7 @@ _Percent = Annotated[float, Meta(ge=0, le=100)]
 _Share = Annotated[float, Meta(ge=0, le=1)]
 _Positive = Annotated[float, Meta(ge=0, le=_FLOAT_MAX)]
 _Finite = Annotated[float, Meta(ge=-_FLOAT_MAX, le=_FLOAT_MAX)]
-_Name = Annotated[str, Meta(min_length=1, max_length=64)]
+_Name = Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 _Scores = Annotated[dict[str, _Percent], Meta(max_length=SCORES_MAX)]
 
 
@@ -144,7 +146,6 @@ _DECODER = msgspec.msgpack.Decoder(Score | Heartbeat | End | ViewMessage | Decis
 _ANY = msgspec.msgpack.Decoder()
 _ENCODER = msgspec.msgpack.Encoder()
 _PREFIXES: dict[type, bytes] = {Score: SCORE, Heartbeat: HEARTBEAT, End: END}
-_KINDS = ("score", "heartbeat", "end", "view", "decision")
 _SEVEN = frozenset(SCORE_NAMES)
 
 
@@ -195,7 +196,7 @@ def _diagnosed(payload: bytes, error: Exception) -> WireError:
         return WireError("not_a_map", text)
     if type(content.get("v", VERSION)) is not int or content.get("v", VERSION) != VERSION:
         return WireError("version", f"{content['v']!r} where {VERSION} is spoken"[:200])
-    if content.get("kind", "score") not in _KINDS:
+    if content.get("kind", "score") not in KINDS:
         return WireError("kind", repr(content["kind"])[:200])
     return WireError(_reason(text), text)
 

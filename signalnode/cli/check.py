@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from signalnode.cli.specs import limit_faults
+from signalnode.cli.specs import limit_faults, spec_faults
 from signalnode.errors import ConfigError, ExtensionError, SignalnodeError
 from signalnode.settings import MarketSettings, NodeSettings, load_node
 from signalnode.settings.code import digest_of, own_code
@@ -33,6 +33,7 @@ def check(arguments: argparse.Namespace) -> int:
     """Check the config; every fault is listed by the ConfigError."""
     node = load_node(arguments.config)
     faults = [
+        *spec_faults(node),
         *limit_faults(node),
         *_key_faults(node),
         *_strategy_faults(node),
@@ -59,7 +60,7 @@ class ConfigCheck:
     def node(self, path: Path | None) -> NodeSettings:
         """The config at `path`. Raises ConfigError with every fault."""
         node = load_node(path)
-        faults = limit_faults(node) + _key_faults(node)
+        faults = spec_faults(node) + limit_faults(node) + _key_faults(node)
         if faults:
             raise ConfigError(faults)
         strategies = node.strategies

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from signalnode import clock
 from signalnode.errors import DataError, UsageError
 from signalnode.events import Events
-from signalnode.settings import MarketSettings, config_found, load_node, market_name_fault
+from signalnode.names import market_name_fault
+from signalnode.settings import MarketSettings, config_found, load_node
 
 
 def replay(arguments: argparse.Namespace) -> int:

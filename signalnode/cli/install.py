@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from signalnode.errors import ConfigError, RuntimeDirectoryError, UsageError
+from signalnode.files import ensure_directory, replacing
 from signalnode.settings import NodeSettings, load_node, user_units_dir
 from signalnode.settings.code import own_code
 from signalnode.settings.model import SupervisorSettings
@@ -19,7 +20,7 @@ NAME = "signalnode"
 SYSTEM_UNITS_DIR = Path("/etc/systemd/system")
 # Where a hardened service of that name may write: systemd makes these for it (systemd.exec(5)).
 SERVICE_DIRS = {"runtime_dir": Path("/run") / NAME, "state_dir": Path("/var/lib") / NAME}
-UNIT_MODE = 0o644
+UNIT_MODE, UNITS_DIR_MODE = 0o644, 0o755
 # What only a person can mend; a port or a directory may be free again at the next start.
 FINAL_STATUSES = (UsageError.exit_status, ConfigError.exit_status)
 
@@ -133,12 +134,11 @@ def closed_part(file: Path) -> Path | None:
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all."""
-    draft = path.with_name(path.name + ".new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
-        draft.chmod(UNIT_MODE)
-        draft.replace(path)
+        ensure_directory(path.parent, UNITS_DIR_MODE)
+        with replacing(path) as draft:
+            draft.write_text(text, encoding="utf-8")
+            draft.chmod(UNIT_MODE)
     except OSError as error:
         mend = "run it with sudo, or with --user, or use --print"
         raise RuntimeDirectoryError(f"{path}: cannot be written ({error.strerror}); {mend}") from None

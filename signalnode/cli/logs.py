@@ -7,12 +7,13 @@ import json
 import sys
 
 from signalnode.errors import RequestError, UsageError
+from signalnode.names import AGGREGATOR, market_name_fault
 from signalnode.panels.log import log_line
-from signalnode.settings import NodeSettings, load_node, market_name_fault
+from signalnode.settings import NodeSettings, load_node
 from signalnode.settings.reading import shown
 from signalnode_supervisor.logs import follow
 
-OWN_NAMES = ("aggregator", "supervisor")
+SUPERVISOR = "supervisor"  # what it logs itself; see supervisor.logbook
 
 
 def logs(arguments: argparse.Namespace) -> int:
@@ -36,16 +37,16 @@ def names_of(node: NodeSettings) -> list[str]:
         files = [file.stem for file in node.markets_dir.iterdir() if file.suffix == ".toml"]
     except OSError:
         files = []
-    return [*sorted(name for name in files if market_name_fault(name) is None), "aggregator"]
+    return [*sorted(name for name in files if market_name_fault(name) is None), AGGREGATOR]
 
 
 def _check(name: str, node: NodeSettings, *, waits: bool) -> None:
-    fault = None if name in OWN_NAMES else market_name_fault(name)
+    fault = None if name in (AGGREGATOR, SUPERVISOR) else market_name_fault(name)
     if fault:
         raise UsageError(f"logs: {fault}")
     if (node.logs_dir / f"{name}.log").is_file():
         return
-    known = [*names_of(node), "supervisor"]
+    known = [*names_of(node), SUPERVISOR]
     if name not in known:
         raise RequestError(f"no log of {name} in {shown(node.logs_dir)}; known: {', '.join(known)}")
     if not waits:

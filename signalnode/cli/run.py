@@ -6,18 +6,14 @@ import argparse
 import contextlib
 import dataclasses
 import errno
-import fcntl
 import os
 import socket
 import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import signalnode_supervisor as supervisor
-from signalnode.bus.lock import sweep
-from signalnode.bus.topics import snapshot_endpoint
 from signalnode.cli.check import ConfigCheck
 from signalnode.cli.panel import Panel
 from signalnode.cli.specs import specs_of
@@ -30,7 +26,9 @@ from signalnode.errors import (
     RuntimeDirectoryError,
     SignalnodeError,
 )
-from signalnode.logs import RotatingFile, emitter
+from signalnode.files import RotatingFile, ensure_directory, is_held, sweep
+from signalnode.logs import emitter
+from signalnode.names import AGGREGATOR, host_and_port, snapshot_endpoint
 from signalnode.settings import NodeSettings, write_snapshot
 from signalnode.settings.passing import snapshot_path
 from signalnode.settings.reading import shown
@@ -59,12 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
     _check_endpoint_is_free(node)
     if node.aggregator.keys_dir is not None:
         _mark_keys(node.aggregator.keys_dir)
-    made = [each for key, path in directories.items() for each in _made(path, key)]
+    created = [each for key, path in directories.items() for each in _create_directory(path, key)]
     try:
         with terminal_to_ourselves():
             return _supervise(node, check, panel_wanted=arguments.panel)
     except supervisor.SupervisorError as error:
-        for path in made:
+        for path in created:
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise _MEANING.get(type(error), SignalnodeError)(str(error)) from None
@@ -84,10 +82,11 @@ def _supervise(node: NodeSettings, check: ConfigCheck, *, panel_wanted: bool) ->
         again = check.node(node.path)
         _check_unchanged(node, again)
         applied = with_names(applied, again, names) if names else again
-        write_snapshot(applied)
-        return specs_of(again)
+        specs = specs_of(again)
+        write_snapshot(applied)  # last, when nothing can be refused any more
+        return specs
 
-    with _told(node, panel_wanted) as tell:
+    with _event_sink(node, panel_wanted) as tell:
         return run_supervised(
             settings,
             specs_of(node),
@@ -117,12 +116,12 @@ def _runtime_files(node: NodeSettings) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told(node: NodeSettings, panel_wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+def _event_sink(node: NodeSettings, panel_wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Where events go: to the terminal, or with a panel to a file and, those worth a line, to the panel."""
     if not panel_wanted:
         yield emitter(sys.stderr)
         return
-    node.logs_dir.mkdir(mode=0o700, exist_ok=True)
+    ensure_directory(node.logs_dir)
     with RotatingFile(node.logs_dir / "node.log", LOG_BYTES_MAX) as file, Panel(node) as panel:
         write = emitter(file, as_json=True)
 
@@ -153,7 +152,7 @@ def _check_unchanged(before: NodeSettings, after: NodeSettings) -> None:
 def with_names(before: NodeSettings, after: NodeSettings, names: Collection[str]) -> NodeSettings:
     """What the aggregator is to know when these names alone are started: the rest waits for `reload`."""
     own = {name: after.markets[name] for name in names if name in after.markets}
-    layer5 = after if "aggregator" in names else before
+    layer5 = after if AGGREGATOR in names else before
     return dataclasses.replace(
         before,
         aggregator=layer5.aggregator,
@@ -190,17 +189,14 @@ def _mark_keys(directory: Path) -> None:
         mark_as_node(directory)
 
 
-def _made(path: Path, key: str) -> list[Path]:
-    """Create what is missing of `path`, mode 0700; returns what was created, deepest first."""
-    missing = [each for each in (path, *path.parents) if not each.exists()]
+def _create_directory(path: Path, key: str) -> list[Path]:
+    """As `ensure_directory`; raises RuntimeDirectoryError."""
     try:
-        for each in reversed(missing):
-            each.mkdir(mode=0o700)
+        return ensure_directory(path)
     except OSError as error:
         raise RuntimeDirectoryError(
             f"{key}: {path} cannot be created ({error.strerror}); choose another"
         ) from None
-    return missing
 
 
 def _refuse_second_node(node: NodeSettings) -> None:
@@ -218,28 +214,16 @@ def _refuse_second_node(node: NodeSettings) -> None:
 
 def _check_endpoint_is_free(node: NodeSettings) -> None:
     """The aggregator binds it later, in a process of its own; here there is still somebody to tell."""
-    if _survives(node):
-        return
+    if is_held(node.lock_path_of(AGGREGATOR)):
+        return  # a killed node's works on, on that very port, and is about to be adopted
     for endpoint in (node.aggregator.endpoint, snapshot_endpoint(node.aggregator.endpoint)):
-        if endpoint.startswith("tcp://"):
-            _try_to_bind(endpoint, node)
+        address = host_and_port(endpoint)
+        if address is not None:
+            _try_to_bind(endpoint, *address, node)
 
 
-def _survives(node: NodeSettings) -> bool:
-    """Whether the aggregator of a killed node works on, on that very port, and is about to be adopted."""
-    try:
-        with (node.runtime_dir / "aggregator.lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _try_to_bind(endpoint: str, node: NodeSettings) -> None:
-    parts = urlsplit(endpoint)
-    host, port = parts.hostname or "", parts.port or 0
+def _try_to_bind(endpoint: str, host: str, port: int, node: NodeSettings) -> None:
+    host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

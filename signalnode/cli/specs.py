@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 from pathlib import Path
 from typing import Any
 
 import signalnode_supervisor as supervisor
+from signalnode.files import file_limit
+from signalnode.names import AGGREGATOR
 from signalnode.settings import (
     LimitSettings,
     MarketSettings,
@@ -18,55 +19,75 @@ from signalnode.settings import (
     engine_args,
 )
 from signalnode.settings.code import digest_of, signal_files
+from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 from signalnode.settings.reading import shown
 
 BYTES_PER_MB = 1_000_000
-AGGREGATOR_BEAT_S = 1.0  # as in aggregator.process, which this process stays too light to import
 LEAST = {"memory_mb_max": 64, "files_max": 64}  # with less an engine cannot even decode its recording
 
 
 def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
     """The aggregator, which starts first and stops last, and an engine for each market."""
-    policy = node.supervisor
-    common: dict[str, Any] = {
-        "intensity": policy.intensity,
-        "period_s": policy.period_s,
-        "backoff_first_s": policy.backoff_initial_s,
-        "backoff_max_s": policy.backoff_max_s,
-        "stable_s": policy.stable_s,
-        "retry_s": policy.retry_s,
-        "start_timeout_s": policy.start_timeout_s,
-        "stop_grace_s": policy.stop_grace_s,
-        "heartbeats_missed_max": policy.heartbeats_missed_max,
-    }
-    aggregator = supervisor.ChildSpec(
-        name="aggregator",
-        role="aggregator",
+    return [aggregator_spec(node), *(engine_spec(node, name) for name in node.markets)]
+
+
+def aggregator_spec(node: NodeSettings) -> supervisor.ChildSpec:
+    """The Layer 5 process, which is started again whatever happens."""
+    return supervisor.ChildSpec(
+        name=AGGREGATOR,
+        role=AGGREGATOR,
         target="signalnode.aggregator.process:main",
         args=aggregator_args(node),
         order=0,
         restart="always",
         reload_signal=signal.SIGHUP,
-        heartbeat_interval_s=AGGREGATOR_BEAT_S,
-        **common,
+        heartbeat_interval_s=AGGREGATOR_HEARTBEAT_S,
+        **_policy(node.supervisor),
     )
-    engines = [
-        supervisor.ChildSpec(
-            name=name,
-            role="engine",
-            target="signalnode.engine.process:main",
-            args=engine_args(node, name),
-            fingerprint=digest_of(signal_files(market)),  # an edited formula is another market
-            labels={"market": name},
-            order=1,
-            restart=policy.restart,
-            limits=limits_of(market, policy),
-            heartbeat_interval_s=node.engine.heartbeat_interval_ms / 1000,
-            **common,
-        )
-        for name, market in node.markets.items()
-    ]
-    return [aggregator, *engines]
+
+
+def engine_spec(node: NodeSettings, name: str) -> supervisor.ChildSpec:
+    """The engine of one market. Raises SpecError for what the supervisor does not run."""
+    market = node.markets[name]
+    return supervisor.ChildSpec(
+        name=name,
+        role="engine",
+        target="signalnode.engine.process:main",
+        args=engine_args(node, name),
+        fingerprint=digest_of(signal_files(market)),  # an edited formula is another market
+        labels={"market": name},
+        order=1,
+        restart=node.supervisor.restart,
+        limits=limits_of(market, node.supervisor),
+        heartbeat_interval_s=node.engine.heartbeat_interval_ms / 1000,
+        **_policy(node.supervisor),
+    )
+
+
+def _policy(settings: SupervisorSettings) -> dict[str, Any]:
+    """What holds for every child."""
+    return {
+        "intensity": settings.intensity,
+        "period_s": settings.period_s,
+        "backoff_first_s": settings.backoff_initial_s,
+        "backoff_max_s": settings.backoff_max_s,
+        "stable_s": settings.stable_s,
+        "retry_s": settings.retry_s,
+        "start_timeout_s": settings.start_timeout_s,
+        "stop_grace_s": settings.stop_grace_s,
+        "heartbeats_missed_max": settings.heartbeats_missed_max,
+    }
+
+
+def spec_faults(node: NodeSettings) -> list[str]:
+    """Markets that the supervisor would not run: their name is its own, say, or they say too much."""
+    faults = []
+    for name, market in node.markets.items():
+        try:
+            engine_spec(node, name)
+        except supervisor.SpecError as error:
+            faults.append(f"{shown(market.path)}: {error}" if market.path else str(error))
+    return faults
 
 
 def limits_of(market: MarketSettings, policy: SupervisorSettings) -> supervisor.Limits:
@@ -86,7 +107,7 @@ def limits_of(market: MarketSettings, policy: SupervisorSettings) -> supervisor.
 
 def limit_faults(node: NodeSettings) -> list[str]:
     """Limits that this machine cannot grant; a child would fail on them at every start."""
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    files = file_limit()
     cpus = os.sched_getaffinity(0)
     places: list[tuple[Path | None, str, SupervisorSettings | LimitSettings]] = [
         (node.path, "supervisor", node.supervisor)
@@ -99,7 +120,7 @@ def limit_faults(node: NodeSettings) -> list[str]:
         if absent:
             there = f"choose from {', '.join(map(str, sorted(cpus)))}"
             faults.append(f"{where}.cpus: no CPU {absent[0]} for this process; {there}")
-        if files != resource.RLIM_INFINITY and (limits.files_max or 0) > files:
+        if files is not None and (limits.files_max or 0) > files:
             mend = "choose no more, or raise its limit (LimitNOFILE)"
             faults.append(f"{where}.files_max: the system allows {files}; {mend}")
         for key, least in LEAST.items():

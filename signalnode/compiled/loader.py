@@ -7,16 +7,14 @@ served. A file is written aside, renamed, and begins with its checksum.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import fcntl
 import functools
 import hashlib
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +23,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from signalnode.errors import CompilationError
+from signalnode.files import alone_in, replace_file
 from signalnode.settings import cache_root
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def compile_missing(tell: Callable[[str], None]) -> None:
     if is_cached():
         return
     try:
-        with _alone():
+        with alone_in(cache_root()):  # who comes second finds the work done
             fault = "" if is_cached() else _compile(tell)
             if not is_cached():
                 raise CompilationError(f"the kernel cannot be compiled: {fault[:FAULT_CHARS_MAX]}")
@@ -121,12 +120,7 @@ def _compile(tell: Callable[[str], None]) -> str:
 
 def store(code: bytes, path: Path) -> None:
     """Write an object file into the cache, whole or not at all."""
-    partial = path.with_suffix(f".{os.getpid()}")
-    try:
-        partial.write_bytes(hashlib.sha256(code).digest() + code)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    replace_file(path, hashlib.sha256(code).digest() + code, writer=str(os.getpid()))
 
 
 def function_of(entry: Entry[..., Any]) -> Any:
@@ -174,19 +168,8 @@ def _check_layout() -> None:
         raise CompilationError(f"numpy {np.__version__} lays arrays out in a way unknown here: take another")
 
 
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """One compiler at a time: who comes second finds the work done. What is locked is the cache directory."""
-    directory = os.open(cache_root(), os.O_RDONLY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(directory)
-
-
 def _clear_out() -> None:
     """Remove what is too old, and what compilers that were killed left half written."""
     files = sorted(cache_root().glob("kernel-*.o"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in [*files[1 + KEPT_MAX :], *cache_root().glob("kernel-*.[0-9]*")]:
+    for path in [*files[1 + KEPT_MAX :], *cache_root().glob("kernel-*.partial")]:
         path.unlink(missing_ok=True)

@@ -8,7 +8,6 @@ of another identity (formulas, parameters, signals) or format is refused, with t
 
 from __future__ import annotations
 
-import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import msgspec
 
 from signalnode.errors import CheckpointError
+from signalnode.files import replace_file
 
 MAGIC = b"signalnode checkpoint\n"
 FORMAT = 1
@@ -72,24 +72,14 @@ class CheckpointFile:
         )
         body = msgspec.msgpack.encode(checkpoint)
         path = self._directory / SLOTS[(self._serial + 1) % len(SLOTS)]
-        partial = path.with_name(path.name + ".partial")
         try:
-            with partial.open("wb", buffering=0) as file:
-                _write_all(file.fileno(), MAGIC + zlib.crc32(body).to_bytes(CHECKSUM_BYTES, "big") + body)
-                if durable:
-                    os.fsync(file.fileno())
-            partial.replace(path)
+            checksum = zlib.crc32(body).to_bytes(CHECKSUM_BYTES, "big")
+            replace_file(path, MAGIC + checksum + body, durable=durable)
         except OSError as error:
             raise CheckpointError(
                 f"{path}: cannot be written ({error.strerror}); make room or mend its mode"
             ) from None
         self._serial += 1
-
-
-def _write_all(file: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(file, view) :]
 
 
 def _read(path: Path, identity: str) -> Checkpoint:

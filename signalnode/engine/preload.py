@@ -14,13 +14,13 @@ from pathlib import Path
 from signalnode import clock, feeds, logs
 from signalnode.bus import wire
 from signalnode.bus.epoch import next_epoch
-from signalnode.bus.lock import hold_lock
 from signalnode.compiled.loader import compile_missing, is_cached, object_path
 from signalnode.engine import process
 from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
 from signalnode.engine.work import Work
 from signalnode.feeds import ChannelHealth
+from signalnode.files import hold_lock
 from signalnode.settings import FeedSettings, MarketSettings, NodeSettings, engine_args, node_of
 
 TURNS = 200  # enough that the interpreter has specialised the code of a turn
@@ -51,7 +51,7 @@ def _rehearse(directory: Path) -> None:
     )
     node = node_of(json.loads(json.dumps(engine_args(wanted, "rehearsal"))))
     market = node.markets["rehearsal"]
-    hold_lock(node.market_lock_path(market.market)).release()
+    hold_lock(node.lock_path_of(market.market)).release()
     engine, health = SignalEngine(market.market, market), ChannelHealth()
     engine.replay(feeds.synthetic_events(seed=1, count=100))
     engine = SignalEngine(market.market, market)

@@ -12,9 +12,7 @@ from typing import Any, Protocol
 
 from signalnode import logs
 from signalnode.bus.epoch import next_epoch
-from signalnode.bus.lock import hold_lock
 from signalnode.bus.publisher import Publisher
-from signalnode.bus.topics import scores_endpoint
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.engine.apart import POLL_MS, ahead_only, run_apart
 from signalnode.engine.checkpoint import CheckpointFile
@@ -23,6 +21,8 @@ from signalnode.engine.work import Turn, Work
 from signalnode.errors import CheckpointError, SignalnodeError
 from signalnode.feeds import ChannelHealth, open_feed
 from signalnode.feeds.base import Feed
+from signalnode.files import ensure_directory, hold_lock
+from signalnode.names import scores_endpoint
 from signalnode.settings import MarketSettings, NodeSettings, node_of
 
 STOPS = (signal.SIGTERM, signal.SIGINT)  # blocked, and taken while resting: never in the middle of a turn
@@ -48,7 +48,7 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
     try:
         node = node_of(args)
         market = node.markets[args["market"]]
-        with hold_lock(node.market_lock_path(market.market)):
+        with hold_lock(node.lock_path_of(market.market)):
             stopped_by = _Process(link, node, market, log).run()
     except SignalnodeError as error:
         log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
@@ -76,7 +76,7 @@ class _Process:
     def __init__(self, link: Link, node: NodeSettings, market: MarketSettings, log: logs.Logger) -> None:
         self._link, self._node, self._market, self._log = link, node, market, log
         self._directory = node.market_state_dir(market.market)
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_directory(self._directory)
         self._stopped_by = 0  # the signal that told it to end
         self._ended = False  # its feed
         self._complaint_ns = 0

@@ -17,12 +17,12 @@ from rich.live import Live
 
 from signalnode import clock
 from signalnode.bus.subscriber import Subscription, subscribe
+from signalnode.bus.wire import KINDS
 from signalnode.panels.terminal import plain_lines, screen
 from signalnode.panels.view import Board
 
 FRAME_S = 0.25  # between two drawings on a terminal
 PLAIN_S = 2.0  # between two lines of one market elsewhere
-KINDS = ("score", "heartbeat", "end", "view", "decision")
 EVENT_BYTES_MAX = 65_536  # of events read between two drawings
 
 

@@ -21,6 +21,7 @@ from signalnode.errors import DataError
 from signalnode.events import EVENT, Events
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.decoded import Decoding, in_gap
+from signalnode.files import replacing
 
 ROWS_PER_GROUP = 65_536  # of the Parquet file: what is held before it is written, 6 MB
 
@@ -35,11 +36,10 @@ def write_scores(score: Score, decoding: Decoding, out: Path, progress: Progress
     to 1), `status`. The file appears whole or not at all. Raises DataError where it cannot be written, and
     whatever reading and scoring raise.
     """
-    partial = out.with_name(out.name + ".partial")
     health = ChannelHealth()
     rows = 0
     try:
-        with contextlib.closing(_File(partial)) as file:
+        with replacing(out) as draft, contextlib.closing(_File(draft)) as file:
             for events, done in whole_instants(decoding.slices()):
                 table = score(events)
                 times_ns = table["time_ns"]
@@ -48,13 +48,9 @@ def write_scores(score: Score, decoding: Decoding, out: Path, progress: Progress
                 rows += len(table)
                 if progress:
                     progress(rows, done)
-        partial.replace(out)
     except OSError as error:
         reason = error.strerror or str(error).splitlines()[0]
         raise DataError(f"{out}: cannot be written ({reason}); choose another --out") from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
     return rows
 
 

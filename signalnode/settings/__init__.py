@@ -15,8 +15,6 @@ from signalnode.settings.environment import (
 from signalnode.settings.loading import load_node
 from signalnode.settings.model import (
     FEED_KEYS,
-    MARKET_NAME_CHARS_MAX,
-    SOCKET_PATH_BYTES_MAX,
     VENUE_NAMES,
     AggregatorSettings,
     EngineSettings,
@@ -26,15 +24,12 @@ from signalnode.settings.model import (
     MarketSettings,
     NodeSettings,
     SupervisorSettings,
-    market_name_fault,
 )
 from signalnode.settings.passing import aggregator_args, engine_args, node_of, write_snapshot
 
 __all__ = [
     "CONFIG_PATH_DEFAULT",
     "FEED_KEYS",
-    "MARKET_NAME_CHARS_MAX",
-    "SOCKET_PATH_BYTES_MAX",
     "VENUE_NAMES",
     "AggregatorSettings",
     "EngineSettings",
@@ -50,7 +45,6 @@ __all__ = [
     "config_path",
     "engine_args",
     "load_node",
-    "market_name_fault",
     "node_of",
     "user_units_dir",
     "write_snapshot",

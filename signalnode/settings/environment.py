@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from signalnode.files import ensure_directory
+
 CONFIG_PATH_DEFAULT = Path("config/signalnode.toml")
 
 
@@ -31,10 +33,10 @@ def cache_root() -> Path:
     base = Path(explicit) if explicit else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     root = base if explicit else base / "signalnode"
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_directory(root)
     except OSError:
         root = Path(tempfile.gettempdir()) / f"signalnode-{os.getuid()}"
-        root.mkdir(mode=0o700, exist_ok=True)
+        ensure_directory(root)
     return root
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from signalnode.errors import ConfigError
+from signalnode.names import (
+    DEFAULT_ENDPOINT,
+    endpoint_fault,
+    is_local,
+    market_name_fault,
+    snapshot_endpoint,
+    socket_path_fault,
+)
 from signalnode.settings.environment import config_path
 from signalnode.settings.model import (
     FEED_KEYS,
-    SOCKET_PATH_BYTES_MAX,
     VENUE_NAMES,
     FeedSettings,
     MarketSettings,
     NodeSettings,
-    market_name_fault,
 )
 from signalnode.settings.reading import Faults, read_table, read_toml, shown
 
@@ -138,16 +142,15 @@ def _check_name(name: str, file: Path, node: NodeSettings, named: dict[str, Path
         )
     elif file.stem != name:
         faults.add(file, "market", f"{name!r} does not match the file's name; rename the file to {name}.toml")
-    elif len(bytes(node.control_path)) <= SOCKET_PATH_BYTES_MAX:  # else that one fault says it for all
+    elif socket_path_fault(node.control_path) is None:  # else that one fault says it for all
         _check_socket_path(node.scores_path(name), file, "market", faults)
     named.setdefault(name, file)
 
 
 def _check_socket_path(path: Path, file: Path, key: str, faults: Faults) -> None:
-    length = len(bytes(path))
-    if length > SOCKET_PATH_BYTES_MAX:
-        what = f"the socket path {path} has {length} bytes, the system takes {SOCKET_PATH_BYTES_MAX}"
-        faults.add(file, key, f"{what}; use a shorter runtime_dir")
+    fault = socket_path_fault(path)
+    if fault:
+        faults.add(file, key, fault)
 
 
 def _check_feed(feed: FeedSettings, table: dict[str, Any], file: Path, faults: Faults) -> None:
@@ -209,30 +212,10 @@ def _resolved(signals: dict[str, object], file: Path) -> dict[str, object]:
 
 
 def _check_endpoint(node: NodeSettings, path: Path, faults: Faults) -> None:
-    endpoint = node.aggregator.endpoint
-    key = "aggregator.endpoint"
-    if endpoint.startswith("ipc://") and len(endpoint) > len("ipc://"):
-        _check_socket_path(Path(endpoint.removeprefix("ipc://")), path, key, faults)
-        return
-    try:
-        parts = urlsplit(endpoint)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not endpoint.startswith("tcp://") or not host or not port:
-        faults.add(path, key, f"{endpoint!r} is no endpoint; write it like tcp://127.0.0.1:7450")
-    elif not is_loopback(host) and node.aggregator.keys_dir is None:
-        what = f"{endpoint} can be reached from other machines"
-        faults.add(
-            path, key, f"{what}; use tcp://127.0.0.1:{port}, or set aggregator.keys_dir to your CURVE keys"
-        )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` stays on this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    endpoint, key = node.aggregator.endpoint, "aggregator.endpoint"
+    fault = endpoint_fault(endpoint) or endpoint_fault(snapshot_endpoint(endpoint))
+    if fault:
+        faults.add(path, key, fault)
+    elif not is_local(endpoint) and node.aggregator.keys_dir is None:
+        mend = f"use {DEFAULT_ENDPOINT}, or set aggregator.keys_dir to your CURVE keys"
+        faults.add(path, key, f"{endpoint} can be reached from other machines; {mend}")

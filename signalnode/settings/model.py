@@ -5,20 +5,16 @@ A field without a default must be given. `Within` bounds a number, both ends inc
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+from signalnode.names import DEFAULT_ENDPOINT, scores_path
+
 FeedKind = Literal["capture", "recording", "synthetic"]
 
-MARKET_NAME_CHARS_MAX = 64
+AGGREGATOR_HEARTBEAT_S = 1.0
 CPUS_MAX = 1_024  # cpu_set_t of sched_setaffinity(2)
-SOCKET_PATH_BYTES_MAX = 107  # sun_path of unix(7) holds 108 with the closing NUL
-_MARKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
-_RESERVED_NAMES = frozenset(
-    {"aggregator", "control", "logs", "node", "supervisor"}
-)  # children and files of the node
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class AggregatorSettings:
     """`[aggregator]`: the Layer 5 process."""
 
     # Where everything is re-published. Loopback, or anywhere with `keys_dir`.
-    endpoint: str = "tcp://127.0.0.1:7450"
+    endpoint: str = DEFAULT_ENDPOINT
     # CURVE keys: without them nothing listens beyond this machine.
     keys_dir: Path | None = None
     # Messages one market may run ahead of the aggregator (ZeroMQ RCVHWM).
@@ -194,11 +190,13 @@ class NodeSettings:
 
     def scores_path(self, market: str) -> Path:
         """The socket one engine publishes on."""
-        return self.runtime_dir / f"{market}.scores"
+        return scores_path(self.runtime_dir, market)
 
-    def market_lock_path(self, market: str) -> Path:
-        """The lock one engine holds before it binds its socket."""
-        return self.runtime_dir / f"{market}.lock"
+    def lock_path_of(self, name: str) -> Path:
+        """The lock that an engine, or the aggregator, holds from before it binds until it is gone: a second
+        bind on one ipc path does not fail in ZeroMQ, it steals the path.
+        """
+        return self.runtime_dir / f"{name}.lock"
 
     def market_state_dir(self, market: str) -> Path:
         """Checkpoint, epoch and decoded feed of one market."""
@@ -218,14 +216,3 @@ class NodeSettings:
     def logs_dir(self) -> Path:
         """Log files, of the node and of each child."""
         return self.state_dir / "logs"
-
-
-def market_name_fault(name: str) -> str | None:
-    """What is wrong with a market's name, with the mend; None where it can name a file and a topic."""
-    if len(name) > MARKET_NAME_CHARS_MAX:
-        return f"a name of {len(name)} characters is too long; use at most {MARKET_NAME_CHARS_MAX}"
-    if not _MARKET_NAME.fullmatch(name):
-        return f"{name!r} cannot name a market; use letters, digits, '.', '_' and '-', like BTC-USDT"
-    if name.lower() in _RESERVED_NAMES:
-        return f"{name!r} is a name of the node's own; choose another"
-    return None

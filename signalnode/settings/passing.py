@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from signalnode.errors import ConfigError
+from signalnode.files import replace_file
 from signalnode.settings.loading import load_node, restore
 from signalnode.settings.model import NodeSettings
 from signalnode.settings.reading import Faults
@@ -64,11 +64,7 @@ def snapshot_path(node: NodeSettings) -> Path:
 def write_snapshot(node: NodeSettings) -> Path:
     """Write all settings to `runtime_dir/settings.json`, whole or not at all, mode 0600; return the path."""
     path = snapshot_path(node)
-    temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(as_table(node), file)
-    temporary.replace(path)
+    replace_file(path, json.dumps(as_table(node)).encode())
     return path
 
 

@@ -1,7 +1,4 @@
-"""From `[strategies.<name>]` tables to strategies:
-
-built in, from an entry point, or from a file of the user's.
-"""
+"""From `[strategies.<name>]` tables to strategies: built in, from an entry point, or from a user's file."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from signalnode.errors import ConfigError, ExtensionError, in_words
+from signalnode.names import name_fault
 from signalnode.settings.code import run_file
 from signalnode.settings.reading import Faults, read_table
 from signalnode.strategies.base import Registered, Strategy
@@ -38,12 +36,16 @@ def load_strategies(
         faults.append(f"{config}: strategies: {len(wanted)} of them; {STRATEGIES_MAX} is the most")
     strategies: dict[str, Strategy] = {}
     for name, table in wanted.items():
+        fault = name_fault(name, "a strategy")
+        if fault:  # it stands in the topic of its decisions
+            faults.append(f"{config}: strategies: {fault}")
+            continue
         if not isinstance(table, Mapping):
             faults.append(f"{config}: strategies.{name}: is not a table; write [strategies.{name}]")
             continue
         try:
             if table.get("enabled", True):
-                strategies[name] = _made(name, table, config, registered)
+                strategies[name] = _instance(name, table, config, registered)
         except ConfigError as error:
             faults += error.faults
     if faults:
@@ -51,7 +53,9 @@ def load_strategies(
     return strategies
 
 
-def _made(name: str, table: Mapping[str, Any], config: Path, registered: tuple[Registered, ...]) -> Strategy:
+def _instance(
+    name: str, table: Mapping[str, Any], config: Path, registered: tuple[Registered, ...]
+) -> Strategy:
     make = _class(name, str(table.get("kind", name)), config, registered)
     keywords = {key: value for key, value in table.items() if key not in ("kind", "enabled")}
     where = f"strategies.{name}"
@@ -75,8 +79,8 @@ def _made(name: str, table: Mapping[str, Any], config: Path, registered: tuple[R
         raise ExtensionError(
             f"{config}: {where}: {make.__name__} has no evaluate_opportunities(view); add it"
         )
-    made: Strategy = strategy
-    return made
+    instance: Strategy = strategy
+    return instance
 
 
 def _refused(config: Path, where: str, make: type[Any], error: BaseException) -> ExtensionError:

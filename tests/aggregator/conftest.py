@@ -18,8 +18,8 @@ import pytest
 
 from signalnode.bus.publisher import Publisher
 from signalnode.bus.subscriber import Subscription, subscribe
-from signalnode.bus.topics import scores_endpoint
 from signalnode.bus.wire import Score
+from signalnode.names import scores_endpoint
 from tests.bus.messages import moment, score
 
 REPO = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ from signalnode.aggregator.core import Core
 from signalnode.aggregator.doors import RE_SENT_MAX, Doors
 from signalnode.aggregator.turns import Turns
 from signalnode.bus.snapshot import Request, decode_reply, encode_request
-from signalnode.bus.topics import snapshot_endpoint
 from signalnode.bus.wire import encode
+from signalnode.names import snapshot_endpoint
 from signalnode.settings import AggregatorSettings
 from tests.bus.conftest import short_dir
 from tests.bus.messages import score

@@ -14,8 +14,8 @@ from typing import Any
 
 import zmq
 
-from signalnode.bus.topics import scores_endpoint
 from signalnode.bus.wire import SCORE_NAMES, Score, encode
+from signalnode.names import scores_endpoint
 
 DRAIN_MAX = 2_000
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import zmq
 
-from signalnode.bus.publisher import CHANGE_BYTES_MAX, Publisher
+from signalnode.bus.publisher import Publisher
+from signalnode.bus.sockets import SUBSCRIPTION_BYTES_MAX
 from signalnode.bus.wire import SCORE_NAMES, End, Heartbeat, Score, decode
 from signalnode.errors import EndpointError
 from tests.bus.messages import moment
@@ -98,9 +99,9 @@ def test_a_mid_that_is_not_known_yet_is_published_as_0(short_dir: Path, listener
     [
         ("ipc:///tmp/" + "x" * 104, "shorter runtime_dir"),
         ("ipc:///nowhere/at/all/A.scores", "No such file"),
-        ("tcp://127.0.0.1", "not an address"),
-        ("tcp://127.0.0.1:99999", "not an address"),
-        ("udp://127.0.0.1:1", "not an address"),
+        ("tcp://127.0.0.1", "is no endpoint"),
+        ("tcp://127.0.0.1:99999", "is no endpoint"),
+        ("udp://127.0.0.1:1", "is no endpoint"),
     ],
 )
 def test_an_endpoint_that_cannot_be_bound_is_one_line(endpoint: str, words: str) -> None:
@@ -122,7 +123,7 @@ def test_who_sends_an_engine_more_than_a_subscription_is_cut_off(short_dir: Path
     with zmq.Context() as context, context.socket(zmq.XSUB) as peer:
         peer.setsockopt(zmq.LINGER, 0)
         peer.connect(endpoint)
-        peer.send(b"\x01" + bytes(CHANGE_BYTES_MAX))
+        peer.send(b"\x01" + bytes(SUBSCRIPTION_BYTES_MAX))
         assert not publisher.wait_for_subscriber(300)
     with zmq.Context() as context, context.socket(zmq.XSUB) as peer:
         peer.connect(endpoint)

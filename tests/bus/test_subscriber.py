@@ -14,9 +14,11 @@ from signalnode.errors import EndpointError
 from tests.bus.messages import moment, score
 
 
-@pytest.mark.parametrize("endpoint", ["ipc://", "ipc://" + "x" * 100])
-def test_an_address_that_cannot_be_connected_to_is_one_line(endpoint: str) -> None:
-    with pytest.raises(EndpointError, match=r"aggregator\.endpoint has") as caught:
+@pytest.mark.parametrize(
+    ("endpoint", "words"), [("ipc://", "is no endpoint"), ("ipc://" + "x" * 100, r"aggregator\.endpoint has")]
+)
+def test_an_address_that_cannot_be_connected_to_is_one_line(endpoint: str, words: str) -> None:
+    with pytest.raises(EndpointError, match=words) as caught:
         subscribe(endpoint=endpoint)
     assert "\n" not in str(caught.value)
 

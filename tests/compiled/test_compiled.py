@@ -106,7 +106,7 @@ def test_a_compiler_that_is_killed_leaves_nothing_and_of_two_at_once_one_works(t
     assert killed.stdout.readline().startswith("1 of ")
     killed.kill()
     killed.communicate()
-    (tmp_path / "signalnode" / "kernel-0123456789abcdef.4711").write_bytes(b"half of it")
+    (tmp_path / "signalnode" / "kernel-0123456789abcdef.o.4711.partial").write_bytes(b"half of it")
     assert not list((tmp_path / "signalnode").glob("*.o"))
     both = [started(COMPILE, tmp_path) for _ in range(2)]
     told = sorted(len(each.communicate()[0].splitlines()) for each in both)

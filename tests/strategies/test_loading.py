@@ -137,3 +137,9 @@ def test_what_is_wrong_with_a_user_s_file_is_one_line(
     with pytest.raises(ExtensionError, match=words) as caught:
         loaded({"own": {"kind": kind, **keys}}, tmp_path / "signalnode.toml")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a b", "x" * 65, ""])
+def test_a_name_that_no_topic_can_carry_is_refused_before_its_first_decision_is_lost(name: str) -> None:
+    (fault,) = faults({name: {"kind": "threshold"}})
+    assert fault.startswith("signalnode.toml: strategies: ")

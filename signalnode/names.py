@@ -1,0 +1,129 @@
+"""Names and addresses, each rule once: what a thing may be called, where it listens, who is this machine.
+
+The name of a market, a strategy or a subscriber stands in topics, file names and addresses, so there is one
+rule for all of them. What the supervisor keeps for itself it says in its specs; see `cli/specs.py`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+
+from signalnode.errors import EndpointError, UsageError
+
+NAME_CHARS_MAX = 64
+SOCKET_PATH_BYTES_MAX = 107  # sun_path of unix(7) holds 108 with the closing NUL
+PORT_MAX = 65_535
+
+AGGREGATOR = "aggregator"  # the child's name, and with that the name of its lock and its log
+RESERVED_NAMES = frozenset({AGGREGATOR, "control", "logs", "node"})  # files and children of the node's own
+DEFAULT_ENDPOINT = "tcp://127.0.0.1:7450"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+_TCP = re.compile(r"tcp://(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(\d{1,5})", re.ASCII)
+_IPC = "ipc://"
+
+
+def name_fault(name: str, what: str = "a market") -> str | None:
+    """What is wrong with the name of `what`, with the mend; None where it can stand in a file and a topic."""
+    if len(name) > NAME_CHARS_MAX:
+        return f"a name of {len(name)} characters is too long; use at most {NAME_CHARS_MAX}"
+    if not _NAME.fullmatch(name):
+        return f"{name!r} cannot name {what}; use letters, digits, '.', '_' and '-', no sign first"
+    return None
+
+
+def market_name_fault(name: str) -> str | None:
+    """As `name_fault`, and a market must not be called as something of the node's own, in either case."""
+    if name.lower() in RESERVED_NAMES:
+        return f"{name!r} is a name of the node's own; choose another"
+    return name_fault(name)
+
+
+def checked_name(name: str, what: str = "a market") -> str:
+    """Return `name` if it can be the name of `what`, else raise UsageError."""
+    fault = name_fault(name, what)
+    if fault:
+        raise UsageError(fault)
+    return name
+
+
+def socket_path_fault(path: Path) -> str | None:
+    """What is wrong with the path of a Unix socket, with the mend; None where the system takes it."""
+    length = len(bytes(path))
+    if length <= SOCKET_PATH_BYTES_MAX:
+        return None
+    what = f"the socket path {path} has {length} bytes, the system takes {SOCKET_PATH_BYTES_MAX}"
+    return f"{what}; use a shorter runtime_dir"
+
+
+def scores_path(runtime_dir: Path, market: str) -> Path:
+    """The socket on which the engine of `market` publishes."""
+    return runtime_dir / f"{market}.scores"
+
+
+def scores_endpoint(runtime_dir: Path, market: str) -> str:
+    """Where the engine of `market` publishes."""
+    return f"{_IPC}{scores_path(runtime_dir, market)}"
+
+
+def snapshot_endpoint(endpoint: str) -> str:
+    """Where the newest messages and the ring are asked for: the next port, or the path with `.snapshot`.
+
+    One rule instead of a second setting, so that a subscriber who knows one endpoint knows both.
+    """
+    address = host_and_port(endpoint)
+    if address is None:
+        return f"{endpoint}.snapshot"
+    host, port = address
+    return f"tcp://{host}:{port + 1}"
+
+
+def host_and_port(endpoint: str) -> tuple[str, int] | None:
+    """The two parts of a tcp endpoint, an IPv6 host in its brackets; None for any other."""
+    found = _TCP.fullmatch(endpoint)
+    return (found[1], int(found[2])) if found else None
+
+
+def ipc_path(endpoint: str) -> Path | None:
+    """The socket file of an ipc endpoint; None for any other."""
+    path = endpoint.removeprefix(_IPC)
+    return Path(path) if path and endpoint.startswith(_IPC) else None
+
+
+def endpoint_fault(endpoint: str) -> str | None:
+    """What is wrong with an endpoint, with the mend; None for an ipc or tcp address that can be bound."""
+    path, address = ipc_path(endpoint), host_and_port(endpoint)
+    if path is not None:
+        return socket_path_fault(path)
+    if address is None or not 0 < address[1] <= PORT_MAX:
+        return f"{endpoint!r} is no endpoint; write it like {DEFAULT_ENDPOINT} or ipc:///path/to/socket"
+    return None
+
+
+def check_endpoint(endpoint: str) -> str:
+    """Return `endpoint` if it is an ipc or tcp address that can be bound, else raise EndpointError."""
+    fault = endpoint_fault(endpoint)
+    if fault:
+        raise EndpointError(fault)
+    return endpoint
+
+
+def connect_address(endpoint: str) -> str:
+    """Where to connect to what binds `endpoint`: `tcp://*` is every interface, and no address to go to."""
+    return endpoint.replace("tcp://*:", "tcp://127.0.0.1:", 1)
+
+
+def is_local(endpoint: str) -> bool:
+    """Whether only this machine can reach `endpoint`; anything else needs CURVE keys."""
+    address = host_and_port(endpoint)
+    return endpoint.startswith((_IPC, "inproc://")) if address is None else is_loopback(address[0])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, an address (IPv6 with or without brackets) or a name, stays on this machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
