@@ -193,6 +193,21 @@ def test_nothing_committed_holds_a_path_of_one_machine() -> None:
             assert not MACHINE_PATH.search(line), f"{name_of(path)}:{number}: {line.strip()}"
 
 
+def imports_of(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Names of the modules that a file imports, with the line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, node.module or ""
+
+
+@every(ALL_PYTHON)
+def test_nothing_of_ours_is_imported_by_supervisords_name(path: Path) -> None:
+    for line, module in imports_of(tree_of(path)):
+        assert module.partition(".")[0] != "supervisor", f"{name_of(path)}:{line}: that is PyPI's supervisor"
+
+
 def test_no_test_directory_is_a_package() -> None:
     assert not list((ROOT / "tests").rglob("__init__.py"))
 
