@@ -1,7 +1,7 @@
 """Names and addresses, each rule once: what a thing may be called, where it listens, who is this machine.
 
 The name of a market, a strategy or a subscriber stands in topics, file names and addresses, so there is one
-rule for all of them. What the supervisor keeps for itself it says in its specs; see `cli/specs.py`.
+rule for all of them. What the supervisor keeps for itself besides, its specs say: `cli.specs.spec_faults`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ SOCKET_PATH_BYTES_MAX = 107  # sun_path of unix(7) holds 108 with the closing NU
 PORT_MAX = 65_535
 
 AGGREGATOR = "aggregator"  # the child's name, and with that the name of its lock and its log
-RESERVED_NAMES = frozenset({AGGREGATOR, "control", "logs", "node"})  # files and children of the node's own
+# Children of the node's own, and what lies beside the markets in its two directories.
+RESERVED_NAMES = frozenset({AGGREGATOR, "control", "logs", "node", "supervisor"})
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:7450"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)

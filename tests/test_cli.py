@@ -151,7 +151,7 @@ BAD_CONFIGS = {
             ("aggregator", "market: 'aggregator' is a name of the node's own"),
             ("Node", "market: 'Node' is a name of the node's own"),
             ("forkserver", "child 'forkserver': this name is the supervisor's own"),
-            ("supervisor", "child 'supervisor': this name is the supervisor's own"),
+            ("ForkServer", "child 'ForkServer': this name is the supervisor's own"),
         )
     },
     "long path": (f"runtime_dir = '/tmp/{'d' * 88}'", {}, "SOL-USD.toml: market: the socket path"),

@@ -12,11 +12,12 @@ import pytest
 from signalnode.cli import main
 from signalnode.cli.check import ConfigCheck
 from signalnode.cli.run import _check_unchanged, with_names
-from signalnode.cli.specs import limit_faults, spec_faults, specs_of
+from signalnode.cli.specs import limit_faults, spec_faults, specs_of, supervisor_settings
 from signalnode.errors import ConfigError
+from signalnode.names import NAME_CHARS_MAX, RESERVED_NAMES, SOCKET_PATH_BYTES_MAX, market_name_fault
 from signalnode.settings import load_node
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
-from signalnode_supervisor import ChildSpec
+from signalnode_supervisor import ChildSpec, control
 
 MARKET = 'market = "{name}"\n[feed]\nkind = "synthetic"\n{more}\n'
 CPU = min(os.sched_getaffinity(0))
@@ -232,3 +233,18 @@ def test_a_market_that_says_more_than_a_child_can_be_told_is_one_fault(
     (path.parent / "markets" / "A.toml").write_text(text)
     (fault,) = spec_faults(load_node(path))
     assert "A.toml: child 'A': args must be JSON of at most" in fault
+
+
+@pytest.mark.parametrize("name", ["0", "BTC-USDT", "a.b_c-d", "A" * NAME_CHARS_MAX])
+def test_what_may_name_a_market_may_name_a_child(name: str) -> None:
+    assert market_name_fault(name) is None
+    assert ChildSpec(name=name, target="module:function").name == name
+
+
+def test_the_node_and_its_supervisor_mean_the_same_files(write_node: WriteNode) -> None:
+    node = load_node(write_node())
+    told = supervisor_settings(node)
+    assert told.control_path == node.control_path
+    assert control.SOCKET_PATH_BYTES_MAX == SOCKET_PATH_BYTES_MAX
+    beside = {told.lock_path.stem, told.control_path.stem, told.log_path("A").parent.name}
+    assert beside <= RESERVED_NAMES

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from signalnode.cli.specs import supervisor_settings
 from signalnode.errors import RequestError, UsageError
 from signalnode.names import AGGREGATOR, market_name_fault
 from signalnode.panels.log import log_line
@@ -22,7 +23,7 @@ def logs(arguments: argparse.Namespace) -> int:
     name = arguments.name
     _check(name, node, waits=arguments.follow)
     coloured = sys.stdout.isatty()
-    path = node.logs_dir / f"{name}.log"
+    path = supervisor_settings(node).log_path(name)
     for entry in follow(path, lines_max=arguments.lines, follow=arguments.follow):
         print(
             json.dumps(entry, ensure_ascii=False) if arguments.json else log_line(entry, coloured=coloured),
@@ -44,12 +45,13 @@ def _check(name: str, node: NodeSettings, *, waits: bool) -> None:
     fault = None if name in (AGGREGATOR, SUPERVISOR) else market_name_fault(name)
     if fault:
         raise UsageError(f"logs: {fault}")
-    if (node.logs_dir / f"{name}.log").is_file():
+    path = supervisor_settings(node).log_path(name)
+    if path.is_file():
         return
     known = [*names_of(node), SUPERVISOR]
     if name not in known:
-        raise RequestError(f"no log of {name} in {shown(node.logs_dir)}; known: {', '.join(known)}")
+        raise RequestError(f"no log of {name} in {shown(path.parent)}; known: {', '.join(known)}")
     if not waits:
         raise RequestError(
-            f"{name} has logged nothing yet in {shown(node.logs_dir)}; start it, or wait with --follow"
+            f"{name} has logged nothing yet in {shown(path.parent)}; start it, or wait with --follow"
         )

@@ -16,7 +16,7 @@ from typing import Any
 import signalnode_supervisor as supervisor
 from signalnode.cli.check import ConfigCheck
 from signalnode.cli.panel import Panel
-from signalnode.cli.specs import specs_of
+from signalnode.cli.specs import specs_of, supervisor_settings
 from signalnode.cli.terminal import ending_with_terminal, terminal_to_ourselves
 from signalnode.errors import (
     AlreadyRunningError,
@@ -36,7 +36,6 @@ from signalnode_supervisor.control import request
 from signalnode_supervisor.host.loop import run as run_supervised
 
 LOG_BYTES_MAX = 8_000_000  # of node.log; there are two, the present and the one before
-PRELOAD = ("signalnode.engine.preload", "signalnode.aggregator.process")
 
 _MEANING: dict[type[supervisor.SupervisorError], type[SignalnodeError]] = {
     supervisor.AlreadyRunning: AlreadyRunningError,
@@ -69,12 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _supervise(node: NodeSettings, check: ConfigCheck, *, panel_wanted: bool) -> int:
-    settings = supervisor.Settings(
-        runtime_dir=node.runtime_dir,
-        state_dir=node.state_dir,
-        preload=PRELOAD,
-        on_supervisor_death=node.supervisor.on_supervisor_death,
-    )
     applied = node
 
     def wanted_now(names: tuple[str, ...]) -> list[supervisor.ChildSpec]:
@@ -88,7 +81,7 @@ def _supervise(node: NodeSettings, check: ConfigCheck, *, panel_wanted: bool) ->
 
     with _event_sink(node, panel_wanted) as tell:
         return run_supervised(
-            settings,
+            supervisor_settings(node),
             specs_of(node),
             reload=wanted_now,
             on_event=ending_with_terminal(tell),
@@ -121,8 +114,9 @@ def _event_sink(node: NodeSettings, panel_wanted: bool) -> Iterator[Callable[[di
     if not panel_wanted:
         yield emitter(sys.stderr)
         return
-    ensure_directory(node.logs_dir)
-    with RotatingFile(node.logs_dir / "node.log", LOG_BYTES_MAX) as file, Panel(node) as panel:
+    path = supervisor_settings(node).log_path("node")
+    ensure_directory(path.parent)
+    with RotatingFile(path, LOG_BYTES_MAX) as file, Panel(node) as panel:
         write = emitter(file, as_json=True)
 
         def tell(event: dict[str, Any]) -> None:

@@ -26,6 +26,19 @@ BYTES_PER_MB = 1_000_000
 LEAST = {"memory_mb_max": 64, "files_max": 64}  # with less an engine cannot even decode its recording
 
 
+PRELOAD = ("signalnode.engine.preload", "signalnode.aggregator.process")
+
+
+def supervisor_settings(node: NodeSettings) -> supervisor.Settings:
+    """What the supervisor of that node is told of itself."""
+    return supervisor.Settings(
+        runtime_dir=node.runtime_dir,
+        state_dir=node.state_dir,
+        preload=PRELOAD,
+        on_supervisor_death=node.supervisor.on_supervisor_death,
+    )
+
+
 def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
     """The aggregator, which starts first and stops last, and an engine for each market."""
     return [aggregator_spec(node), *(engine_spec(node, name) for name in node.markets)]

@@ -206,13 +206,3 @@ class NodeSettings:
     def control_path(self) -> Path:
         """The socket on which the running node takes requests."""
         return self.runtime_dir / "control.sock"
-
-    @property
-    def lock_path(self) -> Path:
-        """The lock of the whole node: one on one runtime directory."""
-        return self.runtime_dir / "node.lock"
-
-    @property
-    def logs_dir(self) -> Path:
-        """Log files, of the node and of each child."""
-        return self.state_dir / "logs"

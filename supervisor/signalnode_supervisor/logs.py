@@ -15,15 +15,19 @@ from signalnode_supervisor.clock import pause
 POLL_S = 0.2  # how often a followed file is looked at
 
 
+def older(path: Path) -> Path:
+    """Where a log that has grown past its limit is put aside."""
+    return path.with_name(f"{path.name}.1")
+
+
 def follow(path: Path, lines_max: int = 50, follow: bool = False) -> Iterator[dict[str, Any]]:
     """The last `lines_max` entries of a log, oldest first, then (with `follow`) each new one as it comes.
 
     Reads on over the change to a new file, which may come at any moment: what is read is held open, so that
     no name can lead to another file halfway. Entries that are no JSON objects are passed over.
     """
-    older = path.with_suffix(".log.1")
     with contextlib.ExitStack() as held:
-        newest, before = _open(path, held), _open(older, held)
+        newest, before = _open(path, held), _open(older(path), held)
         recent: deque[dict[str, Any]] = deque(maxlen=lines_max)
         for file in (before, newest):
             if file is not None and not (file is before and _are_one(before, newest)):
@@ -40,7 +44,7 @@ def follow(path: Path, lines_max: int = 50, follow: bool = False) -> Iterator[di
                     continue
                 if newest is not None:
                     yield from _entries(newest)
-                    between = _open(older, opened)  # the same, or one that came and went since the last look
+                    between = _open(older(path), opened)  # the same, or one that came and went since
                     if between is not None and not _are_one(between, newest):
                         yield from _entries(between)
                 newest = coming

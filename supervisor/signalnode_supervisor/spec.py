@@ -114,7 +114,7 @@ def _faults(spec: ChildSpec) -> list[tuple[bool, str]]:
             not _NAME.fullmatch(spec.name),
             "a name starts with a letter or digit; then letters, digits, '.', '_', '-'",
         ),
-        (spec.name in RESERVED_NAMES, "this name is the supervisor's own; choose another"),
+        (spec.name.lower() in RESERVED_NAMES, "this name is the supervisor's own; choose another"),
         (len(spec.name.encode()) > NAME_BYTES_MAX, f"a name has at most {NAME_BYTES_MAX} bytes"),
         (not _TARGET.fullmatch(spec.target), f"target {spec.target!r} is not 'package.module:function'"),
         (spec.restart not in ("always", "on-failure", "never"), f"restart {spec.restart!r} is no policy"),

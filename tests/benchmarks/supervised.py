@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from signalnode.cli.run import PRELOAD, specs_of
+from signalnode.cli.specs import PRELOAD, specs_of
 from signalnode.settings import NodeSettings, load_node
 from signalnode_supervisor import ChildSpec, Settings, run
 

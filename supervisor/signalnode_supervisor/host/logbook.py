@@ -13,6 +13,8 @@ from typing import Any
 
 from signalnode_supervisor.clock import wall_ns
 from signalnode_supervisor.durations import NS_PER_S
+from signalnode_supervisor.linux.files import ensure_directory
+from signalnode_supervisor.logs import older
 from signalnode_supervisor.settings import Settings
 
 ENTRIES_MAX = 20_000  # waiting to be written; beyond that they are counted instead
@@ -93,14 +95,14 @@ class LogFiles:
     def write(self, entry: Entry) -> None:
         """Append; a file over its limit becomes the one before, and a new one begins."""
         path = self._settings.log_path(entry.get("child", "supervisor"))
-        line = json.dumps(entry, separators=(",", ":"), ensure_ascii=False, default=str) + "\n"
+        line = json.dumps(entry, separators=(",", ":"), ensure_ascii=False, default=str).encode() + b"\n"
         size = self._sizes.get(path)
         if size is None:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ensure_directory(path.parent)
             size = path.stat().st_size if path.exists() else 0
         if size > self._settings.log_file_bytes_max:
-            path.replace(path.with_suffix(".log.1"))
+            path.replace(older(path))
             size = 0
-        with path.open("a", encoding="utf-8") as file:
+        with path.open("ab") as file:
             file.write(line)
         self._sizes[path] = size + len(line)

@@ -7,12 +7,10 @@ It decides nothing. Everything it waits for is a file in one epoll set or one de
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import hashlib
 import os
 import random
-import resource
 import secrets
 import signal
 from collections import deque
@@ -43,7 +41,7 @@ from signalnode_supervisor.core.messages import (
     Withdraw,
 )
 from signalnode_supervisor.durations import NS_PER_S
-from signalnode_supervisor.errors import AlreadyRunning, DirectoryUnusable, PreloadError, SpecError
+from signalnode_supervisor.errors import DirectoryUnusable, PreloadError, SpecError
 from signalnode_supervisor.host.listener import Listener, Request
 from signalnode_supervisor.host.logbook import Entry, Logbook
 from signalnode_supervisor.host.memory import Memory
@@ -54,6 +52,7 @@ from signalnode_supervisor.host.reader import Reader
 from signalnode_supervisor.host.status import Samples, describe, own_facts
 from signalnode_supervisor.linux import kernel
 from signalnode_supervisor.linux.cgroup import delegated
+from signalnode_supervisor.linux.files import ensure_directory, hold_lock, raise_file_limit
 from signalnode_supervisor.settings import Settings
 from signalnode_supervisor.spec import ChildSpec
 
@@ -80,7 +79,7 @@ def run(
         _make_directory(directory)
     check_socket_path(settings.control_path)
     with _usable(settings.runtime_dir):
-        lock = _lock(settings.lock_path)
+        lock = hold_lock(settings.lock_path)
     try:
         with alone or contextlib.nullcontext():
             kernel.become_subreaper()
@@ -144,7 +143,9 @@ class Loop:
         return 0
 
     def _begin(self) -> None:
-        _raise_file_limit(FILES_OWN + FILES_EACH * len(self._specs), self._logbook)
+        limit, needed = raise_file_limit(), FILES_OWN + FILES_EACH * len(self._specs)
+        if limit is not None and limit < needed:
+            self._logbook.note("warning", "file limit is low", "", {"limit": limit, "needed": needed})
         adopted = self._processes.adopt({spec.name: spec for spec in self._specs})
         self._processes.fork_server.start()
         earlier = {spec.name: self._memory.exits(spec.name)[-1:] for spec in self._specs}
@@ -361,38 +362,6 @@ def _usable(directory: Path) -> Iterator[None]:
 
 def _make_directory(directory: Path) -> None:
     with _usable(directory):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_directory(directory)
     if not os.access(directory, os.W_OK | os.X_OK):
         raise DirectoryUnusable(f"{directory}: not writable; choose another or mend its rights")
-
-
-def _lock(path: Path) -> int:
-    """Hold the lock file for life. Raises AlreadyRunning, with the holder's pid."""
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(file, 32).decode(errors="replace").strip()
-            os.close(file)
-            pid = int(holder) if holder.isdigit() else 0
-            who = f" (pid {pid})" if pid else ""
-            raise AlreadyRunning(
-                f"another node{who} already runs on {path.parent}: stop it, or use another runtime_dir", pid
-            ) from None
-        # Its holder may have removed it, as a clean end does, between our open and our lock.
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file), path.stat()):
-                os.ftruncate(file, 0)
-                os.write(file, f"{os.getpid()}\n".encode())
-                return file
-        os.close(file)
-
-
-def _raise_file_limit(needed: int, logbook: Logbook) -> None:
-    """Past the file limit, sockets fail in silence: take all that we may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard not in (-1, resource.RLIM_INFINITY) and hard < needed:
-        logbook.note("warning", "file limit is low", "", {"limit": hard, "needed": needed})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from signalnode_supervisor.linux.files import ensure_directory, replace_file
 
 EXITS_MAX = 20  # records kept of each child
 
@@ -20,7 +21,7 @@ class Memory:
         self._kept = state_dir / "supervisor"
         self._exits: dict[str, list[dict[str, Any]]] = {}
         for directory in (self._runs, self._kept / "exits"):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ensure_directory(directory)
 
     # names that somebody stopped
 
@@ -87,25 +88,4 @@ def _load(path: Path, otherwise: Any) -> Any:
 
 
 def _save(path: Path, value: Any, *, durable: bool = False) -> None:
-    draft = path.with_suffix(".new")
-    try:
-        with draft.open("w") as file:
-            json.dump(value, file, separators=(",", ":"))
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        draft.replace(path)
-        if durable:
-            _sync_directory(path.parent)
-    except OSError as error:
-        error.filename = error.filename or str(draft)  # where the disk is full, only an open names its file
-        raise
-
-
-def _sync_directory(path: Path) -> None:
-    """Until then a loss of power may bring back the file that was replaced."""
-    directory = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    replace_file(path, json.dumps(value, separators=(",", ":")).encode(), durable=durable)

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from signalnode_supervisor.inside.link import Link
 from signalnode_supervisor.linux import kernel
+from signalnode_supervisor.linux.files import hold_own_lock, lower_file_limit
 from signalnode_supervisor.linux.procfs import make_mark
 
 ORDER_BYTES_MAX = 131_072
@@ -130,7 +131,10 @@ def _become(order: dict[str, Any], orders: dict[str, Any]) -> None:
         file=2, all_threads=True
     )  # SIGABRT prints the stacks of all threads, then ends the process
     _limit(order["limits"])
-    _lock(order["lock"], name)
+    lock = order["lock"]
+    if not hold_own_lock(lock):
+        print(f"another process already runs as {name}: it holds {lock}", file=sys.stderr, flush=True)
+        os._exit(STATUS_OF_TAKEN_LOCK)
 
 
 def _limit(limits: dict[str, Any]) -> None:
@@ -144,8 +148,7 @@ def _limit(limits: dict[str, Any]) -> None:
         os.sched_setaffinity(0, limits["cpu_affinity"])
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if limits["files_max"]:
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limits["files_max"], hard))
+        lower_file_limit(limits["files_max"])
     if limits["memory_max_bytes"]:
         # RLIMIT_DATA counts private writable memory, what the fork server had allocated at our birth
         # included.
@@ -156,16 +159,6 @@ def _limit(limits: dict[str, Any]) -> None:
 def _data_bytes() -> int:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[5]) * resource.getpagesize()
-
-
-def _lock(path: str, name: str) -> None:
-    """Hold this child's lock file for life. A POSIX lock: no descendant inherits it."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        print(f"another process already runs as {name}: it holds {path}", file=sys.stderr, flush=True)
-        os._exit(STATUS_OF_TAKEN_LOCK)
 
 
 def _run(order: dict[str, Any]) -> int:

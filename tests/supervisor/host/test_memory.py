@@ -41,6 +41,6 @@ def test_a_clean_end_leaves_nothing_in_the_runtime_directory(tmp_path: Path) -> 
 
 def test_a_full_disk_is_told_with_the_file_that_could_not_be_written(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "run", tmp_path / "state")
-    (tmp_path / "state" / "supervisor" / "stopped.new").symlink_to("/dev/full")
-    with pytest.raises(OSError, match=r"No space left on device: .*stopped\.new"):
+    (tmp_path / "state" / "supervisor" / "stopped.json.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"No space left on device: .*stopped\.json\.partial"):
         memory.set_stopped(frozenset("a"))
