@@ -1,7 +1,8 @@
-"""Every block of the README does what it says: commands and programs run against a real node, files are used.
+"""Every block of README and docs/ does what it says: commands and programs run against a real node.
 
-A block whose first line is `# some/path` is a file and is saved there; the rest runs in the README's order.
-What asks systemd runs on a machine of its own, in tests/processes/test_systemd.py.
+A block whose first line names a file (`# some/path`) is saved there; the rest runs in the order of reading:
+README, then docs/ as its links have them. What asks systemd runs on a machine of its own, in
+tests/processes/test_systemd.py; what adds to signalnode itself, in tests/test_extend.py.
 """
 
 from __future__ import annotations
@@ -16,57 +17,32 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from tests.documents import README, ROOT, Block, blocks, commands, is_for_systemd, reading_order
 from tests.ports import free_port
 
-ROOT = Path(__file__).parent.parent
-DEFAULT_ENDPOINT = "127.0.0.1:7450"
+DEFAULT_PORT = 7450
 FIRST_SCORE_S = 180.0  # the very first start on a machine compiles the kernel
 SOON_S = 60.0
 LINES_ENOUGH = 3  # of a program that never ends
 PANEL_ROW = re.compile(
     r"^[A-Z]+-USDT? (replay|synthetic) +(warming|live|degraded|stale) +[\d.,]+ (.{1} *\d+ ){7}"
 )
+# What says nothing where all is well, and what may have nothing to say yet.
+SILENT = ("export", "eval")
+SOON_SPEAKING = "signalnode decisions"
+NEVER_ENDING = ("for score in", "while True", "for await")
 
-
-class Block(NamedTuple):
-    language: str
-    text: str
-    line: int
-
-
-def blocks() -> list[Block]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
-    return [Block(each[1], each[2], text[: each.start()].count("\n") + 1) for each in found]
-
-
-BLOCKS = blocks()
-
-
-def file_of(block: Block) -> str | None:
-    named = re.match(r"# ([\w./-]+\.\w+)\n", block.text)
-    return named[1] if named else None
-
-
-def commands() -> list[tuple[str, int]]:
-    """Each command line of the README, comments cut off."""
-    lines = [
-        (line.split("  #")[0].strip(), block.line)
-        for block in BLOCKS
-        for line in block.text.splitlines()
-        if block.language == "bash"
-    ]
-    return [(line, number) for line, number in lines if line]
-
-
-def is_for_systemd(line: str) -> bool:
-    return line.startswith(("sudo ", "systemctl "))
+EXTENDING = ROOT / "docs" / "extend.md"
+READ = [path for path in reading_order() if path != EXTENDING]
+BLOCKS = [block for path in READ for block in blocks(path)]
+COMMANDS = [line for path in READ for line in commands(path)]
+PROGRAMS = [each for each in BLOCKS if each.language == "python" and not each.file]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +58,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, port: int) -> Path:
     for name in ("signalnode", "supervisor", "Makefile", "pyproject.toml"):
         (folder / name).symlink_to(ROOT / name)
     config = folder / "config" / "signalnode.toml"
-    config.write_text(config.read_text().replace(DEFAULT_ENDPOINT, f"127.0.0.1:{port}"))
+    config.write_text(on_port(config.read_text(), port))
     (folder / ".venv" / "bin").mkdir(parents=True)
     command = folder / ".venv" / "bin" / "signalnode"
     command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m signalnode "$@"\n')
@@ -90,6 +66,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory, port: int) -> Path:
     for done in ("python", "runtime"):  # make finds everything installed
         (folder / ".venv" / done).touch()
     return folder
+
+
+def on_port(text: str, port: int) -> str:
+    """`text` with the node's two addresses moved to `port` and the next."""
+    text = text.replace(f"127.0.0.1:{DEFAULT_PORT}", f"127.0.0.1:{port}")
+    return text.replace(f"127.0.0.1:{DEFAULT_PORT + 1}", f"127.0.0.1:{port + 1}")
 
 
 @pytest.fixture(scope="module")
@@ -149,36 +131,50 @@ def _drain(descriptor: int, into: list[bytes]) -> None:
 
 
 def test_every_block_says_what_it_is() -> None:
-    assert {block.language for block in BLOCKS} == {"bash", "python", "text", "toml"}
-    assert all(file_of(block) for block in BLOCKS if block.language == "toml")
+    assert {each.language for each in BLOCKS} == {"bash", "python", "text", "toml", "json", "javascript"}
+    assert all(each.file for each in BLOCKS if each.language in ("toml", "javascript"))
+
+
+def test_no_two_blocks_are_one_file() -> None:
+    files = [each.file for each in BLOCKS if each.file]
+    assert len(files) == len(set(files))
 
 
 def test_the_output_shown_is_of_the_form_the_panel_has() -> None:
-    (shown,) = [block.text for block in BLOCKS if block.language == "text"]
+    (shown,) = [each.text for each in blocks(README) if each.language == "text"]
     rows = [line for line in shown.splitlines() if PANEL_ROW.match(line)]
     assert len(rows) == 3
-    assert "7450" in shown
+    assert str(DEFAULT_PORT) in shown
 
 
-def test_make_knows_every_verb_of_the_readme() -> None:
-    verbs = [line.split()[1] for line, _ in commands() if line.startswith("make ")]
+def test_the_readme_begins_with_two_commands_that_make_knows() -> None:
+    verbs = [line.split()[1] for line, _ in commands(README)[:2]]
     assert verbs == ["run", "test"]
+    assert [line for line, _ in COMMANDS if line.startswith("make ")] == ["make run", "make test"]
     for verb in verbs:
         subprocess.run(["make", "-n", verb], cwd=ROOT, capture_output=True, check=True)
 
 
-def test_every_command_of_the_readme_runs(node: Path, environment: dict[str, str]) -> None:
-    for block in BLOCKS:
-        name = file_of(block)
-        if name:
-            (node / name).write_text(block.text)
-    for line, number in commands():
-        where = f"README.md:{number}: {line}"
+def test_every_command_runs(node: Path, environment: dict[str, str]) -> None:
+    for each in BLOCKS:
+        if each.file:
+            (node / each.file).write_text(each.text)
+    for line, where in COMMANDS:
         if line.startswith("make ") or is_for_systemd(line):
             continue
         if "--follow" in line:
             follows(line, node, environment)
             continue
+        done = answered(line, node, environment)
+        assert (done.returncode, done.stderr) == (0, ""), f"{where}: {line}"
+        assert done.stdout or line.startswith(SILENT), f"{where}: {line} prints nothing"
+    assert (node / "scores.parquet").is_file()
+
+
+def answered(line: str, node: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What a command says, asked again where it may have nothing to say yet."""
+    until = time.monotonic() + SOON_S
+    while True:
         done = subprocess.run(
             ["bash", "-c", line],
             cwd=node,
@@ -188,9 +184,9 @@ def test_every_command_of_the_readme_runs(node: Path, environment: dict[str, str
             timeout=SOON_S,
             check=False,
         )
-        assert (done.returncode, done.stderr) == (0, ""), where
-        assert done.stdout or line.startswith(("export", "eval")), f"{where} prints nothing"
-    assert (node / "scores.parquet").is_file()
+        waits = line.startswith(SOON_SPEAKING) and not (done.stdout or done.returncode)
+        if not waits or time.monotonic() > until:
+            return done
 
 
 def follows(line: str, node: Path, environment: dict[str, str]) -> None:
@@ -209,70 +205,48 @@ def follows(line: str, node: Path, environment: dict[str, str]) -> None:
     assert (process.returncode, err) == (130, b""), line
 
 
-PROGRAMS = [block for block in BLOCKS if block.language == "python" and not file_of(block)]
-
-
-@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: f"line {block.line}")
-def test_every_program_of_the_readme_runs(
-    node: Path, environment: dict[str, str], port: int, block: Block
-) -> None:
-    text = block.text.replace(DEFAULT_ENDPOINT, f"127.0.0.1:{port}")
-    if "import subscribe" in text:
-        text = text.replace("max_age_s", f'endpoint="tcp://127.0.0.1:{port}", max_age_s')
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-c", text], cwd=node, env=environment, stdout=subprocess.PIPE, text=True
-    )
+def speaks(command: list[str], text: str, node: Path, environment: dict[str, str]) -> None:
+    """A program prints something and ends, or goes on printing until it is ended."""
+    process = subprocess.Popen(command, cwd=node, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process.stdout:
         watch = threading.Timer(SOON_S, process.kill)
         watch.start()
         lines = [line for line, _ in zip(process.stdout, range(LINES_ENOUGH), strict=False)]
         watch.cancel()
-    if "for score in" in text or "while True" in text:
-        assert len(lines) == LINES_ENOUGH
+    if any(words in text for words in NEVER_ENDING):
         process.terminate()
         process.wait(SOON_S)
+        assert len(lines) == LINES_ENOUGH
     else:
         assert process.wait(SOON_S) == 0
         assert lines
 
 
+@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: block.where)
+def test_every_program_runs(node: Path, environment: dict[str, str], port: int, block: Block) -> None:
+    for each in BLOCKS:
+        if each.language == "python" and each.file:  # which a program may name
+            (node / each.file).write_text(each.text)
+    text = on_port(block.text, port)
+    if "import subscribe" in text:
+        text = text.replace("max_age_s", f'endpoint="tcp://127.0.0.1:{port}", max_age_s')
+    speaks([sys.executable, "-u", "-c", text], text, node, environment)
+
+
+def test_the_subscriber_in_javascript_runs(node: Path, environment: dict[str, str], port: int) -> None:
+    packages = ROOT / "node_modules"
+    if not shutil.which("node") or not all((packages / name).is_dir() for name in ("zeromq", "@msgpack")):
+        pytest.skip("node, zeromq and @msgpack/msgpack are not here: npm install zeromq @msgpack/msgpack")
+    (block,) = [each for each in BLOCKS if each.language == "javascript"]
+    assert block.file is not None
+    text = on_port(block.text, port)
+    (node / block.file).write_text(text)
+    (node / "node_modules").symlink_to(packages)
+    speaks(["node", block.file], text, node, environment)
+
+
 def test_the_subscriber_of_the_readme_is_about_ten_lines() -> None:
-    (subscriber,) = [block.text for block in PROGRAMS if "msgpack" in block.text]
+    (subscriber,) = [each.text for each in PROGRAMS if each.path == README and "msgpack" in each.text]
     code = [line for line in subscriber.splitlines() if line.strip()]
     assert len(code) <= 12
-
-
-def test_the_readmes_rating_of_the_unit_is_systemds() -> None:
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed")
-    unit = str(ROOT / "config" / "systemd" / "signalnode.service")
-    command = ["systemd-analyze", "security", "--offline=true", unit]
-    rated = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    told = re.search(r"rates it (\d\.\d) or better", (ROOT / "README.md").read_text(encoding="utf-8"))
-    exposure = re.search(r"exposure level for \S+: ([\d.]+)", rated)
-    assert told is not None
-    assert exposure is not None
-    assert float(exposure[1]) <= float(told[1])
-
-
-def test_the_readmes_numbers_of_giving_up_are_the_defaults() -> None:
-    from signalnode.settings import SupervisorSettings
-
-    policy = SupervisorSettings()
-    assert (policy.intensity, policy.period_s, policy.retry_s) == (5, 60.0, 300.0)
-    assert policy.heartbeats_missed_max == 3
-
-
-def test_the_readmes_exit_statuses_are_the_real_ones() -> None:
-    from signalnode import errors
-    from signalnode.cli import INTERRUPTED_STATUS
-
-    table = (ROOT / "README.md").read_text(encoding="utf-8").split("| status | meaning |")[1].split("\n\n")[0]
-    told = {int(number) for number in re.findall(r"\| (\d+) \|", table)}
-    real = {
-        each.exit_status
-        for each in vars(errors).values()
-        if isinstance(each, type) and issubclass(each, Exception)
-    }
-    assert told <= real | {INTERRUPTED_STATUS}

@@ -1,4 +1,4 @@
-"""The README's systemd chapter, on a machine where systemd is process 1: every line of it, every claim of it.
+"""The systemd chapter of docs/operate.md, on a machine where systemd is process 1: every line, every claim.
 
 Skipped where no such machine can be made: without root, namespaces, control groups (v2) or systemd itself.
 """
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import DOCS, commands, is_for_systemd
 from tests.machine import PROGRAM, USER, CannotBootError, Machine
-from tests.test_readme import commands, is_for_systemd
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = "/etc/signalnode/signalnode.toml"
@@ -36,7 +36,7 @@ def greedy(features, parameters):
     taken.append(bytearray(b"x" * 20_000_000))
     return 0.0
 """
-LINES = [line for line, _ in commands() if is_for_systemd(line)]
+LINES = [line for line, _ in commands(DOCS / "operate.md") if is_for_systemd(line)]
 OF_THE_MACHINE = [line for line in LINES if "--user" not in line]
 OF_A_USER = [line for line in LINES if "--user" in line]
 
@@ -55,7 +55,7 @@ def machine() -> Iterator[Machine]:
 
 @pytest.fixture(scope="module")
 def installed(machine: Machine) -> Machine:
-    """The service of the machine, installed as the README says, and started."""
+    """The service of the machine, installed as the docs say, and started."""
     machine.path("/etc/signalnode/markets").mkdir(parents=True)
     machine.path(CONFIG).write_text(NODE)
     for name in ("ALPHA-USD", "BETA-USD"):

@@ -1,0 +1,105 @@
+"""docs/extend.md followed to the letter, in a copy of signalnode: what it says is enough."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.documents import DOCS, ROOT, Block, blocks
+
+PAGE = DOCS / "extend.md"
+ENOUGH_S = 120.0  # to compile a kernel of its own on a busy machine
+
+QUOTE = {"type": "quote", "time_ms": 1, "bid": 9.0, "bid_size": 1, "ask": 10.0, "ask_size": 2}
+TRADE = {"type": "trade", "time_ms": 2, "number": 1, "price": 9.5, "size": 3, "buyer_took": True}
+FRAMES = ({"symbol": "A-USD", **QUOTE}, {"symbol": "B-USD", **QUOTE}, {"symbol": "A-USD", **TRADE})
+
+
+def follow(block: Block, copy: Path) -> None:
+    """Save a file, or put the `+` lines of a diff behind the line above them."""
+    assert block.file is not None, block.where
+    path = copy / block.file
+    if block.language == "python":
+        assert not path.exists(), block.where
+        path.write_text(block.text)
+        return
+    lines = path.read_text().splitlines()
+    place = -1
+    for line in block.text.splitlines()[1:]:
+        mark, text = line[0], line[1:]
+        if mark == "+":
+            place += 1
+            lines.insert(place, text)
+            continue
+        (place,) = [number for number, there in enumerate(lines) if there == text]
+        if mark == "-":
+            del lines[place]
+            place -= 1
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("extended")
+    for name in ("signalnode", "supervisor", "config"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for block in blocks(PAGE):
+        follow(block, folder)
+    return folder
+
+
+def told(copy: Path, *command: str) -> str:
+    """What a command says in the copy, with a cache of its own."""
+    path = os.pathsep.join((str(copy), str(copy / "supervisor")))
+    environment = {**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(copy / "cache")}
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=ENOUGH_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_venue_is_decoded(copy: Path) -> None:
+    lines = [f"{1_700_000_000_000_000_000 + at} {json.dumps(frame)}\n" for at, frame in enumerate(FRAMES)]
+    (copy / "a.capture").write_text("".join(lines))
+    program = """
+from signalnode import load_events
+events = load_events("a.capture", venue="simplex", market="A-USD")
+print(*zip(events["kind"].tolist(), events["price"].tolist(), events["aggressor_side"].tolist()))
+"""
+    assert told(copy, "-c", program) == "(2, 0.0, 0) (1, 9.5, 1)\n"
+    market = 'market = "A-USD"\n[feed]\nkind = "capture"\nvenue = "simplex"\npaths = ["../../a.capture"]\n'
+    (copy / "config" / "markets" / "A-USD.toml").write_text(market)
+    assert "A-USD" in told(copy, "-m", "signalnode", "check")
+
+
+def test_a_strategy_decides(copy: Path) -> None:
+    config = copy / "config" / "signalnode.toml"
+    config.write_text(config.read_text() + "\n[strategies.breakout]\nentry = 90.0\n")
+    told(copy, "-m", "signalnode", "check")
+    program = """
+from signalnode.strategies import STRATEGIES, MarketState, View
+(made,) = [each.make(entry=90.0) for each in STRATEGIES if each.name == "breakout"]
+scores = {"volatility_breakout": 92.0}
+state = MarketState(state="fresh", age_s=0.0, epoch=1, seq=1, mid=1.0, warm=1.0, scores=scores)
+view = View(1, 1, {"A-USD": state})
+print([[each.action for each in made.evaluate_opportunities(view)] for _ in range(2)])
+"""
+    assert told(copy, "-c", program) == "[['watch'], []]\n"
+
+
+def test_a_command_runs_and_is_completed(copy: Path) -> None:
+    assert told(copy, "-m", "signalnode", "where").splitlines() == ["runtime_dir run", "state_dir state"]
+    assert "where" in told(copy, "-m", "signalnode", "completion", "fish")
