@@ -302,9 +302,7 @@ def in_process_of_its_own(code: str, *argv: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
 
 
-@pytest.mark.parametrize(
-    "verb", ["check", "status", "logs SOL-USD", "completion names", "completion bash", "subscribe --help"]
-)
+@pytest.mark.parametrize("verb", ["check", "status", "logs SOL-USD", "completion bash", "subscribe --help"])
 def test_light_verbs_load_no_compiler(write_node: WriteNode, verb: str) -> None:
     code = (
         "import sys, json\n"

@@ -2,140 +2,170 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import argcomplete
 import pytest
 
 from signalnode.cli import main
-from signalnode.cli.completion import SCRIPTS
-from signalnode.cli.grammar import SHELLS, verbs_of
+from signalnode.cli.completion import SHELLS, answer
 from signalnode.cli.parser import command_line
-from signalnode.errors import ConfigError, UsageError
+from signalnode.errors import UsageError
 from signalnode.settings import VENUE_NAMES
+from tests.shells import Typist, fish_offers
 
 ROOT = Path(__file__).parent.parent
-TIMEOUT_S = 60.0
-VERBS = [verb.name for verb in verbs_of(command_line()) if verb.name]
 NAMES = ["A-USD", "BROKEN", "aggregator"]
-# How each shell is asked what it offers for the words of a command line, the last one being typed.
-ASK = {
-    "bash": """
-        source "$1"; shift
-        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-        _signalnode
-        printf "%s\\n" "${COMPREPLY[@]}" """,
-    "zsh": """
-        source "$1"; shift
-        words=("$@") CURRENT=$#
-        _files() { ls -p }
-        _describe() { for each in "${(@P)2}"; [[ $each == ${words[CURRENT]}* ]] && print -r -- "$each" }
-        _signalnode""",
-    "fish": """
-        source $argv[1]
-        complete -C (string join " " -- (string escape -- $argv[2..-2]) $argv[-1])""",
-}
+Asked = Callable[[str], list[str]]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A config with a sound and a broken market, and the command as a user would call it."""
-    markets = tmp_path / "config" / "markets"
+    folder = tmp_path_factory.mktemp("home")
+    markets = folder / "config" / "markets"
     markets.mkdir(parents=True)
-    (tmp_path / "config" / "signalnode.toml").write_text("")
+    (folder / "config" / "signalnode.toml").write_text("")
     (markets / "A-USD.toml").write_text('market = "A-USD"\n[feed]\nkind = "synthetic"\n')
     (markets / "BROKEN.toml").write_text("= no")
     (markets / "not a name.toml").write_text("")
-    shutil.copytree(tmp_path / "config", tmp_path / "other")
-    (tmp_path / "other" / "markets" / "A-USD.toml").rename(tmp_path / "other" / "markets" / "B-USD.toml")
-    command = tmp_path / "bin" / "signalnode"
+    shutil.copytree(folder / "config", folder / "other")
+    (folder / "other" / "markets" / "A-USD.toml").rename(folder / "other" / "markets" / "B-USD.toml")
+    (folder / "two words.toml").write_text("")
+    command = folder / "bin" / "signalnode"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m signalnode "$@"\n')
     command.chmod(0o755)
-    return tmp_path
+    return folder
 
 
-def offered(shell: str, folder: Path, line: str) -> list[str]:
-    """What `shell` offers at the end of `line`; zsh's and fish's descriptions are cut off."""
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
-    script = folder / f"completion.{shell}"
-    script.write_text(SCRIPTS[shell](verbs_of(command_line())))
-    words = [*shlex.split(line), *([""] if line.endswith(" ") else [])]
-    plain = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}[shell]
-    first = [] if shell == "fish" else [shell]
-    done = subprocess.run(
-        [shell, *plain, "-c", ASK[shell], *first, str(script), *words],
-        cwd=folder,
-        env={**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert done.stderr == ""
-    separator = {"bash": None, "zsh": ":", "fish": "\t"}[shell]
-    return [text.split(separator)[0] for text in done.stdout.splitlines() if text]
+@pytest.fixture
+def offered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """What the command answers a shell for a line that ends at the cursor."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    monkeypatch.setenv("_ARGCOMPLETE_IFS", "\n")
+    monkeypatch.setenv("_ARGCOMPLETE_SUPPRESS_SPACE", "1")
+    monkeypatch.setenv("_ARGCOMPLETE_COMP_WORDBREAKS", " \n")
+    # It would take over the descriptor 9, which a shell opens for it and which is somebody's here.
+    monkeypatch.setattr(argcomplete.CompletionFinder, "_init_debug_stream", lambda _: None)
+
+    def ask(line: str) -> list[str]:
+        monkeypatch.setenv("COMP_LINE", line)
+        monkeypatch.setenv("COMP_POINT", str(len(line)))
+        said = io.StringIO()
+        answer(command_line(), output_stream=said, exit_method=lambda _: None)
+        return said.getvalue().splitlines()
+
+    return ask
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+def shown_by_help(capsys: pytest.CaptureFixture[str], *verb: str) -> tuple[list[str], list[str]]:
+    """Verbs and options that `--help` lists."""
+    with pytest.raises(SystemExit):
+        main([*verb, "--help"])
+    text = capsys.readouterr().out
+    return re.findall(r"^    ([a-z][\w-]+)", text, re.M), re.findall(r"^  (?:-h, )?(--[\w-]+)", text, re.M)
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("signalnode ", VERBS),
         ("signalnode resta", ["restart"]),
         ("signalnode stop ", NAMES),
         ("signalnode stop A", ["A-USD"]),
         ("signalnode stop A-USD BR", ["BROKEN"]),
         ("signalnode logs --follow ", NAMES),
         ("signalnode --config other/signalnode.toml stop B", ["B-USD", "BROKEN"]),
-        ("signalnode stop --config other/signalnode.toml B", ["B-USD", "BROKEN"]),
+        ("signalnode stop --config=other/signalnode.toml B", ["B-USD", "BROKEN"]),
+        ("signalnode stop --config nowhere.toml ", []),
         ("signalnode run --pa", ["--panel"]),
-        ("signalnode logs --", ["--help", "--config", "--follow", "--lines", "--json"]),
         ("signalnode logs --lines ", []),
+        ("signalnode reload ", []),
         ("signalnode replay --market A", ["A-USD"]),
+        ("signalnode replay --market=A", ["--market=A-USD"]),
         ("signalnode replay --venue ", list(VENUE_NAMES)),
         ("signalnode completion ", list(SHELLS)),
-        ("signalnode keys ", ["new", "allow", "trust"]),
         ("signalnode keys new --d", ["--dir"]),
+        ("signalnode keys new --dir o", ["other/"]),
+        ("signalnode replay o", ["other/"]),
+        ("signalnode check --config c", ["config/"]),
     ],
 )
-def test_a_shell_offers_what_may_follow(folder: Path, shell: str, line: str, expected: list[str]) -> None:
-    assert sorted(offered(shell, folder, line)) == sorted(expected)
+def test_what_may_follow_is_offered(offered: Asked, line: str, expected: list[str]) -> None:
+    assert sorted(offered(line)) == sorted(expected)
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-def test_a_shell_offers_files_where_a_file_is_named(folder: Path, shell: str) -> None:
-    for line in ("signalnode check --config ", "signalnode replay "):
-        assert {"config", "other"} <= {each.rstrip("/") for each in offered(shell, folder, line)}
-
-
-def test_every_option_of_the_help_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
-    for verb in verbs_of(command_line()):
-        shown = ""
-        for argv in ([verb.name], ["keys", "new"]) if verb.name == "keys" else ([verb.name],):
-            with pytest.raises(SystemExit):
-                main([*(word for word in argv if word), "--help"])
-            shown += capsys.readouterr().out
-        assert set(re.findall(r"^  (?:-h, )?(--[\w-]+)", shown, re.M)) == {each.name for each in verb.options}
-
-
-def test_names_are_those_of_the_files_even_of_a_faulty_one(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+def test_every_verb_and_option_of_the_help_is_offered(
+    offered: Asked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main(["completion", "names", "--config", str(folder / "config" / "signalnode.toml")]) == 0
-    assert capsys.readouterr().out.split() == NAMES
+    with monkeypatch.context() as without:
+        without.delenv("_ARGCOMPLETE")
+        verbs, _ = shown_by_help(capsys)
+        below = [("keys", verb) for verb in shown_by_help(capsys, "keys")[0]]
+        options = {verb: shown_by_help(capsys, *verb)[1] for verb in [(each,) for each in verbs] + below}
+    assert offered("signalnode ") == verbs
+    assert offered("signalnode keys ") == [verb for _, verb in below]
+    for verb, expected in options.items():
+        assert offered(" ".join(("signalnode", *verb, "--"))) == expected
 
 
-def test_an_unknown_shell_and_a_missing_config_are_one_line(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+LINES = [
+    ("signalnode resta", "restart"),
+    ("signalnode keys new --d", "--dir"),
+    ("signalnode --config other/signalnode.toml stop B-", "B-USD"),
+    ("true && ~/bin/signalnode stop A", "A-USD"),
+    ("bin/signalnode check --config two", "two words.toml"),
+    ("signalnode check --config ~/oth", "~/other"),
+    ("signalnode logs --lines c", "c"),
+]
+
+
+@pytest.fixture(scope="module", params=SHELLS)
+def last_word(request: pytest.FixtureRequest, folder: Path) -> Iterator[Callable[[str], str]]:
+    """What Tab makes of the last word of a line, in each shell."""
+    shell = request.param
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "HOME": str(folder)}
+    script = folder / f"script.{shell}"
+    with pytest.MonkeyPatch.context() as patched, script.open("w") as file:
+        patched.setattr(sys, "stdout", file)
+        assert main(["completion", shell]) == 0
+    if shell == "fish":
+        yield lambda line: (fish_offers(script, folder, environment, line) or [line.split()[-1]])[0]
+        return
+    with Typist(shell, script, folder, environment) as typist:
+        yield typist.last_word
+
+
+@pytest.mark.parametrize(("line", "expected"), LINES)
+def test_tab_completes_in_a_real_shell(
+    last_word: Callable[[str], str], folder: Path, line: str, expected: str
 ) -> None:
+    assert last_word(line).replace(str(folder), "~").rstrip("/") == expected
+
+
+def test_an_answer_loads_nothing_of_the_node(folder: Path, tmp_path: Path) -> None:
+    line, said = "signalnode stop A", tmp_path / "said"
+    question = {"COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_STDOUT_FILENAME": str(said)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "_ARGCOMPLETE": "1", **question}
+    command = [sys.executable, "-X", "importtime", "-m", "signalnode"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    assert said.read_text() == "A-USD "
+    loaded = {text.split("|")[-1].strip().split(".")[0] for text in done.stderr.splitlines()}
+    assert "argcomplete" in loaded
+    assert not loaded & {"numpy", "numba", "zmq", "msgspec", "pyarrow", "rich", "signalnode_supervisor"}
+
+
+def test_an_unknown_shell_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", "tcsh"]) == UsageError.exit_status
-    assert capsys.readouterr().err.rstrip().endswith("'tcsh' is no shell it knows; use bash, zsh, fish")
-    assert main(["completion", "names", "--config", str(folder / "none.toml")]) == ConfigError.exit_status
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "invalid choice: 'tcsh'" in line

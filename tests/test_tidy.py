@@ -22,9 +22,10 @@ BANNED_WORDS = frozenset(
     for plural in ("", "s")
 )
 CLOCK_READERS = frozenset({"signalnode/clock.py", "supervisor/signalnode_supervisor/clock.py"})
-# systemd speaks through the environment, and a new process is given the one of its parent.
+# systemd and shells speak through the environment, and a new process is given the one of its parent.
 ENVIRONMENT_READERS = (
     "signalnode/settings/",
+    "signalnode/cli/completion.py",
     "supervisor/signalnode_supervisor/host/notify.py",
     "supervisor/signalnode_supervisor/host/spares.py",
 )

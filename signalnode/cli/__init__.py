@@ -14,7 +14,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from signalnode.cli.parser import parse
+from signalnode.cli.completion import answer, is_asked
+from signalnode.cli.parser import command_line, parse
 from signalnode.errors import OutputError, SignalnodeError
 
 INTERRUPTED_STATUS = 130  # 128 + SIGINT, as shells have it
@@ -25,6 +26,8 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. A user's fault is one line on stderr, never a traceback."""
     try:
+        if is_asked():
+            answer(command_line())
         arguments = _parsed(sys.argv[1:] if argv is None else argv)
         module, _, function = arguments.target.partition(":")
         status: int = getattr(importlib.import_module(module), function)(arguments)

@@ -1,179 +1,98 @@
-"""`completion`: a script for bash, zsh or fish, made from the parser; market names are asked for at the time.
+"""`completion`: what lets a shell complete commands. At each Tab the shell then asks this very program.
 
-A script holds verbs, options and words; for names it runs `signalnode completion names`, which looks at the
-names of the market files and needs neither a running node nor a compiler.
+argcomplete reads verbs and options off the parser, so that they are written down once; the values, among them
+the markets of the config that is named on the line, are said here. Its question comes in the environment.
 """
 
 from __future__ import annotations
 
 import argparse
-import shlex
-from collections.abc import Callable, Iterator
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
-from signalnode.cli.grammar import FILE, NAME, SHELLS, TEXT, WORD, Value, Verb, verbs_of
-from signalnode.cli.logs import names_of
-from signalnode.cli.parser import command_line
-from signalnode.errors import UsageError
-from signalnode.settings import load_node
+from signalnode.errors import SignalnodeError
+
+SHELLS = ("bash", "zsh", "fish")
+
+# What argcomplete's scripts lack: they run the command as it was typed, where no shell expands "~", and in
+# zsh and fish they look for it at the start of the line, where `sudo` or another command may stand.
+_OWN = {
+    "bash": r"""
+_signalnode() { _python_argcomplete "${1/#\~/$HOME}"; }
+complete -o nospace -o bashdefault -F _signalnode signalnode
+""",
+    "zsh": r"""
+_signalnode() {
+    if [[ $PREFIX == (|*=)\~* ]]; then compset -P '*='; _files; return; fi
+    words[1]=(${~words[1]})
+    local -h BUFFER="${(j: :)words[1,CURRENT]}"
+    local -h CURSOR=$#BUFFER
+    _python_argcomplete
+}
+compdef _signalnode signalnode
+""",
+    "fish": r"""
+function __signalnode_typed
+    set -l words (commandline -opc)
+    for at in (seq (count $words))
+        string match -qr '(?:^|/)signalnode$' -- $words[$at]; and break
+    end
+    set -lx _ARGCOMPLETE $at
+    set -l typed (string replace -r '^~/' $HOME/ -- $words[$at])
+    command -q $typed; and command $typed
+end
+""",
+}
 
 
 def completion(arguments: argparse.Namespace) -> int:
-    """Print the script for `arguments.shell`, or with `names` what may stand for a market."""
-    if arguments.shell == "names":
-        print("\n".join(names_of(load_node(arguments.config, with_markets=False))))
-        return 0
-    if arguments.shell not in SCRIPTS:
-        raise UsageError(f"completion: {arguments.shell!r} is no shell it knows; use {', '.join(SHELLS)}")
-    print(SCRIPTS[arguments.shell](verbs_of(command_line())), end="")
+    """Print the script for `arguments.shell`."""
+    from argcomplete.shell_integration import shellcode
+
+    # No file is offered where none is meant.
+    command = "__signalnode_typed" if arguments.shell == "fish" else None
+    script = shellcode(["signalnode"], use_defaults=False, shell=arguments.shell, argcomplete_script=command)
+    print(script + _OWN[arguments.shell], end="")
     return 0
 
 
-# Both loops: the first word that is no option is the verb, and --config decides whose names are asked for.
-_BASH = """\
-# signalnode for bash: put `eval "$(signalnode completion bash)"` into ~/.bashrc
-_signalnode() {{
-    local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} verb= words= kind= i
-    local -a config=()
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${{COMP_WORDS[i]}} in
-            --config)
-                [[ ${{COMP_WORDS[i+1]}} == = ]] && ((i++))
-                ((i + 1 < COMP_CWORD)) && config=(--config "${{COMP_WORDS[i+1]/#\\~/$HOME}}")
-                ((i++)) ;;
-            -*) ;;
-            *) [[ -n $verb ]] || verb=${{COMP_WORDS[i]}} ;;
-        esac
-    done
-    if [[ $word == = ]]; then word=; elif [[ $before == = ]]; then before=${{COMP_WORDS[COMP_CWORD-2]}}; fi
-{cases}
-    case $kind in
-        name) words=$("${{COMP_WORDS[0]/#\\~/$HOME}}" completion names "${{config[@]}}" 2>/dev/null) ;;
-        file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
-    esac
-    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
-}}
-complete -F _signalnode signalnode
-"""
-
-_ZSH = """\
-#compdef signalnode
-# signalnode for zsh: put `eval "$(signalnode completion zsh)"` into ~/.zshrc, after compinit
-_signalnode() {{
-    local word=${{words[CURRENT]}} before=${{words[CURRENT-1]}} verb= kind= i
-    local -a config offered
-    for ((i = 2; i < CURRENT; i++)); do
-        case ${{words[i]}} in
-            --config) ((i + 1 < CURRENT)) && config=(--config ${{~words[i+1]}}); ((i++)) ;;
-            --config=*) config=(${{words[i]}}) ;;
-            -*) ;;
-            *) [[ -n $verb ]] || verb=${{words[i]}} ;;
-        esac
-    done
-{cases}
-    case $kind in
-        name) offered=(${{(f)"$(${{~words[1]}} completion names $config 2>/dev/null)"}}) ;;
-        file) _files; return ;;
-    esac
-    (($#offered)) && _describe signalnode offered
-}}
-(($+functions[compdef])) && compdef _signalnode signalnode
-"""
-
-# What may stand here, in the words both shells read alike: an option's value, an option, or an operand.
-_CASES = """\
-    case $verb:$before in
-{values}
-    *)  if [[ $word == -* ]]; then
-            case $verb in
-{options}
-            esac
-        else
-            case $verb in
-{operands}
-            esac
-        fi ;;
-    esac"""
-_NO_VERB = "''"
+def is_asked() -> bool:
+    """Whether it is a shell that runs this program, to learn what may follow."""
+    return "_ARGCOMPLETE" in os.environ
 
 
-def bash(verbs: tuple[Verb, ...]) -> str:
-    """A completion function for bash 4 or later."""
+def answer(parser: argparse.ArgumentParser, **options: Any) -> None:
+    """Tell the shell what may follow, and end the process; `options` are further ones of `autocomplete`."""
+    from argcomplete import autocomplete
 
-    def words(offered: list[tuple[str, str]]) -> str:
-        return f"words={shlex.quote(' '.join(word for word, _ in offered))}"
-
-    return _filled(_BASH, verbs, words)
-
-
-def zsh(verbs: tuple[Verb, ...]) -> str:
-    """A completion function for zsh, with a description beside each verb and option."""
-
-    def words(offered: list[tuple[str, str]]) -> str:
-        described = (f"{word}:{text}" if text else word for word, text in offered)
-        return f"offered=({' '.join(shlex.quote(each) for each in described)})"
-
-    return _filled(_ZSH, verbs, words)
+    values: Any = _values  # hinted as a class of argcomplete's, where any callable will do
+    autocomplete(parser, always_complete_options=False, default_completer=values, **options)
 
 
-def _filled(script: str, verbs: tuple[Verb, ...], words: Callable[[list[tuple[str, str]]], str]) -> str:
-    """A script of cases, in bash's and zsh's common language; `words` writes down what may be chosen."""
+def _values(
+    *, prefix: str, action: argparse.Action, parsed_args: argparse.Namespace, **_: Any
+) -> Iterable[str]:
+    """What may be given for one operand or option; nothing where nobody can guess it."""
+    shown = action.metavar or action.dest.upper()
+    if shown == "MARKET":
+        return _names(getattr(parsed_args, "config", None))
+    if shown == "VENUE":
+        from signalnode.settings import VENUE_NAMES
 
-    def said(value: Value | None) -> str:
-        if value is None or value.kind == TEXT:
-            return ":"
-        return words([(word, "") for word in value.words]) if value.kind == WORD else f"kind={value.kind}"
+        return VENUE_NAMES
+    if action.type is Path or shown == "FILE":
+        from argcomplete.completers import FilesCompleter
 
-    values = [
-        f"    {verb.name}:{option.name}) {said(option.value)} ;;"
-        for verb in verbs
-        for option in verb.options
-        if option.value is not None
-    ]
-    options = [
-        f"            {verb.name or _NO_VERB}) {words([(each.name, each.text) for each in verb.options])} ;;"
-        for verb in verbs
-    ]
-    operands = [f"            {verb.name}) {said(verb.operand)} ;;" for verb in verbs if verb.name]
-    first = words([(verb.name, verb.text) for verb in verbs if verb.name])
-    operands.append(f"            {_NO_VERB}) {first} ;;")
-    cases = _CASES.format(values="\n".join(values), options="\n".join(options), operands="\n".join(operands))
-    return script.format(cases=cases)
+        return FilesCompleter()(prefix)
+    return ()
 
 
-def fish(verbs: tuple[Verb, ...]) -> str:
-    """A `complete` command of fish for each verb and option."""
-    return "\n".join(_fish_lines(verbs)) + "\n"
+def _names(config: Path | None) -> list[str]:
+    from signalnode.settings import load_node, names_of
 
-
-def _fish_lines(verbs: tuple[Verb, ...]) -> Iterator[str]:
-    yield "# signalnode for fish: signalnode completion fish > ~/.config/fish/completions/signalnode.fish"
-    yield "function __signalnode_names"
-    yield "    set -l words (commandline -opc)"
-    yield "    set -l at (contains -i -- --config $words)"
-    yield "    and set -l config --config $words[(math $at + 1)]"
-    yield "    command $words[1] completion names $config 2>/dev/null"
-    yield "end"
-    yield "complete -c signalnode -f"
-    for verb in verbs:
-        when = f"__fish_seen_subcommand_from {verb.name}" if verb.name else "__fish_use_subcommand"
-        if verb.name:
-            yield f"complete -c signalnode -n __fish_use_subcommand -a {verb.name} -d {_fish_text(verb.text)}"
-        if verb.operand is not None:
-            yield f"complete -c signalnode -n {_fish_text(when)} {_fish_value(verb.operand)}"
-        for option in verb.options:
-            value = f" -r {_fish_value(option.value)}" if option.value is not None else ""
-            name, text = option.name.removeprefix("--"), _fish_text(option.text)
-            yield f"complete -c signalnode -n {_fish_text(when)} -l {name} -d {text}{value}"
-
-
-def _fish_value(value: Value) -> str:
-    if value.kind == NAME:
-        return "-f -a '(__signalnode_names)'"
-    return {FILE: "-F", TEXT: "-f"}.get(value.kind) or f"-f -a {_fish_text(' '.join(value.words))}"
-
-
-def _fish_text(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-SCRIPTS: dict[str, Callable[[tuple[Verb, ...]], str]] = {"bash": bash, "zsh": zsh, "fish": fish}
+    with contextlib.suppress(SignalnodeError):
+        return names_of(load_node(config, with_markets=False))
+    return []

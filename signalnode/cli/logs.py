@@ -10,7 +10,7 @@ from signalnode.cli.specs import supervisor_settings
 from signalnode.errors import RequestError, UsageError
 from signalnode.names import AGGREGATOR, market_name_fault
 from signalnode.panels.log import log_line
-from signalnode.settings import NodeSettings, load_node
+from signalnode.settings import NodeSettings, load_node, names_of
 from signalnode.settings.reading import shown
 from signalnode_supervisor.logs import follow
 
@@ -30,15 +30,6 @@ def logs(arguments: argparse.Namespace) -> int:
             flush=arguments.follow,
         )
     return 0
-
-
-def names_of(node: NodeSettings) -> list[str]:
-    """Markets by their files, which are not read: a faulty one has a name as well. Then the node's own."""
-    try:
-        files = [file.stem for file in node.markets_dir.iterdir() if file.suffix == ".toml"]
-    except OSError:
-        files = []
-    return [*sorted(name for name in files if market_name_fault(name) is None), AGGREGATOR]
 
 
 def _check(name: str, node: NodeSettings, *, waits: bool) -> None:

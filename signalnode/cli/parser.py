@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from signalnode import __version__
+from signalnode.cli.completion import SHELLS
 from signalnode.errors import UsageError
 
 COUNT_MAX = 2**63 - 1
@@ -112,7 +113,7 @@ def _add_machine_verbs(verb: _Verb) -> None:
     install.add_argument("--user", action="store_true", help="for your own service manager, without root")
     install.add_argument("--print", action="store_true", help="print the unit and write nothing")
     completion = verb("completion", "completion:completion", "Print what lets a shell complete commands.")
-    completion.add_argument("shell", metavar="SHELL", help="bash, zsh or fish")
+    completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
 
 
 def _add_stream_verbs(verb: _Verb) -> None:

@@ -12,7 +12,7 @@ from signalnode.settings.environment import (
     config_path,
     user_units_dir,
 )
-from signalnode.settings.loading import load_node
+from signalnode.settings.loading import load_node, names_of
 from signalnode.settings.model import (
     FEED_KEYS,
     VENUE_NAMES,
@@ -45,6 +45,7 @@ __all__ = [
     "config_path",
     "engine_args",
     "load_node",
+    "names_of",
     "node_of",
     "user_units_dir",
     "write_snapshot",

@@ -9,6 +9,7 @@ from typing import Any
 
 from signalnode.errors import ConfigError
 from signalnode.names import (
+    AGGREGATOR,
     DEFAULT_ENDPOINT,
     endpoint_fault,
     is_local,
@@ -42,6 +43,15 @@ def load_node(path: Path | None = None, *, with_markets: bool = True) -> NodeSet
     if node is None or faults.lines:
         raise ConfigError(faults.lines)
     return node
+
+
+def names_of(node: NodeSettings) -> list[str]:
+    """Markets by their files, which are not read: a faulty one has a name as well. Then the node's own."""
+    try:
+        names = [file.stem for file in _market_files(node)]
+    except OSError:
+        names = []
+    return [*(name for name in names if market_name_fault(name) is None), AGGREGATOR]
 
 
 def _node(path: Path, with_markets: bool, faults: Faults) -> NodeSettings | None:
@@ -92,15 +102,20 @@ def restore(table: dict[str, Any], path: Path, faults: Faults) -> NodeSettings |
     return dataclasses.replace(node, path=Path(source) if source else None, markets=markets)
 
 
+def _market_files(node: NodeSettings) -> list[Path]:
+    """In the order of their names. Raises OSError."""
+    files = [file for file in node.markets_dir.iterdir() if file.suffix == ".toml"]
+    return sorted(files, key=lambda file: file.stem)
+
+
 def _markets(node: NodeSettings, path: Path, faults: Faults) -> dict[str, MarketSettings]:
     try:
-        found = [file for file in node.markets_dir.iterdir() if file.suffix == ".toml"]
+        files = _market_files(node)
     except OSError as error:
         faults.add(
             path, "markets_dir", f"{shown(node.markets_dir)} cannot be read ({error.strerror}); create it"
         )
         return {}
-    files = sorted(found, key=lambda file: file.stem)
     if not files:
         faults.add(
             path, "markets_dir", f"no market in {shown(node.markets_dir)}; add a file like BTC-USDT.toml"
