@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 from pathlib import Path
 
 import pytest
@@ -22,3 +25,11 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> tuple[int,
     (line,) = err.splitlines()
     assert line.startswith("signalnode: ")
     return status, line
+
+
+def shown_by_help(*verb: str) -> tuple[list[str], list[str]]:
+    """The verbs below `verb` and its options, as `--help` lists them."""
+    with contextlib.redirect_stdout(io.StringIO()) as said, pytest.raises(SystemExit):
+        main([*verb, "--help"])
+    text = said.getvalue()
+    return re.findall(r"^    ([a-z][\w-]+)", text, re.M), re.findall(r"^  (?:-h, )?(--[\w-]+)", text, re.M)

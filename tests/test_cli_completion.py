@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from signalnode.cli.completion import SHELLS, answer
 from signalnode.cli.parser import command_line
 from signalnode.errors import UsageError
 from signalnode.settings import VENUE_NAMES
+from tests.command_line import shown_by_help
 from tests.shells import Typist, fish_offers
 
 ROOT = Path(__file__).parent.parent
@@ -67,14 +67,6 @@ def offered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     return ask
 
 
-def shown_by_help(capsys: pytest.CaptureFixture[str], *verb: str) -> tuple[list[str], list[str]]:
-    """Verbs and options that `--help` lists."""
-    with pytest.raises(SystemExit):
-        main([*verb, "--help"])
-    text = capsys.readouterr().out
-    return re.findall(r"^    ([a-z][\w-]+)", text, re.M), re.findall(r"^  (?:-h, )?(--[\w-]+)", text, re.M)
-
-
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -104,13 +96,13 @@ def test_what_may_follow_is_offered(offered: Asked, line: str, expected: list[st
 
 
 def test_every_verb_and_option_of_the_help_is_offered(
-    offered: Asked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    offered: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as without:
         without.delenv("_ARGCOMPLETE")
-        verbs, _ = shown_by_help(capsys)
-        below = [("keys", verb) for verb in shown_by_help(capsys, "keys")[0]]
-        options = {verb: shown_by_help(capsys, *verb)[1] for verb in [(each,) for each in verbs] + below}
+        verbs, _ = shown_by_help()
+        below = [("keys", verb) for verb in shown_by_help("keys")[0]]
+        options = {verb: shown_by_help(*verb)[1] for verb in [(each,) for each in verbs] + below}
     assert offered("signalnode ") == verbs
     assert offered("signalnode keys ") == [verb for _, verb in below]
     for verb, expected in options.items():

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -35,8 +36,6 @@ from signalnode.bus.wire import (
     encode,
 )
 from signalnode.cli import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS
-from signalnode.cli.grammar import verbs_of
-from signalnode.cli.parser import command_line
 from signalnode.features import FEATURES
 from signalnode.settings import (
     FEED_KEYS,
@@ -54,6 +53,7 @@ from signalnode.signals import PARAMETERS
 from signalnode.signals.base import Signal
 from signalnode.strategies import STRATEGIES, Decision, Relation, Relations, View
 from signalnode_supervisor.core.lifecycle import ChildState
+from tests.command_line import shown_by_help
 from tests.documents import (
     DOCS,
     README,
@@ -255,11 +255,10 @@ def test_the_commands_and_their_options_are_those_there_are() -> None:
     for row in table(OPERATE_MD, "command").rows:
         options = {name.split()[0] for name in quoted(row[1]) if name.startswith("--")}
         told |= dict.fromkeys(quoted(row[0]), options)
-    real = {
-        verb.name: {option.name for option in verb.options} - {"--config", "--help"}
-        for verb in verbs_of(command_line())
-        if verb.name
-    }
+    real = {}
+    for verb in shown_by_help()[0]:
+        below = [shown_by_help(verb, each)[1] for each in shown_by_help(verb)[0]]
+        real[verb] = {*shown_by_help(verb)[1], *chain(*below)} - {"--config", "--help"}
     assert told == real
 
 
