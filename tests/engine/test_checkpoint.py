@@ -143,19 +143,36 @@ def test_a_write_that_comes_in_pieces_is_whole(tmp_path: Path, monkeypatch: pyte
     assert states_of(tmp_path) == (b"x" * 5_000, [])
 
 
-def test_killed_before_the_rename_the_one_before_is_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.2, 0.3, 0.5, 0.99])
+def test_killed_amid_a_write_the_one_before_is_used(
+    share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = written(tmp_path, 1)
+    file = written(tmp_path, 2)
 
-    def die(*_: object) -> None:
+    def die(descriptor: int, content: Any) -> int:
+        _write(descriptor, content[: int(share * len(content))])
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", die)
+        patch.setattr(os, "write", die)
         with pytest.raises(KeyboardInterrupt):
-            file.save(b"2", HEALTH, POSITION)
-    assert states_of(tmp_path) == (b"1", [])
+            file.save(b"3", HEALTH, {"state": [8.5, 9.5]})
+    assert states_of(tmp_path)[0] == b"2"
+
+
+def test_a_short_one_over_a_long_one_is_whole(tmp_path: Path) -> None:
+    file = written(tmp_path, 2)
+    for state in (b"long" * 100, b"long" * 100, b"short", b"shorter"):
+        file.save(state, HEALTH, POSITION)
+        assert states_of(tmp_path) == (state, [])
+
+
+def test_one_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    file = written(tmp_path, 2)
+    for name in SLOTS:
+        (tmp_path / name).unlink()
+    file.save(b"3", HEALTH, POSITION)
+    assert states_of(tmp_path) == (b"3", [])
 
 
 def test_a_checkpoint_of_other_parameters_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -171,7 +188,7 @@ def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
     state, (line,) = states_of(tmp_path)
     assert state is None
-    assert "another version" in line
+    assert "of another format than this version's" in line
 
 
 def test_a_directory_that_is_gone_is_told_in_one_line(tmp_path: Path) -> None:
