@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import zmq
 
 from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, unlink_ipc
-from signalnode.bus.wire import VERSION, End, Heartbeat, Score, Status, encode
+from signalnode.bus.topics import END, HEARTBEAT, SCORE
+from signalnode.bus.wire import VERSION, End, Heartbeat, Score, Status, encode_content
 from signalnode.errors import EndpointError
 from signalnode.names import check_endpoint
 
 LINGER_MS = 250  # how long close() waits for `end` to leave; readers on this machine need under 1 ms
 BACKLOG_MAX = 128  # connections waiting to be accepted
+
+
+M = TypeVar("M", Score, Heartbeat, End)
 
 
 class Moment(TypedDict):
@@ -40,6 +44,8 @@ class Publisher:
 
     def __init__(self, endpoint: str, market: str, epoch: int, queue_max: int) -> None:
         self.market, self.epoch, self.seq = market, epoch, 0
+        self._name = market.encode()
+        self._score_topic = SCORE + self._name
         self._endpoint = check_endpoint(endpoint)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.XPUB)
@@ -63,16 +69,19 @@ class Publisher:
     def score(self, *, scores: Mapping[str, float], **moment: Unpack[Moment]) -> int:
         """Send one set of scores; returns the `seq` it went under."""
         self.seq += 1
-        self._send(Score(**self._envelope(moment), scores=dict(scores)))
+        self._send(self._score_topic, self._message(Score, moment, scores=scores))
         return self.seq
 
     def heartbeat(self, **moment: Unpack[Moment]) -> None:
         """Say that the work loop is alive; carries the last `seq`, so that a lost tail shows."""
-        self._send(Heartbeat(**self._envelope(moment)))
+        with contextlib.suppress(zmq.Again):  # who came and went is taken off the queue, lest it grow
+            while True:
+                self._socket.recv(NOW)
+        self._send(HEARTBEAT + self._name, self._message(Heartbeat, moment))
 
     def end(self, **moment: Unpack[Moment]) -> None:
         """Say that this stop is planned; carries the last `seq`."""
-        self._send(End(**self._envelope(moment)))
+        self._send(END + self._name, self._message(End, moment))
 
     def close(self) -> None:
         """Let what is queued leave for LINGER_MS, then let go of the socket and its file.
@@ -85,21 +94,13 @@ class Publisher:
         self._context.term()
         unlink_ipc(self._endpoint)
 
-    def _envelope(self, moment: Moment) -> dict[str, Any]:
-        known = moment["mid"] if math.isfinite(moment["mid"]) else 0.0
-        return {
-            **moment,
-            "v": VERSION,
-            "mid": known,
-            "market": self.market,
-            "epoch": self.epoch,
-            "seq": self.seq,
-        }
+    def _message(self, kind: type[M], moment: Moment, **more: Any) -> bytes:
+        if not math.isfinite(moment["mid"]):
+            moment["mid"] = 0.0
+        return encode_content(
+            kind(v=VERSION, market=self.market, epoch=self.epoch, seq=self.seq, **moment, **more)
+        )
 
-    def _send(self, message: Score | Heartbeat | End) -> None:
-        with contextlib.suppress(zmq.Again):  # who came and went is taken off the queue, lest it grow
-            while True:
-                self._socket.recv(NOW)
-        topic, content = encode(message)
+    def _send(self, topic: bytes, content: bytes) -> None:
         self._socket.send(topic, MORE)
         self._socket.send(content, NOW)

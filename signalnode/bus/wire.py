@@ -8,7 +8,7 @@ here knows are skipped, so that a later minor addition breaks no reader. Nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -16,7 +16,7 @@ from msgspec import Meta
 from signalnode.bus.topics import DECISION, END, HEARTBEAT, SCORE, VIEW
 from signalnode.names import NAME_CHARS_MAX
 
-VERSION = 1
+VERSION: Final = 1
 SCORE_NAMES = (
     "momentum_long",
     "momentum_short",
@@ -144,7 +144,7 @@ MarketMessage: TypeAlias = Score | Heartbeat | End
 
 _DECODER = msgspec.msgpack.Decoder(Score | Heartbeat | End | ViewMessage | DecisionMessage)
 _ANY = msgspec.msgpack.Decoder()
-_ENCODER = msgspec.msgpack.Encoder()
+encode_content = msgspec.msgpack.Encoder().encode  # the second frame alone
 _PREFIXES: dict[type, bytes] = {Score: SCORE, Heartbeat: HEARTBEAT, End: END}
 _SEVEN = frozenset(SCORE_NAMES)
 
@@ -159,7 +159,7 @@ def topic_of(message: Message) -> bytes:
 
 def encode(message: Message) -> list[bytes]:
     """The two frames of `message`."""
-    return [topic_of(message), _ENCODER.encode(message)]
+    return [topic_of(message), encode_content(message)]
 
 
 def decode(frames: Sequence[bytes], bytes_max: int = MESSAGE_BYTES_MAX) -> Message:

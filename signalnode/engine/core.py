@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +47,14 @@ class SignalEngine:
         self._core["shapes"][0] = shapes_of(SIGNALS)
         self._state, self._scores = self._core["state"], self._core["scores"][0]
         self._scales, self._features = self._core["scales"][0], self._core["features"]
-        self._time_ns, self._time_event_ns = self._state["time_ns"], self._state["time_event_ns"]
+        names = ("time_ns", "time_event_ns", "events", "samples", "has_price", "bid", "ask")
+        self._time_ns, self._time_event_ns, self._events, self._samples, *self._price = (
+            self._state[name]
+            for name in names  # views: a record's field is looked up anew at each reading
+        )
+        self._sample_s, self._baseline_s = (
+            self._parameters[name].item() for name in ("sample_s", "baseline_s")
+        )
         self._ingest, self._score = ingest.raw, score.raw  # their arrays are checked, or made, here
         self._next_row_ns: int | None = None
         self._ingested_ns = 0
@@ -64,7 +72,7 @@ class SignalEngine:
     @property
     def events(self) -> int:
         """Events taken so far."""
-        return int(self._state["events"][0])
+        return self._events.item()  # type: ignore[no-any-return]
 
     @property
     def refused(self) -> int:
@@ -74,14 +82,15 @@ class SignalEngine:
     @property
     def warm(self) -> float:
         """Share of the baseline window seen, 0 to 1."""
-        p = self._parameters[0]
-        return min(1.0, float(self._state["samples"][0] * p["sample_s"] / p["baseline_s"]))
+        share: float = self._samples.item() * self._sample_s / self._baseline_s
+        return share if share < 1.0 else 1.0
 
     @property
     def mid(self) -> float:
         """Arithmetic mid of the best bid and ask, quote currency; NaN before the first price."""
-        bid, ask = float(self._state["bid"][0]), float(self._state["ask"][0])
-        return 0.5 * (bid + ask) if self._state["has_price"][0] else float("nan")
+        has_price, bid, ask = self._price
+        mid: float = 0.5 * (bid.item() + ask.item()) if has_price.item() else math.nan
+        return mid
 
     def ingest(self, events: Events) -> None:
         """Take events (shape (n,), dtype EVENT) in order of `time_received_ns`, none before the newest

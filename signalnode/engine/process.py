@@ -180,18 +180,20 @@ class _Process:
 
     def _send(self, publisher: Publisher, turn: Turn) -> None:
         if turn.moment is None:
-            self._link.beat()
             return
-        moment = {**turn.moment._asdict(), "time_published_ns": wall_ns()}
         if turn.scores is not None:
-            publisher.score(scores=turn.scores, **moment)
+            publisher.score(scores=turn.scores, time_published_ns=wall_ns(), **turn.moment._asdict())
             self._scored_ns = monotonic_ns()
             if not self._ready:
                 self._ready = True
                 self._link.ready(epoch=publisher.epoch)
         if turn.heartbeat:
-            publisher.heartbeat(**moment)
-        facts = {"epoch": publisher.epoch, "seq": publisher.seq, "status": turn.moment.status}
+            publisher.heartbeat(time_published_ns=wall_ns(), **turn.moment._asdict())
+        if turn.beat:
+            self._beat(publisher, turn.moment.status)
+
+    def _beat(self, publisher: Publisher, status: str) -> None:
+        facts = {"epoch": publisher.epoch, "seq": publisher.seq, "status": status}
         if self._scored_ns:
             facts["score_age_s"] = round((monotonic_ns() - self._scored_ns) / NS_PER_S, 3)
         self._link.beat(**facts)

@@ -1,14 +1,14 @@
-"""What an engine does in one turn of its loop: decided here, in plain code, with the monotonic time passed
-in.
+"""What an engine does in one turn of its loop, and when the next turn is: decided here, in plain code, with
+the monotonic time passed in.
 
-Each turn takes the events that are due, then says what is to be sent and saved, and when to come back. Scores
-go out when they have moved, at most every `publish_interval_ms`; a heartbeat at least every
-`heartbeat_interval_ms`; the last score of a feed that ends is that of its last event, whatever the pace was.
+An engine sleeps until a score, a heartbeat, a word to its supervisor or a save is due; events wait where they
+are, and are taken in one batch. Only a market at rest, one interval without an event, is listened to: the
+first event then gives a score at once, and the rhythm starts over with it. Whatever is nearly due when the
+engine wakes is done with the rest, for a wake costs more than most of what it is for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from signalnode.bus.wire import STATUSES
@@ -20,8 +20,13 @@ from signalnode.feeds.base import Feed
 from signalnode.settings import EngineSettings
 
 TAKE_MAX = 2_048  # events in a turn; 0.1 ms of work, then whatever else is due gets its turn
-TURN_MIN_NS = 2 * NS_PER_MS  # rest between turns while events trickle in
-EARLY = 0.9  # a heartbeat goes out this share of its interval after the last, so that it is never late
+# Shares of an interval: from when on a thing may be done, and when it must be. Between the two lies a score.
+HEARTBEAT_SHARES = (0.75, 0.9)  # so that it is never late
+BEAT_SHARES = (
+    0.45,
+    0.6,
+)  # of the heartbeat interval: a supervisor that allows none to be missed waits a whole
+SAVE_SHARES = (0.85, 1.0)  # of the checkpoint interval, which is the most that a kill may cost
 
 
 class Moment(NamedTuple):
@@ -34,16 +39,30 @@ class Moment(NamedTuple):
     status: str  # warming, live, degraded, stale
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """What is to be done now. Scores, heartbeat and save are independent of each other."""
+class Turn(NamedTuple):
+    """What is to be done now. Scores, heartbeat, beat and save are independent of each other."""
 
-    moment: Moment | None  # there is one whenever something is to be sent
-    scores: dict[str, float] | None = None  # send these
-    heartbeat: bool = False  # send one
-    save: bool = False  # write a checkpoint
-    ended: bool = False  # the feed is at its end and its last scores are in this turn
-    wake_ns: int = 0  # monotonic time of the next turn
+    moment: Moment | None  # there is one whenever something is to be sent or told
+    scores: dict[str, float] | None  # send these
+    heartbeat: bool  # send one
+    beat: bool  # tell the supervisor that the loop turns
+    save: bool  # write a checkpoint
+    ended: bool  # the feed is at its end and its last scores are in this turn
+    wake_ns: int  # monotonic time of the next turn
+
+
+class Rhythm:
+    """What is due at an interval at the latest, and may as well be done a little sooner. Times in ns."""
+
+    __slots__ = ("_latest_ns", "_soonest_ns", "by_ns", "from_ns")
+
+    def __init__(self, interval_ms: int, shares: tuple[float, float]) -> None:
+        self._soonest_ns, self._latest_ns = (int(interval_ms * NS_PER_MS * share) for share in shares)
+        self.from_ns = self.by_ns = 0  # it may be done from the one time on, and must be by the other
+
+    def done(self, now_ns: int) -> None:
+        """It was done at `now_ns`; what is next counts from there."""
+        self.from_ns, self.by_ns = now_ns + self._soonest_ns, now_ns + self._latest_ns
 
 
 class Work:
@@ -55,17 +74,22 @@ class Work:
         self.engine, self.feed, self.health = engine, feed, health
         self._pace = Pace(speed)
         self._publish_ns = settings.publish_interval_ms * NS_PER_MS
-        self._heartbeat_ns = int(settings.heartbeat_interval_ms * NS_PER_MS * EARLY)
-        self._checkpoint_ns = settings.checkpoint_interval_ms * NS_PER_MS
-        self._next_publish_ns = self._next_heartbeat_ns = self._next_checkpoint_ns = 0
+        self._next_publish_ns = 0
+        self._heartbeat = Rhythm(settings.heartbeat_interval_ms, HEARTBEAT_SHARES)
+        self._beat = Rhythm(settings.heartbeat_interval_ms, BEAT_SHARES)
+        self._save = Rhythm(settings.checkpoint_interval_ms, SAVE_SHARES)
         self._sent: dict[str, float] | None = None
+        self._heard = False  # an event since the last score
+        self._resting = True  # none in the interval before that: the next one is listened for
 
     def start(self, now_ns: int) -> None:
         """Let the feed's time run from its next event on; scores and a heartbeat are due at once."""
         first_ns = self.feed.next_time_ns()
         self._pace.start(self.engine.time_ns if first_ns is None else first_ns, now_ns)
-        self._next_publish_ns = self._next_heartbeat_ns = now_ns
-        self._next_checkpoint_ns = now_ns + self._checkpoint_ns
+        self._next_publish_ns = now_ns
+        self._heartbeat.from_ns = self._heartbeat.by_ns = now_ns
+        self._beat.done(now_ns)
+        self._save.done(now_ns)
 
     def turn(self, now_ns: int) -> Turn:
         """Take what is due at monotonic time `now_ns` and say what is to be done about it."""
@@ -74,61 +98,67 @@ class Work:
         next_ns = self.feed.next_time_ns()
         ended = next_ns is None
         behind = taken == TAKE_MAX and not ended
-        at_ns = (
-            self.engine.time_ns if until_ns is None or behind or ended else max(until_ns, self.engine.time_ns)
-        )
+        at_ns = self.engine.time_ns
+        if until_ns is not None and until_ns > at_ns and not (behind or ended):
+            at_ns = until_ns
         scores = None
-        if self.engine.events and (ended or now_ns >= self._next_publish_ns):
-            scores = self.engine.scores_at(at_ns)
-            self._next_publish_ns = _next(self._next_publish_ns, self._publish_ns, now_ns)
-            if scores == self._sent and not ended:
-                scores = None
-            else:
-                self._sent = scores
-        heartbeat = now_ns >= self._next_heartbeat_ns
+        if now_ns >= self._next_publish_ns or ended or (taken and self._resting):
+            scores = self._score(at_ns, now_ns, ended=ended)
+        heartbeat = now_ns >= self._heartbeat.from_ns
         if heartbeat:
-            self._next_heartbeat_ns = now_ns + self._heartbeat_ns
-        save = now_ns >= self._next_checkpoint_ns
+            self._heartbeat.done(now_ns)
+        beat = now_ns >= self._beat.from_ns
+        if beat:
+            self._beat.done(now_ns)
+        save = now_ns >= self._save.from_ns
         if save:
-            self._next_checkpoint_ns = now_ns + self._checkpoint_ns
+            self._save.done(now_ns)
         return Turn(
-            moment=self.moment(at_ns) if scores is not None or heartbeat else None,
-            scores=scores,
-            heartbeat=heartbeat,
-            save=save,
-            ended=ended,
-            wake_ns=now_ns if behind else self._wake_ns(next_ns, now_ns),
+            self.moment(at_ns) if scores is not None or heartbeat or beat else None,
+            scores,
+            heartbeat,
+            beat,
+            save,
+            ended,
+            now_ns if behind else self._wake_ns(next_ns, now_ns),
         )
 
     def moment(self, at_ns: int) -> Moment:
         """How things stand at kernel time `at_ns`."""
-        engine = self.engine
-        return Moment(
-            mid=engine.mid,
-            time_event_ns=engine.time_event_ns,
-            time_received_ns=engine.time_ns,
-            warm=engine.warm,
-            status=self._status(at_ns),
-        )
+        engine, warm = self.engine, self.engine.warm
+        status = self.health.status(at_ns, self.feed.degraded(at_ns), warm)
+        return Moment(engine.mid, engine.time_event_ns, engine.time_ns, warm, STATUSES[status])
 
     def _take(self, until_ns: int | None) -> int:
         limit_ns = 2**63 - 1 if until_ns is None else until_ns
         events = self.feed.take(limit_ns, TAKE_MAX)
-        if len(events):
+        taken = len(events)
+        if taken:
             self.engine.ingest(events)
             self.health.observe(events)
-        return len(events)
+            self._heard = True
+        return taken
 
-    def _status(self, at_ns: int) -> str:
-        return STATUSES[self.health.status(at_ns, self.feed.degraded(at_ns), self.engine.warm)]
+    def _score(self, at_ns: int, now_ns: int, *, ended: bool) -> dict[str, float] | None:
+        """The scores where they have moved, and in any case at the end; and the time of the next."""
+        self._next_publish_ns = _next(self._next_publish_ns, self._publish_ns, now_ns)
+        self._resting, self._heard = not self._heard, False
+        if not self.engine.events:
+            return None
+        scores = self.engine.scores_at(at_ns)
+        if scores == self._sent and not ended:
+            return None
+        self._sent = scores
+        return scores
 
     def _wake_ns(self, next_ns: int | None, now_ns: int) -> int:
-        due = min(self._next_publish_ns, self._next_heartbeat_ns, self._next_checkpoint_ns)
-        if next_ns is not None:
-            due = min(due, max(self._pace.due_at(next_ns), now_ns + TURN_MIN_NS))
-        return due
+        due_ns = min(self._next_publish_ns, self._heartbeat.by_ns, self._beat.by_ns, self._save.by_ns)
+        if self._resting and next_ns is not None:
+            due_ns = min(due_ns, max(self._pace.due_at(next_ns), now_ns))
+        return due_ns
 
 
 def _next(planned_ns: int, interval_ns: int, now_ns: int) -> int:
-    """The next beat of a steady rhythm; after a pause the rhythm starts over instead of making up for it."""
-    return planned_ns + interval_ns if now_ns < planned_ns + interval_ns else now_ns + interval_ns
+    """The next beat of a steady rhythm; before its time or after a pause the rhythm starts over instead."""
+    on_time = planned_ns <= now_ns < planned_ns + interval_ns
+    return (planned_ns if on_time else now_ns) + interval_ns

@@ -174,7 +174,7 @@ class SyntheticFeed(BlockFeed):
         if not (-1 <= number < 2**63 and 0 <= row <= BLOCK_EVENTS):
             raise CheckpointError("no position of a synthetic feed; start afresh")
         self._number, self._at, self._before, self._after = number, row, state, state.copy()
-        self._block = np.zeros(0, EVENT) if number < 0 else self._make()
+        self._hold(np.zeros(0, EVENT) if number < 0 else self._make())
 
     @property
     def faults(self) -> dict[str, int]:

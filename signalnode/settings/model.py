@@ -29,7 +29,8 @@ class Within:
 class EngineSettings:
     """`[engine]`: pace of every engine process."""
 
-    # Shortest time between two scores; ten a second is as fast as a person or a minute bar needs.
+    # Time from one score to the next, while they move; ten a second is as fast as a person or a minute bar
+    # needs. The first event after such a time without any does not wait for it.
     publish_interval_ms: Annotated[int, Within(1, 60_000)] = 100
     # Longest silence of a healthy engine; the wire contract allows no more than a second.
     heartbeat_interval_ms: Annotated[int, Within(10, 1_000)] = 1_000
