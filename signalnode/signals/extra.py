@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from signalnode.bus.wire import SCORES_MAX
 from signalnode.compiled import entry
 from signalnode.errors import ExtensionError, in_words
 from signalnode.features import FEATURES
@@ -29,7 +30,7 @@ from signalnode.signals.base import Signal
 from signalnode.signals.scale import SCALE, SHAPE, forgetting, learn, new_scales, share_below, warmth
 
 GROUP = "signalnode.signals"
-EXTRA_MAX = 64  # signals a market may add
+EXTRA_SCORES_MAX = SCORES_MAX - len(SCORE_NAMES)  # that a market may add: one message holds them all
 
 
 def load_signals(places: object) -> tuple[Signal, ...]:
@@ -51,8 +52,9 @@ def load_signals(places: object) -> tuple[Signal, ...]:
                 raise ExtensionError(f"{place}: there is a score {name!r} already; choose another name")
             taken.add(name)
         signals.append(signal)
-    if len(signals) > EXTRA_MAX:
-        raise ExtensionError(f"{len(signals)} signals added; a market takes {EXTRA_MAX}")
+    added = len(taken) - len(SCORE_NAMES)
+    if added > EXTRA_SCORES_MAX:
+        raise ExtensionError(f"{added} scores added; a market takes {EXTRA_SCORES_MAX} of its own")
     return tuple(signals)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from signalnode import SignalEngine
+from signalnode.bus.wire import decode, encode
 from signalnode.errors import ConfigError, ExtensionError
 from signalnode.signals import SCORE_NAMES, extra
+from tests.bus.messages import score
 from tests.laws.streams import ADDED, stream
 
 GOOD = """
@@ -131,11 +133,14 @@ def test_the_same_name_twice_is_refused(good: Path) -> None:
         engine_with(f"{good}:width", f"{good}:width")
 
 
-def test_more_signals_than_a_market_takes_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "many.py"
-    path.write_text("".join(f"def s{i}(f, p): return 1.0\n" for i in range(extra.EXTRA_MAX + 1)))
-    with pytest.raises(ExtensionError, match="a market takes 64"):
-        engine_with(*(f"{path}:s{i}" for i in range(extra.EXTRA_MAX + 1)))
+def test_more_scores_than_one_message_holds_are_refused(tmp_path: Path) -> None:
+    path, most = tmp_path / "many.py", extra.EXTRA_SCORES_MAX
+    path.write_text("".join(f"def s{i}(f, p): return 1.0\n" for i in range(most + 1)))
+    with pytest.raises(ExtensionError, match=f"a market takes {most} of its own"):
+        engine_with(*(f"{path}:s{i}" for i in range(most + 1)))
+    names = engine_with(*(f"{path}:s{i}" for i in range(most))).names
+    message = score(scores=dict.fromkeys(names, 50.0))
+    assert decode(encode(message)) == message
 
 
 @pytest.mark.parametrize(
