@@ -48,7 +48,7 @@ class Link(Protocol):
 
 def main(link: Link, args: Mapping[str, Any]) -> int:
     """Run until SIGTERM; returns the exit status. `args["config"]` names the config, read again at SIGHUP."""
-    logs.configure(as_json=True)
+    logs.configure()
     log = logs.logger(market=AGGREGATOR)
     try:
         path = Path(args["config"])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
 from signalnode.cli.specs import supervisor_settings
 from signalnode.errors import RequestError, UsageError
 from signalnode.names import AGGREGATOR, market_name_fault
-from signalnode.panels.log import log_line
+from signalnode.panels.log import json_line, log_line
 from signalnode.settings import NodeSettings, load_node, names_of
 from signalnode.settings.reading import shown
 from signalnode_supervisor.logs import follow
@@ -26,7 +25,7 @@ def logs(arguments: argparse.Namespace) -> int:
     path = supervisor_settings(node).log_path(name)
     for entry in follow(path, lines_max=arguments.lines, follow=arguments.follow):
         print(
-            json.dumps(entry, ensure_ascii=False) if arguments.json else log_line(entry, coloured=coloured),
+            json_line(entry) if arguments.json else log_line(entry, coloured=coloured),
             flush=arguments.follow,
         )
     return 0

@@ -10,8 +10,9 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import signalnode_supervisor as supervisor
 from signalnode.cli.check import ConfigCheck
@@ -27,8 +28,8 @@ from signalnode.errors import (
     SignalnodeError,
 )
 from signalnode.files import RotatingFile, ensure_directory, is_held, sweep
-from signalnode.logs import emitter
 from signalnode.names import AGGREGATOR, host_and_port, snapshot_endpoint
+from signalnode.panels.log import json_line, log_line
 from signalnode.settings import NodeSettings, write_snapshot
 from signalnode.settings.passing import snapshot_path
 from signalnode.settings.reading import shown
@@ -112,18 +113,32 @@ def _runtime_files(node: NodeSettings) -> Iterator[None]:
 def _event_sink(node: NodeSettings, panel_wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Where events go: to the terminal, or with a panel to a file and, those worth a line, to the panel."""
     if not panel_wanted:
-        yield emitter(sys.stderr)
+        people = partial(log_line, coloured=True, named=True)
+        yield _written(sys.stderr, people if sys.stderr.isatty() else json_line)
         return
     path = supervisor_settings(node).log_path("node")
     ensure_directory(path.parent)
     with RotatingFile(path, LOG_BYTES_MAX) as file, Panel(node) as panel:
-        write = emitter(file, as_json=True)
+        write = _written(file, json_line)
 
         def tell(event: dict[str, Any]) -> None:
             write(event)
             panel.tell(event)
 
         yield tell
+
+
+def _written(
+    stream: TextIO | RotatingFile, line: Callable[[dict[str, Any]], str]
+) -> Callable[[dict[str, Any]], None]:
+    """What writes an event as a line to `stream`, debugging ones left out."""
+
+    def write(event: dict[str, Any]) -> None:
+        if event.get("level") != "debug":
+            stream.write(line(event) + "\n")
+            stream.flush()
+
+    return write
 
 
 def _check_unchanged(before: NodeSettings, after: NodeSettings) -> None:

@@ -40,7 +40,7 @@ def preload() -> None:
 
 def _rehearse(directory: Path) -> None:
     """All that an engine process does, but for its sockets: no thread and no socket may outlive this."""
-    logs.configure(io.StringIO(), as_json=True)
+    logs.configure(io.StringIO())
     log = logs.logger(market="rehearsal")
     feed_settings = FeedSettings(kind="synthetic", events_per_s=1000.0)
     wanted = NodeSettings(

@@ -43,7 +43,7 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
     """Run one market until the end of its feed, which is status 0, or until SIGTERM or SIGINT, by which it
     then ends, with everything saved. Returns the exit status. `args`: see `engine_args`.
     """
-    logs.configure(as_json=True)
+    logs.configure()
     log = logs.logger(market=args["market"])
     try:
         node = node_of(args)

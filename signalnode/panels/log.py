@@ -1,7 +1,8 @@
-"""An entry of a log as one line for people. Pure: an entry in, a line out."""
+"""An entry of a log as one line, for people or for programs. Pure: an entry in, a line out."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +13,22 @@ _COLOURS = {"debug": "2", "warning": "33", "error": "31", "critical": "31;1"}
 _SHOWN_ABOVE = frozenset({"time", "level", "event", "line", "child", "market"})
 
 
-def log_line(entry: Mapping[str, Any], *, coloured: bool) -> str:
-    """`2026-08-09 12:00:01.250 warning restarting  pid=71 wait_s=0.4`; a printed line stands alone."""
+def json_line(entry: Mapping[str, Any]) -> str:
+    """One JSON object; what JSON cannot hold is written as text."""
+    return json.dumps(entry, default=str, ensure_ascii=False)
+
+
+def log_line(entry: Mapping[str, Any], *, coloured: bool, named: bool = False) -> str:
+    """`2026-08-09 12:00:01.250 warning restarting  pid=71 wait_s=0.4`; a printed line stands alone.
+
+    `named` puts the child's name before it, for a log of several.
+    """
     moment = str(entry.get("time", "")).replace("T", " ").removesuffix("Z")
     level, what = str(entry.get("level", "info")), str(entry.get("event", ""))
     if what == "output":
         what = str(entry.get("line", ""))
+    if named and entry.get("child"):
+        what = f"{entry['child']} {what}"
     more = {key: value for key, value in entry.items() if key not in _SHOWN_ABOVE and value not in ("", None)}
     rest = " ".join(f"{key}={_plain(value)}" for key, value in more.items())
     text = f"{_plain(moment)} {level:<7} {_plain(what)}{'  ' + rest if rest else ''}"

@@ -5,6 +5,7 @@ Every one prints a line when it is ready and goes on when it reads one, or ends 
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -111,7 +112,7 @@ def receive_full(directory: Path, count: int, total: int) -> None:
     from signalnode.settings import load_node
 
     config = configure(directory, count, "receive_queue_max = 1000000")
-    logs.configure(as_json=True, level="critical")
+    logs.configure(io.StringIO())
     link = Link()
     with Process(load_node(config), config, logs.logger()) as process:
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from signalnode.panels.log import TEXT_CHARS_MAX, log_line
+from signalnode.panels.log import TEXT_CHARS_MAX, json_line, log_line
 
 ENTRY = {
     "time": "2026-08-09T12:00:01.250Z",
@@ -19,6 +21,18 @@ ENTRY = {
 
 def test_an_event_is_one_line_with_what_it_adds() -> None:
     assert log_line(ENTRY, coloured=False) == "2026-08-09 12:00:01.250 warning restarting  pid=71"
+
+
+def test_a_log_of_several_names_who_it_was() -> None:
+    line = log_line(ENTRY, coloured=False, named=True)
+    assert line == "2026-08-09 12:00:01.250 warning A restarting  pid=71"
+    assert log_line({"event": "ready"}, coloured=False, named=True).split() == ["info", "ready"]
+
+
+def test_a_program_gets_one_object_whatever_an_entry_holds() -> None:
+    line = json_line({**ENTRY, "line": "a\nb", "what": frozenset({1})})
+    assert json.loads(line) == {**ENTRY, "line": "a\nb", "what": "frozenset({1})"}
+    assert "\n" not in line
 
 
 def test_what_a_process_printed_stands_as_it_was() -> None:
