@@ -14,7 +14,6 @@ from signalnode_supervisor.core.child import Child, Exit
 from signalnode_supervisor.core.core import STALL_NS, Core
 from signalnode_supervisor.core.lifecycle import ChildState
 from signalnode_supervisor.core.liveness import Message
-from signalnode_supervisor.core.lives import ABORT_GRACE_S
 from signalnode_supervisor.core.messages import (
     Adopted,
     Asked,
@@ -35,6 +34,7 @@ from signalnode_supervisor.core.messages import (
     Withdraw,
 )
 from signalnode_supervisor.core.restart import backoff_max_ns
+from signalnode_supervisor.core.transitions import ABORT_GRACE_S
 from signalnode_supervisor.settings import Settings
 from signalnode_supervisor.spec import ChildSpec
 from tests.simulation.draws import INTENSITY_MAX, Fake, draw_policy, draw_spec
@@ -342,7 +342,8 @@ class World:
         """Bounded as a whole, and no longer than its timeout without progress."""
         most_ns = int(max(liveness.PREPARE_S_MAX, child.spec.start_timeout_s) * S)
         assert child.deadline_ns is not None, f"{fake.name} may start for ever"
-        assert child.deadline_ns <= child.started_ns + most_ns, f"{fake.name} may start for too long"
+        assert child.running is not None
+        assert child.deadline_ns <= child.running.started_ns + most_ns, f"{fake.name} may start for too long"
         since_ns = max(fake.born_ns, fake.moved_ns, self.stalled_until_ns)
         assert self.now_ns <= since_ns + int(child.spec.start_timeout_s * S) + 2 * STALL_NS, (
             f"{fake.name} makes no progress and nobody sees it"
@@ -369,5 +370,7 @@ class World:
             allowed_ns = int(fake.spec.heartbeat_interval_s * child.spec.heartbeats_missed_max * S)
             since_ns = max(fake.silent_since_ns, self.stalled_until_ns)
             if allowed_ns and self.now_ns > since_ns + allowed_ns + 2 * STALL_NS:
-                running = (ChildState.UP,) if child.adopted else (ChildState.UP, ChildState.STARTING)
+                assert child.running is not None
+                adopted = child.running.adopted
+                running = (ChildState.UP,) if adopted else (ChildState.UP, ChildState.STARTING)
                 assert child.state not in running, f"{fake.name} hangs and nobody sees it"

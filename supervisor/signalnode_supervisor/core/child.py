@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from signalnode_supervisor.core.lifecycle import ChildState
+from signalnode_supervisor.core.lifecycle import ChildState, Event, Stage
 from signalnode_supervisor.spec import ChildSpec
 
 
@@ -49,33 +49,53 @@ class History:
 
 
 @dataclass(slots=True)
+class Running:
+    """What runs for a child: one process. The next one gets a record of its own, so nothing is left over.
+
+    Times are monotonic nanoseconds.
+    """
+
+    pid: int
+    started_ns: int
+    progressed_ns: int  # its start, or when it said `progress`: its time to get ready counts from here
+    adopted: bool = False  # an earlier supervisor started it
+    heard_ns: int | None = None  # latest heartbeat, or readiness; None before the first
+    ready_ns: int | None = None
+    progress: float | None = None  # the furthest it said its start has come, 0 to 1; None once it is up
+    prolonged: bool = False  # its start takes longer than its timeout, with progress: nobody waits for it
+    reload_pending: bool = False  # something changed while it started: it is signalled once it is up
+    failure: str = ""  # why it is aborted: then its end counts as a failure, whatever its status
+    facts: dict[str, Any] = field(default_factory=dict)  # what it says of itself
+
+
+@dataclass(slots=True)
 class Child:
     """One child as it stands; only the core changes it. Times are monotonic nanoseconds."""
 
     spec: ChildSpec
-    state: ChildState = ChildState.DOWN
+    stage: Stage = Stage.DOWN
     wanted: bool = True  # up, as far as the operator is concerned
     leaving: bool = False  # no longer in the config: forgotten once it is down
-    pid: int | None = None
-    adopted: bool = False
     settled: bool = False  # it has been up, or has failed, at least once: nobody need wait for it at start
-    failing: bool = False  # its present end counts as a failure although we brought it about (hung, late)
-    untold: bool = False  # something changed while it started: it gets its `reload_signal` once it is up
+    running: Running | None = None
+    previous: Running | None = None  # the one before, for what it said last
     history: History = field(default_factory=History)
-    started_ns: int = 0  # process start
-    ready_ns: int | None = None  # of this process
-    heard_ns: int = 0  # latest heartbeat
-    progress: float | None = None  # the furthest it said its start has come, 0 to 1; None when it is up
-    moved_ns: int = 0  # when it said that, or process start: its time to get ready counts from here
-    prolonged: bool = False  # its start takes longer than its timeout, with progress: nobody waits for it
     queued_ns: int = 0  # since when it waits for its start
     deadline_ns: int | None = None  # when `deadline_event` happens to it
-    deadline_event: str = ""
+    deadline_event: Event | None = None
     restarts: int = 0  # processes started beyond the first, since this supervisor started
     reason: str = ""  # why it stands where it stands, for people
     last_exit: Mapping[str, Any] | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.spec.name
+
+    @property
+    def state(self) -> ChildState:
+        return self.stage.state
+
+    @property
+    def pid(self) -> int | None:
+        """Of what runs; None when nothing does."""
+        return self.running.pid if self.running is not None else None

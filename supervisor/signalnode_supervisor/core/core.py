@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from signalnode_supervisor.core import restart
-from signalnode_supervisor.core.child import Child
+from signalnode_supervisor.core.child import Child, Running
 from signalnode_supervisor.core.halting import Halting
-from signalnode_supervisor.core.lifecycle import ChildState, Event
+from signalnode_supervisor.core.lifecycle import ChildState, Event, Stage
 from signalnode_supervisor.core.liveness import is_ahead, progress_of
-from signalnode_supervisor.core.lives import Lives
 from signalnode_supervisor.core.messages import (
     Adopted,
     Asked,
@@ -38,6 +37,7 @@ from signalnode_supervisor.core.reload import difference
 from signalnode_supervisor.core.requests import Requests
 from signalnode_supervisor.core.restart import Verdict
 from signalnode_supervisor.core.startqueue import StartQueue
+from signalnode_supervisor.core.transitions import Transitions
 from signalnode_supervisor.settings import Settings
 from signalnode_supervisor.spec import ChildSpec
 
@@ -56,7 +56,7 @@ class Core:
         self._requests = Requests()
         self._halting: Halting | None = None
         self._out: list[Command] = []
-        self._lives = Lives(self._queue, rng, self._out)
+        self._transitions = Transitions(self._queue, rng, self._out)
 
     @property
     def halting(self) -> bool:
@@ -102,7 +102,7 @@ class Core:
             self._adopt(found, now_ns)
         for child in self.children.values():
             if child.pid is None and child.wanted:
-                self._lives.happen(child, Event.START, now_ns)
+                self._transitions.apply(child, Event.START, now_ns)
             elif child.pid is None:
                 child.reason = "stopped by request"
 
@@ -112,73 +112,68 @@ class Core:
         if child is None or child.pid is not None:
             self._out.append(Send(found.name, found.pid, signal.SIGKILL, descent=True))
             return
-        # The one way into a state that is no row of the table: its rows were lived with another supervisor.
-        child.state, child.pid, child.adopted, child.settled = ChildState.STARTING, found.pid, True, True
-        child.started_ns, child.facts, child.heard_ns = found.started_ns, dict(found.facts), found.heard_ns
-        child.moved_ns = now_ns  # nobody knows how far it has come: it gets its time anew
-        self._lives.watch(child)
-        self._lives.report("info", "adopted", child)
+        # Nobody knows how far it has come: it gets its time to be ready anew.
+        child.running = Running(found.pid, found.started_ns, progressed_ns=now_ns, adopted=True)
+        child.running.heard_ns, child.running.facts = found.heard_ns, dict(found.facts)
+        child.settled = True
+        self._transitions.apply(child, Event.ADOPTED, now_ns)
+        self._transitions.report("info", "adopted", child)
         if found.ready:
-            self._lives.happen(child, Event.READY, now_ns)
+            self._transitions.apply(child, Event.READY, now_ns)
         if not child.wanted:
-            self._lives.happen(child, Event.STOP, now_ns)
+            self._transitions.apply(child, Event.STOP, now_ns)
         elif found.digest != child.spec.digest():
             child.reason = "its settings changed while no supervisor was there"
-            self._lives.happen(child, Event.RESTART, now_ns)
+            self._transitions.apply(child, Event.RESTART, now_ns)
 
     def _started(self, event: Started, now_ns: int) -> None:
         child = self.children[event.name]
-        child.pid, child.adopted, child.started_ns = event.pid, False, now_ns
-        child.ready_ns, child.facts, child.failing, child.untold = None, {}, False, False
-        child.moved_ns = now_ns
+        child.running = Running(event.pid, started_ns=now_ns, progressed_ns=now_ns)
         self._queue.started(child.name, now_ns)
-        self._lives.watch(child)
+        self._transitions.apply(child, Event.STARTED, now_ns)
         child.reason = "not ready yet"
-        self._lives.report("debug", "started", child)
+        self._transitions.report("debug", "started", child)
 
     def _said(self, event: Said, now_ns: int) -> None:
         child = self.children.get(event.name)
-        if child is None or child.pid != event.pid:
+        running = child.running if child is not None else None
+        if child is None or running is None or running.pid != event.pid:
             return  # last words of a process that is gone
         message = event.message
-        child.heard_ns = max(child.heard_ns, min(message.at_ns, now_ns))
-        child.facts.update(list(message.facts.items())[:FACTS_MAX])
+        running.heard_ns = max(running.heard_ns or 0, min(message.at_ns, now_ns))
+        running.facts.update(list(message.facts.items())[:FACTS_MAX])
         progress = progress_of(message.facts)
-        if message.kind == "ready" and child.ready_ns is None:
-            self._lives.happen(child, Event.READY, now_ns)
-        elif child.state is ChildState.STARTING and is_ahead(progress, child.progress):
-            child.progress, child.moved_ns = progress, child.heard_ns
-            self._lives.happen(child, Event.PROGRESS, now_ns)
-        elif child.state in (ChildState.STARTING, ChildState.UP):
-            self._lives.watch(child)
+        if message.kind == "ready" and running.ready_ns is None:
+            self._transitions.apply(child, Event.READY, now_ns)
+        elif child.stage is Stage.STARTING and is_ahead(progress, running.progress):
+            running.progress, running.progressed_ns = progress, running.heard_ns
+            self._transitions.apply(child, Event.PROGRESS, now_ns)
+        elif child.stage in (Stage.STARTING, Stage.UP):
+            self._transitions.watch(child)
 
     def _ended(self, event: Ended, now_ns: int) -> None:
         child = self.children.get(event.name)
-        if child is None or child.pid != event.pid:
+        running = child.running if child is not None else None
+        if child is None or running is None or running.pid != event.pid:
             return
-        up_for_ns = now_ns - child.ready_ns if child.ready_ns is not None else 0
-        asked = child.state is ChildState.STOPPING and not child.failing
-        if not child.wanted:
-            happened = Event.ENDED_AS_ASKED if child.state is ChildState.STOPPING else Event.ENDED_FOR_GOOD
-        elif asked:
-            happened = Event.ENDED_TO_RETURN
-        else:
-            verdict, child.history = restart.judge(
-                child.spec,
-                child.history,
-                now_ns,
-                clean=event.exit.clean and not child.failing,
-                up_for_ns=up_for_ns,
-            )
-            happened = _HAPPENED[verdict]
-        how = f"{child.reason}; {event.exit}" if child.failing else str(event.exit)
+        asked = child.stage in (Stage.STOPPING, Stage.RESTARTING)
+        happened = Event.ENDED if asked else self._judge(child, running, event, now_ns)
+        how = f"{running.failure}; {event.exit}" if running.failure else str(event.exit)
         said = f"{how}: {event.words}" if event.words else how
-        child.reason = "stopped by request" if happened is Event.ENDED_AS_ASKED else said
-        self._record(child, event, how, expected=asked)
-        child.pid, child.settled, child.ready_ns = None, True, None
-        child.progress, child.prolonged = None, False
+        child.reason = "stopped by request" if child.stage is Stage.STOPPING else said
+        self._record(child, event, how, expected=asked and not running.failure)
+        child.running, child.previous, child.settled = None, running, True
         self._queue.discard(child.name)
-        self._lives.happen(child, happened, now_ns)
+        self._transitions.apply(child, happened, now_ns)
+
+    def _judge(self, child: Child, running: Running, event: Ended, now_ns: int) -> Event:
+        """What the policy makes of an end that nobody asked for."""
+        up_for_ns = now_ns - running.ready_ns if running.ready_ns is not None else 0
+        clean = event.exit.clean and not running.failure
+        verdict, child.history = restart.judge(
+            child.spec, child.history, now_ns, clean=clean, up_for_ns=up_for_ns
+        )
+        return _VERDICTS[verdict]
 
     def _asked(self, event: Asked, now_ns: int) -> None:
         if event.verb == "shutdown":
@@ -210,9 +205,9 @@ class Core:
             child.wanted, child.leaving = event.verb != "stop", child.leaving and name not in wanted
             if name in wanted and (event.verb == "restart" or (event.verb == "start" and child.pid is None)):
                 self._set_spec(child, wanted[name])
-            self._lives.happen(child, Event(event.verb), now_ns)
+            self._transitions.apply(child, Event(event.verb), now_ns)
         if added:
-            self._lives.tell(self.children.values(), set(known))
+            self._transitions.signal_reload(self.children.values(), set(known))
         self._remember()
         faulty = event.fault and event.verb != "stop"
         notes = {"notes": [f"old settings used: {event.fault}"]} if faulty else {}
@@ -228,26 +223,26 @@ class Core:
         change = difference(self.children, event.specs)
         for child in change.removed:
             child.wanted, child.leaving = False, True
-            self._lives.happen(child, Event.STOP, now_ns)
+            self._transitions.apply(child, Event.STOP, now_ns)
         for spec in change.added:
             child = self.children.setdefault(spec.name, Child(spec))
             child.wanted, child.leaving = True, False
             self._set_spec(child, spec)
-            self._lives.happen(child, Event.START, now_ns)
+            self._transitions.apply(child, Event.START, now_ns)
         for child, spec in change.changed:
             self._set_spec(child, spec)
             if child.wanted:
-                self._lives.happen(child, Event.RESTART, now_ns)
+                self._transitions.apply(child, Event.RESTART, now_ns)
         for child, spec in change.adjusted:
-            self._lives.adjust(child, spec, now_ns)
-        self._lives.tell(self.children.values(), change.touched)
+            self._transitions.adjust(child, spec, now_ns)
+        self._transitions.signal_reload(self.children.values(), change.touched)
         self._remember()
         self._out.append(Report("info", "reloaded", "", change.summary()))
         self._requests.open(event.request, "reload", change.touched, change.summary())
 
     def _set_spec(self, child: Child, spec: ChildSpec) -> None:
         """What is started from now on; a start that was asked for with the old spec is taken back."""
-        if child.pid is None and child.name in self._queue and child.spec != spec:
+        if child.stage is Stage.QUEUED and child.spec != spec:
             self._queue.discard(child.name)
             self._out.append(Withdraw(child.name))
             self._queue.add(child.name)
@@ -257,24 +252,26 @@ class Core:
         if self._halting is None:
             self._out.append(Report("info", "stopping"))
             self._halting = Halting(self.children.values(), now_ns)
-            self._lives.end_by_ns = self._halting.until_ns
+            self._transitions.end_by_ns = self._halting.until_ns
             return
         self._halting.hurried = True
         for child in self.children.values():
             if child.state is ChildState.STOPPING:
-                self._lives.happen(child, Event.OVERDUE, now_ns)
+                self._transitions.apply(child, Event.OVERDUE, now_ns)
 
     def _tick(self, now_ns: int) -> None:
         for child in list(self.children.values()):
             if child.deadline_ns is None or child.deadline_ns > now_ns:
                 continue
-            event, late_ns = Event(child.deadline_event), now_ns - child.deadline_ns
+            event, late_ns = child.deadline_event, now_ns - child.deadline_ns
             child.deadline_ns = None
+            assert event is not None
             if event is Event.HUNG and late_ns > STALL_NS:
-                child.heard_ns = now_ns
-                self._lives.watch(child)
+                assert child.running is not None
+                child.running.heard_ns = now_ns
+                self._transitions.watch(child)
             else:
-                self._lives.happen(child, event, now_ns)
+                self._transitions.apply(child, event, now_ns)
 
     # after each input
 
@@ -282,9 +279,9 @@ class Core:
         if self._halting is not None and not self.finished:
             for child in self._halting.due(self.children.values(), now_ns):
                 child.wanted = False
-                self._lives.happen(child, Event.STOP, now_ns)
+                self._transitions.apply(child, Event.STOP, now_ns)
                 if self._halting.hurried and child.state is ChildState.STOPPING:
-                    self._lives.happen(child, Event.OVERDUE, now_ns)
+                    self._transitions.apply(child, Event.OVERDUE, now_ns)
                 elif child.deadline_ns is not None:
                     child.deadline_ns = min(child.deadline_ns, self._halting.until_ns)
         for name in [n for n, c in self.children.items() if c.leaving and c.state is ChildState.DOWN]:
@@ -321,10 +318,10 @@ class Core:
         entry |= {"traceback": "" if expected else event.traceback, "words": "" if expected else event.words}
         child.last_exit = entry
         self._out.append(Record(child.name, entry))
-        self._lives.report("info" if expected else "warning", "ended", child, exit=how)
+        self._transitions.report("info" if expected else "warning", "ended", child, exit=how)
 
 
-_HAPPENED = {
+_VERDICTS = {
     Verdict.LEAVE: Event.ENDED_FOR_GOOD,
     Verdict.RETRY: Event.ENDED_BADLY,
     Verdict.GIVE_UP: Event.ENDED_TOO_OFTEN,

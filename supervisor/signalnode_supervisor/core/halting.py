@@ -23,7 +23,7 @@ class Halting:
         self._last_call_ns = {
             order: now_ns + int(LAST_CALL * grace_ns * i / steps) for i, order in enumerate(orders)
         }
-        self._told: set[str] = set()
+        self._signalled: set[str] = set()
         self._next_ns: int | None = None
 
     def due(self, children: Iterable[Child], now_ns: int) -> list[Child]:
@@ -34,11 +34,11 @@ class Halting:
         chosen = [
             child
             for child in everyone
-            if child.name not in self._told and (self.hurried or self._called(child, order_min, now_ns))
+            if child.name not in self._signalled and (self.hurried or self._called(child, order_min, now_ns))
         ]
-        self._told.update(child.name for child in chosen)
-        untold = {child.spec.order for child in everyone if child.name not in self._told}
-        self._next_ns = min((self._last_call_ns.get(order, 0) for order in untold), default=None)
+        self._signalled.update(child.name for child in chosen)
+        left = {child.spec.order for child in everyone if child.name not in self._signalled}
+        self._next_ns = min((self._last_call_ns.get(order, 0) for order in left), default=None)
         return chosen
 
     def next_ns(self) -> int | None:

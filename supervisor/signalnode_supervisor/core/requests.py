@@ -75,4 +75,5 @@ class Requests:
 
 def _takes_its_time(child: Child) -> bool:
     """It prepares for longer than its start may take otherwise: the answer says how far it is."""
-    return child.prolonged and child.state is ChildState.STARTING
+    running = child.running
+    return running is not None and running.prolonged and child.state is ChildState.STARTING

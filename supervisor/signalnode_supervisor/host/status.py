@@ -9,6 +9,7 @@ from typing import Any
 
 from signalnode_supervisor.clock import monotonic_ns
 from signalnode_supervisor.core.child import Child
+from signalnode_supervisor.core.lifecycle import Event
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.linux.procfs import look, pss_bytes
 
@@ -63,32 +64,33 @@ def _take(sample: Sample, now_ns: int) -> None:
 
 def describe(child: Child, sample: Sample, now_ns: int) -> dict[str, Any]:
     """One child as `status` shows it. Times are seconds before now; facts the child tells are merged in."""
-    running = child.pid is not None
+    running = child.running
+    latest = running or child.previous
     own: dict[str, Any] = {
         "name": child.name,
         "role": child.spec.role,
         "state": str(child.state),
         "pid": child.pid,
-        "epoch": child.facts.get("epoch"),
+        "epoch": latest.facts.get("epoch") if latest else None,
         "wanted": "up" if child.wanted else "down",
-        "uptime_s": _seconds(now_ns - child.started_ns) if running else None,
-        "heard_s": _seconds(now_ns - child.heard_ns) if running and child.heard_ns else None,
+        "uptime_s": _seconds(now_ns - running.started_ns) if running else None,
+        "heard_s": _seconds(now_ns - running.heard_ns) if running and running.heard_ns else None,
         "restarts": child.restarts,
         "pss_bytes": sample.pss_bytes if running else None,
         "cpu_s": sample.cpu_s if running else None,
         "cpu_share": sample.cpu_share if running else None,
-        "progress": child.progress,
+        "progress": running.progress if running else None,
         "reason": child.reason,
         "next_s": _seconds(child.deadline_ns - now_ns) if _waits(child) and child.deadline_ns else None,
-        "adopted": child.adopted and running,
+        "adopted": running is not None and running.adopted,
         "last_exit": child.last_exit,
     }
-    facts = {key: value for key, value in child.facts.items() if key not in own} if running else {}
+    facts = {key: value for key, value in running.facts.items() if key not in own} if running else {}
     return {**own, **facts}
 
 
 def _waits(child: Child) -> bool:
-    return child.deadline_event == "due" and child.deadline_ns is not None
+    return child.deadline_event is Event.DUE and child.deadline_ns is not None
 
 
 def own_facts(started_ns: int, now_ns: int, **more: Any) -> dict[str, Any]:

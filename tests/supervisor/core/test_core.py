@@ -137,7 +137,7 @@ def test_a_heartbeat_of_an_earlier_process_counts_for_nothing() -> None:
     desk = Desk(spec())
     desk.bring_up("a")
     desk.step(Said("a", 99, Message("beat", desk.now_ns, {"seq": 5})))
-    assert desk.core.children["a"].facts == {}
+    assert desk.core.children["a"].running.facts == {}
 
 
 def test_a_child_that_lies_about_its_time_gains_nothing() -> None:

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import Any
+
+from signalnode_supervisor.core.child import Exit
+from signalnode_supervisor.core.messages import Adopted, Begin, Ended, Started, Tick
+from signalnode_supervisor.durations import NS_PER_S
+from signalnode_supervisor.host.status import Sample, describe
+from tests.supervisor.core.test_core import Desk, spec
+
+
+def shown(desk: Desk) -> dict[str, Any]:
+    return describe(desk.core.children["a"], Sample(0), desk.now_ns)
+
+
+def test_nothing_of_an_earlier_process_is_shown_of_the_next() -> None:
+    desk = Desk(spec())
+    pid = desk.bring_up("a")
+    desk.say("a", epoch=7, seq=3)
+    desk.step(Ended("a", pid, Exit(code=1)), after_s=100.0)
+    desk.step(Tick())
+    desk.step(Started("a", 2))
+    desk.step(Tick(), after_s=1.0)
+    entry = shown(desk)
+    assert (entry["uptime_s"], entry["heard_s"], entry["epoch"]) == (1.0, None, None)
+    assert "seq" not in entry
+    desk.say("a", after_s=0.5)
+    assert shown(desk)["heard_s"] == 0.0
+
+
+def test_while_nothing_runs_the_latest_epoch_is_shown_and_nothing_else_of_it() -> None:
+    desk = Desk(spec(intensity=0))
+    pid = desk.bring_up("a")
+    desk.say("a", epoch=7, seq=3)
+    desk.step(Ended("a", pid, Exit(code=1)))
+    entry = shown(desk)
+    assert (entry["state"], entry["pid"], entry["epoch"]) == ("given_up", None, 7)
+    assert (entry["uptime_s"], entry["heard_s"], entry["adopted"]) == (None, None, False)
+    assert "seq" not in entry
+
+
+def test_an_adopted_process_shows_what_it_said_to_the_supervisor_before() -> None:
+    desk = Desk()
+    found = Adopted("a", 7, spec().digest(), True, started_ns=0, heard_ns=5 * NS_PER_S, facts={"epoch": 3})
+    desk.now_ns = 5 * NS_PER_S
+    desk.step(Begin((spec(),), adopted=(found,)))
+    entry = shown(desk)
+    assert (entry["state"], entry["pid"], entry["adopted"], entry["epoch"]) == ("up", 7, True, 3)
+    assert (entry["uptime_s"], entry["heard_s"]) == (5.0, 0.0)
