@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from signalnode.bus import wire
 from signalnode.errors import ConfigError
 from signalnode.names import SOCKET_PATH_BYTES_MAX
 from signalnode.settings import (
+    AggregatorSettings,
+    EngineSettings,
     NodeSettings,
     aggregator_args,
     cache_root,
@@ -20,6 +23,7 @@ from signalnode.settings import (
     node_of,
     write_snapshot,
 )
+from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 
 SYNTHETIC = 'market = "{name}"\n[feed]\nkind = "synthetic"\n'
 WriteNode = Callable[..., Path]
@@ -341,3 +345,11 @@ def test_the_cache_falls_back_when_the_home_cannot_be_written(
     assert cache_root().is_dir()
     monkeypatch.setenv("CACHE_DIRECTORY", f"{tmp_path}/systemd:{tmp_path}/second")
     assert cache_root() == tmp_path / "systemd"
+
+
+def test_settings_mean_the_same_limits_as_the_wire() -> None:
+    settings = AggregatorSettings()
+    assert settings.silent_after_s == wire.SILENT_AFTER_S
+    assert settings.message_bytes_max == wire.MESSAGE_BYTES_MAX
+    assert EngineSettings().heartbeat_interval_ms <= wire.HEARTBEAT_S_MAX * 1_000
+    assert AGGREGATOR_HEARTBEAT_S <= wire.HEARTBEAT_S_MAX

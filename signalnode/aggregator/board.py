@@ -55,10 +55,7 @@ class Board:
         self.entries: dict[str, Entry] = {name: Entry() for name in markets}
 
     def expect(self, markets: Iterable[str]) -> None:
-        """Take over a changed config:
-
-        new markets are unheard, those that left are gone, the others untouched.
-        """
+        """From now on these markets: new ones are unheard, those that left are gone, the others untouched."""
         self.entries = {name: self.entries.get(name) or Entry() for name in markets}
 
     def take(self, message: MarketMessage, now_ns: int) -> int:

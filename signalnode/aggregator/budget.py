@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from signalnode.aggregator.turns import Caller, OverBudgetError
+from signalnode.aggregator.runner import Caller, OverBudgetError
 from signalnode.clock import NS_PER_S, monotonic_ns, thread_cpu_ns
 
 RING_AGAIN_S = 0.005

@@ -14,7 +14,7 @@ import msgspec
 
 from signalnode.aggregator.board import Board
 from signalnode.aggregator.measures import Measures
-from signalnode.aggregator.turns import Report, Turns
+from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.bus.sequence import DROP
 from signalnode.bus.snapshot import Ring
 from signalnode.bus.wire import (
@@ -35,26 +35,28 @@ CATCH_UP_MAX = 20  # views made up for after a pause; older ones are skipped, no
 
 @dataclass(slots=True)
 class Outcome:
-    """What one view brought: its message, the decisions taken on it, and what there is to report."""
+    """What one view brought: its message, the decisions taken on it, and what went wrong in strategies."""
 
     view: ViewMessage
     decisions: list[DecisionMessage] = field(default_factory=list)
-    reports: list[Report] = field(default_factory=list)
+    faults: list[StrategyFault] = field(default_factory=list)
     states: dict[str, msgspec.Raw] = field(default_factory=dict)  # of the strategies, where any decided
 
 
-class Core:
-    """Board, measures and strategies.
-
-    `now_ns` is on one time line that never steps back, in ns since 1970.
-    """
+class Aggregator:
+    """Board, measures and strategies. `now_ns`: ns since 1970, on one time line that never steps back."""
 
     def __init__(
-        self, settings: AggregatorSettings, markets: Iterable[str], turns: Turns, epoch: int, now_ns: int
+        self,
+        settings: AggregatorSettings,
+        markets: Iterable[str],
+        runner: StrategyRunner,
+        epoch: int,
+        now_ns: int,
     ) -> None:
         self.board = Board(markets, settings.silent_after_s)
         self.ring = Ring(settings.ring_messages_max)
-        self.turns = turns
+        self.runner = runner
         self.epoch = epoch
         self.rejected: dict[str, int] = {}
         self.taken = 0
@@ -106,16 +108,16 @@ class Core:
         return outcomes
 
     def expect(self, markets: Iterable[str]) -> None:
-        """Take over a changed list of markets without losing what is known of those that stay."""
+        """From now on these markets, without losing what is known of those that stay."""
         wanted = list(markets)
         for gone in set(self.board.entries) - set(wanted):
             self.ring.forget(gone)
         self.board.expect(wanted)
 
     def newest(self, prefixes: Collection[bytes]) -> list[list[bytes]]:
-        """What late joiners who subscribed to `prefixes` are sent, once each:
+        """What late joiners who subscribed to `prefixes` are sent, once each.
 
-        newest scores and ends, and the newest view. The work does not grow with the number of prefixes.
+        That is newest scores and ends, and the newest view; the work does not grow with the prefixes.
         """
         lengths = {len(prefix) for prefix in prefixes}
         found = [list(frames) for market in self.ring.markets() for frames in self.ring.newest(market)]
@@ -135,9 +137,9 @@ class Core:
             measures=self._measures.numbers(),
             relations=self._measures.relations(),
         )
-        decisions, reports = self.turns.decide(view, self.epoch)
+        decisions, faults = self.runner.decide(view, self.epoch)
         self.decided += len(decisions)
-        states, lost = self.turns.keep() if decisions else ({}, [])
+        states, lost = self.runner.keep() if decisions else ({}, [])
         message = ViewMessage(
             v=1,
             epoch=self.epoch,
@@ -147,10 +149,10 @@ class Core:
             regime=dict(view.regime),
             measures=dict(view.measures),
             relations=self._measures.strongest(),
-            strategies=self.turns.states(),
+            strategies=self.runner.states(),
         )
         self.view_frames = encode(message)
-        return Outcome(message, decisions, reports + lost, states)
+        return Outcome(message, decisions, faults + lost, states)
 
     def _reject(self, reason: str) -> bool:
         self.rejected[reason] = self.rejected.get(reason, 0) + 1

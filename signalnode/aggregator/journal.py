@@ -68,8 +68,9 @@ class Journal:
         decisions: Sequence[DecisionMessage],
         states: Mapping[str, msgspec.Raw] = NO_STATES,
     ) -> None:
-        """Write one record whole; raises OSError (a full disk, a record too large to be read again) with the
-        journal as it was before.
+        """Write one record whole, or raise OSError with the journal as it was before.
+
+        That is for a full disk, and for a record too large to be read again.
         """
         content = _ENCODER.encode(Record(view, list(decisions), dict(states)))
         record = _HEAD.pack(len(content), zlib.crc32(content)) + content
@@ -174,9 +175,7 @@ def damaged_files(directory: Path) -> list[Path]:
 
 
 def _is_cut_short(path: Path, place: int) -> bool:
-    """Whether the record at `place` ends with the file before its own end, as a kill or a full disk leaves
-    it.
-    """
+    """Whether the file ends within the record at `place`, as a kill or a full disk leaves it."""
     with path.open("rb") as file:
         file.seek(place)
         head = file.read(_HEAD.size)

@@ -20,8 +20,9 @@ def unheard(states: Mapping[str, str]) -> str:
 
 
 class Withheld:
-    """Decisions that could not be kept, so that nobody hears of them; a full disk would be four lines a
-    second.
+    """Decisions that could not be kept, so that nobody hears of them.
+
+    Counted, for a full disk would be four lines of the log a second.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The aggregator process: sockets, signals and the clock around `core.Core`. One thread, one poll."""
+"""The aggregator process: sockets, signals and the clock around `core.Aggregator`. One thread, one poll."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import zmq
 
 from signalnode import logs
 from signalnode.aggregator.budget import within
-from signalnode.aggregator.core import Core, Outcome
-from signalnode.aggregator.doors import Doors
+from signalnode.aggregator.core import Aggregator, Outcome
 from signalnode.aggregator.journal import Journal, journal_dir, newest_states
 from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.notices import Withheld, unheard
-from signalnode.aggregator.turns import Report, Turns
+from signalnode.aggregator.republisher import Republisher
+from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.wire import encode
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, wall_ns
@@ -30,7 +30,7 @@ from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 from signalnode.strategies import STRATEGIES
 from signalnode.strategies.loading import load_strategies
 
-SOUND_OUT_S = 30.0  # how often the log says again what lasts: markets not heard, decisions withheld
+RECONCILE_S = 30.0  # who should be heard and is not: connected anew this often, and the log says it again
 RECONNECT_MS, RECONNECT_MAX_MS = 5, 50
 CUT_OFF_BYTES = 1_048_576  # ZeroMQ cuts off, unseen, who sends more; what is too large and less is counted
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -62,10 +62,7 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
 
 
 class Timeline:
-    """Nanoseconds since 1970 that never step back:
-
-    the wall clock at the start, and the monotonic clock from there.
-    """
+    """Nanoseconds since 1970 that never step back: the wall clock at the start, monotonic from there."""
 
     def __init__(self) -> None:
         self._offset_ns = wall_ns() - monotonic_ns()
@@ -82,8 +79,8 @@ class Process:
         self._node, self._config, self._log = node, config, log
         settings = node.aggregator
         self._time = Timeline()
-        turns = Turns(self._strategies(node), within(settings.strategy_budget_ms / 1e3))
-        self.core = Core(settings, node.markets, turns, _epoch(node), self._time.now_ns())
+        runner = StrategyRunner(self._strategies(node), within(settings.strategy_budget_ms / 1e3))
+        self.core = Aggregator(settings, node.markets, runner, _epoch(node), self._time.now_ns())
         raise_file_limit()
         arrange_memory(len(node.markets))
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -95,7 +92,7 @@ class Process:
         self._sub.setsockopt(zmq.LINGER, 0)
         self._sub.subscribe(b"")
         try:
-            self._doors = Doors(self._context, settings)
+            self._republisher = Republisher(self._context, settings)
         except SignalnodeError:
             self._sub.close()
             self._context.term()
@@ -103,15 +100,15 @@ class Process:
         for market in node.markets:
             self._sub.connect(scores_endpoint(node.runtime_dir, market))
         self._journal = _journal(node)
-        self._report(turns.restore(newest_states(journal_dir(node.state_dir)), self._time.now_ns()))
+        self._report(runner.restore(newest_states(journal_dir(node.state_dir)), self._time.now_ns()))
         self.withheld = Withheld()
         self._rejected_told: dict[str, int] = {}
         self._signals, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poller = zmq.Poller()
-        for each in (self._sub, *self._doors.sockets, self._signals):
+        for each in (self._sub, *self._republisher.sockets, self._signals):
             self._poller.register(each, zmq.POLLIN)
         self._stopping = False
-        self._beat_ns = self._sound_ns = self._time.now_ns()
+        self._beat_ns = self._reconcile_ns = self._time.now_ns()
 
     def __enter__(self) -> Process:
         # What came is read from the pipe: a strategy's alarm may interrupt a handler before its first line.
@@ -123,7 +120,7 @@ class Process:
     def __exit__(self, *_: object) -> None:
         signal.set_wakeup_fd(-1)
         self._sub.close()
-        self._doors.close()
+        self._republisher.close()
         self._context.term()
         self._journal.close()
         os.close(self._wake)
@@ -142,12 +139,12 @@ class Process:
         for outcome in self.core.advance(now_ns):
             self._publish(outcome)
         self._drain(now_ns)
-        self._doors.serve(self.core, now_ns)
+        self._republisher.serve(self.core, now_ns)
         self._heed_signals()
         self._housekeeping(link, now_ns)
 
     def _drain(self, now_ns: int) -> None:
-        receive, take, send = self._sub.recv_multipart, self.core.take, self._doors.publish
+        receive, take, send = self._sub.recv_multipart, self.core.take, self._republisher.publish
         now = int(zmq.NOBLOCK)  # a plain int: an enum costs a microsecond a message
         for _ in range(DRAIN_MAX):
             try:
@@ -160,19 +157,19 @@ class Process:
     def _publish(self, outcome: Outcome) -> None:
         if outcome.decisions and self._journaled(outcome):
             for decision in outcome.decisions:
-                self._doors.publish(encode(decision))
-        self._report(outcome.reports)
+                self._republisher.publish(encode(decision))
+        self._report(outcome.faults)
         if self.core.view_frames is not None:
-            self._doors.publish(self.core.view_frames)
+            self._republisher.publish(self.core.view_frames)
 
-    def _report(self, reports: Iterable[Report]) -> None:
-        for report in reports:
+    def _report(self, faults: Iterable[StrategyFault]) -> None:
+        for fault in faults:
             self._log.error(
                 "strategy lost its turn",
-                strategy=report.strategy,
-                reason=report.reason,
-                sits_out_views=report.sits_out_views,
-                trace=report.trace,
+                strategy=fault.strategy,
+                reason=fault.reason,
+                sits_out_views=fault.sits_out_views,
+                trace=fault.trace,
             )
 
     def _journaled(self, outcome: Outcome) -> bool:
@@ -196,7 +193,7 @@ class Process:
 
     def _wait_ms(self) -> int:
         now_ns = self._time.now_ns()
-        until_ns = min(self.core.due_ns, self._doors.due_ns)
+        until_ns = min(self.core.due_ns, self._republisher.due_ns)
         return max(0, -(-(until_ns - now_ns) // NS_PER_MS))
 
     def _housekeeping(self, link: Link, now_ns: int) -> None:
@@ -214,11 +211,11 @@ class Process:
                 decisions=core.decided,
                 withheld=self.withheld.total,
             )
-        if now_ns >= self._sound_ns + int(SOUND_OUT_S * NS_PER_S):
-            self._sound_ns = now_ns
-            self._sound_out(now_ns)
+        if now_ns >= self._reconcile_ns + int(RECONCILE_S * NS_PER_S):
+            self._reconcile_ns = now_ns
+            self._reconcile(now_ns)
 
-    def _sound_out(self, now_ns: int) -> None:
+    def _reconcile(self, now_ns: int) -> None:
         silent = self.core.board.silent(now_ns)
         if silent:
             self._log.warning("markets are not heard", reason=unheard(silent), markets=len(silent))
@@ -244,14 +241,14 @@ class Process:
         if any(number in numbers for number in STOPS):
             self._stopping = True
         elif signal.SIGHUP in numbers:
-            self._take_over()
+            self._reload()
 
-    def _take_over(self) -> None:
+    def _reload(self) -> None:
         """Read the config again; a faulty one changes nothing."""
         try:
             node = load_node(self._config)
             strategies = self._strategies(node)
-            self._doors.reload()
+            self._republisher.reload()
         except SignalnodeError as error:
             self._log.error("reload refused, going on as before", reason=str(error))
             return
@@ -262,7 +259,7 @@ class Process:
             with contextlib.suppress(zmq.ZMQError):
                 self._sub.disconnect(scores_endpoint(self._node.runtime_dir, market))
         self.core.expect(node.markets)
-        self._report(self.core.turns.replace(strategies, self._time.now_ns()))
+        self._report(self.core.runner.replace(strategies, self._time.now_ns()))
         self._node = node
         self._log.info("reloaded", markets=len(new), strategies=list(strategies))
 

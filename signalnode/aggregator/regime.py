@@ -9,8 +9,7 @@ a_i = volume_spike. Then
     turbulent      = mean √(v_i a_i)                moving much and traded much
     quiet          = mean √((100−v_i)(100−a_i))     neither
 
-each 0 to 100, and smoothed in time by exponential weights with a half-life. Definitions are this project's
-own.
+each 0 to 100, and smoothed in time by exponential weights with a half-life. The definitions are our own.
 """
 
 from __future__ import annotations

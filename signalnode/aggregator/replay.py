@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from signalnode.aggregator.core import Core, Outcome
-from signalnode.aggregator.turns import Turns
+from signalnode.aggregator.core import Aggregator, Outcome
+from signalnode.aggregator.runner import StrategyRunner
 from signalnode.bus.wire import SCORE_NAMES, Score, encode
 from signalnode.errors import DataError, UsageError
 from signalnode.names import checked_name
@@ -45,10 +45,10 @@ def replay_decisions(
     press. Raises DataError for a file that is missing, not of that form, or goes back in time.
     """
     streams = [_scores(market, files[market]) for market in sorted(files)]
-    core: Core | None = None
+    core: Aggregator | None = None
     for time_ns, market, message in heapq.merge(*streams, key=lambda row: row[:2]):
         if core is None:
-            core = Core(settings, sorted(files), Turns(strategies), 1, time_ns)
+            core = Aggregator(settings, sorted(files), StrategyRunner(strategies), 1, time_ns)
         yield from core.advance(time_ns)
         if not core.take(encode(message), time_ns):
             raise DataError(f"{files[market][0]}: a row at {time_ns} is no valid score: {core.rejected}")

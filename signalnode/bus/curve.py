@@ -3,8 +3,7 @@
 A keys directory (mode 0700) holds `node.key_secret` and `node.key`, made by `keys new`, and
 `allowed/<NAME>.key`, one public key for each subscriber, made by `keys allow`. A subscriber's own directory
 holds its `node.key_secret`, and `server.key`, the node's public key; who listens with the node's own
-directory needs no `server.key`. Files are in ZeroMQ's certificate format, as `zmq.auth` writes
-them.
+directory needs no `server.key`. Files are in ZeroMQ's certificate format, as `zmq.auth` writes them.
 """
 
 from __future__ import annotations
@@ -43,8 +42,9 @@ def new_keys(directory: Path) -> str:
 
 
 def allow(directory: Path, name: str, key: str) -> Path:
-    """Let the holder of public `key` (40 characters, or its file) subscribe, under `name`; returns the file
-    that says so.
+    """Let the holder of public `key` (its 40 characters, or a file that has it) subscribe, under `name`.
+
+    Returns the file that says so.
     """
     path = directory / ALLOWED / f"{checked_name(name, 'a subscriber')}.key"
     _put_public(path, key)
@@ -52,9 +52,7 @@ def allow(directory: Path, name: str, key: str) -> Path:
 
 
 def trust_server(directory: Path, key: str) -> Path:
-    """On a subscriber's side: remember the node's public `key` (40 characters, or its file); returns its
-    file.
-    """
+    """On a subscriber's side: remember the node's public `key` (its 40 characters, or a file that has it)."""
     path = directory / f"{SERVER}.key"
     _put_public(path, key)
     return path
@@ -66,10 +64,7 @@ def is_key(text: str) -> bool:
 
 
 def own_keys(directory: Path) -> tuple[bytes, bytes]:
-    """(public, secret) of `directory`.
-
-    Raises ConfigError where they are missing, broken or readable by others.
-    """
+    """(public, secret) of `directory`; raises ConfigError where missing, broken or readable by others."""
     path = directory / f"{OWN}.key_secret"
     public, secret = _load(path)
     if secret is None:
@@ -102,10 +97,7 @@ def mark_as_node(directory: Path) -> None:
 
 
 def secure_server(socket: zmq.Socket[bytes], directory: Path) -> None:
-    """Make `socket` speak CURVE only, to keys the ZAP authenticator of its context lets in.
-
-    Call before bind.
-    """
+    """Make `socket` speak CURVE only, to keys its context's ZAP authenticator lets in; call before bind."""
     socket.curve_publickey, socket.curve_secretkey = own_keys(directory)
     socket.curve_server = True
     socket.setsockopt(zmq.ZAP_DOMAIN, ZAP_DOMAIN)

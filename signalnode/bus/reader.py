@@ -1,8 +1,29 @@
 """The subscriber's decisions without its sockets: frames and `now` in, messages and requests out.
 
-Subscribe first, ask then, apply what is newer. Where numbers are missing, the market's later messages are
-held back until the ring has answered or REPAIR_TIMEOUT_S is over, so that a user sees every market's scores
-in order, once.
+ZeroMQ drops messages without an error, so what is missing shows in the numbers alone. An engine's scores are
+at places (epoch, seq): the epoch rises with every start, seq counts its scores from 1; heartbeats and the end
+carry the last seq. A reader that is at (e, n) lacks, when it hears
+
+    a score (e, n + k)             the k − 1 scores between
+    a heartbeat or end (e, n + k)  k scores, the last of them too
+    either of an epoch f > e       so many of epoch f; and of epoch e, nobody knows how many
+    anything up to (e, n)          nothing: it came twice, or from an engine that is no more
+
+What is lacking is asked for: the aggregator's ring has the last scores of each market, and answers a request
+for those strictly between two places. The answer comes by another socket, sooner or later than what follows,
+so a market is in one of two states:
+
+    in order   a message is handed out as it comes; one that leaves a gap opens a repair
+    repairing  messages are held, in order; another gap among them is asked for as well
+               → in order when all is answered, REPAIR_TIMEOUT_S is over, or HELD_MAX are held
+
+and at its end the recovered scores are handed out among the held messages, each at its place. So a user sees
+a market's scores in order, once each. What did not come after all is counted as missed; of it, as `upstream`
+what the ring, being complete back to the place asked for, never had either.
+
+Two things no later message can tell: what was published before the first one heard, and the last scores, or
+the end, of a market that then falls silent. So the newest of each market is asked for at the start (subscribe
+first, ask then, take what is newer: nothing can fall between), and that of silent markets every ASK_SILENT_S.
 """
 
 from __future__ import annotations
@@ -12,8 +33,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from signalnode.bus.sequence import DROP, Sequence
-from signalnode.bus.snapshot import REQUEST_MARKETS_MAX, Place, Request, decode_reply
+from signalnode.bus.snapshot import REQUEST_MARKETS_MAX, Place, RingRequest, decode_reply
 from signalnode.bus.wire import (
+    SILENT_AFTER_S,
     DecisionMessage,
     End,
     Heartbeat,
@@ -28,8 +50,7 @@ from signalnode.bus.wire import (
 from signalnode.clock import NS_PER_S
 
 REPAIR_TIMEOUT_S = 0.25  # an answer takes about 1 ms; longer, and the ring's owner is gone
-SILENT_AFTER_S = 3.0  # three heartbeats
-SOUND_OUT_S = 3.0  # how often silent markets are asked after
+ASK_SILENT_S = 3.0
 HELD_MAX = 1_000  # messages of one market that wait for a repair
 REPAIRS_MAX = 64  # requests under way; further gaps wait for an answer, each until its own deadline
 GAPS_MAX = 4_096  # asked after or waiting to be; more at once are counted and not repaired
@@ -54,6 +75,8 @@ class Counts:
 
 @dataclass(slots=True)
 class _Repair:
+    """What a market under repair waits for, and what waits behind it."""
+
     deadline_ns: int
     held: list[Message] = field(default_factory=list)
     recovered: list[Score] = field(default_factory=list)
@@ -71,10 +94,7 @@ class _Market:
 
 
 class Reader:
-    """Pure core of a subscription.
-
-    `now_ns` is monotonic and for waiting; `wall_ns` is compared with time stamps.
-    """
+    """Pure core of a subscription. `now_ns` is monotonic, for waiting; `wall_ns` is for ages of messages."""
 
     def __init__(
         self,
@@ -92,9 +112,9 @@ class Reader:
         self._asked: dict[int, str] = {}
         self._under_way: set[int] = set()  # of the asked: those that were sent
         self._request_id = 0
-        self._sound_ns = 0
+        self._ask_silent_ns = 0
         self._out: deque[Message] = deque()
-        self.requests: deque[Request] = deque()
+        self.requests: deque[RingRequest] = deque()
         self.rejected: dict[str, int] = {}
         self.answered = False  # somebody answers questions there, whether or not our markets speak
 
@@ -102,9 +122,9 @@ class Reader:
         """The sockets are on their way: ask for the newest of each market."""
         if self._repairs:
             self._request_id += 1
-            self.requests.append(Request(id=self._request_id, ask="newest", markets=sorted(self._wanted)))
+            self.requests.append(RingRequest(id=self._request_id, ask="newest", markets=sorted(self._wanted)))
 
-    def next_request(self) -> Request | None:
+    def next_request(self) -> RingRequest | None:
         """What to send now; None if nothing, or as long as enough is under way."""
         while self.requests and len(self._under_way) < REPAIRS_MAX:
             request = self.requests.popleft()
@@ -153,7 +173,7 @@ class Reader:
 
     def expire(self, now_ns: int, wall_ns: int) -> None:
         """Give up waiting for repairs whose time is over, and ask after markets that fell silent."""
-        self._sound_out(now_ns)
+        self._ask_silent(now_ns)
         for market in set(self._asked.values()):
             repair = self._markets[market].repair
             if repair is not None and now_ns >= repair.deadline_ns:
@@ -178,7 +198,7 @@ class Reader:
         return None
 
     def counts(self) -> dict[str, Counts]:
-        """A market's counts by its name, up to date."""
+        """The counts of each market by its name, up to date."""
         for market in self._markets.values():
             sequence, counts = market.sequence, market.counts
             counts.missed = sequence.missed - market.repaired
@@ -244,15 +264,15 @@ class Reader:
         if len(market.repair.held) >= HELD_MAX:
             self._release(market, wall_ns)
 
-    def _sound_out(self, now_ns: int) -> None:
+    def _ask_silent(self, now_ns: int) -> None:
         """A silent market's last scores, or its end, may be what was lost: nothing later would ever tell."""
-        if not self._repairs or now_ns < self._sound_ns:
+        if not self._repairs or now_ns < self._ask_silent_ns:
             return
-        self._sound_ns = now_ns + int(SOUND_OUT_S * NS_PER_S)
+        self._ask_silent_ns = now_ns + int(ASK_SILENT_S * NS_PER_S)
         silent = [name for name in self._markets if self.state(name, now_ns) == "silent"]
         if silent:
             self._request_id += 1
-            request = Request(id=self._request_id, ask="newest", markets=silent[:REQUEST_MARKETS_MAX])
+            request = RingRequest(id=self._request_id, ask="newest", markets=silent[:REQUEST_MARKETS_MAX])
             self.requests.append(request)
 
     def _ask(self, market: _Market, message: MarketMessage, before: Place, missing: int, now_ns: int) -> None:
@@ -261,7 +281,7 @@ class Reader:
         self._request_id += 1
         until = message.seq if isinstance(message, Score) else message.seq + 1
         self.requests.append(
-            Request(
+            RingRequest(
                 id=self._request_id,
                 ask="missed",
                 markets=[message.market],

@@ -1,7 +1,4 @@
-"""What a reader knows of one market's numbering:
-
-the rules of epoch and seq, in one place for board and subscriber.
-"""
+"""What a reader knows of one market's numbering: the rules of epoch and seq, for board and subscriber."""
 
 from __future__ import annotations
 

@@ -24,11 +24,8 @@ Place: TypeAlias = tuple[int, int]  # (epoch, seq)
 _PlaceOnWire = tuple[Annotated[int, Meta(ge=-1, le=2**63 - 1)], Annotated[int, Meta(ge=0, le=2**63 - 1)]]
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="request"):
-    """`newest`:
-
-    the newest of each market (no markets: of all). `missed`: the scores strictly between two places.
-    """
+class RingRequest(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="request"):
+    """`newest`: the newest of each market (no markets: of all). `missed`: the scores between two places."""
 
     v: Literal[1] = 1
     id: Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -38,7 +35,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     before: _PlaceOnWire = (2**63 - 1, 0)
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="reply"):
+class RingReply(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="reply"):
     """Header of an answer with `found` messages behind it.
 
     `complete`: the ring reaches back to the place asked for, so what is not among the found never arrived
@@ -52,8 +49,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="re
     complete: bool
 
 
-_REQUEST = msgspec.msgpack.Decoder(Request)
-_REPLY = msgspec.msgpack.Decoder(Reply)
+_REQUEST = msgspec.msgpack.Decoder(RingRequest)
+_REPLY = msgspec.msgpack.Decoder(RingReply)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
@@ -80,10 +77,7 @@ class _Kept:
 
 
 class Ring:
-    """The last `messages_max` scores of each market, and its end message if it ended.
-
-    Frames are kept, not copied.
-    """
+    """The last `messages_max` scores of each market, and its end if it ended. Frames are kept, not copied."""
 
     def __init__(self, messages_max: int) -> None:
         self._messages_max = messages_max
@@ -138,7 +132,7 @@ class Ring:
         """The markets that have spoken, in the order they first did."""
         return list(self._scores)
 
-    def answer(self, request: Request) -> list[bytes]:
+    def answer(self, request: RingRequest) -> list[bytes]:
         """The frames that answer `request`."""
         found: list[tuple[bytes, bytes]] = []
         complete = True
@@ -147,16 +141,16 @@ class Ring:
                 found += self.newest(market)
         elif request.markets:
             found, complete = self.between(request.markets[0], request.after, request.before)
-        header = Reply(id=request.id, ask=request.ask, found=len(found), complete=complete)
+        header = RingReply(id=request.id, ask=request.ask, found=len(found), complete=complete)
         return [_ENCODER.encode(header), *(frame for frames in found for frame in frames)]
 
 
-def encode_request(request: Request) -> bytes:
+def encode_request(request: RingRequest) -> bytes:
     """The one frame of a request."""
     return _ENCODER.encode(request)
 
 
-def decode_request(payload: bytes) -> Request:
+def decode_request(payload: bytes) -> RingRequest:
     """The request in `payload`; raises WireError for anything else."""
     if len(payload) > REQUEST_BYTES_MAX:
         raise WireError("too_large", f"{len(payload)} bytes")
@@ -166,7 +160,7 @@ def decode_request(payload: bytes) -> Request:
         raise WireError("malformed", str(error)) from None
 
 
-def decode_reply(frames: list[bytes]) -> tuple[Reply, list[list[bytes]]]:
+def decode_reply(frames: list[bytes]) -> tuple[RingReply, list[list[bytes]]]:
     """The header and the messages of an answer; raises WireError for anything else."""
     try:
         header = _REPLY.decode(frames[0] if frames else b"")

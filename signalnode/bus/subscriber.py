@@ -1,4 +1,13 @@
-"""`subscribe`: typed messages from the bus for users, sync and async; the sockets around `reader.Reader`."""
+"""`subscribe`: typed messages from the bus for users, sync and async; the sockets around `reader.Reader`.
+
+SUB hears what is published, DEALER asks the aggregator's ring for what is missing: `reader.py` has the
+protocol. Before a message is handed out both are drained, the answers first, so that a repair has ended when
+what came behind it is looked at.
+
+`async for` waits on the sockets' descriptors. ZeroMQ's are edge-triggered: they tell that something changed,
+once, and not that something is there (ZMQ_FD in zmq_getsockopt(3)). So the event is cleared, the sockets
+looked at once more, and only then waited for, never longer than LOOK_AGAIN_S.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +62,7 @@ def subscribe(
         keys: directory made by `signalnode keys new`, for an endpoint that asks for CURVE keys; on the node's
             machine its own will do.
 
-    Raises UsageError for a wrong name or kind, EndpointError for a wrong address, ConfigError for missing
-    keys.
+    Raises UsageError for a wrong name or kind, EndpointError for a wrong address, ConfigError without keys.
     """
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown or not kinds:
@@ -67,10 +75,7 @@ def subscribe(
 
 
 class Subscription:
-    """An open subscription.
-
-    `close` it, or use it in a `with` or `async with` statement. Not for two threads at once.
-    """
+    """An open subscription: `close` it, or use it in `with` or `async with`. Not for two threads at once."""
 
     def __init__(
         self,
@@ -107,10 +112,7 @@ class Subscription:
         reader.connected()
 
     def receive(self, timeout_s: float | None = None) -> Message | None:
-        """The next message.
-
-        None when `timeout_s` is over or the subscription was closed. None waits for ever.
-        """
+        """The next message; None when `timeout_s` (None: never) is over or the subscription was closed."""
         until_ns = None if timeout_s is None else monotonic_ns() + int(timeout_s * NS_PER_S)
         while not self._sub.closed:
             message = self._next()
@@ -194,7 +196,6 @@ class Subscription:
                 return message
             stirred = self._watch()
             stirred.clear()
-            # between the drain above and here a message may have come, and the descriptor tells only once
             if self._sub.poll(0) or self._ask.poll(0):
                 continue
             try:

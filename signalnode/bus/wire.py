@@ -29,6 +29,8 @@ SCORE_NAMES = (
 KINDS = ("score", "heartbeat", "end", "view", "decision")
 STATUSES = ("warming", "live", "degraded", "stale")
 
+HEARTBEAT_S_MAX = 1.0  # longest silence of a healthy engine
+SILENT_AFTER_S = 3 * HEARTBEAT_S_MAX  # then a market is silent: it crashed, hangs or is cut off
 SCORES_MAX = 64  # scores in one message: the seven and the user's
 MESSAGE_BYTES_MAX = 65_536  # score, heartbeat, end, decision; a score is about 360 bytes
 VIEW_BYTES_MAX = 1_048_576  # view; 500 markets take about 150 kB

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = getattr(importlib.import_module(module), function)(arguments)
         sys.stdout.flush()
     except SignalnodeError as error:
-        return _told(error)
+        return _report(error)
     except BrokenPipeError:
         _drop_output()  # the reader (`head`, say) has enough
         return BROKEN_PIPE_STATUS
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         _drop_output()
         what = f"{error.filename or 'output'}: cannot be written ({error.strerror})"
-        return _told(OutputError(f"{what}; make room, or write elsewhere"))
+        return _report(OutputError(f"{what}; make room, or write elsewhere"))
     except KeyboardInterrupt:
         return INTERRUPTED_STATUS
     return status
@@ -62,7 +62,7 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _told(error: SignalnodeError) -> int:
+def _report(error: SignalnodeError) -> int:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     for line in str(error).splitlines():

@@ -93,8 +93,7 @@ def service_faults(node: NodeSettings, executable: str) -> list[str]:
 def keys_faults(node: NodeSettings) -> list[str]:
     """A secret key is open to its owner alone, and the service owns just what systemd has given it.
 
-    At the first start systemd gives it everything in its state directory; what is put there later keeps its
-    owner.
+    At the first start systemd gives it all that is in its state directory; what comes later keeps its owner.
     """
     keys, home = node.aggregator.keys_dir, SERVICE_DIRS["state_dir"]
     if keys is None:

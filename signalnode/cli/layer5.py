@@ -44,8 +44,8 @@ def replay_decisions(arguments: argparse.Namespace) -> int:
     assert node.path is not None
     strategies = load_strategies(node.strategies, node.path, STRATEGIES)
     for outcome in replayed(files, strategies, node.aggregator):
-        for report in outcome.reports:
-            print(f"signalnode: {report.strategy} lost its turn: {report.reason}", file=sys.stderr)
+        for fault in outcome.faults:
+            print(f"signalnode: {fault.strategy} lost its turn: {fault.reason}", file=sys.stderr)
         for decision in outcome.decisions:
             _print(decision, arguments.json)
     return 0

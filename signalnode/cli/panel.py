@@ -11,6 +11,7 @@ from typing import Any
 
 from signalnode.settings import NodeSettings
 
+EVENT_BYTES_MAX = 4_000  # written at one stroke: a pipe takes up to PIPE_BUF (4,096) whole or not at all
 END_TIMEOUT_S = 3.0  # the panel draws once more and ends when its pipe closes; then it is killed
 
 
@@ -31,9 +32,7 @@ class Panel:
     def tell(self, event: dict[str, Any]) -> None:
         """Pass one event on; where the pipe is full or closed it is lost to the panel."""
         try:
-            os.write(
-                self._pipe, json.dumps(event, default=str).encode()[:4_000] + b"\n"
-            )  # atomic up to PIPE_BUF
+            os.write(self._pipe, json.dumps(event, default=str).encode()[:EVENT_BYTES_MAX] + b"\n")
         except OSError:
             return
 

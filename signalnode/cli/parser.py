@@ -128,9 +128,8 @@ def _add_stream_verbs(verb: _Verb) -> None:
         "--keys", type=Path, metavar="DIR", help="your CURVE keys, for a node that asks for them"
     )
     top = verb("top", "streams:top", "Watch every market's scores, ages and states.")
-    top.add_argument(
-        "--events", action="store_true", help=argparse.SUPPRESS
-    )  # `run --panel` sends them on stdin
+    # For `run --panel`, which sends them on stdin.
+    top.add_argument("--events", action="store_true", help=argparse.SUPPRESS)
 
 
 def _add_data_verbs(verb: _Verb) -> None:

@@ -31,14 +31,14 @@ from signalnode.files import RotatingFile, ensure_directory, is_held, sweep
 from signalnode.names import AGGREGATOR, host_and_port, snapshot_endpoint
 from signalnode.panels.log import json_line, log_line
 from signalnode.settings import NodeSettings, write_snapshot
-from signalnode.settings.passing import snapshot_path
+from signalnode.settings.arguments import snapshot_path
 from signalnode.settings.reading import shown
 from signalnode_supervisor.control import request
 from signalnode_supervisor.host.loop import run as run_supervised
 
 LOG_BYTES_MAX = 8_000_000  # of node.log; there are two, the present and the one before
 
-_MEANING: dict[type[supervisor.SupervisorError], type[SignalnodeError]] = {
+_OUR_ERROR: dict[type[supervisor.SupervisorError], type[SignalnodeError]] = {
     supervisor.AlreadyRunning: AlreadyRunningError,
     supervisor.DirectoryUnusable: RuntimeDirectoryError,
     supervisor.SpecError: ConfigError,
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         for path in created:
             with contextlib.suppress(OSError):
                 path.rmdir()
-        raise _MEANING.get(type(error), SignalnodeError)(str(error)) from None
+        raise _OUR_ERROR.get(type(error), SignalnodeError)(str(error)) from None
 
 
 def _supervise(node: NodeSettings, check: ConfigCheck, *, panel_wanted: bool) -> int:

@@ -12,12 +12,10 @@ import msgspec
 
 from signalnode.bus.subscriber import Subscription
 from signalnode.bus.subscriber import subscribe as open_subscription
-from signalnode.bus.wire import Score
+from signalnode.bus.wire import SILENT_AFTER_S, Score
 from signalnode.errors import ConfigError
 from signalnode.panels.view import price
 from signalnode.settings import FeedSettings, NodeSettings, load_node
-
-QUIET_S = 3.0  # three heartbeats; then a listener is told that there is nothing to hear
 
 
 def subscribe(arguments: argparse.Namespace) -> int:
@@ -45,7 +43,7 @@ def _first(heard: Subscription, endpoint: str, markets: Sequence[str]) -> Score:
     """The first score. ZeroMQ waits without a word for a node that is not there, so we have to say it."""
     told = False
     while True:
-        score = heard.receive(None if told else QUIET_S)
+        score = heard.receive(None if told else SILENT_AFTER_S)
         if isinstance(score, Score):
             return score
         if not told:
@@ -74,7 +72,7 @@ def _print(score: Score, as_json: bool) -> None:
 
 def top(arguments: argparse.Namespace) -> int:
     """Watch the board until Ctrl-C."""
-    from signalnode.panels.watch import Events, watch
+    from signalnode.panels.watch import EventPipe, watch
 
     node = load_node(arguments.config)
     notes = _notes(node)
@@ -85,7 +83,7 @@ def top(arguments: argparse.Namespace) -> int:
             notes = _notes(load_node(arguments.config))
         return notes
 
-    events = Events(sys.stdin.fileno()) if arguments.events else None
+    events = EventPipe(sys.stdin.fileno()) if arguments.events else None
     return watch(node.aggregator.endpoint, newest, events, node.aggregator.keys_dir)
 
 

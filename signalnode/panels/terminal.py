@@ -1,4 +1,4 @@
-"""The board on a terminal: a table that moves, or plain lines where nothing can move. Rendering only."""
+"""The panel on a terminal: a table that moves, or plain lines where nothing can move. Rendering only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.panels.status import duration
-from signalnode.panels.view import Board, Row, columns, price
+from signalnode.panels.view import PanelView, Row, columns, price
 
 BARS = " ▁▂▃▄▅▆▇█"
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -39,16 +39,16 @@ ROWS_MIN = 3  # markets shown however low the terminal is
 ORNAMENTS = ("seq", "note")  # left out in this order where the terminal is narrow
 
 
-def screen(board: Board, now_ns: int, width: int, height: int) -> Group:
+def screen(panel: PanelView, now_ns: int, width: int, height: int) -> Group:
     """The whole panel: title, one line a market, what happened last, and how to go on. Where the markets are
     too many for the terminal, those that do not speak as they should are shown before the others.
     """
-    rows = board.rows(now_ns)
-    elapsed_s = (now_ns - board.started_ns) / 1e9
-    below = _below(board, rows, elapsed_s)
+    rows = panel.rows(now_ns)
+    elapsed_s = (now_ns - panel.started_ns) / 1e9
+    below = _below(panel, rows, elapsed_s)
     room = height - 2 - sum(max(1, len(wrap(line.plain, width))) if not line.no_wrap else 1 for line in below)
     shown = _most_needed(rows, max(ROWS_MIN, room if len(rows) <= room else room - 1))
-    parts: list[Text | Table] = [_title(rows, board, elapsed_s), _table(shown, width)]
+    parts: list[Text | Table] = [_title(rows, panel, elapsed_s), _table(shown, width)]
     if len(shown) < len(rows):
         left_out = Counter(row.status for row in rows if row not in shown)
         states = ", ".join(f"{number} {status}" for status, number in left_out.items())
@@ -56,16 +56,16 @@ def screen(board: Board, now_ns: int, width: int, height: int) -> Group:
     return Group(*parts, *below)
 
 
-def _below(board: Board, rows: list[Row], elapsed_s: float) -> list[Text]:
+def _below(panel: PanelView, rows: list[Row], elapsed_s: float) -> list[Text]:
     """What stands under the table."""
     lines: list[Text] = []
-    if board.busy:
+    if panel.busy:
         spin = SPINNER[int(elapsed_s * 10) % len(SPINNER)]
-        lines.append(Text(f"{spin} {board.busy}  {duration(elapsed_s)}", style="cyan"))
-    if board.regime:
-        lines.append(_regime(board.regime))
-    lines += [Text(line, style="cyan", overflow="ellipsis", no_wrap=True) for line in board.decisions]
-    lines += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in board.events]
+        lines.append(Text(f"{spin} {panel.busy}  {duration(elapsed_s)}", style="cyan"))
+    if panel.regime:
+        lines.append(_regime(panel.regime))
+    lines += [Text(line, style="cyan", overflow="ellipsis", no_wrap=True) for line in panel.decisions]
+    lines += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in panel.events]
     missed = " · −1 one score missed" if any(row.missed for row in rows) else ""
     lines.append(Text(f"0 to 100 by each market's own recent standard · {LEGEND}{missed}", style="dim"))
     lines.append(Text("subscribe: signalnode subscribe --json   stop: Ctrl-C", style="dim"))
@@ -78,20 +78,20 @@ def _most_needed(rows: list[Row], rows_max: int) -> list[Row]:
     return [rows[at] for at in sorted(by_need[:rows_max])]
 
 
-def plain_lines(board: Board, now_ns: int, time: str) -> list[str]:
+def plain_lines(panel: PanelView, now_ns: int, time: str) -> list[str]:
     """One line a market, for a file or a pipe."""
-    rows = board.rows(now_ns)
-    if board.busy:
-        return [f"{time} {board.busy} ({duration((now_ns - board.started_ns) / 1e9)})"]
+    rows = panel.rows(now_ns)
+    if panel.busy:
+        return [f"{time} {panel.busy} ({duration((now_ns - panel.started_ns) / 1e9)})"]
     names = columns(rows, SCORE_NAMES)
     return [_plain(row, names, time) for row in rows]
 
 
-def _title(rows: list[Row], board: Board, elapsed_s: float) -> Text:
+def _title(rows: list[Row], panel: PanelView, elapsed_s: float) -> Text:
     heard = sum(row.status not in ("waiting", "silent", "ended") for row in rows)
     text = Text("signalnode", style="bold")
     text.append(
-        f"  {heard} of {len(rows)} markets speaking · {board.endpoint} · {duration(elapsed_s)}", style="dim"
+        f"  {heard} of {len(rows)} markets speaking · {panel.endpoint} · {duration(elapsed_s)}", style="dim"
     )
     return text
 

@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from signalnode.bus.sequence import DROP, Sequence
-from signalnode.bus.wire import DecisionMessage, End, MarketMessage, Message, Score, ViewMessage
+from signalnode.bus.wire import (
+    SILENT_AFTER_S,
+    DecisionMessage,
+    End,
+    MarketMessage,
+    Message,
+    Score,
+    ViewMessage,
+)
 from signalnode.clock import NS_PER_S
 
-SILENT_AFTER_S = 3.0  # an engine speaks at least once a second; three missed is silence
 MARKETS_MAX = 1_000
 EVENTS_MAX = 4  # newest lines of the log under the table
 DECISIONS_MAX = 3  # newest decisions under the table
@@ -47,7 +54,7 @@ class Row:
 
 
 @dataclass(slots=True)
-class Board:
+class PanelView:
     """All that a panel knows."""
 
     endpoint: str

@@ -19,7 +19,7 @@ from signalnode import clock
 from signalnode.bus.subscriber import Subscription, subscribe
 from signalnode.bus.wire import KINDS
 from signalnode.panels.terminal import plain_lines, screen
-from signalnode.panels.view import Board
+from signalnode.panels.view import PanelView
 
 FRAME_S = 0.25  # between two drawings on a terminal
 PLAIN_S = 2.0  # between two lines of one market elsewhere
@@ -29,7 +29,7 @@ EVENT_BYTES_MAX = 65_536  # of events read between two drawings
 Notes = Callable[[], Mapping[str, str]]  # where each market's events come from, by the config as it is now
 
 
-class Events:
+class EventPipe:
     """Lines of JSON on a pipe from the running node; `over` when it closed."""
 
     def __init__(self, descriptor: int) -> None:
@@ -55,12 +55,12 @@ class Events:
                 yield event
 
 
-def watch(endpoint: str, notes: Notes, events: Events | None, keys: Path | None = None) -> int:
-    """Show the board until SIGTERM, Ctrl-C or the end of the events; returns 0. `notes` is asked again after
+def watch(endpoint: str, notes: Notes, events: EventPipe | None, keys: Path | None = None) -> int:
+    """Show the panel until SIGTERM, Ctrl-C or the end of the events; returns 0. `notes` is asked again after
     a reload.
     """
-    board = Board(endpoint, started_ns=clock.monotonic_ns(), busy="starting" if events else "")
-    board.expect(notes())
+    panel = PanelView(endpoint, started_ns=clock.monotonic_ns(), busy="starting" if events else "")
+    panel.expect(notes())
     signal.signal(signal.SIGTERM, _interrupted)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # beside `run` we draw from a background process group
     show = _on_terminal if sys.stdout.isatty() else _on_pipe
@@ -68,33 +68,33 @@ def watch(endpoint: str, notes: Notes, events: Events | None, keys: Path | None 
         contextlib.suppress(KeyboardInterrupt),
         subscribe(endpoint=endpoint, kinds=KINDS, max_age_s=None, keys=keys) as heard,
     ):
-        show(board, heard, events, notes)
+        show(panel, heard, events, notes)
     return 0
 
 
-def _on_terminal(board: Board, heard: Subscription, events: Events | None, notes: Notes) -> None:
+def _on_terminal(panel: PanelView, heard: Subscription, events: EventPipe | None, notes: Notes) -> None:
     console = Console()
 
     def draw() -> Group:
-        return screen(board, clock.monotonic_ns(), console.width, console.height)
+        return screen(panel, clock.monotonic_ns(), console.width, console.height)
 
     with Live(draw(), console=console, auto_refresh=False) as live:
-        _follow(board, heard, events, notes, period_s=FRAME_S, draw=lambda: live.update(draw(), refresh=True))
+        _follow(panel, heard, events, notes, period_s=FRAME_S, draw=lambda: live.update(draw(), refresh=True))
 
 
-def _on_pipe(board: Board, heard: Subscription, events: Events | None, notes: Notes) -> None:
+def _on_pipe(panel: PanelView, heard: Subscription, events: EventPipe | None, notes: Notes) -> None:
     def draw() -> None:
-        for line in plain_lines(board, clock.monotonic_ns(), _time()):
+        for line in plain_lines(panel, clock.monotonic_ns(), _time()):
             print(line)
         sys.stdout.flush()
 
-    _follow(board, heard, events, notes, period_s=PLAIN_S, draw=draw)
+    _follow(panel, heard, events, notes, period_s=PLAIN_S, draw=draw)
 
 
 def _follow(
-    board: Board,
+    panel: PanelView,
     heard: Subscription,
-    events: Events | None,
+    events: EventPipe | None,
     notes: Notes,
     *,
     period_s: float,
@@ -102,22 +102,22 @@ def _follow(
 ) -> None:
     due_ns = clock.monotonic_ns()
     while events is None or not events.over:
-        _listen(board, heard, clock.monotonic_ns() + int(FRAME_S * clock.NS_PER_S))
+        _listen(panel, heard, clock.monotonic_ns() + int(FRAME_S * clock.NS_PER_S))
         for event in events.new() if events else ():
-            board.tell(event, _time())
+            panel.tell(event, _time())
             if event.get("event") == "reloaded":
-                board.expect(notes())
+                panel.expect(notes())
         if clock.monotonic_ns() >= due_ns:
             due_ns += int(period_s * clock.NS_PER_S)
             draw()
     draw()
 
 
-def _listen(board: Board, heard: Subscription, until_ns: int) -> None:
+def _listen(panel: PanelView, heard: Subscription, until_ns: int) -> None:
     while (now_ns := clock.monotonic_ns()) < until_ns:
         message = heard.receive((until_ns - now_ns) / clock.NS_PER_S)
         if message is not None:
-            board.take(message, clock.monotonic_ns())
+            panel.take(message, clock.monotonic_ns())
 
 
 def _time() -> str:

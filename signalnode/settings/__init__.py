@@ -1,10 +1,10 @@
 """Frozen settings, each with unit, range, default and why; the only reader of config files and environment.
 
 `model` says what there is, `reading` turns one TOML table into one of those and lists every fault, `loading`
-puts the files together and checks what spans several of them, `passing` carries checked settings to another
-process.
+puts the files together and checks what spans several of them, `arguments` hands checked settings to a child.
 """
 
+from signalnode.settings.arguments import aggregator_args, engine_args, node_of, write_snapshot
 from signalnode.settings.environment import (
     CONFIG_PATH_DEFAULT,
     cache_root,
@@ -25,7 +25,6 @@ from signalnode.settings.model import (
     NodeSettings,
     SupervisorSettings,
 )
-from signalnode.settings.passing import aggregator_args, engine_args, node_of, write_snapshot
 
 __all__ = [
     "CONFIG_PATH_DEFAULT",

@@ -89,7 +89,7 @@ def _snapshot(path: Path, faults: Faults) -> NodeSettings | None:
 
 
 def restore(table: dict[str, Any], path: Path, faults: Faults) -> NodeSettings | None:
-    """Settings from what `passing.as_table` made of them; files are not looked at again."""
+    """Settings from what `arguments.as_table` made of them; files are not looked at again."""
     markets: dict[str, MarketSettings] = {}
     for name, (file, market_table) in table.pop("markets", {}).items():
         market = read_table(MarketSettings, market_table, Path(file or path), f"{name}.", faults)

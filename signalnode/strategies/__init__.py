@@ -1,7 +1,4 @@
-"""Layer 5's strategies:
-
-one a file, with parameters in TOML. To add one: its file, and its line in STRATEGIES.
-"""
+"""Layer 5's strategies, one a file, with parameters in TOML; to add one: its file, its line in STRATEGIES."""
 
 from signalnode.bus.wire import MarketState
 from signalnode.strategies.base import Decision, Registered, Relation, Relations, Stateful, Strategy, View

@@ -19,6 +19,14 @@ from signalnode.bus.wire import Direction, MarketState
 
 Floats = npt.NDArray[np.float64]
 
+DIRECTIONS: tuple[Direction, ...] = ("long", "short")
+TWO_SIDED = frozenset({"momentum", "mean_reversion"})  # each of them stands for two scores, one a direction
+
+
+def score_name(name: str, direction: Direction) -> str:
+    """`momentum` as `momentum_long` or `momentum_short`; a score that has no direction as it is."""
+    return f"{name}_{direction}" if name in TWO_SIDED else name
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:

@@ -112,10 +112,7 @@ class Divergence:
         return (ratio - spread.mean) / deviation if deviation > DEVIATION_MIN else 0.0
 
     def _learn(self, spread: _Spread, ratio: float, now_ns: int) -> None:
-        """West (1979):
-
-        decayed mean and variance, with the weight that the time since the last step calls for.
-        """
+        """Decayed mean and variance (West, 1979), weighed by the time since the last step."""
         step_s = (now_ns - spread.time_ns) / NS_PER_S
         spread.time_ns = now_ns
         spread.age_s += step_s

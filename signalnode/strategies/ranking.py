@@ -16,9 +16,7 @@ import msgspec
 from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
 from signalnode.settings.model import Within
-from signalnode.strategies.base import Decision, View
-
-DIRECTED = ("momentum", "mean_reversion")
+from signalnode.strategies.base import DIRECTIONS, Decision, View, score_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,8 @@ class Ranking:
         self._order: tuple[tuple[str, Direction], ...] = ()
         self._sent_ns: int | None = None
         self._weights = {
-            direction: [(_name(name, direction), weight) for name, weight in self.weights.items()]
-            for direction in _DIRECTIONS
+            direction: [(score_name(name, direction), weight) for name, weight in self.weights.items()]
+            for direction in DIRECTIONS
         }
         numbers = [value for value in self.weights.values() if isinstance(value, int | float)]
         if (
@@ -117,12 +115,5 @@ class Ranking:
         return total / self._total
 
     def _rested_on(self, view: View, line: Opportunity) -> dict[str, float]:
-        names = [_name(name, line.direction) for name in self.weights]
+        names = [score_name(name, line.direction) for name in self.weights]
         return {name: view[line.market][name] for name in names}
-
-
-_DIRECTIONS: tuple[Direction, Direction] = ("long", "short")
-
-
-def _name(name: str, direction: Direction) -> str:
-    return f"{name}_{direction}" if name in DIRECTED else name

@@ -17,9 +17,7 @@ import msgspec
 from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
 from signalnode.settings.model import Within
-from signalnode.strategies.base import Decision, View
-
-DIRECTED = ("momentum", "mean_reversion")
+from signalnode.strategies.base import DIRECTIONS, Decision, View, score_name
 
 
 @dataclass(slots=True)
@@ -43,7 +41,7 @@ class Sniper:
 
     def __post_init__(self) -> None:
         self._safe: dict[tuple[str, Direction], _Safety] = {}
-        self._levels = {direction: self._levels_of(direction) for direction in _DIRECTIONS}
+        self._levels = {direction: self._levels_of(direction) for direction in DIRECTIONS}
         for table in (self.needs, self.regime):
             for name, level in table.items():
                 if not isinstance(level, int | float) or not 0 <= level <= 100:
@@ -56,7 +54,7 @@ class Sniper:
         shots = []
         names = [name for levels in self._levels.values() for name, _ in levels]
         for market in view.having(names):
-            for direction in _DIRECTIONS:
+            for direction in DIRECTIONS:
                 if self._is_armed(view, market, direction) and self._agrees(view, market, direction):
                     self._safe[market, direction] = _Safety(view.time_ns)
                     shots.append(self._shot(view, market, direction))
@@ -75,7 +73,7 @@ class Sniper:
         }
 
     def _levels_of(self, direction: Direction) -> list[tuple[str, float]]:
-        return [(_name(name, direction), level) for name, level in self.needs.items()]
+        return [(score_name(name, direction), level) for name, level in self.needs.items()]
 
     def _is_armed(self, view: View, market: str, direction: Direction) -> bool:
         safety = self._safe.get((market, direction))
@@ -101,7 +99,7 @@ class Sniper:
         return [leader for leader in leaders if leader in view]
 
     def _shot(self, view: View, market: str, direction: Direction) -> Decision:
-        names = {name: _name(name, direction) for name in self.needs}
+        names = {name: score_name(name, direction) for name in self.needs}
         rested = {market: {full: view[market][full] for full in names.values()}}
         reasons = [f"{full} {view[market][full]:.1f} of {self.needs[name]:g}" for name, full in names.items()]
         reasons += [
@@ -118,13 +116,6 @@ class Sniper:
             reasons=tuple(reasons),
             scores=rested,
         )
-
-
-_DIRECTIONS: tuple[Direction, Direction] = ("long", "short")
-
-
-def _name(name: str, direction: Direction) -> str:
-    return f"{name}_{direction}" if name in DIRECTED else name
 
 
 def _net(view: View, market: str, direction: Direction) -> float:

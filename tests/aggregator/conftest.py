@@ -35,7 +35,7 @@ class Link:
     def beat(self, **facts):
         print(json.dumps({"beat": facts}), flush=True)
 
-process.SOUND_OUT_S = float(sys.argv[2])
+process.RECONCILE_S = float(sys.argv[2])
 sys.exit(process.main(Link(), {"config": sys.argv[1]}))
 """
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from signalnode.aggregator.core import CATCH_UP_MAX, Core
-from signalnode.aggregator.turns import Turns
+from signalnode.aggregator.core import CATCH_UP_MAX, Aggregator
+from signalnode.aggregator.runner import StrategyRunner
 from signalnode.bus.wire import SCORE_NAMES, decode, encode
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import Decision, View
@@ -32,9 +32,9 @@ class Watcher:
         ]
 
 
-def core_of(*markets: str, strategy: Any = None, **settings: Any) -> Core:
-    turns = Turns({"watcher": strategy} if strategy else {})
-    return Core(AggregatorSettings(**settings), markets or ("A",), turns, epoch=1, now_ns=T0)
+def core_of(*markets: str, strategy: Any = None, **settings: Any) -> Aggregator:
+    turns = StrategyRunner({"watcher": strategy} if strategy else {})
+    return Aggregator(AggregatorSettings(**settings), markets or ("A",), turns, epoch=1, now_ns=T0)
 
 
 def test_what_is_taken_is_to_be_re_published_once() -> None:
@@ -167,7 +167,7 @@ def run(events: list[tuple[int, Any]], extra_advances: bool = False) -> list[byt
     from signalnode.strategies import STRATEGIES
 
     strategies = {each.name: each.make() for each in STRATEGIES}
-    core = Core(AggregatorSettings(), ["M0", "M1", "M2"], Turns(strategies), 1, T0)
+    core = Aggregator(AggregatorSettings(), ["M0", "M1", "M2"], StrategyRunner(strategies), 1, T0)
     out: list[bytes] = []
     last_ns = T0
     for now_ns, message in events:

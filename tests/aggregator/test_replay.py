@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from signalnode.aggregator.core import Core
+from signalnode.aggregator.core import Aggregator
 from signalnode.aggregator.replay import named_files, replay_decisions
-from signalnode.aggregator.turns import Turns
+from signalnode.aggregator.runner import StrategyRunner
 from signalnode.bus.wire import SCORE_NAMES, encode
 from signalnode.errors import DataError, UsageError
 from signalnode.settings import AggregatorSettings
@@ -54,7 +54,7 @@ def decided(files: dict[str, list[Path]]) -> list[bytes]:
 
 def test_recorded_scores_give_the_decisions_that_the_live_core_took_bit_for_bit(tmp_path: Path) -> None:
     files = recorded(tmp_path)
-    live = Core(AggregatorSettings(), ["A", "B"], Turns(strategies()), 1, T0)
+    live = Aggregator(AggregatorSettings(), ["A", "B"], StrategyRunner(strategies()), 1, T0)
     taken: list[bytes] = []
     tables = {"A": columns(0, 900), "B": columns(1, 900)}
     for row in range(900):

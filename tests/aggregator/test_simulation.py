@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from signalnode.aggregator.core import Core
-from signalnode.aggregator.turns import Turns
+from signalnode.aggregator.core import Aggregator
+from signalnode.aggregator.runner import StrategyRunner
 from signalnode.bus.reader import Reader
 from signalnode.bus.wire import Message, Score, encode
 from signalnode.settings import AggregatorSettings
@@ -85,9 +85,9 @@ class World:
         self.out: list[Score] = []
         self.heard_since: dict[str, tuple[int, int]] = {}
 
-    def fresh_core(self) -> Core:
-        turns = Turns({"inspector": self.inspector})
-        return Core(AggregatorSettings(ring_messages_max=16), MARKETS, turns, 1, self.now_ns)
+    def fresh_core(self) -> Aggregator:
+        turns = StrategyRunner({"inspector": self.inspector})
+        return Aggregator(AggregatorSettings(ring_messages_max=16), MARKETS, turns, 1, self.now_ns)
 
     def at(self, delay_ns: int, action: Callable[[], None]) -> None:
         self.number += 1
@@ -102,7 +102,7 @@ class World:
         while self.events and self.now_ns < T0 + RUN_S * S:
             self.now_ns, _, action = heapq.heappop(self.events)
             for outcome in self.core.advance(self.now_ns):
-                assert not outcome.reports
+                assert not outcome.faults
             action()
             self.listen()
         self.loss = self.reader_loss = 0.0

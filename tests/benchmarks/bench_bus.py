@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from signalnode.aggregator.core import Core
-from signalnode.aggregator.turns import Turns
+from signalnode.aggregator.core import Aggregator
+from signalnode.aggregator.runner import StrategyRunner
 from signalnode.bus.subscriber import subscribe
 from signalnode.bus.wire import SCORE_NAMES, Score, encode
 from signalnode.settings import AggregatorSettings
@@ -197,7 +197,9 @@ def many_markets() -> Row:
     names = markets(SOAK_MARKETS)
     draw = np.random.default_rng(5)
     start_ns = 1_700_000_000_000_000_000
-    core = Core(AggregatorSettings(), names, Turns({s.name: s.make() for s in STRATEGIES}), 1, start_ns)
+    core = Aggregator(
+        AggregatorSettings(), names, StrategyRunner({s.name: s.make() for s in STRATEGIES}), 1, start_ns
+    )
     logs = np.zeros(len(names))
     times_ms = []
     for step in range(1, 31):

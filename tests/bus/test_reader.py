@@ -13,11 +13,10 @@ from signalnode.bus.reader import (
     MARKETS_MAX,
     REPAIR_TIMEOUT_S,
     REPAIRS_MAX,
-    SILENT_AFTER_S,
     Reader,
 )
 from signalnode.bus.snapshot import Ring
-from signalnode.bus.wire import Heartbeat, Message, encode
+from signalnode.bus.wire import SILENT_AFTER_S, Heartbeat, Message, encode
 from tests.aggregator.test_journal import decision, view
 from tests.bus.messages import end, heartbeat, score
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from signalnode.bus.publisher import Publisher
-from signalnode.bus.reader import SILENT_AFTER_S
 from signalnode.bus.subscriber import subscribe
+from signalnode.bus.wire import SILENT_AFTER_S
 from signalnode.clock import NS_PER_S, monotonic_ns
 from signalnode.errors import EndpointError
 from tests.bus.messages import moment, score

@@ -1,4 +1,4 @@
-"""How the board looks: one line a market, at any width, in a file too."""
+"""How the panel looks: one line a market, at any width, in a file too."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from signalnode.bus.wire import SCORE_NAMES, Score
+from signalnode.bus.wire import SCORE_NAMES, SILENT_AFTER_S, Score
 from signalnode.panels.terminal import plain_lines, screen
-from signalnode.panels.view import SILENT_AFTER_S, Board
+from signalnode.panels.view import PanelView
 from tests.bus.messages import score
 
 SILENT_NS = int((SILENT_AFTER_S + 1) * 1e9)
 
 
-def shown(board: Board, width: int, now_ns: int = 0, height: int = 40) -> list[str]:
+def shown(panel: PanelView, width: int, now_ns: int = 0, height: int = 40) -> list[str]:
     text = io.StringIO()
-    Console(file=text, width=width, force_terminal=False).print(screen(board, now_ns, width, height))
+    Console(file=text, width=width, force_terminal=False).print(screen(panel, now_ns, width, height))
     return text.getvalue().splitlines()
 
 
 @pytest.fixture
-def board() -> Board:
-    board = Board("tcp://127.0.0.1:7450")
-    board.expect({"BTC-USDT": "replay", "SOL-USD": "synthetic"})
-    board.take(
+def panel() -> PanelView:
+    panel = PanelView("tcp://127.0.0.1:7450")
+    panel.expect({"BTC-USDT": "replay", "SOL-USD": "synthetic"})
+    panel.take(
         Score(
             v=1,
             market="BTC-USDT",
@@ -42,12 +42,12 @@ def board() -> Board:
         ),
         0,
     )
-    return board
+    return panel
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])
-def test_each_market_has_one_line_that_fits(board: Board, width: int) -> None:
-    lines = shown(board, width)
+def test_each_market_has_one_line_that_fits(panel: PanelView, width: int) -> None:
+    lines = shown(panel, width)
     (bitcoin,) = [line for line in lines if "BTC-USDT" in line]
     (solana,) = [line for line in lines if "SOL-USD" in line]
     assert max(len(line) for line in lines) <= width
@@ -59,13 +59,13 @@ def test_each_market_has_one_line_that_fits(board: Board, width: int) -> None:
 
 @pytest.mark.parametrize(("width", "left_out"), [(100, []), (85, ["seq"]), (80, ["seq", "replay"])])
 def test_a_narrow_terminal_loses_ornaments_and_no_number(
-    board: Board, width: int, left_out: list[str]
+    panel: PanelView, width: int, left_out: list[str]
 ) -> None:
-    score = board.markets["BTC-USDT"].score
+    score = panel.markets["BTC-USDT"].score
     assert score is not None
     more = {**score.scores, "calm": 71.4}
-    board.take(msgspec.structs.replace(score, seq=1235, scores=more), 0)
-    lines = shown(board, width)
+    panel.take(msgspec.structs.replace(score, seq=1235, scores=more), 0)
+    lines = shown(panel, width)
     (bitcoin,) = [line for line in lines if "BTC-USDT" in line]
     (head,) = [line for line in lines if line.startswith("market")]
     for expected in ("warming", "61,805.20", "97", "100", "13", "71", "42%", "0.0s"):
@@ -75,16 +75,16 @@ def test_a_narrow_terminal_loses_ornaments_and_no_number(
     assert "…" not in head + bitcoin
 
 
-def test_the_panel_says_how_to_subscribe_and_how_to_stop(board: Board) -> None:
-    text = "\n".join(shown(board, 120))
+def test_the_panel_says_how_to_subscribe_and_how_to_stop(panel: PanelView) -> None:
+    text = "\n".join(shown(panel, 120))
     assert "signalnode subscribe" in text
     assert "Ctrl-C" in text
 
 
-def test_regime_and_decisions_stand_beside_the_scores(board: Board) -> None:
-    board.regime = {"trending": 34.4, "mean_reverting": 61.0}
-    board.decisions.append("threshold: enter long BTC-USDT 83, because " + "x" * 200)
-    lines = shown(board, 100)
+def test_regime_and_decisions_stand_beside_the_scores(panel: PanelView) -> None:
+    panel.regime = {"trending": 34.4, "mean_reverting": 61.0}
+    panel.decisions.append("threshold: enter long BTC-USDT 83, because " + "x" * 200)
+    lines = shown(panel, 100)
     assert "regime  trending 34  mean reverting 61" in lines
     assert any(line.startswith("threshold: enter long BTC-USDT 83") for line in lines)
     assert max(len(line) for line in lines) <= 100
@@ -93,16 +93,16 @@ def test_regime_and_decisions_stand_beside_the_scores(board: Board) -> None:
 @pytest.mark.parametrize("width", [80, 100])
 @pytest.mark.parametrize("markets", [12, 13, 14, 30, 300])
 def test_markets_beyond_the_height_are_counted_and_what_stands_below_them_is_kept(
-    board: Board, width: int, markets: int
+    panel: PanelView, width: int, markets: int
 ) -> None:
-    board.expect({f"M{number:03d}": "" for number in range(markets - 2)})
+    panel.expect({f"M{number:03d}": "" for number in range(markets - 2)})
     for number in range(markets - 2):
-        board.take(score(f"M{number:03d}"), SILENT_NS if number != markets - 3 else 0)
-    board.take(score("SOL-USD"), SILENT_NS)
-    board.regime = {"trending": 34.4}
-    board.decisions.extend(["first", "second", "third"])
-    board.tell({"event": "died", "child": "A", "level": "error"}, "12:00:01")
-    lines = shown(board, width, SILENT_NS, 24)
+        panel.take(score(f"M{number:03d}"), SILENT_NS if number != markets - 3 else 0)
+    panel.take(score("SOL-USD"), SILENT_NS)
+    panel.regime = {"trending": 34.4}
+    panel.decisions.extend(["first", "second", "third"])
+    panel.tell({"event": "died", "child": "A", "level": "error"}, "12:00:01")
+    lines = shown(panel, width, SILENT_NS, 24)
     assert len(lines) <= 24
     assert {"regime  trending 34", "first", "second", "third", "12:00:01 A died"} <= set(lines)
     assert lines[-1].startswith("subscribe:")
@@ -113,25 +113,25 @@ def test_markets_beyond_the_height_are_counted_and_what_stands_below_them_is_kep
     assert not more or f"and {more} more: {more} live" in lines
 
 
-def test_what_a_minus_beside_the_status_means_is_told_where_there_is_one(board: Board) -> None:
-    assert "missed" not in " ".join(shown(board, 100))
-    board.take(score("SOL-USD", 1), 0)
-    board.take(score("SOL-USD", 4), 0)
-    lines = " ".join(shown(board, 100))
+def test_what_a_minus_beside_the_status_means_is_told_where_there_is_one(panel: PanelView) -> None:
+    assert "missed" not in " ".join(shown(panel, 100))
+    panel.take(score("SOL-USD", 1), 0)
+    panel.take(score("SOL-USD", 4), 0)
+    lines = " ".join(shown(panel, 100))
     assert "live −2" in lines
     assert "−1 one score missed" in lines
 
 
-def test_the_first_start_shows_what_it_does_and_that_it_goes_on(board: Board) -> None:
-    board.busy = "compiling the kernel, once"
-    early, late = shown(board, 120, 0), shown(board, 120, 12_100_000_000)
+def test_the_first_start_shows_what_it_does_and_that_it_goes_on(panel: PanelView) -> None:
+    panel.busy = "compiling the kernel, once"
+    early, late = shown(panel, 120, 0), shown(panel, 120, 12_100_000_000)
     assert any("compiling the kernel, once" in line for line in early)
     assert early != late
     assert any("12s" in line for line in late)
 
 
-def test_a_file_gets_one_line_a_market_without_colours(board: Board) -> None:
-    lines = plain_lines(board, 0, "12:00:00")
+def test_a_file_gets_one_line_a_market_without_colours(panel: PanelView) -> None:
+    lines = plain_lines(panel, 0, "12:00:00")
     assert len(lines) == 2
     assert lines[0].startswith("12:00:00 BTC-USDT (replay) warming mid 61,805.20 mom↑ 97 mom↓ 3")
     assert lines[0].endswith("warm 42% age 0.0s seq 1234")

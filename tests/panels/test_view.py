@@ -1,4 +1,4 @@
-"""The board behind a panel: what is shown of each market; when it is called silent, ended or lossy."""
+"""The view behind a panel: what is shown of each market; when it is called silent, ended or lossy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from signalnode.bus.wire import (
     SCORE_NAMES,
+    SILENT_AFTER_S,
     DecisionMessage,
     End,
     Heartbeat,
@@ -14,7 +15,7 @@ from signalnode.bus.wire import (
     Score,
     ViewMessage,
 )
-from signalnode.panels.view import EVENTS_MAX, MARKETS_MAX, SILENT_AFTER_S, Board, Row, columns, price
+from signalnode.panels.view import EVENTS_MAX, MARKETS_MAX, PanelView, Row, columns, price
 
 SECOND_NS = 1_000_000_000
 
@@ -66,69 +67,69 @@ def view(*markets: str, **regime: float) -> ViewMessage:
 
 
 @pytest.fixture
-def board() -> Board:
-    return Board("tcp://127.0.0.1:1")
+def panel() -> PanelView:
+    return PanelView("tcp://127.0.0.1:1")
 
 
-def only_row(board: Board, now_ns: int = 0) -> Row:
-    (row,) = board.rows(now_ns)
+def only_row(panel: PanelView, now_ns: int = 0) -> Row:
+    (row,) = panel.rows(now_ns)
     return row
 
 
-def test_a_market_is_shown_before_it_speaks(board: Board) -> None:
-    board.expect({"SOL-USD": "synthetic"})
-    row = only_row(board)
+def test_a_market_is_shown_before_it_speaks(panel: PanelView) -> None:
+    panel.expect({"SOL-USD": "synthetic"})
+    row = only_row(panel)
     assert (row.market, row.note, row.status, row.age_s) == ("SOL-USD", "synthetic", "waiting", None)
 
 
-def test_markets_are_in_name_order(board: Board) -> None:
+def test_markets_are_in_name_order(panel: PanelView) -> None:
     for market in ("c", "a", "b"):
-        board.take(score(market=market), 0)
-    assert [row.market for row in board.rows(0)] == ["a", "b", "c"]
+        panel.take(score(market=market), 0)
+    assert [row.market for row in panel.rows(0)] == ["a", "b", "c"]
 
 
-def test_a_row_carries_the_newest_score_and_its_age(board: Board) -> None:
-    board.take(score(1, value=10.0), 0)
-    board.take(score(2, value=90.0), SECOND_NS)
-    row = only_row(board, 2 * SECOND_NS)
+def test_a_row_carries_the_newest_score_and_its_age(panel: PanelView) -> None:
+    panel.take(score(1, value=10.0), 0)
+    panel.take(score(2, value=90.0), SECOND_NS)
+    row = only_row(panel, 2 * SECOND_NS)
     assert row.scores["momentum_long"] == 90.0
     assert (row.seq, row.age_s, row.missed) == (2, 1.0, 0)
 
 
-def test_an_older_incarnation_is_not_shown(board: Board) -> None:
-    board.take(score(7, epoch=2, value=90.0), 0)
-    board.take(score(8, epoch=1, value=10.0), 0)
-    assert only_row(board).scores["momentum_long"] == 90.0
+def test_an_older_incarnation_is_not_shown(panel: PanelView) -> None:
+    panel.take(score(7, epoch=2, value=90.0), 0)
+    panel.take(score(8, epoch=1, value=10.0), 0)
+    assert only_row(panel).scores["momentum_long"] == 90.0
 
 
-def test_a_missed_score_is_counted(board: Board) -> None:
-    board.take(score(1), 0)
-    board.take(score(4), 0)
-    assert only_row(board).missed == 2
+def test_a_missed_score_is_counted(panel: PanelView) -> None:
+    panel.take(score(1), 0)
+    panel.take(score(4), 0)
+    assert only_row(panel).missed == 2
 
 
-def test_a_heartbeat_tells_of_a_lost_tail_and_keeps_the_scores(board: Board) -> None:
-    board.take(score(1), 0)
-    board.take(silence(Heartbeat, 3), SECOND_NS)
-    row = only_row(board, SECOND_NS)
+def test_a_heartbeat_tells_of_a_lost_tail_and_keeps_the_scores(panel: PanelView) -> None:
+    panel.take(score(1), 0)
+    panel.take(silence(Heartbeat, 3), SECOND_NS)
+    row = only_row(panel, SECOND_NS)
     assert (row.missed, row.age_s) == (2, 0.0)
     assert row.scores
 
 
-def test_a_market_that_says_nothing_becomes_silent(board: Board) -> None:
-    board.take(score(1), 0)
+def test_a_market_that_says_nothing_becomes_silent(panel: PanelView) -> None:
+    panel.take(score(1), 0)
     limit_ns = int(SILENT_AFTER_S * SECOND_NS)
-    assert only_row(board, limit_ns).status == "live"
-    assert only_row(board, limit_ns + 1).status == "silent"
+    assert only_row(panel, limit_ns).status == "live"
+    assert only_row(panel, limit_ns + 1).status == "silent"
 
 
-def test_a_planned_stop_is_not_silence(board: Board) -> None:
-    board.take(score(1), 0)
-    board.take(silence(End, 1), 0)
-    assert only_row(board, 60 * SECOND_NS).status == "ended"
+def test_a_planned_stop_is_not_silence(panel: PanelView) -> None:
+    panel.take(score(1), 0)
+    panel.take(silence(End, 1), 0)
+    assert only_row(panel, 60 * SECOND_NS).status == "ended"
 
 
-def test_the_newest_regime_and_decisions_are_kept(board: Board) -> None:
+def test_the_newest_regime_and_decisions_are_kept(panel: PanelView) -> None:
     decision = DecisionMessage(
         v=1,
         strategy="threshold",
@@ -144,49 +145,49 @@ def test_the_newest_regime_and_decisions_are_kept(board: Board) -> None:
         scores={},
     )
     for message in (decision, view(trending=34.0)):
-        board.take(message, 0)
-    assert list(board.decisions) == ["threshold: enter long BTC-USDT 83, momentum_long above 80"]
-    assert board.regime == {"trending": 34.0}
-    assert board.rows(0) == []
+        panel.take(message, 0)
+    assert list(panel.decisions) == ["threshold: enter long BTC-USDT 83, momentum_long above 80"]
+    assert panel.regime == {"trending": 34.0}
+    assert panel.rows(0) == []
 
 
-def test_a_reload_brings_markets_with_their_notes_and_takes_those_that_left(board: Board) -> None:
-    board.expect({"BTC-USDT": "", "OLD-USD": "replay"})
-    board.take(score(), 0)
-    board.expect({"BTC-USDT": "", "NEW-USD": "synthetic"})
-    board.take(view("BTC-USDT", "OLD-USD"), 0)  # of just before the aggregator took it over
-    board.take(view("BTC-USDT", "NEW-USD"), 0)
-    rows = board.rows(0)
+def test_a_reload_brings_markets_with_their_notes_and_takes_those_that_left(panel: PanelView) -> None:
+    panel.expect({"BTC-USDT": "", "OLD-USD": "replay"})
+    panel.take(score(), 0)
+    panel.expect({"BTC-USDT": "", "NEW-USD": "synthetic"})
+    panel.take(view("BTC-USDT", "OLD-USD"), 0)  # of just before the aggregator took it over
+    panel.take(view("BTC-USDT", "NEW-USD"), 0)
+    rows = panel.rows(0)
     assert [(row.market, row.note, row.status) for row in rows] == [
         ("BTC-USDT", "", "live"),
         ("NEW-USD", "synthetic", "waiting"),
     ]
 
 
-def test_no_number_of_markets_grows_the_board_without_end(board: Board) -> None:
+def test_no_number_of_markets_grows_the_board_without_end(panel: PanelView) -> None:
     for number in range(MARKETS_MAX + 5):
-        board.take(score(market=f"M{number}"), 0)
-    assert len(board.rows(0)) == MARKETS_MAX
+        panel.take(score(market=f"M{number}"), 0)
+    assert len(panel.rows(0)) == MARKETS_MAX
 
 
-def test_what_the_node_does_first_is_shown_until_the_first_score(board: Board) -> None:
-    board.busy = "starting"
-    board.tell({"event": "output", "line": "compiling the kernel", "level": "info"}, "")
-    assert board.busy == "compiling the kernel"
-    board.take(score(1), 0)
-    assert board.busy == ""
+def test_what_the_node_does_first_is_shown_until_the_first_score(panel: PanelView) -> None:
+    panel.busy = "starting"
+    panel.tell({"event": "output", "line": "compiling the kernel", "level": "info"}, "")
+    assert panel.busy == "compiling the kernel"
+    panel.take(score(1), 0)
+    assert panel.busy == ""
 
 
-def test_only_the_newest_bad_news_is_kept(board: Board) -> None:
-    board.tell({"event": "child up", "child": "A", "level": "info"}, "")
-    assert not board.events
+def test_only_the_newest_bad_news_is_kept(panel: PanelView) -> None:
+    panel.tell({"event": "child up", "child": "A", "level": "info"}, "")
+    assert not panel.events
     for number in range(EVENTS_MAX + 1):
-        board.tell(
+        panel.tell(
             {"event": f"died {number}", "child": "A", "level": "warning", "reason": "SIGKILL"},
             f"12:00:0{number}",
         )
-    assert board.events[0] == "12:00:01 A died 1: SIGKILL"
-    assert len(board.events) == EVENTS_MAX
+    assert panel.events[0] == "12:00:01 A died 1: SIGKILL"
+    assert len(panel.events) == EVENTS_MAX
 
 
 @pytest.mark.parametrize(
@@ -204,8 +205,8 @@ def test_a_price_shows_seven_significant_digits_or_cents(mid: float, text: str) 
     assert price(mid) == text
 
 
-def test_a_score_of_the_users_own_gets_a_column(board: Board) -> None:
+def test_a_score_of_the_users_own_gets_a_column(panel: PanelView) -> None:
     message = score(1)
     message.scores["mine"] = 3.0
-    board.take(message, 0)
-    assert columns(board.rows(0), SCORE_NAMES) == [*SCORE_NAMES, "mine"]
+    panel.take(message, 0)
+    assert columns(panel.rows(0), SCORE_NAMES) == [*SCORE_NAMES, "mine"]

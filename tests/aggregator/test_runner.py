@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from signalnode.aggregator.budget import PATIENCE, within
-from signalnode.aggregator.turns import (
+from signalnode.aggregator.runner import (
     BACKOFF_VIEWS_MAX,
     DECISIONS_MAX,
     GOOD_TURNS_TO_FORGIVE,
     STATE_BYTES_MAX,
-    Turns,
+    StrategyRunner,
 )
 from signalnode.bus.wire import MarketState
 from signalnode.clock import NS_PER_S
@@ -94,21 +94,21 @@ class UnprintableError(Exception):
 )
 def test_nonsense_and_errors_cost_one_strategy_its_turn_and_the_others_nothing(nonsense: Any) -> None:
     bad, good = Answers(nonsense), Answers([decision()])
-    turns = Turns({"bad": bad, "good": good})
-    decisions, reports = turns.decide(view(), epoch=1)
+    runner = StrategyRunner({"bad": bad, "good": good})
+    decisions, faults = runner.decide(view(), epoch=1)
     assert [d.strategy for d in decisions] == ["good"]
-    assert [r.strategy for r in reports] == ["bad"]
-    assert "\n" not in reports[0].reason.strip()
-    assert reports[0].trace
-    assert turns.states()["bad"]["failures"] == 1
-    assert turns.states()["good"]["failures"] == 0
+    assert [r.strategy for r in faults] == ["bad"]
+    assert "\n" not in faults[0].reason.strip()
+    assert faults[0].trace
+    assert runner.states()["bad"]["failures"] == 1
+    assert runner.states()["good"]["failures"] == 0
 
 
 def test_who_fails_sits_out_one_view_then_two_then_four_and_never_for_ever() -> None:
     bad = Answers(ValueError("always"))
-    turns = Turns({"bad": bad})
+    runner = StrategyRunner({"bad": bad})
     for seq in range(1, 1_100):
-        turns.decide(view(seq), 1)
+        runner.decide(view(seq), 1)
     gaps = [after - before - 1 for before, after in zip(bad.asked, bad.asked[1:], strict=False)]
     assert gaps[:5] == [1, 2, 4, 8, 16]
     assert max(gaps) == BACKOFF_VIEWS_MAX
@@ -116,17 +116,17 @@ def test_who_fails_sits_out_one_view_then_two_then_four_and_never_for_ever() -> 
 
 def test_good_turns_are_forgiving() -> None:
     strategy = Answers(ValueError("once"), [])
-    turns = Turns({"s": strategy})
+    runner = StrategyRunner({"s": strategy})
     for seq in range(1, GOOD_TURNS_TO_FORGIVE + 3):
-        turns.decide(view(seq), 1)
-    assert turns.states()["s"] == {"decisions": 0, "failures": 0, "error": ""}
+        runner.decide(view(seq), 1)
+    assert runner.states()["s"] == {"decisions": 0, "failures": 0, "error": ""}
 
 
 def test_decisions_are_numbered_for_each_strategy_and_go_on_after_a_swap() -> None:
-    turns = Turns({"s": Answers([decision(), decision()])})
-    first, _ = turns.decide(view(1), epoch=3)
-    turns.replace({"s": Answers([decision()]), "new": Answers([decision()])}, 0)
-    second, _ = turns.decide(view(2), epoch=3)
+    runner = StrategyRunner({"s": Answers([decision(), decision()])})
+    first, _ = runner.decide(view(1), epoch=3)
+    runner.replace({"s": Answers([decision()]), "new": Answers([decision()])}, 0)
+    second, _ = runner.decide(view(2), epoch=3)
     assert [(d.strategy, d.epoch, d.seq, d.view_seq) for d in (*first, *second)] == [
         ("s", 3, 1, 1),
         ("s", 3, 2, 1),
@@ -156,18 +156,18 @@ class Counter:
 
 
 def test_states_are_kept_by_name_and_given_back_to_who_can_take_them() -> None:
-    kept, reports = Turns({"a": Counter(3), "b": Counter(4), "none": Answers([])}).keep()
-    assert (set(kept), reports) == ({"a", "b"}, [])
+    kept, faults = StrategyRunner({"a": Counter(3), "b": Counter(4), "none": Answers([])}).keep()
+    assert (set(kept), faults) == ({"a", "b"}, [])
     a, new = Counter(), Counter()
-    assert Turns({"a": a, "none": Answers([]), "new": new}).restore(kept, 100) == []
+    assert StrategyRunner({"a": a, "none": Answers([]), "new": new}).restore(kept, 100) == []
     assert (a.number, new.number) == (103, 0)
 
 
 def test_a_strategy_that_refuses_its_state_starts_afresh_and_is_reported() -> None:
-    kept, _ = Turns({"a": Counter("words"), "b": Counter(4)}).keep()
+    kept, _ = StrategyRunner({"a": Counter("words"), "b": Counter(4)}).keep()
     a, b = Counter(), Counter()
-    (report,) = Turns({"a": a, "b": b}).restore(kept, 0)
-    assert (report.strategy, report.reason) == ("a", "starts afresh: TypeError: 'words' is no number")
+    (fault,) = StrategyRunner({"a": a, "b": b}).restore(kept, 0)
+    assert (fault.strategy, fault.reason) == ("a", "starts afresh: TypeError: 'words' is no number")
     assert (a.number, b.number) == (0, 4)
 
 
@@ -176,17 +176,17 @@ def test_a_strategy_that_refuses_its_state_starts_afresh_and_is_reported() -> No
 )
 def test_of_a_strategy_that_can_give_no_state_the_newest_it_gave_is_kept(state: Any) -> None:
     bad = Counter(5)
-    turns = Turns({"bad": bad, "good": Counter(6)})
-    before, _ = turns.keep()
+    runner = StrategyRunner({"bad": bad, "good": Counter(6)})
+    before, _ = runner.keep()
     bad.number = state
-    kept, (report,) = turns.keep()
-    assert (kept, report.strategy) == (before, "bad")
+    kept, (fault,) = runner.keep()
+    assert (kept, fault.strategy) == (before, "bad")
 
 
 def test_a_swap_hands_the_state_over() -> None:
-    turns = Turns({"s": Counter(5)})
+    runner = StrategyRunner({"s": Counter(5)})
     successor = Counter()
-    assert turns.replace({"s": successor}, 100) == []
+    assert runner.replace({"s": successor}, 100) == []
     assert successor.number == 105
 
 
@@ -217,15 +217,15 @@ def test_a_strategy_can_change_neither_what_the_next_one_sees_nor_the_board(vand
         state="fresh", age_s=0.1, epoch=1, seq=1, mid=1.0, warm=1.0, scores={"volume_spike": 9.0}
     )
     seen = View(1, 1, {"A": market}, regime={"trending": 1.0})
-    _, (report,) = Turns({"vandal": Vandal()}).decide(seen, 1)
-    assert report.strategy == "vandal"
+    _, (fault,) = StrategyRunner({"vandal": Vandal()}).decide(seen, 1)
+    assert fault.strategy == "vandal"
     assert (seen["A"], market.scores) == ({"volume_spike": 9.0}, {"volume_spike": 9.0})
     assert (seen.seq, seen.regime) == (1, {"trending": 1.0})
 
 
 def test_ctrl_c_during_a_replay_is_not_a_strategy_s() -> None:
     with pytest.raises(KeyboardInterrupt):
-        Turns({"s": Answers(KeyboardInterrupt())}).decide(view(), 1)
+        StrategyRunner({"s": Answers(KeyboardInterrupt())}).decide(view(), 1)
 
 
 def test_millions_of_decisions_are_told_in_one_line_and_never_written_out() -> None:
@@ -237,9 +237,9 @@ def test_millions_of_decisions_are_told_in_one_line_and_never_written_out() -> N
             return "a decision"
 
     made = Counted(action="a", markets=("A",), direction="long", strength=1.0, reasons=())
-    _, (report,) = Turns({"s": Answers([made] * 1_000_000)}).decide(view(), 1)
-    assert report.reason == "ValueError: 1000000 decisions at one view; 1000 is the most"
-    Turns({"s": Answers((made,) * 1_000_000)}).decide(view(), 1)
+    _, (fault,) = StrategyRunner({"s": Answers([made] * 1_000_000)}).decide(view(), 1)
+    assert fault.reason == "ValueError: 1000000 decisions at one view; 1000 is the most"
+    StrategyRunner({"s": Answers((made,) * 1_000_000)}).decide(view(), 1)
     assert Counted.written < 100
 
 
@@ -272,12 +272,12 @@ class Stubborn:
 @pytest.mark.usefixtures("alarm")
 @pytest.mark.parametrize("strategy", [Endless(), Stubborn()], ids=["endless", "stubborn"])
 def test_a_strategy_that_does_not_come_back_loses_its_turn(strategy: Any) -> None:
-    turns = Turns({"late": strategy, "good": Answers([decision()])}, within(0.1))
-    decisions, reports = turns.decide(view(), 1)
+    runner = StrategyRunner({"late": strategy, "good": Answers([decision()])}, within(0.1))
+    decisions, faults = runner.decide(view(), 1)
     assert [d.strategy for d in decisions] == ["good"]
     if isinstance(strategy, Endless):
-        assert "longer than its budget of 100 ms" in reports[0].reason
-        assert "while True" in reports[0].trace
+        assert "longer than its budget of 100 ms" in faults[0].reason
+        assert "while True" in faults[0].trace
 
 
 @pytest.mark.usefixtures("alarm")
@@ -285,19 +285,19 @@ def test_a_strategy_that_does_not_come_back_loses_its_turn(strategy: Any) -> Non
     "answer", [decision(reasons=itertools.repeat("why")), decision(markets=itertools.repeat("A"))]
 )
 def test_an_answer_without_an_end_loses_its_turn(answer: Any) -> None:
-    turns = Turns({"endless": Answers([answer]), "good": Answers([decision()])}, within(0.02))
-    decisions, (report,) = turns.decide(view(), 1)
+    runner = StrategyRunner({"endless": Answers([answer]), "good": Answers([decision()])}, within(0.02))
+    decisions, (fault,) = runner.decide(view(), 1)
     assert [d.strategy for d in decisions] == ["good"]
-    assert "longer than its budget of 20 ms" in report.reason
+    assert "longer than its budget of 20 ms" in fault.reason
 
 
 @pytest.mark.usefixtures("alarm")
 def test_a_strategy_within_its_budget_never_hears_the_alarm() -> None:
-    turns = Turns({"good": Answers([decision()])}, within(10.0))
+    runner = StrategyRunner({"good": Answers([decision()])}, within(10.0))
     for seq in range(1, 200):
-        decisions, reports = turns.decide(view(seq), 1)
+        decisions, faults = runner.decide(view(seq), 1)
         assert len(decisions) == 1
-        assert not reports
+        assert not faults
 
 
 @pytest.mark.usefixtures("alarm")
@@ -315,5 +315,5 @@ def test_a_busy_machine_costs_a_strategy_no_turn_until_it_is_far_beyond(
             signal.raise_signal(signal.SIGALRM)
             return [decision()]
 
-    decisions, reports = Turns({"patient": Waits()}, within(1_000.0)).decide(view(), 1)
-    assert (len(decisions), len(reports)) == ((1, 0) if budgets < PATIENCE else (0, 1))
+    decisions, faults = StrategyRunner({"patient": Waits()}, within(1_000.0)).decide(view(), 1)
+    assert (len(decisions), len(faults)) == ((1, 0) if budgets < PATIENCE else (0, 1))

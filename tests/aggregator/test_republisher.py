@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import zmq
 
-from signalnode.aggregator.core import Core
-from signalnode.aggregator.doors import RE_SENT_MAX, Doors
-from signalnode.aggregator.turns import Turns
-from signalnode.bus.snapshot import Request, decode_reply, encode_request
+from signalnode.aggregator.core import Aggregator
+from signalnode.aggregator.republisher import RE_SENT_MAX, Republisher
+from signalnode.aggregator.runner import StrategyRunner
+from signalnode.bus.snapshot import RingRequest, decode_reply, encode_request
 from signalnode.bus.wire import encode
 from signalnode.names import snapshot_endpoint
 from signalnode.settings import AggregatorSettings
@@ -32,11 +32,11 @@ def test_a_flood_of_questions_takes_no_more_than_its_share_of_a_turn(
     short_dir: Path, context: zmq.Context[zmq.Socket[bytes]]
 ) -> None:
     settings = AggregatorSettings(endpoint=f"ipc://{short_dir}/out")
-    core = Core(settings, MARKETS, Turns({}), 1, 0)
+    core = Aggregator(settings, MARKETS, StrategyRunner({}), 1, 0)
     for market in MARKETS:
         core.take(encode(score(market)), 0)
-    doors = Doors(context, settings)
-    question = Request(id=1, ask="newest")
+    republisher = Republisher(context, settings)
+    question = RingRequest(id=1, ask="newest")
     with context.socket(zmq.DEALER) as peer:
         peer.setsockopt(zmq.LINGER, 0)
         peer.setsockopt(zmq.RCVTIMEO, 10_000)
@@ -45,9 +45,9 @@ def test_a_flood_of_questions_takes_no_more_than_its_share_of_a_turn(
             peer.send(encode_request(question))
         turns, answered = 0, 0
         while answered < 20:
-            while not doors.sockets[1].poll(10_000):
+            while not republisher.sockets[1].poll(10_000):
                 pass
-            doors.serve(core, 0)
+            republisher.serve(core, 0)
             turns += 1
             found = 0
             while peer.poll(100):
@@ -55,4 +55,4 @@ def test_a_flood_of_questions_takes_no_more_than_its_share_of_a_turn(
                 answered, found = answered + 1, found + header.found
             assert found <= RE_SENT_MAX
         assert turns >= 20 * len(MARKETS) // RE_SENT_MAX
-    doors.close()
+    republisher.close()

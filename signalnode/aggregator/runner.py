@@ -1,8 +1,8 @@
-"""Whose turn it is: every strategy is asked at every view, and none can harm the others or the board.
+"""Runs the strategies: each is asked at every view, and none can harm the others or the board.
 
 A strategy that raises, returns what is no decision, or takes longer than its budget loses its turn, is
-reported with its traceback, and sits out views: one, two, four, up to BACKOFF_VIEWS_MAX, until a turn goes
-well.
+reported with its traceback, and sits out views: one, two, four, up to BACKOFF_VIEWS_MAX. Once
+GOOD_TURNS_TO_FORGIVE turns in a row went well, its failures are forgotten.
 """
 
 from __future__ import annotations
@@ -25,23 +25,19 @@ BACKOFF_VIEWS_MAX = 256  # about a minute at four views a second
 DECISIONS_MAX = 1_000  # of one strategy at one view
 TRACEBACK_CHARS_MAX = 4_000
 STATE_BYTES_MAX = 262_144  # of one strategy
-GOOD_TURNS_TO_FORGIVE = 8  # then a strategy's failures are forgotten
+GOOD_TURNS_TO_FORGIVE = 8
 
-Caller = Callable[[Callable[[], Any]], Any]
-
+Caller = Callable[[Callable[[], Any]], Any]  # calls what it is given, within its budget
 
 _ENCODER = msgspec.msgpack.Encoder()
 
 
 class OverBudgetError(BaseException):
-    """Raised inside a strategy whose time is over.
-
-    Not an Exception, so that `except Exception` cannot keep it.
-    """
+    """Raised in a strategy whose time is over. No Exception, so that `except Exception` cannot keep it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StrategyFault:
     """Something went wrong in a strategy: its name, one line, and the traceback."""
 
     strategy: str
@@ -51,11 +47,13 @@ class Report:
 
 
 @dataclass(slots=True)
-class _Seat:
+class _Slot:
+    """One strategy, and how it has done so far."""
+
     strategy: Strategy
-    seq: int = 0
+    seq: int = 0  # decisions it has taken
     failures: int = 0  # in a row, as far as they are not forgiven
-    good: int = 0
+    good: int = 0  # turns in a row that went well
     resumes_seq: int = 0  # view at which it is asked again
     error: str = ""
     state: msgspec.Raw | None = None  # the newest it gave, in msgpack
@@ -66,112 +64,110 @@ def call_unbounded(evaluate: Callable[[], Any]) -> Any:
     return evaluate()
 
 
-class Turns:
-    """The strategies in their order.
-
-    `call` asks one and enforces its budget; see `signalnode.aggregator.budget`.
-    """
+class StrategyRunner:
+    """The strategies in their order. `call` asks one within its budget, see `aggregator/budget.py`."""
 
     def __init__(self, strategies: Mapping[str, Strategy], call: Caller = call_unbounded) -> None:
         self._call = call
-        self._seats = {name: _Seat(strategy) for name, strategy in strategies.items()}
+        self._slots = {name: _Slot(strategy) for name, strategy in strategies.items()}
 
-    def replace(self, strategies: Mapping[str, Strategy], time_ns: int) -> list[Report]:
+    def replace(self, strategies: Mapping[str, Strategy], time_ns: int) -> list[StrategyFault]:
         """Swap the strategies; a name that stays goes on counting its decisions, and from its state."""
-        states, reports = self.keep()
-        old = self._seats
-        self._seats = {
-            name: _Seat(strategy, seq=old[name].seq if name in old else 0)
+        states, faults = self.keep()
+        old = self._slots
+        self._slots = {
+            name: _Slot(strategy, seq=old[name].seq if name in old else 0)
             for name, strategy in strategies.items()
         }
-        return reports + self.restore(states, time_ns)
+        return faults + self.restore(states, time_ns)
 
-    def keep(self) -> tuple[dict[str, msgspec.Raw], list[Report]]:
+    def keep(self) -> tuple[dict[str, msgspec.Raw], list[StrategyFault]]:
         """The state of every strategy that has one, to be kept with the decisions; and what went wrong.
 
         Of one that cannot give its state, the newest that it gave.
         """
-        reports = []
-        for name, seat in self._seats.items():
-            if isinstance(seat.strategy, Stateful):
+        faults = []
+        for name, slot in self._slots.items():
+            if isinstance(slot.strategy, Stateful):
                 try:
-                    seat.state = _packed(self._call(seat.strategy.state))
+                    slot.state = _packed(self._call(slot.strategy.state))
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:
-                    reports.append(Report(name, f"kept no state: {_line(error)}", _trace(error), 0))
-        return {name: seat.state for name, seat in self._seats.items() if seat.state is not None}, reports
+                    faults.append(StrategyFault(name, f"kept no state: {_line(error)}", _trace(error), 0))
+        return {name: slot.state for name, slot in self._slots.items() if slot.state is not None}, faults
 
-    def restore(self, states: Mapping[str, msgspec.Raw], time_ns: int) -> list[Report]:
+    def restore(self, states: Mapping[str, msgspec.Raw], time_ns: int) -> list[StrategyFault]:
         """Give every strategy the state kept under its name; those that refuse theirs start afresh."""
-        reports = []
-        for name, seat in self._seats.items():
-            strategy, packed = seat.strategy, states.get(name)
+        faults = []
+        for name, slot in self._slots.items():
+            strategy, packed = slot.strategy, states.get(name)
             if packed is None or not isinstance(strategy, Stateful):
                 continue
             try:
                 state = msgspec.msgpack.decode(packed)
                 self._call(partial(strategy.restore, state, time_ns))
-                seat.state = packed
+                slot.state = packed
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
-                reports.append(Report(name, f"starts afresh: {_line(error)}", _trace(error), 0))
-        return reports
+                faults.append(StrategyFault(name, f"starts afresh: {_line(error)}", _trace(error), 0))
+        return faults
 
-    def decide(self, view: View, epoch: int) -> tuple[list[DecisionMessage], list[Report]]:
+    def decide(self, view: View, epoch: int) -> tuple[list[DecisionMessage], list[StrategyFault]]:
         """Ask every strategy that has a turn at `view`."""
         decisions: list[DecisionMessage] = []
-        reports: list[Report] = []
-        for name, seat in self._seats.items():
-            if view.seq < seat.resumes_seq:
+        faults: list[StrategyFault] = []
+        for name, slot in self._slots.items():
+            if view.seq < slot.resumes_seq:
                 continue
             try:
-                made = self._call(partial(_asked, name, seat, view, epoch))
+                made = self._call(partial(_asked, name, slot, view, epoch))
             except KeyboardInterrupt:
                 raise  # Ctrl-C during a replay; all else is the strategy's own, sys.exit() included
             except BaseException as error:
-                reports.append(self._failed(name, seat, view, error))
+                faults.append(self._failed(name, slot, view, error))
                 continue
-            seat.seq += len(made)
+            slot.seq += len(made)
             decisions += made
-            self._went_well(seat)
-        return decisions, reports
+            self._went_well(slot)
+        return decisions, faults
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Each strategy for the view message: decisions so far, failures in a row, and the last error."""
         return {
-            name: {"decisions": seat.seq, "failures": seat.failures, "error": seat.error}
-            for name, seat in self._seats.items()
+            name: {"decisions": slot.seq, "failures": slot.failures, "error": slot.error}
+            for name, slot in self._slots.items()
         }
 
     @staticmethod
-    def _failed(name: str, seat: _Seat, view: View, error: BaseException) -> Report:
-        seat.failures += 1
-        seat.good = 0
-        out = min(2 ** (seat.failures - 1), BACKOFF_VIEWS_MAX)
-        seat.resumes_seq = view.seq + out + 1
-        seat.error = _line(error)
-        return Report(name, seat.error, _trace(error), out)
+    def _failed(name: str, slot: _Slot, view: View, error: BaseException) -> StrategyFault:
+        slot.failures += 1
+        slot.good = 0
+        out = min(2 ** (slot.failures - 1), BACKOFF_VIEWS_MAX)
+        slot.resumes_seq = view.seq + out + 1
+        slot.error = _line(error)
+        return StrategyFault(name, slot.error, _trace(error), out)
 
     @staticmethod
-    def _went_well(seat: _Seat) -> None:
-        seat.good += 1
-        if seat.failures and seat.good >= GOOD_TURNS_TO_FORGIVE:
-            seat.failures, seat.error = 0, ""
+    def _went_well(slot: _Slot) -> None:
+        slot.good += 1
+        if slot.failures and slot.good >= GOOD_TURNS_TO_FORGIVE:
+            slot.failures, slot.error = 0, ""
 
 
-def _asked(name: str, seat: _Seat, view: View, epoch: int) -> list[DecisionMessage]:
-    """What a strategy decides, as it goes on the wire: its answer may run code of its own too, a generator of
-    reasons without an end, so that reading it is part of its turn.
+def _asked(name: str, slot: _Slot, view: View, epoch: int) -> list[DecisionMessage]:
+    """What a strategy decides, as it goes on the wire.
+
+    An answer may run code of its own, say a generator of reasons without end: reading it is part of a turn.
     """
-    answer: object = seat.strategy.evaluate_opportunities(view)
+    answer: object = slot.strategy.evaluate_opportunities(view)
     if not isinstance(answer, list):
         raise TypeError(f"evaluate_opportunities returned {_shown(answer)}; a list of Decision is wanted")
     if len(answer) > DECISIONS_MAX:
         raise ValueError(f"{len(answer)} decisions at one view; {DECISIONS_MAX} is the most")
     return [
-        _message(name, epoch, seat.seq + number, view, decision)
+        _message(name, epoch, slot.seq + number, view, decision)
         for number, decision in enumerate(answer, start=1)
     ]
 

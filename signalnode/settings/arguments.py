@@ -1,8 +1,7 @@
-"""Checked settings on their way to another process, so that a file broken later stops no restart.
+"""Checked settings as arguments of a child process, so that a file broken later stops no restart.
 
-An engine gets its own settings with its arguments: a spec then differs just when they differ, which is what
-`reload` compares. The aggregator knows every market, so it gets the path of a snapshot, which each `reload`
-replaces.
+An engine's hold its own settings: a spec then differs just when they differ, which is what `reload` compares.
+The aggregator knows every market, so it gets the path of a snapshot, which each `reload` replaces.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import zmq
 
-from signalnode.aggregator.core import Core
+from signalnode.aggregator.core import Aggregator
 from signalnode.bus.curve import Authenticator, secure_server
 from signalnode.bus.snapshot import REQUEST_BYTES_MAX, decode_request
 from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, unlink_ipc
@@ -19,16 +19,14 @@ from signalnode.settings import AggregatorSettings
 JOINERS_INTERVAL_MS = 20  # late joiners are served together, so that subscribing in a loop multiplies nothing
 TOPICS_WAITING_MAX = 1_000  # different prefixes waiting to be served; more count as one, for everything
 REQUEST_QUEUE_MAX = 1_000
-REPLY_QUEUE_MAX = (
-    100  # replies one peer may leave unread, over the REPAIRS_MAX it has under way; more are lost
-)
+REPLY_QUEUE_MAX = 100  # replies one peer may leave unread, over the REPAIRS_MAX under way; more are lost
 REQUESTS_MAX = 500  # answered in one turn
 RE_SENT_MAX = 2_000  # messages in one turn's answers, about 10 ms of work, and what one more answer holds
 LINGER_MS = 100
 FOREVER_NS = 2**62
 
 
-class Doors:
+class Republisher:
     """Bind the sockets of `settings`, or raise EndpointError; beyond this machine only with CURVE keys.
 
     A late joiner's newest messages go to everyone who subscribes to them, since XPUB cannot single one out;
@@ -76,7 +74,7 @@ class Doors:
         """When late joiners are to be served."""
         return self._serve_ns
 
-    def serve(self, core: Core, now_ns: int) -> None:
+    def serve(self, core: Aggregator, now_ns: int) -> None:
         """Let peers in, take their subscriptions and answer their questions."""
         if self._zap is not None:
             self._zap.answer()
@@ -110,13 +108,13 @@ class Doors:
                 self._waiting = {b""}
             self._serve_ns = min(self._serve_ns, now_ns + JOINERS_INTERVAL_MS * NS_PER_MS)
 
-    def _late_joiners(self, core: Core) -> None:
+    def _late_joiners(self, core: Aggregator) -> None:
         for frames in core.newest(self._waiting):
             self.publish(frames)
         self._waiting.clear()
         self._serve_ns = FOREVER_NS
 
-    def _requests(self, core: Core) -> None:
+    def _requests(self, core: Aggregator) -> None:
         sent = 0  # frames, two a message
         for _ in range(REQUESTS_MAX):
             if sent >= 2 * RE_SENT_MAX:
