@@ -18,11 +18,11 @@ import pytest
 
 from signalnode import errors
 from signalnode.aggregator.board import State
-from signalnode.aggregator.core import Core
+from signalnode.aggregator.core import Aggregator
 from signalnode.aggregator.regime import REGIMES
-from signalnode.aggregator.turns import Turns
+from signalnode.aggregator.runner import StrategyRunner
 from signalnode.bus.reader import Counts
-from signalnode.bus.snapshot import Reply
+from signalnode.bus.snapshot import RingReply
 from signalnode.bus.wire import (
     MESSAGE_BYTES_MAX,
     SCORE_NAMES,
@@ -155,7 +155,7 @@ def test_what_a_view_has_is_what_is_told() -> None:
 
 
 def test_the_measures_are_those_that_a_view_brings() -> None:
-    core = Core(AggregatorSettings(), ["A-USD", "B-USD"], Turns({}), 1, 0)
+    core = Aggregator(AggregatorSettings(), ["A-USD", "B-USD"], StrategyRunner({}), 1, 0)
     random, step_ns = np.random.default_rng(7), 250_000_000
     for seq in range(1, 200):
         core.advance(seq * step_ns)
@@ -297,7 +297,7 @@ def test_the_keys_of_every_message_are_those_on_the_wire() -> None:
     same(table(WIRE_MD, "key", "Score, heartbeat, end").names(), keys_of(Score))
     same(table(WIRE_MD, "key", "View").names(), keys_of(ViewMessage))
     same(table(WIRE_MD, "key", "Decision").names(), keys_of(DecisionMessage))
-    same(table(WIRE_MD, "key of the answer").names(), keys_of(Reply))
+    same(table(WIRE_MD, "key of the answer").names(), keys_of(RingReply))
 
 
 def test_what_a_subscription_tells_is_what_is_told_of_it() -> None:
