@@ -1,10 +1,12 @@
-"""README and docs/ as data: blocks of code, tables, headings and links. Pure."""
+"""README and docs/ as data: blocks of code, tables, headings and links; and how names are compared."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -78,6 +80,21 @@ def commands(path: Path) -> list[tuple[str, str]]:
 
 def is_for_systemd(line: str) -> bool:
     return line.startswith(("sudo ", "systemctl "))
+
+
+def one_line(path: Path) -> str:
+    """The prose with its lines joined, to look for sentences in."""
+    return " ".join(prose(path).split())
+
+
+def names_of(kind: type[Any]) -> list[str]:
+    """Fields of a dataclass."""
+    return [each.name for each in fields(kind)]
+
+
+def same(told: Iterable[str], real: Iterable[str]) -> None:
+    """Every name once, and no other."""
+    assert sorted(told) == sorted(real)
 
 
 def quoted(text: str) -> list[str]:

@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Literal
 
 from signalnode.bus.sequence import DROP, Sequence
 from signalnode.bus.snapshot import REQUEST_MARKETS_MAX, Place, RingRequest, decode_reply
@@ -48,6 +49,8 @@ from signalnode.bus.wire import (
     topic_of,
 )
 from signalnode.clock import NS_PER_S
+
+StreamState = Literal["live", "repairing", "silent", "unread", "ended", "unheard"]
 
 REPAIR_TIMEOUT_S = 0.25  # an answer takes about 1 ms; longer, and the ring's owner is gone
 ASK_SILENT_S = 3.0
@@ -209,8 +212,11 @@ class Reader:
             )
         return {name: market.counts for name, market in self._markets.items()}
 
-    def state(self, market: str, now_ns: int) -> str:
-        """`unheard`, `ended` (a planned stop), `silent` (crash, hang, cut), `repairing` (a gap), `live`."""
+    def state(self, market: str, now_ns: int) -> StreamState:
+        """`unheard`, `ended` (a planned stop), `silent` (crash, hang, cut), `repairing` (a gap), `live`.
+
+        Never `unread`: what waits in a socket is not known here.
+        """
         known = self._markets.get(market)
         if known is None:
             return "unheard"

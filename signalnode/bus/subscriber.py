@@ -19,7 +19,7 @@ from types import TracebackType
 import zmq
 
 from signalnode.bus.curve import secure_client
-from signalnode.bus.reader import Counts, Reader
+from signalnode.bus.reader import Counts, Reader, StreamState
 from signalnode.bus.snapshot import encode_request
 from signalnode.bus.sockets import NOW
 from signalnode.bus.topics import subscribed_to
@@ -138,7 +138,7 @@ class Subscription:
         """
         return self._reader.answered
 
-    def state(self, market: str) -> str:
+    def state(self, market: str) -> StreamState:
         """`unheard`, `ended` (a planned stop), `silent` (crash, hang, cut), `repairing` (a gap), `live`.
 
         `unread`: nothing new was read for as long as makes a market `silent`, but messages wait here: the
