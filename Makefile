@@ -2,20 +2,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench
+# Tests start hundreds of processes: bytecode is kept, or each of them would compile the whole house anew.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
+
+.PHONY: run test test-long check bench
 
 run: .venv/runtime
 	@$(BIN)/signalnode run --panel
 
 test: .venv/dev
-	@$(BIN)/python -m pytest -n 2
+	@$(PYTEST) -n 2 --ignore tests/test_tidy.py
+
+# The whole suite with more of all that is drawn: 10,000 schedules of the supervisor's core, 10,000 runs of the bus
+# and the aggregator, a million broken messages, 3,000 examples of each property and 400 of each law. Some minutes.
+test-long: .venv/dev
+	@$(PYTEST) -n 2 --ignore tests/test_tidy.py --hypothesis-profile long
 
 check: .venv/dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest tests/test_tidy.py -q
+	@$(PYTEST) tests/test_tidy.py -q
 
 bench: .venv/dev
 	@$(BIN)/python -m tests.benchmarks

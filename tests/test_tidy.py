@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import get_args
@@ -45,12 +46,42 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@functools.cache
 def tree_of(path: Path) -> ast.Module:
+    """What Python makes of a file. Not to be changed: it is parsed once for all claims."""
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def every(paths: list[Path]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("path", paths, ids=name_of)
+def every(paths: list[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """One test of a claim about a file, over all of these; it tells every file that breaks the claim."""
+
+    def over_all(claim: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            broken = [fault for path in paths if (fault := fault_of(claim, path))]
+            assert not broken, "\n" + "\n".join(broken)
+
+        test.__name__ = claim.__name__
+        return test
+
+    return over_all
+
+
+def fault_of(claim: Callable[[Path], None], path: Path) -> str:
+    """What the claim says against one file; nothing where it holds."""
+    try:
+        claim(path)
+    except (AssertionError, pytest.fail.Exception) as fault:
+        return str(fault)
+    return ""
+
+
+def test_a_claim_over_many_files_tells_each_that_breaks_it() -> None:
+    def claim(path: Path) -> None:
+        assert path.stem == "right", f"{path} is wrong"
+
+    every([Path("right")])(claim)()
+    with pytest.raises(AssertionError, match=r"(?s)a is wrong.*b is wrong"):
+        every([Path("a"), Path("right"), Path("b")])(claim)()
 
 
 @every(ALL_PYTHON)

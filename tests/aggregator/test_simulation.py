@@ -23,12 +23,15 @@ from signalnode.bus.wire import Message, Score, encode
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import Decision, View
 from tests.bus.messages import end, heartbeat, score
+from tests.effort import drawn
 
 MS = 1_000_000
 S = 1_000 * MS
 T0 = 1_700_000_000 * S
 MARKETS = ("A", "B", "C")
 RUN_S = 20
+RUNS = drawn(80, 10_000)
+PARTS = 4
 
 
 @dataclass
@@ -160,10 +163,10 @@ class World:
             self.out.append(message)
 
 
-@pytest.mark.parametrize("first", range(0, 400, 100))
-def test_whatever_fails_nothing_is_lost_unseen(first: int) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_fails_nothing_is_lost_unseen(part: int) -> None:
     seen = 0
-    for seed in range(first, first + 100):
+    for seed in range(part, RUNS, PARTS):
         world = World(seed)
         world.run()
         seen += world.inspector.seen

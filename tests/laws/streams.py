@@ -18,6 +18,7 @@ from signalnode.clock import NS_PER_S
 from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
 from signalnode.feeds import synthetic_events
 from signalnode.signals import SIGNALS
+from tests.effort import drawn
 from tests.laws import added
 
 SAMPLE = Path(__file__).parents[2] / "signalnode" / "sample"
@@ -27,8 +28,7 @@ STREAMS = ("btc", "eth", "alternating", "sparse", "reverting")
 TOLERANCE = 1e-6
 START_NS = 1_700_000_000 * NS_PER_S
 
-# The same examples on every run and no deadline: a law is no question of luck or of a slow machine.
-lawful = settings(derandomize=True, deadline=None, database=None, max_examples=40)
+lawful = settings(max_examples=drawn(20, 400))  # each of them a market of its own
 
 
 def engine() -> SignalEngine:

@@ -1,4 +1,4 @@
-"""Ten thousand seeded schedules of crashes, hangs, slow starts, stalls, successions and requests."""
+"""Seeded schedules of crashes, hangs, slow starts, stalls, successions and requests."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pytest
 from signalnode_supervisor import clock
 from signalnode_supervisor.core import liveness
 from signalnode_supervisor.settings import Settings
+from tests.effort import drawn
 from tests.simulation.world import World
 
-SCHEDULES = 10_000
+SCHEDULES = drawn(1_000, 10_000)
 PARTS = 10
 PREPARE_S_MAX = 6.0  # instead of an hour: schedules last for seconds
 
