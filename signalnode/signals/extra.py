@@ -81,6 +81,10 @@ def _as_signal(place: str, thing: Any) -> Signal:
         thing = Signal((place.rpartition(":")[2],), thing)
     if not isinstance(thing, Signal) or len(thing.scores) not in (1, 2):
         raise ExtensionError(f"{place}: is neither a Signal nor a function of (features, parameters)")
+    if thing.parameters:
+        raise ExtensionError(
+            f"{place}: has parameters, which nobody could set; make them constants of its file"
+        )
     try:
         float(thing.reading(_record(np.ones(1, FEATURES)), _record(np.ones(1, PARAMETER_DTYPE))))
     except (Exception, SystemExit) as error:

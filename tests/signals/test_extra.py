@@ -34,6 +34,12 @@ BAD = {
     "wrong_arguments": ("def f(x): return 1.0", "f", "its reading fails: TypeError"),
     "no_number": ("def f(f, p): return 'high'", "f", "its reading fails: ValueError"),
     "unknown_feature": ("def f(f, p): return f.sunshine", "f", "sunshine"),
+    "own_parameters": (
+        "from signalnode.signals import PARAMETERS\nfrom signalnode.signals.base import Signal\n"
+        "S = Signal(('s',), lambda f, p: 1.0, parameters=PARAMETERS[:1])",
+        "S",
+        "make them constants",
+    ),
     "taken_name": ("def volume_spike(f, p): return 1.0", "volume_spike", "choose another name"),
 }
 
