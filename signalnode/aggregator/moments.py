@@ -17,6 +17,8 @@ Floats = npt.NDArray[np.float64]
 GAIN_MAX = 1e100  # rescale above; doubles reach 1e308
 STEPS_MIN = 10.0  # weighted steps below which a correlation says nothing and is NaN
 VARIANCE_MIN = 1e-14  # of a series' mean square; less is rounding, and counts as constant
+LANCZOS_FROM = 100  # rows; up to here LAPACK takes half a millisecond
+LANCZOS_STEPS_MAX = 80  # then LAPACK after all
 
 
 class Workspace:
@@ -225,7 +227,8 @@ def largest_eigenvalue(matrix: Floats) -> float:
     """Largest eigenvalue of a symmetric matrix: exactly for small ones, by Lanczos iteration for large ones.
 
     Lanczos (1950) with full reorthogonalisation; stops when the residual bound of the Ritz pair, whose
-    square over the gap bounds the error of the value, is under 1e-7 of it. Right to 1e-9 where LAPACK is.
+    square over the gap bounds the error of the value, is under 1e-7 of it. Right to 1e-9 where LAPACK is,
+    which takes 36 times as long for 500 rows, all in one view (docs/decisions/speed.md).
     """
     size = len(matrix)
     if size <= LANCZOS_FROM:
@@ -247,7 +250,3 @@ def largest_eigenvalue(matrix: Floats) -> float:
                 return float(values[-1])
         basis[k + 1] = step / beta[k]
     return float(np.linalg.eigvalsh(matrix)[-1])
-
-
-LANCZOS_FROM = 100  # below, LAPACK takes under 1 ms
-LANCZOS_STEPS_MAX = 80  # then LAPACK after all
