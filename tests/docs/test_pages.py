@@ -61,6 +61,13 @@ def test_every_path_named_is_there(path: Path) -> None:
             assert any((root / name).exists() for root in roots), name
 
 
+@EACH
+def test_every_verb_of_make_that_is_named_is_there(path: Path) -> None:
+    verbs = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M)
+    for name in quoted(one_line(path)):
+        assert not name.startswith("make ") or name.removeprefix("make ") in verbs, name
+
+
 def test_the_layers_told_are_those_that_are_checked() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = [re.findall(r"signalnode\.(\w+)", layer) for layer in contracts[0]["layers"]]
