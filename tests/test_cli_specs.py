@@ -186,14 +186,21 @@ def test_a_start_tells_the_aggregator_of_its_own_names_and_of_nothing_else(write
     assert (known.strategies, known.aggregator) == (after.strategies, after.aggregator)
 
 
-def test_a_reload_restarts_just_the_market_whose_own_signal_was_edited(write_node: WriteNode) -> None:
+def test_a_reload_restarts_just_the_market_whose_own_signal_means_something_else(
+    write_node: WriteNode,
+) -> None:
     path = write_node(A='[signals]\nextra = ["calm.py:calm"]', B="")
     file = path.parent / "markets" / "calm.py"
     file.write_text("def calm(features, parameters): return 1.0\n")
     before = specs(path)
-    assert {name: spec.digest() for name, spec in specs(path).items()} == {
-        name: spec.digest() for name, spec in before.items()
-    }
+    for text in (
+        "def calm(features, parameters): return 1.0",
+        "# Mine.\ndef calm(features, parameters):\n    return 1.0\n",
+    ):
+        file.write_text(text)
+        assert {name: spec.digest() for name, spec in specs(path).items()} == {
+            name: spec.digest() for name, spec in before.items()
+        }
     file.write_text("def calm(features, parameters): return 2.0\n")
     after = specs(path)
     assert [name for name in before if before[name].digest() != after[name].digest()] == ["A"]

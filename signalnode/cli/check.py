@@ -10,8 +10,9 @@ from pathlib import Path
 
 from signalnode.cli.specs import limit_faults, spec_faults
 from signalnode.errors import ConfigError, ExtensionError, SignalnodeError
+from signalnode.meaning import files_digest
 from signalnode.settings import MarketSettings, NodeSettings, load_node
-from signalnode.settings.code import digest_of, own_code
+from signalnode.settings.code import own_code
 from signalnode.settings.reading import shown
 
 CHECK_TIMEOUT_S = 20.0  # a reload, and what is asked after it, waits for so long
@@ -65,7 +66,7 @@ class ConfigCheck:
             raise ConfigError(faults)
         strategies = node.strategies
         signals = {name: market.signals for name, market in node.markets.items() if market.signals}
-        asked = strategies, signals, digest_of(own_code(node))
+        asked = strategies, signals, files_digest(own_code(node))
         if (strategies or signals) and asked != self._passed:
             _ask(node)
         self._passed = asked
@@ -118,7 +119,7 @@ def _strategy_faults(node: NodeSettings) -> list[str]:
 def _signal_faults(market: MarketSettings) -> list[str]:
     if not market.signals or market.path is None:
         return []
-    from signalnode.signals.extra import load_signals
+    from signalnode.signals.extra import load_signals, places_of
     from signalnode.signals.tuning import parameters_of
 
     where = shown(market.path)
@@ -128,7 +129,7 @@ def _signal_faults(market: MarketSettings) -> list[str]:
     except ConfigError as error:
         faults += error.faults
     try:
-        load_signals(market.signals.get("extra", ()))
+        load_signals(places_of(market.signals.get("extra", ())))
     except ExtensionError as error:
         faults.append(f"{where}: signals.extra: {error}")
     return faults

@@ -9,6 +9,7 @@ from typing import Any
 
 import signalnode_supervisor as supervisor
 from signalnode.files import file_limit
+from signalnode.meaning import files_digest
 from signalnode.names import AGGREGATOR
 from signalnode.settings import (
     LimitSettings,
@@ -18,7 +19,7 @@ from signalnode.settings import (
     aggregator_args,
     engine_args,
 )
-from signalnode.settings.code import digest_of, signal_files
+from signalnode.settings.code import signal_files
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 from signalnode.settings.reading import shown
 
@@ -67,7 +68,7 @@ def engine_spec(node: NodeSettings, name: str) -> supervisor.ChildSpec:
         role="engine",
         target="signalnode.engine.process:main",
         args=engine_args(node, name),
-        fingerprint=digest_of(signal_files(market)),  # an edited formula is another market
+        fingerprint=files_digest(signal_files(market)),  # another formula is another market
         labels={"market": name},
         order=1,
         restart=node.supervisor.restart,

@@ -18,9 +18,7 @@ import numba
 from numba import types
 
 from signalnode.compiled import ENTRIES, MARKED, Argument, Entry
-from signalnode.compiled.loader import DATA_AT, LENGTHS_AT, store, target_machine
-
-HOMES = ("signalnode.signals.kernel", "signalnode.signals.extra", "signalnode.feeds")  # lead to every entry
+from signalnode.compiled.loader import DATA_AT, HOMES, LENGTHS_AT, store, target_machine
 
 OPTIONS: dict[str, Any] = {
     "error_model": "numpy",

@@ -1,8 +1,8 @@
 """Machine code from the cache into this process; compiled by another process where it is not there yet.
 
-The cache holds one object file, under a name that carries a digest of every source it can come from, of the
-compiler's versions and of this processor: machine code of an older source or for another machine cannot be
-served. A file is written aside, renamed, and begins with its checksum.
+The cache holds one object file, under a name that carries a digest of what every entry and the compiler mean,
+of the compiler's versions and of this processor: machine code of other formulas or for another machine cannot
+be served. A file is written aside, renamed, and begins with its checksum.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ import numpy as np
 
 from signalnode.errors import CompilationError
 from signalnode.files import alone_in, replace_file
+from signalnode.meaning import PACKAGE, own_digest
 from signalnode.settings import cache_root
 
 if TYPE_CHECKING:
@@ -33,9 +34,16 @@ KEPT_MAX = 4  # object files of other versions and processors that stay in the c
 FAULT_CHARS_MAX = 1_000
 DIGEST_BYTES = 32
 
-PACKAGE = Path(__file__).parent.parent
-FORMULAS = ("features/*.py", "signals/*.py")
-SOURCES = (*FORMULAS, "feeds/*.py", "compiled/*.py", "events.py")
+HOMES = (  # every module with an entry
+    "signalnode.signals.kernel",
+    "signalnode.signals.extra",
+    "signalnode.feeds.health",
+    "signalnode.feeds.recording",
+    "signalnode.feeds.sieve",
+    "signalnode.feeds.stored",
+    "signalnode.feeds.synthetic",
+)
+COMPILER = "signalnode.compiled.compiler"
 
 # Where numpy keeps an array's data and lengths, in bytes from the object's beginning: the public layout of
 # PyArrayObject (numpy/ndarraytypes.h), which is its header, char *data, int nd, npy_intp *dimensions.
@@ -45,25 +53,11 @@ LENGTHS_AT = object.__basicsize__ + 16
 _C_TYPES: dict[str, Any] = {"i64": ctypes.c_int64, "f64": ctypes.c_double, "void": None}
 
 
-def digest_of(patterns: Iterable[str]) -> str:
-    """Sixteen hex digits over the package's sources that match."""
-    digest = hashlib.sha256()
-    for pattern in patterns:
-        for path in sorted(PACKAGE.glob(pattern)):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-@functools.cache
-def formulas_digest() -> str:
-    """Sixteen hex digits over every source that decides what a score is."""
-    return digest_of(FORMULAS)
-
-
 @functools.cache
 def object_path() -> Path:
     """Where this source's machine code for this processor is, or will be."""
-    key = "\0".join((digest_of(SOURCES), version("numba"), version("llvmlite"), *processor()))
+    code = own_digest(*(f"{home}@entry" for home in HOMES)), own_digest(COMPILER, closed=())
+    key = "\0".join((*code, version("numba"), version("llvmlite"), *processor()))
     return cache_root() / f"kernel-{hashlib.sha256(key.encode()).hexdigest()[:16]}.o"
 
 
@@ -105,9 +99,7 @@ def compile_missing(tell: Callable[[str], None]) -> None:
 
 def _compile(tell: Callable[[str], None]) -> str:
     """Run the compiler to its end; its last word."""
-    program = (
-        "import sys; sys.path.insert(0, sys.argv[2]); import signalnode.compiled.compiler as c; c.main()"
-    )
+    program = f"import sys; sys.path.insert(0, sys.argv[2]); import {COMPILER} as c; c.main()"
     command = [sys.executable, "-c", program, str(object_path()), str(PACKAGE.parent)]
     nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
     with tempfile.TemporaryFile("w+") as faults:
@@ -131,7 +123,7 @@ def function_of(entry: Entry[..., Any]) -> Any:
     ]
     address = _linked().get_function_address(entry.symbol)
     if address == 0:
-        raise CompilationError(f"{entry.symbol} is not in the kernel: name its module in compiler.HOMES")
+        raise CompilationError(f"{entry.symbol} is not in the kernel: name its module in loader.HOMES")
     return ctypes.PYFUNCTYPE(_C_TYPES[entry.result], *types)(address)
 
 

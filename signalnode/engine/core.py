@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode import clock
-from signalnode.compiled.loader import formulas_digest
 from signalnode.errors import CheckpointError, DataError, EventOrderError
 from signalnode.events import EVENT, Events, as_events
 from signalnode.features import FEATURES
 from signalnode.settings import MarketSettings
 from signalnode.signals import SCORE_NAMES, SIGNALS
-from signalnode.signals.extra import ExtraSignals, digest_of, load_signals, shapes_of
+from signalnode.signals.extra import ExtraSignals, load_signals, places_of, shapes_of
+from signalnode.signals.identity import added_digest, formulas_digest
 from signalnode.signals.kernel import ALL_NS, CORE, consume, first_backwards, ingest, replay, score
 from signalnode.signals.tuning import parameters_of
 
@@ -39,7 +39,8 @@ class SignalEngine:
             where, table = str(table.path or market), table.signals
         numbers = {key: value for key, value in table.items() if key != "extra"}
         self._parameters = parameters_of(numbers, where)
-        self._extra = ExtraSignals(load_signals(table.get("extra", ())), self._parameters)
+        self._places = places_of(table.get("extra", ()))
+        self._extra = ExtraSignals(load_signals(self._places), self._parameters)
         self._has_extra = len(self._extra.names) > 0
         self.names: tuple[str, ...] = SCORE_NAMES + self._extra.names
         self._core = np.zeros(1, CORE)
@@ -180,7 +181,7 @@ class SignalEngine:
     def identity(self) -> str:
         """Digest of formulas, parameters and added signals; a state fits only an engine of the same."""
         digest = hashlib.sha256(formulas_digest().encode())
-        digest.update(self._parameters.tobytes() + digest_of(self._extra.signals).encode())
+        digest.update(self._parameters.tobytes() + added_digest(self._places, self._extra.signals).encode())
         return digest.hexdigest()[:32]
 
     def state(self) -> bytes:

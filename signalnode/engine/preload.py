@@ -34,6 +34,7 @@ def preload() -> None:
         compile_missing(lambda done: print(f"compiling the kernel: {done} functions", flush=True))
         seconds = (clock.monotonic_ns() - started_ns) / clock.NS_PER_S
         print(f"compiled in {seconds:.1f} s, kept as {object_path()}", flush=True)
+    feeds.rehearse()
     with tempfile.TemporaryDirectory() as directory:
         _rehearse(Path(directory))
 

@@ -12,7 +12,7 @@ from signalnode.feeds.base import DEPTH_BPS, Faults, Feed
 from signalnode.feeds.binance import BinanceDecoder
 from signalnode.feeds.capture import CaptureDecoding
 from signalnode.feeds.coinbase import CoinbaseDecoder
-from signalnode.feeds.decoded import Decoding
+from signalnode.feeds.decoded import Decoding, code_digest
 from signalnode.feeds.health import ChannelHealth
 from signalnode.feeds.recording import RecordingDecoding
 from signalnode.feeds.stored import StoredFeed
@@ -30,6 +30,7 @@ __all__ = [
     "load_events_with_faults",
     "open_decoding",
     "open_feed",
+    "rehearse",
     "synthetic_events",
 ]
 
@@ -50,8 +51,9 @@ def _capture(settings: MarketSettings, directory: Path) -> Feed:
     return StoredFeed(
         feed.paths,
         directory,
-        ("capture", feed.venue, market, DEPTH_BPS),
-        lambda: CaptureDecoding(feed.paths, decoder_of, market, DEPTH_BPS, Faults()),
+        code=(CaptureDecoding, decoder_of),
+        facts=("capture", feed.venue, market, DEPTH_BPS),
+        decoding_of=lambda: CaptureDecoding(feed.paths, decoder_of, market, DEPTH_BPS, Faults()),
         loop=feed.loop,
     )
 
@@ -61,8 +63,9 @@ def _recording(settings: MarketSettings, directory: Path) -> Feed:
     return StoredFeed(
         feed.paths,
         directory,
-        ("recording", market),
-        lambda: RecordingDecoding(feed.paths, market, Faults()),
+        code=(RecordingDecoding,),
+        facts=("recording", market),
+        decoding_of=lambda: RecordingDecoding(feed.paths, market, Faults()),
         loop=feed.loop,
     )
 
@@ -89,6 +92,13 @@ def open_feed(settings: MarketSettings, state_dir: Path) -> Feed:
     if feed.kind not in FEEDS:
         raise ConfigError(f"{settings.path or settings.market}: feed.kind: {feed.kind!r}; {_one_of(FEEDS)}")
     return FEEDS[feed.kind](settings, state_dir / settings.market)
+
+
+def rehearse() -> None:
+    """Work out what each decoder means, once for all processes that are forked from this one."""
+    code_digest(RecordingDecoding)
+    for decoder_of in VENUES.values():
+        code_digest(CaptureDecoding, decoder_of)
 
 
 def load_events(

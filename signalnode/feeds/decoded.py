@@ -3,8 +3,8 @@
 `<state_dir>/<MARKET>/<digest>.events` holds EVENT rows and nothing else, `<digest>.json` what was wrong with
 the files. So a restarted engine is at its place within a few milliseconds, in about 200 kB, with no book to
 rebuild. The digest covers the files (path, size, modification time), the venue, the market, the depth band
-and the source of this package's decoding, so a changed file or a changed decoder is decoded anew; what it
-replaces is removed.
+and what the code that decodes them means, so a changed file or a changed decoder is decoded anew; what it
+replaces is removed. A comment in a decoder, or another venue's decoder, changes nothing.
 
 A store appears under its final name complete and synced to disk, or not at all.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
@@ -25,10 +25,11 @@ import numpy.typing as npt
 from signalnode.errors import DataError
 from signalnode.events import EVENT, Events
 from signalnode.feeds.base import Faults
+from signalnode.meaning import own_digest
 
+Code = Callable[..., object]  # a class, or a function
 Gaps = list[int]  # kernel times at which the book broke, and was sound again, by turns; they never fall
 GAPS_MAX = 1_000  # breaks placed in time; more are counted among the faults, and no more
-_HERE = Path(__file__).parent
 
 
 class Slice(NamedTuple):
@@ -66,22 +67,22 @@ def in_gap(gaps: npt.ArrayLike, times_ns: npt.ArrayLike) -> npt.NDArray[np.bool_
     return broken
 
 
-@cache
-def source_digest() -> str:
-    """Hexadecimal digest over every source file that has a say in how files become events."""
-    digest = hashlib.sha256()
-    for path in (_HERE.parent / "book.py", _HERE.parent / "events.py", *sorted(_HERE.glob("*.py"))):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+def store_digest(paths: Sequence[Path], code: Sequence[Code], facts: Sequence[object]) -> str:
+    """Sixteen hex digits over the files as they are, what the code that decodes them means, and `facts`.
 
-
-def files_digest(paths: Sequence[Path], *facts: object) -> str:
-    """Sixteen hex digits over the files as they are, `facts` and the decoding source. Raises DataError."""
+    Raises DataError where a file is missing.
+    """
     try:
         stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read ({error.strerror}): check `paths`") from None
-    return hashlib.sha256(repr((stats, facts, source_digest())).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((stats, facts, code_digest(*code))).encode()).hexdigest()[:16]
+
+
+@cache
+def code_digest(*code: Code) -> str:
+    """Digest of what the code that turns files into stored events means, with all that it calls."""
+    return own_digest(*(f"{each.__module__}:{each.__qualname__}" for each in (*code, Store, StoredEvents)))
 
 
 class Store:

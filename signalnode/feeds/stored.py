@@ -13,7 +13,7 @@ import numpy as np
 from signalnode.compiled import entry
 from signalnode.errors import CheckpointError
 from signalnode.events import EVENT, Events, join_events
-from signalnode.feeds.decoded import Decoding, Store, StoredEvents, files_digest, in_gap
+from signalnode.feeds.decoded import Code, Decoding, Store, StoredEvents, in_gap, store_digest
 
 BLOCK_ROWS = 2_048  # events held in memory at once: 170 kB
 LONE_EVENT_GAP_NS = 1_000_000_000  # pause between laps of a file whose events all have one time
@@ -78,19 +78,22 @@ class BlockFeed:
 class StoredFeed(BlockFeed):
     """Plays the files of one market; see `base.Feed` for what each method promises.
 
-    With `loop`, each lap's times go on after the last lap's end plus the mean gap between two events.
+    `code` and `facts` are all that decides, with the files, what `decoding_of()` gives. With `loop`, each
+    lap's times go on after the last lap's end plus the mean gap between two events.
     """
 
     def __init__(
         self,
         paths: Sequence[Path],
         directory: Path,
+        *,
+        code: Sequence[Code],
         facts: Sequence[object],
         decoding_of: Callable[[], Decoding],
         loop: bool,
     ) -> None:
         super().__init__()
-        self._digest = files_digest(paths, *facts)
+        self._digest = store_digest(paths, code, facts)
         self._store = Store(directory, self._digest)
         self._decoding_of = decoding_of
         self._loop = loop

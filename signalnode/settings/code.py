@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable
@@ -24,21 +23,6 @@ def signal_files(market: MarketSettings) -> list[Path]:
     """The files of one market's own signals."""
     extra = market.signals.get("extra")
     return _files(extra, Path()) if isinstance(extra, list) else []  # absolute since they were loaded
-
-
-def digest_of(files: Iterable[Path]) -> str:
-    """Sixteen hex digits that change with what is in the files; '' for none. One that cannot be read counts
-    as empty.
-    """
-    digest, some = hashlib.sha256(), False
-    for file in files:
-        some = True
-        try:
-            content = file.read_bytes()
-        except OSError:
-            content = b""
-        digest.update(hashlib.sha256(content).digest())
-    return digest.hexdigest()[:16] if some else ""
 
 
 def run_file(file: Path, name: str) -> ModuleType:

@@ -9,9 +9,7 @@ parameters) -> float` that becomes a one-sided signal of its own name. A reading
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib
-import inspect
 import math
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
@@ -33,20 +31,26 @@ GROUP = "signalnode.signals"
 EXTRA_SCORES_MAX = SCORES_MAX - len(SCORE_NAMES)  # that a market may add: one message holds them all
 
 
-def load_signals(places: object) -> tuple[Signal, ...]:
-    """The signals at `places`, a list of strings, and those of the entry point group, in that order.
+def places_of(extra: object) -> tuple[str, ...]:
+    """Where a market's added signals are: as `extra`, a list of strings, says, then as GROUP does.
+
+    Raises ExtensionError where `extra` is no such list.
+    """
+    if not isinstance(extra, list | tuple) or not all(isinstance(place, str) for place in extra):
+        raise ExtensionError(f'extra: {extra!r} is no list of places; write ["file.py:name"]')
+    return (*extra, *(entry.value for entry in installed()))
+
+
+def load_signals(places: Iterable[str]) -> tuple[Signal, ...]:
+    """The signals at `places`, one for each.
 
     Raises ExtensionError naming the place where one cannot be loaded, is no signal, or takes a name that is
     taken.
     """
-    if not isinstance(places, list | tuple) or not all(isinstance(place, str) for place in places):
-        raise ExtensionError(f'extra: {places!r} is no list of places; write ["file.py:name"]')
-    found = [(place, _load(place)) for place in places]
-    found += [(entry.value, _load(entry.value)) for entry in installed()]
     signals: list[Signal] = []
     taken = set(SCORE_NAMES)
-    for place, thing in found:
-        signal = _as_signal(place, thing)
+    for place in places:
+        signal = _as_signal(place, _load(place))
         for name in signal.scores:
             if name in taken:
                 raise ExtensionError(f"{place}: there is a score {name!r} already; choose another name")
@@ -100,22 +104,6 @@ def _record(array: Any) -> Any:
 def shapes_of(signals: Iterable[Signal]) -> Any:
     """What the scale must know of each signal; shape (n,), dtype SHAPE."""
     return np.array([(s.two_sided, s.anchored, s.spread, s.floor) for s in signals], SHAPE)
-
-
-def digest_of(signals: Iterable[Signal]) -> str:
-    """Hex digest of the signals: names, shapes and, where it can be had, the whole file each comes from: what
-    a reading calls, and its constants, are part of the formula.
-    """
-    digest = hashlib.sha256()
-    for signal in signals:
-        reading = getattr(signal.reading, "py_func", signal.reading)
-        try:
-            source = Path(inspect.getfile(reading)).read_text(errors="replace")
-            source += getattr(reading, "__qualname__", "")
-        except (OSError, TypeError):
-            source = repr(type(reading))
-        digest.update(f"{signal.scores} {signal.spread} {signal.floor} {signal.anchored} {source}".encode())
-    return digest.hexdigest()[:16]
 
 
 @entry(scales=SCALE, shapes=SHAPE, raw="<f8", parameters=PARAMETER_DTYPE)

@@ -98,7 +98,7 @@ def test_a_changed_decoder_decodes_anew(
     open_capture: OpenCapture, path: Path, decodings: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     list(open_capture(path).prepare())
-    monkeypatch.setattr(decoded, "source_digest", lambda: "another")
+    monkeypatch.setattr(decoded, "code_digest", lambda *_: "another")
     list(open_capture(path).prepare())
     assert decodings == [4, 4]
 

@@ -191,3 +191,37 @@ def test_what_a_formula_calls_and_its_constants_are_part_of_its_identity(tmp_pat
         path.write_text(text)
         identities.add(engine_with(f"{path}:mine").identity())
     assert len(identities) == 3
+
+
+def test_a_comment_a_docstring_and_a_move_leave_a_formula_what_it_is(tmp_path: Path) -> None:
+    texts = (
+        "def mine(f, p): return f.spread\n",
+        "# mine\ndef mine(f, p):\n    'Spread.'\n    return f.spread\n",
+    )
+    identities = set()
+    for i, text in enumerate(texts):
+        path = tmp_path / f"{i}" / f"mine{i}.py"
+        path.parent.mkdir()
+        path.write_text(text)
+        identities.add(engine_with(f"{path}:mine").identity())
+    assert len(identities) == 1
+
+
+def test_what_a_module_makes_of_anothers_formula_is_part_of_its_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weight stands where the signal is made, the reading where the formula is."""
+    monkeypatch.syspath_prepend(tmp_path)
+    package = tmp_path / "weighed"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "formula.py").write_text(
+        "def by(w):\n    def reading(f, p): return w * f.spread\n    return reading\n"
+    )
+    identities = set()
+    for weight in (1.0, 2.0):
+        (package / f"mine{weight:.0f}.py").write_text(
+            f"from weighed.formula import by\nmine = by({weight})\n"
+        )
+        identities.add(engine_with(f"weighed.mine{weight:.0f}:mine").identity())
+    assert len(identities) == 2

@@ -1,0 +1,55 @@
+"""Who may go on with what an engine has learnt: only one whose formulas mean the same."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from signalnode.meaning import CLOSED, DIGITS, NO_PYTHON, files_digest, meaning_of, own_digest
+from signalnode.signals.base import Signal
+
+# From the kernel everything is reached that events pass on their way to a score.
+FORMULAS = (
+    "signalnode.signals.kernel",
+    "signalnode.signals:SIGNALS",
+    "signalnode.signals.extra:ExtraSignals",
+)
+
+
+@functools.cache
+def formulas_digest() -> str:
+    """DIGITS hex digits over all that decides what a built-in score is."""
+    return own_digest(*FORMULAS)
+
+
+def added_digest(places: Iterable[str], signals: Iterable[Signal]) -> str:
+    """The same for signals of the user's own at `places`: names and shapes, and all of the module that each
+    stands in, and of the one that its reading does.
+    """
+    digest = hashlib.sha256()
+    for place, signal in zip(places, signals, strict=True):
+        reading = getattr(signal.reading, "py_func", signal.reading)
+        modules = dict.fromkeys((place.rpartition(":")[0], str(getattr(reading, "__module__", ""))))
+        code = " ".join(map(_module_digest, modules))
+        shape = (signal.scores, signal.spread, signal.floor, signal.anchored)
+        digest.update(f"{shape} {getattr(reading, '__qualname__', '')} {code} ".encode())
+    return digest.hexdigest()[:DIGITS]
+
+
+def _module_digest(name: str) -> str:
+    """Of a file of the user's, or of a module that is loaded, with what it imports from its own package."""
+    if name.endswith(".py"):
+        return files_digest([Path(name)])
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    if not file:
+        return name  # built in, or made by hand
+    top = name.partition(".")[0]
+    homes = [Path(home) for home in getattr(sys.modules[top], "__path__", ())] or [Path(file)]
+    try:
+        return meaning_of({top: homes[0]}, name, closed=CLOSED).digest
+    except (OSError, *NO_PYTHON):
+        return files_digest([Path(file)])

@@ -1,0 +1,159 @@
+"""What this package's digests cover is held against its registers: what is added there is in them by itself,
+and what has no say is in none.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signalnode.compiled import ENTRIES, MARKED
+from signalnode.compiled.loader import HOMES
+from signalnode.features import FAMILIES
+from signalnode.feeds import VENUES
+from signalnode.feeds.capture import CaptureDecoding
+from signalnode.meaning import CLOSED, PACKAGE, Meaning, meaning_of
+from signalnode.signals import SIGNALS
+from signalnode.signals.identity import FORMULAS
+
+OBJECT = tuple(f"{home}@entry" for home in HOMES)
+
+
+def name_of(thing: Any) -> tuple[str, str]:
+    return thing.__module__, thing.__qualname__
+
+
+def roots_of(*code: Any) -> tuple[str, ...]:
+    return tuple(":".join(name_of(each)) for each in code)
+
+
+DECODERS = {venue: roots_of(CaptureDecoding, decoder) for venue, decoder in VENUES.items()}
+
+
+@pytest.fixture(scope="module")
+def own() -> Callable[..., Meaning]:
+    return lambda *roots: meaning_of({"signalnode": PACKAGE}, *roots, closed=CLOSED)
+
+
+def test_the_formulas_cover_every_signal_and_family_of_the_registers(own: Callable[..., Meaning]) -> None:
+    read = set(own(*FORMULAS).read)
+    assert {name_of(signal.reading) for signal in SIGNALS} <= read
+    assert {(family.__name__, "measure") for family in FAMILIES} <= read
+
+
+def test_the_formulas_cover_every_function_that_the_kernel_is_compiled_of(
+    own: Callable[..., Meaning],
+) -> None:
+    marked = {name_of(f) for f in [*MARKED, *(entry.function for entry in ENTRIES)]}
+    layers = ("signalnode.features.", "signalnode.signals.")
+    assert {name for name in marked if name[0].startswith(layers)} <= set(own(*FORMULAS).read)
+
+
+def test_the_object_file_covers_every_function_that_is_compiled(own: Callable[..., Meaning]) -> None:
+    for home in HOMES:
+        importlib.import_module(home)
+    ours = [
+        f for f in [*MARKED, *(entry.function for entry in ENTRIES)] if f.__module__.startswith("signalnode.")
+    ]
+    assert {name_of(f) for f in ours} <= set(own(*OBJECT).read)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_venues_digest_covers_its_own_decoder_and_no_other(venue: str, own: Callable[..., Meaning]) -> None:
+    read = own(*DECODERS[venue]).read
+    assert name_of(VENUES[venue]) in read
+    others = {decoder.__module__ for name, decoder in VENUES.items() if name != venue}
+    assert not others & {module for module, _ in read}
+
+
+def digests(package: Path) -> dict[str, str]:
+    homes, asked = {"signalnode": package}, {"formulas": FORMULAS, "object": OBJECT, **DECODERS}
+    return {name: meaning_of(homes, *roots, closed=CLOSED).digest for name, roots in asked.items()}
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("copy") / "signalnode"
+    shutil.copytree(PACKAGE, place, ignore=shutil.ignore_patterns("sample", "__pycache__"))
+    return place
+
+
+@pytest.fixture(scope="module")
+def before() -> dict[str, str]:
+    return digests(PACKAGE)
+
+
+@pytest.fixture
+def changed(copy: Path, before: dict[str, str]) -> Callable[[dict[str, tuple[str, str]]], set[str]]:
+    """Which digests change with some edits: by file, what stands there and what takes its place."""
+
+    def change(edits: dict[str, tuple[str, str]]) -> set[str]:
+        texts = {name: (copy / name).read_text() if (copy / name).exists() else "" for name in edits}
+        assert all(old in texts[name] for name, (old, _) in edits.items())
+        for name, (old, new) in edits.items():
+            (copy / name).write_text(texts[name].replace(old, new, 1))
+        after = digests(copy)
+        for name, text in texts.items():
+            (copy / name).write_text(text)
+        return {name for name in before if before[name] != after[name]}
+
+    return change
+
+
+ALL_VENUES = set(VENUES)
+ADDED_SIGNAL = """
+from signalnode.compiled import compiled
+from signalnode.signals.base import Signal
+
+@compiled
+def reading(f, p):
+    return f.spread
+
+CALM = Signal(("calm",), reading)
+"""
+EDITS = {
+    "a comment among the parameters": ({"signals/tuning.py": ("\n\n", "\n\n# mine\n")}, set()),
+    "a comment in a formula": ({"signals/scale.py": ("\n\n", "\n\n# mine\n")}, set()),
+    "a comment in a decoder": ({"feeds/coinbase.py": ("\n\n", "\n\n# mine\n")}, set()),
+    "a decoder's own": ({"feeds/coinbase.py": ('"BUY", "SELL"', '"SELL", "BUY"')}, {"coinbase"}),
+    "the book": ({"book.py": ("LEVELS_MAX = 20_000", "LEVELS_MAX = 20_001")}, ALL_VENUES),
+    "the sieve": (
+        {"feeds/sieve.py": ("PRICE_JUMP_MAX = 10.0", "PRICE_JUMP_MAX = 11.0")},
+        ALL_VENUES | {"object"},
+    ),
+    "a formula's constant": (
+        {"signals/momentum.py": ("KNEE = 8.0", "KNEE = 8.5")},
+        {"formulas", "object"},
+    ),
+    "what an event is": (
+        {"events.py": ('("kind", "u1")', '("kind", "u2")')},
+        ALL_VENUES | {"formulas", "object"},
+    ),
+    "the loading of signals": ({"signals/extra.py": (" - len(SCORE_NAMES)", " - 1")}, set()),
+    "a signal that is added": (
+        {
+            "signals/calm.py": ("", ADDED_SIGNAL),
+            "signals/__init__.py": ("    MOMENTUM,\n", "    MOMENTUM,\n    calm.CALM,\n"),
+        },
+        {"formulas", "object"},
+    ),
+    "a family that is added": (
+        {
+            "features/calm.py": ("", 'FEATURES = ("calm",)\nSTATE = ()\nPARAMETERS = ()\n'),
+            "features/__init__.py": ("FAMILIES = (", "FAMILIES = (calm, "),
+        },
+        {"formulas", "object"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("edits", "expected"), EDITS.values(), ids=EDITS)
+def test_an_edit_changes_the_digests_it_has_a_say_in(
+    edits: dict[str, tuple[str, str]], expected: set[str], changed: Callable[..., set[str]]
+) -> None:
+    assert changed(edits) == expected
