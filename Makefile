@@ -11,19 +11,19 @@ run: .venv/runtime
 	@$(BIN)/signalnode run --panel
 
 test: .venv/dev
-	@$(PYTEST) -n 2 --ignore tests/test_tidy.py
+	@$(PYTEST) -n 2 --ignore-glob 'tests/test_tidy*.py'
 
 # The whole suite with more of all that is drawn: 10,000 schedules of the supervisor's core, 10,000 runs of the bus
 # and the aggregator, a million broken messages, 3,000 examples of each property and 400 of each law. Some minutes.
 test-long: .venv/dev
-	@$(PYTEST) -n 2 --ignore tests/test_tidy.py --hypothesis-profile long
+	@$(PYTEST) -n 2 --ignore-glob 'tests/test_tidy*.py' --hypothesis-profile long
 
 check: .venv/dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(PYTEST) tests/test_tidy.py -q
+	@$(PYTEST) tests/test_tidy*.py -q
 
 bench: .venv/dev
 	@$(BIN)/python -m tests.benchmarks

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -25,10 +24,12 @@ import numpy.typing as npt
 from signalnode.errors import DataError
 from signalnode.events import EVENT, Events
 from signalnode.feeds.base import Faults
+from signalnode.files import ensure_directory, replace_file, replacing
 from signalnode.meaning import own_digest
 
 Code = Callable[..., object]  # a class, or a function
 Gaps = list[int]  # kernel times at which the book broke, and was sound again, by turns; they never fall
+DIGEST_DIGITS = 16
 GAPS_MAX = 1_000  # breaks placed in time; more are counted among the faults, and no more
 
 
@@ -76,7 +77,7 @@ def store_digest(paths: Sequence[Path], code: Sequence[Code], facts: Sequence[ob
         stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read ({error.strerror}): check `paths`") from None
-    return hashlib.sha256(repr((stats, facts, code_digest(*code))).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((stats, facts, code_digest(*code))).encode()).hexdigest()[:DIGEST_DIGITS]
 
 
 @cache
@@ -106,52 +107,32 @@ class Store:
 
         Raises DataError where the files cannot be decoded or the disk does not take the result.
         """
-        partial = self.path.with_suffix(".partial")
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            ensure_directory(self._directory)
             self._remove_all()
-            try:
-                yield from self._write_rows(partial, decoding)
-                partial.rename(self.path)
-            except BaseException:
-                partial.unlink(missing_ok=True)
-                self._notes_path.unlink(missing_ok=True)
-                raise
-            self._sync_directory()
+            with replacing(self.path, durable=True) as draft:
+                yield from self._write_rows(draft, decoding)
         except OSError as error:
             raise DataError(
                 f"{self._directory}: cannot store the decoded events ({error.strerror or error}): "
                 "free space there or set another `state_dir`"
             ) from None
 
-    def _write_rows(self, partial: Path, decoding: Decoding) -> Iterator[float]:
+    def _write_rows(self, draft: Path, decoding: Decoding) -> Iterator[float]:
+        """The notes are there before the events: without these nothing is taken for complete."""
         rows = 0
-        with partial.open("wb") as file:
+        with draft.open("wb") as file:
             for events, done in decoding.slices():
                 write_rows(file, events)
                 rows += len(events)
                 yield min(done, 1.0)
-            file.flush()
-            os.fsync(file.fileno())
         notes = {"rows": rows, "faults": decoding.faults.as_dict(), "gaps": decoding.gaps}
-        with self._notes_path.open("w", encoding="utf-8") as file_of_notes:
-            json.dump(notes, file_of_notes)
-            file_of_notes.flush()
-            os.fsync(file_of_notes.fileno())
+        replace_file(self._notes_path, json.dumps(notes).encode(), durable=True)
 
     def _remove_all(self) -> None:
         """Remove whatever was decoded for this market before: it is of other files or of an older decoder."""
-        for pattern in ("*.events", "*.partial"):
-            for old in self._directory.glob(pattern):
-                old.unlink(missing_ok=True)
-                old.with_suffix(".json").unlink(missing_ok=True)
-
-    def _sync_directory(self) -> None:
-        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        for old in self._directory.glob(f"{'[0-9a-f]' * DIGEST_DIGITS}.*"):
+            old.unlink(missing_ok=True)
 
     def open(self) -> StoredEvents:
         """The events, ready to be read. Raises DataError where they went missing meanwhile."""

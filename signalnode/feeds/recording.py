@@ -25,6 +25,7 @@ from signalnode.events import EVENT, Events, as_events
 from signalnode.feeds import sieve
 from signalnode.feeds.base import DEPTH_BPS, EXAMPLES_MAX, Faults
 from signalnode.feeds.decoded import Gaps, Slice
+from signalnode.files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,20 +50,18 @@ def write_recording(
     facts = {"version": VERSION, "market": market, "venue": venue, "depth_bps": depth_bps}
     arrays = [pa.array(np.ascontiguousarray(rows[name])) for name in NAMES]
     table = pa.table(arrays, names=list(NAMES), metadata={METADATA_KEY: json.dumps(facts)})
-    partial = path.with_name(path.name + ".partial")
     try:
-        pq.write_table(
-            table,
-            partial,
-            compression="zstd",
-            row_group_size=ROW_GROUP_ROWS,
-            # Measured: times as differences and prices without dictionaries take a third less room.
-            use_dictionary=["kind", "aggressor_side"],
-            column_encoding=dict.fromkeys(("time_event_ns", "time_received_ns"), "DELTA_BINARY_PACKED"),
-        )
-        partial.replace(path)
+        with replacing(path) as draft:
+            pq.write_table(
+                table,
+                draft,
+                compression="zstd",
+                row_group_size=ROW_GROUP_ROWS,
+                # Measured: times as differences and prices without dictionaries take a third less room.
+                use_dictionary=["kind", "aggressor_side"],
+                column_encoding=dict.fromkeys(("time_event_ns", "time_received_ns"), "DELTA_BINARY_PACKED"),
+            )
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise DataError(
             f"{path}: cannot be written ({error.strerror or error}): check the directory and its space"
         ) from None
