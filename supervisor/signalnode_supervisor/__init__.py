@@ -1,5 +1,9 @@
 """Generic process supervision: specs in, supervised children out. Knows nothing of markets.
 
+    signals, exits, heartbeats, requests ══► host.loop ──inputs──► core.supervisor ──commands──┐
+                                             host.processes, listener, memory, logbook ◄───────┘
+                                             └── fork server ──► children, as `inside` begins them
+
     from signalnode_supervisor import ChildSpec, Settings, run
 
     def specs(names=()) -> list[ChildSpec]:   # what is wanted now; if it raises, `reload` says why. `names`

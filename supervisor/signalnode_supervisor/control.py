@@ -1,8 +1,9 @@
 """The control socket as a client sees it: one JSON object a line, each way. Light to import.
 
 Request: `{"verb": "status"}`, with `"names": ["A", …]` where it makes sense. Verbs: `status`, `start`,
-`stop`,
-`restart`, `reload`, `shutdown`, `ping`. Answer: `{"ok": true, …}` or `{"ok": false, "error": "one line"}`.
+`stop`, `restart`, `reload`, `shutdown`, `ping`.
+
+Answer: `{"ok": true, …}` or `{"ok": false, "error": "one line"}`.
 Answers come in the order of the requests of a connection, each when its request is done. A line has at
 most 65,536 bytes. The socket is of mode 0600, and only the same user or root is answered. A connection may
 close its own half and still gets its answers; one that says or takes nothing for 10 s is closed.
@@ -29,8 +30,8 @@ TIMEOUT_S = 150.0  # a start may compile first; what takes longer than its own d
 def request(path: Path, verb: str, names: Sequence[str] = (), timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """Ask, wait, and return the answer without its `ok`.
 
-    Raises NotRunning when nobody listens, RequestRefused with the supervisor's own words, NoAnswer after
-    `timeout_s`.
+    Raises NotRunning when nobody listens, RequestRefused with the supervisor's own words, and NoAnswer when
+    there is none within `timeout_s`.
     """
     line = json.dumps({"verb": verb, "names": list(names)}).encode() + b"\n"
     check_socket_path(path)

@@ -15,20 +15,15 @@ class Settings:
 
     runtime_dir: Path  # node.lock, control.sock, and the run records that adoption needs
     state_dir: Path  # desired state, exit records and logs/<NAME>.log
-    preload: tuple[
-        str, ...
-    ] = ()  # modules the fork server imports once; each one's preload() is called if it has one
+    # Modules that the fork server imports once; the preload() of each is called, where it has one.
+    preload: tuple[str, ...] = ()
     on_supervisor_death: OnDeath = "terminate"  # "keep": children work on and the next supervisor adopts them
     starts_at_once_max: int = 8  # children between process start and readiness at any time
     start_slot_s: float = 0.5  # a slow starter holds its place in that queue no longer than this
     order_wait_s: float = 10.0  # children of a higher order wait at most this long for those before them
-    log_file_bytes_max: int = (
-        2_000_000  # one log file of a child; there are two, the present and the one before
-    )
-    log_lines_per_s: float = (
-        50.0  # a child may write this many lines a second in the long run; the rest is counted
-    )
-    log_lines_burst_max: int = 500  # lines a child may write at once before that rate applies
+    log_file_bytes_max: int = 2_000_000  # of each of a child's two: the present one and the one before
+    log_lines_per_s: float = 50.0  # lines a child may write in the long run; the rest is counted
+    log_lines_burst_max: int = 500  # lines it may write at once before that rate applies
 
     @property
     def lock_path(self) -> Path:

@@ -42,9 +42,7 @@ POLICY = frozenset(
 class Limits:
     """What one child may use. None means no limit of ours."""
 
-    memory_max_bytes: int | None = (
-        None  # own memory, beyond the pages it shares with the fork server at birth
-    )
+    memory_max_bytes: int | None = None  # its own, beyond what it shares with the fork server at birth
     nice: int = 0  # added to the supervisor's own niceness, 0 to 19
     cpu_affinity: tuple[int, ...] = ()  # CPU numbers; () = all that the supervisor may use
     files_max: int | None = None  # RLIMIT_NOFILE; None = the supervisor's own
@@ -68,9 +66,8 @@ class ChildSpec:
     fingerprint: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)  # added to each of its log lines
     reload_signal: int = 0  # sent, when up, at a reload or a new name that leaves it alone; 0 = none
-    heartbeat_interval_s: float = (
-        1.0  # longest time between two `link.beat()` of a healthy child; 0 = none expected
-    )
+    # Longest time between two `link.beat()` of a healthy child; 0 = none expected.
+    heartbeat_interval_s: float = 1.0
     limits: Limits = Limits()
     role: str = "child"
     order: int = 0  # lower starts first and stops last

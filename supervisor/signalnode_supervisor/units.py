@@ -1,5 +1,4 @@
-"""The text of a systemd unit for a supervised node, hardened as far as just-in-time code and its sockets
-allow.
+"""The text of a systemd unit for a supervised node, as hardened as its compiled code and sockets allow.
 
 Sources: systemd.exec(5), systemd.service(5), systemd.kill(5). MemoryDenyWriteExecute is left out: compiled
 kernels are written and then executed. ProtectControlGroups is left out: with Delegate the node caps its

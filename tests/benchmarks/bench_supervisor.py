@@ -20,7 +20,7 @@ import msgpack
 import zmq
 
 from signalnode_supervisor.control import request
-from signalnode_supervisor.linux.procfs import look, pss_bytes
+from signalnode_supervisor.linux.procfs import pss_bytes, read_stat
 from tests.benchmarks.bare_child import bare_children
 from tests.benchmarks.peers import Ear, peer_recovery_s
 from tests.benchmarks.table import Row
@@ -225,9 +225,9 @@ def idle_rows() -> Iterator[Row]:
         assert node.process is not None
         pid = node.process.pid
         time.sleep(2.0)
-        before = look(pid)
+        before = read_stat(pid)
         time.sleep(IDLE_S)
-        after = look(pid)
+        after = read_stat(pid)
         assert before is not None
         assert after is not None
         share = (after.cpu_s - before.cpu_s) / IDLE_S

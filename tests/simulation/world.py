@@ -11,9 +11,8 @@ from typing import Any
 
 from signalnode_supervisor.core import liveness
 from signalnode_supervisor.core.child import Child, Exit
-from signalnode_supervisor.core.core import STALL_NS, Core
 from signalnode_supervisor.core.lifecycle import ChildState
-from signalnode_supervisor.core.liveness import Message
+from signalnode_supervisor.core.liveness import ChildMessage
 from signalnode_supervisor.core.messages import (
     Adopted,
     Asked,
@@ -23,7 +22,7 @@ from signalnode_supervisor.core.messages import (
     Finish,
     Halt,
     Input,
-    Remember,
+    RememberStopped,
     Reply,
     Retire,
     Said,
@@ -34,6 +33,7 @@ from signalnode_supervisor.core.messages import (
     Withdraw,
 )
 from signalnode_supervisor.core.restart import backoff_max_ns
+from signalnode_supervisor.core.supervisor import STALL_NS, Supervisor
 from signalnode_supervisor.core.transitions import ABORT_GRACE_S
 from signalnode_supervisor.settings import Settings
 from signalnode_supervisor.spec import ChildSpec
@@ -55,7 +55,7 @@ class World:
         self.settings = settings
         self.now_ns = self.rng.randrange(1, 10**15)
         self.specs = {name: draw_spec(self.rng, name) for name in NAMES[: self.rng.randint(1, len(NAMES))]}
-        self.core = Core(settings, self.rng)
+        self.core = Supervisor(settings, self.rng)
         self.live: dict[int, Fake] = {}
         self.spawns: dict[str, ChildSpec] = {}  # asked for, not yet carried out
         self.untouchable: set[str] = set()  # during a reload: no signal may go there
@@ -144,7 +144,7 @@ class World:
             case Reply(request):
                 assert request in self.open, "answered twice, or never asked"
                 del self.open[request]
-            case Remember(stopped):
+            case RememberStopped(stopped):
                 self.stopped = stopped
             case Retire(name):
                 self.specs.pop(name, None)
@@ -218,7 +218,7 @@ class World:
 
     def _say(self, fake: Fake, kind: str, **facts: Any) -> None:
         fake.heard_ns = self.now_ns
-        self._give(Said(fake.name, fake.pid, Message(kind, self.now_ns, {"pid_of": fake.pid, **facts})))
+        self._give(Said(fake.name, fake.pid, ChildMessage(kind, self.now_ns, {"pid_of": fake.pid, **facts})))
 
     def _signal(self, command: Send) -> None:
         fake = self.live.get(command.pid)
@@ -277,7 +277,7 @@ class World:
         """The supervisor dies and leaves its children; its successor finds them. Requests die with it."""
         self.open.clear()
         self.spawns.clear()
-        self.core = Core(self.settings, self.rng)
+        self.core = Supervisor(self.settings, self.rng)
         self.stalled_until_ns = self.now_ns  # the successor cannot know since when a child is silent
         specs = tuple(replace(s, fingerprint="9") if self._chance(0.2) else s for s in self.specs.values())
         specs = tuple(draw_policy(self.rng, spec) if self._chance(0.2) else spec for spec in specs)

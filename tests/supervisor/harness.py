@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from signalnode_supervisor.control import request
-from signalnode_supervisor.linux.procfs import kill_marked, marked
+from signalnode_supervisor.linux.procfs import kill_marked, pids_marked
 
 PATIENCE_S = 30.0  # far beyond what anything here takes; a test that waits this long has failed
 
@@ -109,7 +109,7 @@ class Node:
 
     def left(self) -> list[int]:
         """Pids of everything that was ever forked for it and still lives."""
-        return marked(self.place)
+        return pids_marked(self.place)
 
     def until(self, event: str, child: str | None = None, **fields: Any) -> dict[str, Any]:
         """The next event of this kind, waited for."""

@@ -1,4 +1,4 @@
-"""The order of the end: higher orders first, all of it within one grace period. Pure."""
+"""The order of the end: higher orders first, all of it within one grace period."""
 
 from __future__ import annotations
 

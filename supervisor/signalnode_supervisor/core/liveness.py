@@ -1,9 +1,8 @@
-"""What a child says over its heartbeat pipe, and when its silence means that it hangs. Pure.
+"""What a child says over its heartbeat pipe, and when its silence means that it hangs.
 
 One message is one JSON line below PIPE_BUF bytes, so that the kernel never mixes two of them:
 `{"kind": "beat", "at_ns": 123, "facts": {"seq": 7}}`, with `ready` beside `beat`. `at_ns` is
-CLOCK_MONOTONIC of the moment it was sent: the supervisor may read late, and still judges by when the child
-was alive.
+CLOCK_MONOTONIC of the moment it was sent: a supervisor that reads late still judges by when the child lived.
 
 One fact means something here: `progress`, the share of its start that a child has behind it, a number from
 0 to 1. A child that says it before it is `ready` may take longer than its `start_timeout_s`: whenever the
@@ -30,7 +29,7 @@ PROGRESS_WHOLE = 1.0  # `progress` of a child that has all its preparations behi
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ChildMessage:
     """One line from a child. `facts` are small JSON values that `status` shows."""
 
     kind: str
@@ -49,25 +48,25 @@ def encode(kind: str, at_ns: int, facts: Mapping[str, Any]) -> bytes:
     return line + b"\n"
 
 
-def decode(pending: bytes, data: bytes) -> tuple[list[Message], bytes]:
+def decode(pending: bytes, data: bytes) -> tuple[list[ChildMessage], bytes]:
     """Messages in `pending + data`, and the unfinished rest. What is no message is passed over in silence."""
     *lines, rest = (pending + data).split(b"\n")
     messages = [message for line in lines if (message := _parse(line)) is not None]
     return messages, rest if len(rest) < PENDING_BYTES_MAX else b""
 
 
-def merged(messages: list[Message]) -> list[Message]:
+def merged(messages: list[ChildMessage]) -> list[ChildMessage]:
     """The same with each run of beats made one: the latest time, and of each fact the latest word."""
-    short: list[Message] = []
+    short: list[ChildMessage] = []
     for message in messages:
         if short and short[-1].kind == message.kind == "beat":
-            short[-1] = Message("beat", message.at_ns, {**short[-1].facts, **message.facts})
+            short[-1] = ChildMessage("beat", message.at_ns, {**short[-1].facts, **message.facts})
         else:
             short.append(message)
     return short
 
 
-def _parse(line: bytes) -> Message | None:
+def _parse(line: bytes) -> ChildMessage | None:
     try:
         raw = json.loads(line)
         kind, at_ns, facts = raw["kind"], raw["at_ns"], raw["facts"]
@@ -75,7 +74,7 @@ def _parse(line: bytes) -> Message | None:
         return None
     if kind not in KINDS or not isinstance(at_ns, int) or not isinstance(facts, dict):
         return None
-    return Message(kind, at_ns, facts)
+    return ChildMessage(kind, at_ns, facts)
 
 
 def hung_at_ns(spec: ChildSpec, last_ns: int) -> int | None:

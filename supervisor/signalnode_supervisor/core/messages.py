@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from signalnode_supervisor.core.child import Exit
-from signalnode_supervisor.core.liveness import Message
+from signalnode_supervisor.core.liveness import ChildMessage
 from signalnode_supervisor.spec import ChildSpec
 
 Verb = Literal["start", "stop", "restart", "reload", "shutdown"]
@@ -46,13 +46,13 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A process is gone, reaped, and nothing of its descent is left."""
+    """A process is gone, reaped, and none of its descendants is left."""
 
     name: str
     pid: int
     exit: Exit
     traceback: str = ""
-    words: str = ""  # the last it said, where it left no traceback
+    last_words: str = ""  # what it printed last, where it left no traceback
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Said:
 
     name: str
     pid: int
-    message: Message
+    message: ChildMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,9 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request over the control socket. `specs` is what is wanted now; None, with `fault`, when faulty,
-    and before it has been read.
+    """A request over the control socket.
+
+    `specs` is what is wanted now; None before it has been read, and, with a `fault`, where it cannot be.
     """
 
     request: int
@@ -106,12 +107,12 @@ class Withdraw:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a signal to a child's process; with `descent`, whatever it has brought forth is killed too."""
+    """Send a signal to a child's process; with `descendants`, whatever it has forked is killed too."""
 
     name: str
     pid: int
     signal: int
-    descent: bool = False
+    descendants: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +124,14 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Remember:
+class RememberStopped:
     """Write down which names are stopped, before any reply that follows."""
 
     stopped: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Log:
     """Something for the log."""
 
     level: Literal["debug", "info", "warning", "error"]
@@ -140,7 +141,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordExit:
     """An exit, to be kept over restarts."""
 
     name: str
@@ -159,4 +160,4 @@ class Finish:
     """Every child is down after a `Halt`."""
 
 
-Command = Spawn | Withdraw | Send | Reply | Remember | Report | Record | Retire | Finish
+Command = Spawn | Withdraw | Send | Reply | RememberStopped | Log | RecordExit | Retire | Finish

@@ -1,4 +1,4 @@
-"""What a reload changes: the children that are there against the specs that are wanted. Pure."""
+"""What a reload changes: the children that are there against the specs that are wanted."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ class Difference:
 
 
 def difference(children: Mapping[str, Child], specs: Iterable[ChildSpec]) -> Difference:
-    """Compare by name, then by digest, then by what the digest leaves out. A child on its way out counts as
-    not there.
+    """Compare by name, then by digest, then by what the digest leaves out.
+
+    A child on its way out counts as not there.
     """
     wanted = {spec.name: spec for spec in specs}
     there = {name: child for name, child in children.items() if not child.leaving}

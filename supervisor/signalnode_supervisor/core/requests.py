@@ -1,4 +1,4 @@
-"""Requests that wait for children to settle, each answered exactly once. Pure."""
+"""Requests that wait for children to settle, each answered exactly once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STARTED = frozenset({ChildState.UP, ChildState.DOWN, ChildState.BACKING_OFF, Ch
 
 
 @dataclass(slots=True)
-class Pending:
+class PendingRequest:
     """One request under way. `payload` is what the answer will say beside the outcomes."""
 
     verb: Verb
@@ -27,11 +27,11 @@ class Pending:
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-class Requests:
+class PendingRequests:
     """All requests under way, by the number the loop gave them."""
 
     def __init__(self) -> None:
-        self._pending: dict[int, Pending] = {}
+        self._pending: dict[int, PendingRequest] = {}
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -39,7 +39,7 @@ class Requests:
     def open(
         self, request: int, verb: Verb, names: set[str], payload: Mapping[str, Any] | None = None
     ) -> None:
-        self._pending[request] = Pending(verb, set(names), dict(payload or {}))
+        self._pending[request] = PendingRequest(verb, set(names), dict(payload or {}))
 
     def settle(self, children: Mapping[str, Child]) -> list[Reply]:
         """Answers to all requests whose children have come to rest."""
@@ -55,7 +55,7 @@ class Requests:
         """Everything is down: answer whoever is left."""
         return [self._answer(request) for request in list(self._pending)]
 
-    def _collect(self, pending: Pending, children: Mapping[str, Child]) -> None:
+    def _collect(self, pending: PendingRequest, children: Mapping[str, Child]) -> None:
         at_rest = _AT_REST.get(pending.verb, _STARTED)
         for name in list(pending.waiting):
             child = children.get(name)

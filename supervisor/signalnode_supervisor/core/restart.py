@@ -1,8 +1,8 @@
 """Whether and when to start a failed child again: pure functions of (spec, history, now).
 
-The budget is Erlang's (intensity and period, `supervisor.erl` `add_restart`); the wait is exponential backoff
-with full jitter (M. Brooker, "Exponential Backoff And Jitter", 2015): it spreads children that failed
-together.
+The budget is Erlang's (intensity and period, `supervisor.erl` `add_restart`). The wait is exponential backoff
+with full jitter (M. Brooker, "Exponential Backoff And Jitter", 2015), so that children which failed together
+do not start together.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may start next: in order, a few at a time, and nobody waiting for long on account of another. Pure."""
+"""Who may start next: in order, a few at a time, and nobody waiting for long on account of another."""
 
 from __future__ import annotations
 

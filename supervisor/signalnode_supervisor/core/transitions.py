@@ -15,7 +15,7 @@ from signalnode_supervisor.core import lifecycle, restart
 from signalnode_supervisor.core.child import Child, History, Running
 from signalnode_supervisor.core.lifecycle import Action, Event, Stage
 from signalnode_supervisor.core.liveness import PROGRESS_WHOLE, hung_at_ns, late_at_ns
-from signalnode_supervisor.core.messages import Command, Report, Send, Withdraw
+from signalnode_supervisor.core.messages import Command, Log, Send, Withdraw
 from signalnode_supervisor.core.startqueue import StartQueue
 from signalnode_supervisor.durations import ns
 from signalnode_supervisor.spec import ChildSpec
@@ -91,7 +91,7 @@ class Transitions:
         """Something about this child for the log."""
         pid = {"pid": child.pid} if child.pid is not None else {}
         why = {"reason": child.reason} if child.reason else {}
-        self._out.append(Report(level, event, child.name, {**child.spec.labels, **pid, **why, **fields}))
+        self._out.append(Log(level, event, child.name, {**child.spec.labels, **pid, **why, **fields}))
 
     def _act(self, child: Child, action: Action, event: Event, now_ns: int) -> None:
         match action:
@@ -108,7 +108,7 @@ class Transitions:
             case Action.ABORT:
                 self._abort(child, event, now_ns)
             case Action.KILL:
-                self._out.append(Send(child.name, _running(child).pid, signal.SIGKILL, descent=True))
+                self._out.append(Send(child.name, _running(child).pid, signal.SIGKILL, descendants=True))
             case Action.AWAIT:
                 self.watch(child)
             case Action.EXTEND:

@@ -1,8 +1,18 @@
-"""Finding the children that an earlier supervisor left running ("keep"), and making sure that they are who
-they seem.
+"""Adoption: children that an earlier supervisor left running (`on_supervisor_death = "keep"`) become ours.
 
-A record names pid, begin and mark; only a living process that began at that very tick and bears that very
-mark is taken. Its pipes outlived their reader: through /proc they get a new one.
+We did not fork them, so three things that come by themselves with a child have to be made sure of here.
+
+*That it is the one.* A pid is used again. A record names pid, start and mark: only a living process that
+started at that very tick since boot and bears that very mark is adopted. For any doubt it counts as a stray,
+is ended and started anew. Should two run even then, the lock of the child's name lets only one go on.
+
+*That it is heard.* Its pipes lost their reader with the earlier supervisor, and live on as long as the child
+holds their other end, with whatever lies in them. Opening `/proc/PID/fd/N` gives that same pipe a new reader;
+hence the fixed numbers of both files in every child. What it writes while nobody reads fails, which neither
+its `Link` nor its `DroppingOutput` minds: a `ready` is said again, output is counted as left out.
+
+*How it ends.* Init has inherited it, and so `wait` is init's. A pidfd tells that it has ended, and how only
+from Linux 6.15 on; before, its status is unknown. What it forks goes to init as well, and is found by mark.
 """
 
 from __future__ import annotations
@@ -15,7 +25,7 @@ from typing import Any
 from signalnode_supervisor.clock import monotonic_ns
 from signalnode_supervisor.core.messages import Adopted
 from signalnode_supervisor.inside.entry import BEAT_FILE, OUTPUT_FILE
-from signalnode_supervisor.linux.procfs import kill_marked, look, mark_of, marked
+from signalnode_supervisor.linux.procfs import kill_marked, mark_of, pids_marked, read_stat
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +34,15 @@ class Found:
 
     name: str
     pid: int
-    began: int
+    start_ticks: int
     mark: str
     digest: str
     ready: bool
     started_ns: int
     facts: dict[str, Any]
     pidfd: int
-    beat: int
-    output: int
+    beat_file: int
+    output_file: int
 
     def adopted(self) -> Adopted:
         """What the core is told. Nobody knows when it was last heard, so it counts as heard now."""
@@ -45,11 +55,11 @@ def find(name: str, run: Mapping[str, Any]) -> Found | None:
     """The process of this record, if it is still that process; None for any doubt."""
     files: list[int] = []
     try:
-        pid, began, mark = int(run["pid"]), int(run["began"]), str(run["mark"])
+        pid, start_ticks, mark = int(run["pid"]), int(run["began"]), str(run["mark"])
         known = (str(run["digest"]), bool(run["ready"]), int(run["started_ns"]), dict(run["facts"]))
         files.append(os.pidfd_open(pid))
-        seen = look(pid)
-        if seen is None or seen.dead or seen.began != began or mark_of(pid) != mark:
+        seen = read_stat(pid)
+        if seen is None or seen.dead or seen.start_ticks != start_ticks or mark_of(pid) != mark:
             raise ProcessLookupError
         files.append(_open_pipe(pid, BEAT_FILE))
         files.append(_open_pipe(pid, OUTPUT_FILE))
@@ -57,12 +67,12 @@ def find(name: str, run: Mapping[str, Any]) -> Found | None:
         for file in files:
             os.close(file)
         return None
-    return Found(name, pid, began, mark, *known, *files)
+    return Found(name, pid, start_ticks, mark, *known, *files)
 
 
 def end_strays(place: str, family: Mapping[str, int]) -> int:
-    """SIGKILL what earlier runs in this place left, except these processes (mark → pid) and their descent."""
-    kin = {pid for pid in marked(place) if mark_of(pid) in family}
+    """SIGKILL what earlier runs in this place left, but for this family (mark → pid) and what it forked."""
+    kin = {pid for pid in pids_marked(place) if mark_of(pid) in family}
     return kill_marked(place, spared=frozenset(kin | set(family.values())))
 
 

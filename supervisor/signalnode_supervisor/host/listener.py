@@ -50,9 +50,9 @@ class Connection:
         self._to_send = b""
         self._requests: list[Request] = []
         self._closing = False
-        listener.poller.watch(line.fileno(), self._ready)
+        listener.poller.watch(line.fileno(), self._on_ready)
 
-    def _ready(self) -> None:
+    def _on_ready(self) -> None:
         if self._to_send:
             self._write()
         elif self._closing:
@@ -82,9 +82,9 @@ class Connection:
                 self._refuse(f"a request has at most {REQUEST_BYTES_MAX} bytes")
             return
         line, self._received = self._received[:-1], b""
-        self._take(line)
+        self._accept_request(line)
 
-    def _take(self, line: bytes) -> None:
+    def _accept_request(self, line: bytes) -> None:
         try:
             verb, names = parse(line)
         except ValueError as fault:
@@ -128,7 +128,7 @@ class Connection:
         if sent:
             self.idle_since_ns = self._listener.now_ns()
         reading = 0 if self._closing or self._to_send else READ
-        self._listener.poller.watch(self._line.fileno(), self._ready, WRITE if self._to_send else reading)
+        self._listener.poller.watch(self._line.fileno(), self._on_ready, WRITE if self._to_send else reading)
 
     def overdue_ns(self) -> int | None:
         """When it has kept us waiting for too long; None while it waits for us."""

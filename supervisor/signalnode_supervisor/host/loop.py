@@ -20,7 +20,6 @@ from typing import Any
 
 from signalnode_supervisor.clock import monotonic_ns
 from signalnode_supervisor.control import check_socket_path
-from signalnode_supervisor.core.core import STOPPING, Core
 from signalnode_supervisor.core.lifecycle import ChildState
 from signalnode_supervisor.core.messages import (
     Asked,
@@ -29,10 +28,10 @@ from signalnode_supervisor.core.messages import (
     Finish,
     Halt,
     Input,
-    Record,
-    Remember,
+    Log,
+    RecordExit,
+    RememberStopped,
     Reply,
-    Report,
     Retire,
     Send,
     Spawn,
@@ -40,6 +39,7 @@ from signalnode_supervisor.core.messages import (
     Tick,
     Withdraw,
 )
+from signalnode_supervisor.core.supervisor import STOPPING, Supervisor
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.errors import DirectoryUnusable, PreloadError, SpecError
 from signalnode_supervisor.host.listener import Listener, Request
@@ -47,8 +47,8 @@ from signalnode_supervisor.host.logbook import Entry, Logbook
 from signalnode_supervisor.host.memory import Memory
 from signalnode_supervisor.host.notify import Notifier
 from signalnode_supervisor.host.poller import Poller
-from signalnode_supervisor.host.process import Processes
-from signalnode_supervisor.host.reader import Reader
+from signalnode_supervisor.host.processes import Processes
+from signalnode_supervisor.host.reader import SpecReader
 from signalnode_supervisor.host.status import Samples, describe, own_facts
 from signalnode_supervisor.linux import kernel
 from signalnode_supervisor.linux.cgroup import delegated
@@ -108,10 +108,10 @@ class Loop:
         self._unwritten = ""
         self._started_ns = monotonic_ns()
         self._samples = Samples()
-        self._ready_told = False
-        self._core = Core(settings, random.Random(secrets.randbits(64)))
+        self._ready_sent = False
+        self._core = Supervisor(settings, random.Random(secrets.randbits(64)))
         self._poller = Poller()
-        self._reader = Reader(self._poller, lambda names: _checked(reload(names)), self._was_read)
+        self._reader = SpecReader(self._poller, lambda names: _checked(reload(names)), self._was_read)
         with _usable(settings.state_dir):
             self._memory = Memory(settings.runtime_dir, settings.state_dir)
         self._logbook = Logbook(settings, on_event)
@@ -182,7 +182,7 @@ class Loop:
         while self._inbox:
             for command in self._core.step(self._inbox.popleft(), now_ns):
                 self._carry_out(command)
-        if worked and (self._notifier.is_heard or not self._ready_told):
+        if worked and (self._notifier.is_heard or not self._ready_sent):
             self._tell_systemd()
 
     def _happened(self, event: Input) -> None:
@@ -197,15 +197,17 @@ class Loop:
             case Withdraw():
                 self._processes.withdraw(command.name)
             case Send():
-                self._processes.send(command.name, command.pid, command.signal, descent=command.descent)
+                self._processes.send(
+                    command.name, command.pid, command.signal, descendants=command.descendants
+                )
             case Reply():
                 self._reply(command)
-            case Remember():
+            case RememberStopped():
                 self._remember(command.stopped)
-            case Record():
+            case RecordExit():
                 self._memory.add_exit(command.name, command.entry)
                 self._logbook.later(functools.partial(self._memory.write_exits, command.name))
-            case Report():
+            case Log():
                 self._logbook.note(command.level, command.event, command.child, command.fields)
             case Retire():
                 with contextlib.suppress(OSError):
@@ -241,7 +243,7 @@ class Loop:
     def _was_read(self, asked: Asked) -> None:
         if asked.verb == "reload":
             self._notifier.reloading(monotonic_ns())
-            self._ready_told = False
+            self._ready_sent = False
         self._inbox.append(asked)
 
     def _reply(self, command: Reply) -> None:
@@ -309,8 +311,8 @@ class Loop:
         gone = sum(state is ChildState.GIVEN_UP for state in states)
         self._notifier.status(f"{up} of {len(states)} up" + (f", {gone} given up" if gone else ""))
         settled = all(child.settled or not child.wanted for child in self._core.children.values())
-        if settled and self._processes.fork_server.preloaded and not self._ready_told:
-            self._ready_told = True
+        if settled and self._processes.fork_server.preloaded and not self._ready_sent:
+            self._ready_sent = True
             self._notifier.ready()
             self._logbook.note("info", "ready", "", {"up": up, "wanted": len(states)})
 

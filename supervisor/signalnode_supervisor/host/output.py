@@ -53,7 +53,7 @@ class Output:
             self._poller.unwatch(self._file)  # nobody is left who could write
             return
         for note in self.flow.feed(data, now_ns):
-            self._take_down(note)
+            self._log(note)
         if resuming and (len(data) == READ_BYTES_MAX or self.flow.exhausted):
             self._poller.unwatch(self._file)
             self.resume_ns = now_ns + PAUSE_NS
@@ -69,7 +69,7 @@ class Output:
             return
         self.closed, self.resume_ns = True, None
         for note in self.flow.finish(now_ns):
-            self._take_down(note)
+            self._log(note)
         self._poller.unwatch(self._file)
         os.close(self._file)
 
@@ -81,7 +81,7 @@ class Output:
         parts = [str(said[key]) for key in ("event", "reason") if said.get(key)]
         return ": ".join(parts)[:WORDS_CHARS_MAX]
 
-    def _take_down(self, note: Note) -> None:
+    def _log(self, note: Note) -> None:
         if note.count:
             event = "line repeated" if note.repeated else "lines left out"
             fields = {**self.fields, "count": note.count} | ({"line": note.line} if note.repeated else {})

@@ -1,7 +1,14 @@
 """What is wanted, read in a thread of its own: whoever reads may take seconds, and the loop does not wait.
 
-Requests that change something go through here one after the other, in the order they came; one that needs no
-reading waits for those before it. What the reader starts is a child of its thread, and so none of the loop's.
+The config is read by code that is not ours. It may import, wait for a disk, or have a process check it all;
+meanwhile a child may fall and has to be back in milliseconds. Three rules keep the thread harmless:
+
+- Requests that change something go through here one after the other, in the order they came. One that needs
+  no reading waits for those before it: a `stop` sent after a `reload` is never overtaken by it.
+- The thread shares nothing with the loop but one answer, which is there before it writes to an eventfd; the
+  loop polls that, joins the thread, and only then looks.
+- Linux knows children by the thread that started them. What the reading starts is none of the loop's to wait
+  for, and is found at the end, when a thread cannot be ended but what it waits for can.
 """
 
 from __future__ import annotations
@@ -16,7 +23,7 @@ from dataclasses import replace
 
 from signalnode_supervisor.core.messages import Asked
 from signalnode_supervisor.host.poller import Poller
-from signalnode_supervisor.linux.procfs import children_of_thread, send
+from signalnode_supervisor.linux.procfs import children_of_thread, send_signal
 from signalnode_supervisor.spec import ChildSpec
 
 READING = frozenset({"start", "restart", "reload"})
@@ -26,13 +33,13 @@ CLOSE_TRY_S = 0.01
 Read = Callable[[tuple[str, ...]], tuple[ChildSpec, ...]]
 
 
-class Reader:
-    """`take` an `Asked`; `tell` gets it back in the loop's thread, with `specs` or `fault`."""
+class SpecReader:
+    """`take` an `Asked`; `on_read` gets it in the loop's thread, with `specs` or a `fault`."""
 
-    def __init__(self, poller: Poller, read: Read, tell: Callable[[Asked], None]) -> None:
+    def __init__(self, poller: Poller, read: Read, on_read: Callable[[Asked], None]) -> None:
         self._poller = poller
         self._read = read
-        self._tell = tell
+        self._on_read = on_read
         self._waiting: deque[Asked] = deque()  # the first is being read
         self._thread: threading.Thread | None = None
         self._answer: Asked | None = None
@@ -54,7 +61,7 @@ class Reader:
                 break
             with contextlib.suppress(OSError):  # it has just ended, or this kernel does not tell
                 for pid in children_of_thread(self._thread.native_id):
-                    send(pid, signal.SIGKILL)
+                    send_signal(pid, signal.SIGKILL)
             self._thread.join(CLOSE_TRY_S)
         else:
             return  # its last act is to write to this file
@@ -65,14 +72,14 @@ class Reader:
         while self._waiting and self._thread is None:
             asked = self._waiting[0]
             if asked.verb not in READING:
-                self._tell(self._waiting.popleft())
+                self._on_read(self._waiting.popleft())
                 continue
             self._thread = threading.Thread(target=self._work, args=(asked,), name="reader", daemon=True)
             try:
                 self._thread.start()
             except RuntimeError as error:  # no room for a thread: as a config that cannot be read
                 self._thread = None
-                self._tell(replace(self._waiting.popleft(), fault=str(error)))
+                self._on_read(replace(self._waiting.popleft(), fault=str(error)))
 
     def _work(self, asked: Asked) -> None:
         try:
@@ -90,5 +97,5 @@ class Reader:
         self._thread = None
         asked, answer = self._waiting.popleft(), self._answer
         self._answer = None
-        self._tell(answer or replace(asked, fault="the config could not be read"))
+        self._on_read(answer or replace(asked, fault="the config could not be read"))
         self._go_on()

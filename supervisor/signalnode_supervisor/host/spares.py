@@ -1,7 +1,19 @@
 """The fork server as the supervisor sees it, and the spare processes it keeps ready.
 
-A spare is forked before anybody needs it, so a child that fell is replaced in the time of one message: the
-fork itself is off that path. Spares are the supervisor's own children from the moment it hears of them.
+A fork copies the process that forks, but of its threads only the one that called. So whoever forks children
+has a single thread, and has imported once what all of them share. The supervisor is neither: it has threads
+that write logs, and must not carry its children's memory. A process of its own forks for it
+(`inside.forkserver`), executed afresh, and again whenever it dies.
+
+A *spare* is forked before anybody needs it, so a child that fell is replaced in the time of one message:
+
+    requested   we made a socket pair and sent its far end with a "+"
+    spare       the fork server said its pid; from here on it is our own child, for we are the subreaper
+    child       we sent an assignment and three files over its line; the line is closed (`inside.entry`)
+
+Answers come in the order of the requests, so that a pid belongs to the oldest line without one. A spare whose
+line closes ends by itself, and so nothing has to be done about spares at the end, not even after a SIGKILL.
+The fork server may die at any time: children and spares are not its children and notice nothing.
 """
 
 from __future__ import annotations
@@ -19,18 +31,17 @@ from typing import Any
 from signalnode_supervisor.clock import monotonic_ns
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.host.poller import Poller
-from signalnode_supervisor.linux.procfs import MARK_BYTES, make_mark, send
+from signalnode_supervisor.linux.procfs import MARK_BYTES, make_mark, send_signal
 
 PROGRAM = "signalnode_supervisor.inside.forkserver"
 READY_SPARES = 2  # kept beyond what is wanted right now
-ASKED_MAX = 16  # forks asked for and not yet done
+REQUESTED_MAX = 16  # forks asked for and not yet done
 MESSAGE_BYTES_MAX = 65_536
 BACKOFF_MAX_S = 30.0  # longest wait before a fork server that keeps failing is started again
 STABLE_NS = 10 * NS_PER_S  # a fork server that lived this long has not failed at once
 FORK_NS_MAX = 5 * NS_PER_S  # a fork takes milliseconds: a fork server that owes one for so long is stuck
 NO_ROOM_PAUSE_NS = NS_PER_S // 10  # before another fork is asked for where the machine had no room for one
-# Native thread pools do not survive a fork, so none is to be made before it; the children share the cores
-# anyway.
+# Native thread pools do not survive a fork, so none is to be made before it. The children share the cores.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 NOT_INHERITED = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID")
 
@@ -42,10 +53,10 @@ class Spare:
     pid: int
     line: socket.socket
 
-    def order(self, order: dict[str, Any], files: Sequence[int]) -> bool:
+    def assign(self, assignment: dict[str, Any], files: Sequence[int]) -> bool:
         """Tell it what to become; False when it is no longer there."""
         try:
-            socket.send_fds(self.line, [json.dumps(order).encode()], files)
+            socket.send_fds(self.line, [json.dumps(assignment).encode()], files)
         except OSError:
             return False
         finally:
@@ -59,7 +70,7 @@ class ForkServer:
     def __init__(
         self,
         poller: Poller,
-        orders: dict[str, Any],
+        setup: dict[str, Any],
         on_spare: Callable[[], None],
         on_fault: Callable[[str], None],
         on_output: Callable[[int], None],
@@ -67,19 +78,19 @@ class ForkServer:
         self.pid = 0
         self.preloaded = False
         self._poller = poller
-        self._orders = orders
+        self._setup = setup
         self._on_spare = on_spare
         self._on_fault = on_fault
         self._on_output = on_output
         self._line: socket.socket | None = None
-        self._asked: deque[socket.socket] = deque()
+        self._requested: deque[socket.socket] = deque()
         self._spares: deque[Spare] = deque()
         self._wanted = 0
         self._begun_ns = 0
         self._failures = 0
         self._restart_ns: int | None = None
         self._no_room_ns: int | None = None  # until when no fork is asked for
-        self._owing_ns = 0  # since when it owes a fork, as long as `_asked` has one
+        self._owing_ns = 0  # since when it owes a fork, as long as `_requested` has one
 
     @property
     def pids(self) -> set[int]:
@@ -92,7 +103,7 @@ class ForkServer:
         self._begun_ns = monotonic_ns()
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         reader, writer = os.pipe()
-        mark = make_mark(self._orders["mark"]).decode()
+        mark = make_mark(self._setup["mark"]).decode()
         assert len(mark) == MARK_BYTES
         environment = {**ENVIRONMENT, **os.environ, "SUPERVISED_AS": mark, "PYTHONUNBUFFERED": "1"}
         for name in NOT_INHERITED:
@@ -120,7 +131,7 @@ class ForkServer:
             far.close()
             os.close(writer)
         near.setblocking(False)
-        near.send(json.dumps({**self._orders, "path": sys.path}).encode())
+        near.send(json.dumps({**self._setup, "path": sys.path}).encode())
         self._line = near
         self._poller.watch(near.fileno(), self._heard)
         self._on_output(reader)
@@ -134,8 +145,8 @@ class ForkServer:
         self._wanted = count
         if not self.preloaded or self._line is None or self._no_room_ns is not None:
             return
-        missing = min(count, ASKED_MAX) + READY_SPARES - len(self._spares) - len(self._asked)
-        for _ in range(min(missing, ASKED_MAX - len(self._asked))):
+        missing = min(count, REQUESTED_MAX) + READY_SPARES - len(self._spares) - len(self._requested)
+        for _ in range(min(missing, REQUESTED_MAX - len(self._requested))):
             near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             try:
                 socket.send_fds(self._line, [b"+"], [far.fileno()])
@@ -144,12 +155,12 @@ class ForkServer:
                 return
             finally:
                 far.close()
-            if not self._asked:
+            if not self._requested:
                 self._owing_ns = monotonic_ns()
-            self._asked.append(near)
+            self._requested.append(near)
 
     def next_deadline_ns(self) -> int | None:
-        owing_ns = self._owing_ns + FORK_NS_MAX if self._asked else None
+        owing_ns = self._owing_ns + FORK_NS_MAX if self._requested else None
         times = (self._restart_ns, self._no_room_ns, owing_ns)
         return min((at_ns for at_ns in times if at_ns is not None), default=None)
 
@@ -158,9 +169,9 @@ class ForkServer:
         if self._no_room_ns is not None and self._no_room_ns <= now_ns:
             self._no_room_ns = None
             self.want(self._wanted)
-        if self.pid and self._asked and self._owing_ns + FORK_NS_MAX <= now_ns:
+        if self.pid and self._requested and self._owing_ns + FORK_NS_MAX <= now_ns:
             self._owing_ns = now_ns
-            send(self.pid, signal.SIGKILL)  # the rest follows when it is reaped
+            send_signal(self.pid, signal.SIGKILL)  # the rest follows when it is reaped
             return "the fork server does not answer: ended"
         if self._restart_ns is not None and self._restart_ns <= now_ns:
             self.start()
@@ -187,12 +198,12 @@ class ForkServer:
         self._close_line()
         for spare in self._spares:
             spare.line.close()
-        self._close_asked()
+        self._close_requested()
 
     def kill(self, number: int) -> None:
         """Send a signal to whatever has not ended by itself."""
         for pid in self.pids:
-            send(pid, number)
+            send_signal(pid, number)
 
     def _heard(self) -> None:
         assert self._line is not None
@@ -210,7 +221,7 @@ class ForkServer:
 
     def _take_in(self, message: dict[str, Any]) -> None:
         if "spare" in message:
-            line = self._asked.popleft()
+            line = self._requested.popleft()
             self._owing_ns = monotonic_ns()
             if message["spare"]:
                 self._spares.append(Spare(message["spare"], line))
@@ -227,17 +238,17 @@ class ForkServer:
         """The fork server is gone. Children and spares do not notice; a new one is started soon."""
         self.preloaded = False
         self._close_line()
-        self._close_asked()
+        self._close_requested()
         self._no_room_ns = None
         now_ns = monotonic_ns()
         self._failures = 0 if now_ns - self._begun_ns > STABLE_NS else self._failures + 1
         wait_s = min(BACKOFF_MAX_S, 0.1 * 2.0 ** min(self._failures, 16)) if self._failures else 0.0
         self._restart_ns = now_ns + int(wait_s * NS_PER_S)
 
-    def _close_asked(self) -> None:
-        for line in self._asked:
+    def _close_requested(self) -> None:
+        for line in self._requested:
             line.close()
-        self._asked.clear()
+        self._requested.clear()
 
     def _close_line(self) -> None:
         if self._line is not None:

@@ -11,7 +11,7 @@ from signalnode_supervisor.clock import monotonic_ns
 from signalnode_supervisor.core.child import Child
 from signalnode_supervisor.core.lifecycle import Event
 from signalnode_supervisor.durations import NS_PER_S
-from signalnode_supervisor.linux.procfs import look, pss_bytes
+from signalnode_supervisor.linux.procfs import pss_bytes, read_stat
 
 SAMPLE_BUDGET_NS = 15 * 1_000_000  # of one answer: reading the memory of 200 processes takes longer than that
 SAMPLE_FRESH_NS = 2 * NS_PER_S  # a younger sample is not taken again
@@ -46,15 +46,15 @@ class Samples:
                 sample.at_ns and now_ns - sample.at_ns < SAMPLE_FRESH_NS
             ):
                 break
-            _take(sample, now_ns)
+            _sample(sample, now_ns)
             now_ns = monotonic_ns()
 
     def of(self, name: str) -> Sample:
         return self._by_name.get(name) or Sample(0)
 
 
-def _take(sample: Sample, now_ns: int) -> None:
-    seen = look(sample.pid)
+def _sample(sample: Sample, now_ns: int) -> None:
+    seen = read_stat(sample.pid)
     if seen is None:
         return
     if sample.cpu_s is not None and now_ns > sample.at_ns:
@@ -96,7 +96,7 @@ def _waits(child: Child) -> bool:
 def own_facts(started_ns: int, now_ns: int, **more: Any) -> dict[str, Any]:
     """The supervisor's own part of the answer."""
     me = os.getpid()
-    seen = look(me)
+    seen = read_stat(me)
     return {
         "pid": me,
         "uptime_s": _seconds(now_ns - started_ns),

@@ -22,7 +22,7 @@ from signalnode_supervisor.linux import kernel
 from signalnode_supervisor.linux.files import hold_own_lock, lower_file_limit
 from signalnode_supervisor.linux.procfs import make_mark
 
-ORDER_BYTES_MAX = 131_072
+ASSIGNMENT_BYTES_MAX = 131_072
 BEAT_FILE = 3  # the heartbeat pipe's number in every child, so that a later supervisor finds it in /proc
 OUTPUT_FILE = 1
 STATUS_OF_EXCEPTION = 1
@@ -63,14 +63,14 @@ class DroppingOutput(io.RawIOBase):
             return 0
 
 
-def wait_and_become(spare_file: int, orders: dict[str, Any]) -> NoReturn:
-    """Wait on the spare's socket for an order and its files; end quietly when the supervisor does."""
-    # The fork server ignores it; here it waits, for one sent just after the order is meant for the child.
+def wait_and_become(spare_file: int, setup: dict[str, Any]) -> NoReturn:
+    """Wait on the spare's socket for an assignment and its files; end quietly when the supervisor does."""
+    # The fork server ignores it; here it waits: one sent just after the assignment is meant for the child.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
     line = socket.socket(fileno=spare_file)
     try:
         with line:
-            data, ancillary, _, _ = line.recvmsg(ORDER_BYTES_MAX, socket.CMSG_SPACE(16 * 4))
+            data, ancillary, _, _ = line.recvmsg(ASSIGNMENT_BYTES_MAX, socket.CMSG_SPACE(16 * 4))
     except OSError:
         os._exit(0)
     if not data:
@@ -78,12 +78,12 @@ def wait_and_become(spare_file: int, orders: dict[str, Any]) -> NoReturn:
     files = array.array("i")
     for _, _, payload in ancillary:
         files.frombytes(payload[: len(payload) - len(payload) % files.itemsize])
-    order = json.loads(data)
+    assignment = json.loads(data)
     status = STATUS_OF_EXCEPTION
     try:
         _place_files(files.tolist())
-        _become(order, orders)
-        status = _run(order)
+        _become(assignment, setup)
+        status = _run(assignment)
     except BaseException:
         status = STATUS_OF_EXCEPTION
         traceback.print_exc()
@@ -112,15 +112,15 @@ def _place_files(files: list[int]) -> None:
     sys.stdout = sys.stderr = stream
 
 
-def _become(order: dict[str, Any], orders: dict[str, Any]) -> None:
-    name = order["name"]
+def _become(assignment: dict[str, Any], setup: dict[str, Any]) -> None:
+    name = assignment["name"]
     os.setsid()
-    if not orders["keep"]:
+    if not setup["keep"]:
         kernel.die_with_parent(signal.SIGKILL)
-        if os.getppid() != orders["supervisor_pid"]:
+        if os.getppid() != setup["supervisor_pid"]:
             os._exit(0)  # the supervisor died before the line above took effect
-    mark = make_mark(orders["mark"], name, os.getpid())
-    kernel.overwrite_environment(make_mark(orders["mark"]), mark)
+    mark = make_mark(setup["mark"], name, os.getpid())
+    kernel.overwrite_environment(make_mark(setup["mark"]), mark)
     os.environ["SUPERVISED_AS"] = mark.decode()
     kernel.name_process(name)
     for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE}:
@@ -130,8 +130,8 @@ def _become(order: dict[str, Any], orders: dict[str, Any]) -> None:
     faulthandler.enable(
         file=2, all_threads=True
     )  # SIGABRT prints the stacks of all threads, then ends the process
-    _limit(order["limits"])
-    lock = order["lock"]
+    _limit(assignment["limits"])
+    lock = assignment["lock"]
     if not hold_own_lock(lock):
         print(f"another process already runs as {name}: it holds {lock}", file=sys.stderr, flush=True)
         os._exit(STATUS_OF_TAKEN_LOCK)
@@ -150,8 +150,7 @@ def _limit(limits: dict[str, Any]) -> None:
     if limits["files_max"]:
         lower_file_limit(limits["files_max"])
     if limits["memory_max_bytes"]:
-        # RLIMIT_DATA counts private writable memory, what the fork server had allocated at our birth
-        # included.
+        # RLIMIT_DATA counts private writable memory, also what the fork server had allocated at our birth.
         most = _data_bytes() + int(limits["memory_max_bytes"])
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
@@ -161,15 +160,15 @@ def _data_bytes() -> int:
         return int(file.read().split()[5]) * resource.getpagesize()
 
 
-def _run(order: dict[str, Any]) -> int:
-    module_name, _, function_name = order["target"].partition(":")
+def _run(assignment: dict[str, Any]) -> int:
+    module_name, _, function_name = assignment["target"].partition(":")
     try:
         function = getattr(importlib.import_module(module_name), function_name)
     except Exception:
         traceback.print_exc()
         return STATUS_OF_BAD_TARGET
     try:
-        status = function(Link(BEAT_FILE, order["heartbeat_interval_s"] or 1.0), order["args"])
+        status = function(Link(BEAT_FILE, assignment["heartbeat_interval_s"] or 1.0), assignment["args"])
     except SystemExit as ending:
         status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     return int(status or 0) & 0xFF

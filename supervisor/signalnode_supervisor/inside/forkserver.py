@@ -1,10 +1,17 @@
 """The process that all children are forked from: it has imported everything once, and does nothing else.
 
-It is executed once by the supervisor and stays single-threaded. For each request, one byte with the far
-end of a socket pair attached, it forks a *spare*: a process that waits on that socket to be told what to
-become (`entry`). The fork is a double one, so that the spare is the supervisor's own child
-(which is the subreaper): its exit status, resource usage and orphans reach the supervisor whether or not
-this process lives.
+For each request, one byte with the far end of a socket pair attached, it forks a *spare*: a process that
+waits on that socket for its assignment (`entry`). How the supervisor uses them stands in `host.spares`.
+
+*Forked twice.* The process in between ends at once, and its child goes to the nearest subreaper, which is the
+supervisor. So exit status, resource usage and orphans reach the supervisor whether or not this process lives.
+
+*Shared pages.* A child owns only the pages that it writes to. Python writes a lot without being asked: the
+collector to every object that it visits. So what is imported is frozen (`gc.freeze`) before the first fork.
+
+*When the supervisor dies* there is nobody left to tell. Spares and this process see their lines close, and
+children get a SIGKILL from the kernel, as soon as their parent is gone. What they forked gets none: this
+process looks for all that bears the run's mark. With "keep", children and what they forked live on.
 """
 
 from __future__ import annotations
@@ -34,18 +41,18 @@ ORPHANED = signal.SIGUSR1  # sent by the kernel when the supervisor dies while w
 def main(line_file: int) -> NoReturn:
     """Serve on the given seqpacket socket until the supervisor is gone."""
     line = socket.socket(fileno=line_file)
-    orders = json.loads(line.recv(MESSAGE_BYTES_MAX))
-    sys.path[:] = orders["path"]
-    signal.signal(ORPHANED, lambda *_: _clean_up(orders))
+    setup = json.loads(line.recv(MESSAGE_BYTES_MAX))
+    sys.path[:] = setup["path"]
+    signal.signal(ORPHANED, lambda *_: _clean_up(setup))
     kernel.die_with_parent(ORPHANED)
-    if os.getppid() != orders["supervisor_pid"]:
+    if os.getppid() != setup["supervisor_pid"]:
         os._exit(0)
     kernel.name_process("forkserver")
     # A terminal's Ctrl-C and a service manager's stop are for the supervisor alone.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     begun_ns = monotonic_ns()
-    fault = _preload(orders["preload"])
+    fault = _preload(setup["preload"])
     if fault:
         _say(line, {"fault": fault})
         os._exit(1)
@@ -54,14 +61,14 @@ def main(line_file: int) -> NoReturn:
     _say(line, {"preloaded": True, "seconds": (monotonic_ns() - begun_ns) / 1e9})
     kernel.die_with_parent(0)  # from here on the end of the line says the same
     with contextlib.suppress(OSError):
-        _serve(line, orders)
-    _clean_up(orders)
+        _serve(line, setup)
+    _clean_up(setup)
 
 
-def _clean_up(orders: dict[str, Any]) -> NoReturn:
+def _clean_up(setup: dict[str, Any]) -> NoReturn:
     """The supervisor is gone. Its children die by their parent-death signal; this gets all the others."""
-    if not orders["keep"]:
-        kill_marked(orders["mark"] + "/", spared=frozenset({os.getpid()}))
+    if not setup["keep"]:
+        kill_marked(setup["mark"] + "/", spared=frozenset({os.getpid()}))
     os._exit(0)
 
 
@@ -83,7 +90,7 @@ def _preload(names: list[str]) -> str:
     return ""
 
 
-def _serve(line: socket.socket, orders: dict[str, Any]) -> None:
+def _serve(line: socket.socket, setup: dict[str, Any]) -> None:
     files = array.array("i")
     while True:
         data, ancillary, _, _ = line.recvmsg(16, socket.CMSG_SPACE(4))
@@ -94,11 +101,11 @@ def _serve(line: socket.socket, orders: dict[str, Any]) -> None:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 files.frombytes(payload[: len(payload) - len(payload) % files.itemsize])
         if len(files) == 1:
-            _say(line, {"spare": _fork_spare(line, files[0], orders)})
+            _say(line, {"spare": _fork_spare(line, files[0], setup)})
             os.close(files[0])
 
 
-def _fork_spare(line: socket.socket, spare_file: int, orders: dict[str, Any]) -> int:
+def _fork_spare(line: socket.socket, spare_file: int, setup: dict[str, Any]) -> int:
     """Fork twice; the pid of the second. 0 when the machine has no room for another process."""
     reader, writer = os.pipe()
     try:
@@ -115,7 +122,7 @@ def _fork_spare(line: socket.socket, spare_file: int, orders: dict[str, Any]) ->
         os.close(reader)
         os.close(writer)
         line.close()
-        wait_and_become(spare_file, orders)
+        wait_and_become(spare_file, setup)
     os.close(writer)
     os.waitpid(between, 0)  # from here on the spare's parent is the supervisor
     with os.fdopen(reader, "rb") as file:

@@ -1,8 +1,7 @@
-"""One control group (cgroup v2) for each child, where the service manager has delegated us ours; else
-nothing.
+"""A control group (cgroup v2) for each child, where the service manager has delegated ours to us.
 
 Layout below our own group: `supervisor/` holds this process and the fork server, `<NAME>/` one child and
-its descent. A group has no inner processes, so we move first (kernel documentation, cgroup-v2, "No
+its descendants. A group has no inner processes, so we move first (kernel documentation, cgroup-v2, "No
 Internal Process Constraint").
 """
 
@@ -16,7 +15,7 @@ MOUNT = Path("/sys/fs/cgroup")
 
 
 class Groups:
-    """Caps the memory of a child with all its descent, and kills that descent at one stroke."""
+    """Caps the memory of a child with all its descendants, and kills them at one stroke."""
 
     def __init__(self, root: Path | None) -> None:
         self._root = root
@@ -57,8 +56,8 @@ class Groups:
 def delegated(mount: Path = MOUNT, membership: Path = Path("/proc/self/cgroup")) -> Groups:
     """Our own group, if it is ours to divide: a service's, writable, with a memory controller.
 
-    Moves this process into `supervisor/` below it and turns the controller on. Otherwise groups that do
-    nothing.
+    Moves this process into `supervisor/` below it and turns the controller on. Where there is none, the
+    groups that are returned do nothing.
     """
     try:
         lines = membership.read_text().splitlines()

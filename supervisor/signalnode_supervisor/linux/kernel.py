@@ -12,8 +12,7 @@ PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
 COMM_BYTES_MAX = 15  # what the kernel keeps of a process name
 
-# include/uapi/linux/pidfd.h: PIDFD_GET_INFO = _IOWR(0xFF, 11, struct pidfd_info), 64 bytes in its first
-# version
+# include/uapi/linux/pidfd.h: PIDFD_GET_INFO = _IOWR(0xFF, 11, struct pidfd_info), at first of 64 bytes
 _INFO_BYTES = 64
 _GET_INFO = (3 << 30) | (_INFO_BYTES << 16) | (0xFF << 8) | 11
 _INFO_EXIT = 1 << 3
@@ -59,8 +58,7 @@ def wait_status_of_stranger(pidfd: int) -> int | None:
 def overwrite_environment(old: bytes, new: bytes) -> bool:
     """Write `new` over `old` (same length) in this process's initial environment block, where /proc shows it.
 
-    A forked process keeps its ancestor's block until it executes something, so os.environ alone does not
-    mark it.
+    A forked process keeps its ancestor's block until it executes something: os.environ alone marks nothing.
     """
     assert len(old) == len(new)
     try:

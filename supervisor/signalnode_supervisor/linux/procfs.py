@@ -1,8 +1,10 @@
-"""Processes as /proc shows them: who belongs to whom, when each began, what it uses.
+"""Processes as /proc shows them: who belongs to whom, when each start_ticks, what it uses.
 
-Whatever is forked from the fork server carries a mark in the environment block that /proc shows:
-`SUPERVISED_AS=<run of the supervisor>/<child>.<pid>`. It outlives fork, exec, setsid and the death of every
-ancestor, so a stray is known by it wherever it went.
+Whatever is forked from the fork server carries a *mark* in the environment block that /proc shows:
+`SUPERVISED_AS=<place>-<run>/<child>.<pid>`. The place is a digest of the runtime directory, the run is drawn
+by each supervisor at its start. A mark outlives fork, exec, setsid and the death of every ancestor, so that a
+stray is known by it wherever it went: what began elsewhere (another node) is never touched, and what began
+here is found even by a supervisor that has just started.
 """
 
 from __future__ import annotations
@@ -21,13 +23,13 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """One process at one moment. `began` (clock ticks since boot) and the pid name a process for good."""
+class ProcessStat:
+    """One process at one moment. Its start (clock ticks since boot) and the pid together name it for good."""
 
     pid: int
     parent: int
     session: int
-    began: int
+    start_ticks: int
     cpu_s: float
     dead: bool
 
@@ -39,7 +41,7 @@ def make_mark(run: str, name: str = "", pid: int = 0) -> bytes:
     return mark.encode().ljust(MARK_BYTES)
 
 
-def look(pid: int) -> Sight | None:
+def read_stat(pid: int) -> ProcessStat | None:
     """What /proc/<pid>/stat says; None when there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
@@ -48,7 +50,7 @@ def look(pid: int) -> Sight | None:
         return None
     # field n of proc(5) stands at n - 3
     cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-    return Sight(pid, int(fields[1]), int(fields[3]), int(fields[19]), cpu_s, fields[0] in (b"Z", b"X"))
+    return ProcessStat(pid, int(fields[1]), int(fields[3]), int(fields[19]), cpu_s, fields[0] in (b"Z", b"X"))
 
 
 def own_children() -> list[int]:
@@ -60,7 +62,7 @@ def own_children() -> list[int]:
     try:
         return children_of_thread(me)
     except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN; ours have sessions of their own
-        mine, session = [look(pid) for pid in all_pids()], os.getsid(0)
+        mine, session = [read_stat(pid) for pid in all_pids()], os.getsid(0)
         return [seen.pid for seen in mine if seen and seen.parent == me and seen.session != session]
 
 
@@ -84,14 +86,14 @@ def mark_of(pid: int) -> str:
     return rest.split(b"\0", 1)[0].decode(errors="replace").rstrip() if found else ""
 
 
-def marked(mark: str) -> list[int]:
+def pids_marked(mark: str) -> list[int]:
     """Living processes with this mark, or, when it ends in '/' or '-', with one that begins like it."""
     many = mark.endswith(("/", "-"))
     return [
         pid
         for pid in all_pids()
         if ((found := mark_of(pid)) == mark or (many and found.startswith(mark)))
-        and (seen := look(pid)) is not None
+        and (seen := read_stat(pid)) is not None
         and not seen.dead
     ]
 
@@ -100,17 +102,17 @@ def kill_marked(mark: str, spared: frozenset[int] = frozenset()) -> int:
     """SIGKILL every process so marked, again and again until none is left; how many there were."""
     killed: set[int] = set()
     for _ in range(ROUNDS_MAX):
-        pids = [pid for pid in marked(mark) if pid not in spared]
+        pids = [pid for pid in pids_marked(mark) if pid not in spared]
         if not pids:
             break
         for pid in pids:
-            send(pid, signal.SIGKILL)
+            send_signal(pid, signal.SIGKILL)
         killed.update(pids)
         pause(0.001)
     return len(killed)
 
 
-def send(pid: int, number: int) -> bool:
+def send_signal(pid: int, number: int) -> bool:
     """Send a signal; False when there is no such process any more."""
     try:
         os.kill(pid, number)

@@ -22,7 +22,7 @@ from signalnode_supervisor.core.messages import (
 )
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.spec import POLICY, ChildSpec
-from tests.supervisor.core.test_core import Desk, spec
+from tests.supervisor.core.test_supervisor import Desk, spec
 
 
 def reload(desk: Desk, *specs: ChildSpec) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from signalnode_supervisor.core import liveness
 from signalnode_supervisor.core.child import Exit
 from signalnode_supervisor.core.liveness import is_ahead, late_at_ns, progress_of
-from signalnode_supervisor.core.messages import Asked, Ended, Report, Started, Tick
+from signalnode_supervisor.core.messages import Asked, Ended, Log, Started, Tick
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.host.status import Sample, describe
-from tests.supervisor.core.test_core import Desk, spec
+from tests.supervisor.core.test_supervisor import Desk, spec
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_whoever_waits_for_a_start_is_answered_when_it_takes_longer_than_its_tim
     assert desk.out == []
     desk.say("a", after_s=1.5, progress=0.2)
     note, reply = desk.out
-    assert isinstance(note, Report)
+    assert isinstance(note, Log)
     assert note.event == "still preparing"
     assert reply.payload["children"] == {"a": {"state": "starting", "reason": "preparing 20%", "pid": 1}}  # type: ignore[union-attr]
     desk.say("a", after_s=1.0, progress=0.3)

@@ -6,7 +6,7 @@ from signalnode_supervisor.core.child import Exit
 from signalnode_supervisor.core.messages import Adopted, Begin, Ended, Started, Tick
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.host.status import Sample, describe
-from tests.supervisor.core.test_core import Desk, spec
+from tests.supervisor.core.test_supervisor import Desk, spec
 
 
 def shown(desk: Desk) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import select
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalnode_supervisor.core.liveness import MESSAGE_BYTES_MAX, Message, decode, encode, hung_at_ns
+from signalnode_supervisor.core.liveness import MESSAGE_BYTES_MAX, ChildMessage, decode, encode, hung_at_ns
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.inside.link import Link
 from signalnode_supervisor.spec import ChildSpec
@@ -26,25 +26,25 @@ def test_what_is_sent_is_what_is_heard_however_it_is_cut(
     said: list[tuple[str, int, dict[str, object]]], size: int
 ) -> None:
     data = b"".join(encode(*one) for one in said)
-    heard: list[Message] = []
+    heard: list[ChildMessage] = []
     pending = b""
     for start in range(0, len(data), size):
         messages, pending = decode(pending, data[start : start + size])
         heard += messages
-    assert heard == [Message(*one) for one in said]
+    assert heard == [ChildMessage(*one) for one in said]
 
 
 @given(st.binary(max_size=300))
 def test_noise_is_no_message_and_no_error(noise: bytes) -> None:
     messages, _ = decode(b"", noise + b"\n" + encode("beat", 5, {}))
-    assert messages[-1] == Message("beat", 5, {})
+    assert messages[-1] == ChildMessage("beat", 5, {})
 
 
 def test_facts_that_cannot_be_sent_are_left_out_and_the_beat_is_not() -> None:
     for facts in ({"x": object()}, {"x": "y" * MESSAGE_BYTES_MAX}):
         line = encode("beat", 5, facts)
         assert len(line) <= MESSAGE_BYTES_MAX
-        assert decode(b"", line)[0] == [Message("beat", 5, {})]
+        assert decode(b"", line)[0] == [ChildMessage("beat", 5, {})]
 
 
 def test_nobody_listening_is_no_error() -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from signalnode_supervisor.core.child import Exit
-from signalnode_supervisor.core.core import Core
-from signalnode_supervisor.core.liveness import Message
+from signalnode_supervisor.core.liveness import ChildMessage
 from signalnode_supervisor.core.messages import (
     Asked,
     Begin,
@@ -23,6 +22,7 @@ from signalnode_supervisor.core.messages import (
     Started,
     Tick,
 )
+from signalnode_supervisor.core.supervisor import Supervisor
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.settings import Settings
 from signalnode_supervisor.spec import ChildSpec
@@ -34,7 +34,7 @@ class Desk:
     """A core, and the time."""
 
     def __init__(self, *specs: ChildSpec, **settings: Any) -> None:
-        self.core = Core(Settings(runtime_dir=HERE, state_dir=HERE, **settings), random.Random(1))
+        self.core = Supervisor(Settings(runtime_dir=HERE, state_dir=HERE, **settings), random.Random(1))
         self.now_ns = 0
         self.pids = 0
         self.out = self.step(Begin(specs))
@@ -57,7 +57,7 @@ class Desk:
         pid = self.core.children[name].pid
         assert pid is not None
         self.now_ns += int(after_s * NS_PER_S)
-        self.step(Said(name, pid, Message(kind, self.now_ns, facts)))
+        self.step(Said(name, pid, ChildMessage(kind, self.now_ns, facts)))
 
     def state(self, name: str) -> str:
         return str(self.core.children[name].state)
@@ -130,20 +130,20 @@ def test_a_hang_that_outlives_its_abort_is_killed_with_its_descent() -> None:
     pid = desk.bring_up("a")
     desk.step(Tick(), after_s=3.0)
     desk.step(Tick(), after_s=0.5)
-    assert Send("a", pid, signal.SIGKILL, descent=True) in desk.out
+    assert Send("a", pid, signal.SIGKILL, descendants=True) in desk.out
 
 
 def test_a_heartbeat_of_an_earlier_process_counts_for_nothing() -> None:
     desk = Desk(spec())
     desk.bring_up("a")
-    desk.step(Said("a", 99, Message("beat", desk.now_ns, {"seq": 5})))
+    desk.step(Said("a", 99, ChildMessage("beat", desk.now_ns, {"seq": 5})))
     assert desk.core.children["a"].running.facts == {}
 
 
 def test_a_child_that_lies_about_its_time_gains_nothing() -> None:
     desk = Desk(spec(heartbeat_interval_s=1.0))
     pid = desk.bring_up("a")
-    desk.step(Said("a", pid, Message("beat", desk.now_ns + 10**15, {})))
+    desk.step(Said("a", pid, ChildMessage("beat", desk.now_ns + 10**15, {})))
     assert desk.core.next_deadline_ns(desk.now_ns) == desk.now_ns + 3 * NS_PER_S
 
 

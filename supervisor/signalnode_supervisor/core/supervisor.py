@@ -1,4 +1,4 @@
-"""The supervisor's mind: inputs and a time in, commands out. No clock, process or socket: it simulates."""
+"""The supervisor without its world: inputs and a time in, commands out. So it can be simulated."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from signalnode_supervisor.core.messages import (
     Finish,
     Halt,
     Input,
-    Record,
-    Remember,
+    Log,
+    RecordExit,
+    RememberStopped,
     Reply,
-    Report,
     Retire,
     Said,
     Send,
@@ -34,7 +34,7 @@ from signalnode_supervisor.core.messages import (
     Withdraw,
 )
 from signalnode_supervisor.core.reload import difference
-from signalnode_supervisor.core.requests import Requests
+from signalnode_supervisor.core.requests import PendingRequests
 from signalnode_supervisor.core.restart import Verdict
 from signalnode_supervisor.core.startqueue import StartQueue
 from signalnode_supervisor.core.transitions import Transitions
@@ -46,14 +46,14 @@ STOPPING = "the supervisor is stopping"
 FACTS_MAX = 64  # keys kept of what a child says about itself
 
 
-class Core:
+class Supervisor:
     """Every child and what becomes of it. `step` is the only way in, `next_deadline_ns` the only timer."""
 
     def __init__(self, settings: Settings, rng: random.Random) -> None:
         self.children: dict[str, Child] = {}
         self.finished = False
         self._queue = StartQueue(settings)
-        self._requests = Requests()
+        self._requests = PendingRequests()
         self._halting: Halting | None = None
         self._out: list[Command] = []
         self._transitions = Transitions(self._queue, rng, self._out)
@@ -110,7 +110,7 @@ class Core:
         """A predecessor's process: take it as ours, and end it if it is not what is wanted now."""
         child = self.children.get(found.name)
         if child is None or child.pid is not None:
-            self._out.append(Send(found.name, found.pid, signal.SIGKILL, descent=True))
+            self._out.append(Send(found.name, found.pid, signal.SIGKILL, descendants=True))
             return
         # Nobody knows how far it has come: it gets its time to be ready anew.
         child.running = Running(found.pid, found.started_ns, progressed_ns=now_ns, adopted=True)
@@ -134,10 +134,17 @@ class Core:
         child.reason = "not ready yet"
         self._transitions.report("debug", "started", child)
 
-    def _said(self, event: Said, now_ns: int) -> None:
+    def _whose(self, event: Said | Ended) -> tuple[Child, Running] | tuple[None, None]:
+        """The child, and the process that this is about; None where that runs no more."""
         child = self.children.get(event.name)
         running = child.running if child is not None else None
         if child is None or running is None or running.pid != event.pid:
+            return None, None
+        return child, running
+
+    def _said(self, event: Said, now_ns: int) -> None:
+        child, running = self._whose(event)
+        if child is None or running is None:
             return  # last words of a process that is gone
         message = event.message
         running.heard_ns = max(running.heard_ns or 0, min(message.at_ns, now_ns))
@@ -152,14 +159,13 @@ class Core:
             self._transitions.watch(child)
 
     def _ended(self, event: Ended, now_ns: int) -> None:
-        child = self.children.get(event.name)
-        running = child.running if child is not None else None
-        if child is None or running is None or running.pid != event.pid:
+        child, running = self._whose(event)
+        if child is None or running is None:
             return
         asked = child.stage in (Stage.STOPPING, Stage.RESTARTING)
         happened = Event.ENDED if asked else self._judge(child, running, event, now_ns)
         how = f"{running.failure}; {event.exit}" if running.failure else str(event.exit)
-        said = f"{how}: {event.words}" if event.words else how
+        said = f"{how}: {event.last_words}" if event.last_words else how
         child.reason = "stopped by request" if child.stage is Stage.STOPPING else said
         self._record(child, event, how, expected=asked and not running.failure)
         child.running, child.previous, child.settled = None, running, True
@@ -237,7 +243,7 @@ class Core:
             self._transitions.adjust(child, spec, now_ns)
         self._transitions.signal_reload(self.children.values(), change.touched)
         self._remember()
-        self._out.append(Report("info", "reloaded", "", change.summary()))
+        self._out.append(Log("info", "reloaded", "", change.summary()))
         self._requests.open(event.request, "reload", change.touched, change.summary())
 
     def _set_spec(self, child: Child, spec: ChildSpec) -> None:
@@ -250,7 +256,7 @@ class Core:
 
     def _halt(self, now_ns: int) -> None:
         if self._halting is None:
-            self._out.append(Report("info", "stopping"))
+            self._out.append(Log("info", "stopping"))
             self._halting = Halting(self.children.values(), now_ns)
             self._transitions.end_by_ns = self._halting.until_ns
             return
@@ -303,7 +309,7 @@ class Core:
 
     def _remember(self) -> None:
         stopped: Iterable[str] = (n for n, c in self.children.items() if not c.wanted and not c.leaving)
-        self._out.append(Remember(frozenset(stopped)))
+        self._out.append(RememberStopped(frozenset(stopped)))
 
     def _record(self, child: Child, event: Ended, how: str, *, expected: bool) -> None:
         exit_ = event.exit
@@ -315,9 +321,12 @@ class Core:
         }
         entry |= {"code": exit_.code, "signal": exit_.signal, "restarts": child.restarts}
         entry |= {"peak_rss_bytes": exit_.peak_rss_bytes, "cpu_s": exit_.cpu_s}
-        entry |= {"traceback": "" if expected else event.traceback, "words": "" if expected else event.words}
+        entry |= {
+            "traceback": "" if expected else event.traceback,
+            "words": "" if expected else event.last_words,
+        }
         child.last_exit = entry
-        self._out.append(Record(child.name, entry))
+        self._out.append(RecordExit(child.name, entry))
         self._transitions.report("info" if expected else "warning", "ended", child, exit=how)
 
 

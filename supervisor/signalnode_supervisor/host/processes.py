@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -22,7 +22,14 @@ from signalnode_supervisor.host.poller import Poller
 from signalnode_supervisor.host.spares import ForkServer, Spare
 from signalnode_supervisor.linux import kernel
 from signalnode_supervisor.linux.cgroup import Groups
-from signalnode_supervisor.linux.procfs import kill_marked, look, make_mark, mark_of, own_children, send
+from signalnode_supervisor.linux.procfs import (
+    kill_marked,
+    make_mark,
+    mark_of,
+    own_children,
+    read_stat,
+    send_signal,
+)
 from signalnode_supervisor.settings import Settings
 from signalnode_supervisor.spec import ChildSpec
 
@@ -34,19 +41,19 @@ FORK_SERVER = "forkserver"  # its name in the log
 
 @dataclass(slots=True)
 class Process:
-    """One running process of a child."""
+    """One running process of a child, and the files through which it is watched."""
 
     spec: ChildSpec
     pid: int
     mark: str
+    start_ticks: int
+    started_ns: int
     pidfd: int
-    beat: int
+    beat_file: int
     output: Output
     adopted: bool = False
     ready: bool = False
-    pending: bytes = b""
-    began: int = 0
-    started_ns: int = 0
+    pending: bytes = b""  # the beginning of a message that has not come whole
 
 
 class Processes:
@@ -79,13 +86,13 @@ class Processes:
         )  # children our process had before: somebody else waits for them
         self._null = os.open(os.devnull, os.O_RDONLY)
         self._outputs: list[Output] = []
-        orders = {
+        setup = {
             "preload": list(settings.preload),
             "keep": self._keep,
             "mark": run,
             "supervisor_pid": os.getpid(),
         }
-        self.fork_server = ForkServer(poller, orders, self._assign, on_fault, self._fork_server_output)
+        self.fork_server = ForkServer(poller, setup, self._assign, on_fault, self._fork_server_output)
 
     # what the core asks for
 
@@ -98,12 +105,12 @@ class Processes:
         self._queue = [spec for spec in self._queue if spec.name != name]
         self.fork_server.want(len(self._queue))
 
-    def send(self, name: str, pid: int, number: int, *, descent: bool) -> None:
+    def send(self, name: str, pid: int, number: int, *, descendants: bool) -> None:
         """Send a signal. A stopped process is woken, so that it gets what it is sent."""
         process = self.by_name.get(name)
         if process is None or process.pid != pid:
-            if descent and mark_of(pid).partition("/")[0] == self._run:
-                send(pid, number)
+            if descendants and mark_of(pid).partition("/")[0] == self._run:
+                send_signal(pid, number)
             return
         try:
             signal.pidfd_send_signal(process.pidfd, number)
@@ -111,8 +118,8 @@ class Processes:
                 signal.pidfd_send_signal(process.pidfd, signal.SIGCONT)
         except ProcessLookupError:
             return  # its end is already on its way to us
-        if descent:
-            self._groups.kill(name)  # without groups its descent is ended when its own end is seen
+        if descendants:
+            self._groups.kill(name)  # without groups they are ended when its own end is seen
 
     # what time and files bring
 
@@ -151,10 +158,6 @@ class Processes:
             elif not reaped and pid not in self.fork_server.pids:
                 self._end_stray(pid)
 
-    def alive(self) -> Iterable[int]:
-        """Pids of everything of ours that still lives, the fork server included."""
-        return {process.pid for process in self.by_name.values()} | self.fork_server.pids
-
     # adoption
 
     def adopt(self, specs: Mapping[str, ChildSpec]) -> tuple[Adopted, ...]:
@@ -168,9 +171,19 @@ class Processes:
             if one is None:
                 self._memory.forget_run(name)
                 continue
-            output = self._output(specs[name], one.pid, one.output)
-            process = Process(specs[name], one.pid, one.mark, one.pidfd, one.beat, output, adopted=True)
-            process.began, process.started_ns, process.ready = one.began, one.started_ns, one.ready
+            output = self._output(specs[name], one.pid, one.output_file)
+            process = Process(
+                specs[name],
+                one.pid,
+                one.mark,
+                one.start_ticks,
+                one.started_ns,
+                one.pidfd,
+                one.beat_file,
+                output,
+                adopted=True,
+                ready=one.ready,
+            )
             self._add(process)
             found.append(one.adopted())
         place = self._run.partition("-")[0] + "-"
@@ -186,13 +199,13 @@ class Processes:
     def _assign(self) -> None:
         """Give spares to those who wait, oldest first."""
         while self._queue and (spare := self.fork_server.take()) is not None:
-            if self._become(spare, self._queue[0]):
+            if self._make_child(spare, self._queue[0]):
                 self._queue.pop(0)
         self.fork_server.want(len(self._queue))
 
-    def _become(self, spare: Spare, spec: ChildSpec) -> bool:
+    def _make_child(self, spare: Spare, spec: ChildSpec) -> bool:
         mark = make_mark(self._run, spec.name, spare.pid).decode().rstrip()
-        seen = look(spare.pid)
+        seen = read_stat(spare.pid)
         if seen is None or seen.dead:
             spare.line.close()
             return False
@@ -200,8 +213,8 @@ class Processes:
         beat, beat_far = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         limits = asdict(spec.limits)
         if self._groups.enter(spec.name, spare.pid, spec.limits.memory_max_bytes):
-            limits["memory_max_bytes"] = None  # the group caps it, descent included
-        order = {
+            limits["memory_max_bytes"] = None  # the group caps it, descendants included
+        assignment = {
             "name": spec.name,
             "target": spec.target,
             "args": dict(spec.args),
@@ -210,23 +223,23 @@ class Processes:
             "lock": str(self._memory.lock_path(spec.name)),
         }
         pidfd = os.pidfd_open(spare.pid)
-        process = Process(spec, spare.pid, mark, pidfd, beat, self._output(spec, spare.pid, output))
-        process.began, process.started_ns = seen.began, monotonic_ns()
+        started_ns, watched = monotonic_ns(), self._output(spec, spare.pid, output)
+        process = Process(spec, spare.pid, mark, seen.start_ticks, started_ns, pidfd, beat, watched)
         if self._keep:
             self._write_run(process, {})
-        told = spare.order(order, [self._null, output_far, beat_far])
+        assigned = spare.assign(assignment, [self._null, output_far, beat_far])
         os.close(output_far)
         os.close(beat_far)
         self._add(process)
         self._emit(Started(spec.name, spare.pid))
-        if not told:
-            send(spare.pid, signal.SIGKILL)  # its end is then an exit like any other
+        if not assigned:
+            send_signal(spare.pid, signal.SIGKILL)  # its end is then an exit like any other
         return True
 
     def _write_run(self, process: Process, facts: dict[str, Any]) -> None:
         run: dict[str, Any] = {
             "pid": process.pid,
-            "began": process.began,
+            "began": process.start_ticks,
             "mark": process.mark,
             "digest": process.spec.digest(),
         }
@@ -241,7 +254,7 @@ class Processes:
         self.by_name[process.spec.name] = process
         self._poller.watch(process.pidfd, lambda: self._ended(process))
         if not process.ready:
-            self._poller.watch(process.beat, lambda: self._read_beat(process))
+            self._poller.watch(process.beat_file, lambda: self._read_beat(process))
 
     def _output(self, spec: ChildSpec, pid: int, file: int) -> Output:
         flow = LineFlow(self._settings.log_lines_per_s, self._settings.log_lines_burst_max)
@@ -261,17 +274,17 @@ class Processes:
 
     def _read_beat(self, process: Process) -> None:
         try:
-            data = os.read(process.beat, BEAT_BYTES_MAX)
+            data = os.read(process.beat_file, BEAT_BYTES_MAX)
         except BlockingIOError:
             return
         if not data:
-            self._poller.unwatch(process.beat)  # the child closed it; its end, or its silence, says the rest
+            self._poller.unwatch(process.beat_file)  # closed by the child: its end or its silence tells
             return
         messages, process.pending = decode(process.pending, data)
         for message in merged(messages):
             if message.kind == "ready" and not process.ready:
                 process.ready = True
-                self._poller.unwatch(process.beat)
+                self._poller.unwatch(process.beat_file)
                 if self._keep:
                     self._write_run(process, message.facts)
             if "epoch" in message.facts:
@@ -279,13 +292,13 @@ class Processes:
             self._emit(Said(process.spec.name, process.pid, message))
 
     def _ended(self, process: Process) -> None:
-        """Its pidfd says that it is gone: hear its last words, reap it, leave nothing of its descent."""
+        """Its pidfd says that it is gone: hear its last words, reap it, leave none of its descendants."""
         exit_ = self._exit_status(process)
         if exit_ is None:
             return
         exit_ = replace(exit_, time_ns=wall_ns())
         self._read_beat(process)
-        for file in (process.pidfd, process.beat):
+        for file in (process.pidfd, process.beat_file):
             self._poller.unwatch(file)
             os.close(file)
         for _ in range(LAST_WORDS_READS_MAX):
@@ -325,7 +338,7 @@ class Processes:
 
     def _end_stray(self, pid: int) -> None:
         """An orphan came to us, the subreaper. It ends, unless the child that brought it forth lives."""
-        seen, mark = look(pid), mark_of(pid)
+        seen, mark = read_stat(pid), mark_of(pid)
         if seen is None or seen.dead:
             return
         if mark == f"{self._run}/":
@@ -336,7 +349,7 @@ class Processes:
         self._logbook.note(
             "warning", "ended a process that a child left behind", "", {"pid": pid, "mark": mark}
         )
-        send(pid, signal.SIGKILL)
+        send_signal(pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let go of everything at the end: the fork server and the spares are gone when it returns."""
