@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from signalnode.aggregator.board import Board
-from signalnode.aggregator.measures import Measures
+from signalnode.aggregator.measures.core import Measures
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.bus.sequence import DROP
 from signalnode.bus.snapshot import Ring

@@ -74,7 +74,7 @@ class View(Mapping[str, Mapping[str, float]]):
         seq: number of this view, from 1 with every start of the aggregator.
         markets: state, age, epoch, seq, mid and warmth of every market of the config, fresh or not.
         regime: strength of `trending`, `mean_reverting`, `turbulent` and `quiet`, each 0 to 100.
-        measures: cross-market numbers by name; see `signalnode.aggregator.measures`.
+        measures: cross-market numbers by name; see `aggregator/measures/core.py`.
         relations: correlation and lead of every two markets.
 
     Nothing in it can be changed: the next strategy sees the same view, and the board the same scores.

@@ -4,8 +4,8 @@ For each pair with a correlation of returns of at least `correlation_min`, the l
 ln(mid_a/mid_b) is compared with its own exponentially weighted mean μ and deviation σ (half-life
 `half_life_s`): z = (s − μ)/σ. At |z| ≥ `entry` the cheap one is bought against the rich one, if the
 reversion scores of both agree; at |z| ≤ `exit` the pair is closed. As in pairs trading (Gatev, Goetzmann and
-Rouwenhorst, 2006), with decayed moments. A pair that was not seen for longer than the half-life is watched
-anew: the time away teaches nothing, or its one step would leave no deviation to compare with.
+Rouwenhorst, 2006), with decayed mean and variance. A pair that was not seen for longer than the half-life
+is watched anew: the time away teaches nothing, or its one step would leave no deviation to compare with.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Divergence:
         return decisions
 
     def state(self) -> list[dict[str, Any]]:
-        """Every spread that is watched, with its moments and whether it is open."""
+        """Every spread that is watched, with its mean and variance, and whether it is open."""
         return [asdict(each) for each in self._spreads.values()]
 
     def restore(self, state: Any, time_ns: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from signalnode.aggregator.board import State
 from signalnode.aggregator.core import Aggregator
-from signalnode.aggregator.regime import REGIMES
+from signalnode.aggregator.measures.regime import REGIMES
 from signalnode.aggregator.runner import BACKOFF_VIEWS_MAX, DECISIONS_MAX, STATE_BYTES_MAX, StrategyRunner
 from signalnode.bus.wire import SCORE_NAMES, MarketState, encode
 from signalnode.settings import AggregatorSettings

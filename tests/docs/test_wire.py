@@ -7,7 +7,7 @@ from typing import get_args
 
 import msgspec
 
-from signalnode.aggregator.measures import STRONGEST_MAX
+from signalnode.aggregator.measures.core import STRONGEST_MAX
 from signalnode.bus.reader import Counts, StreamState
 from signalnode.bus.snapshot import RingReply
 from signalnode.bus.topics import DECISION, END, HEARTBEAT, SCORE, VIEW

@@ -15,9 +15,8 @@ each 0 to 100, and smoothed in time by exponential weights with a half-life. The
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from signalnode.aggregator.measures.decay import Floats
 
 REGIMES = ("trending", "mean_reverting", "turbulent", "quiet")
 

@@ -1,7 +1,7 @@
-"""Cross-market measures: correlation, lead, breadth, dispersion, first component, regime.
+"""The cross-market measures of one board, a step at a time.
 
 Every `measure_step_ms` the newest mid and scores of each fresh market are read off the board (previous-tick
-sampling: what was known then, whenever it arrived) and one step is added to the moments. A market that is not
+sampling: what was known then, whenever it arrived) and one step is added to the sums. A market that is not
 fresh is absent from that step; its return is counted again once it was fresh at two steps in a row. A return
 beyond `return_max` is a break in the data and left out.
 """
@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from signalnode.aggregator.board import Board
-from signalnode.aggregator.moments import CrossMoments, LagMoments, Workspace, largest_eigenvalue
-from signalnode.aggregator.regime import Smoothed, strengths
+from signalnode.aggregator.measures.component import largest_eigenvalue
+from signalnode.aggregator.measures.correlation import Correlations
+from signalnode.aggregator.measures.decay import Floats, Workspace
+from signalnode.aggregator.measures.lead import LaggedCorrelations
+from signalnode.aggregator.measures.regime import Smoothed, strengths
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.clock import NS_PER_MS
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import NO_RELATIONS, Relations
-
-Floats = npt.NDArray[np.float64]
 
 SERIES = ("momentum", "mean_reversion", "volatility_breakout", "volume_spike", "liquidity_opportunity")
 CELLS_MAX = 1_500_000  # matrix cells worked through at one view, about 6 ms; enough for 190 markets at once
@@ -32,10 +32,7 @@ BASIS_POINTS = 1e4
 
 
 class Measures:
-    """All cross-market numbers of one board.
-
-    `update` at every view; the rest reads what the last step left.
-    """
+    """All cross-market numbers of one board; `update` at every view, the rest reads what that has left."""
 
     def __init__(self, settings: AggregatorSettings, board: Board) -> None:
         self._board = board
@@ -49,9 +46,9 @@ class Measures:
         self._fast_decay = 0.5 ** (step_s / settings.regime_half_life_s)
         self._markets: list[str] = list(board.entries)
         size = len(self._markets)
-        self._returns = CrossMoments(size, 1, decay)
-        self._scores = CrossMoments(size, len(SERIES), decay)
-        self._lags = LagMoments(size, settings.lag_steps_max, decay)
+        self._returns = Correlations(size, 1, decay)
+        self._scores = Correlations(size, len(SERIES), decay)
+        self._lags = LaggedCorrelations(size, settings.lag_steps_max, decay)
         self._work = Workspace(size)
         self._matrices = _matrices(size)
         self._smoothed = Smoothed(self._fast_decay)
@@ -82,12 +79,13 @@ class Measures:
         self._read_on(added)
 
     def regime(self) -> dict[str, float]:
-        """Strength by name; see `signalnode.aggregator.regime`."""
+        """Strength by name; see `measures/regime.py`."""
         return self._smoothed.read()
 
     def numbers(self) -> dict[str, float]:
-        """By name, what is known of: `fresh_share`, `breadth`, `dispersion_bps`, `correlation_<series>`,
-        `first_component_share`.
+        """`fresh_share`, `breadth`, `dispersion_bps`, `correlation_<series>`, `first_component_share`.
+
+        Those of them, by name, that are known.
 
         breadth: (rising − falling)/fresh, by the decayed return of the regime's half-life, −1 to 1.
         dispersion: standard deviation of those returns across markets, in basis points. correlation: mean
@@ -105,10 +103,7 @@ class Measures:
         return self._strongest
 
     def correlation_of(self, series: str) -> Floats:
-        """Matrix of ρ between markets for `returns` or one of SERIES, in the board's order.
-
-        Not to be kept.
-        """
+        """Matrix of ρ of `returns` or one of SERIES between markets, in the board's order; not to be kept."""
         self._add_scores()
         work = self._work
         return (
@@ -153,10 +148,7 @@ class Measures:
         return mids, np.array([up - down, back_up - back_down, volatility, volume, liquidity])
 
     def _read_on(self, cells_added: int) -> None:
-        """Read the moments:
-
-        all of them at every step, or in turn over several views where markets are many.
-        """
+        """Read the sums: all of them at every step, or in turn over several views where markets are many."""
         left = CELLS_MAX - cells_added
         if left > 0 and self._unadded is not None:  # reading goes on then too, however many they are
             self._add_scores()

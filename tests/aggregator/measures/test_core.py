@@ -1,7 +1,4 @@
-"""What the board's messages become:
-
-returns and scores on one grid, against numpy from scratch at every step.
-"""
+"""What the board's messages become: returns and scores on one grid, against numpy from scratch."""
 
 from __future__ import annotations
 
@@ -11,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from signalnode.aggregator import measures as module
 from signalnode.aggregator.board import Board
-from signalnode.aggregator.measures import SERIES, Measures
-from signalnode.aggregator.regime import strengths
+from signalnode.aggregator.measures import core as module
+from signalnode.aggregator.measures.core import SERIES, Measures
+from signalnode.aggregator.measures.regime import REGIMES, strengths
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.settings import AggregatorSettings
-from tests.aggregator.test_moments import CLOSE, scratch_correlation
+from tests.aggregator.measures.test_correlation import CLOSE, scratch_correlation
 from tests.bus.messages import score
 
 S = 1_000_000_000
@@ -144,8 +141,6 @@ def test_even_with_few_views_between_steps_reading_too_many_markets_goes_on(
     ],
 )
 def test_the_regime_s_strengths_say_what_they_are_named_after(inputs: Any, strongest: str) -> None:
-    from signalnode.aggregator.regime import REGIMES
-
     found = strengths(*(np.array(row, dtype=float) for row in inputs))
     assert REGIMES[int(np.argmax(found))] == strongest
     assert ((found >= 0) & (found <= 100)).all()

@@ -1,4 +1,4 @@
-"""The incremental moments against numpy from scratch, on every prefix, with markets that come and go."""
+"""Correlations and leads against numpy from scratch, on every prefix, with markets that come and go."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from signalnode.aggregator.moments import (
-    LANCZOS_FROM,
-    STEPS_MIN,
-    CrossMoments,
-    LagMoments,
-    largest_eigenvalue,
-)
+from signalnode.aggregator.measures.correlation import Correlations
+from signalnode.aggregator.measures.decay import STEPS_MIN
+from signalnode.aggregator.measures.lead import LaggedCorrelations
 
 Floats = npt.NDArray[np.float64]
 CLOSE = 1e-9
@@ -69,61 +65,61 @@ def scratch_lag(values: Floats, lag: int, decay: float) -> Floats:
 @pytest.mark.parametrize("decay", [1.0, 0.99, 0.9])
 def test_correlation_is_numpy_s_on_every_prefix(decay: float) -> None:
     values = stream(1, 90, 4, holes=0.2)
-    moments = CrossMoments(4, 1, decay)
+    running = Correlations(4, 1, decay)
     for step, row in enumerate(values, start=1):
-        moments.add(row[None, :])
+        running.add(row[None, :])
         expected = scratch_correlation(values[:step], decay)
-        np.testing.assert_allclose(moments.correlation(0), expected, atol=CLOSE, rtol=0)
+        np.testing.assert_allclose(running.correlation(0), expected, atol=CLOSE, rtol=0)
 
 
 def test_without_decay_and_holes_it_is_scipy_s_pearson() -> None:
     values = stream(2, 200, 3, holes=0.0)
     values = values[np.isfinite(values).all(axis=1)]
-    moments = CrossMoments(3, 1, 1.0)
+    running = Correlations(3, 1, 1.0)
     for row in values:
-        moments.add(row[None, :])
+        running.add(row[None, :])
     for i, j in ((0, 1), (0, 2), (1, 2)):
         expected = stats.pearsonr(values[:, i], values[:, j]).statistic
-        assert moments.correlation(0)[i, j] == pytest.approx(expected, abs=CLOSE)
+        assert running.correlation(0)[i, j] == pytest.approx(expected, abs=CLOSE)
 
 
 def test_lagged_correlation_is_the_formula_s_on_every_prefix() -> None:
     values = stream(3, 60, 4, holes=0.2)
-    moments = LagMoments(4, 3, 0.97)
+    running = LaggedCorrelations(4, 3, 0.97)
     for step, row in enumerate(values, start=1):
-        moments.add(row)
+        running.add(row)
         for lag in range(4):
             expected = scratch_lag(values[:step], lag, 0.97)
-            np.testing.assert_allclose(moments.at(lag), expected, atol=CLOSE, rtol=0)
+            np.testing.assert_allclose(running.at(lag), expected, atol=CLOSE, rtol=0)
 
 
 def test_growing_weights_are_scaled_back_before_they_overflow() -> None:
     """At decay 0.5 the gain passes 1e100 after 333 steps."""
     values = stream(4, 1_200, 3, holes=0.1)
     values[np.isnan(values)] = 0.0
-    moments, lags = CrossMoments(3, 1, 0.93), LagMoments(3, 1, 0.93)
+    running, lags = Correlations(3, 1, 0.93), LaggedCorrelations(3, 1, 0.93)
     for row in np.tile(values, (5, 1)):
-        moments.add(row[None, :])
+        running.add(row[None, :])
         lags.add(row)
     expected = scratch_correlation(values, 0.93)
-    np.testing.assert_allclose(moments.correlation(0), expected, atol=CLOSE, rtol=0)
+    np.testing.assert_allclose(running.correlation(0), expected, atol=CLOSE, rtol=0)
     np.testing.assert_allclose(lags.at(1), scratch_lag(values, 1, 0.93), atol=CLOSE, rtol=0)
 
 
 def test_markets_that_come_and_go_leave_the_others_untouched() -> None:
     values = stream(5, 80, 4, holes=0.1)
-    moments, lags = CrossMoments(3, 1, 0.98), LagMoments(3, 2, 0.98)
+    running, lags = Correlations(3, 1, 0.98), LaggedCorrelations(3, 2, 0.98)
     for row in values[:40]:
-        moments.add(row[None, :3])
+        running.add(row[None, :3])
         lags.add(row[:3])
     rows = [2, None, 0]  # market 1 leaves, market 3 comes
-    moments, lags = moments.rearranged(rows), lags.rearranged(rows)
+    running, lags = running.rearranged(rows), lags.rearranged(rows)
     for row in values[40:]:
-        moments.add(row[None, [2, 3, 0]])
+        running.add(row[None, [2, 3, 0]])
         lags.add(row[[2, 3, 0]])
     known = values[:, [2, 3, 0]].copy()
     known[:40, 1] = np.nan
-    np.testing.assert_allclose(moments.correlation(0), scratch_correlation(known, 0.98), atol=CLOSE, rtol=0)
+    np.testing.assert_allclose(running.correlation(0), scratch_correlation(known, 0.98), atol=CLOSE, rtol=0)
     np.testing.assert_allclose(lags.at(2), scratch_lag(known, 2, 0.98), atol=CLOSE, rtol=0)
 
 
@@ -131,7 +127,7 @@ def test_a_market_that_follows_another_by_two_steps_is_led_by_two_steps() -> Non
     draw = np.random.default_rng(6)
     leader = draw.standard_normal(2_000)
     follower = np.roll(leader, 2) + 0.5 * draw.standard_normal(2_000)
-    lags = LagMoments(2, 4, 0.999)
+    lags = LaggedCorrelations(2, 4, 0.999)
     for row in np.stack([leader, follower], axis=1)[2:]:
         lags.add(row)
     lead, rho = lags.leads()
@@ -141,23 +137,8 @@ def test_a_market_that_follows_another_by_two_steps_is_led_by_two_steps() -> Non
 
 
 def test_a_constant_series_has_no_correlation() -> None:
-    moments = CrossMoments(2, 1, 1.0)
+    running = Correlations(2, 1, 1.0)
     for step in range(50):
-        moments.add(np.array([[50.0, float(step % 7)]]))
-    assert np.isnan(moments.correlation(0)[0, 1])
-    assert moments.correlation(0)[1, 1] == 1.0
-
-
-@pytest.mark.parametrize("size", [1, 5, LANCZOS_FROM + 50])
-@pytest.mark.parametrize("shared", [0.0, 0.3, 0.95])
-def test_the_largest_eigenvalue_is_lapack_s(size: int, shared: float) -> None:
-    draw = np.random.default_rng(size)
-    values = shared * draw.standard_normal((400, 1)) + draw.standard_normal((400, size))
-    matrix = np.atleast_2d(np.corrcoef(values, rowvar=False))
-    expected = np.linalg.eigvalsh(matrix)[-1]
-    assert largest_eigenvalue(matrix) == pytest.approx(expected, rel=CLOSE)
-
-
-def test_an_empty_and_an_identity_matrix_have_theirs_too() -> None:
-    assert largest_eigenvalue(np.empty((0, 0))) == 0.0
-    assert largest_eigenvalue(np.eye(LANCZOS_FROM + 1)) == pytest.approx(1.0)
+        running.add(np.array([[50.0, float(step % 7)]]))
+    assert np.isnan(running.correlation(0)[0, 1])
+    assert running.correlation(0)[1, 1] == 1.0

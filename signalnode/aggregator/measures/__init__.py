@@ -1,0 +1,1 @@
+"""Cross-market measures: correlation, lead, breadth, dispersion, first component, regime."""
