@@ -5,6 +5,7 @@ The recording is the packaged BTC-USDT sample, tiled in memory to ten million ev
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from signalnode import SignalEngine, load_events
 from signalnode.events import Events
+from signalnode.feeds import synthetic_events
 from tests.benchmarks.plain import PlainEngine
 from tests.benchmarks.table import Row, medians_s
 
@@ -23,6 +25,7 @@ EVENTS = 10_000_000
 PLAIN_EVENTS = 100_000  # the plain engine is slow; its speed does not depend on how long it runs
 INTERVAL_NS = 100_000_000
 LIVE_EVENTS = 20_000
+SPARSE_EVENTS, SPARSE_PER_S, SPARSE_RUNS = 400_000, 80.0, 9
 
 
 def tiled(events: Events, count: int) -> Events:
@@ -57,6 +60,20 @@ def ten_averages_unkept(events: Any, alphas: Any, averages: Any) -> None:
             averages[k] += alphas[k] * (x - averages[k])
 
 
+@numba.njit
+def ten_sums(events: Any, taus_s: Any, sums: Any, out: Any) -> None:
+    """Ten exponential sums on irregular time, Σ x · exp(−age/τ), written out event by event."""
+    last_ns = events[0].time_received_ns
+    for i in range(len(events)):
+        e = events[i]
+        x = e.price if e.kind == 1 else e.bid
+        elapsed_s = (e.time_received_ns - last_ns) * 1e-9
+        last_ns = e.time_received_ns
+        for k in range(10):
+            sums[k] = sums[k] * math.exp(-elapsed_s / taus_s[k]) + x
+            out[i, k] = sums[k]
+
+
 def rows() -> Iterator[Row]:
     sample = load_events([SAMPLE], venue="binance", market="BTC-USDT")
     events = tiled(sample, EVENTS)
@@ -72,37 +89,49 @@ def rows() -> Iterator[Row]:
     rate = EVENTS / seconds["engine"]
     bare, unkept = EVENTS / seconds["bare"], EVENTS / seconds["unkept"]
     plain = min(PLAIN_EVENTS, len(sample)) / seconds["plain"]
-    yield Row(
-        what="full engine, seven scores every 100 ms, 10 M events",
-        measured=rate,
-        unit="events/s",
-        reference="events/s, bare njit loop of ten averages",
-        reference_value=bare,
-        ratio=rate / bare,
-        target="≥ 0.3",
-        met=rate / bare >= 0.3,
-    )
-    yield Row(
-        what="the same",
-        measured=rate,
-        unit="events/s",
-        reference="events/s, ten averages that leave nothing behind",
-        reference_value=unkept,
-        ratio=rate / unkept,
-        target="≥ 10 M events/s",
-        met=rate >= 10e6,
-    )
-    yield Row(
-        what="the same",
-        measured=rate,
-        unit="events/s",
-        reference="events/s, the same formulas as Python objects",
-        reference_value=plain,
-        ratio=rate / plain,
-        target="≥ 10",
-        met=rate / plain >= 10,
-    )
+    for what, reference, reference_value, at_least, aim in (
+        (
+            f"full engine, seven scores every 100 ms, {EVENTS:,} events",
+            "bare njit loop of ten averages",
+            bare,
+            0.3,
+            "",
+        ),
+        ("the same", "ten averages that leave nothing behind", unkept, math.nan, "10 M events/s"),
+        ("the same", "the same formulas as Python objects", plain, 10.0, ""),
+    ):
+        yield Row(
+            what=what,
+            measured=rate,
+            unit="events/s",
+            reference=f"events/s, {reference}",
+            reference_value=reference_value,
+            at_least=at_least,
+            aim=aim,
+        )
+    yield _sparse()
     yield _live(sample)
+
+
+def _sparse() -> Row:
+    """A market with so few events that what is asked costs more than what comes in."""
+    events = synthetic_events(seed=1, count=SPARSE_EVENTS, events_per_s=SPARSE_PER_S, regime="stationary")
+    taus_s, out = np.geomspace(0.25, 1_800.0, 10), np.empty((SPARSE_EVENTS, 10))
+    seconds = medians_s(
+        {
+            "engine": lambda: SignalEngine("ANY-USD").replay(events, INTERVAL_NS),
+            "sums": lambda: ten_sums(events, taus_s, np.zeros(10), out),
+        },
+        runs=SPARSE_RUNS,
+    )
+    return Row(
+        what=f"seven scores every 100 ms of a market with {SPARSE_PER_S:g} events/s",
+        measured=SPARSE_EVENTS / seconds["engine"],
+        unit="events/s",
+        reference="events/s, ten exponential sums on irregular time in numba",
+        reference_value=SPARSE_EVENTS / seconds["sums"],
+        at_least=0.8,
+    )
 
 
 def _live(sample: Events) -> Row:
@@ -127,7 +156,6 @@ def _live(sample: Events) -> Row:
         unit="µs",
         reference="µs, one njit call on one event (the ten averages)",
         reference_value=reference_us,
-        ratio=us / reference_us,
-        target="≤ 5, and < 10 µs",
-        met=us / reference_us <= 5 and us < 10,
+        at_most=5.0,
+        aim="10 µs",
     )

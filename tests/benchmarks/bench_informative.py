@@ -32,6 +32,7 @@ WARM_UP_S = 120  # the default baseline_s: from here on `warm` is 1
 HORIZON_S = 30.0
 ORDER_S = 5.0
 SHUFFLES = 20
+NAIVE_SHARE = 0.8  # of what the naive reading foresees, which no scale has made comparable
 
 Series = npt.NDArray[np.float64]
 Times = npt.NDArray[np.int64]
@@ -119,6 +120,10 @@ class Recording:
         impact = DEPTH_BPS * 1e-4 * self.order * self.thinness.mean(self.grid, until)
         return 0.5 * self.spread.mean(self.grid, until) + 0.5 * impact
 
+    def cost_now(self) -> Series:
+        impact = DEPTH_BPS * 1e-4 * self.order * self.thinness.at(self.grid)
+        return 0.5 * self.spread.at(self.grid) + 0.5 * impact
+
     def naive_reversion(self) -> Series:
         log_mid = self.log_mid
         moves = np.diff(log_mid.values, prepend=log_mid.values[0])
@@ -178,12 +183,12 @@ def _claims(market: str, recording: Recording, scores: dict[str, Series]) -> Ite
             "liquidity / minus cost, next 5 s",
             scores["liquidity_opportunity"],
             -recording.cost(),
-            -recording.spread.at(recording.grid),
-            "minus the spread now",
+            -recording.cost_now(),
+            "minus the cost now",
             0.60,
         ),
     ]
-    for what, score, future, naive, naive_name, target in claims:
+    for what, score, future, naive, naive_name, aim in claims:
         found = _rank_correlation(score, future)
         yield Row(
             what=f"{market}: {what}",
@@ -191,8 +196,8 @@ def _claims(market: str, recording: Recording, scores: dict[str, Series]) -> Ite
             unit=f"(shuffled {_shuffled(score, future):+.2f})",
             reference=naive_name,
             reference_value=_rank_correlation(naive, future),
-            target=f"≥ {target:.2f}",
-            met=found >= target,
+            at_least=NAIVE_SHARE,
+            aim=f"{aim:.2f}",
         )
 
 

@@ -42,7 +42,5 @@ def rows() -> Iterator[Row]:
         unit="events/s",
         reference="events/s, pyarrow reading the file and nothing else",
         reference_value=read,
-        ratio=rate / read,
-        target="≥ 0.25",
-        met=rate / read >= 0.25,
+        at_least=0.25,
     )
