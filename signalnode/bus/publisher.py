@@ -22,8 +22,8 @@ BACKLOG_MAX = 128  # connections waiting to be accepted
 M = TypeVar("M", Score, Heartbeat, End)
 
 
-class Moment(TypedDict):
-    """What every message of a market says of the engine at that moment; times in ns since 1970."""
+class Header(TypedDict):
+    """What every message of a market carries besides its numbering; times in ns since 1970."""
 
     mid: float  # NaN or 0 while no quote has been seen
     time_event_ns: int
@@ -66,22 +66,22 @@ class Publisher:
         """Wait until somebody has subscribed, at most `wait_ms`: what is sent to nobody is lost."""
         return self._socket.poll(wait_ms) != 0
 
-    def score(self, *, scores: Mapping[str, float], **moment: Unpack[Moment]) -> int:
+    def score(self, *, scores: Mapping[str, float], **header: Unpack[Header]) -> int:
         """Send one set of scores; returns the `seq` it went under."""
         self.seq += 1
-        self._send(self._score_topic, self._message(Score, moment, scores=scores))
+        self._send(self._score_topic, self._message(Score, header, scores=scores))
         return self.seq
 
-    def heartbeat(self, **moment: Unpack[Moment]) -> None:
+    def heartbeat(self, **header: Unpack[Header]) -> None:
         """Say that the work loop is alive; carries the last `seq`, so that a lost tail shows."""
         with contextlib.suppress(zmq.Again):  # who came and went is taken off the queue, lest it grow
             while True:
                 self._socket.recv(NOW)
-        self._send(HEARTBEAT + self._name, self._message(Heartbeat, moment))
+        self._send(HEARTBEAT + self._name, self._message(Heartbeat, header))
 
-    def end(self, **moment: Unpack[Moment]) -> None:
+    def end(self, **header: Unpack[Header]) -> None:
         """Say that this stop is planned; carries the last `seq`."""
-        self._send(END + self._name, self._message(End, moment))
+        self._send(END + self._name, self._message(End, header))
 
     def close(self) -> None:
         """Let what is queued leave for LINGER_MS, then let go of the socket and its file.
@@ -94,11 +94,11 @@ class Publisher:
         self._context.term()
         unlink_ipc(self._endpoint)
 
-    def _message(self, kind: type[M], moment: Moment, **more: Any) -> bytes:
-        if not math.isfinite(moment["mid"]):
-            moment["mid"] = 0.0
+    def _message(self, kind: type[M], header: Header, **more: Any) -> bytes:
+        if not math.isfinite(header["mid"]):
+            header["mid"] = 0.0
         return encode_content(
-            kind(v=VERSION, market=self.market, epoch=self.epoch, seq=self.seq, **moment, **more)
+            kind(v=VERSION, market=self.market, epoch=self.epoch, seq=self.seq, **header, **more)
         )
 
     def _send(self, topic: bytes, content: bytes) -> None:

@@ -83,13 +83,13 @@ def since(text: str, now_ns: int) -> int:
         length = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         return now_ns - int(length.total_seconds()) * NS_PER_S
     try:
-        moment = datetime.fromisoformat(text)
+        when = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
             f"--since {text!r}: write 90s, 10m, 2h or 1d, or a time like 2026-08-09T12:00"
         ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * NS_PER_S)
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return int(when.timestamp() * NS_PER_S)
 
 
 def _keys_dir(arguments: argparse.Namespace) -> Path:
@@ -106,9 +106,7 @@ def _print(decision: DecisionMessage, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.encode(decision).decode(), flush=True)
         return
-    moment = datetime.fromtimestamp(decision.time_published_ns / NS_PER_S, UTC)
-    head = (
-        f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z {decision.strategy} {decision.action}"
-    )
+    when = datetime.fromtimestamp(decision.time_published_ns / NS_PER_S, UTC)
+    head = f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03d}Z {decision.strategy} {decision.action}"
     what = f"{decision.direction} {' '.join(decision.markets)} {decision.strength:.1f}"
     print(f"{head} {what}  {'; '.join(decision.reasons)}", flush=True)

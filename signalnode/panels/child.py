@@ -47,7 +47,7 @@ def _facts(child: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _exit_line(each: Mapping[str, Any]) -> str:
     """`2026-08-09T12:00:01Z  SIGKILL  process 71, peak 92.1 MB, 3.4s of CPU, after 2 restarts`."""
     time_ns, cpu_s = each.get("time_ns"), each.get("cpu_s")
-    moment = f"{datetime.fromtimestamp(time_ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%SZ}" if time_ns else "-"
+    when = f"{datetime.fromtimestamp(time_ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%SZ}" if time_ns else "-"
     words = f" ({each['words']})" if each.get("words") else ""
     how = f"{each.get('exit', '-')}{' as asked' if each.get('expected') else words}"
     peak, restarts = each.get("peak_rss_bytes"), each.get("restarts", 0)
@@ -57,7 +57,7 @@ def _exit_line(each: Mapping[str, Any]) -> str:
         f"{duration(cpu_s)} of CPU" if cpu_s is not None else "",
         f"after {restarts} restart{'s' * (restarts != 1)}" if restarts else "",
     ]
-    return f"{moment}  {how}  {', '.join(part for part in more if part)}"
+    return f"{when}  {how}  {', '.join(part for part in more if part)}"
 
 
 def _traceback_lines(exits: list[Mapping[str, Any]]) -> list[str]:

@@ -23,7 +23,7 @@ def log_line(entry: Mapping[str, Any], *, coloured: bool, named: bool = False) -
 
     `named` puts the child's name before it, for a log of several.
     """
-    moment = str(entry.get("time", "")).replace("T", " ").removesuffix("Z")
+    when = str(entry.get("time", "")).replace("T", " ").removesuffix("Z")
     level, what = str(entry.get("level", "info")), str(entry.get("event", ""))
     if what == "output":
         what = str(entry.get("line", ""))
@@ -31,7 +31,7 @@ def log_line(entry: Mapping[str, Any], *, coloured: bool, named: bool = False) -
         what = f"{entry['child']} {what}"
     more = {key: value for key, value in entry.items() if key not in _SHOWN_ABOVE and value not in ("", None)}
     rest = " ".join(f"{key}={_plain(value)}" for key, value in more.items())
-    text = f"{_plain(moment)} {level:<7} {_plain(what)}{'  ' + rest if rest else ''}"
+    text = f"{_plain(when)} {level:<7} {_plain(what)}{'  ' + rest if rest else ''}"
     colour = _COLOURS.get(level) if coloured else None
     return f"\033[{colour}m{text}\033[0m" if colour else text
 

@@ -22,7 +22,7 @@ REGIMES = ("trending", "mean_reverting", "turbulent", "quiet")
 
 
 def strengths(direction: Floats, reversion: Floats, volatility: Floats, volume: Floats) -> Floats:
-    """The four strengths at one moment, shape (4,), from a number for each fresh market, shapes (n,), n > 0.
+    """The four strengths at one time, shape (4,), from a number for each fresh market, shapes (n,), n > 0.
 
     `direction` and `reversion` in −100 to 100, the others 0 to 100.
     """
