@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -27,3 +28,9 @@ def thread_cpu_ns() -> int:
     For budgets that a busy machine must not shorten.
     """
     return time.thread_time_ns()
+
+
+def utc_text(time_ns: int, timespec: str = "milliseconds") -> str:
+    """`2026-08-09T12:00:00.250Z` for nanoseconds since 1970; `timespec` as in datetime.isoformat."""
+    when = datetime.fromtimestamp(time_ns // NS_PER_MS / 1_000, UTC)
+    return when.isoformat(timespec=timespec).removesuffix("+00:00") + "Z"

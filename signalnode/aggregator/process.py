@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import zmq
 
@@ -26,6 +26,7 @@ from signalnode.errors import RuntimeDirectoryError, SignalnodeError
 from signalnode.files import ensure_directory, hold_lock, raise_file_limit
 from signalnode.names import AGGREGATOR, scores_endpoint
 from signalnode.settings import NodeSettings, load_node
+from signalnode.settings.arguments import Link
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 from signalnode.strategies import STRATEGIES
 from signalnode.strategies.loading import load_strategies
@@ -36,14 +37,6 @@ CUT_OFF_BYTES = 1_048_576  # ZeroMQ cuts off, unseen, who sends more; what is to
 STOPS = (signal.SIGTERM, signal.SIGINT)
 WAKE_BYTES_MAX = 65_536  # a pipe's capacity; alarms come through it as well, one each 5 ms at most
 DRAIN_MAX = 2_000  # messages taken before anything else gets its turn
-
-
-class Link(Protocol):
-    """What the supervisor gives a child."""
-
-    def ready(self, **facts: Any) -> None: ...
-
-    def beat(self, **facts: Any) -> None: ...
 
 
 def main(link: Link, args: Mapping[str, Any]) -> int:

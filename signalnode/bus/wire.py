@@ -8,7 +8,7 @@ here knows are skipped, so that a later minor addition breaks no reader. Nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta
@@ -27,7 +27,6 @@ SCORE_NAMES = (
     "liquidity_opportunity",
 )
 KINDS = ("score", "heartbeat", "end", "view", "decision")
-STATUSES = ("warming", "live", "degraded", "stale")
 
 HEARTBEAT_S_MAX = 1.0  # longest silence of a healthy engine
 SILENT_AFTER_S = 3 * HEARTBEAT_S_MAX  # then a market is silent: it crashed, hangs or is cut off
@@ -37,6 +36,7 @@ VIEW_BYTES_MAX = 1_048_576  # view; 500 markets take about 150 kB
 
 _FLOAT_MAX = 1.7976931348623157e308
 Status = Literal["warming", "live", "degraded", "stale"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 Direction = Literal["long", "short", "neutral"]
 Reason = Literal[
     "too_large",

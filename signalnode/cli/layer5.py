@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from signalnode.bus.wire import DecisionMessage
-from signalnode.clock import NS_PER_S, wall_ns
+from signalnode.clock import NS_PER_S, utc_text, wall_ns
 from signalnode.errors import DataError, UsageError
 from signalnode.settings import NodeSettings, load_node
 
@@ -106,7 +106,6 @@ def _print(decision: DecisionMessage, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.encode(decision).decode(), flush=True)
         return
-    when = datetime.fromtimestamp(decision.time_published_ns / NS_PER_S, UTC)
-    head = f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03d}Z {decision.strategy} {decision.action}"
+    head = f"{utc_text(decision.time_published_ns)} {decision.strategy} {decision.action}"
     what = f"{decision.direction} {' '.join(decision.markets)} {decision.strength:.1f}"
     print(f"{head} {what}  {'; '.join(decision.reasons)}", flush=True)

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from signalnode import logs
 from signalnode.bus.epoch import next_epoch
@@ -24,19 +24,12 @@ from signalnode.feeds.base import Feed
 from signalnode.files import ensure_directory, hold_lock
 from signalnode.names import scores_endpoint
 from signalnode.settings import MarketSettings, NodeSettings, node_of
+from signalnode.settings.arguments import Link
 
 STOPS = (signal.SIGTERM, signal.SIGINT)  # blocked, and taken while resting: never in the middle of a turn
 SUBSCRIBER_WAIT_MS = 20  # for those who heard the engine before to find it again: they look every 10 ms
 PROGRESS_S = 2.0  # between two lines that say how far a decoding has come
 COMPLAINT_S = 60.0  # between two lines about a checkpoint that cannot be written
-
-
-class Link(Protocol):
-    """What the supervisor gives a child."""
-
-    def ready(self, **facts: Any) -> None: ...
-
-    def beat(self, **facts: Any) -> None: ...
 
 
 def main(link: Link, args: Mapping[str, Any]) -> int:

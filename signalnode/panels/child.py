@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from signalnode.clock import NS_PER_S
+from signalnode.clock import utc_text
 from signalnode.panels.status import cpu, duration, megabytes, waits
 
 TRACEBACK_LINES_MAX = 40  # of the last one; the log has the rest
@@ -47,7 +46,7 @@ def _facts(child: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _exit_line(each: Mapping[str, Any]) -> str:
     """`2026-08-09T12:00:01Z  SIGKILL  process 71, peak 92.1 MB, 3.4s of CPU, after 2 restarts`."""
     time_ns, cpu_s = each.get("time_ns"), each.get("cpu_s")
-    when = f"{datetime.fromtimestamp(time_ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%SZ}" if time_ns else "-"
+    when = utc_text(time_ns, "seconds") if time_ns else "-"
     words = f" ({each['words']})" if each.get("words") else ""
     how = f"{each.get('exit', '-')}{' as asked' if each.get('expected') else words}"
     peak, restarts = each.get("peak_rss_bytes"), each.get("restarts", 0)

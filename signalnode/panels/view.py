@@ -18,8 +18,8 @@ from signalnode.bus.wire import (
     ViewMessage,
 )
 from signalnode.clock import NS_PER_S
+from signalnode.settings.model import MARKETS_MAX
 
-MARKETS_MAX = 1_000
 EVENTS_MAX = 4  # newest lines of the log under the table
 DECISIONS_MAX = 3  # newest decisions under the table
 PRELUDE = frozenset({"", "forkserver"})  # who speaks before the first child is started

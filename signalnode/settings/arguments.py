@@ -1,4 +1,6 @@
-"""Checked settings as arguments of a child process, so that a file broken later stops no restart.
+"""What a child process is called with: a link to its supervisor, and settings that were checked.
+
+So a file that is broken later stops no restart.
 
 An engine's hold its own settings: a spec then differs just when they differ, which is what `reload` compares.
 The aggregator knows every market, so it gets the path of a snapshot, which each `reload` replaces.
@@ -10,13 +12,23 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from signalnode.errors import ConfigError
 from signalnode.files import replace_file
 from signalnode.settings.loading import load_node, restore
 from signalnode.settings.model import NodeSettings
 from signalnode.settings.reading import Faults
+
+
+class Link(Protocol):
+    """What the supervisor gives a child, to be heard by."""
+
+    def ready(self, **facts: Any) -> None:
+        """Once: it is up. Facts are shown in `status`."""
+
+    def beat(self, **facts: Any) -> None:
+        """From the work loop, at least every heartbeat interval; never blocks, never raises."""
 
 
 def engine_args(node: NodeSettings, market: str) -> dict[str, Any]:

@@ -20,14 +20,13 @@ from signalnode.names import (
 from signalnode.settings.environment import config_path
 from signalnode.settings.model import (
     FEED_KEYS,
+    MARKETS_MAX,
     VENUE_NAMES,
     FeedSettings,
     MarketSettings,
     NodeSettings,
 )
 from signalnode.settings.reading import Faults, read_table, read_toml, shown
-
-MARKETS_MAX = 1_000  # each is a process
 
 
 def load_node(path: Path | None = None, *, with_markets: bool = True) -> NodeSettings:

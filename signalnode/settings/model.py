@@ -14,6 +14,7 @@ from signalnode.names import DEFAULT_ENDPOINT, scores_path
 FeedKind = Literal["capture", "recording", "synthetic"]
 
 AGGREGATOR_HEARTBEAT_S = 1.0
+MARKETS_MAX = 1_000  # of one node; each is a process
 CPUS_MAX = 1_024  # cpu_set_t of sched_setaffinity(2)
 
 

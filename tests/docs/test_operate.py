@@ -15,7 +15,7 @@ from signalnode.cli import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS
 from signalnode.cli.run import LOG_BYTES_MAX
 from signalnode.names import NAME_CHARS_MAX, RESERVED_NAMES
 from signalnode.settings import SupervisorSettings
-from signalnode.settings.loading import MARKETS_MAX
+from signalnode.settings.model import MARKETS_MAX
 from signalnode_supervisor import spec
 from signalnode_supervisor.core.lifecycle import ChildState
 from signalnode_supervisor.settings import Settings

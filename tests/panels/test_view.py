@@ -15,7 +15,8 @@ from signalnode.bus.wire import (
     Score,
     ViewMessage,
 )
-from signalnode.panels.view import EVENTS_MAX, MARKETS_MAX, PanelView, Row, columns, price
+from signalnode.panels.view import EVENTS_MAX, PanelView, Row, columns, price
+from signalnode.settings.model import MARKETS_MAX
 
 SECOND_NS = 1_000_000_000
 

@@ -31,12 +31,12 @@ from typing import Any
 from signalnode_supervisor.clock import monotonic_ns
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.host.poller import Poller
+from signalnode_supervisor.inside.forkserver import MESSAGE_BYTES_MAX
 from signalnode_supervisor.linux.procfs import MARK_BYTES, make_mark, send_signal
 
 PROGRAM = "signalnode_supervisor.inside.forkserver"
 READY_SPARES = 2  # kept beyond what is wanted right now
 REQUESTED_MAX = 16  # forks asked for and not yet done
-MESSAGE_BYTES_MAX = 65_536
 BACKOFF_MAX_S = 30.0  # longest wait before a fork server that keeps failing is started again
 STABLE_NS = 10 * NS_PER_S  # a fork server that lived this long has not failed at once
 FORK_NS_MAX = 5 * NS_PER_S  # a fork takes milliseconds: a fork server that owes one for so long is stuck
