@@ -37,6 +37,8 @@ CLOCKS = frozenset(
 ) | {"localtime", "gmtime", "ctime", "strftime"}
 MACHINE_PATH = re.compile(r"(?<![\w.~$}])/(?:home|root|Users|work|workspace|mnt)/[\w.]")
 PACKAGES = ("signalnode", "supervisor")
+WELL_WRAPPED = ("supervisor/",)  # where no docstring ends in an orphan word and no comment is blown up
+BLOWN_UP = re.compile(r"[(\[]\n[^\n]*\S  # [^\n]*\n *[)\]]")
 
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 ALL_PYTHON = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
@@ -105,6 +107,32 @@ def test_a_function_fits_on_one_screen(path: Path) -> None:
 def test_a_file_says_what_it_is(path: Path) -> None:
     tree = tree_of(path)
     assert not tree.body or ast.get_docstring(tree), f"{name_of(path)} has no docstring"
+
+
+def orphans(tree: ast.Module) -> Iterator[str]:
+    """Words that stand alone on the last line of a wrapped paragraph of a docstring."""
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    for node in ast.walk(tree):
+        text = ast.get_docstring(node) if isinstance(node, documented) else None
+        for paragraph in (text or "").split("\n\n"):
+            *before, last = paragraph.split("\n")
+            if before and len(before[-1]) > 70 and len(last.split()) == 1 and not last.startswith(" "):
+                yield last
+
+
+@every([path for path in SOURCES if name_of(path).startswith(WELL_WRAPPED)])
+def test_a_text_is_wrapped_as_a_person_would(path: Path) -> None:
+    assert not list(orphans(tree_of(path))), f"{name_of(path)}: {next(orphans(tree_of(path)))} is left alone"
+    blown_up = BLOWN_UP.search(path.read_text(encoding="utf-8"))
+    assert not blown_up, f"{name_of(path)}: put this comment above: {blown_up.group() if blown_up else ''}"
+
+
+def test_a_text_wrapped_badly_would_be_noticed() -> None:
+    line = "word " * 16
+    assert list(orphans(ast.parse(f'"""{line}\n{line}\nalone."""'))) == ["alone."]
+    assert not list(orphans(ast.parse(f'"""{line}\n{line}\nnot alone."""')))
+    assert BLOWN_UP.search("limit: int = (\n    5  # seconds\n)")
+    assert not BLOWN_UP.search("call(\n    5,  # seconds\n    6,\n)")
 
 
 def clock_reads(tree: ast.Module) -> Iterator[int]:
