@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from signalnode.bus.sequence import DROP, Sequence
+from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.wire import End, MarketMessage, MarketState, Score
 from signalnode.clock import NS_PER_S
 
@@ -21,7 +21,7 @@ class Entry:
     __slots__ = ("heard_ns", "message", "newest", "sequence")
 
     def __init__(self) -> None:
-        self.sequence = Sequence()
+        self.sequence = SequenceTracker()
         self.message: MarketMessage | None = None  # of any kind: status, mid and warmth are its
         self.newest: Score | None = None
         self.heard_ns = 0

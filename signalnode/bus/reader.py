@@ -33,7 +33,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
-from signalnode.bus.sequence import DROP, Sequence
+from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.snapshot import REQUEST_MARKETS_MAX, Place, RingRequest, decode_reply
 from signalnode.bus.wire import (
     SILENT_AFTER_S,
@@ -88,7 +88,7 @@ class _Repair:
 
 @dataclass(slots=True)
 class _Market:
-    sequence: Sequence = field(default_factory=Sequence)
+    sequence: SequenceTracker = field(default_factory=SequenceTracker)
     counts: Counts = field(default_factory=Counts)
     heard_ns: int = 0
     newest: Score | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 DROP = -1  # the message must not be used: a duplicate, or of an older epoch
 
 
-class Sequence:
+class SequenceTracker:
     """Epoch and seq of the newest message taken, and counts of what was not as it should be.
 
     Invariant: (epoch, seq) never falls. `missed` counts scores that were sent while this reader was

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from signalnode.bus.sequence import DROP, Sequence
+from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.wire import (
     SILENT_AFTER_S,
     DecisionMessage,
@@ -34,7 +34,7 @@ class Market:
     score: Score | None = None
     last: MarketMessage | None = None
     heard_ns: int = 0
-    sequence: Sequence = field(default_factory=Sequence)
+    sequence: SequenceTracker = field(default_factory=SequenceTracker)
 
 
 @dataclass(frozen=True, slots=True)

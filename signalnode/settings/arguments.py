@@ -18,7 +18,7 @@ from signalnode.errors import ConfigError
 from signalnode.files import replace_file
 from signalnode.settings.loading import load_node, restore
 from signalnode.settings.model import NodeSettings
-from signalnode.settings.reading import Faults
+from signalnode.settings.reading import ConfigFaults
 
 
 class Link(Protocol):
@@ -60,7 +60,7 @@ def node_of(args: Mapping[str, Any]) -> NodeSettings:
     """
     if "settings" not in args:
         return load_node(Path(args["config"]))
-    faults = Faults()
+    faults = ConfigFaults()
     node = restore(dict(args["settings"]), Path(args["config"]), faults)
     if node is None:
         raise ConfigError(faults.lines)

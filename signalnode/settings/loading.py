@@ -26,7 +26,7 @@ from signalnode.settings.model import (
     MarketSettings,
     NodeSettings,
 )
-from signalnode.settings.reading import Faults, read_table, read_toml, shown
+from signalnode.settings.reading import ConfigFaults, read_table, read_toml, shown
 
 
 def load_node(path: Path | None = None, *, with_markets: bool = True) -> NodeSettings:
@@ -37,7 +37,7 @@ def load_node(path: Path | None = None, *, with_markets: bool = True) -> NodeSet
     faulty one does not hide the running node. Raises ConfigError with every fault, one line each.
     """
     path = config_path(path)
-    faults = Faults()
+    faults = ConfigFaults()
     node = _snapshot(path, faults) if path.suffix == ".json" else _node(path, with_markets, faults)
     if node is None or faults.lines:
         raise ConfigError(faults.lines)
@@ -53,7 +53,7 @@ def names_of(node: NodeSettings) -> list[str]:
     return [*(name for name in names if market_name_fault(name) is None), AGGREGATOR]
 
 
-def _node(path: Path, with_markets: bool, faults: Faults) -> NodeSettings | None:
+def _node(path: Path, with_markets: bool, faults: ConfigFaults) -> NodeSettings | None:
     table = read_toml(path, faults)
     if table is None:
         return None
@@ -71,14 +71,14 @@ def _directories_alone(table: dict[str, Any], path: Path) -> NodeSettings:
     """Settings with the three directories as far as they are given, and nothing else."""
     keys = ("runtime_dir", "state_dir", "markets_dir")
     given = {key: table[key] for key in keys if isinstance(table.get(key), str)}
-    read = read_table(NodeSettings, given, path, "", Faults()) or read_table(
-        NodeSettings, {}, path, "", Faults()
+    read = read_table(NodeSettings, given, path, "", ConfigFaults()) or read_table(
+        NodeSettings, {}, path, "", ConfigFaults()
     )
     assert read is not None
     return read
 
 
-def _snapshot(path: Path, faults: Faults) -> NodeSettings | None:
+def _snapshot(path: Path, faults: ConfigFaults) -> NodeSettings | None:
     try:
         table = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -87,7 +87,7 @@ def _snapshot(path: Path, faults: Faults) -> NodeSettings | None:
     return restore(table, path, faults)
 
 
-def restore(table: dict[str, Any], path: Path, faults: Faults) -> NodeSettings | None:
+def restore(table: dict[str, Any], path: Path, faults: ConfigFaults) -> NodeSettings | None:
     """Settings from what `arguments.as_table` made of them; files are not looked at again."""
     markets: dict[str, MarketSettings] = {}
     for name, (file, market_table) in table.pop("markets", {}).items():
@@ -107,7 +107,7 @@ def _market_files(node: NodeSettings) -> list[Path]:
     return sorted(files, key=lambda file: file.stem)
 
 
-def _markets(node: NodeSettings, path: Path, faults: Faults) -> dict[str, MarketSettings]:
+def _markets(node: NodeSettings, path: Path, faults: ConfigFaults) -> dict[str, MarketSettings]:
     try:
         files = _market_files(node)
     except OSError as error:
@@ -131,7 +131,9 @@ def _markets(node: NodeSettings, path: Path, faults: Faults) -> dict[str, Market
     return dict(sorted(markets.items()))
 
 
-def _market(file: Path, node: NodeSettings, named: dict[str, Path], faults: Faults) -> MarketSettings | None:
+def _market(
+    file: Path, node: NodeSettings, named: dict[str, Path], faults: ConfigFaults
+) -> MarketSettings | None:
     table = read_toml(file, faults)
     if table is None:
         return None
@@ -146,7 +148,9 @@ def _market(file: Path, node: NodeSettings, named: dict[str, Path], faults: Faul
     return dataclasses.replace(market, path=file, signals=_resolved(market.signals, file))
 
 
-def _check_name(name: str, file: Path, node: NodeSettings, named: dict[str, Path], faults: Faults) -> None:
+def _check_name(
+    name: str, file: Path, node: NodeSettings, named: dict[str, Path], faults: ConfigFaults
+) -> None:
     wrong = market_name_fault(name)
     if wrong:
         faults.add(file, "market", wrong)
@@ -161,13 +165,13 @@ def _check_name(name: str, file: Path, node: NodeSettings, named: dict[str, Path
     named.setdefault(name, file)
 
 
-def _check_socket_path(path: Path, file: Path, key: str, faults: Faults) -> None:
+def _check_socket_path(path: Path, file: Path, key: str, faults: ConfigFaults) -> None:
     fault = socket_path_fault(path)
     if fault:
         faults.add(file, key, fault)
 
 
-def _check_feed(feed: FeedSettings, table: dict[str, Any], file: Path, faults: Faults) -> None:
+def _check_feed(feed: FeedSettings, table: dict[str, Any], file: Path, faults: ConfigFaults) -> None:
     required, optional = FEED_KEYS[feed.kind]
     for key in sorted(set(table) - required - optional - {"kind"}):
         allowed = ", ".join(sorted(required | optional))
@@ -192,7 +196,7 @@ def _check_feed(feed: FeedSettings, table: dict[str, Any], file: Path, faults: F
         seen.add(recording)
 
 
-def _check_signals(table: dict[str, Any], file: Path, faults: Faults) -> None:
+def _check_signals(table: dict[str, Any], file: Path, faults: ConfigFaults) -> None:
     """`[signals]` holds numbers and `extra`; which names there are, the signals package knows and checks."""
     signals = table.get("signals", {})
     for key, value in signals.items() if isinstance(signals, dict) else ():
@@ -202,7 +206,7 @@ def _check_signals(table: dict[str, Any], file: Path, faults: Faults) -> None:
             faults.add(file, f"signals.{key}", f"{value!r} is not a number; give it a finite number")
 
 
-def _check_extra(value: object, file: Path, faults: Faults) -> None:
+def _check_extra(value: object, file: Path, faults: ConfigFaults) -> None:
     if not isinstance(value, list) or not all(isinstance(item, str) and ":" in item for item in value):
         faults.add(
             file, "signals.extra", 'is not a list of "file.py:name"; write it like ["my_signals.py:my_score"]'
@@ -225,7 +229,7 @@ def _resolved(signals: dict[str, object], file: Path) -> dict[str, object]:
     return {**signals, "extra": absolute}
 
 
-def _check_endpoint(node: NodeSettings, path: Path, faults: Faults) -> None:
+def _check_endpoint(node: NodeSettings, path: Path, faults: ConfigFaults) -> None:
     endpoint, key = node.aggregator.endpoint, "aggregator.endpoint"
     fault = endpoint_fault(endpoint) or endpoint_fault(snapshot_endpoint(endpoint))
     if fault:

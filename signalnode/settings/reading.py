@@ -31,7 +31,7 @@ _TOML_NAMES: dict[type, str] = {
 
 
 @dataclass(slots=True)
-class Faults:
+class ConfigFaults:
     """Fault lines of one load, in the order in which they were found."""
 
     lines: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ def shown(path: Path) -> str:
         return str(path)
 
 
-def read_toml(path: Path, faults: Faults) -> dict[str, Any] | None:
+def read_toml(path: Path, faults: ConfigFaults) -> dict[str, Any] | None:
     """The table of a TOML file, or None and one fault."""
     try:
         with path.open("rb") as file:
@@ -89,7 +89,9 @@ def _hints(cls: type[Any]) -> dict[str, Any]:
     return get_type_hints(cls, include_extras=True)
 
 
-def read_table(cls: type[T], table: Mapping[str, Any], path: Path, prefix: str, faults: Faults) -> T | None:
+def read_table(
+    cls: type[T], table: Mapping[str, Any], path: Path, prefix: str, faults: ConfigFaults
+) -> T | None:
     """An instance of `cls` from `table`, or None where faults were added.
 
     `path` is the file the table stands in, from which relative paths count; `prefix` is the table's name with

@@ -11,7 +11,7 @@ from typing import Any
 from signalnode.errors import ConfigError, ExtensionError, in_words
 from signalnode.names import name_fault
 from signalnode.settings.code import run_file
-from signalnode.settings.reading import Faults, read_table
+from signalnode.settings.reading import ConfigFaults, read_table
 from signalnode.strategies.base import Registered, Strategy
 
 ENTRY_POINT_GROUP = "signalnode.strategies"
@@ -60,7 +60,7 @@ def _instance(
     keywords = {key: value for key, value in table.items() if key not in ("kind", "enabled")}
     where = f"strategies.{name}"
     if dataclasses.is_dataclass(make):
-        faults = Faults()
+        faults = ConfigFaults()
         strategy: Any = None
         try:
             strategy = read_table(make, keywords, config, f"{where}.", faults)

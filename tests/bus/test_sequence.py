@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalnode.bus.sequence import DROP, Sequence
+from signalnode.bus.sequence import DROP, SequenceTracker
 
 ARRIVALS = st.lists(
     st.tuples(st.sampled_from(["score", "heartbeat", "end"]), st.integers(1, 3), st.integers(0, 6)),
@@ -42,7 +42,7 @@ class Model:
 def test_any_order_of_arrivals_is_judged_as_by_a_model_that_remembers_everything(
     arrivals: list[tuple[str, int, int]],
 ) -> None:
-    sequence, model = Sequence(), Model()
+    sequence, model = SequenceTracker(), Model()
     for kind, epoch, seq in arrivals:
         number = max(seq, 1) if kind == "score" else seq
         if kind == "score":
@@ -55,7 +55,7 @@ def test_any_order_of_arrivals_is_judged_as_by_a_model_that_remembers_everything
 
 @given(ARRIVALS)
 def test_epoch_and_seq_never_fall(arrivals: list[tuple[str, int, int]]) -> None:
-    sequence, place = Sequence(), (-1, 0)
+    sequence, place = SequenceTracker(), (-1, 0)
     for kind, epoch, seq in arrivals:
         if kind == "score":
             sequence.score(epoch, max(seq, 1))
@@ -66,7 +66,7 @@ def test_epoch_and_seq_never_fall(arrivals: list[tuple[str, int, int]]) -> None:
 
 
 def test_a_crash_and_a_planned_stop_are_told_apart() -> None:
-    crashed, planned = Sequence(), Sequence()
+    crashed, planned = SequenceTracker(), SequenceTracker()
     for sequence in (crashed, planned):
         sequence.score(1, 1)
     planned.last(1, 1, ended=True)
@@ -77,13 +77,13 @@ def test_a_crash_and_a_planned_stop_are_told_apart() -> None:
 
 
 def test_what_was_sent_before_the_first_message_is_not_missed() -> None:
-    sequence = Sequence()
+    sequence = SequenceTracker()
     assert sequence.score(7, 500) == 0
     assert sequence.score(7, 503) == 2
     assert sequence.missed == 2
 
 
 def test_a_lost_tail_shows_in_the_next_heartbeat() -> None:
-    sequence = Sequence()
+    sequence = SequenceTracker()
     sequence.score(1, 10)
     assert sequence.last(1, 13, ended=False) == 3
