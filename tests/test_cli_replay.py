@@ -12,7 +12,7 @@ from signalnode import errors
 from signalnode.cli import main
 from signalnode.compiled.loader import compile_missing
 from signalnode.feeds import synthetic_events
-from signalnode.feeds.recording import write_recording
+from signalnode.feeds.files.recording import write_recording
 from tests.command_line import refused, tree
 
 MARKET = 'market = "BTC-USDT"\n[feed]\nkind = "synthetic"\n[signals]\nbaseline_s = 10.0\n'

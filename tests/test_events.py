@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from signalnode.events import EVENT, as_events, join_events
-from signalnode.feeds.venue import ROW, quote_row, trade_row
+from signalnode.feeds.venues.base import ROW, quote_row, trade_row
 
 
 def test_a_row_of_events_is_82_bytes_so_that_stored_events_stay_readable() -> None:

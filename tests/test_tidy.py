@@ -272,19 +272,19 @@ def test_no_test_directory_is_a_package() -> None:
     assert not list((ROOT / "tests").rglob("__init__.py"))
 
 
-def test_settings_know_just_the_feeds_and_venues_there_are() -> None:
-    from signalnode.feeds import FEEDS, VENUES
-    from signalnode.settings import FEED_KEYS, VENUE_NAMES, FeedKind
+def test_settings_know_just_the_feeds_there_are() -> None:
+    from signalnode.feeds import FEEDS
+    from signalnode.settings import FEED_KEYS, FeedKind
 
     assert set(FEEDS) == set(FEED_KEYS) == set(get_args(FeedKind))
-    assert set(VENUES) == set(VENUE_NAMES)
 
 
 def modules_of(package: str) -> list[ModuleType]:
-    """Every module of a package, imported."""
-    folder = ROOT / "signalnode" / package
-    names = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
-    return [importlib.import_module(f"signalnode.{package}.{name}") for name in names]
+    """Every module of a package and of those within it, imported."""
+    root = ROOT / "signalnode"
+    paths = sorted(path for path in (root / package).rglob("*.py") if path.stem != "__init__")
+    names = (".".join(path.relative_to(root).with_suffix("").parts) for path in paths)
+    return [importlib.import_module(f"signalnode.{name}") for name in names]
 
 
 def own_classes(module: ModuleType) -> list[type]:
@@ -330,15 +330,16 @@ def test_every_feed_is_registered() -> None:
 
 
 def test_every_venue_is_registered() -> None:
-    from signalnode.feeds import VENUES
+    from signalnode.feeds.venues import decoder_of
+    from signalnode.settings import VENUE_NAMES
 
     found = {
-        each
+        (module.__name__.rpartition(".")[2], each)
         for module in modules_of("feeds")
         for each in own_classes(module)
         if each.__name__.endswith("Decoder")
     }
-    assert found == set(VENUES.values())
+    assert found == {(venue, decoder_of(venue)) for venue in VENUE_NAMES}
 
 
 def test_every_strategy_is_registered() -> None:

@@ -37,10 +37,10 @@ DIGEST_BYTES = 32
 HOMES = (  # every module with an entry
     "signalnode.signals.kernel",
     "signalnode.signals.extra",
+    "signalnode.feeds.base",
+    "signalnode.feeds.files.recording",
     "signalnode.feeds.health",
-    "signalnode.feeds.recording",
     "signalnode.feeds.sieve",
-    "signalnode.feeds.stored",
     "signalnode.feeds.synthetic",
 )
 COMPILER = "signalnode.compiled.compiler"

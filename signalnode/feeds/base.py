@@ -1,5 +1,5 @@
-"""What every feed is: a pure, resumable source of events in kernel time; and how it counts what was wrong
-with them.
+"""What every feed is: a pure, resumable source of events in kernel time; and what those share that make
+events in blocks.
 """
 
 from __future__ import annotations
@@ -7,66 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from signalnode.events import Events
+import numpy as np
 
-EXAMPLES_MAX = 3  # examples kept of each fault: enough to find the place, few enough to print
-FAULT_NAMES_MAX = 64  # distinct faults counted; what comes later is counted under "other"
-EXAMPLE_CHARS_MAX = 200
+from signalnode.compiled import entry
+from signalnode.events import EVENT, Events, join_events
+
 DEPTH_BPS = 10.0  # half-width of the depth band, in basis points of the mid
-
-
-class Faults:
-    """Counts of what was wrong with a feed's data, by name, with the first few examples of each ("file:line:
-    what").
-
-    Bounded in names, examples and their length, whatever the data.
-    """
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-        self.examples: dict[str, list[str]] = {}
-
-    def add(self, name: str, where: str = "", count: int = 1) -> None:
-        """Count one fault (or `count` of them) seen at `where`."""
-        if name not in self.counts and len(self.counts) >= FAULT_NAMES_MAX:
-            name = "other"
-        self.counts[name] = self.counts.get(name, 0) + count
-        seen = self.examples.setdefault(name, [])
-        if where and len(seen) < EXAMPLES_MAX:
-            seen.append(where[:EXAMPLE_CHARS_MAX])
-
-    def clear(self) -> None:
-        """Forget everything counted."""
-        self.counts.clear()
-        self.examples.clear()
-
-    def wants_example(self, name: str) -> bool:
-        """Whether `where` would still be kept; so that a caller need not build it otherwise."""
-        return len(self.examples.get(name, ())) < EXAMPLES_MAX
-
-    def lines(self) -> list[str]:
-        """One line for each fault, most frequent first: "12 x line_corrupt, first at a.gz:7: not JSON"."""
-        ordered = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
-        return [f"{count} x {name}" + self._first(name) for name, count in ordered]
-
-    def _first(self, name: str) -> str:
-        seen = self.examples.get(name)
-        return f", first at {seen[0]}" if seen else ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """A JSON-able copy."""
-        return {
-            "counts": dict(self.counts),
-            "examples": {name: list(seen) for name, seen in self.examples.items()},
-        }
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Faults:
-        """The inverse of `as_dict`."""
-        faults = cls()
-        faults.counts = {str(name): int(count) for name, count in stored["counts"].items()}
-        faults.examples = {str(name): [str(one) for one in seen] for name, seen in stored["examples"].items()}
-        return faults
 
 
 class Feed(Protocol):
@@ -118,3 +64,59 @@ class Feed(Protocol):
     def close(self) -> None:
         """Let go of files; the feed is of no use afterwards."""
         ...
+
+
+@entry(block=EVENT)
+def _first_after(block: Events, start: int, stop: int, until_ns: int) -> int:
+    """Index of the first of block[start:stop] after `until_ns`; `stop` where there is none."""
+    low, high = start, stop
+    while low < high:
+        middle = (low + high) // 2
+        if block[middle].time_received_ns <= until_ns:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+class BlockFeed:
+    """What feeds that come in blocks share: looking ahead and taking. A subclass gives the blocks."""
+
+    def __init__(self) -> None:
+        self._first_after = _first_after.raw  # blocks are contiguous rows of EVENT
+        self._at = 0  # next event within the block
+        self._hold(np.zeros(0, EVENT))
+
+    def _hold(self, block: Events) -> None:
+        """Go on with the event at `_at` of this block."""
+        self._block, self._times_ns, self._size = block, block["time_received_ns"], len(block)
+
+    def _next_block(self) -> Events:
+        """The block after the present one; empty at the end."""
+        raise NotImplementedError
+
+    def _fill(self) -> bool:
+        if self._at < self._size:
+            return True
+        block = self._next_block()
+        if not len(block):
+            return False
+        self._at = 0
+        self._hold(block)
+        return True
+
+    def next_time_ns(self) -> int | None:
+        """Kernel time of the next event; None at the end."""
+        return self._times_ns.item(self._at) if self._fill() else None
+
+    def take(self, until_ns: int, count_max: int) -> Events:
+        """The next events at or before `until_ns`, in order, at most `count_max`; maybe none."""
+        pieces: list[Events] = []
+        while count_max > 0 and self._fill():
+            start, stop = self._at, min(self._at + count_max, self._size)
+            self._at = self._first_after(self._block, start, stop, until_ns)
+            pieces.append(self._block[start : self._at])
+            count_max -= self._at - start
+            if self._at < stop:
+                break
+        return pieces[0] if len(pieces) == 1 else join_events(pieces)

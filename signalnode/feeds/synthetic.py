@@ -32,7 +32,7 @@ import numpy.typing as npt
 from signalnode.compiled import entry
 from signalnode.errors import CheckpointError
 from signalnode.events import EVENT, Events
-from signalnode.feeds.stored import BlockFeed
+from signalnode.feeds.base import BlockFeed
 
 Regime = Literal["stationary", "trend_up", "trend_down", "reverting", "bursty", "thin"]
 

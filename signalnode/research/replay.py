@@ -20,7 +20,7 @@ from signalnode.bus.wire import STATUSES
 from signalnode.errors import DataError
 from signalnode.events import EVENT, Events
 from signalnode.feeds import ChannelHealth
-from signalnode.feeds.decoded import Decoding, in_gap
+from signalnode.feeds.files.decoding import Decoding, in_gap
 from signalnode.files import replacing
 
 ROWS_PER_GROUP = 65_536  # of the Parquet file: what is held before it is written, 6 MB

@@ -147,7 +147,7 @@ class FeedSettings:
     price: Annotated[float, Within(1e-6, 1e9)] = 60_000.0
 
 
-# Whose frames a capture may hold; each has its decoder in signalnode.feeds.VENUES.
+# The register of venues; each has its decoder in the file of its name in signalnode/feeds/venues/.
 VENUE_NAMES = ("binance", "coinbase")
 
 # By kind: the keys that must be given, and those that may be.

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from signalnode import SignalEngine, load_events
 from signalnode.feeds import open_decoding
-from signalnode.feeds.recording import write_recording
+from signalnode.feeds.files.recording import write_recording
 from signalnode.research.replay import write_scores
 from tests.benchmarks.bench_engine import INTERVAL_NS, SAMPLE, tiled
 from tests.benchmarks.table import Row, medians_s

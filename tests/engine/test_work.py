@@ -14,7 +14,7 @@ from signalnode.clock import NS_PER_MS, NS_PER_S
 from signalnode.engine.work import Turn, Work
 from signalnode.events import QUOTE, Events
 from signalnode.feeds import ChannelHealth, Feed, open_feed, synthetic_events
-from signalnode.feeds.recording import write_recording
+from signalnode.feeds.files.recording import write_recording
 from signalnode.settings import EngineSettings, FeedSettings, MarketSettings
 
 EVENTS = synthetic_events(3, 3_000, events_per_s=50.0)

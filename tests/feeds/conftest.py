@@ -7,7 +7,7 @@ import pytest
 
 from signalnode.events import Events
 from signalnode.feeds import Feed, load_events, open_feed, synthetic_events
-from signalnode.feeds.recording import write_recording
+from signalnode.feeds.files.recording import write_recording
 from signalnode.settings import FeedSettings, MarketSettings
 
 DATA = Path(__file__).parents[1] / "data" / "binance"

@@ -10,7 +10,7 @@ from typing import Any
 
 from signalnode.events import Events
 from signalnode.feeds import load_events_with_faults
-from signalnode.feeds.base import Faults
+from signalnode.feeds.faults import Faults
 
 START_NS = 1_723_161_254_000_000_000
 STEP_NS = 10_000_000

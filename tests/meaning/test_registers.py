@@ -15,9 +15,10 @@ import pytest
 from signalnode.compiled import ENTRIES, MARKED
 from signalnode.compiled.loader import HOMES
 from signalnode.features import FAMILIES
-from signalnode.feeds import VENUES
-from signalnode.feeds.capture import CaptureDecoding
+from signalnode.feeds.files.capture import CaptureDecoding
+from signalnode.feeds.venues import decoder_of
 from signalnode.meaning import CLOSED, PACKAGE, Meaning, meaning_of
+from signalnode.settings import VENUE_NAMES
 from signalnode.signals import SIGNALS
 from signalnode.signals.identity import FORMULAS
 
@@ -32,7 +33,7 @@ def roots_of(*code: Any) -> tuple[str, ...]:
     return tuple(":".join(name_of(each)) for each in code)
 
 
-DECODERS = {venue: roots_of(CaptureDecoding, decoder) for venue, decoder in VENUES.items()}
+DECODERS = {venue: roots_of(CaptureDecoding, decoder_of(venue)) for venue in VENUE_NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +64,11 @@ def test_the_object_file_covers_every_function_that_is_compiled(own: Callable[..
     assert {name_of(f) for f in ours} <= set(own(*OBJECT).read)
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", VENUE_NAMES)
 def test_a_venues_digest_covers_its_own_decoder_and_no_other(venue: str, own: Callable[..., Meaning]) -> None:
     read = own(*DECODERS[venue]).read
-    assert name_of(VENUES[venue]) in read
-    others = {decoder.__module__ for name, decoder in VENUES.items() if name != venue}
+    assert name_of(decoder_of(venue)) in read
+    others = {decoder_of(name).__module__ for name in VENUE_NAMES if name != venue}
     assert not others & {module for module, _ in read}
 
 
@@ -105,7 +106,7 @@ def changed(copy: Path, before: dict[str, str]) -> Callable[[dict[str, tuple[str
     return change
 
 
-ALL_VENUES = set(VENUES)
+ALL_VENUES = set(VENUE_NAMES)
 ADDED_SIGNAL = """
 from signalnode.compiled import compiled
 from signalnode.signals.base import Signal
@@ -119,8 +120,8 @@ CALM = Signal(("calm",), reading)
 EDITS = {
     "a comment among the parameters": ({"signals/tuning.py": ("\n\n", "\n\n# mine\n")}, set()),
     "a comment in a formula": ({"signals/scale.py": ("\n\n", "\n\n# mine\n")}, set()),
-    "a comment in a decoder": ({"feeds/coinbase.py": ("\n\n", "\n\n# mine\n")}, set()),
-    "a decoder's own": ({"feeds/coinbase.py": ('"BUY", "SELL"', '"SELL", "BUY"')}, {"coinbase"}),
+    "a comment in a decoder": ({"feeds/venues/coinbase.py": ("\n\n", "\n\n# mine\n")}, set()),
+    "a decoder's own": ({"feeds/venues/coinbase.py": ('"BUY", "SELL"', '"SELL", "BUY"')}, {"coinbase"}),
     "the book": ({"book.py": ("LEVELS_MAX = 20_000", "LEVELS_MAX = 20_001")}, ALL_VENUES),
     "the sieve": (
         {"feeds/sieve.py": ("PRICE_JUMP_MAX = 10.0", "PRICE_JUMP_MAX = 11.0")},

@@ -18,7 +18,7 @@ import zmq
 from signalnode import SignalEngine
 from signalnode.bus.wire import End, Score, decode
 from signalnode.feeds import synthetic_events
-from signalnode.feeds.recording import write_recording
+from signalnode.feeds.files.recording import write_recording
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """

@@ -15,7 +15,7 @@ import pytest
 from signalnode.errors import DataError
 from signalnode.events import EVENT, TRADE, Events
 from signalnode.feeds import Faults
-from signalnode.feeds.decoded import Gaps, Slice
+from signalnode.feeds.files.decoding import Gaps, Slice
 from signalnode.research import replay
 
 ROW = np.dtype([("time_ns", "<i8"), ("mid", "<f8"), ("momentum_long", "<f8"), ("warm", "<f8")])

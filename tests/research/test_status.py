@@ -16,9 +16,10 @@ from signalnode.bus.wire import STATUSES
 from signalnode.clock import NS_PER_MS
 from signalnode.engine.work import Work
 from signalnode.events import QUOTE, TRADE, Events
-from signalnode.feeds import ChannelHealth, capture, health, open_decoding, open_feed, recording
+from signalnode.feeds import ChannelHealth, health, open_decoding, open_feed
 from signalnode.feeds import synthetic_events as synthetic
-from signalnode.feeds.recording import write_recording
+from signalnode.feeds.files import capture, recording
+from signalnode.feeds.files.recording import write_recording
 from signalnode.research.replay import write_scores
 from signalnode.settings import EngineSettings, FeedSettings, MarketSettings
 from tests.feeds import frames

@@ -1,6 +1,6 @@
 """Captures: raw frames of a venue as they came off the socket, a line each, with the time they were received.
 
-The two forms of a line are told in `feeds/framing.py`; the file is plain, gzip, xz or zstd, found by its
+The two forms of a line are told in `framing.py`; the file is plain, gzip, xz or zstd, found by its
 first bytes. Several files are played one after the other, and a later one goes on with the book of the one
 before.
 
@@ -36,11 +36,11 @@ import numpy as np
 from signalnode.errors import DataError
 from signalnode.events import EVENT, Events, join_events
 from signalnode.feeds import sieve
-from signalnode.feeds.base import Faults
-from signalnode.feeds.decoded import GAPS_MAX, Gaps, Slice
-from signalnode.feeds.framing import unwrap
-from signalnode.feeds.lines import Line, read_lines
-from signalnode.feeds.venue import ROW, Decoder, DecoderOf, FrameFault, Row
+from signalnode.feeds.faults import Faults
+from signalnode.feeds.files.decoding import GAPS_MAX, Gaps, Slice
+from signalnode.feeds.files.framing import unwrap
+from signalnode.feeds.files.lines import Line, read_lines
+from signalnode.feeds.venues.base import ROW, Decoder, DecoderOf, FrameFault, Row
 
 TIME_REACH_NS = 2**63 - 1  # the furthest from 1970, either way, that an event's field can hold
 SLICE_LINES = 2_048  # lines decoded between two chances to do something else: about 20 ms

@@ -9,8 +9,8 @@ import pytest
 
 from signalnode.events import DEPTH, QUOTE, TRADE
 from signalnode.feeds import load_events_with_faults
-from signalnode.feeds.coinbase import CoinbaseDecoder
-from signalnode.feeds.venue import FrameFault, Row
+from signalnode.feeds.venues.base import FrameFault, Row
+from signalnode.feeds.venues.coinbase import CoinbaseDecoder
 
 SENT = "2026-08-09T21:05:48.228568804Z"
 SENT_NS = 1_786_309_548_228_569_000  # to the microsecond

@@ -19,7 +19,7 @@ import msgspec
 
 from signalnode.book import Delta
 from signalnode.clock import NS_PER_MS
-from signalnode.feeds.venue import FrameFault, OneSymbol, Report, Row, quote_row, trade_row
+from signalnode.feeds.venues.base import DecoderOf, FrameFault, OneSymbol, Report, Row, quote_row, trade_row
 
 Levels = list[tuple[float, float]]
 EMPTY = msgspec.Raw(b"")
@@ -76,7 +76,7 @@ _snapshot = msgspec.json.Decoder(_Snapshot, strict=False)
 
 
 class BinanceDecoder(OneSymbol):
-    """Decoder of one spot symbol; see `venue.Decoder`."""
+    """Decoder of one spot symbol; see `base.Decoder`."""
 
     def __init__(self, market: str, depth_bps: float, report: Report) -> None:
         super().__init__(market, depth_bps, report)
@@ -85,7 +85,7 @@ class BinanceDecoder(OneSymbol):
         self._ahead: deque[_Snapshot] = deque(maxlen=AHEAD_MAX)
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
-        """The events in one frame; see `venue.Decoder`."""
+        """The events in one frame; see `base.Decoder`."""
         head = _frame.decode(frame)
         if head.stream:
             channel = head.stream.partition("@")[2]
@@ -157,3 +157,6 @@ def _bare_channel(head: _Frame) -> str:
     if head.update_id:
         return "bookTicker"
     return "reply" if head.request_id is not None else ""
+
+
+DECODER: DecoderOf = BinanceDecoder

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from signalnode.errors import DataError
-from signalnode.feeds import lines
-from signalnode.feeds.base import Faults
-from signalnode.feeds.lines import read_lines
+from signalnode.feeds.faults import Faults
+from signalnode.feeds.files import lines
+from signalnode.feeds.files.lines import read_lines
 
 TEXT = b"".join(b"line %d\n" % number for number in range(5_000))
 

@@ -7,8 +7,8 @@ import pytest
 
 from signalnode.errors import DataError
 from signalnode.events import DEPTH, QUOTE, TRADE
-from signalnode.feeds import capture as capture_module
 from signalnode.feeds import load_events, open_decoding
+from signalnode.feeds.files import capture as capture_module
 from tests.feeds.frames import START_NS, STEP_NS, capture, depth, line, load, quote, snapshot, trade
 
 CLEAN = [trade(1), quote(), trade(2), quote("99.98")]

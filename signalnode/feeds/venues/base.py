@@ -1,9 +1,8 @@
 """What the decoders of all venues share: rows, symbols, and the watch over books and trade numbers.
 
-A venue is one file with one `Decoder` and its line in `VENUES` (see `feeds/__init__.py`). A decoder eats
-frames exactly as they came off the socket, with the time each was received, and gives event rows; so the same
-one serves captures and live connections. It keeps out nothing but what it cannot read: implausible values are
-the sieve's business.
+A decoder eats frames exactly as they came off the socket, with the time each was received, and gives event
+rows; so the same one serves captures and live connections. It keeps out nothing but what it cannot read:
+implausible values are the sieve's business.
 """
 
 from __future__ import annotations

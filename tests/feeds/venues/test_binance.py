@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalnode.events import DEPTH, QUOTE, TRADE, Events
-from signalnode.feeds.binance import BinanceDecoder
-from signalnode.feeds.venue import OTHER_SYMBOLS_MAX, FrameFault, Row
+from signalnode.feeds.venues.base import OTHER_SYMBOLS_MAX, FrameFault, Row
+from signalnode.feeds.venues.binance import BinanceDecoder
 from tests.feeds.frames import capture, depth, load, quote, snapshot, trade
 
 MS = 1_000_000

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from signalnode.errors import DataError
-from signalnode.feeds.base import Faults
+from signalnode.feeds.faults import Faults
 
 READ_BYTES = 65_536  # compressed bytes read at once
 INFLATE_BYTES_MAX = 1 << 18  # bytes inflated at once, however well the data was packed

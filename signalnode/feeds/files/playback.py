@@ -10,72 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from signalnode.compiled import entry
 from signalnode.errors import CheckpointError
-from signalnode.events import EVENT, Events, join_events
-from signalnode.feeds.decoded import Code, Decoding, Store, StoredEvents, in_gap, store_digest
+from signalnode.events import EVENT, Events
+from signalnode.feeds.base import BlockFeed
+from signalnode.feeds.files.decoding import Decoding, in_gap
+from signalnode.feeds.files.store import Code, Store, StoredEvents, store_digest
 
 BLOCK_ROWS = 2_048  # events held in memory at once: 170 kB
 LONE_EVENT_GAP_NS = 1_000_000_000  # pause between laps of a file whose events all have one time
 
 
-@entry(block=EVENT)
-def _first_after(block: Events, start: int, stop: int, until_ns: int) -> int:
-    """Index of the first of block[start:stop] after `until_ns`; `stop` where there is none."""
-    low, high = start, stop
-    while low < high:
-        middle = (low + high) // 2
-        if block[middle].time_received_ns <= until_ns:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-class BlockFeed:
-    """What feeds that come in blocks share: looking ahead and taking. A subclass gives the blocks."""
-
-    def __init__(self) -> None:
-        self._first_after = _first_after.raw  # blocks are contiguous rows of EVENT
-        self._at = 0  # next event within the block
-        self._hold(np.zeros(0, EVENT))
-
-    def _hold(self, block: Events) -> None:
-        """Go on with the event at `_at` of this block."""
-        self._block, self._times_ns, self._size = block, block["time_received_ns"], len(block)
-
-    def _next_block(self) -> Events:
-        """The block after the present one; empty at the end."""
-        raise NotImplementedError
-
-    def _fill(self) -> bool:
-        if self._at < self._size:
-            return True
-        block = self._next_block()
-        if not len(block):
-            return False
-        self._at = 0
-        self._hold(block)
-        return True
-
-    def next_time_ns(self) -> int | None:
-        """Kernel time of the next event; None at the end."""
-        return self._times_ns.item(self._at) if self._fill() else None
-
-    def take(self, until_ns: int, count_max: int) -> Events:
-        """The next events at or before `until_ns`, in order, at most `count_max`; maybe none."""
-        pieces: list[Events] = []
-        while count_max > 0 and self._fill():
-            start, stop = self._at, min(self._at + count_max, self._size)
-            self._at = self._first_after(self._block, start, stop, until_ns)
-            pieces.append(self._block[start : self._at])
-            count_max -= self._at - start
-            if self._at < stop:
-                break
-        return pieces[0] if len(pieces) == 1 else join_events(pieces)
-
-
-class StoredFeed(BlockFeed):
+class PlaybackFeed(BlockFeed):
     """Plays the files of one market; see `base.Feed` for what each method promises.
 
     `code` and `facts` are all that decides, with the files, what `decoding_of()` gives. With `loop`, each

@@ -16,56 +16,19 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from signalnode.errors import DataError
 from signalnode.events import EVENT, Events
-from signalnode.feeds.base import Faults
+from signalnode.feeds.faults import Faults
+from signalnode.feeds.files.decoding import Decoding
 from signalnode.files import ensure_directory, replace_file, replacing
 from signalnode.meaning import own_digest
 
 Code = Callable[..., object]  # a class, or a function
-Gaps = list[int]  # kernel times at which the book broke, and was sound again, by turns; they never fall
 DIGEST_DIGITS = 16
-GAPS_MAX = 1_000  # breaks placed in time; more are counted among the faults, and no more
-
-
-class Slice(NamedTuple):
-    """Sound events, possibly none, and the fraction of all files read so far."""
-
-    events: Events
-    done: float
-
-
-class Decoding(Protocol):
-    """Files being turned into events; `faults` and `gaps` grow with the slices, and are whole at their end.
-
-    With a slice, `gaps` hold every break and mending up to its last event.
-    """
-
-    faults: Faults
-    gaps: Gaps
-
-    def slices(self) -> Iterator[Slice]:
-        """All events, in kernel time order, in pieces of bounded size. Raises DataError."""
-        ...
-
-    def gather(self) -> Events:
-        """All events in one array, shape (n,). Raises DataError."""
-        ...
-
-
-def in_gap(gaps: npt.ArrayLike, times_ns: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Whether the book was broken at each kernel time (any shape): from a break on, until it was sound again.
-
-    `gaps` are as in Gaps.
-    """
-    turns = np.asarray(gaps, np.int64)  # an empty list would be of floats
-    broken: npt.NDArray[np.bool_] = (np.searchsorted(turns, times_ns, side="right") & 1) == 1
-    return broken
 
 
 def store_digest(paths: Sequence[Path], code: Sequence[Code], facts: Sequence[object]) -> str:
@@ -83,7 +46,8 @@ def store_digest(paths: Sequence[Path], code: Sequence[Code], facts: Sequence[ob
 @cache
 def code_digest(*code: Code) -> str:
     """Digest of what the code that turns files into stored events means, with all that it calls."""
-    return own_digest(*(f"{each.__module__}:{each.__qualname__}" for each in (*code, Store, StoredEvents)))
+    whole = (*code, write_rows, StoredEvents)
+    return own_digest(*(f"{each.__module__}:{each.__qualname__}" for each in whole))
 
 
 class Store:

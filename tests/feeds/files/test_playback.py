@@ -10,7 +10,8 @@ import pytest
 
 from signalnode.errors import CheckpointError, ConfigError, DataError
 from signalnode.events import Events
-from signalnode.feeds import Feed, decoded
+from signalnode.feeds import Feed
+from signalnode.feeds.files import store
 from signalnode.settings import FeedSettings, MarketSettings
 from tests.feeds.frames import START_NS, STEP_NS, capture, depth, quote, snapshot, trade
 
@@ -44,13 +45,13 @@ def path(tmp_path: Path) -> Path:
 def decodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one with every piece of decoded events that is written."""
     written: list[int] = []
-    real = decoded.write_rows
+    real = store.write_rows
 
     def write_rows(file: BinaryIO, events: Events) -> None:
         written.append(len(events))
         real(file, events)
 
-    monkeypatch.setattr(decoded, "write_rows", write_rows)
+    monkeypatch.setattr(store, "write_rows", write_rows)
     return written
 
 
@@ -98,7 +99,7 @@ def test_a_changed_decoder_decodes_anew(
     open_capture: OpenCapture, path: Path, decodings: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     list(open_capture(path).prepare())
-    monkeypatch.setattr(decoded, "code_digest", lambda *_: "another")
+    monkeypatch.setattr(store, "code_digest", lambda *_: "another")
     list(open_capture(path).prepare())
     assert decodings == [4, 4]
 
@@ -134,7 +135,7 @@ def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_behind(
         file.write(events.tobytes()[:50])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(decoded, "write_rows", write_rows)
+    monkeypatch.setattr(store, "write_rows", write_rows)
     with pytest.raises(
         DataError, match=r"BTC-USDT: cannot store .*No space left on device.*free space"
     ) as caught:

@@ -19,7 +19,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from signalnode.book import Delta, Level, Top
-from signalnode.feeds.venue import (
+from signalnode.feeds.venues.base import (
+    DecoderOf,
     FrameFault,
     OneSymbol,
     Report,
@@ -74,7 +75,7 @@ _trades = msgspec.json.Decoder(list[_TradeEvent], strict=False)
 
 
 class CoinbaseDecoder(OneSymbol):
-    """Decoder of one product; see `venue.Decoder`."""
+    """Decoder of one product; see `base.Decoder`."""
 
     def __init__(self, market: str, depth_bps: float, report: Report) -> None:
         super().__init__(market, depth_bps, report)
@@ -84,7 +85,7 @@ class CoinbaseDecoder(OneSymbol):
         self._top: Top | None = None
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
-        """The events in one frame; see `venue.Decoder`."""
+        """The events in one frame; see `base.Decoder`."""
         head = _frame.decode(frame)
         self._follow(head.sequence_num)
         if head.channel == "l2_data":
@@ -136,3 +137,6 @@ class CoinbaseDecoder(OneSymbol):
             elif self._trades.is_new(trade.trade_id):
                 side = 1 if trade.side == "SELL" else -1
                 yield trade_row(time_ns_of(trade.time), time_received_ns, side, trade.price, trade.size)
+
+
+DECODER: DecoderOf = CoinbaseDecoder

@@ -23,8 +23,9 @@ from signalnode.compiled import entry
 from signalnode.errors import DataError
 from signalnode.events import EVENT, Events, as_events
 from signalnode.feeds import sieve
-from signalnode.feeds.base import DEPTH_BPS, EXAMPLES_MAX, Faults
-from signalnode.feeds.decoded import Gaps, Slice
+from signalnode.feeds.base import DEPTH_BPS
+from signalnode.feeds.faults import EXAMPLES_MAX, Faults
+from signalnode.feeds.files.decoding import Gaps, Slice
 from signalnode.files import replacing
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def read_recording(path: Path, *, market: str = "", faults: Faults | None = None
 
 
 class RecordingDecoding:
-    """The reading of some recordings, one row group at a time; see `decoded.Decoding`."""
+    """The reading of some recordings, one row group at a time; see `decoding.Decoding`."""
 
     def __init__(self, paths: Sequence[Path], market: str, faults: Faults) -> None:
         self.faults = faults

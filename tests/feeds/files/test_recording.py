@@ -10,9 +10,10 @@ import pytest
 
 from signalnode.errors import DataError
 from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
-from signalnode.feeds import load_events, load_events_with_faults, open_decoding, recording, synthetic_events
-from signalnode.feeds.base import Faults
-from signalnode.feeds.recording import read_recording, write_recording
+from signalnode.feeds import load_events, load_events_with_faults, open_decoding, synthetic_events
+from signalnode.feeds.faults import Faults
+from signalnode.feeds.files import recording
+from signalnode.feeds.files.recording import read_recording, write_recording
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,64 @@
+"""What was wrong with a feed's data: counted by name, with the first few places, bounded whatever comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+EXAMPLES_MAX = 3  # examples kept of each fault: enough to find the place, few enough to print
+FAULT_NAMES_MAX = 64  # distinct faults counted; what comes later is counted under "other"
+EXAMPLE_CHARS_MAX = 200
+
+
+class Faults:
+    """Counts of what was wrong with a feed's data, by name, with the first few examples of each ("file:line:
+    what").
+
+    Bounded in names, examples and their length, whatever the data.
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.examples: dict[str, list[str]] = {}
+
+    def add(self, name: str, where: str = "", count: int = 1) -> None:
+        """Count one fault (or `count` of them) seen at `where`."""
+        if name not in self.counts and len(self.counts) >= FAULT_NAMES_MAX:
+            name = "other"
+        self.counts[name] = self.counts.get(name, 0) + count
+        seen = self.examples.setdefault(name, [])
+        if where and len(seen) < EXAMPLES_MAX:
+            seen.append(where[:EXAMPLE_CHARS_MAX])
+
+    def clear(self) -> None:
+        """Forget everything counted."""
+        self.counts.clear()
+        self.examples.clear()
+
+    def wants_example(self, name: str) -> bool:
+        """Whether `where` would still be kept; so that a caller need not build it otherwise."""
+        return len(self.examples.get(name, ())) < EXAMPLES_MAX
+
+    def lines(self) -> list[str]:
+        """One line for each fault, most frequent first: "12 x line_corrupt, first at a.gz:7: not JSON"."""
+        ordered = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
+        return [f"{count} x {name}" + self._first(name) for name, count in ordered]
+
+    def _first(self, name: str) -> str:
+        seen = self.examples.get(name)
+        return f", first at {seen[0]}" if seen else ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-able copy."""
+        return {
+            "counts": dict(self.counts),
+            "examples": {name: list(seen) for name, seen in self.examples.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Faults:
+        """The inverse of `as_dict`."""
+        faults = cls()
+        faults.counts = {str(name): int(count) for name, count in stored["counts"].items()}
+        faults.examples = {str(name): [str(one) for one in seen] for name, seen in stored["examples"].items()}
+        return faults
