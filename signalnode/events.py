@@ -1,6 +1,4 @@
-"""EVENT: what a market event is. One row of a structured array; everything downstream eats these and nothing
-else.
-"""
+"""EVENT: what a market event is. One row of a structured array; all that is downstream takes these alone."""
 
 from __future__ import annotations
 
@@ -14,6 +12,7 @@ TRADE = 1
 QUOTE = 2
 DEPTH = 3
 
+# Packed: numpy packs what it concatenates, and a layout of our own would cost a conversion after each.
 EVENT = np.dtype(
     [
         ("time_event_ns", "<i8"),  # at the venue; the receive time where the venue sends none
@@ -29,7 +28,7 @@ EVENT = np.dtype(
         ("bid_depth", "<f8"),  # depth: base units within depth_bps of the mid
         ("ask_depth", "<f8"),
     ]
-)  # packed: numpy packs what it concatenates, and a layout of our own would cost a conversion after each
+)
 
 Events = npt.NDArray[Any]  # of dtype EVENT, shape (n,)
 

@@ -37,7 +37,12 @@ CLOCKS = frozenset(
 ) | {"localtime", "gmtime", "ctime", "strftime"}
 MACHINE_PATH = re.compile(r"(?<![\w.~$}])/(?:home|root|Users|work|workspace|mnt)/[\w.]")
 PACKAGES = ("signalnode", "supervisor")
-WELL_WRAPPED = ("supervisor/",)  # where no docstring ends in an orphan word and no comment is blown up
+WELL_WRAPPED = (  # where no docstring ends in an orphan word and no comment is blown up
+    "supervisor/",
+    *(f"signalnode/{room}/" for room in ("bus", "settings", "aggregator", "strategies")),
+    *(f"signalnode/{room}/" for room in ("panels", "cli", "research")),
+    *(f"signalnode/{name}.py" for name in ("names", "files", "clock", "errors", "logs", "events")),
+)
 BLOWN_UP = re.compile(r"[(\[]\n[^\n]*\S  # [^\n]*\n *[)\]]")
 
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -110,7 +115,7 @@ def test_a_file_says_what_it_is(path: Path) -> None:
 
 
 def orphans(tree: ast.Module) -> Iterator[str]:
-    """Words that stand alone on the last line of a wrapped paragraph of a docstring."""
+    """Words alone on the last line of a paragraph, or at the end of a summary that is cut in midsentence."""
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(tree):
         text = ast.get_docstring(node) if isinstance(node, documented) else None
@@ -118,6 +123,9 @@ def orphans(tree: ast.Module) -> Iterator[str]:
             *before, last = paragraph.split("\n")
             if before and len(before[-1]) > 70 and len(last.split()) == 1 and not last.startswith(" "):
                 yield last
+        summary, _, rest = (text or "").partition("\n\n")
+        if summary.endswith(":") and rest[:1].islower():  # one sentence, cut for the sake of its first line
+            yield summary.split()[-1]
 
 
 @every([path for path in SOURCES if name_of(path).startswith(WELL_WRAPPED)])
@@ -131,6 +139,7 @@ def test_a_text_wrapped_badly_would_be_noticed() -> None:
     line = "word " * 16
     assert list(orphans(ast.parse(f'"""{line}\n{line}\nalone."""'))) == ["alone."]
     assert not list(orphans(ast.parse(f'"""{line}\n{line}\nnot alone."""')))
+    assert list(orphans(ast.parse('"""What it is:\n\nsome more of it."""'))) == ["is:"]
     assert BLOWN_UP.search("limit: int = (\n    5  # seconds\n)")
     assert not BLOWN_UP.search("call(\n    5,  # seconds\n    6,\n)")
 
