@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from signalnode.compiled.loader import compile_missing, object_path
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 60.0  # far beyond what anything here takes
-PROBES_MAX = 1_000  # looks at a state that is about to change, each the time of a whole command
+PROBES_MAX, PROBE_S = 1_000, 0.1  # looks at a state that is about to change, and the time between two
 SYSTEMD = "/lib/systemd/systemd"
 PROGRAM = "/opt/signalnode/bin/signalnode"
 TOOLS = ("unshare", "nsenter", "setpriv", "pivot_root", "systemctl", "journalctl")
@@ -78,7 +79,7 @@ sys.exit(main())
 SUDO = '#!/bin/sh\nexec "$@"\n'  # who runs the tests is root already
 INSTALL = f"""
 "$PYTHON" -m venv --without-pip /opt/signalnode
-cp -r /host/code/. /opt/signalnode/lib/{INTERPRETER}/site-packages
+cp -r --preserve=timestamps /host/code/. /opt/signalnode/lib/{INTERPRETER}/site-packages
 echo /opt/signalnode/packages > /opt/signalnode/lib/{INTERPRETER}/site-packages/packages.pth
 install -m 755 /host/signalnode {PROGRAM}
 install -m 755 /host/sudo /usr/local/bin/sudo
@@ -153,6 +154,7 @@ class Machine:
             seen = look()
             if satisfied(seen):
                 return seen
+            time.sleep(PROBE_S)
         raise AssertionError(f"never: {seen}")
 
     def end(self) -> None:

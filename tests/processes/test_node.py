@@ -19,13 +19,15 @@ import pytest
 
 from signalnode.bus.subscriber import subscribe
 from signalnode.bus.wire import SCORE_NAMES, Score
+from signalnode_supervisor import NotRunning
+from signalnode_supervisor.control import request
 from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 SYNTHETIC = 'market = "{name}"\n[feed]\nkind = "synthetic"\nseed = {seed}\nevents_per_s = 100.0\n'
 MARKETS = ("ALPHA-USD", "BETA-USD", "GAMMA-USD")
 FIRST_SCORE_S = 180.0  # the very first start on a machine compiles the kernel
-SOON_S = 30.0
+SOON_S = 60.0  # far beyond what anything here takes
 SENTINEL_COUNT = 60
 
 
@@ -72,9 +74,15 @@ class Node:
         return subprocess.CompletedProcess(argv, process.returncode, out, err)
 
     def children(self) -> dict[str, dict[str, Any]]:
-        """What `status --json` says of each child, by name."""
-        answer = json.loads(self.ask("status", "--json").stdout)
+        """What the node says of each child, by name: asked on its socket, for a command is an interpreter."""
+        answer = request(self.folder / "run" / "control.sock", "status", timeout_s=SOON_S)
         return {child["name"]: child for child in answer["children"]}
+
+    def is_answering(self) -> bool:
+        """Whether it takes requests."""
+        with contextlib.suppress(NotRunning):
+            return bool(self.children())
+        return False
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, str, str]:
         """Ask it to end as a terminal does; status, stdout and stderr."""
@@ -157,7 +165,8 @@ def test_ctrl_c_ends_a_subscription_quietly(node: Node) -> None:
 
 
 def test_status_speaks_to_people_and_programs(node: Node) -> None:
-    children = node.children()
+    told = json.loads(node.ask("status", "--json").stdout)
+    children = {child["name"]: child for child in told["children"]}
     assert set(children) == {"aggregator", *MARKETS}
     for name, child in children.items():
         assert child["state"] == "up"
@@ -308,7 +317,7 @@ def test_markets_outlive_a_killed_node_and_the_next_one_takes_them_over(tmp_path
         with subscribe(endpoint=node.endpoint) as scores:
             assert isinstance(scores.receive(SOON_S), Score), "nobody noticed"
             node.process = node.spawn("run")
-            while node.ask("status").returncode:
+            while not node.is_answering():
                 assert scores.receive(SOON_S), "paced by what is heard, not by a clock"
             for name in MARKETS:
                 until(scores, lambda score, name=name: score.market == name)  # type: ignore[misc]

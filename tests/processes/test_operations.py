@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,9 @@ nice = 2
 """
 LIMITS = "[limits]\nmemory_mb_max = 400\nnice = 3\ncpus = [{cpu}]\nfiles_max = 200\n"
 SHORT_START = "[supervisor]\nstart_timeout_s = 1.0\n"
-COPIES = 20  # of the sample: they take some five times as long to decode as a start may take
+COPIES = 10  # of the sample: they take some three times as long to decode as a start may take
 CPU = min(os.sched_getaffinity(0))
-PROBES_MAX = 600  # looks at a state that is about to change, each the time of a whole command
+PROBES_MAX, PROBE_S = 12_000, 0.01  # looks at a state that is about to change, and the time between two
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,7 @@ def state_of(node: Node, name: str, satisfied: Callable[[dict[str, Any]], bool])
         child = node.children()[name]
         if satisfied(child):
             return child
+        time.sleep(PROBE_S)
     raise AssertionError(child)
 
 
@@ -196,8 +198,9 @@ def test_what_was_stopped_stays_stopped_when_the_node_starts_again(tmp_path: Pat
         at_rest = node.ask("logs", "BETA-USD", "--json")
         assert json.loads(at_rest.stdout.splitlines()[-1])["event"] == "down", "read without a node"
         node.process = node.spawn("run")
-        while node.ask("status").returncode:
+        while not node.is_answering():
             assert node.process.poll() is None
+            time.sleep(PROBE_S)
         beta = state_of(node, "BETA-USD", lambda child: child["state"] != "starting")
         assert (beta["state"], beta["reason"]) == ("down", "stopped by request")
         told = node.ask("status", "BETA-USD").stdout
