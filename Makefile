@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start hundreds of processes: bytecode is kept, or each of them would compile the whole house anew.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 
-.PHONY: run test test-long check bench
+.PHONY: run test test-long test-versions check bench
 
 run: .venv/runtime
 	@$(BIN)/signalnode run --panel
@@ -17,6 +17,10 @@ test: .venv/dev
 # and the aggregator, a million broken messages, 3,000 examples of each property and 400 of each law. Some minutes.
 test-long: .venv/dev
 	@$(PYTEST) -n 2 --ignore-glob 'tests/test_tidy*.py' --hypothesis-profile long
+
+# Each line of .ci/versions: other Pythons and other versions of numba, as far as they are here. Long.
+test-versions:
+	@.ci/run-versions
 
 check: .venv/dev
 	@$(BIN)/ruff check .
