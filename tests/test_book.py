@@ -203,7 +203,6 @@ class NaiveBook:
         return bool(self.sides[0] and self.sides[1]) and max(self.sides[0]) >= min(self.sides[1])
 
 
-Move = tuple[str, int, int, list[Level], list[Level]]
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("snapshot"), st.integers(1, 60), st.just(0), levels, levels),

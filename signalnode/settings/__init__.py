@@ -6,10 +6,8 @@ puts the files together and checks what spans several of them, `arguments` hands
 
 from signalnode.settings.arguments import aggregator_args, engine_args, node_of, write_snapshot
 from signalnode.settings.environment import (
-    CONFIG_PATH_DEFAULT,
     cache_root,
     config_found,
-    config_path,
     user_units_dir,
 )
 from signalnode.settings.loading import load_node, names_of
@@ -27,7 +25,6 @@ from signalnode.settings.model import (
 )
 
 __all__ = [
-    "CONFIG_PATH_DEFAULT",
     "FEED_KEYS",
     "VENUE_NAMES",
     "AggregatorSettings",
@@ -41,7 +38,6 @@ __all__ = [
     "aggregator_args",
     "cache_root",
     "config_found",
-    "config_path",
     "engine_args",
     "load_node",
     "names_of",

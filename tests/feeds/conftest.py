@@ -20,11 +20,6 @@ def excerpts() -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def ethusdt() -> Path:
-    return DATA / "ethusdt_first.gz"
-
-
-@pytest.fixture(scope="session")
 def events(excerpts: tuple[Path, Path]) -> Events:
     loaded = load_events(excerpts, venue="binance", market="BTC-USDT")
     loaded.flags.writeable = False

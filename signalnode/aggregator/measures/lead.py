@@ -61,18 +61,14 @@ class LaggedCorrelations:
         np.copyto(rho, np.nan, where=unknown)
         return rho
 
-    def leads(self) -> tuple[Floats, Floats]:
-        """(lead, ρ at that lead), each (size, size): row leads column by so many steps; both 0 while unknown.
-
-        Of equal |ρ| the shortest lag counts. Antisymmetric in the lead, symmetric in ρ.
-        """
-        *_, found = self.leads_by_lag()
-        return found
-
     def leads_by_lag(
         self, work: Workspace | None = None, into: tuple[Floats, Floats] | None = None
     ) -> Iterator[tuple[Floats, Floats]]:
-        """`leads` in pieces of work: what is found within 0, 1, … lags; the last is the answer."""
+        """(lead, ρ at that lead), each (size, size): row leads column by so many steps; both 0 while unknown.
+
+        In pieces of work: what is found within 0, 1, … lags; the last is the answer. Of equal |ρ| the
+        shortest lag counts. Antisymmetric in the lead, symmetric in ρ.
+        """
         work = work or Workspace(len(self._square))
         lead, best = into or (np.empty_like(work.numbers[0]), np.empty_like(work.numbers[0]))
         ahead, either, spare, mask = work.numbers

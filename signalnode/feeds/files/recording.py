@@ -68,11 +68,6 @@ def write_recording(
         ) from None
 
 
-def read_recording(path: Path, *, market: str = "", faults: Faults | None = None) -> Events:
-    """The sound events of one recording, shape (n,), dtype EVENT; counts in `faults`. Raises DataError."""
-    return RecordingDecoding([path], market, Faults() if faults is None else faults).gather()
-
-
 class RecordingDecoding:
     """The reading of some recordings, one row group at a time; see `decoding.Decoding`."""
 

@@ -20,10 +20,6 @@ class Groups:
     def __init__(self, root: Path | None) -> None:
         self._root = root
 
-    @property
-    def is_there(self) -> bool:
-        return self._root is not None
-
     def enter(self, name: str, pid: int, memory_max_bytes: int | None) -> bool:
         """Put a process that has not begun yet into its child's group; False when there is none."""
         if self._root is None:

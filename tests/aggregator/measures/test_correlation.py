@@ -130,7 +130,7 @@ def test_a_market_that_follows_another_by_two_steps_is_led_by_two_steps() -> Non
     lags = LaggedCorrelations(2, 4, 0.999)
     for row in np.stack([leader, follower], axis=1)[2:]:
         lags.add(row)
-    lead, rho = lags.leads()
+    *_, (lead, rho) = lags.leads_by_lag()
     assert (lead[0, 1], lead[1, 0]) == (2.0, -2.0)
     assert rho[0, 1] == rho[1, 0]
     assert rho[0, 1] > 0.8

@@ -13,7 +13,7 @@ from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
 from signalnode.feeds import load_events, load_events_with_faults, open_decoding, synthetic_events
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.files import recording
-from signalnode.feeds.files.recording import read_recording, write_recording
+from signalnode.feeds.files.recording import RecordingDecoding, write_recording
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_what_is_written_is_read_back_bit_for_bit(tmp_path: Path, made: Events, 
         path = tmp_path / "a.parquet"
         write_recording(path, sent, market="BTC-USDT", venue="binance")
         faults = Faults()
-        assert read_recording(path, market="BTC-USDT", faults=faults).tobytes() == sent.tobytes()
+        assert RecordingDecoding([path], "BTC-USDT", faults).gather().tobytes() == sent.tobytes()
         assert faults.counts == {}
         assert load_events(path).tobytes() == sent.tobytes()
         assert [entry.name for entry in tmp_path.iterdir()] == ["a.parquet"]

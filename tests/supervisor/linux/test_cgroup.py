@@ -43,7 +43,7 @@ def test_without_delegation_nothing_is_touched(mount: Path, fault: str) -> None:
         membership.write_text("4:memory:/x\n")
     else:
         membership.unlink()
-    assert not delegated(mount / "fs", membership).is_there
+    assert not delegated(mount / "fs", membership).enter("a", os.getpid(), None)
     assert not (mount / "fs" / "node.service" / "supervisor").exists()
 
 
