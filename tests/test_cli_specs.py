@@ -242,6 +242,16 @@ def test_a_market_that_says_more_than_a_child_can_be_told_is_one_fault(
     assert "A.toml: child 'A': args must be JSON of at most" in fault
 
 
+@pytest.mark.parametrize("name", ["forkserver", "ForkServer"])
+def test_neither_a_start_nor_a_reload_gets_past_a_name_of_the_supervisors_own(
+    write_node: WriteNode, name: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ConfigCheck().node(write_node(A="", **{name: ""}))
+    (fault,) = caught.value.faults
+    assert f"{name}.toml: child '{name}': this name is the supervisor's own; choose another" in fault
+
+
 @pytest.mark.parametrize("name", ["0", "BTC-USDT", "a.b_c-d", "A" * NAME_CHARS_MAX])
 def test_what_may_name_a_market_may_name_a_child(name: str) -> None:
     assert market_name_fault(name) is None
