@@ -4,13 +4,15 @@
 plain Python; the compiler (`compiler.py`: numba, in a process that ends) turns all of them into one object
 file, and an entry runs what is in it (`loader.py`). So a process that scores a market carries machine code
 and no compiler.
+
+`in_turn` makes one compiled function of several: a register of them becomes a kernel without a second list.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -56,6 +58,40 @@ def compiled(function: F) -> F:
     """
     MARKED.append(function)
     return function
+
+
+def checked(function: F) -> F:
+    """`function`, which compiled code is to call; raises TypeError where it is not under `compiled`."""
+    if function not in MARKED:
+        raise TypeError(f"{function.__module__}.{function.__qualname__}: put @compiled above it")
+    return function
+
+
+def in_turn(functions: Sequence[Callable[..., None]]) -> Callable[..., None]:
+    """One compiled function that hands its arguments to each of `functions`, in their order.
+
+    Numba cannot loop over functions, each of a type of its own; but it follows a chain of calls, and LLVM
+    inlines it, so that this costs what the calls written out would. Raises TypeError for one that is not
+    under `compiled`.
+    """
+    if not functions:
+        return _nothing
+    first, *others = map(checked, functions)
+    if not others:
+        return first
+    rest = in_turn(others)
+
+    @compiled
+    def first_and_rest(*arguments: Any) -> None:
+        first(*arguments)
+        rest(*arguments)
+
+    return first_and_rest
+
+
+@compiled
+def _nothing(*arguments: Any) -> None:
+    """What is done in turn for an empty register."""
 
 
 def entry(**arrays: npt.DTypeLike | tuple[npt.DTypeLike, int]) -> Callable[[Callable[P, R]], Entry[P, R]]:

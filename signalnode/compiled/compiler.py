@@ -56,9 +56,13 @@ def _compile(path: Path) -> None:
 
 
 def _hand_to_numba() -> None:
-    """Put what numba calls in the place of each marked function, under whatever name a module knows it."""
+    """Put what numba calls in the place of each marked function: under whatever name a module knows it, and
+    wherever another marked function, made in a function, has it from there.
+    """
     called = {id(function): _for_numba(function) for function in MARKED}
     called |= {id(entry): _for_numba(entry.function) for entry in ENTRIES}
+    for cell in [cell for function in MARKED for cell in function.__closure__ or ()]:
+        cell.cell_contents = called.get(id(cell.cell_contents), cell.cell_contents)
     for module in [module for name, module in sys.modules.items() if name.startswith("signalnode.")]:
         for name, value in list(vars(module).items()):
             if id(value) in called:

@@ -43,7 +43,7 @@ HOMES = (  # every module with an entry
     "signalnode.feeds.sieve",
     "signalnode.feeds.synthetic",
 )
-COMPILER = "signalnode.compiled.compiler"
+COMPILER = ("signalnode.compiled.compiler", "signalnode.compiled")
 
 # Where numpy keeps an array's data and lengths, in bytes from the object's beginning: the public layout of
 # PyArrayObject (numpy/ndarraytypes.h), which is its header, char *data, int nd, npy_intp *dimensions.
@@ -56,7 +56,7 @@ _C_TYPES: dict[str, Any] = {"i64": ctypes.c_int64, "f64": ctypes.c_double, "void
 @functools.cache
 def object_path() -> Path:
     """Where this source's machine code for this processor is, or will be."""
-    code = own_digest(*(f"{home}@entry" for home in HOMES)), own_digest(COMPILER, closed=())
+    code = own_digest(*(f"{home}@entry" for home in HOMES)), own_digest(*COMPILER, closed=())
     key = "\0".join((*code, version("numba"), version("llvmlite"), *processor()))
     return cache_root() / f"kernel-{hashlib.sha256(key.encode()).hexdigest()[:16]}.o"
 
@@ -99,7 +99,7 @@ def compile_missing(tell: Callable[[str], None]) -> None:
 
 def _compile(tell: Callable[[str], None]) -> str:
     """Run the compiler to its end; its last word."""
-    program = f"import sys; sys.path.insert(0, sys.argv[2]); import {COMPILER} as c; c.main()"
+    program = f"import sys; sys.path.insert(0, sys.argv[2]); import {COMPILER[0]} as c; c.main()"
     command = [sys.executable, "-c", program, str(object_path()), str(PACKAGE.parent)]
     nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
     with tempfile.TemporaryFile("w+") as faults:

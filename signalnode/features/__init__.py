@@ -1,9 +1,7 @@
-"""Features: what is measured, in natural units. One compiled family a file; FAMILIES is the register of them
-all.
+"""Features: what is measured, in natural units. One compiled family a file, FAMILIES is their register.
 
-A family module has PARAMETERS, FEATURES (names of what it measures), STATE (fields it carries between
-events), compiled functions that take events, and `measure(state, parameters, time_ns, features)`. The kernel
-calls them by name.
+To add one: its file, and its line in FAMILIES. What a family must have, and how it hears of events, stands
+in `base.py`. The kernel is made of this register.
 """
 
 from __future__ import annotations
@@ -11,8 +9,17 @@ from __future__ import annotations
 import numpy as np
 
 from signalnode.features import activity, flow, liquidity, price
+from signalnode.features.base import BOOK, Family, refuse_unheard
 
-FAMILIES = (price, flow, activity, liquidity)
+FAMILIES: tuple[Family, ...] = (
+    price,
+    flow,
+    activity,
+    liquidity,
+)
+
+for _family in FAMILIES:
+    refuse_unheard(_family)
 
 STATE = np.dtype(
     [
@@ -20,9 +27,9 @@ STATE = np.dtype(
         ("time_event_ns", "<i8"),  # newest event taken, the venue's time
         ("events", "<i8"),  # taken
         ("refused", "<i8"),  # events that cannot be true
-        ("has_quote", "<i8"),
         ("next_sample_ns", "<i8"),  # when the scale learns next
         ("samples", "<i8"),  # how often it has learned
+        *BOOK,
         *(field for family in FAMILIES for field in family.STATE),
     ],
     align=True,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from signalnode.compiled import compiled
+from signalnode.features.base import Parameter
 from signalnode.features.decay import SECONDS_PER_NS, decay, share_seen
-from signalnode.features.parameters import Parameter
 
 PARAMETERS = (
     Parameter("volume_s", 12.0, 0.1, 3600.0, "s", "a burst's length"),
@@ -27,14 +27,15 @@ STATE = (
 
 
 @compiled
-def on_trade(s: Any, p: Any, time_ns: int, size: float) -> None:
-    """Take a trade of `size` base units."""
+def on_trade(s: Any, p: Any, e: Any) -> None:
+    """Take a trade."""
+    time_ns = e.time_received_ns
     if s.trades == 0:
         s.trade_time_ns = time_ns
         s.trade_first_ns = time_ns
     h = (time_ns - s.trade_time_ns) * SECONDS_PER_NS
-    s.volume = s.volume * decay(h, p.volume_s) + size
-    s.volume_usual = s.volume_usual * decay(h, p.volume_usual_s) + size
+    s.volume = s.volume * decay(h, p.volume_s) + e.size
+    s.volume_usual = s.volume_usual * decay(h, p.volume_usual_s) + e.size
     s.trade_time_ns = time_ns
     s.trades += 1
 

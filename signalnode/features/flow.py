@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import Any
 
 from signalnode.compiled import compiled
+from signalnode.features.base import Parameter
 from signalnode.features.decay import SECONDS_PER_NS, decay, hold, share_seen
-from signalnode.features.parameters import Parameter
 
 PARAMETERS = (
     Parameter("order_flow_s", 0.25, 0.01, 600.0, "s", "the top of the book forgets within the second"),
@@ -45,31 +45,39 @@ def _imbalance(bid_size: float, ask_size: float) -> float:
 
 
 @compiled
-def on_quote(s: Any, p: Any, time_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
-    """Take a quote, before the price family has replaced the previous bid and ask in `s`."""
+def _flow(s: Any, e: Any) -> float:
+    """e_n of the module's docstring."""
+    flow = 0.0
+    if e.bid >= s.bid:
+        flow += e.bid_size
+    if e.bid <= s.bid:
+        flow -= s.bid_size
+    if e.ask <= s.ask:
+        flow -= e.ask_size
+    if e.ask >= s.ask:
+        flow += s.ask_size
+    return flow
+
+
+@compiled
+def on_quote(s: Any, p: Any, e: Any) -> None:
+    """Take a quote."""
+    time_ns = e.time_received_ns
     if s.has_quote == 0:
         s.flow_time_ns = time_ns
         s.flow_first_ns = time_ns
-    elif bid != s.bid or ask != s.ask or bid_size != s.bid_size or ask_size != s.ask_size:
-        e = 0.0
-        if bid >= s.bid:
-            e += bid_size
-        if bid <= s.bid:
-            e -= s.bid_size
-        if ask <= s.ask:
-            e -= ask_size
-        if ask >= s.ask:
-            e += s.ask_size
+    elif e.bid != s.bid or e.ask != s.ask or e.bid_size != s.bid_size or e.ask_size != s.ask_size:
+        flow = _flow(s, e)
         h = (time_ns - s.flow_time_ns) * SECONDS_PER_NS
         stood = _imbalance(s.bid_size, s.ask_size)
         s.imbalance_average = hold(s.imbalance_average, stood, h, p.imbalance_usual_s)
         w = decay(h, p.order_flow_s)
-        s.flow_sum = s.flow_sum * w + e
-        s.flow_absolute = s.flow_absolute * w + abs(e)
-        s.flow_absolute_usual = s.flow_absolute_usual * decay(h, p.order_flow_usual_s) + abs(e)
+        s.flow_sum = s.flow_sum * w + flow
+        s.flow_absolute = s.flow_absolute * w + abs(flow)
+        s.flow_absolute_usual = s.flow_absolute_usual * decay(h, p.order_flow_usual_s) + abs(flow)
         s.flow_time_ns = time_ns
-    s.bid_size = bid_size
-    s.ask_size = ask_size
+    s.bid_size = e.bid_size
+    s.ask_size = e.ask_size
 
 
 @compiled

@@ -1,29 +1,36 @@
-"""The kernel: one event into the state, the state into features. Nothing here knows what a feature means."""
+"""The kernel: one event into the state, the state into features. Nothing here knows what a feature means.
+
+It is made of FAMILIES, in their order: what cannot be true is refused here, and what can be goes to every
+family that has a function for it. All of them see the book (`bid`, `ask`, `has_price`, `has_quote`) as it
+stood before the event; it moves on when the last of them is done.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, in_turn
 from signalnode.events import DEPTH, QUOTE, TRADE
-from signalnode.features import activity, flow, liquidity, price
+from signalnode.features import FAMILIES
+from signalnode.features.base import EVENT_FUNCTIONS
 
-PRICE_MIN = (
-    1e-100  # quote currency; anything beyond is no price, and squares of it would leave the float range
-)
+# Anything beyond is no price and no quantity, and squares of it would leave the float range.
+PRICE_MIN = 1e-100  # quote currency
 PRICE_MAX = 1e100
 SIZE_MIN = 1e-100  # base units
 SIZE_MAX = 1e100
 
-price_on_price = price.on_price
-price_measure = price.measure
-flow_on_quote = flow.on_quote
-flow_measure = flow.measure
-activity_on_trade = activity.on_trade
-activity_measure = activity.measure
-liquidity_on_spread = liquidity.on_spread
-liquidity_on_depth = liquidity.on_depth
-liquidity_measure = liquidity.measure
+
+def _families(event_function: str) -> Callable[..., None]:
+    """That function of all families that have it, as one."""
+    return in_turn(
+        [getattr(family, event_function) for family in FAMILIES if hasattr(family, event_function)]
+    )
+
+
+_on_trade, _on_quote, _on_price_change, _on_depth = map(_families, EVENT_FUNCTIONS)
+_measure = in_turn([family.measure for family in FAMILIES])
 
 
 @compiled
@@ -39,39 +46,44 @@ def is_size(x: float) -> bool:
 
 
 @compiled
-def _on_trade(s: Any, p: Any, e: Any) -> bool:
+def is_depth(x: float) -> bool:
+    """As `is_size`, but zero is true too: that nothing stands near the mid is a fact like another."""
+    return 0.0 <= x < SIZE_MAX
+
+
+@compiled
+def _take_trade(s: Any, p: Any, e: Any) -> bool:
     if not (is_price(e.price) and is_size(e.size)):
         return False
-    activity_on_trade(s, p, e.time_received_ns, e.size)
+    _on_trade(s, p, e)
     if s.has_quote == 0:
-        price_on_price(s, p, e.time_received_ns, e.price, e.price)
+        s.bid = e.price
+        s.ask = e.price
+        s.has_price = 1
     return True
 
 
 @compiled
-def _on_quote(s: Any, p: Any, e: Any) -> bool:
-    if not (
-        is_price(e.bid) and is_price(e.ask) and is_size(e.bid_size) and is_size(e.ask_size) and e.bid <= e.ask
-    ):
+def _take_quote(s: Any, p: Any, e: Any) -> bool:
+    if not (is_price(e.bid) and is_price(e.ask) and e.bid <= e.ask):
         return False
-    time_ns = e.time_received_ns
-    flow_on_quote(s, p, time_ns, e.bid, e.bid_size, e.ask, e.ask_size)
+    if not (is_size(e.bid_size) and is_size(e.ask_size)):
+        return False
+    _on_quote(s, p, e)
     if s.has_quote == 0 or e.bid != s.bid or e.ask != s.ask:
-        liquidity_on_spread(s, p, time_ns, e.bid, e.ask)
-        price_on_price(s, p, time_ns, e.bid, e.ask)
-    if s.depth_source < 2:
-        liquidity_on_depth(s, p, time_ns, e.bid_size, e.ask_size, 1)
+        _on_price_change(s, p, e)
+    s.bid = e.bid
+    s.ask = e.ask
+    s.has_price = 1
     s.has_quote = 1
     return True
 
 
 @compiled
-def _on_depth(s: Any, p: Any, e: Any) -> bool:
-    if not (
-        0.0 <= e.bid_depth < SIZE_MAX and 0.0 <= e.ask_depth < SIZE_MAX
-    ):  # nothing near the mid is a fact too
+def _take_depth(s: Any, p: Any, e: Any) -> bool:
+    if not (is_depth(e.bid_depth) and is_depth(e.ask_depth)):
         return False
-    liquidity_on_depth(s, p, e.time_received_ns, e.bid_depth, e.ask_depth, 2)
+    _on_depth(s, p, e)
     return True
 
 
@@ -81,11 +93,11 @@ def apply(s: Any, p: Any, e: Any) -> None:
     counted in `refused` and changes nothing else. The caller sees to it that time does not run backwards.
     """
     if e.kind == QUOTE:
-        taken = _on_quote(s, p, e)
+        taken = _take_quote(s, p, e)
     elif e.kind == TRADE:
-        taken = _on_trade(s, p, e)
+        taken = _take_trade(s, p, e)
     elif e.kind == DEPTH:
-        taken = _on_depth(s, p, e)
+        taken = _take_depth(s, p, e)
     else:
         taken = False
     if taken:
@@ -98,11 +110,6 @@ def apply(s: Any, p: Any, e: Any) -> None:
 
 @compiled
 def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
-    """Write every feature as of `time_ns` (not before `s.time_ns`) into the record `f`. The state stays as it
-    is.
-    """
+    """Write every feature as of `time_ns`, not before `s.time_ns`, into the record `f`; `s` stays."""
     f.mid = 0.5 * (s.bid + s.ask)
-    price_measure(s, p, time_ns, f)
-    flow_measure(s, p, time_ns, f)
-    activity_measure(s, p, time_ns, f)
-    liquidity_measure(s, p, time_ns, f)
+    _measure(s, p, time_ns, f)

@@ -16,8 +16,8 @@ import math
 from typing import Any
 
 from signalnode.compiled import compiled
+from signalnode.features.base import Parameter
 from signalnode.features.decay import SECONDS_PER_NS, hold, time_average
-from signalnode.features.parameters import Parameter
 
 PARAMETERS = (
     Parameter(
@@ -33,35 +33,20 @@ STATE = (
     ("spread_first_ns", "<i8"),
     ("log_spread_average", "<f8"),
     ("depth", "<f8"),
-    ("depth_source", "<i8"),  # 0 none, 1 sizes at the top stand in, 2 depth events
+    ("depth_source", "<i8"),  # NO_DEPTH, DEPTH_AT_TOP, DEPTH_IN_BAND
     ("depth_time_ns", "<i8"),
     ("depth_first_ns", "<i8"),
     ("depth_average", "<f8"),
     ("depth_average_usual", "<f8"),
 )
 
-SPREAD_MIN = (
-    1e-12  # as a fraction of the price; a locked book has a spread of zero, and zero has no logarithm
-)
+SPREAD_MIN = 1e-12  # of the price; a locked book has a spread of zero, and zero has no logarithm
+NO_DEPTH, DEPTH_AT_TOP, DEPTH_IN_BAND = 0, 1, 2  # what `depth` was taken from: each ousts those before it
 
 
 @compiled
-def on_spread(s: Any, p: Any, time_ns: int, bid: float, ask: float) -> None:
-    """Take a new best bid and ask; the spread before it stood until now."""
-    log_spread = math.log(max(math.log1p((ask - bid) / bid), SPREAD_MIN))
-    if s.has_quote == 0:
-        s.spread_time_ns = time_ns
-        s.spread_first_ns = time_ns
-    else:
-        h = (time_ns - s.spread_time_ns) * SECONDS_PER_NS
-        s.log_spread_average = hold(s.log_spread_average, s.log_spread, h, p.liquidity_s)
-        s.spread_time_ns = time_ns
-    s.log_spread = log_spread
-
-
-@compiled
-def on_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float, source: int) -> None:
-    """Take the quantities near the mid on either side; `source` 1 = sizes at the top, 2 = a depth event."""
+def _take_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float, source: int) -> None:
+    """Take the quantities near the mid on either side, from a `source` no worse than the one before."""
     depth = math.sqrt(bid_depth * ask_depth)
     if s.depth_source < source:
         s.depth_source = source
@@ -77,6 +62,34 @@ def on_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float, s
 
 
 @compiled
+def on_quote(s: Any, p: Any, e: Any) -> None:
+    """Until the first depth event, take a quote's sizes for it."""
+    if s.depth_source < DEPTH_IN_BAND:
+        _take_depth(s, p, e.time_received_ns, e.bid_size, e.ask_size, DEPTH_AT_TOP)
+
+
+@compiled
+def on_price_change(s: Any, p: Any, e: Any) -> None:
+    """Take a quote's spread; the one before it stood until now."""
+    time_ns = e.time_received_ns
+    log_spread = math.log(max(math.log1p((e.ask - e.bid) / e.bid), SPREAD_MIN))
+    if s.has_quote == 0:
+        s.spread_time_ns = time_ns
+        s.spread_first_ns = time_ns
+    else:
+        h = (time_ns - s.spread_time_ns) * SECONDS_PER_NS
+        s.log_spread_average = hold(s.log_spread_average, s.log_spread, h, p.liquidity_s)
+        s.spread_time_ns = time_ns
+    s.log_spread = log_spread
+
+
+@compiled
+def on_depth(s: Any, p: Any, e: Any) -> None:
+    """Take the depth within `depth_bps` of the mid."""
+    _take_depth(s, p, e.time_received_ns, e.bid_depth, e.ask_depth, DEPTH_IN_BAND)
+
+
+@compiled
 def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
     h = (time_ns - s.spread_time_ns) * SECONDS_PER_NS
@@ -88,4 +101,4 @@ def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
     observed = (time_ns - s.depth_first_ns) * SECONDS_PER_NS
     f.depth_now = time_average(s.depth_average, s.depth, h, observed, p.liquidity_s)
     f.depth_usual = time_average(s.depth_average_usual, s.depth, h, observed, p.liquidity_usual_s)
-    f.depth_width = p.depth_bps * 1e-4 if s.depth_source == 2 else f.spread
+    f.depth_width = p.depth_bps * 1e-4 if s.depth_source == DEPTH_IN_BAND else f.spread

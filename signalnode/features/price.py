@@ -27,8 +27,8 @@ import math
 from typing import Any
 
 from signalnode.compiled import compiled
+from signalnode.features.base import Parameter
 from signalnode.features.decay import SECONDS_PER_NS, decay, share_seen
-from signalnode.features.parameters import Parameter
 
 PARAMETERS = (
     Parameter("trend_s", 10.0, 0.1, 3600.0, "s", "memory of the drift; short enough to turn with the market"),
@@ -51,9 +51,6 @@ PARAMETERS = (
 )
 FEATURES = ("trend", "distance", "agreement", "variance", "volatility", "volatility_usual")
 STATE = (
-    ("bid", "<f8"),
-    ("ask", "<f8"),
-    ("has_price", "<i8"),
     ("price_time_ns", "<i8"),
     ("price_first_ns", "<i8"),
     ("trend", "<f8"),
@@ -83,7 +80,7 @@ def _lagged_square(average: float, lagged: float, elapsed_s: float, tau: float, 
 
 
 @compiled
-def on_return(s: Any, p: Any, time_ns: int, log_return: float) -> None:
+def _take_return(s: Any, p: Any, time_ns: int, log_return: float) -> None:
     """Take one log return of the mid at `time_ns`."""
     h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
     lag = p.volatility_lag_s
@@ -101,10 +98,9 @@ def on_return(s: Any, p: Any, time_ns: int, log_return: float) -> None:
 
 
 @compiled
-def on_price(s: Any, p: Any, time_ns: int, bid: float, ask: float) -> None:
-    """Take a new best bid and ask (or, before any quote, a trade price as both)."""
+def _take_prices(s: Any, p: Any, time_ns: int, bid: float, ask: float) -> None:
+    """Take the prices that `s.bid` and `s.ask` give way to."""
     if s.has_price == 0:
-        s.has_price = 1
         s.price_time_ns = time_ns
         s.price_first_ns = time_ns
     else:
@@ -114,9 +110,20 @@ def on_price(s: Any, p: Any, time_ns: int, bid: float, ask: float) -> None:
         if ask != s.ask:
             r += 0.5 * math.log(ask / s.ask)
         if abs(r) > RETURN_MIN:
-            on_return(s, p, time_ns, r)
-    s.bid = bid
-    s.ask = ask
+            _take_return(s, p, time_ns, r)
+
+
+@compiled
+def on_trade(s: Any, p: Any, e: Any) -> None:
+    """Before any quote, take a trade's price as bid and ask."""
+    if s.has_quote == 0:
+        _take_prices(s, p, e.time_received_ns, e.price, e.price)
+
+
+@compiled
+def on_price_change(s: Any, p: Any, e: Any) -> None:
+    """Take a quote's new bid and ask."""
+    _take_prices(s, p, e.time_received_ns, e.bid, e.ask)
 
 
 @compiled

@@ -1,7 +1,7 @@
-"""Signals: what the features mean. One family a file; SIGNALS is the register of them all.
+"""Signals: what the features mean. One family a file, SIGNALS is their register.
 
-To add one: a file with its `reading` and its Signal, a line in SIGNALS, and the same line in
-`kernel.readings`.
+To add one: a file with its compiled `reading` and its Signal, and its line at the end of SIGNALS. The kernel,
+the scores' names and the parameters a market may set are made of this register.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from signalnode.features import FAMILIES
-from signalnode.features.parameters import Parameter
+from signalnode.features.base import Parameter
 from signalnode.signals import scale
 from signalnode.signals.base import Signal
 from signalnode.signals.liquidity_opportunity import LIQUIDITY_OPPORTUNITY

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from signalnode.compiled import compiled
-from signalnode.features.parameters import Parameter
+from signalnode.features.base import Parameter
 
 NOTHING = 1e-3  # of the usual: less than that is as good as nothing, and a logarithm should not chase it
 

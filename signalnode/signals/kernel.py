@@ -7,24 +7,16 @@ told; `features`, `readings`, `scores` are scratch that the last question left.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from signalnode.compiled import compiled, entry
+from signalnode.compiled import checked, compiled, entry, in_turn
 from signalnode.events import EVENT
 from signalnode.features import FEATURES, STATE
 from signalnode.features.kernel import apply, measure
-from signalnode.signals import (
-    PARAMETER_DTYPE,
-    SCORE_NAMES,
-    SIGNALS,
-    liquidity_opportunity,
-    mean_reversion,
-    momentum,
-    volatility_breakout,
-    volume_spike,
-)
+from signalnode.signals import PARAMETER_DTYPE, SCORE_NAMES, SIGNALS
 from signalnode.signals.scale import CATCH_UP_MAX, SCALE, SHAPE, forgetting, learn, share_below, warmth
 
 CORE = np.dtype(
@@ -41,21 +33,19 @@ CORE = np.dtype(
 )
 ALL_NS = 2**63 - 1  # a time after everything
 
-_momentum = momentum.reading
-_mean_reversion = mean_reversion.reading
-_volatility_breakout = volatility_breakout.reading
-_volume_spike = volume_spike.reading
-_liquidity_opportunity = liquidity_opportunity.reading
+
+def _reading_at(place: int, reading: Callable[[Any, Any], float]) -> Callable[[Any, Any, Any], None]:
+    """A compiled function of (features, parameters, out) that leaves `reading` of the two in `out[place]`."""
+
+    @compiled
+    def read(f: Any, p: Any, out: Any) -> None:
+        out[place] = reading(f, p)
+
+    return read
 
 
-@compiled
-def readings(f: Any, p: Any, out: Any) -> None:
-    """Every built-in reading, in the order of SIGNALS, into `out` (n,)."""
-    out[0] = _momentum(f, p)
-    out[1] = _mean_reversion(f, p)
-    out[2] = _volatility_breakout(f, p)
-    out[3] = _volume_spike(f, p)
-    out[4] = _liquidity_opportunity(f, p)
+# Every built-in reading of (features, parameters), in the order of SIGNALS, into the third argument, (n,).
+_read_all = in_turn([_reading_at(i, checked(signal.reading)) for i, signal in enumerate(SIGNALS)])
 
 
 @compiled
@@ -64,7 +54,7 @@ def _sample(k: Any) -> None:
     s, p, f = k.state, k.parameters, k.features
     measure(s, p, s.next_sample_ns, f)
     raw, scales, shapes = k.readings, k.scales, k.shapes
-    readings(f, p, raw)
+    _read_all(f, p, raw)
     warm = warmth(s.samples, p)
     keep = forgetting(p)
     for i in range(len(raw)):
@@ -136,7 +126,7 @@ def _score(k: Any, time_ns: int) -> float:
     s, p = k.state, k.parameters
     measure(s, p, time_ns, k.features)
     raw, scales, shapes, out = k.readings, k.scales, k.shapes, k.scores
-    readings(k.features, p, raw)
+    _read_all(k.features, p, raw)
     warm = warmth(s.samples, p)
     j = 0
     for i in range(len(raw)):

@@ -33,8 +33,8 @@ from typing import Any
 import numpy as np
 
 from signalnode.compiled import compiled
+from signalnode.features.base import Parameter
 from signalnode.features.decay import decay
-from signalnode.features.parameters import Parameter
 
 BINS = 64
 PRIOR_SAMPLES = 30.0  # weight of the prior in the histogram at the start, in samples

@@ -20,6 +20,7 @@ from signalnode.errors import CompilationError
 from signalnode.events import EVENT
 from signalnode.feeds import synthetic_events
 from signalnode.signals.kernel import ALL_NS, CORE, consume, score
+from tests.compiled.rows import Rows
 
 ROOT = Path(__file__).parent.parent.parent
 COMPILE = """
@@ -46,35 +47,6 @@ def gated(each, native=compiler.native):
     return native(each)
 compiler.HOMES, compiler.native, main = (), gated, compiler.main
 """
-
-
-class Row:
-    """A record whose fields are attributes as in compiled code, also those that numpy has names for."""
-
-    def __init__(self, record: Any) -> None:
-        object.__setattr__(self, "record", record)
-
-    def __getattr__(self, name: str) -> Any:
-        field = self.record[name]
-        if isinstance(field, np.void):
-            return Row(field)
-        return Rows(field) if field.dtype.names else field
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self.record[name] = value
-
-
-class Rows:
-    """An array of them."""
-
-    def __init__(self, array: Any) -> None:
-        self.array = array
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def __getitem__(self, i: int) -> Row:
-        return Row(self.array[i])
 
 
 def started(program: str, cache: Path) -> subprocess.Popen[str]:

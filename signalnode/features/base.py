@@ -1,0 +1,74 @@
+"""What a feature family is: a module with these names, and its line in FAMILIES.
+
+A family keeps fields of its own in the state (STATE), may be tuned by numbers of a market's file
+(PARAMETERS), and says what it measures (FEATURES, in `measure`). It has a function for each event that it
+needs to hear of, with the arguments (state, parameters, event):
+
+    on_trade            a trade
+    on_quote            a quote, whether or not anything in it is new
+    on_price_change     a quote whose bid or ask is not the one before; after on_quote
+    on_depth            the depth of the book
+
+An event is a record of EVENT that has been found true; `event.time_received_ns` is now. `state`,
+`parameters` and `features` are records whose fields are attributes. All of these functions are compiled, so
+`@compiled` stands above each and above what they call.
+
+What belongs to no family stands in the state as well (BOOK): `bid` and `ask`, 0 while `has_price` is 0;
+`has_quote` is 0 while trade prices stand in for quotes. When an event comes, every family finds them **as
+they were before it**: only when the last one is done do they move on to the event's. So `event.bid −
+state.bid` is the move; and since a family reads its own fields and those of BOOK, no other family's, its
+place in FAMILIES changes no score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+EVENT_FUNCTIONS = ("on_trade", "on_quote", "on_price_change", "on_depth")
+BOOK = (
+    ("bid", "<f8"),
+    ("ask", "<f8"),
+    ("has_price", "<i8"),
+    ("has_quote", "<i8"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One number a market's `[signals]` table may set: `minimum` ≤ value ≤ `maximum`, in `unit`."""
+
+    name: str
+    default: float
+    minimum: float
+    maximum: float
+    unit: str
+    why: str
+
+
+class Family(Protocol):
+    """The module of a family. Which of EVENT_FUNCTIONS it has as well is its own affair."""
+
+    __name__: str
+
+    @property
+    def PARAMETERS(self) -> tuple[Parameter, ...]:  # noqa: N802 - a constant of the module
+        """What a market may set."""
+
+    @property
+    def FEATURES(self) -> tuple[str, ...]:  # noqa: N802
+        """Names of what is measured, in natural units; each is an f8 in the features' record."""
+
+    @property
+    def STATE(self) -> tuple[tuple[str, str], ...]:  # noqa: N802
+        """Name and numpy type of each field it carries between events; all begin at 0."""
+
+    def measure(self, s: Any, p: Any, time_ns: int, f: Any) -> None:
+        """Write every one of FEATURES as of `time_ns` into the record `f`; the state `s` stays as it is."""
+
+
+def refuse_unheard(family: Family) -> None:
+    """Raise TypeError where `family` has a function for an event that there is not: nobody would call it."""
+    for name in vars(family):
+        if name.startswith("on_") and name not in EVENT_FUNCTIONS:
+            raise TypeError(f"{family.__name__}.{name}: name it one of {', '.join(EVENT_FUNCTIONS)}")
