@@ -1,16 +1,20 @@
 """One level-2 order book, pure: snapshots and deltas in, the top and the depth near the mid out.
 
 The rule for identifiers is the one venues publish for keeping a local book (Binance spot, "How to manage a
-local order book correctly"): a delta carries the first and the last update it holds; it is dropped when its
-last is not newer than the book, applied when its first joins or overlaps the book, and a *gap* when its first
-lies beyond the next one. Deltas that come before a snapshot are kept, bounded, and joined to it when it
-comes.
+local order book correctly"). A delta carries the first and the last update it holds, and the book the newest
+update in it, `last_id`:
+
+    last ≤ last_id              old: the book has it already; dropped
+    first ≤ last_id + 1 ≤ last  it joins, or overlaps; applied, for a level's size is absolute
+    first > last_id + 1         a gap: updates between were lost; only a snapshot mends it
+
+Deltas that come before a snapshot, or in a gap, are kept, the newest `pending_max` of them. The snapshot that
+comes then may be older than some: those join it by the same rule.
 
 A book that cannot be trusted shows nothing: `top` and `depth_within` return None unless `status` is "synced".
 
 Prices are keyed as floats. Parsing a decimal string is correctly rounded, so equal decimals, with or without
-trailing zeros, give the same 64-bit float; and floats print back to 17 significant digits, five more than any
-venue quotes.
+trailing zeros, give the same float; and floats tell decimals of 15 digits apart, three more than venues have.
 """
 
 from __future__ import annotations
@@ -48,8 +52,7 @@ class Delta(NamedTuple):
 
 
 class Side:
-    """One side, best first. `sign` is +1 for asks and −1 for bids, so that keys always rise from the best
-    outwards.
+    """One side, best first. `sign`, +1 for asks and −1 for bids, makes keys that rise from the best outwards.
 
     Two parallel lists instead of a tree: changes cluster at the best prices, and moving a few thousand
     pointers costs about a microsecond, while the sum over the levels near the mid runs at 10 ns a level.
@@ -70,9 +73,7 @@ class Side:
         return self.update(levels)
 
     def update(self, levels: Iterable[Level]) -> int:
-        """Set or remove levels; return how many were refused (price not above 0, size below 0, NaN,
-        infinite).
-        """
+        """Set or remove levels; return how many were refused: price not above 0, size below 0, not finite."""
         keys, sizes, refused = self.keys, self.sizes, 0
         for price, size in levels:
             if not (0.0 < price < inf and 0.0 <= size < inf):
@@ -126,9 +127,7 @@ class Book:
         return len(self._pending)
 
     def snapshot(self, last_id: int, bids: Iterable[Level], asks: Iterable[Level]) -> BookStatus:
-        """Start over from a full image, then join the deltas kept for it. One older than a synced book is
-        ignored.
-        """
+        """Start over from a full image, and join the deltas kept. One older than a synced book is ignored."""
         if self._joined == "synced" and last_id <= self.last_id:
             return self.status
         self.levels_refused += self._bids.replace(bids) + self._asks.replace(asks)
@@ -140,14 +139,12 @@ class Book:
         return self.status
 
     def apply(self, delta: Delta) -> BookStatus:
-        """Take one delta: apply it, drop it as old, or find a gap; while not joined keep it for the next
-        snapshot.
-        """
+        """Take one delta by the rule above; without a snapshot to join it to, it is kept for the next."""
         if self._joined != "synced":
             self._pending.append(delta)
         elif delta.last_id > self.last_id:
             if delta.first_id > self.last_id + 1:
-                self._lose(delta)
+                self._open_gap(delta)
             else:
                 self.last_id = delta.last_id
                 self.levels_refused += self._bids.update(delta.bids) + self._asks.update(delta.asks)
@@ -158,7 +155,7 @@ class Book:
         if self._joined == "synced":
             self._joined = "gap"
 
-    def _lose(self, delta: Delta) -> None:
+    def _open_gap(self, delta: Delta) -> None:
         self._joined = "gap"
         self.gaps += 1
         self._pending.append(delta)
@@ -171,9 +168,7 @@ class Book:
         return Top(-bids.keys[0], bids.sizes[0], asks.keys[0], asks.sizes[0])
 
     def depth_within(self, depth_bps: float) -> tuple[float, float] | None:
-        """Bid and ask size, in base units, at prices within `depth_bps` basis points of the mid; None unless
-        sane.
-        """
+        """Bid and ask size, base units, within `depth_bps` basis points of the mid; None unless synced."""
         top = self.top()
         if top is None:
             return None

@@ -43,7 +43,7 @@ def _capture(settings: MarketSettings, directory: Path) -> Feed:
         directory,
         code=(CaptureDecoding, decoder),
         facts=("capture", feed.venue, market, DEPTH_BPS),
-        decoding_of=lambda: CaptureDecoding(feed.paths, decoder, market, DEPTH_BPS, Faults()),
+        make_decoding=lambda: CaptureDecoding(feed.paths, decoder, market, DEPTH_BPS, Faults()),
         loop=feed.loop,
     )
 
@@ -55,7 +55,7 @@ def _recording(settings: MarketSettings, directory: Path) -> Feed:
         directory,
         code=(RecordingDecoding,),
         facts=("recording", market),
-        decoding_of=lambda: RecordingDecoding(feed.paths, market, Faults()),
+        make_decoding=lambda: RecordingDecoding(feed.paths, market, Faults()),
         loop=feed.loop,
     )
 

@@ -85,9 +85,9 @@ class BlockFeed:
     def __init__(self) -> None:
         self._first_after = _first_after.raw  # blocks are contiguous rows of EVENT
         self._at = 0  # next event within the block
-        self._hold(np.zeros(0, EVENT))
+        self._set_block(np.zeros(0, EVENT))
 
-    def _hold(self, block: Events) -> None:
+    def _set_block(self, block: Events) -> None:
         """Go on with the event at `_at` of this block."""
         self._block, self._times_ns, self._size = block, block["time_received_ns"], len(block)
 
@@ -95,24 +95,24 @@ class BlockFeed:
         """The block after the present one; empty at the end."""
         raise NotImplementedError
 
-    def _fill(self) -> bool:
+    def _ensure_block(self) -> bool:
         if self._at < self._size:
             return True
         block = self._next_block()
         if not len(block):
             return False
         self._at = 0
-        self._hold(block)
+        self._set_block(block)
         return True
 
     def next_time_ns(self) -> int | None:
         """Kernel time of the next event; None at the end."""
-        return self._times_ns.item(self._at) if self._fill() else None
+        return self._times_ns.item(self._at) if self._ensure_block() else None
 
     def take(self, until_ns: int, count_max: int) -> Events:
         """The next events at or before `until_ns`, in order, at most `count_max`; maybe none."""
         pieces: list[Events] = []
-        while count_max > 0 and self._fill():
+        while count_max > 0 and self._ensure_block():
             start, stop = self._at, min(self._at + count_max, self._size)
             self._at = self._first_after(self._block, start, stop, until_ns)
             pieces.append(self._block[start : self._at])

@@ -11,8 +11,7 @@ EXAMPLE_CHARS_MAX = 200
 
 
 class Faults:
-    """Counts of what was wrong with a feed's data, by name, with the first few examples of each ("file:line:
-    what").
+    """Counts by name of what was wrong, with the first few examples of each, as "file:line: what".
 
     Bounded in names, examples and their length, whatever the data.
     """

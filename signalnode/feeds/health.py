@@ -4,8 +4,8 @@ Pure: time comes in as a parameter.
 A connection can live and answer while trades have stopped; so each channel (trades, quotes, depth) is watched
 by itself. The standard is the mean gap that somebody looking at a random moment finds himself in, Σ gap² / Σ
 gap, which for clustered arrivals is far above the plain mean, and just what a watcher sees; both sums fade
-with MEMORY_S. A channel is silent when it has waited longer than SILENCE_FACTOR of those, and than
-SILENCE_S_MIN.
+with MEMORY_S. A channel is silent when it has waited longer than SILENCE_FACTOR of those, and than the least
+that is called silence, SILENCE_S_MIN.
 
 On the Binance recordings the longest wait was 6.4 of them (BTC and ETH, each channel, 650 s); on synthetic
 markets of 1 to 500 events a second 9.1. So 15 gives no false alarm there, and notices that BTC trades have
@@ -98,7 +98,7 @@ def status_of(silent: int, degraded: Any, warm: float) -> int:
 
 
 @entry(events=EVENT, state=STATE, times_ns="<i8", degraded="?", warms="<f8", statuses="u1")
-def _observe_telling(  # noqa: PLR0917 - compiled code takes no keywords
+def _observe_with_statuses(  # noqa: PLR0917 - compiled code takes no keywords
     events: Events, state: npt.NDArray[Any], times_ns: Any, degraded: Any, warms: Any, statuses: Any
 ) -> None:
     i = 0
@@ -132,7 +132,7 @@ class ChannelHealth:
         """Learn from events, shape (n,), dtype EVENT, in kernel time order."""
         self._observe(events, self.state)
 
-    def observe_telling(
+    def observe_with_statuses(
         self,
         events: Events,
         times_ns: npt.NDArray[np.int64],
@@ -145,7 +145,7 @@ class ChannelHealth:
         """
         statuses = np.empty(len(times_ns), np.uint8)
         times_ns, warms = np.ascontiguousarray(times_ns), np.ascontiguousarray(warms)
-        _observe_telling(events, self.state, times_ns, degraded, warms, statuses)
+        _observe_with_statuses(events, self.state, times_ns, degraded, warms, statuses)
         return statuses
 
     def status(self, now_ns: int, degraded: bool, warm: float) -> int:
@@ -161,8 +161,6 @@ class ChannelHealth:
         return _limit_of(self.state, CHANNELS[channel])
 
     def silent(self, now_ns: int) -> tuple[str, ...]:
-        """The channels that have waited too long at kernel time `now_ns`; one never heard of is not among
-        them.
-        """
+        """The channels that have waited too long at kernel time `now_ns`; none that was never heard."""
         found = _silent(self.state, now_ns)
         return tuple(name for name, kind in CHANNELS.items() if found >> kind & 1) if found else ()

@@ -1,18 +1,14 @@
-"""What no market can have sent is kept out here: one compiled pass over event rows, the same for every kind
-of feed.
+"""What no market can have sent is kept out here, by one compiled pass over the rows of every kind of feed.
 
 The rules, in order; the first that applies names the fault.
 
 - `kind_unknown`: kind is not trade, quote or depth. Left out.
 - `time_absurd`: received before 2000 or after 2100. Left out.
 - `time_jump`: received over a day after the newest row, and the row before did not say so too; or over a
-  second after it, and the next two rows were not: one wild time must not make all that follow run backwards.
-  Left out.
+  second after it, and the next two rows were not. Left out: it would make all that follow run backwards.
 - `time_backwards`: received over a second before the newest row: files overlap or are out of order. Left out.
-- `time_clamped`: received up to a second before the newest row: a stepped clock. Kept, at the newest row's
-  time.
-- `value_absurd`: a price or size that is not finite, not above zero (a depth: below zero) or out of any
-  market's range. Left out.
+- `time_clamped`: received up to a second before the newest row: a stepped clock. Kept, at that row's time.
+- `value_absurd`: a price or size not finite, not above zero (a depth: below zero) or no market's. Left out.
 - `quote_crossed`: the bid is not below the ask. Left out.
 - `price_jump`: price over 10 times, or under a tenth of, the newest. Left out; the 20th in a row is believed.
 - `event_time_absurd`: venue time before 2000 or after 2100. Kept, with the receive time in its place.

@@ -1,5 +1,4 @@
-"""A market made up from a seed: for trying a node out without data, for load tests, and for tests of the
-scores.
+"""A market made up from a seed: to try a node out without data, to load one, and to test the scores.
 
 Regimes of trend, reversion, bursts and thin books alternate (or one is asked for). The same seed gives the
 same market, and any place in it can be taken up again bit for bit: events come in blocks, and block k depends
@@ -13,8 +12,7 @@ The model, per event after a pause dt in seconds (a toy with the right signs, no
   and Stoikov, 2014);
 - the logarithm of the fair price drifts with regime and pressure and diffuses; what a jump added in the
   reverting regime dies out within REVERSION_S;
-- quotes sit on the tick grid about that price; trades take them; depth within the band follows pressure and
-  regime.
+- quotes sit on the tick grid about that price; trades take them; depth in the band follows both.
 
 Up and down are mirror images in every regime but the two trends. A lasting pull towards the first price, with
 a relaxation of a day, keeps prices in range over months.
@@ -129,8 +127,8 @@ class SyntheticFeed(BlockFeed):
         price: float = PRICE,
     ) -> None:
         super().__init__()
-        self._about = [seed, events_per_s, regime or "alternating", price]
-        self._unit = price / PRICE
+        self._parameters = [seed, events_per_s, regime or "alternating", price]
+        self._price_factor = price / PRICE
         self._seed, self._rate, self._alternating = seed, events_per_s, regime is None
         self._number = -1  # of the present block
         self._after = np.zeros(1, STATE)  # the state after the present block
@@ -141,22 +139,22 @@ class SyntheticFeed(BlockFeed):
     def _next_block(self) -> Events:
         self._number += 1
         self._before = self._after.copy()
-        return self._make()
+        return self._make_block()
 
-    def _make(self) -> Events:
+    def _make_block(self) -> Events:
         random = np.random.Generator(np.random.Philox(key=self._seed, counter=[0, self._number, 0, 0]))
         block = np.zeros(BLOCK_EVENTS, EVENT)
         uniform, normal = random.random((BLOCK_EVENTS, 6)), random.standard_normal((BLOCK_EVENTS, 4))
         _fill_block(block, self._after, uniform, normal, self._rate, int(self._alternating))
         for name in ("price", "bid", "ask"):
-            block[name] *= self._unit
+            block[name] *= self._price_factor
         return block
 
     @property
     def position(self) -> dict[str, Any]:
         """What is played, the present block's number, the state it began with, and the next event in it."""
         return {
-            "synthetic": list(self._about),
+            "synthetic": list(self._parameters),
             "block": self._number,
             "state": list(self._before[0].tolist()),
             "row": self._at,
@@ -164,7 +162,7 @@ class SyntheticFeed(BlockFeed):
 
     def seek(self, position: Mapping[str, Any]) -> None:
         """Go on at `position`. Raises CheckpointError when it is of another market, or no position at all."""
-        if position.get("synthetic") != self._about:
+        if position.get("synthetic") != self._parameters:
             raise CheckpointError("the position is of another feed or other settings; start afresh")
         try:
             number, row, values = int(position["block"]), int(position["row"]), tuple(position["state"])
@@ -174,7 +172,7 @@ class SyntheticFeed(BlockFeed):
         if not (-1 <= number < 2**63 and 0 <= row <= BLOCK_EVENTS):
             raise CheckpointError("no position of a synthetic feed; start afresh")
         self._number, self._at, self._before, self._after = number, row, state, state.copy()
-        self._hold(np.zeros(0, EVENT) if number < 0 else self._make())
+        self._set_block(np.zeros(0, EVENT) if number < 0 else self._make_block())
 
     @property
     def faults(self) -> dict[str, int]:

@@ -50,8 +50,7 @@ def meaning_of(homes: Mapping[str, Path], *roots: str, closed: tuple[str, ...] =
 
     `homes` tells where our code stands, by top-level name: a file, or a package's directory. Modules in
     `closed`, and what is below them, count by name alone. A root that its module does not bind stands for the
-    whole module. Raises OSError where a module cannot be read, SyntaxError or ValueError where one is no
-    Python.
+    whole module. Raises OSError where one cannot be read, SyntaxError or ValueError where it is no Python.
     """
     return _Trace(Sources(homes), closed).run(roots)
 

@@ -44,7 +44,7 @@ def write_scores(score: Score, decoding: Decoding, out: Path, progress: Progress
                 table = score(events)
                 times_ns = table["time_ns"]
                 degraded = in_gap(decoding.gaps, times_ns)
-                file.add(table, health.observe_telling(events, times_ns, degraded, table["warm"]))
+                file.add(table, health.observe_with_statuses(events, times_ns, degraded, table["warm"]))
                 rows += len(table)
                 if progress:
                     progress(rows, done)

@@ -1,8 +1,7 @@
 """Captures: raw frames of a venue as they came off the socket, a line each, with the time they were received.
 
 The two forms of a line are told in `framing.py`; the file is plain, gzip, xz or zstd, found by its
-first bytes. Several files are played one after the other, and a later one goes on with the book of the one
-before.
+first bytes. Several files are played one after the other; each goes on with the book of the one before.
 
 What is wrong with a capture is counted, named with file and line (the first few of each), and passed over;
 nothing after it is lost:
@@ -19,8 +18,7 @@ nothing after it is lost:
 - `trade_repeated`, `trade_gap`: trade numbers seen twice; numbers missing. Repeats are left out.
 
 Every event then passes the sieve, with its own table of faults (`feeds/sieve.py`): impossible prices and
-sizes, crossed quotes, and time that runs backwards. A capture without a single event is refused with
-DataError.
+sizes, crossed quotes, time that runs backwards. Captures without a single event are refused with DataError.
 """
 
 from __future__ import annotations
@@ -40,24 +38,27 @@ from signalnode.feeds.faults import Faults
 from signalnode.feeds.files.decoding import GAPS_MAX, Gaps, Slice
 from signalnode.feeds.files.framing import unwrap
 from signalnode.feeds.files.lines import Line, read_lines
-from signalnode.feeds.venues.base import ROW, Decoder, DecoderOf, FrameFault, Row
+from signalnode.feeds.venues.base import ROW, Decoder, DecoderClass, FrameFault, Row
 
 TIME_REACH_NS = 2**63 - 1  # the furthest from 1970, either way, that an event's field can hold
 SLICE_LINES = 2_048  # lines decoded between two chances to do something else: about 20 ms
 
 
 class CaptureDecoding:
-    """The decoding of some captures into events, one slice at a time; bounded in memory whatever the files
-    hold.
-    """
+    """The decoding of some captures into events, a slice at a time: bounded in memory whatever they hold."""
 
     def __init__(
-        self, paths: Sequence[Path], decoder_of: DecoderOf, market: str, depth_bps: float, faults: Faults
+        self,
+        paths: Sequence[Path],
+        decoder_class: DecoderClass,
+        market: str,
+        depth_bps: float,
+        faults: Faults,
     ) -> None:
         self.faults = faults
         self.gaps: Gaps = []
         self._paths = paths
-        self._decoder_of = decoder_of
+        self._decoder_class = decoder_class
         self._market = market
         self._depth_bps = depth_bps
         self._path = Path()
@@ -66,19 +67,17 @@ class CaptureDecoding:
         self._count = 0
 
     def slices(self) -> Iterator[Slice]:
-        """All events, in order. Raises DataError for a file that is missing, and at the end where no event
-        was found.
-        """
+        """All events, in order. Raises DataError for a missing file, and at the end if there was no event."""
         for path in self._paths:
             if not path.is_file():
                 raise DataError(f"{path}: no such capture: check `paths`")
-        decoder = self._decoder_of(self._market, self._depth_bps, self.faults_here)
-        yield from self._pass(decoder)
+        decoder = self._decoder_class(self._market, self._depth_bps, self.faults_here)
+        yield from self._decode_files(decoder)
         if not decoder.matched and len(decoder.others) == 1:
             (only,) = decoder.others
-            decoder = self._decoder_of(only, self._depth_bps, self.faults_here)
-            self._begin_again(f"{self._paths[0]}: holds {only} alone, played as {self._market}")
-            yield from self._pass(decoder)
+            decoder = self._decoder_class(only, self._depth_bps, self.faults_here)
+            self._start_over(f"{self._paths[0]}: holds {only} alone, played as {self._market}")
+            yield from self._decode_files(decoder)
         self._finish(decoder)
 
     def gather(self) -> Events:
@@ -90,7 +89,7 @@ class CaptureDecoding:
         where = f"{self._path}:{self._line}: {detail}" if self.faults.wants_example(name) else ""
         self.faults.add(name, where)
 
-    def _begin_again(self, why: str) -> None:
+    def _start_over(self, why: str) -> None:
         self.faults.clear()
         self.gaps.clear()
         self.faults.add("symbol_differs", why)
@@ -107,7 +106,7 @@ class CaptureDecoding:
                 + (f" ({first})" if first and not found else "")
             )
 
-    def _pass(self, decoder: Decoder) -> Iterator[Slice]:
+    def _decode_files(self, decoder: Decoder) -> Iterator[Slice]:
         state = sieve.new_state()
         sizes = [max(1, path.stat().st_size) for path in self._paths]
         for index, path in enumerate(self._paths):
@@ -115,11 +114,11 @@ class CaptureDecoding:
             lines = read_lines(path, self.faults)
             before = sum(sizes[:index])
             while batch := list(islice(lines, SLICE_LINES)):
-                events = self._decode(batch, decoder, state)
+                events = self._decode_batch(batch, decoder, state)
                 self._count += len(events)
                 yield Slice(events, (before + batch[-1].bytes_read) / sum(sizes))
 
-    def _decode(self, batch: list[Line], decoder: Decoder, state: sieve.State) -> Events:
+    def _decode_batch(self, batch: list[Line], decoder: Decoder, state: sieve.State) -> Events:
         rows: list[Row] = []
         numbers: list[int] = []  # of the line each row came from
         sound: list[Events] = []
@@ -132,14 +131,14 @@ class CaptureDecoding:
             if watch.in_gap is not in_gap:  # sifted up to here, the state knows what time it is
                 in_gap = watch.in_gap
                 sound.append(self._sift(rows, numbers, state))
-                self._turn(in_gap, sieve.kernel_ns(self._time_ns, state))
+                self._note_gap(in_gap, sieve.kernel_ns(self._time_ns, state))
                 rows, numbers = [], []
             rows += got
             numbers += [line.number] * len(got)
         sound.append(self._sift(rows, numbers, state))
         return sound[0] if len(sound) == 1 else join_events(sound)
 
-    def _turn(self, in_gap: bool, time_ns: int) -> None:
+    def _note_gap(self, in_gap: bool, time_ns: int) -> None:
         """Note that the book broke or was mended at kernel time `time_ns`."""
         if in_gap is (len(self.gaps) % 2 == 0) and (not in_gap or len(self.gaps) < 2 * GAPS_MAX):
             self.gaps.append(max(time_ns, self.gaps[-1] if self.gaps else 0))

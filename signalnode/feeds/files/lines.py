@@ -79,9 +79,7 @@ def _inflate(path: Path, file: BinaryIO, faults: Faults) -> Iterator[bytes]:
 
 
 def _inflate_member(file: BinaryIO) -> Generator[bytes, None, tuple[int, str]]:
-    """Yield what one member holds; return the offset reached (0 where nothing came of it) and what was wrong,
-    or "".
-    """
+    """Yield what one member holds; return the offset reached, 0 where nothing came, and the fault or ""."""
     inflate, packed, came = zlib.decompressobj(_GZIP_WBITS), b"", False
     while not inflate.eof:
         packed = packed or file.read(READ_BYTES)

@@ -1,6 +1,4 @@
-"""The feed behind captures and recordings: decoded once, then read in small pieces, round and round if asked
-to.
-"""
+"""The feed behind captures and recordings: decoded once, then read in small pieces; in laps, if asked to."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ LONE_EVENT_GAP_NS = 1_000_000_000  # pause between laps of a file whose events a
 class PlaybackFeed(BlockFeed):
     """Plays the files of one market; see `base.Feed` for what each method promises.
 
-    `code` and `facts` are all that decides, with the files, what `decoding_of()` gives. With `loop`, each
+    `code` and `facts` are all that decides, with the files, what `make_decoding()` gives. With `loop`, each
     lap's times go on after the last lap's end plus the mean gap between two events.
     """
 
@@ -34,13 +32,13 @@ class PlaybackFeed(BlockFeed):
         *,
         code: Sequence[Code],
         facts: Sequence[object],
-        decoding_of: Callable[[], Decoding],
+        make_decoding: Callable[[], Decoding],
         loop: bool,
     ) -> None:
         super().__init__()
         self._digest = store_digest(paths, code, facts)
         self._store = Store(directory, self._digest)
-        self._decoding_of = decoding_of
+        self._make_decoding = make_decoding
         self._loop = loop
         self._events: StoredEvents | None = None
         self._lap = 0
@@ -54,7 +52,7 @@ class PlaybackFeed(BlockFeed):
         """Decode the files unless that has been done; yields the fraction done. Raises DataError."""
         if self._events is None:
             if not self._store.is_complete():
-                yield from self._store.write(self._decoding_of())
+                yield from self._store.write(self._make_decoding())
             self._events = self._store.open()
 
     def _ready(self) -> StoredEvents:
@@ -80,7 +78,7 @@ class PlaybackFeed(BlockFeed):
         ):
             raise CheckpointError(f"{self._store.path.parent}: {dict(position)} is no position; start afresh")
         self._lap, self._block_row, self._at = lap, row, 0
-        self._hold(np.zeros(0, EVENT))
+        self._set_block(np.zeros(0, EVENT))
 
     def _next_block(self) -> Events:
         events = self._ready()

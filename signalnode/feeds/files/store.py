@@ -29,6 +29,7 @@ from signalnode.meaning import own_digest
 
 Code = Callable[..., object]  # a class, or a function
 DIGEST_DIGITS = 16
+FORMAT = (f"{__name__}:write_rows", f"{__name__}:StoredEvents")  # what makes, and reads, the files kept
 
 
 def store_digest(paths: Sequence[Path], code: Sequence[Code], facts: Sequence[object]) -> str:
@@ -46,8 +47,7 @@ def store_digest(paths: Sequence[Path], code: Sequence[Code], facts: Sequence[ob
 @cache
 def code_digest(*code: Code) -> str:
     """Digest of what the code that turns files into stored events means, with all that it calls."""
-    whole = (*code, write_rows, StoredEvents)
-    return own_digest(*(f"{each.__module__}:{each.__qualname__}" for each in whole))
+    return own_digest(*(f"{each.__module__}:{each.__qualname__}" for each in code), *FORMAT)
 
 
 class Store:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 
-from signalnode.feeds.venues.base import DecoderOf
+from signalnode.feeds.venues.base import DecoderClass
 
 
-def decoder_of(venue: str) -> DecoderOf:
+def decoder_of(venue: str) -> DecoderClass:
     """The decoder of a venue in VENUE_NAMES: DECODER of the file that has its name."""
-    decoder: DecoderOf = importlib.import_module(f"{__name__}.{venue}").DECODER
+    decoder: DecoderClass = importlib.import_module(f"{__name__}.{venue}").DECODER
     return decoder

@@ -15,17 +15,13 @@ from typing import Protocol
 from signalnode.book import Book, BookStatus, Level
 from signalnode.events import DEPTH, QUOTE, TRADE
 
-Row = tuple[
-    int, int, int, int, float, float, float, float, float, float, float, float
-]  # the fields of EVENT, in order
-Report = Callable[[str, str], None]  # fault name, what was seen
+Row = tuple[int, int, int, int, float, float, float, float, float, float, float, float]  # fields of EVENT
+OnFault = Callable[[str, str], None]  # fault name, what was seen
 
 ROW = struct.Struct("<qqBb8d")  # packs a Row into the memory layout of EVENT
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 OTHER_SYMBOLS_MAX = 100
-TRADE_REPEAT_MAX = (
-    10_000  # a trade number this little behind the newest is a repeat; further, numbering began anew
-)
+TRADE_REPEAT_MAX = 10_000  # so little behind the newest a number is a repeat; further, counting began anew
 
 
 class FrameFault(Exception):  # noqa: N818 - it is what our words call it
@@ -45,13 +41,11 @@ class Decoder(Protocol):
     watch: BookWatch
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
-        """The events in `frame`. Raises FrameFault, or msgspec.DecodeError where it is no JSON of the right
-        shape.
-        """
+        """The events in `frame`. Raises FrameFault; msgspec.DecodeError where it is no JSON of the shape."""
         ...
 
 
-DecoderOf = Callable[[str, float, Report], Decoder]  # market, depth_bps, report
+DecoderClass = Callable[[str, float, OnFault], Decoder]  # market, depth_bps, on_fault
 
 
 def plain_symbol(market: str) -> str:
@@ -79,28 +73,30 @@ def depth_row(time_event_ns: int, time_received_ns: int, bid_depth: float, ask_d
 class BookWatch:
     """A market's book together with what went wrong with it; `in_gap` while updates of it are missing."""
 
-    def __init__(self, depth_bps: float, report: Report) -> None:
+    def __init__(self, depth_bps: float, on_fault: OnFault) -> None:
         self.book = Book()
         self.in_gap = False
         self._depth_bps = depth_bps
-        self._report = report
+        self._on_fault = on_fault
         self._refused = 0
 
-    def after(self, status: BookStatus, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
-        """Note the book's state after a message that left it in `status`; the depth event it makes, if it is
-        sane.
-        """
+    def rows_after(self, status: BookStatus, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
+        """Note that a message left the book in `status`; the depth event that makes, if it can be trusted."""
         was_in_gap, self.in_gap = self.in_gap, status == "gap"
         if self.in_gap and not was_in_gap:
-            self._report("book_gap", f"updates after {self.book.last_id} are missing; waiting for a snapshot")
+            self._on_fault(
+                "book_gap", f"updates after {self.book.last_id} are missing; waiting for a snapshot"
+            )
         if self.book.levels_refused > self._refused:
             self._refused = self.book.levels_refused
-            self._report("level_absurd", "a book level with a price or size that cannot be")
+            self._on_fault("level_absurd", "a book level with a price or size that cannot be")
         if status == "crossed":
-            self._report("book_crossed", "the best bid is not below the best ask")
+            self._on_fault("book_crossed", "the best bid is not below the best ask")
         return self._depth_of(self.book, time_event_ns, time_received_ns)
 
-    def alone(self, bids: Iterable[Level], asks: Iterable[Level], time_received_ns: int) -> tuple[Row, ...]:
+    def rows_of_snapshot(
+        self, bids: Iterable[Level], asks: Iterable[Level], time_received_ns: int
+    ) -> tuple[Row, ...]:
         """The depth event of an image that is joined to no updates; the book stays as it is."""
         image = Book()
         image.snapshot(0, bids, asks)
@@ -111,17 +107,17 @@ class BookWatch:
         return () if depth is None else (depth_row(time_event_ns, time_received_ns, *depth),)
 
 
-class OneSymbol:
+class MarketDecoder:
     """What the decoder of every venue holds: whose frames came, the book, and the trade numbers; `Decoder`
     tells what each is.
     """
 
-    def __init__(self, market: str, depth_bps: float, report: Report) -> None:
+    def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         self.symbol = plain_symbol(market)
         self.matched = 0
         self.others: dict[str, int] = {}
-        self.watch = BookWatch(depth_bps, report)
-        self._trades = TradeNumbers(report)
+        self.watch = BookWatch(depth_bps, on_fault)
+        self._trades = TradeNumbers(on_fault)
         self._spelling = self.symbol  # the newest spelling that was found to be ours
 
     def _is_ours(self, symbol: str) -> bool:
@@ -147,23 +143,21 @@ def time_ns_of(moment: datetime) -> int:
 class TradeNumbers:
     """Watches a venue's consecutive trade numbers: repeats are dropped, holes are counted."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, on_fault: OnFault) -> None:
         self._newest = 0
-        self._report = report
+        self._on_fault = on_fault
 
     def begin_at(self, number: int) -> None:
-        """Take `number` for the newest seen, as after a list of past trades; what lies before it is not
-        missing.
-        """
+        """Take `number` for the newest seen, as after a list of past trades: none before it is missing."""
         self._newest = number
 
     def is_new(self, number: int) -> bool:
         """Whether the trade with this number has not been seen before."""
         newest = self._newest
         if newest - TRADE_REPEAT_MAX < number <= newest:
-            self._report("trade_repeated", f"trade {number} again")
+            self._on_fault("trade_repeated", f"trade {number} again")
             return False
         if newest and number > newest + 1:
-            self._report("trade_gap", f"{number - newest - 1} trades missing before {number}")
+            self._on_fault("trade_gap", f"{number - newest - 1} trades missing before {number}")
         self._newest = number
         return True

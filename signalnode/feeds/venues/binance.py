@@ -5,9 +5,12 @@ Formats: Binance, "Web Socket Streams for Binance" (binance-spot-api-docs). `E` 
 stands for both. A combined frame is `{"stream": …, "data": …}`; a raw one is the bare data.
 
 A REST snapshot names no symbol, and a capture may hold those of several. Update numbers tell whose it is:
-they count each symbol's changes without a hole, far apart from any other's; so a snapshot is the market's
-when its `lastUpdateId` lies on the unbroken run of the market's own updates. One ahead waits until they reach
-it.
+they count each symbol's changes without a hole, far apart from any other's. So a snapshot is the market's
+when its `lastUpdateId` lies on the unbroken run of the market's own updates:
+
+    before the run   a stranger's where others are about; else one that came too late, and the book has a gap
+    on the run       the market's: the book starts over from it
+    ahead            either: it waits until the updates reach it
 """
 
 from __future__ import annotations
@@ -19,7 +22,15 @@ import msgspec
 
 from signalnode.book import Delta
 from signalnode.clock import NS_PER_MS
-from signalnode.feeds.venues.base import DecoderOf, FrameFault, OneSymbol, Report, Row, quote_row, trade_row
+from signalnode.feeds.venues.base import (
+    DecoderClass,
+    FrameFault,
+    MarketDecoder,
+    OnFault,
+    Row,
+    quote_row,
+    trade_row,
+)
 
 Levels = list[tuple[float, float]]
 EMPTY = msgspec.Raw(b"")
@@ -75,14 +86,14 @@ _depth = msgspec.json.Decoder(_DepthUpdate, strict=False)
 _snapshot = msgspec.json.Decoder(_Snapshot, strict=False)
 
 
-class BinanceDecoder(OneSymbol):
+class BinanceDecoder(MarketDecoder):
     """Decoder of one spot symbol; see `base.Decoder`."""
 
-    def __init__(self, market: str, depth_bps: float, report: Report) -> None:
-        super().__init__(market, depth_bps, report)
-        self._run_from = 0  # the update before the unbroken run of ours
+    def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
+        super().__init__(market, depth_bps, on_fault)
+        self._before_run = 0  # newest update before the unbroken run of ours
         self._newest = 0  # update of ours; 0 before the first
-        self._ahead: deque[_Snapshot] = deque(maxlen=AHEAD_MAX)
+        self._snapshots_ahead: deque[_Snapshot] = deque(maxlen=AHEAD_MAX)
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `base.Decoder`."""
@@ -93,57 +104,58 @@ class BinanceDecoder(OneSymbol):
         else:
             channel, body = _bare_channel(head), frame
         if channel == "bookTicker":
-            return self._quote(body, time_received_ns)
+            return self._on_quote(body, time_received_ns)
         if channel == "trade":
-            return self._traded(body, time_received_ns)
+            return self._on_trade(body, time_received_ns)
         if channel.partition("@")[0] == "depth":
-            return self._delta(body, time_received_ns)
+            return self._on_depth(body, time_received_ns)
         if channel == "snapshot":
-            return self._image(body, time_received_ns)
+            return self._on_snapshot(body, time_received_ns)
         if channel == "reply":
             return ()
         raise FrameFault("frame_unknown", f"no channel known as {channel[:40]!r}")
 
-    def _quote(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
+    def _on_quote(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
         t = _best.decode(body)
         if not self._is_ours(t.symbol):
             return ()
         return (quote_row(time_received_ns, time_received_ns, t.bid, t.bid_size, t.ask, t.ask_size),)
 
-    def _traded(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
+    def _on_trade(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
         t = _trade.decode(body)
         if not self._is_ours(t.symbol) or not self._trades.is_new(t.number):
             return ()
         side = -1 if t.buyer_is_maker else 1
         return (trade_row(t.time_ms * NS_PER_MS, time_received_ns, side, t.price, t.size),)
 
-    def _delta(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
+    def _on_depth(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
         d = _depth.decode(body)
         if not self._is_ours(d.symbol):
             return ()
         if d.first_id > self._newest + 1:
-            self._run_from = d.first_id - 1
+            self._before_run = d.first_id - 1
         self._newest = max(self._newest, d.last_id)
-        for _ in range(len(self._ahead)):
-            self._join(self._ahead.popleft())
+        for _ in range(len(self._snapshots_ahead)):
+            self._join(self._snapshots_ahead.popleft())
         status = self.watch.book.apply(Delta(d.first_id, d.last_id, d.bids, d.asks))
-        return self.watch.after(status, d.time_ms * NS_PER_MS, time_received_ns)
+        return self.watch.rows_after(status, d.time_ms * NS_PER_MS, time_received_ns)
 
-    def _image(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
+    def _on_snapshot(self, body: bytes | msgspec.Raw, time_received_ns: int) -> Sequence[Row]:
         s = _snapshot.decode(body)
         if self._join(s):
-            return self.watch.after(self.watch.book.status, time_received_ns, time_received_ns)
+            return self.watch.rows_after(self.watch.book.status, time_received_ns, time_received_ns)
         if self._newest or self.others or not self.matched:
             return ()
-        return self.watch.alone(s.bids, s.asks, time_received_ns)  # no updates yet, maybe none ever
+        # No updates yet, maybe none ever.
+        return self.watch.rows_of_snapshot(s.bids, s.asks, time_received_ns)
 
     def _join(self, s: _Snapshot) -> bool:
         """Start the book over from a snapshot that is ours; keep one that is ahead. Whether it was ours."""
         if s.last_update_id > self._newest:
-            self._ahead.append(s)
+            self._snapshots_ahead.append(s)
             return False
         # Behind the run: a stranger's, or one of ours that came too late. The book then tells of a gap.
-        if s.last_update_id < self._run_from and (self.others or self._ahead):
+        if s.last_update_id < self._before_run and (self.others or self._snapshots_ahead):
             return False
         self.watch.book.snapshot(s.last_update_id, s.bids, s.asks)
         return True
@@ -159,4 +171,4 @@ def _bare_channel(head: _Frame) -> str:
     return "reply" if head.request_id is not None else ""
 
 
-DECODER: DecoderOf = BinanceDecoder
+DECODER: DecoderClass = BinanceDecoder

@@ -2,8 +2,7 @@
 
 Formats: Coinbase, "Advanced Trade WebSocket Channels". A trade's `side` is the maker's: on the recordings 75
 of 76 trades at the touch were SELL at the ask or BUY at the bid; so the other side took. Trades come newest
-first, gathered over up to 250 ms; the list of past trades that opens the channel is not news and gives no
-events.
+first, gathered over up to 250 ms; the list of past ones that opens the channel is no news and gives no event.
 
 `sequence_num` counts every message of a connection, whatever its channel. A hole in it may have held book
 updates, so the book is distrusted until its next snapshot, which Coinbase sends on subscribing. Quotes are
@@ -20,10 +19,10 @@ import msgspec
 
 from signalnode.book import Delta, Level, Top
 from signalnode.feeds.venues.base import (
-    DecoderOf,
+    DecoderClass,
     FrameFault,
-    OneSymbol,
-    Report,
+    MarketDecoder,
+    OnFault,
     Row,
     quote_row,
     time_ns_of,
@@ -33,12 +32,12 @@ from signalnode.feeds.venues.base import (
 SILENT_CHANNELS = frozenset({"subscriptions", "heartbeats", "candles", "status", "ticker", "ticker_batch"})
 
 
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]  # one without a zone could be any
+Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]  # one without a zone could be any
 
 
 class _Frame(msgspec.Struct):
     channel: str
-    timestamp: Moment
+    timestamp: Timestamp
     sequence_num: int
     events: msgspec.Raw
 
@@ -60,7 +59,7 @@ class _Trade(msgspec.Struct):
     trade_id: int
     price: float
     size: float
-    time: Moment
+    time: Timestamp
     side: Literal["BUY", "SELL"]
 
 
@@ -74,12 +73,12 @@ _books = msgspec.json.Decoder(list[_BookEvent], strict=False)  # lax: numbers co
 _trades = msgspec.json.Decoder(list[_TradeEvent], strict=False)
 
 
-class CoinbaseDecoder(OneSymbol):
+class CoinbaseDecoder(MarketDecoder):
     """Decoder of one product; see `base.Decoder`."""
 
-    def __init__(self, market: str, depth_bps: float, report: Report) -> None:
-        super().__init__(market, depth_bps, report)
-        self._report = report
+    def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
+        super().__init__(market, depth_bps, on_fault)
+        self._on_fault = on_fault
         self._sequence = -1  # newest message of the connection
         self._book_messages = 0  # Coinbase numbers connections, not books; so we number the book's messages
         self._top: Top | None = None
@@ -87,23 +86,25 @@ class CoinbaseDecoder(OneSymbol):
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `base.Decoder`."""
         head = _frame.decode(frame)
-        self._follow(head.sequence_num)
+        self._on_sequence(head.sequence_num)
         if head.channel == "l2_data":
             events = _books.decode(head.events)
             return [
                 row
                 for one in events
-                for row in self._levels(one, time_ns_of(head.timestamp), time_received_ns)
+                for row in self._on_book(one, time_ns_of(head.timestamp), time_received_ns)
             ]
         if head.channel == "market_trades":
-            return [row for one in _trades.decode(head.events) for row in self._traded(one, time_received_ns)]
+            return [
+                row for one in _trades.decode(head.events) for row in self._on_trades(one, time_received_ns)
+            ]
         if head.channel in SILENT_CHANNELS:
             return ()
         raise FrameFault("frame_unknown", f"no channel known as {head.channel[:40]!r}")
 
-    def _follow(self, sequence: int) -> None:
+    def _on_sequence(self, sequence: int) -> None:
         if sequence > self._sequence + 1 > 0:
-            self._report(
+            self._on_fault(
                 "sequence_gap", f"{sequence - self._sequence - 1} messages missing before {sequence}"
             )
             self.watch.book.forget()
@@ -111,7 +112,7 @@ class CoinbaseDecoder(OneSymbol):
             self.watch.book.forget()
         self._sequence = sequence
 
-    def _levels(self, event: _BookEvent, time_event_ns: int, time_received_ns: int) -> Iterator[Row]:
+    def _on_book(self, event: _BookEvent, time_event_ns: int, time_received_ns: int) -> Iterator[Row]:
         if not self._is_ours(event.product_id):
             return
         bids: list[Level] = [(level.price, level.size) for level in event.updates if level.side == "bid"]
@@ -126,9 +127,9 @@ class CoinbaseDecoder(OneSymbol):
         if top is not None and top != self._top:
             yield quote_row(time_event_ns, time_received_ns, *top)
         self._top = top
-        yield from self.watch.after(status, time_event_ns, time_received_ns)
+        yield from self.watch.rows_after(status, time_event_ns, time_received_ns)
 
-    def _traded(self, event: _TradeEvent, time_received_ns: int) -> Iterator[Row]:
+    def _on_trades(self, event: _TradeEvent, time_received_ns: int) -> Iterator[Row]:
         for trade in reversed(event.trades):
             if not self._is_ours(trade.product_id):
                 continue
@@ -139,4 +140,4 @@ class CoinbaseDecoder(OneSymbol):
                 yield trade_row(time_ns_of(trade.time), time_received_ns, side, trade.price, trade.size)
 
 
-DECODER: DecoderOf = CoinbaseDecoder
+DECODER: DecoderClass = CoinbaseDecoder
