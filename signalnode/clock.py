@@ -22,6 +22,11 @@ def monotonic_ns() -> int:
     return time.monotonic_ns()
 
 
+def pause(wait_ns: int) -> None:
+    """Wait so long; only where nothing else can happen meanwhile."""
+    time.sleep(wait_ns / NS_PER_S)
+
+
 def thread_cpu_ns() -> int:
     """Nanoseconds of processor time this thread has used.
 

@@ -8,6 +8,7 @@ opened it just before, sees that and tries again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import io
 import os
@@ -19,6 +20,7 @@ from types import TracebackType
 from signalnode.errors import AlreadyRunningError, RuntimeDirectoryError
 
 PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 TRIES_MAX = 100  # to take a lock; each means that another holder came and went in between
 
 
@@ -97,10 +99,11 @@ class RotatingFile(io.TextIOBase):
     def write(self, text: str) -> int:
         """Append; a full disk loses the line and nothing else."""
         with contextlib.suppress(OSError):
+            if os.fstat(self._file.fileno()).st_nlink == 0:  # somebody removed it, or its directory
+                self._begin_anew()
             if self._file.tell() > self._bytes_max:
-                self._file.close()
                 self._path.replace(self._path.with_name(self._path.name + ".1"))
-                self._file = self._opened()
+                self._begin_anew()
             self._file.write(text.encode())
         return len(text)
 
@@ -108,6 +111,12 @@ class RotatingFile(io.TextIOBase):
         """Close the file; closing twice is harmless."""
         self._file.close()
         super().close()
+
+    def _begin_anew(self) -> None:
+        ensure_directory(self._path.parent)
+        opened = self._opened()  # before the other is closed: where this fails, that one is still there
+        self._file.close()
+        self._file = opened
 
     def _opened(self) -> io.FileIO:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -153,8 +162,9 @@ def hold_lock(path: Path) -> Lock:
             os.close(file)
             raise AlreadyRunningError(f"{path}: held by process {holder}; stop that one first") from None
         if _is_at(path, file):
-            os.ftruncate(file, 0)
-            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+            with contextlib.suppress(OSError):  # on a full disk the lock is held all the same
+                os.ftruncate(file, 0)
+                os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
             return Lock(path, file)
         os.close(file)
     raise AlreadyRunningError(f"{path}: taken and released over and over; look who else starts this")

@@ -72,9 +72,11 @@ def test_every_policy_reaches_every_child(write_node: WriteNode) -> None:
         stop_grace_s = 3.0
         heartbeats_missed_max = 4
     """
-    for spec in specs(write_node(text)).values():
-        assert (spec.intensity, spec.period_s, spec.stable_s, spec.retry_s) == (2, 7.0, 11.0, 13.0)
-        assert (spec.backoff_first_s, spec.backoff_max_s) == (0.25, 9.0)
+    for name, spec in specs(write_node(text)).items():
+        budget = (None, 5.0) if name == "aggregator" else (2, 9.0)  # Layer 5 is never given up
+        assert (spec.intensity, spec.backoff_max_s) == budget
+        assert (spec.period_s, spec.stable_s, spec.retry_s) == (7.0, 11.0, 13.0)
+        assert spec.backoff_first_s == 0.25
         assert (spec.start_timeout_s, spec.stop_grace_s, spec.heartbeats_missed_max) == (17.0, 3.0, 4)
 
 

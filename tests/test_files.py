@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -145,6 +146,16 @@ def test_a_log_file_never_grows_past_its_bound_by_more_than_a_line(tmp_path: Pat
     assert all(each.stat().st_size <= 110 for each in tmp_path.iterdir())
     assert path.read_text().endswith("line 49\n")
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_whose_directory_somebody_removed_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "node.log"
+    path.parent.mkdir()
+    with RotatingFile(path, 100) as file:
+        file.write("before\n")
+        shutil.rmtree(path.parent)
+        file.write("after\n")
+    assert path.read_text() == "after\n"
 
 
 def test_a_full_disk_loses_the_line_and_nothing_else() -> None:

@@ -25,7 +25,7 @@ import msgspec
 
 from signalnode.bus.wire import VIEW_BYTES_MAX, DecisionMessage, ViewMessage
 from signalnode.errors import DataError
-from signalnode.files import PRIVATE_FILE, ensure_directory
+from signalnode.files import NO_ROOM, PRIVATE_FILE, ensure_directory
 
 RECORD_BYTES_MAX = 32 * VIEW_BYTES_MAX
 _HEAD = struct.Struct("<II")
@@ -52,15 +52,19 @@ _DECODER = msgspec.msgpack.Decoder(Record)
 
 
 class Journal:
-    """The writing side; one process at a time. Raises OSError where the directory cannot be used."""
+    """The writing side; one process at a time. Raises OSError where the directory cannot be used.
+
+    A full disk is no such case: each `append` tries again. So it does where somebody removed the directory.
+    """
 
     def __init__(self, directory: Path, bytes_max: int, files_max: int) -> None:
         self._directory, self._bytes_max, self._files_max = directory, bytes_max, files_max
-        ensure_directory(directory)
-        paths = journal_files(directory)
-        self._number = _number(paths[-1]) if paths else 1
-        self._file = -1
-        self._open()
+        self._number, self._file, self._size = 1, -1, 0
+        try:
+            self._begin()
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
 
     def append(
         self,
@@ -75,6 +79,9 @@ class Journal:
         content = _ENCODER.encode(Record(view, list(decisions), dict(states)))
         record = _HEAD.pack(len(content), zlib.crc32(content)) + content
         size = len(record)
+        if self._file < 0 or os.fstat(self._file).st_nlink == 0:  # no room for it so far, or it was removed
+            self.close()
+            self._begin()
         if len(content) > RECORD_BYTES_MAX:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         if self._size and self._size + size > self._bytes_max:
@@ -101,6 +108,12 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _begin(self) -> None:
+        ensure_directory(self._directory)
+        paths = journal_files(self._directory)
+        self._number = _number(paths[-1]) if paths else self._number
+        self._open()
 
     def _open(self) -> None:
         path = self._directory / f"decisions-{self._number:08d}.journal"

@@ -21,9 +21,9 @@ from signalnode.aggregator.republisher import Republisher
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.wire import encode
-from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, wall_ns
+from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, pause, wall_ns
 from signalnode.errors import RuntimeDirectoryError, SignalnodeError
-from signalnode.files import ensure_directory, hold_lock, raise_file_limit
+from signalnode.files import hold_lock, raise_file_limit
 from signalnode.names import AGGREGATOR, scores_endpoint
 from signalnode.settings import NodeSettings, load_node
 from signalnode.settings.arguments import Link
@@ -73,7 +73,8 @@ class Process:
         settings = node.aggregator
         self._time = Timeline()
         runner = StrategyRunner(self._strategies(node), within(settings.strategy_budget_ms / 1e3))
-        self.core = Aggregator(settings, node.markets, runner, _epoch(node), self._time.now_ns())
+        epoch = _epoch(node, log)
+        self.core = Aggregator(settings, node.markets, runner, epoch, self._time.now_ns())
         raise_file_limit()
         arrange_memory(len(node.markets))
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -260,10 +261,12 @@ class Process:
         return dict(load_strategies(node.strategies, node.path or self._config, STRATEGIES))
 
 
-def _epoch(node: NodeSettings) -> int:
-    directory = journal_dir(node.state_dir)
-    ensure_directory(directory)
-    return next_epoch(directory, wall_ns() // NS_PER_S)
+def _epoch(node: NodeSettings, log: logs.Logger) -> int:
+    epoch, fault, wait_ns = next_epoch(journal_dir(node.state_dir), wall_ns())
+    if fault:
+        log.warning("the epoch is from the clock, and is not kept", reason=fault)
+        pause(wait_ns)
+    return epoch
 
 
 def _journal(node: NodeSettings) -> Journal:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import signalnode_supervisor as supervisor
+from signalnode.errors import OutputError
 from signalnode.files import file_limit
 from signalnode.meaning import files_digest
 from signalnode.names import AGGREGATOR
@@ -24,6 +25,7 @@ from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 from signalnode.settings.reading import shown
 
 BYTES_PER_MB = 1_000_000
+LAYER_5_WAIT_S_MAX = 5.0  # all views and decisions are dark without it: it is never given up
 LEAST = {"memory_mb_max": 64, "files_max": 64}  # with less an engine cannot even decode its recording
 
 
@@ -56,7 +58,11 @@ def aggregator_spec(node: NodeSettings) -> supervisor.ChildSpec:
         restart="always",
         reload_signal=signal.SIGHUP,
         heartbeat_interval_s=AGGREGATOR_HEARTBEAT_S,
-        **_policy(node.supervisor),
+        **{
+            **_policy(node.supervisor),
+            "intensity": None,
+            "backoff_max_s": min(node.supervisor.backoff_max_s, LAYER_5_WAIT_S_MAX),
+        },
     )
 
 
@@ -90,6 +96,7 @@ def _policy(settings: SupervisorSettings) -> dict[str, Any]:
         "start_timeout_s": settings.start_timeout_s,
         "stop_grace_s": settings.stop_grace_s,
         "heartbeats_missed_max": settings.heartbeats_missed_max,
+        "excused_statuses": (OutputError.exit_status,),
     }
 
 

@@ -7,7 +7,7 @@ import select
 import signal
 from collections.abc import Iterable, Iterator
 
-from signalnode.errors import DataError
+from signalnode.errors import DataError, OutputError
 
 PROGRESS_BYTES_MAX = 4_096  # read at once
 POLL_MS = 100  # longest wait before the caller gets its turn, unless it asks for less
@@ -19,8 +19,8 @@ def run_apart(steps: Iterable[float], poll_ms: int = POLL_MS) -> Iterator[float]
     """Fork, draw `steps` to their end over there, and yield here the newest fraction done, at least every
     `poll_ms`.
 
-    Raises DataError with what went wrong there. Closing this iterator early ends the other process. Nothing
-    that the steps change is seen here but what they leave on disk.
+    Raises DataError or OutputError with what went wrong there. Closing this iterator early ends the other
+    process. Nothing that the steps change is seen here but what they leave on disk.
     """
     reader, writer = os.pipe()
     pid = os.fork()
@@ -56,6 +56,8 @@ def _there(steps: Iterable[float], writer: int) -> None:
                 writer, f"{fraction}\n".encode()
             )  # fails once nobody reads: then the work is moot as well
         line = "done"
+    except OutputError as error:
+        line = f"full {error}"
     except Exception as error:  # whatever it is, the parent tells it
         line = f"fault {error}".replace("\n", " ")[:FAULT_CHARS_MAX]
     finally:
@@ -75,6 +77,8 @@ def _here(reader: int, poll_ms: int) -> Iterator[float]:
                     return
                 if line.startswith(b"fault "):
                     raise DataError(line[6:].decode(errors="replace"))
+                if line.startswith(b"full "):
+                    raise OutputError(line[5:].decode(errors="replace"))
                 fraction = float(line)
             if not block:
                 raise DataError("decoding was killed before its end; is there memory enough?")

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from signalnode.errors import CheckpointError
-from signalnode.files import write_over
+from signalnode.files import ensure_directory, write_over
 
 MAGIC = b"signalnode checkpoint\n"
 FORMAT = 2
@@ -38,7 +38,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckpointFile:
-    """The two slots of one market in `directory`, which exists. Held by one process at a time."""
+    """The two slots of one market in `directory`, made if need be. Held by one process at a time."""
 
     def __init__(self, directory: Path, identity: str) -> None:
         self._paths = [directory / name for name in SLOTS]
@@ -75,12 +75,19 @@ class CheckpointFile:
         content = MAGIC + HEAD.pack(FORMAT, len(body), zlib.crc32(body)) + body
         path = self._paths[(self._serial + 1) % len(SLOTS)]
         try:
-            write_over(path, content, durable=durable)
+            self._write(path, content, durable=durable)
         except OSError as error:
             raise CheckpointError(
                 f"{path}: cannot be written ({error.strerror}); make room or mend its mode"
             ) from None
         self._serial += 1
+
+    def _write(self, path: Path, content: bytes, *, durable: bool) -> None:
+        try:
+            write_over(path, content, durable=durable)
+        except FileNotFoundError:  # a first start on a full disk, or somebody removed the directory
+            ensure_directory(path.parent)
+            write_over(path, content, durable=durable)
 
 
 def _read(path: Path, identity: str) -> Checkpoint:

@@ -57,7 +57,7 @@ def _rehearse(directory: Path) -> None:
     engine.replay(feeds.synthetic_events(seed=1, count=100))
     engine = SignalEngine(market.market, market)
     feed = feeds.open_feed(market, directory)
-    next_epoch(directory, 1)
+    next_epoch(directory, clock.NS_PER_S)
     file = CheckpointFile(directory, process.identity(engine, health))
     work = Work(engine, feed, health, node.engine, speed=1.0)
     work.start(0)

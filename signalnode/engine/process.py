@@ -21,7 +21,7 @@ from signalnode.engine.work import Turn, Work
 from signalnode.errors import CheckpointError, SignalnodeError
 from signalnode.feeds import ChannelHealth, open_feed
 from signalnode.feeds.base import Feed
-from signalnode.files import ensure_directory, hold_lock
+from signalnode.files import hold_lock
 from signalnode.names import scores_endpoint
 from signalnode.settings import MarketSettings, NodeSettings, node_of
 from signalnode.settings.arguments import Link
@@ -69,7 +69,6 @@ class _Process:
     def __init__(self, link: Link, node: NodeSettings, market: MarketSettings, log: logs.Logger) -> None:
         self._link, self._node, self._market, self._log = link, node, market, log
         self._directory = node.market_state_dir(market.market)
-        ensure_directory(self._directory)
         self._stopped_by = 0  # the signal that told it to end
         self._ended = False  # its feed
         self._complaint_ns = 0
@@ -87,8 +86,11 @@ class _Process:
         for number in STOPS:  # for a thread started before this line, which does not block them
             signal.signal(number, self._stop)
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        epoch = next_epoch(self._directory, wall_ns() // NS_PER_S)
+        epoch, fault, wait_ns = next_epoch(self._directory, wall_ns())
         self._log = self._log.bind(epoch=epoch)
+        if fault:
+            self._log.warning("the epoch is from the clock, and is not kept", reason=fault)
+            self._rest(monotonic_ns() + wait_ns)
         endpoint = scores_endpoint(self._node.runtime_dir, self._market.market)
         publisher = Publisher(endpoint, self._market.market, epoch, self._node.engine.send_queue_max)
         # Bound first: those who heard the engine before find it again while the rest is being loaded.

@@ -31,6 +31,7 @@ POLICY = frozenset(
         "backoff_max_s",
         "stable_s",
         "retry_s",
+        "excused_statuses",
         "start_timeout_s",
         "stop_grace_s",
         "heartbeats_missed_max",
@@ -75,12 +76,16 @@ class ChildSpec:
     # signal, SIGTERM included: only `stop` keeps a child down. One that catches SIGTERM and then ends with
     # status 0 says that its work is done, and stays down.
     restart: Restart = "always"
-    intensity: int = 5  # at more failures than this within period_s the child is given up
+    # At more failures than this within period_s the child is given up; None = never.
+    intensity: int | None = 5
     period_s: float = 60.0
     backoff_first_s: float = 0.0  # the first restart after a stable time is at once: somebody waits for it
     backoff_base_s: float = 0.5  # the second waits up to this, each further one up to twice as long
     backoff_max_s: float = 30.0
     stable_s: float = 60.0  # up for this long, earlier failures are forgotten
+    # Exits that are the machine's fault, a full disk's say: they count for the backoff, and never towards
+    # giving up.
+    excused_statuses: tuple[int, ...] = ()
     retry_s: float = 300.0  # a given-up child gets one try this often; 0 = never
     start_timeout_s: float = 60.0  # to `link.ready()` from process start, or from the latest progress
     stop_grace_s: float = 5.0  # SIGTERM to SIGKILL
@@ -115,7 +120,10 @@ def _faults(spec: ChildSpec) -> list[tuple[bool, str]]:
         (len(spec.name.encode()) > NAME_BYTES_MAX, f"a name has at most {NAME_BYTES_MAX} bytes"),
         (not _TARGET.fullmatch(spec.target), f"target {spec.target!r} is not 'package.module:function'"),
         (spec.restart not in ("always", "on-failure", "never"), f"restart {spec.restart!r} is no policy"),
-        (spec.intensity < 0 or spec.period_s <= 0, "intensity must be at least 0 and period_s above 0"),
+        (
+            (spec.intensity or 0) < 0 or spec.period_s <= 0,
+            "intensity must be at least 0 and period_s above 0",
+        ),
         (min(times) < 0 or spec.stable_s < 0, "no time may be negative"),
         (
             spec.start_timeout_s <= 0 or spec.stop_grace_s < 0,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -240,3 +241,27 @@ def test_a_record_too_large_to_be_read_again_is_refused_and_leaves_the_rest_whol
         journal.append(view(3), [decision(3)], states(a=3))
     assert [each.decision.seq for each in read_journal(tmp_path)] == [1, 3]
     assert newest(tmp_path) == {"a": 3}
+
+
+def test_a_journal_that_somebody_removed_is_made_again(tmp_path: Path) -> None:
+    with Journal(tmp_path / "kept", 1 << 20, 4) as journal:
+        journal.append(view(1), [decision(1)])
+        shutil.rmtree(tmp_path / "kept")
+        journal.append(view(2), [decision(2)])
+    assert seqs(tmp_path / "kept") == [2]
+
+
+def test_a_journal_for_which_there_is_no_room_begins_when_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.open", full)
+    journal = Journal(tmp_path, 1 << 20, 4)
+    with pytest.raises(OSError, match="No space"):
+        journal.append(view(1), [decision(1)])
+    monkeypatch.undo()
+    journal.append(view(2), [decision(2)])
+    journal.close()
+    assert seqs(tmp_path) == [2]

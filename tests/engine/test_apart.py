@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalnode.engine.apart import ahead_only, run_apart
-from signalnode.errors import DataError
+from signalnode.errors import DataError, OutputError
 
 FRACTIONS = st.lists(st.floats(0.0, 1.0), max_size=20)
 
@@ -59,3 +59,12 @@ def test_what_goes_wrong_apart_is_said_here() -> None:
         list(run_apart(fails()))
     with pytest.raises(DataError, match="killed before its end"):
         list(run_apart(is_killed()))
+
+
+def test_a_disk_that_is_full_apart_is_said_here_as_that() -> None:
+    def fills_up() -> Iterator[float]:
+        yield 0.5
+        raise OutputError("state: no room")
+
+    with pytest.raises(OutputError, match="state: no room"):
+        list(run_apart(fills_up()))

@@ -191,6 +191,13 @@ def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path, monkeypatch: 
     assert "of another format than this version's" in line
 
 
-def test_a_directory_that_is_gone_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "no directory").write_bytes(b"")
     with pytest.raises(CheckpointError, match="cannot be written"):
-        CheckpointFile(tmp_path / "gone", "me").save(b"1", HEALTH, POSITION)
+        CheckpointFile(tmp_path / "no directory", "me").save(b"1", HEALTH, POSITION)
+
+
+def test_a_directory_that_somebody_removed_is_made_again(tmp_path: Path) -> None:
+    file = CheckpointFile(tmp_path / "gone", "it")
+    file.save(b"state", b"health", {})
+    assert file.load() is not None

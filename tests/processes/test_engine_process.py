@@ -55,6 +55,9 @@ class Link:
         if "progress" in facts: print(json.dumps({"event": "progress", **facts}), flush=True)
 sys.exit(main(Link(), json.loads(sys.argv[1])))
 """
+ON_A_FULL_DISK = """
+mount -t tmpfs -o size=8k,mode=700 tmpfs "$0" && { cat /dev/zero > "$0/filler" 2> /dev/null; exec "$@"; }
+"""
 EVENTS = synthetic_events(11, 12_000, events_per_s=50.0)
 SLOW, FAST = 1.0, 1_000.0  # four minutes, so that no test sees the end before it wants to; at once
 FIRST_S, SOON_S = 120, 30  # the very first start on a machine compiles the kernel
@@ -85,10 +88,10 @@ class Home:
             f"speed = {speed}\n{more}"
         )
 
-    def start(self, market: str, program: str = PROGRAM) -> subprocess.Popen[str]:
-        """An engine of its own."""
+    def start(self, market: str, program: str = PROGRAM, *inside: str) -> subprocess.Popen[str]:
+        """An engine of its own, started by way of the command `inside`."""
         args = json.dumps({"config": str(self.config), "market": market})
-        command = [sys.executable, "-c", program, args]
+        command = [*inside, sys.executable, "-c", program, args]
         env, pipe = {**os.environ, "PYTHONPATH": str(ROOT)}, subprocess.PIPE
         engine = subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=env)
         self.running.append(engine)
@@ -295,3 +298,20 @@ def test_checkpoints_that_cannot_be_used_are_told_and_cost_no_more_than_the_warm
     assert status == -signal.SIGTERM
     assert len(lines_of(log, "checkpoint refused")) == 2
     assert [line["resumed"] for line in lines_of(log, "started")] == [False]
+
+
+@pytest.mark.parametrize("directory", ["state", "run"])
+def test_an_engine_starts_on_a_full_disk_and_says_what_it_cannot_keep(home: Home, directory: str) -> None:
+    (home.folder / directory).mkdir(mode=0o700, exist_ok=True)
+    (home.folder / "markets" / f"{MARKETS[0]}.toml").write_text(
+        f'market = "{MARKETS[0]}"\n[feed]\nkind = "synthetic"\n'
+    )
+    apart = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", ON_A_FULL_DISK]
+    if subprocess.run([*apart[:4], "true"], check=False).returncode:
+        pytest.skip("no namespaces of its own for a user here")
+    engine = home.start(MARKETS[0], PROGRAM_THAT_TELLS, *apart, str(home.folder / directory))
+    assert engine.stdout is not None
+    log: list[dict[str, Any]] = []
+    while not lines_of(log, "ready"):
+        log.append(json.loads(engine.stdout.readline()))  # its end, before that, is no JSON
+    assert bool(lines_of(log, "the epoch is from the clock, and is not kept")) is (directory == "state")

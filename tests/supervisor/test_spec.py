@@ -36,6 +36,7 @@ def test_an_impossible_spec_is_refused_in_one_line(wrong: dict[str, object], mes
 
 OTHER: dict[str, Any] = {
     "name": "b",
+    "excused_statuses": (14,),
     "target": "x:z",
     "args": {"k": 1},
     "fingerprint": "f",

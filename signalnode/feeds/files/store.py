@@ -20,11 +20,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from signalnode.errors import DataError
+from signalnode.errors import DataError, OutputError
 from signalnode.events import EVENT, Events
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.files.decoding import Decoding
-from signalnode.files import ensure_directory, replace_file, replacing
+from signalnode.files import NO_ROOM, ensure_directory, replace_file, replacing
 from signalnode.meaning import own_digest
 
 Code = Callable[..., object]  # a class, or a function
@@ -69,7 +69,8 @@ class Store:
     def write(self, decoding: Decoding) -> Iterator[float]:
         """Decode into this store, yielding the fraction done; given up half-way, it leaves nothing behind.
 
-        Raises DataError where the files cannot be decoded or the disk does not take the result.
+        Raises DataError where the files cannot be decoded or the disk does not take the result, OutputError
+        where it is full.
         """
         try:
             ensure_directory(self._directory)
@@ -77,7 +78,8 @@ class Store:
             with replacing(self.path, durable=True) as draft:
                 yield from self._write_rows(draft, decoding)
         except OSError as error:
-            raise DataError(
+            kind = OutputError if error.errno in NO_ROOM else DataError
+            raise kind(
                 f"{self._directory}: cannot store the decoded events ({error.strerror or error}): "
                 "free space there or set another `state_dir`"
             ) from None

@@ -26,19 +26,23 @@ class Verdict(StrEnum):
 
 
 def judge(
-    spec: ChildSpec, history: History, now_ns: int, *, clean: bool, up_for_ns: int
+    spec: ChildSpec, history: History, now_ns: int, *, clean: bool, up_for_ns: int, excused: bool = False
 ) -> tuple[Verdict, History]:
     """Judge an exit: `clean` is status 0, `up_for_ns` the time since readiness (0 if it never was ready).
 
     Each unasked exit of a child that is to be restarted uses up budget, a clean one too: a child that ends at
-    once with status 0 must not spin.
+    once with status 0 must not spin. An `excused` one, the machine's fault, only lengthens the backoff.
     """
     if spec.restart == "never" or (spec.restart == "on-failure" and clean):
         return Verdict.LEAVE, history
     stable = up_for_ns >= ns(spec.stable_s) and up_for_ns > 0
     oldest_ns = now_ns - ns(spec.period_s)
-    failures_ns = (*(t for t in history.failures_ns if t > oldest_ns), now_ns)[-(spec.intensity + 1) :]
-    after = History(failures_ns, 1 if stable else history.streak + 1, history.on_probation and not stable)
+    failures_ns = tuple(t for t in history.failures_ns if t > oldest_ns)
+    streak = 1 if stable else history.streak + 1
+    if excused or spec.intensity is None:
+        return Verdict.RETRY, History(failures_ns, streak)
+    failures_ns = (*failures_ns, now_ns)[-(spec.intensity + 1) :]
+    after = History(failures_ns, streak, history.on_probation and not stable)
     if after.on_probation or len(failures_ns) > spec.intensity:
         return Verdict.GIVE_UP, replace(after, on_probation=False)
     return Verdict.RETRY, after

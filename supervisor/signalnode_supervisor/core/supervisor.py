@@ -176,8 +176,9 @@ class Supervisor:
         """What the policy makes of an end that nobody asked for."""
         up_for_ns = now_ns - running.ready_ns if running.ready_ns is not None else 0
         clean = event.exit.clean and not running.failure
+        excused = event.exit.code in child.spec.excused_statuses
         verdict, child.history = restart.judge(
-            child.spec, child.history, now_ns, clean=clean, up_for_ns=up_for_ns
+            child.spec, child.history, now_ns, clean=clean, up_for_ns=up_for_ns, excused=excused
         )
         return _VERDICTS[verdict]
 
@@ -283,13 +284,10 @@ class Supervisor:
 
     def _settle(self, now_ns: int) -> None:
         if self._halting is not None and not self.finished:
-            for child in self._halting.due(self.children.values(), now_ns):
-                child.wanted = False
-                self._transitions.apply(child, Event.STOP, now_ns)
-                if self._halting.hurried and child.state is ChildState.STOPPING:
-                    self._transitions.apply(child, Event.OVERDUE, now_ns)
-                elif child.deadline_ns is not None:
-                    child.deadline_ns = min(child.deadline_ns, self._halting.until_ns)
+            # One that had no process is down at once, and with that the next order may be due already.
+            while due := self._halting.due(self.children.values(), now_ns):
+                for child in due:
+                    self._end_with_all(child, self._halting, now_ns)
         for name in [n for n, c in self.children.items() if c.leaving and c.state is ChildState.DOWN]:
             del self.children[name]
             self._out.append(Retire(name))
@@ -303,6 +301,14 @@ class Supervisor:
         ):
             self.finished = True
             self._out.extend([*self._requests.finish(), Finish()])
+
+    def _end_with_all(self, child: Child, halting: Halting, now_ns: int) -> None:
+        child.wanted = False
+        self._transitions.apply(child, Event.STOP, now_ns)
+        if halting.hurried and child.state is ChildState.STOPPING:
+            self._transitions.apply(child, Event.OVERDUE, now_ns)
+        elif child.deadline_ns is not None:
+            child.deadline_ns = min(child.deadline_ns, halting.until_ns)
 
     def _refuse(self, event: Asked, why: str) -> None:
         self._out.append(Reply(event.request, {"ok": False, "error": why}))

@@ -93,9 +93,19 @@ class LogFiles:
         self._sizes: dict[Path, int] = {}
 
     def write(self, entry: Entry) -> None:
-        """Append; a file over its limit becomes the one before, and a new one begins."""
+        """Append; a file over its limit becomes the one before, and a new one begins.
+
+        What somebody removed meanwhile, a file or the whole directory, is made again.
+        """
         path = self._settings.log_path(entry.get("child", "supervisor"))
         line = json.dumps(entry, separators=(",", ":"), ensure_ascii=False, default=str).encode() + b"\n"
+        try:
+            self._append(path, line)
+        except FileNotFoundError:
+            self._sizes.clear()
+            self._append(path, line)
+
+    def _append(self, path: Path, line: bytes) -> None:
         size = self._sizes.get(path)
         if size is None:
             ensure_directory(path.parent)

@@ -88,4 +88,9 @@ def _load(path: Path, otherwise: Any) -> Any:
 
 
 def _save(path: Path, value: Any, *, durable: bool = False) -> None:
-    replace_file(path, json.dumps(value, separators=(",", ":")).encode(), durable=durable)
+    content = json.dumps(value, separators=(",", ":")).encode()
+    try:
+        replace_file(path, content, durable=durable)
+    except FileNotFoundError:  # somebody removed the directory
+        ensure_directory(path.parent)
+        replace_file(path, content, durable=durable)

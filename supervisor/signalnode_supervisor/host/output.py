@@ -50,7 +50,7 @@ class Output:
         except BlockingIOError:
             return
         if not data:
-            self._poller.unwatch(self._file)  # nobody is left who could write
+            self.close(now_ns)  # nobody is left who could write
             return
         for note in self.flow.feed(data, now_ns):
             self._log(note)

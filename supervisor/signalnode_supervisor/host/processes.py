@@ -267,7 +267,7 @@ class Processes:
     def _fork_server_output(self, file: int) -> None:
         flow = LineFlow(self._settings.log_lines_per_s, self._settings.log_lines_burst_max)
         os.set_blocking(file, False)
-        self._outputs = [output for output in self._outputs if not output.closed]
+        self._outputs = [output for output in self._outputs if not output.closed]  # of earlier fork servers
         self._outputs.append(Output(self._poller, file, flow, self._logbook, name=FORK_SERVER, fields={}))
 
     # hearing and ending
@@ -304,7 +304,7 @@ class Processes:
         for _ in range(LAST_WORDS_READS_MAX):
             process.output.read(monotonic_ns(), resuming=False)
         process.output.close(monotonic_ns())
-        self._outputs.remove(process.output)
+        self._outputs = [output for output in self._outputs if output is not process.output]
         del self.by_name[process.spec.name]
         if self._keep:
             self._memory.forget_run(process.spec.name)

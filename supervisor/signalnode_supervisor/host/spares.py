@@ -193,7 +193,12 @@ class ForkServer:
         return False
 
     def stop(self) -> None:
-        """Let go of the fork server and all spares: each ends by itself when its line closes."""
+        """Let go of the fork server and all spares: each ends by itself when its line closes.
+
+        One that still preloads does not look at its line; it has made nothing yet that could be lost.
+        """
+        if self.pid and not self.preloaded:
+            send_signal(self.pid, signal.SIGKILL)
         self.preloaded = False
         self._close_line()
         for spare in self._spares:

@@ -64,8 +64,9 @@ def hold_lock(path: Path) -> int:
         # Its holder may have removed it, as a clean end does, between our open and our lock.
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file), path.stat()):
-                os.ftruncate(file, 0)
-                os.write(file, f"{os.getpid()}\n".encode())
+                with contextlib.suppress(OSError):  # on a full disk the lock is held all the same
+                    os.ftruncate(file, 0)
+                    os.write(file, f"{os.getpid()}\n".encode())
                 return file
         os.close(file)
 

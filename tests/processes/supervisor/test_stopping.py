@@ -93,3 +93,11 @@ def test_a_stopped_child_gets_what_it_is_sent(node: Make) -> None:
     os.kill(one.pid("a"), signal.SIGSTOP)
     assert one.ask("stop", "a")["children"]["a"]["state"] == "down"
     assert one.child("a")["last_exit"]["code"] == 0
+
+
+def test_an_interrupt_while_the_fork_server_preloads_ends_at_once(node: Make) -> None:
+    children = [spec(name, stop_grace_s=600.0, order=order) for order, name in enumerate("ab")]
+    one = node(*children, preload=["tests.supervisor.slow_preload"]).start()
+    one.until("output", line="preloading takes its time")
+    assert one.stop(signal.SIGINT) == 0
+    assert one.left() == []

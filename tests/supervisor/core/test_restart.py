@@ -86,3 +86,16 @@ def test_waits_double_until_they_meet_the_maximum(streak: int) -> None:
 def test_a_given_up_child_is_retried_slowly_or_never() -> None:
     assert retry_ns(SPEC, 0.5) == SPEC.retry_s * NS_PER_S
     assert retry_ns(ChildSpec(name="a", target="x:y", retry_s=0.0), 0.5) is None
+
+
+def test_an_excused_end_lengthens_the_wait_and_never_leads_to_giving_up() -> None:
+    history = History()
+    for at_s in range(100):
+        verdict, history = judge(SPEC, history, at_s * NS_PER_S, clean=False, up_for_ns=0, excused=True)
+        assert verdict is Verdict.RETRY
+    assert history == History(streak=100)
+
+
+def test_without_an_intensity_nothing_is_given_up() -> None:
+    spec = ChildSpec(name="a", target="x:y", intensity=None)
+    assert _fail(spec, [0.1 * i for i in range(100)]) == (Verdict.RETRY, History(streak=100))

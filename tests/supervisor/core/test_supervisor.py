@@ -272,3 +272,17 @@ def test_a_sigterm_that_nobody_asked_for_is_mended_and_one_asked_for_is_not_a_fa
     assert desk.state("a") == "down"
     assert last is not None
     assert (last["exit"], last["expected"], last["traceback"]) == ("SIGTERM", True, "")
+
+
+def test_an_end_before_anything_began_waits_for_nothing() -> None:
+    desk = Desk(*(spec(name, order=order) for order, name in enumerate("abc")))
+    desk.step(Halt())
+    assert desk.core.finished
+
+
+def test_the_exit_that_a_spec_excuses_is_not_held_against_its_child() -> None:
+    desk = Desk(spec(intensity=1, excused_statuses=(14,), backoff_base_s=0.0))
+    for _ in range(10):
+        desk.step(Ended("a", desk.bring_up("a"), Exit(code=14)))
+        assert desk.state("a") == "backing_off"
+        desk.step(Tick())

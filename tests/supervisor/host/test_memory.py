@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,10 @@ def test_a_full_disk_is_told_with_the_file_that_could_not_be_written(tmp_path: P
     (tmp_path / "state" / "supervisor" / "stopped.json.partial").symlink_to("/dev/full")
     with pytest.raises(OSError, match=r"No space left on device: .*stopped\.json\.partial"):
         memory.set_stopped(frozenset("a"))
+
+
+def test_a_directory_that_somebody_removed_is_made_again(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "run", tmp_path / "state")
+    shutil.rmtree(tmp_path / "state")
+    memory.set_stopped(frozenset({"a"}))
+    assert memory.stopped() == {"a"}
