@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 COMPILE = """
 from signalnode.compiled import loader
 loader.object_path()  # of the package, though it is not compiled
-loader.COMPILER = "small"
+loader.COMPILER = ("small",)
 loader.compile_missing(lambda line: print(line, flush=True))
 """
 # Compiling the package takes ten times as long, and every other test needs the outcome of that.

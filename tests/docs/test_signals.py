@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from signalnode.bus.wire import SCORE_NAMES, SCORES_MAX
+from signalnode.bus.wire import SCORES_MAX
 from signalnode.features import FEATURES
-from signalnode.signals import PARAMETERS
+from signalnode.signals import PARAMETERS, SCORE_NAMES
 from signalnode.signals.base import Signal
 from signalnode.signals.extra import GROUP
 from tests.documents import DOCS, README, names_of, one_line, same, table
