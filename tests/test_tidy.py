@@ -41,7 +41,8 @@ WELL_WRAPPED = (  # where no docstring ends in an orphan word and no comment is 
     "supervisor/",
     *(f"signalnode/{room}/" for room in ("bus", "settings", "aggregator", "strategies")),
     *(f"signalnode/{room}/" for room in ("panels", "cli", "research")),
-    *(f"signalnode/{name}.py" for name in ("names", "files", "clock", "errors", "logs", "events")),
+    *(f"signalnode/{room}/" for room in ("feeds", "compiled", "meaning")),
+    *(f"signalnode/{name}.py" for name in ("names", "files", "clock", "errors", "logs", "events", "book")),
 )
 BLOWN_UP = re.compile(r"[(\[]\n[^\n]*\S  # [^\n]*\n *[)\]]")
 

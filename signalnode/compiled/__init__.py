@@ -71,8 +71,8 @@ def in_turn(functions: Sequence[Callable[..., None]]) -> Callable[..., None]:
     """One compiled function that hands its arguments to each of `functions`, in their order.
 
     Numba cannot loop over functions, each of a type of its own; but it follows a chain of calls, and LLVM
-    inlines it, so that this costs what the calls written out would. Raises TypeError for one that is not
-    under `compiled`.
+    inlines it, so that this costs what the calls written out would. Raises TypeError for one without
+    `compiled` above it.
     """
     if not functions:
         return _nothing

@@ -1,7 +1,15 @@
 """The compiler: every marked function through numba into one object file, in a process that ends with it.
 
-What numba makes of a function speaks numba's own calling convention; a few lines of LLVM beside each entry
-take numpy arrays and numbers from ctypes, and give the result back.
+Python has numpy arrays and calls by ctypes; a compiled function takes numba's arrays and is called as numba
+calls. So each entry, here `f(x: an array, n: int) -> float`, becomes three functions around each other:
+
+    double f(PyArrayObject *x, int64 n)            written here in LLVM; what ctypes calls
+    int32 g(double *result, void **exception,      compiled of two lines of Python that are written here;
+            double *x, int64 x_n, int64 n)         the arguments are as numba calls
+    f(x, n)                                        the entry, which `g` calls with `carray(x, (x_n,))`
+
+The outer one reads where the data are, and how many, off the array itself. Nothing is counted, copied or
+checked on the way: what an array must be, `Argument.check` tells.
 """
 
 from __future__ import annotations
@@ -18,7 +26,7 @@ import numba
 from numba import types
 
 from signalnode.compiled import ENTRIES, MARKED, Argument, Entry
-from signalnode.compiled.loader import DATA_AT, HOMES, LENGTHS_AT, store, target_machine
+from signalnode.compiled.loader import DATA_AT, ENTRY_MODULES, LENGTHS_AT, store, target_machine
 
 OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
@@ -34,8 +42,8 @@ _LLVM_TYPES = {"i64": "i64", "f64": "double", "void": "void"}
 
 
 def main() -> None:
-    """Compile all into the file named on the command line, and print a line as each entry is done. A fault is
-    one line on stderr.
+    """Compile all into the file named on the command line; a line is printed as each entry is done, and a
+    fault is one line on stderr.
     """
     try:
         _compile(Path(sys.argv[1]))
@@ -44,8 +52,8 @@ def main() -> None:
 
 
 def _compile(path: Path) -> None:
-    for home in HOMES:
-        importlib.import_module(home)
+    for module in ENTRY_MODULES:
+        importlib.import_module(module)
     _hand_to_numba()
     whole = llvm.parse_assembly(NOTHING_TO_FREE)
     for number, entry in enumerate(ENTRIES, 1):
@@ -71,30 +79,30 @@ def _hand_to_numba() -> None:
 
 @functools.cache
 def _for_numba(function: Callable[..., Any]) -> Any:
-    """What numba calls for `function`. One, or an entry that others call as well would be compiled twice."""
+    """What numba calls for `function`: one, or an entry that others call as well would be compiled twice."""
     return numba.njit(**OPTIONS)(function)
 
 
 def native(entry: Entry[..., Any]) -> str:
     """LLVM assembly of one entry and all it calls."""
-    signature = _NUMBA_TYPES[entry.result](*[t for argument in entry.arguments for t in _taken(argument)])
-    dispatcher = numba.njit(signature, **{**OPTIONS, "_nrt": True})(_unpacking(entry))  # carray asks for it
+    signature = _NUMBA_TYPES[entry.result](*[t for argument in entry.arguments for t in _types_of(argument)])
+    dispatcher = numba.njit(signature, **{**OPTIONS, "_nrt": True})(_calling(entry))  # carray asks for it
     (compiled,) = dispatcher.overloads.values()
     assembly: str = dispatcher.inspect_llvm(compiled.signature.args)
     if RAISES in assembly:
         raise TypeError(f"{entry.symbol}: it could raise, and machine code has nobody to tell")
-    return assembly + _doorway(entry, compiled.fndesc.llvm_func_name)
+    return assembly + _c_function(entry, compiled.fndesc.llvm_func_name)
 
 
-def _taken(argument: Argument) -> tuple[Any, ...]:
-    """Numba's types of what stands for one argument: a number, or where an array begins and its length."""
+def _types_of(argument: Argument) -> tuple[Any, ...]:
+    """Numba's types of what stands for an argument in `g`: a number, or an array's beginning and length."""
     if argument.scalar:
         return (_NUMBA_TYPES[argument.scalar],)
     return types.CPointer(numba.from_dtype(argument.dtype)), types.intp
 
 
-def _unpacking(entry: Entry[..., Any]) -> Callable[..., Any]:
-    """A function of those that makes arrays of them and calls the entry's own."""
+def _calling(entry: Entry[..., Any]) -> Callable[..., Any]:
+    """The `g` of an entry: it makes arrays of pointers and lengths, and calls the entry's own function."""
     taken, passed = [], []
     for name, scalar, _dtype, columns in entry.arguments:
         taken += [name] if scalar else [name, f"{name}_n"]
@@ -106,10 +114,9 @@ def _unpacking(entry: Entry[..., Any]) -> Callable[..., Any]:
     return unpack
 
 
-def _doorway(entry: Entry[..., Any], inner: str) -> str:
-    """What ctypes calls: arrays come as numpy objects, of which `inner` gets data and length.
-
-    Numba's convention: a place for the result, one for an exception, then the arguments; a status comes back.
+def _c_function(entry: Entry[..., Any], inner: str) -> str:
+    """What ctypes calls; `inner` is the name of `g` in the assembly. The status that it gives back is always 0,
+    for what could raise was refused.
     """
     kind = _LLVM_TYPES[entry.result]
     taken, passed, body = [], ["ptr %result", "ptr %exception"], []

@@ -34,7 +34,7 @@ KEPT_MAX = 4  # object files of other versions and processors that stay in the c
 FAULT_CHARS_MAX = 1_000
 DIGEST_BYTES = 32
 
-HOMES = (  # every module with an entry
+ENTRY_MODULES = (  # every module that has one
     "signalnode.signals.kernel",
     "signalnode.signals.extra",
     "signalnode.feeds.base",
@@ -56,7 +56,7 @@ _C_TYPES: dict[str, Any] = {"i64": ctypes.c_int64, "f64": ctypes.c_double, "void
 @functools.cache
 def object_path() -> Path:
     """Where this source's machine code for this processor is, or will be."""
-    code = own_digest(*(f"{home}@entry" for home in HOMES)), own_digest(*COMPILER, closed=())
+    code = own_digest(*(f"{module}@entry" for module in ENTRY_MODULES)), own_digest(*COMPILER, closed=())
     key = "\0".join((*code, version("numba"), version("llvmlite"), *processor()))
     return cache_root() / f"kernel-{hashlib.sha256(key.encode()).hexdigest()[:16]}.o"
 
@@ -123,7 +123,9 @@ def function_of(entry: Entry[..., Any]) -> Any:
     ]
     address = _linked().get_function_address(entry.symbol)
     if address == 0:
-        raise CompilationError(f"{entry.symbol} is not in the kernel: name its module in loader.HOMES")
+        raise CompilationError(
+            f"{entry.symbol} is not in the kernel: name its module in loader.ENTRY_MODULES"
+        )
     return ctypes.PYFUNCTYPE(_C_TYPES[entry.result], *types)(address)
 
 

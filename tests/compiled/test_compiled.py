@@ -45,7 +45,7 @@ def gated(each, native=compiler.native):
     if each is second and os.path.exists("gate"):
         open("gate").close()  # waits for its writer
     return native(each)
-compiler.HOMES, compiler.native, main = (), gated, compiler.main
+compiler.ENTRY_MODULES, compiler.native, main = (), gated, compiler.main
 """
 
 
@@ -73,7 +73,7 @@ def test_every_entry_of_the_package_is_in_the_object_file() -> None:
             importlib.import_module(module.name)
     ours = [each for each in ENTRIES if each.symbol.startswith("signalnode.")]
     assert len(ours) >= 10
-    assert {each.function.__module__ for each in ours} == set(loader.HOMES)
+    assert {each.function.__module__ for each in ours} == set(loader.ENTRY_MODULES)
     for each in ours:
         assert callable(loader.function_of(each)), each.symbol
 

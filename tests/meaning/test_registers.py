@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from signalnode.compiled import ENTRIES, MARKED
-from signalnode.compiled.loader import COMPILER, HOMES
+from signalnode.compiled.loader import COMPILER, ENTRY_MODULES
 from signalnode.features import FAMILIES
 from signalnode.feeds.files.capture import CaptureDecoding
 from signalnode.feeds.venues import decoder_of
@@ -22,7 +22,7 @@ from signalnode.settings import VENUE_NAMES
 from signalnode.signals import SIGNALS
 from signalnode.signals.identity import FORMULAS
 
-OBJECT = tuple(f"{home}@entry" for home in HOMES)
+OBJECT = tuple(f"{home}@entry" for home in ENTRY_MODULES)
 
 
 def name_of(thing: Any) -> tuple[str, str]:
@@ -57,7 +57,7 @@ def test_the_formulas_cover_every_function_that_the_kernel_is_compiled_of(
 
 
 def test_the_object_file_covers_every_function_that_is_compiled(own: Callable[..., Meaning]) -> None:
-    for home in HOMES:
+    for home in ENTRY_MODULES:
         importlib.import_module(home)
     ours = [
         f for f in [*MARKED, *(entry.function for entry in ENTRIES)] if f.__module__.startswith("signalnode.")
