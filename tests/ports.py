@@ -1,6 +1,4 @@
-"""Ports for tests: free now, kept from every other test, and none that the kernel would hand to a connecting
-socket.
-"""
+"""Ports for tests: free now, kept from every other test, and none that a connecting socket could be given."""
 
 from __future__ import annotations
 

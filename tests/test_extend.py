@@ -54,9 +54,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         follow(block, folder)
     base = tmp_path_factory.getbasetemp()
     whole_run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    (whole_run / "extended-cache").mkdir(
-        exist_ok=True
-    )  # one compiler for all workers: their copies are alike
+    # One compiler for all workers: their copies are alike.
+    (whole_run / "extended-cache").mkdir(exist_ok=True)
     (folder / "cache").symlink_to(whole_run / "extended-cache")
     return folder
 

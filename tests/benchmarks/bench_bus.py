@@ -163,9 +163,8 @@ def soak() -> Iterator[Row]:
             began, settled = time.monotonic(), list[int]()
             while subscription.receive(2.0) is not None:
                 if len(settled) < len(SETTLED_S) and time.monotonic() - began > SETTLED_S[len(settled)]:
-                    settled.append(
-                        process.memory_full_info().uss
-                    )  # shared pages come and go with other programs
+                    # Its own pages: shared ones come and go with other programs.
+                    settled.append(process.memory_full_info().uss)
             at_end = process.memory_full_info().uss
             counts = subscription.counts().values()
             received, missed = (sum(getattr(c, name) for c in counts) for name in ("received", "missed"))

@@ -1,5 +1,4 @@
-"""The engine's formulas as plain Python objects, one call an event: what the compiled kernel is measured
-against.
+"""The engine's formulas as plain Python objects, one call an event: what the kernel is measured against.
 
 It keeps to the formulas in `signalnode/features` and `signalnode/signals` (see there) and scores by the rank
 among the readings so far, which is what the scale stands for; it is no second implementation of the scale.

@@ -1,6 +1,4 @@
-"""Two signals from outside the package, as a user would add them: a plain function and a compiled two-sided
-one.
-"""
+"""Two signals as a user would add them, from outside: a plain function, and a compiled two-sided one."""
 
 from __future__ import annotations
 

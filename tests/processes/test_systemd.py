@@ -228,9 +228,8 @@ def test_what_keeps_it_from_running_is_told_before(service: Machine) -> None:
     service.told("chmod o+rx /etc/signalnode")
     assert refused.returncode == 3
     assert "for /etc/signalnode is closed to others" in refused.stderr
-    service.told(
-        f"{PROGRAM} keys allow desk {'a' * 40} --config {CONFIG}"
-    )  # root's, and closed to the service
+    # Root's, and closed to the service.
+    service.told(f"{PROGRAM} keys allow desk {'a' * 40} --config {CONFIG}")
     refused = service.run(install)
     assert refused.returncode == 3
     service.told(refused.stderr.strip().rpartition("run: ")[2])

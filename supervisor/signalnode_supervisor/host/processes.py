@@ -81,9 +81,8 @@ class Processes:
         self._run = run
         self._keep = settings.on_supervisor_death == "keep"
         self._queue: list[ChildSpec] = []
-        self._not_ours = frozenset(
-            own_children()
-        )  # children our process had before: somebody else waits for them
+        # Children our process had before: somebody else waits for them.
+        self._not_ours = frozenset(own_children())
         self._null = os.open(os.devnull, os.O_RDONLY)
         self._outputs: list[Output] = []
         setup = {

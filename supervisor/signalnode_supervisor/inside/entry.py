@@ -127,9 +127,8 @@ def _become(assignment: dict[str, Any], setup: dict[str, Any]) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    faulthandler.enable(
-        file=2, all_threads=True
-    )  # SIGABRT prints the stacks of all threads, then ends the process
+    # SIGABRT prints the stacks of all threads, then ends the process.
+    faulthandler.enable(file=2, all_threads=True)
     _limit(assignment["limits"])
     lock = assignment["lock"]
     if not hold_own_lock(lock):
