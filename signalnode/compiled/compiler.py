@@ -115,8 +115,8 @@ def _calling(entry: Entry[..., Any]) -> Callable[..., Any]:
 
 
 def _c_function(entry: Entry[..., Any], inner: str) -> str:
-    """What ctypes calls; `inner` is the name of `g` in the assembly. The status that it gives back is always 0,
-    for what could raise was refused.
+    """What ctypes calls; `inner` is the name of `g` in the assembly, whose status is not looked at: it is
+    always 0, for what could raise was refused.
     """
     kind = _LLVM_TYPES[entry.result]
     taken, passed, body = [], ["ptr %result", "ptr %exception"], []
