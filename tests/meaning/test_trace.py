@@ -207,3 +207,40 @@ def test_what_is_no_python_is_told(traced: Traced) -> None:
         traced({"main": "def broken(:"})
     with pytest.raises(FileNotFoundError):
         traced({}, "house.nowhere:answer")
+
+
+EVERYTHING = """
+    import math as m
+    from functools import cache
+    from house.rules import step
+    K: float = -1.5e-3
+    class Shape:
+        sides: int = 4
+        def area(self, *sizes, scale=1.0, **more): return [s * scale for s in sizes if s > 0]
+    @cache
+    def answer(x: float, /, y=(1, 2), *, z=None) -> str:
+        total = 0
+        for i, each in enumerate(y):
+            while total < x and not z:
+                total += step(each) ** 2 if i else ~i
+            else:
+                continue
+        try:
+            with open(b"a") as file:
+                assert file, "none"
+        except (OSError, ValueError) as error:
+            raise RuntimeError(f"{error!r:>{10}} {{}} {m.pi:.3f}") from None
+        finally:
+            del total
+        match x:
+            case {"a": [1, *rest], **others}: pass
+            case Shape(sides=4) | None: return "x" "y" + 'z'
+        first, *last = {**{1: 2}}, {3, 4}, lambda a, b=K: (a, b), y[1:2, ...], (w := 1j)
+        global unset
+        return f"{first=}" if True and x is not z else ""
+"""
+
+
+def test_the_digest_is_the_same_in_every_python(traced: Traced) -> None:
+    """Else another Python would start every market cold. CI runs this in each that is supported."""
+    assert traced({"main": EVERYTHING, "rules": RULES}).digest == "bb642db68939e2e3"
