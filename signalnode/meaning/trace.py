@@ -16,6 +16,7 @@ import ast
 import hashlib
 from collections import deque
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -134,6 +135,8 @@ class _Trace:
             self._name(node, hints)
         elif isinstance(node, ast.Constant):
             self._text.append(f"{type(node.value).__name__} {node.value!r} ")
+        elif isinstance(node, ast.JoinedStr):
+            self._joined(node, hints)
         elif isinstance(node, ast.ImportFrom):  # of all names: of any other, `Module.imported` tells
             self._refer(self._imported(self._sources[self._module].origin(node), WHOLE))
         else:
@@ -160,6 +163,18 @@ class _Trace:
             else:
                 self._text.append(repr(each))
             self._text.append(",")
+
+    def _joined(self, node: ast.JoinedStr, hints: Hints) -> None:
+        """An f-string. How its text is cut, and whether an empty piece ends it, each version does its way."""
+        self._text.append("(JoinedStr")
+        for is_text, pieces in groupby(node.values, lambda piece: isinstance(piece, ast.Constant)):
+            if is_text:
+                text = "".join(str(piece.value) for piece in pieces if isinstance(piece, ast.Constant))
+                self._text += [f" {text!r},"] if text else []
+            else:
+                for piece in pieces:
+                    self._tree(piece, hints)
+        self._text.append(")")
 
     def _name(self, node: ast.Name | ast.Attribute, hints: Hints) -> None:
         """A name and the attributes after it, as far as they lead through modules."""
