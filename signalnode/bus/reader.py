@@ -24,6 +24,8 @@ what the ring, being complete back to the place asked for, never had either.
 Two things no later message can tell: what was published before the first one heard, and the last scores, or
 the end, of a market that then falls silent. So the newest of each market is asked for at the start (subscribe
 first, ask then, take what is newer: nothing can fall between), and that of silent markets every ASK_SILENT_S.
+
+A reader of the newest only asks for what a heartbeat or end tells of, until a newer score is here.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
+from signalnode.bus.outbox import Outbox
 from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.snapshot import REQUEST_MARKETS_MAX, Place, RingRequest, decode_reply
 from signalnode.bus.wire import (
@@ -57,6 +60,7 @@ ASK_SILENT_S = 3.0
 HELD_MAX = 1_000  # messages of one market that wait for a repair
 REPAIRS_MAX = 64  # requests under way; further gaps wait for an answer, each until its own deadline
 GAPS_MAX = 4_096  # asked after or waiting to be; more at once are counted and not repaired
+WAITING_MAX = 16_384  # messages that wait for a reader of the newest: two of each market, and events
 MARKETS_MAX = 4_096  # more than any node has; a hostile publisher cannot grow our tables
 
 
@@ -70,6 +74,7 @@ class Counts:
     recovered: int = 0  # scores missed at first and got from the ring
     duplicates: int = 0  # sent again for late joiners, or twice
     older: int = 0  # of an epoch that is over
+    skipped: int = 0  # scores passed over for a newer one, as `newest` wants it
     overdue: int = 0  # scores dropped because they were older than max_age_s
     planned_stops: int = 0
     crashes: int = 0  # a new epoch without an `end` of the one before
@@ -105,6 +110,7 @@ class Reader:
         kinds: Collection[str] = ("score",),
         max_age_s: float | None = 5.0,
         repair: bool = True,
+        newest: bool = False,
     ) -> None:
         self._wanted = frozenset(markets)
         self._kinds = frozenset(kinds)
@@ -116,7 +122,8 @@ class Reader:
         self._under_way: set[int] = set()  # of the asked: those that were sent
         self._request_id = 0
         self._ask_silent_ns = 0
-        self._out: deque[Message] = deque()
+        self._is_newest = newest
+        self._out = Outbox(newest)
         self.requests: deque[RingRequest] = deque()
         self.rejected: dict[str, int] = {}
         self.answered = False  # somebody answers questions there, whether or not our markets speak
@@ -148,7 +155,7 @@ class Reader:
         if isinstance(message, Score | Heartbeat | End):
             self._market_message(message, now_ns, wall_ns)
         elif type(message).__struct_config__.tag in self._kinds and self._is_newer(message):
-            self._out.append(message)
+            self._out.put(message)
 
     def reply(self, frames: list[bytes], now_ns: int, wall_ns: int) -> None:
         """Take an answer of the ring; one that came too late, or to nobody's question, is ignored."""
@@ -192,13 +199,16 @@ class Reader:
 
         A score is judged again: it may have grown old here, behind others that the user was busy with.
         """
-        while self._out:
-            message = self._out.popleft()
+        while (message := self._out.pop()) is not None:
             if not isinstance(message, Score) or not self._overdue(message, wall_ns):
                 return message
             counts = self._markets[message.market].counts
             counts.received, counts.overdue = counts.received - 1, counts.overdue + 1
         return None
+
+    def has_room(self) -> bool:
+        """Whether more may be read: of the newest at any time, of all else once what came is handed out."""
+        return len(self._out) < WAITING_MAX if self._is_newest else not self._out
 
     def counts(self) -> dict[str, Counts]:
         """The counts of each market by its name, up to date."""
@@ -261,7 +271,10 @@ class Reader:
             return
         market.heard_ns = now_ns
         market.counts.lag_s = (wall_ns - message.time_published_ns) / NS_PER_S
-        if before[0] >= 0 and (missing or message.epoch != before[0]):
+        is_newest_here = self._is_newest and isinstance(message, Score)
+        if is_newest_here:
+            self._release(market, wall_ns)
+        elif before[0] >= 0 and (missing or message.epoch != before[0]):
             self._ask(market, message, before, missing, now_ns)
         if market.repair is None:
             self._hand_out(market, message, wall_ns)
@@ -342,7 +355,10 @@ class Reader:
         elif isinstance(message, End):
             market.counts.planned_stops += 1
         if type(message).__struct_config__.tag in self._kinds:
-            self._out.append(message)
+            skipped = self._out.put(message)
+            if isinstance(skipped, Score):
+                market.counts.received -= 1
+                market.counts.skipped += 1
 
     def _overdue(self, score: Score, wall_ns: int) -> bool:
         return self._max_age_ns is not None and wall_ns - score.time_published_ns > self._max_age_ns

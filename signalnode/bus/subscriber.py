@@ -39,6 +39,7 @@ REQUEST_QUEUE_MAX = 100
 REPLY_BYTES_MAX = 8_388_608
 RECONNECT_MS = 10
 DRAIN_MAX = 1_000  # messages taken from the socket at a time, so that a flood cannot keep one from the user
+DRAIN_NEWEST_MAX = 3 * RECEIVE_QUEUE_MAX  # all that can wait here, in the kernel and at the aggregator
 LOOK_AGAIN_S = 1.0  # an edge-triggered descriptor is believed no longer than this
 
 
@@ -48,6 +49,7 @@ def subscribe(
     kinds: tuple[str, ...] = ("score",),
     max_age_s: float | None = 5.0,
     repair: bool = True,
+    newest: bool = False,
     keys: Path | None = None,
 ) -> Subscription:
     """Subscribe to `markets` (none: all) and iterate over their messages, with `for` or with `async for`.
@@ -59,6 +61,9 @@ def subscribe(
         max_age_s: scores published longer ago than this (by the wall clock) are counted and not handed out.
             None hands out everything.
         repair: ask the aggregator's ring for what is missing, and hand it out in its place.
+        newest: of what waits here hand out each market's newest score, heartbeat and view only, and count the
+            scores that are passed over as `skipped`: who is slower than the markets is then never late. Gaps
+            before a newer score are not asked for. Ends and decisions all come.
         keys: directory made by `signalnode keys new`, for an endpoint that asks for CURVE keys; on the node's
             machine its own will do.
 
@@ -69,9 +74,11 @@ def subscribe(
         raise UsageError(f"kinds={kinds!r}: choose from {', '.join(KINDS)}")
     for market in markets:
         checked_name(market)
-    reader = Reader(markets, kinds, max_age_s, repair)
+    reader = Reader(markets, kinds, max_age_s, repair, newest)
     check_endpoint(endpoint)
-    return Subscription(reader, markets=markets, kinds=kinds, endpoint=endpoint, keys=keys, repair=repair)
+    return Subscription(
+        reader, markets=markets, kinds=kinds, endpoint=endpoint, keys=keys, repair=repair, newest=newest
+    )
 
 
 class Subscription:
@@ -86,8 +93,10 @@ class Subscription:
         endpoint: str,
         keys: Path | None,
         repair: bool,
+        newest: bool,
     ) -> None:
         self._reader = reader
+        self._drain_max = DRAIN_NEWEST_MAX if newest else DRAIN_MAX
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sub = self._socket(zmq.SUB, keys)
         self._ask = self._socket(zmq.DEALER, keys)
@@ -205,11 +214,12 @@ class Subscription:
         raise StopAsyncIteration
 
     def _next(self) -> Message | None:
-        message = self._reader.take(wall_ns())
-        if message is None:
-            self._pump()
+        if not self._reader.has_room():
             message = self._reader.take(wall_ns())
-        return message
+            if message is not None:
+                return message
+        self._pump()
+        return self._reader.take(wall_ns())
 
     def _pump(self) -> None:
         now_ns, wall = monotonic_ns(), wall_ns()
@@ -224,7 +234,7 @@ class Subscription:
 
     def _drain(self, socket: zmq.Socket[bytes], now_ns: int, wall: int) -> None:
         take = self._reader.reply if socket is self._ask else self._reader.frames
-        for _ in range(DRAIN_MAX):
+        for _ in range(self._drain_max):
             try:
                 frames = socket.recv_multipart(NOW)
             except zmq.Again:

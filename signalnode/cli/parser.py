@@ -123,6 +123,9 @@ def _add_stream_verbs(verb: _Verb) -> None:
         "--json", action="store_true", help="one JSON object a line, with the keys of the wire"
     )
     subscribe.add_argument("--count", type=_count, metavar="N", help="end after N scores")
+    subscribe.add_argument(
+        "--newest", action="store_true", help="where the reader is slow, each market's newest score only"
+    )
     subscribe.add_argument("--endpoint", help="where to listen (default: the config's aggregator.endpoint)")
     subscribe.add_argument(
         "--keys", type=Path, metavar="DIR", help="your CURVE keys, for a node that asks for them"

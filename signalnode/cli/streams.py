@@ -21,7 +21,8 @@ from signalnode.settings import FeedSettings, NodeSettings, load_node
 def subscribe(arguments: argparse.Namespace) -> int:
     """Print scores as they come, `--count` of them or until Ctrl-C."""
     endpoint, keys = _source(arguments)
-    with open_subscription(*arguments.markets, endpoint=endpoint, keys=keys) as heard:
+    newest = arguments.newest
+    with open_subscription(*arguments.markets, endpoint=endpoint, keys=keys, newest=newest) as heard:
         _print(_first(heard, endpoint, arguments.markets), arguments.json)
         left = (arguments.count or 0) - 1
         while left:

@@ -34,6 +34,7 @@ class Market:
     score: Score | None = None
     last: MarketMessage | None = None
     heard_ns: int = 0
+    missed: int = 0  # scores that were sent and never came
     sequence: SequenceTracker = field(default_factory=SequenceTracker)
 
 
@@ -90,7 +91,7 @@ class PanelView:
         return self.markets.get(name) or Market(self.notes.get(name, ""))
 
     def _take_market(self, message: MarketMessage, now_ns: int) -> None:
-        """An older incarnation's message is ignored, a score missed is counted."""
+        """An older incarnation's message is ignored."""
         known = self.markets.get(message.market)
         if known is None:
             if len(self.markets) >= MARKETS_MAX:
@@ -106,6 +107,11 @@ class PanelView:
         if isinstance(message, Score):
             known.score = message
             self.busy = ""
+
+    def count(self, missed: Mapping[str, int]) -> None:
+        """Show how many scores of each market never came: whoever listens knows what it passed over."""
+        for name in missed.keys() & self.markets.keys():
+            self.markets[name].missed = missed[name]
 
     def tell(self, event: Mapping[str, object], time: str) -> None:
         """Take one event of the running node: what it does before the first score, or news worth a line,
@@ -140,7 +146,7 @@ def _row(name: str, market: Market, now_ns: int) -> Row:
         age_s=age_s,
         seq=last.seq,
         epoch=last.epoch,
-        missed=market.sequence.missed,
+        missed=market.missed,
     )
 
 

@@ -66,7 +66,7 @@ def watch(endpoint: str, notes: Notes, events: EventPipe | None, keys: Path | No
     show = _on_terminal if sys.stdout.isatty() else _on_pipe
     with (
         contextlib.suppress(KeyboardInterrupt),
-        subscribe(endpoint=endpoint, kinds=KINDS, max_age_s=None, keys=keys) as heard,
+        subscribe(endpoint=endpoint, kinds=KINDS, max_age_s=None, newest=True, keys=keys) as heard,
     ):
         show(panel, heard, events, notes)
     return 0
@@ -109,6 +109,7 @@ def _follow(
                 panel.expect(notes())
         if clock.monotonic_ns() >= due_ns:
             due_ns += int(period_s * clock.NS_PER_S)
+            panel.count({name: counts.missed for name, counts in heard.counts().items()})
             draw()
     draw()
 

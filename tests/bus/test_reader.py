@@ -13,6 +13,7 @@ from signalnode.bus.reader import (
     MARKETS_MAX,
     REPAIR_TIMEOUT_S,
     REPAIRS_MAX,
+    WAITING_MAX,
     Reader,
 )
 from signalnode.bus.snapshot import Ring
@@ -313,3 +314,40 @@ def test_a_lost_end_is_asked_after_when_the_market_falls_silent() -> None:
     answered(reader, ring, 2 * late_ns)
     assert [(type(m).__name__, m.seq) for m in taken(reader)] == [("Score", 1), ("Score", 2), ("End", 2)]
     assert reader.state("A", 2 * late_ns) == "ended"
+
+
+def test_a_reader_of_the_newest_is_never_late_and_what_it_skipped_is_counted() -> None:
+    reader = Reader(newest=True)
+    for seq in range(1, 101):
+        fed(reader, fresh(seq), fresh(seq, market="B"))
+    assert reader.has_room()
+    assert [(each.market, each.seq) for each in taken(reader)] == [("A", 100), ("B", 100)]
+    counts = reader.counts()["A"]
+    assert (counts.received, counts.skipped, counts.missed) == (1, 99, 0)
+
+
+def test_a_reader_of_the_newest_asks_for_no_score_that_is_older_than_the_one_it_has() -> None:
+    reader = Reader(newest=True)
+    fed(reader, fresh(1), fresh(5))
+    assert not reader.requests
+    assert seqs(reader) == [5]
+    assert reader.counts()["A"].missed == 3
+
+
+def test_a_reader_of_the_newest_asks_for_a_lost_tail_until_a_newer_score_is_here() -> None:
+    reader = Reader(newest=True)
+    fed(reader, fresh(1), heartbeat(seq=3, time_published_ns=WALL))
+    answered(reader, ring_of(*(fresh(n) for n in range(1, 4))))
+    assert seqs(reader) == [3]
+    fed(reader, heartbeat(seq=5, time_published_ns=WALL), fresh(6))
+    assert seqs(reader) == [6]
+    counts = reader.counts()["A"]
+    assert (counts.received, counts.skipped, counts.recovered, counts.missed) == (2, 2, 2, 2)
+
+
+def test_a_reader_of_the_newest_that_takes_no_events_stops_reading() -> None:
+    reader = Reader(kinds=("score", "decision"), newest=True)
+    for seq in range(1, WAITING_MAX + 1):
+        fed(reader, decision(seq))
+    assert not reader.has_room()
+    assert len(taken(reader)) == WAITING_MAX

@@ -43,3 +43,23 @@ def test_one_s_own_slowness_is_told_from_the_silence_of_a_market(
         assert heard.state("A") == "live"
     assert heard.state("A") == "live"
     publisher.close()
+
+
+def test_a_reader_slower_than_the_market_gets_the_newest_each_time(short_dir: Path) -> None:
+    endpoint = f"ipc://{short_dir}/A"
+    publisher = Publisher(endpoint, "A", 1, queue_max=10_000)
+    with subscribe("A", endpoint=endpoint, repair=False, max_age_s=None, newest=True) as heard:
+        assert publisher.wait_for_subscriber(10_000)
+        for rounds in range(1, 4):
+            for _ in range(3_000):  # more than are drained at a time where all are wanted
+                publisher.score(scores=score().scores, **moment())
+            seen = 0
+            while seen < rounds * 3_000:
+                got = heard.receive(10.0)
+                assert got is not None
+                seen = got.seq
+        counts = heard.counts()["A"]
+    assert counts.missed == 0
+    assert counts.received + counts.skipped == 9_000
+    assert counts.skipped > counts.received
+    publisher.close()

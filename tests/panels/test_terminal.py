@@ -116,7 +116,7 @@ def test_markets_beyond_the_height_are_counted_and_what_stands_below_them_is_kep
 def test_what_a_minus_beside_the_status_means_is_told_where_there_is_one(panel: PanelView) -> None:
     assert "missed" not in " ".join(shown(panel, 100))
     panel.take(score("SOL-USD", 1), 0)
-    panel.take(score("SOL-USD", 4), 0)
+    panel.count({"SOL-USD": 2})
     lines = " ".join(shown(panel, 100))
     assert "live −2" in lines
     assert "−1 one score missed" in lines
