@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["EVENT", "SignalEngine", "__version__", "load_events", "subscribe"]
 
-_HOMES = {
+_MODULES = {
     "EVENT": "signalnode.events",
     "SignalEngine": "signalnode.engine.core",
     "load_events": "signalnode.feeds",
@@ -26,9 +26,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'signalnode' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

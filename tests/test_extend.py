@@ -86,7 +86,7 @@ from tests.compiled.rows import Rows
 from tests.laws.streams import stream
 events = stream("btc")[:3_000]
 engine = SignalEngine("A-USD", {"aggression_s": 5.0})
-plain = engine._core.copy()
+plain = engine._scoring.copy()
 values = [row["aggression_long"] for row in engine.replay(events)]
 with np.errstate(all="ignore"):
     consume.function(Rows(plain), Rows(events), 0, ALL_NS, 0)

@@ -120,7 +120,7 @@ def _signal_faults(market: MarketSettings) -> list[str]:
     if not market.signals or market.path is None:
         return []
     from signalnode.signals.extra import load_signals, places_of
-    from signalnode.signals.tuning import parameters_of
+    from signalnode.signals.parameters import parameters_of
 
     where = shown(market.path)
     faults = []

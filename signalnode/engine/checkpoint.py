@@ -47,9 +47,7 @@ class CheckpointFile:
         self.refused: list[str] = []  # why files that are there were not used, a line each
 
     def load(self) -> Checkpoint | None:
-        """The newest usable checkpoint, or None to start cold; `refused` then says what was wrong with those
-        there.
-        """
+        """The newest usable checkpoint, or None to start cold; `refused` says what was wrong with others."""
         found = []
         for path in self._paths:
             try:
@@ -63,8 +61,8 @@ class CheckpointFile:
         return newest
 
     def save(self, state: bytes, health: bytes, position: dict[str, Any], *, durable: bool = False) -> None:
-        """Write one more. `durable` waits until the disk has it, against a loss of power; kill -9 needs no
-        waiting.
+        """Write one more. `durable` waits until the disk has it, against a loss of power; a kill -9 needs
+        none of that.
 
         Raises CheckpointError where it can't be written; the one before stays usable.
         """

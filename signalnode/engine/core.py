@@ -18,8 +18,8 @@ from signalnode.settings import MarketSettings
 from signalnode.signals import SCORE_NAMES, SIGNALS
 from signalnode.signals.extra import ExtraSignals, load_signals, places_of, shapes_of
 from signalnode.signals.identity import added_digest, formulas_digest
-from signalnode.signals.kernel import ALL_NS, CORE, consume, first_backwards, ingest, replay, score
-from signalnode.signals.tuning import parameters_of
+from signalnode.signals.kernel import ALL_NS, SCORING, consume, first_backwards, ingest, replay, score
+from signalnode.signals.parameters import parameters_of
 
 DEFAULT_INTERVAL_NS = 100 * clock.NS_PER_MS
 ROWS_MAX = 50_000_000  # in the answer of one replay, 4 GB: one event with a wrong date must not ask for more
@@ -43,11 +43,11 @@ class SignalEngine:
         self._extra = ExtraSignals(load_signals(self._places), self._parameters)
         self._has_extra = len(self._extra.names) > 0
         self.names: tuple[str, ...] = SCORE_NAMES + self._extra.names
-        self._core = np.zeros(1, CORE)
-        self._core["parameters"] = self._parameters
-        self._core["shapes"][0] = shapes_of(SIGNALS)
-        self._state, self._scores = self._core["state"], self._core["scores"][0]
-        self._scales, self._features = self._core["scales"][0], self._core["features"]
+        self._scoring = np.zeros(1, SCORING)
+        self._scoring["parameters"] = self._parameters
+        self._scoring["shapes"][0] = shapes_of(SIGNALS)
+        self._state, self._scores = self._scoring["state"], self._scoring["scores"][0]
+        self._scales, self._features = self._scoring["scales"][0], self._scoring["features"]
         names = ("time_ns", "time_event_ns", "events", "samples", "has_price", "bid", "ask")
         self._time_ns, self._time_event_ns, self._events, self._samples, *self._price = (
             self._state[name]
@@ -97,8 +97,7 @@ class SignalEngine:
         """Take events (shape (n,), dtype EVENT) in order of `time_received_ns`, none before the newest
         already taken.
 
-        Raises EventOrderError, having taken none of them, where time runs backwards; TypeError for another
-        dtype.
+        Raises TypeError for another dtype, EventOrderError where time runs backwards; none is taken then.
         """
         rows = (
             events
@@ -106,10 +105,10 @@ class SignalEngine:
             else as_events(events)
         )
         if self._has_extra:
-            self._refuse(first_backwards(self._core, rows), rows)
+            self._refuse(first_backwards(self._scoring, rows), rows)
             self._learn_along(rows, 0, ALL_NS)
         else:
-            wrong = self._ingest(self._core, rows)
+            wrong = self._ingest(self._scoring, rows)
             if wrong >= 0:
                 self._refuse(wrong, rows)
         self._ingested_ns = clock.monotonic_ns()
@@ -119,7 +118,7 @@ class SignalEngine:
 
         Raises EventOrderError for a time before the newest event.
         """
-        warm = self._score(self._core, time_ns)
+        warm = self._score(self._scoring, time_ns)
         if warm < 0.0:
             raise EventOrderError(
                 f"{self.market}: asked for scores at {time_ns}, but the newest event is of {self.time_ns}; "
@@ -131,15 +130,16 @@ class SignalEngine:
         return dict(zip(self.names, scores))  # noqa: B905 - a keyword costs 0.2 µs; both are of one register
 
     async def get_continuous_scores(self) -> dict[str, float]:
-        """The scores by name, now: the newest event's kernel time plus the time that has passed since it was
-        ingested.
+        """The scores by name, now: at the newest event's kernel time, and as much later as has passed since
+        it was ingested.
         """
         waited = clock.monotonic_ns() - self._ingested_ns if self._ingested_ns else 0
         return self.scores_at(self.time_ns + max(waited, 0))
 
     def features_at(self, time_ns: int) -> dict[str, float]:
-        """Every feature by name, in natural units, as of kernel time `time_ns`; changes nothing. Raises as
-        `scores_at`.
+        """Every feature by name, in natural units, as of kernel time `time_ns`; changes nothing.
+
+        Raises EventOrderError for a time before the newest event.
         """
         self.scores_at(time_ns)
         return {name: float(self._features[name][0]) for name in FEATURES.names or ()}
@@ -155,7 +155,7 @@ class SignalEngine:
         if interval_ns <= 0:
             raise ValueError(f"interval_ns must be positive, not {interval_ns}")
         rows = as_events(events)
-        self._refuse(first_backwards(self._core, rows), rows)
+        self._refuse(first_backwards(self._scoring, rows), rows)
         fields = [
             ("time_ns", "<i8"),
             ("mid", "<f8"),
@@ -214,7 +214,7 @@ class SignalEngine:
         """Take rows[start:] up to `until_ns`, pausing at each grid point for the added signals to learn."""
         while True:
             samples = int(self._state["samples"][0])
-            start = int(consume(self._core, rows, start, until_ns, 1))
+            start = int(consume(self._scoring, rows, start, until_ns, 1))
             if int(self._state["samples"][0]) == samples:
                 return start
             self._extra.learn(self._features, samples)
@@ -222,7 +222,7 @@ class SignalEngine:
     def _fill(self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int) -> None:
         times, mids, warms = np.empty(len(table), np.int64), np.empty(len(table)), np.empty(len(table))
         scores = np.empty((len(table), len(SCORE_NAMES)))
-        replay(self._core, rows, first_ns, interval_ns, times, mids, scores, warms)
+        replay(self._scoring, rows, first_ns, interval_ns, times, mids, scores, warms)
         table["time_ns"], table["mid"], table["warm"] = times, mids, warms
         for j, name in enumerate(SCORE_NAMES):
             table[name] = scores[:, j]

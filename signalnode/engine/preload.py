@@ -63,16 +63,16 @@ def _rehearse(directory: Path) -> None:
     work.start(0)
     for i in range(TURNS):
         turn = work.turn(i * 10 * clock.NS_PER_MS)
-        if turn.moment is not None:
-            moment = {
-                **turn.moment._asdict(),
+        if turn.standing is not None:
+            message = {
+                **turn.standing._asdict(),
                 "time_published_ns": 1,
                 "v": wire.VERSION,
                 "epoch": 1,
                 "seq": i,
             }
-            wire.encode(wire.Score(**moment, market=market.market, scores=turn.scores or {}))
-            log.info("turn", status=turn.moment.status)
+            wire.encode(wire.Score(**message, market=market.market, scores=turn.scores or {}))
+            log.info("turn", status=turn.standing.status)
     file.save(engine.state(), health.state.tobytes(), feed.position)
     checkpoint = file.load()
     if checkpoint is not None:

@@ -14,9 +14,9 @@ from signalnode import logs
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.publisher import Publisher
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
-from signalnode.engine.apart import POLL_MS, ahead_only, run_apart
 from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
+from signalnode.engine.forked import POLL_MS, only_forward, run_forked
 from signalnode.engine.work import Turn, Work
 from signalnode.errors import CheckpointError, SignalnodeError
 from signalnode.feeds import ChannelHealth, open_feed
@@ -124,7 +124,7 @@ class _Process:
         """
         told_ns = monotonic_ns()
         poll_ms = min(POLL_MS, self._node.engine.heartbeat_interval_ms)
-        for done in ahead_only(run_apart(feed.prepare(), poll_ms)):
+        for done in only_forward(run_forked(feed.prepare(), poll_ms)):
             self._link.beat(progress=round(done, 6))
             if monotonic_ns() - told_ns > PROGRESS_S * NS_PER_S:
                 told_ns = monotonic_ns()
@@ -170,22 +170,22 @@ class _Process:
             self._rest(turn.wake_ns)
             turn = work.turn(monotonic_ns())
         self._save(work, durable=True)
-        moment = work.moment(work.engine.time_ns)
-        publisher.end(**moment._asdict(), time_published_ns=wall_ns())
+        standing = work.standing(work.engine.time_ns)
+        publisher.end(**standing._asdict(), time_published_ns=wall_ns())
 
     def _send(self, publisher: Publisher, turn: Turn) -> None:
-        if turn.moment is None:
+        if turn.standing is None:
             return
         if turn.scores is not None:
-            publisher.score(scores=turn.scores, time_published_ns=wall_ns(), **turn.moment._asdict())
+            publisher.score(scores=turn.scores, time_published_ns=wall_ns(), **turn.standing._asdict())
             self._scored_ns = monotonic_ns()
             if not self._ready:
                 self._ready = True
                 self._link.ready(epoch=publisher.epoch)
         if turn.heartbeat:
-            publisher.heartbeat(time_published_ns=wall_ns(), **turn.moment._asdict())
+            publisher.heartbeat(time_published_ns=wall_ns(), **turn.standing._asdict())
         if turn.beat:
-            self._beat(publisher, turn.moment.status)
+            self._beat(publisher, turn.standing.status)
 
     def _beat(self, publisher: Publisher, status: str) -> None:
         facts = {"epoch": publisher.epoch, "seq": publisher.seq, "status": status}
@@ -213,8 +213,6 @@ class _Process:
 
 
 def identity(engine: SignalEngine, health: ChannelHealth) -> str:
-    """Who may use a checkpoint: an engine of the same formulas and parameters, with health of the same
-    layout.
-    """
+    """Who may use a checkpoint: an engine of the same formulas, parameters and layout of health."""
     layout = hashlib.sha256(repr(health.state.dtype.descr).encode()).hexdigest()[:8]
     return f"{engine.identity()}-{layout}"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from signalnode.bus.wire import STATUSES
 from signalnode.clock import NS_PER_MS
 from signalnode.engine.core import SignalEngine
-from signalnode.engine.pace import Pace
+from signalnode.engine.kernelclock import KernelClock
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.base import Feed
 from signalnode.settings import EngineSettings
@@ -22,15 +22,12 @@ from signalnode.settings import EngineSettings
 TAKE_MAX = 2_048  # events in a turn; 0.1 ms of work, then whatever else is due gets its turn
 # Shares of an interval: from when on a thing may be done, and when it must be. Between the two lies a score.
 HEARTBEAT_SHARES = (0.75, 0.9)  # so that it is never late
-BEAT_SHARES = (
-    0.45,
-    0.6,
-)  # of the heartbeat interval: a supervisor that allows none to be missed waits a whole
+BEAT_SHARES = (0.45, 0.6)  # of a heartbeat's: a supervisor that allows none to be missed waits a whole one
 SAVE_SHARES = (0.85, 1.0)  # of the checkpoint interval, which is the most that a kill may cost
 
 
-class Moment(NamedTuple):
-    """What every message says of the engine. Times in ns; `mid` NaN before the first price."""
+class Standing(NamedTuple):
+    """How the engine stands, as every message says it. Times in ns; `mid` NaN before the first price."""
 
     mid: float
     time_event_ns: int
@@ -42,7 +39,7 @@ class Moment(NamedTuple):
 class Turn(NamedTuple):
     """What is to be done now. Scores, heartbeat, beat and save are independent of each other."""
 
-    moment: Moment | None  # there is one whenever something is to be sent or told
+    standing: Standing | None  # known whenever something is to be sent or told
     scores: dict[str, float] | None  # send these
     heartbeat: bool  # send one
     beat: bool  # tell the supervisor that the loop turns
@@ -72,7 +69,7 @@ class Work:
         self, engine: SignalEngine, feed: Feed, health: ChannelHealth, settings: EngineSettings, speed: float
     ) -> None:
         self.engine, self.feed, self.health = engine, feed, health
-        self._pace = Pace(speed)
+        self._clock = KernelClock(speed)
         self._publish_ns = settings.publish_interval_ms * NS_PER_MS
         self._next_publish_ns = 0
         self._heartbeat = Rhythm(settings.heartbeat_interval_ms, HEARTBEAT_SHARES)
@@ -85,7 +82,7 @@ class Work:
     def start(self, now_ns: int) -> None:
         """Let the feed's time run from its next event on; scores and a heartbeat are due at once."""
         first_ns = self.feed.next_time_ns()
-        self._pace.start(self.engine.time_ns if first_ns is None else first_ns, now_ns)
+        self._clock.start(self.engine.time_ns if first_ns is None else first_ns, now_ns)
         self._next_publish_ns = now_ns
         self._heartbeat.from_ns = self._heartbeat.by_ns = now_ns
         self._beat.done(now_ns)
@@ -93,7 +90,7 @@ class Work:
 
     def turn(self, now_ns: int) -> Turn:
         """Take what is due at monotonic time `now_ns` and say what is to be done about it."""
-        until_ns = self._pace.kernel_at(now_ns)
+        until_ns = self._clock.kernel_at(now_ns)
         taken = self._take(until_ns)
         next_ns = self.feed.next_time_ns()
         ended = next_ns is None
@@ -114,7 +111,7 @@ class Work:
         if save:
             self._save.done(now_ns)
         return Turn(
-            self.moment(at_ns) if scores is not None or heartbeat or beat else None,
+            self.standing(at_ns) if scores is not None or heartbeat or beat else None,
             scores,
             heartbeat,
             beat,
@@ -123,11 +120,11 @@ class Work:
             now_ns if behind else self._wake_ns(next_ns, now_ns),
         )
 
-    def moment(self, at_ns: int) -> Moment:
+    def standing(self, at_ns: int) -> Standing:
         """How things stand at kernel time `at_ns`."""
         engine, warm = self.engine, self.engine.warm
         status = self.health.status(at_ns, self.feed.degraded(at_ns), warm)
-        return Moment(engine.mid, engine.time_event_ns, engine.time_ns, warm, STATUSES[status])
+        return Standing(engine.mid, engine.time_event_ns, engine.time_ns, warm, STATUSES[status])
 
     def _take(self, until_ns: int | None) -> int:
         limit_ns = 2**63 - 1 if until_ns is None else until_ns
@@ -154,7 +151,7 @@ class Work:
     def _wake_ns(self, next_ns: int | None, now_ns: int) -> int:
         due_ns = min(self._next_publish_ns, self._heartbeat.by_ns, self._beat.by_ns, self._save.by_ns)
         if self._resting and next_ns is not None:
-            due_ns = min(due_ns, max(self._pace.due_at(next_ns), now_ns))
+            due_ns = min(due_ns, max(self._clock.due_at(next_ns), now_ns))
         return due_ns
 
 

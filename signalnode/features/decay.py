@@ -23,12 +23,8 @@ def decay(elapsed_s: float, time_constant_s: float) -> float:
     """
     x = elapsed_s / time_constant_s
     if x < 0.03125:
-        return 1.0 - x * (
-            1.0
-            - x
-            / 2.0
-            * (1.0 - x / 3.0 * (1.0 - x / 4.0 * (1.0 - x / 5.0 * (1.0 - x / 6.0 * (1.0 - x / 7.0)))))
-        )
+        last_terms = 1.0 - x / 5.0 * (1.0 - x / 6.0 * (1.0 - x / 7.0))
+        return 1.0 - x * (1.0 - x / 2.0 * (1.0 - x / 3.0 * (1.0 - x / 4.0 * last_terms)))
     return math.exp(-x)
 
 
@@ -42,8 +38,8 @@ def share_seen(observed_s: float, time_constant_s: float) -> float:
 
 @compiled
 def hold(average: float, value: float, elapsed_s: float, time_constant_s: float) -> float:
-    """The decayed time average after `value` stood still for `elapsed_s`: value + (average − value) ·
-    e^(−h/τ).
+    """The decayed time average after `value` stood still for h = `elapsed_s`: value + (average − value) ·
+    e^(−h/τ), the exact integral over a step function.
     """
     return value + (average - value) * decay(elapsed_s, time_constant_s)
 
@@ -54,8 +50,8 @@ def time_average(
 ) -> float:
     """The decayed time average as of `elapsed_s` after its last change, freed of the zero it started from.
 
-    Until a hundred-thousandth of the time constant has been observed there is nothing to average: `value`
-    itself.
+    Until a hundred-thousandth of the time constant has been observed there is nothing to average, and
+    `value` itself stands for it.
     """
     if observed_s < 1e-5 * time_constant_s:
         return value

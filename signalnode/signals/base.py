@@ -10,7 +10,7 @@ from typing import Any
 from signalnode.compiled import compiled
 from signalnode.features.base import Parameter
 
-NOTHING = 1e-3  # of the usual: less than that is as good as nothing, and a logarithm should not chase it
+NEGLIGIBLE = 1e-3  # of the usual: less is as good as nothing, and a logarithm should not chase it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Signal:
 
 @compiled
 def log_floored(now: float, usual: float) -> float:
-    """ln(now + NOTHING · usual); −∞ while both are zero."""
-    level = now + NOTHING * usual
+    """ln(now + NEGLIGIBLE · usual); −∞ while both are zero."""
+    level = now + NEGLIGIBLE * usual
     if level <= 0.0:
         return -math.inf
     return math.log(level)

@@ -44,8 +44,8 @@ def places_of(extra: object) -> tuple[str, ...]:
 def load_signals(places: Iterable[str]) -> tuple[Signal, ...]:
     """The signals at `places`, one for each.
 
-    Raises ExtensionError naming the place where one cannot be loaded, is no signal, or takes a name that is
-    taken.
+    Raises ExtensionError naming the place where one cannot be loaded, is no signal, or takes a name that
+    another has.
     """
     signals: list[Signal] = []
     taken = set(SCORE_NAMES)

@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from signalnode.compiled import compiled
-from signalnode.signals.base import NOTHING, Signal
+from signalnode.signals.base import NEGLIGIBLE, Signal
 
 ORDER_SHARE = 0.01  # of the usual depth
 
@@ -22,7 +22,7 @@ def reading(f: Any, p: Any) -> float:
     """See the module's docstring."""
     if f.spread <= 0.0 or f.depth_usual <= 0.0:
         return math.nan
-    depth = f.depth_now + NOTHING * f.depth_usual
+    depth = f.depth_now + NEGLIGIBLE * f.depth_usual
     return -math.log(0.5 * f.spread / (ORDER_SHARE * f.depth_usual) + 0.5 * f.depth_width / depth)
 
 

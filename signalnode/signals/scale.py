@@ -1,28 +1,49 @@
 """The scale: a raw reading becomes a score from 0 to 100 by this market's own recent standard.
 
-Once every `sample_s` of event time each signal's reading is laid into a histogram that forgets with a time
-constant of `memory_s`. A score is the share of that histogram below the present reading: 90 means stronger
-than 90% of it. Learning on the grid of event time, and never when somebody asks, makes asking free and a
-resumed engine exact.
+**What is meant.** Once every `sample_s` of event time the reading x_i of that grid point becomes part of the
+standard, and each older one counts for less by κ = e^(−sample_s/memory_s): with weight w_i = κ^(n−i) after n
+of them. A score is the share of that standard below the present reading,
 
-The histogram's grid is z = (x − grid centre) / grid spread, squeezed into v = z / (1 + |z|), so that BINS
-equal bins of v are finest where readings are dense. Centre and spread are decayed mean and mean absolute
-deviation; the grid is fitted to them anew when 1, 2, 4, 8, … samples have been seen and from then on every
-REFIT_MAX samples, what is in the bins moving along. A sample is shared between the two nearest bins and the
-cumulative share is linear within a bin: the score is a continuous function of every reading that went into
-it, so rounding can't make it jump.
+    F(x) = Σ w_i 1[x_i < x] / Σ w_i,    score = 100 F(x),
 
-Two shapes of signal:
-- one-sided (a strength): score = 100 F(z), with F the share of the histogram below z;
-- two-sided (a direction): the histogram is of |z|, long = 50 (1 + sgn z · F(|z|)), short = 100 − long. Under
-  the mirror the two swap exactly. An *anchored* one is measured from zero and not from its mean, so that a
-  climb that goes on becomes no less a climb; its histogram still holds deviations from the mean, the size of
-  what is noise here.
+an empirical distribution that forgets: 90 means stronger than 90% of it. Learning on the grid, and never when
+somebody asks, makes asking free and a resumed engine exact.
 
-Until `baseline_s` have been seen, a prior fades out: PRIOR_SAMPLES normal readings of the centre and spread
-seen so far, and of the signal's declared spread (one-sided) or the mean size of its readings (two-sided)
-while few have been seen. Before the first sample every score is 50. A reading of −∞ says "nothing at all": it
-lies below everything.
+**How it is kept.** As a histogram of BINS equal bins over v in [0, 1], not as readings:
+
+    z = (x − c) / s,    v = ½ (1 + z / (1 + |z|)).
+
+Every reading has a place in it, however far out, and bins are finest where readings are dense: about z a bin
+is (1 + |z|)² / 32 wide. Centre and spread are the decayed mean, and the decayed mean absolute deviation from
+the mean of the time: one absurd reading moves them by its size, where a variance moves by the square.
+- *Refitting.* c and s of the grid are set to those of the readings at n = 1, 2, 4, 8, … and from then on
+  every REFIT_MAX steps; what is in the bins moves along, from the middle of each to where it now belongs.
+  When is known beforehand: were it decided by the data, rounding could decide it, and two units of price
+  would differ.
+- *Linear binning.* A sample is shared between the two bins whose middles are nearest, in proportion (Jones
+  and Lotwick 1983), and within a bin the cumulative share is linear. So a score is a continuous function of
+  the present reading and of every one that went into the standard. Rounding can't make it jump, which is why
+  units and the mirror change no score by more than 1e-6.
+
+**Two shapes of signal.**
+- One-sided, a strength: as above.
+- Two-sided, a direction: the histogram is of |z|, with v = |z| / (1 + |z|), and long = 50 (1 + sgn z ·
+  F(|z|)), short = 100 − long. Under the mirror x and c change their signs, |z| stays, and the two swap. An
+  *anchored* one has its z measured from zero when it is asked, so that a climb that goes on becomes no less a
+  climb; its histogram still holds deviations from the mean, the size of what is noise here.
+
+**Before there is a standard.** A prior stands in, and fades with `warm`, from 0 to 1 over `baseline_s`: as if
+α = PRIOR_SAMPLES (1 − warm) readings of a normal distribution P of this centre and spread were among them,
+
+    F = (Σ w_i 1[x_i < x] + α P(z)) / (Σ w_i + α),
+
+the mean of a Dirichlet process given what was seen (Ferguson 1973). As z counts mean absolute deviations, of
+which a normal σ has √(2/π), P(z) = ½ (1 + erf(z/√π)), and erf(|z|/√π) of |z|. The spread has a prior as well,
+of PRIOR_SPREAD_SAMPLES: the one that the signal declares (one-sided), or the mean size of its readings
+(two-sided). Before the first sample every score is 50.
+
+A reading of −∞ says "nothing at all": it goes into the lowest bin and scores below everything. NaN says
+"cannot say": it teaches nothing and scores 50.
 """
 
 from __future__ import annotations
@@ -70,19 +91,16 @@ SCALE = np.dtype(
 SHAPE = np.dtype([("two_sided", "<i8"), ("anchored", "<i8"), ("spread", "<f8"), ("floor", "<f8")], align=True)
 
 
+def _erf_at(u: float) -> float:
+    """erf(z/√π) where u = z / (1 + |z|), in [−1, 1]."""
+    return math.copysign(1.0, u) if abs(u) == 1.0 else math.erf(u / (1.0 - abs(u)) / math.sqrt(math.pi))
+
+
 def _prior_share() -> tuple[Any, Any]:
-    """Share of a normal reading below each bin edge, one-sided and two-sided; z counts mean absolute
-    deviations.
-    """
-    one, two = np.empty(BINS + 1), np.empty(BINS + 1)
-    for k in range(BINS + 1):
-        v = k / BINS
-        u = 2.0 * v - 1.0
-        one[k] = 0.5 * (
-            1.0
-            + (math.copysign(1.0, u) if abs(u) == 1.0 else math.erf(u / (1 - abs(u)) / math.sqrt(math.pi)))
-        )
-        two[k] = 1.0 if v == 1.0 else math.erf(v / (1.0 - v) / math.sqrt(math.pi))
+    """P at each bin's lower edge and at the end, one-sided and two-sided; shape (BINS + 1,) each."""
+    edges = np.arange(BINS + 1) / BINS
+    one = np.array([0.5 * (1.0 + _erf_at(2.0 * v - 1.0)) for v in edges])
+    two = np.array([_erf_at(v) for v in edges])
     return one, two
 
 
@@ -103,7 +121,7 @@ def warmth(samples: int, p: Any) -> float:
 
 @compiled
 def forgetting(p: Any) -> float:
-    """What one sample's time leaves of the past."""
+    """κ: what one step of the grid leaves of the past."""
     return decay(p.sample_s, p.memory_s)
 
 
@@ -139,9 +157,7 @@ def _deposit(counts: Any, v: float, mass: float) -> None:
 
 @compiled
 def _refit(scale: Any, two_sided: int, spread: float) -> None:
-    """Lay the grid around the present centre with the present spread; the bins' mass moves to where it now
-    belongs.
-    """
+    """Lay the grid around the present centre with the present spread; the bins' mass moves along."""
     old_centre, old_spread = scale.grid_centre, scale.grid_spread
     scale.grid_centre, scale.grid_spread = scale.centre, spread
     if old_spread == 0.0:
@@ -161,9 +177,7 @@ def _refit(scale: Any, two_sided: int, spread: float) -> None:
 
 @compiled
 def learn(scale: Any, shape: Any, reading: float, warm: float, keep: float) -> None:
-    """Lay one sample into the histogram; a NaN teaches nothing. `keep`: what a sample's time leaves of the
-    past.
-    """
+    """Lay one sample into the histogram, where `keep` (κ) of the old remains. A NaN teaches nothing."""
     if math.isnan(reading):
         return
     counts = scale.counts

@@ -1,8 +1,8 @@
 """Volatility breakout: the market moves more than it is used to, and is about to go on so.
 
 reading = ln(volatility), the log of the smoothed variance per second over the last `volatility_s` (Zumbach
-and Müller 2001), floored at NOTHING of the usual; −∞ while that is below VOLATILITY_MIN: nothing has moved.
-Volatility clusters, so much now means much soon (Engle 1982).
+and Müller 2001), floored at NEGLIGIBLE of the usual; −∞ while that is below VOLATILITY_MIN: nothing has
+moved. Volatility clusters, so much now means much soon (Engle 1982).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Volume spike: more is traded than usual.
 
-reading = ln(volume), the log of the base units traded per second over the last `volume_s`, floored at NOTHING
-of the usual; −∞ while nothing has ever been traded. Volume clusters, so much now means much soon (Clark
-1973).
+reading = ln(volume), the log of the base units traded per second over the last `volume_s`, floored at
+NEGLIGIBLE of the usual; −∞ while nothing has ever been traded. Volume clusters, so much now means much soon
+(Clark 1973).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from signalnode.compiled import ENTRIES, Entry, entry, loader
 from signalnode.errors import CompilationError
 from signalnode.events import EVENT
 from signalnode.feeds import synthetic_events
-from signalnode.signals.kernel import ALL_NS, CORE, consume, score
+from signalnode.signals.kernel import ALL_NS, SCORING, consume, score
 from tests.compiled.rows import Rows
 
 ROOT = Path(__file__).parent.parent.parent
@@ -80,7 +80,7 @@ def test_every_entry_of_the_package_is_in_the_object_file() -> None:
 
 def test_machine_code_computes_what_the_python_it_was_made_of_does() -> None:
     events = synthetic_events(5, 3_000, events_per_s=50.0)
-    fresh: Any = SignalEngine("A-USD")._core  # parameters and shapes as an engine has them
+    fresh: Any = SignalEngine("A-USD")._scoring  # parameters and shapes as an engine has them
     fast, slow = fresh.copy(), fresh.copy()
     last_ns = int(events["time_received_ns"][-1])
     with np.errstate(all="ignore"):
@@ -189,4 +189,4 @@ def test_an_entry_of_a_module_the_compiler_was_not_told_of_is_named() -> None:
 
 
 def test_the_core_has_one_layout() -> None:
-    assert CORE.isalignedstruct
+    assert SCORING.isalignedstruct

@@ -109,8 +109,8 @@ def test_events_wait_for_the_score_and_are_taken_in_one_batch(work_of: OpenWork)
     assert len(times_of(turns, "scores")) == len(turns)  # whatever else was due was done with a score
     for now_ns, turn in turns:
         taken = EVENTS["time_received_ns"] <= FIRST_NS + now_ns
-        assert turn.moment is not None
-        assert turn.moment.time_received_ns == EVENTS["time_received_ns"][taken][-1]
+        assert turn.standing is not None
+        assert turn.standing.time_received_ns == EVENTS["time_received_ns"][taken][-1]
 
 
 @pytest.mark.parametrize("quiet_ms", [101, 137, 250, 1_999])
@@ -120,8 +120,8 @@ def test_the_first_event_after_a_rest_gives_a_score_at_once(quiet_ms: int) -> No
     after = [turn for turn in run(work, until_ns=2 * LEARNT_NS) if turn[0] >= moved_ns]
     now_ns, turn = after[0]
     assert now_ns == moved_ns
-    assert turn.moment is not None
-    assert turn.moment.time_received_ns == FIRST_NS + moved_ns
+    assert turn.standing is not None
+    assert turn.standing.time_received_ns == FIRST_NS + moved_ns
     assert turn.scores is not None
     assert times_of(after[1:], "scores")[0] == moved_ns + PUBLISH_NS  # the second waits like any other
 
@@ -170,9 +170,9 @@ def test_what_is_sent_is_what_a_replay_gives(work_of: OpenWork) -> None:
         reference = SignalEngine("ANY-USD")
         reference.ingest(EVENTS[EVENTS["time_received_ns"] <= FIRST_NS + now_ns])
         assert turn.scores == reference.scores_at(max(FIRST_NS + now_ns, reference.time_ns))
-        assert turn.moment is not None
-        assert turn.moment.time_received_ns == reference.time_ns
-        assert turn.moment.mid == reference.mid
+        assert turn.standing is not None
+        assert turn.standing.time_received_ns == reference.time_ns
+        assert turn.standing.mid == reference.mid
 
 
 @pytest.mark.parametrize("speed", [0.0, 0.5, 1.0, 10.0, 1e6])
@@ -182,8 +182,8 @@ def test_the_last_scores_are_those_of_the_last_event_at_any_speed(work_of: OpenW
     reference.ingest(EVENTS)
     assert last.ended
     assert last.scores == reference.scores_at(LAST_NS)
-    assert last.moment is not None
-    assert last.moment.time_received_ns == LAST_NS
+    assert last.standing is not None
+    assert last.standing.time_received_ns == LAST_NS
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 10.0])
@@ -230,9 +230,9 @@ def test_stopped_anywhere_and_started_elsewhere_the_end_is_the_same_to_the_bit(
 
 
 def test_status_tells_warming_live_and_stale(work_of: OpenWork) -> None:
-    statuses = [turn.moment.status for _, turn in run(work_of(1.0)) if turn.moment is not None]
+    statuses = [turn.standing.status for _, turn in run(work_of(1.0)) if turn.standing is not None]
     assert set(statuses) == {"warming"}
     work = work_of(0.0)
-    work.engine._core["state"]["samples"] = 1_000
-    assert run(work)[-1][1].moment.status == "live"  # type: ignore[union-attr]
-    assert work.moment(LAST_NS + 3_600 * NS_PER_S).status == "stale"
+    work.engine._scoring["state"]["samples"] = 1_000
+    assert run(work)[-1][1].standing.status == "live"  # type: ignore[union-attr]
+    assert work.standing(LAST_NS + 3_600 * NS_PER_S).status == "stale"

@@ -121,7 +121,7 @@ def reading(f, p):
 CALM = Signal(("calm",), reading)
 """
 EDITS = {
-    "a comment among the parameters": ({"signals/tuning.py": ("\n\n", "\n\n# mine\n")}, set()),
+    "a comment among the parameters": ({"signals/parameters.py": ("\n\n", "\n\n# mine\n")}, set()),
     "a comment in a formula": ({"signals/scale.py": ("\n\n", "\n\n# mine\n")}, set()),
     "a comment in a decoder": ({"feeds/venues/coinbase.py": ("\n\n", "\n\n# mine\n")}, set()),
     "a decoder's own": ({"feeds/venues/coinbase.py": ('"BUY", "SELL"', '"SELL", "BUY"')}, {"coinbase"}),

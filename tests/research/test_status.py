@@ -83,7 +83,7 @@ def told_live(path: Path, directory: Path, rows: int) -> list[str]:
     told = []
     for row in range(rows):
         work.turn(row * INTERVAL_NS)
-        told.append(work.moment(first_ns + row * INTERVAL_NS).status)
+        told.append(work.standing(first_ns + row * INTERVAL_NS).status)
     feed.close()
     return told
 

@@ -9,7 +9,7 @@ import pytest
 from signalnode.features import FEATURES
 from signalnode.signals.base import Signal
 from signalnode.signals.extra import ExtraSignals
-from signalnode.signals.tuning import parameters_of
+from signalnode.signals.parameters import parameters_of
 
 
 def _mid(f: Any, p: Any) -> float:

@@ -13,7 +13,7 @@ from signalnode.errors import ConfigError
 from signalnode.features import FEATURES
 from signalnode.signals import PARAMETERS, SCORE_NAMES, SIGNALS
 from signalnode.signals.base import Signal
-from signalnode.signals.tuning import parameters_of
+from signalnode.signals.parameters import parameters_of
 from tests.laws.streams import STREAMS, stream
 
 CONTRACT = (
@@ -40,7 +40,7 @@ def test_the_kernel_reads_each_signal_in_its_own_place(market: str) -> None:
         engine.ingest(events[:place])
         for later_ns in (0, NS_PER_S, 100 * NS_PER_S):
             engine.scores_at(engine.time_ns + later_ns)
-            core: Any = engine._core.view(np.recarray)[0]
+            core: Any = engine._scoring.view(np.recarray)[0]
             for i, signal in enumerate(SIGNALS):
                 reading = getattr(signal.reading, "py_func", signal.reading)(core.features, core.parameters)
                 kernel = core.readings[i]

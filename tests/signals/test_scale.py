@@ -160,9 +160,9 @@ def test_a_long_silence_teaches_no_more_than_its_limit(hours: int) -> None:
     later["time_received_ns"] += hours * 3_600 * NS_PER_S
     engine = SignalEngine("ANY-USD")
     engine.ingest(events)
-    before = engine._core["scales"][0]["mass"][:3].copy()  # these three always have something to say
+    before = engine._scoring["scales"][0]["mass"][:3].copy()  # these three always have something to say
     engine.ingest(later)
-    learnt = engine._core["scales"][0]["mass"][:3] - before * math.exp(-CATCH_UP_MAX / MEMORY_SAMPLES)
+    learnt = engine._scoring["scales"][0]["mass"][:3] - before * math.exp(-CATCH_UP_MAX / MEMORY_SAMPLES)
     assert np.all(learnt <= CATCH_UP_MAX)
     if hours < 24:
         assert np.all(learnt > 0.8 * CATCH_UP_MAX)

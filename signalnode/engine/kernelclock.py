@@ -1,13 +1,15 @@
-"""How fast a recording's time goes by: kernel time as a function of the monotonic clock."""
+"""Kernel time, in which events stand, as a function of monotonic time, in which processes wait.
+
+`speed` seconds of the one pass in a second of the other. It reads no clock: the monotonic time is passed in.
+"""
 
 from __future__ import annotations
 
 
-class Pace:
-    """`speed` seconds of kernel time pass in a second; 0 means no pace at all, as fast as possible.
+class KernelClock:
+    """Set by `start`; `speed` 0 lets events come as fast as they can be taken.
 
-    Time starts when `start` is called, and again wherever the feed is sought to: a restarted engine goes on
-    where its feed stood.
+    A restarted engine sets it to where its feed stands, so no time is missed and none is seen twice.
     """
 
     def __init__(self, speed: float) -> None:
@@ -20,13 +22,13 @@ class Pace:
         self._kernel_ns, self._monotonic_ns = kernel_ns, now_ns
 
     def kernel_at(self, now_ns: int) -> int | None:
-        """Kernel time at monotonic time `now_ns`; None without a pace."""
+        """Kernel time at monotonic time `now_ns`; None at `speed` 0, where all of it has come."""
         if self.speed == 0:
             return None
         return self._kernel_ns + int((now_ns - self._monotonic_ns) * self.speed)
 
     def due_at(self, kernel_ns: int) -> int:
-        """Monotonic time at which kernel time reaches `kernel_ns`; the start itself without a pace."""
+        """Monotonic time at which kernel time reaches `kernel_ns`; the start itself at `speed` 0."""
         if self.speed == 0:
             return self._monotonic_ns
         return self._monotonic_ns + int((kernel_ns - self._kernel_ns) / self.speed)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalnode.engine.apart import ahead_only, run_apart
+from signalnode.engine.forked import only_forward, run_forked
 from signalnode.errors import DataError, OutputError
 
 FRACTIONS = st.lists(st.floats(0.0, 1.0), max_size=20)
@@ -20,18 +20,18 @@ FRACTIONS = st.lists(st.floats(0.0, 1.0), max_size=20)
 def test_progress_never_goes_back_and_is_not_whole_before_the_end(
     first: list[float], second: list[float]
 ) -> None:
-    told = list(ahead_only([*sorted(first), *sorted(second)]))
+    told = list(only_forward([*sorted(first), *sorted(second)]))
     assert told == sorted(told)
     assert all(0.0 <= fraction < 1.0 for fraction in told)
 
 
 def test_a_second_pass_over_the_files_still_moves_forward() -> None:
-    told = list(ahead_only([0.5, 1.0, 0.1, 0.6, 1.0]))
+    told = list(only_forward([0.5, 1.0, 0.1, 0.6, 1.0]))
     assert len(set(told)) == len(told)
 
 
-def test_what_is_done_apart_is_told_here() -> None:
-    told = list(run_apart([0.25, 0.5]))  # the last may come with the end itself, and the first with the last
+def test_what_the_child_has_done_is_told_here() -> None:
+    told = list(run_forked([0.25, 0.5]))  # the last may come with the end itself, and the first with the last
     assert set(told) <= {0.0, 0.25, 0.5}
     assert told == sorted(told)
 
@@ -41,12 +41,12 @@ def test_the_caller_gets_its_turn_while_nothing_moves() -> None:
         yield 0.5
         signal.pause()
 
-    told = run_apart(stands_still(), poll_ms=1)
+    told = run_forked(stands_still(), poll_ms=1)
     assert [next(told) for _ in range(50)][-1] in (0.0, 0.5)
     told.close()  # type: ignore[attr-defined]
 
 
-def test_what_goes_wrong_apart_is_said_here() -> None:
+def test_what_goes_wrong_in_the_child_is_said_here() -> None:
     def fails() -> Iterator[float]:
         raise DataError("a.gz: no such capture")
         yield 0.0
@@ -56,15 +56,15 @@ def test_what_goes_wrong_apart_is_said_here() -> None:
         yield 0.0
 
     with pytest.raises(DataError, match="no such capture"):
-        list(run_apart(fails()))
+        list(run_forked(fails()))
     with pytest.raises(DataError, match="killed before its end"):
-        list(run_apart(is_killed()))
+        list(run_forked(is_killed()))
 
 
-def test_a_disk_that_is_full_apart_is_said_here_as_that() -> None:
+def test_a_disk_that_is_full_in_the_child_is_said_here_as_that() -> None:
     def fills_up() -> Iterator[float]:
         yield 0.5
         raise OutputError("state: no room")
 
     with pytest.raises(OutputError, match="state: no room"):
-        list(run_apart(fills_up()))
+        list(run_forked(fills_up()))

@@ -1,4 +1,8 @@
-"""Work done in a process of its own, so that the memory it takes goes back when it is done."""
+"""Work done in a forked process, so that the memory it takes goes back when it is done.
+
+Decoding leaves 5 MB of heap behind, in pieces that no allocator gives back; a process that ends does. The
+parent sees of it what it leaves on disk, and how far it is: a line on a pipe for each step.
+"""
 
 from __future__ import annotations
 
@@ -15,30 +19,30 @@ FAULT_CHARS_MAX = 1_000
 FIRST_PASS = 0.99  # of 1; what comes after a first pass has nothing more to count by
 
 
-def run_apart(steps: Iterable[float], poll_ms: int = POLL_MS) -> Iterator[float]:
-    """Fork, draw `steps` to their end over there, and yield here the newest fraction done, at least every
-    `poll_ms`.
+def run_forked(steps: Iterable[float], poll_ms: int = POLL_MS) -> Iterator[float]:
+    """Fork, draw `steps` to their end in the child, and yield here the newest fraction done; at least every
+    `poll_ms`, in ms, so that the caller can see to other things.
 
-    Raises DataError or OutputError with what went wrong there. Closing this iterator early ends the other
-    process. Nothing that the steps change is seen here but what they leave on disk.
+    Raises DataError or OutputError with what went wrong in the child, DataError for one that was killed.
+    Closing this iterator early kills it. Of what the steps change, what they leave on disk is seen here.
     """
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
-        _there(steps, writer)
+        _draw(steps, writer)
     os.close(writer)
     try:
-        yield from _here(reader, poll_ms)
+        yield from _fractions(reader, poll_ms)
     finally:
         os.close(reader)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
 
-def ahead_only(fractions: Iterable[float]) -> Iterator[float]:
-    """The same, below 1 and never going back. Files that turn out to be of another symbol are read twice: the
-    second pass is the last hundredth.
+def only_forward(fractions: Iterable[float]) -> Iterator[float]:
+    """The same, below 1 and never falling. Files that turn out to be of another symbol are read a second
+    time; that pass is the last hundredth.
     """
     furthest, again = 0.0, False
     for fraction in fractions:
@@ -47,14 +51,12 @@ def ahead_only(fractions: Iterable[float]) -> Iterator[float]:
         yield FIRST_PASS + (1.0 - FIRST_PASS) * FIRST_PASS * fraction if again else FIRST_PASS * fraction
 
 
-def _there(steps: Iterable[float], writer: int) -> None:
-    """In the other process. A line for each step; at the end "done", or "fault" and what it was."""
+def _draw(steps: Iterable[float], writer: int) -> None:
+    """In the child. A line for each step; at the end "done", or "fault" or "full" and what it was."""
     line = "fault it ended early"
     try:
         for fraction in steps:
-            os.write(
-                writer, f"{fraction}\n".encode()
-            )  # fails once nobody reads: then the work is moot as well
+            os.write(writer, f"{fraction}\n".encode())  # fails where nobody reads: then nobody needs the work
         line = "done"
     except OutputError as error:
         line = f"full {error}"
@@ -65,7 +67,8 @@ def _there(steps: Iterable[float], writer: int) -> None:
         os._exit(0)
 
 
-def _here(reader: int, poll_ms: int) -> Iterator[float]:
+def _fractions(reader: int, poll_ms: int) -> Iterator[float]:
+    """In the parent: the child's lines read back."""
     poller, fraction, rest = select.poll(), 0.0, b""
     poller.register(reader, select.POLLIN)
     while True:

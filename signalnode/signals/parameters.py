@@ -13,10 +13,10 @@ from signalnode.signals import PARAMETER_DTYPE, PARAMETERS
 
 
 def parameters_of(overrides: Mapping[str, object], where: str = "signals") -> Any:
-    """The parameters as an array of one record, dtype PARAMETER_DTYPE. `where` names the source in error
-    lines.
+    """The parameters as an array of one record, dtype PARAMETER_DTYPE.
 
-    Raises ConfigError with a line for each unknown name and each value out of its range.
+    Raises ConfigError with a line, beginning with `where`, for each unknown name and each value that is out
+    of its range.
     """
     known = {parameter.name: parameter for parameter in PARAMETERS}
     record = np.zeros(1, PARAMETER_DTYPE)
