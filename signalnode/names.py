@@ -16,6 +16,7 @@ NAME_CHARS_MAX = 64
 SOCKET_PATH_BYTES_MAX = 107  # sun_path of unix(7) holds 108 with the closing NUL
 PORT_MAX = 65_535
 
+ENGINE = "engine"  # the role of every child that is a market
 AGGREGATOR = "aggregator"  # the child's name, and with that the name of its lock and its log
 # Children of the node's own, and what lies beside the markets in its two directories.
 RESERVED_NAMES = frozenset({AGGREGATOR, "control", "logs", "node", "supervisor"})

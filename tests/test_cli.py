@@ -65,7 +65,7 @@ def test_every_error_has_a_status_of_its_own() -> None:
     [
         ([], "required: COMMAND"),
         (["fly"], "invalid choice: 'fly'"),
-        (["stop"], "required: MARKET"),
+        (["stop"], "--all"),
         (["run", "--pannel"], "unrecognized arguments: --pannel"),
         (["subscribe", "--count", "0"], "'0' is not a whole number from 1"),
         (["subscribe", "--count", "9" * 5000], "is not a whole number"),

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from signalnode.cli.completion import answer, is_asked
 from signalnode.cli.parser import command_line, parse
+from signalnode.cli.standard_streams import secure_standard_streams
 from signalnode.errors import OutputError, SignalnodeError
 
 INTERRUPTED_STATUS = 130  # 128 + SIGINT, as shells have it
@@ -25,6 +26,7 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. A user's fault is one line on stderr, never a traceback."""
+    secure_standard_streams()
     try:
         if is_asked():
             answer(command_line())

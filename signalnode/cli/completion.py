@@ -91,8 +91,8 @@ def _values(
 
 
 def _names(config: Path | None) -> list[str]:
-    from signalnode.settings import load_node, names_of
+    from signalnode.settings import find_node, names_of
 
     with contextlib.suppress(SignalnodeError):
-        return names_of(load_node(config, with_markets=False))
+        return names_of(find_node(config))
     return []

@@ -9,7 +9,7 @@ from signalnode.cli.specs import supervisor_settings
 from signalnode.errors import RequestError, UsageError
 from signalnode.names import AGGREGATOR, market_name_fault
 from signalnode.panels.log import json_line, log_line
-from signalnode.settings import NodeSettings, load_node, names_of
+from signalnode.settings import NodeSettings, find_node, names_of
 from signalnode.settings.reading import shown
 from signalnode_supervisor.logs import follow
 
@@ -18,7 +18,7 @@ SUPERVISOR = "supervisor"  # what it logs itself; see supervisor.logbook
 
 def logs(arguments: argparse.Namespace) -> int:
     """Print the last `--lines` entries, and with `--follow` each new one until Ctrl-C."""
-    node = load_node(arguments.config, with_markets=False)
+    node = find_node(arguments.config)
     name = arguments.name
     _check(name, node, waits=arguments.follow)
     coloured = sys.stdout.isatty()

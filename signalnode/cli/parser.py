@@ -93,8 +93,10 @@ def _add_node_verbs(verb: _Verb) -> None:
         ("restart", "Stop and start markets; each goes on where it was."),
     ):
         each = verb(name, f"requests:{name}", what)
-        each.add_argument("names", nargs="+", metavar="MARKET", help="or `aggregator`")
+        each.add_argument("names", nargs="*", metavar="MARKET", help="or `aggregator`")
+        each.add_argument("--all", action="store_true", help="every market of the node")
     verb("reload", "requests:reload", "Read the config again and apply what changed.")
+    verb("shutdown", "requests:shutdown", "Stop the whole node: every market, then Layer 5.")
     status = verb("status", "requests:status", "Show every process of the running node.")
     status.add_argument(
         "names", nargs="*", metavar="MARKET", help="only these, in full: every exit, last traceback"

@@ -1,4 +1,4 @@
-"""Verbs that ask a running node: start, stop, restart, reload, status."""
+"""Verbs that ask a running node: start, stop, restart, reload, status, shutdown."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import json
 import sys
 from typing import Any
 
-from signalnode.errors import NotRunningError, RequestError
+from signalnode.cli.outside import another_users, processes_alive
+from signalnode.errors import NotRunningError, RequestError, UsageError
+from signalnode.names import ENGINE
 from signalnode.panels.child import child_lines
 from signalnode.panels.status import status_lines, with_ages_now
-from signalnode.settings import load_node
+from signalnode.settings import find_node
 from signalnode.settings.reading import shown
 
 
@@ -42,6 +44,13 @@ def reload(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def shutdown(arguments: argparse.Namespace) -> int:
+    """Stop the whole node; returns when every process has ended."""
+    _ask("shutdown", arguments)
+    print("the node has stopped")
+    return 0
+
+
 def status(arguments: argparse.Namespace) -> int:
     """Print every process of the node as a table, named ones in full, or either as one JSON object."""
     answer = with_ages_now(_ask("status", arguments, arguments.names))
@@ -55,12 +64,25 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def _change(verb: str, arguments: argparse.Namespace) -> int:
-    answer = _ask(verb, arguments, arguments.names)
+    answer = _ask(verb, arguments, _names(arguments))
     for name, child in answer.get("children", {}).items():
         reason = child.get("reason")
         print(f"{name}: {child['state'].replace('_', ' ')}{f' ({reason})' if reason else ''}")
     _warn(answer)
     return 0
+
+
+def _names(arguments: argparse.Namespace) -> list[str]:
+    """Those named, or with `--all` every market that the node has."""
+    if arguments.all == bool(arguments.names):
+        raise UsageError("name markets, or give --all for every one of them")
+    if not arguments.all:
+        return list(arguments.names)
+    children = _ask("status", arguments)["children"]
+    markets = [child["name"] for child in children if child["role"] == ENGINE]
+    if not markets:
+        raise RequestError("the node has no market; add one and run `signalnode reload`")
+    return markets
 
 
 def _warn(answer: dict[str, Any]) -> None:
@@ -70,14 +92,23 @@ def _warn(answer: dict[str, Any]) -> None:
 
 
 def _ask(verb: str, arguments: argparse.Namespace, names: list[str] | None = None) -> dict[str, Any]:
-    from signalnode_supervisor import NoAnswer, NotRunning, RequestRefused
-    from signalnode_supervisor.control import request
+    from signalnode_supervisor import NoAnswer, NotAllowed, NotRunning, RequestRefused, control
 
-    node = load_node(arguments.config, with_markets=False)
+    node = find_node(arguments.config)
+    wait_s = control.LOOK_TIMEOUT_S if verb == "status" else control.TIMEOUT_S
     try:
-        return request(node.control_path, verb, names or [])
+        return control.request(node.control_path, verb, names or [], wait_s)
     except NotRunning:
-        where = shown(node.control_path)
+        where, alive = shown(node.control_path), processes_alive(node)
+        if alive:
+            what = f"no supervisor answers on {where}, but these run on: {', '.join(alive)}"
+            raise NotRunningError(f"{what}; `signalnode run` takes them over") from None
         raise NotRunningError(f"no node answers on {where}; start one with `signalnode run`") from None
-    except (NoAnswer, RequestRefused) as error:
+    except NotAllowed as error:
+        raise RequestError(another_users(node, error.owner)) from None
+    except NoAnswer as error:
+        alive = processes_alive(node)
+        seen = f"; alive by their locks: {', '.join(alive)}" if alive else ""
+        raise RequestError(f"{error}{seen}") from None
+    except RequestRefused as error:
         raise RequestError(str(error)) from None

@@ -33,7 +33,7 @@ from signalnode.panels.log import json_line, log_line
 from signalnode.settings import NodeSettings, write_snapshot
 from signalnode.settings.arguments import snapshot_path
 from signalnode.settings.reading import shown
-from signalnode_supervisor.control import request
+from signalnode_supervisor.control import LOOK_TIMEOUT_S, request
 from signalnode_supervisor.host.loop import run as run_supervised
 
 LOG_BYTES_MAX = 8_000_000  # of node.log; there are two, the present and the one before
@@ -212,7 +212,7 @@ def _refuse_second_node(node: NodeSettings) -> None:
     """Asked before the port is tried, for a second node would find its port in use as well."""
     with contextlib.suppress(supervisor.NotRunning):
         try:
-            pid = request(node.control_path, "status")["supervisor"]["pid"]
+            pid = request(node.control_path, "status", timeout_s=LOOK_TIMEOUT_S)["supervisor"]["pid"]
         except (supervisor.NoAnswer, supervisor.RequestRefused, KeyError):
             pid = "unknown"
         where = shown(node.runtime_dir)

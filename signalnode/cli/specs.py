@@ -11,7 +11,7 @@ import signalnode_supervisor as supervisor
 from signalnode.errors import OutputError
 from signalnode.files import file_limit
 from signalnode.meaning import files_digest
-from signalnode.names import AGGREGATOR
+from signalnode.names import AGGREGATOR, ENGINE
 from signalnode.settings import (
     LimitSettings,
     MarketSettings,
@@ -71,7 +71,7 @@ def engine_spec(node: NodeSettings, name: str) -> supervisor.ChildSpec:
     market = node.markets[name]
     return supervisor.ChildSpec(
         name=name,
-        role="engine",
+        role=ENGINE,
         target="signalnode.engine.process:main",
         args=engine_args(node, name),
         fingerprint=files_digest(signal_files(market)),  # another formula is another market

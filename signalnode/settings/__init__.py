@@ -10,7 +10,7 @@ from signalnode.settings.environment import (
     config_found,
     user_units_dir,
 )
-from signalnode.settings.loading import load_node, names_of
+from signalnode.settings.loading import find_node, load_node, names_of
 from signalnode.settings.model import (
     FEED_KEYS,
     VENUE_NAMES,
@@ -39,6 +39,7 @@ __all__ = [
     "cache_root",
     "config_found",
     "engine_args",
+    "find_node",
     "load_node",
     "names_of",
     "node_of",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,9 @@ from signalnode.settings.model import (
     MarketSettings,
     NodeSettings,
 )
-from signalnode.settings.reading import ConfigFaults, read_table, read_toml, shown
+from signalnode.settings.reading import ConfigFaults, read_bytes, read_table, read_toml, shown
+
+_DIRECTORY_KEYS = ("runtime_dir", "state_dir", "markets_dir")
 
 
 def load_node(path: Path | None = None, *, with_markets: bool = True) -> NodeSettings:
@@ -42,6 +46,40 @@ def load_node(path: Path | None = None, *, with_markets: bool = True) -> NodeSet
     if node is None or faults.lines:
         raise ConfigError(faults.lines)
     return node
+
+
+def find_node(path: Path | None = None) -> NodeSettings:
+    """Settings good for finding a running node: its directories as far as the file gives them, else defaults.
+
+    A fault elsewhere in it, even one of TOML's grammar, must not lock its owner out of a node that runs.
+    Raises ConfigError where there is no file to read, or one of the directories is given wrongly.
+    """
+    path = config_path(path)
+    faults = ConfigFaults()
+    data = read_bytes(path, faults)
+    if data is None:
+        raise ConfigError(faults.lines)
+    text = data.decode(errors="replace")
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        table = _readable_lines(text)
+    given = {key: table[key] for key in _DIRECTORY_KEYS if key in table}
+    node = read_table(NodeSettings, given, path, "", faults)
+    if node is None or faults.lines:
+        raise ConfigError(faults.lines)
+    return dataclasses.replace(node, path=path)
+
+
+def _readable_lines(text: str) -> dict[str, Any]:
+    """The keys before the first table, line by line, without the lines that are no TOML."""
+    table: dict[str, Any] = {}
+    for line in text.splitlines():
+        if line.lstrip().startswith("["):
+            break
+        with contextlib.suppress(tomllib.TOMLDecodeError):
+            table |= tomllib.loads(line)
+    return table
 
 
 def names_of(node: NodeSettings) -> list[str]:
@@ -69,8 +107,7 @@ def _node(path: Path, with_markets: bool, faults: ConfigFaults) -> NodeSettings 
 
 def _directories_alone(table: dict[str, Any], path: Path) -> NodeSettings:
     """Settings with the three directories as far as they are given, and nothing else."""
-    keys = ("runtime_dir", "state_dir", "markets_dir")
-    given = {key: table[key] for key in keys if isinstance(table.get(key), str)}
+    given = {key: table[key] for key in _DIRECTORY_KEYS if isinstance(table.get(key), str)}
     read = read_table(NodeSettings, given, path, "", ConfigFaults()) or read_table(
         NodeSettings, {}, path, "", ConfigFaults()
     )
@@ -102,8 +139,15 @@ def restore(table: dict[str, Any], path: Path, faults: ConfigFaults) -> NodeSett
 
 
 def _market_files(node: NodeSettings) -> list[Path]:
-    """In the order of their names. Raises OSError."""
-    files = [file for file in node.markets_dir.iterdir() if file.suffix == ".toml"]
+    """In the order of their names, without what editors leave (`.#A.toml`, `.A.toml.swp`, `A.toml~`).
+
+    Raises OSError.
+    """
+    files = [
+        file
+        for file in node.markets_dir.iterdir()
+        if file.suffix == ".toml" and not file.name.startswith((".", "#", "~"))
+    ]
     return sorted(files, key=lambda file: file.stem)
 
 

@@ -55,22 +55,32 @@ def shown(path: Path) -> str:
 
 def read_toml(path: Path, faults: ConfigFaults) -> dict[str, Any] | None:
     """The table of a TOML file, or None and one fault."""
+    data = read_bytes(path, faults)
+    if data is None:
+        return None
     try:
-        with path.open("rb") as file:
-            data = file.read(CONFIG_BYTES_MAX + 1)
-        if len(data) > CONFIG_BYTES_MAX:
-            faults.add(path, "", f"is over {CONFIG_BYTES_MAX} bytes; this is not a config file of ours")
-            return None
         return tomllib.loads(data.decode())
-    except FileNotFoundError:
-        faults.add(path, "", "there is no such file; name another with --config or SIGNALNODE_CONFIG")
-    except OSError as error:
-        faults.add(path, "", f"cannot be read ({error.strerror}); mend its path or its permissions")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         faults.add(path, f"line {line}", "is not UTF-8 text; save the file as UTF-8")
     except tomllib.TOMLDecodeError as error:
         faults.add(path, *_place(str(error)))
+    return None
+
+
+def read_bytes(path: Path, faults: ConfigFaults) -> bytes | None:
+    """What is in a config file, or None and one fault."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(CONFIG_BYTES_MAX + 1)
+    except FileNotFoundError:
+        faults.add(path, "", "there is no such file; name another with --config or SIGNALNODE_CONFIG")
+    except OSError as error:
+        faults.add(path, "", f"cannot be read ({error.strerror}); mend its path or its permissions")
+    else:
+        if len(data) <= CONFIG_BYTES_MAX:
+            return data
+        faults.add(path, "", f"is over {CONFIG_BYTES_MAX} bytes; this is not a config file of ours")
     return None
 
 

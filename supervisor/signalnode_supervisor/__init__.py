@@ -48,7 +48,7 @@ From other programs, over the control socket (newline-delimited JSON, see `contr
                                                        # "adjusted": […, same process], "kept": n}
     request(settings.control_path, "shutdown")
 
-It raises NotRunning, RequestRefused (unknown name, faulty config: the message says it) or NoAnswer.
+It raises NotRunning, NotAllowed, NoAnswer or RequestRefused (unknown name, faulty config: the message says).
 `signalnode_supervisor.logs.follow(settings.log_path(NAME), lines_max=50, follow=True)` yields a log as dicts.
 """
 
@@ -59,6 +59,7 @@ from signalnode_supervisor.errors import (
     AlreadyRunning,
     DirectoryUnusable,
     NoAnswer,
+    NotAllowed,
     NotRunning,
     PreloadError,
     RequestRefused,
@@ -78,6 +79,7 @@ __all__ = [
     "DirectoryUnusable",
     "Limits",
     "NoAnswer",
+    "NotAllowed",
     "NotRunning",
     "PreloadError",
     "RequestRefused",

@@ -18,20 +18,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from signalnode_supervisor.errors import DirectoryUnusable, NoAnswer, NotRunning, RequestRefused
+from signalnode_supervisor.errors import DirectoryUnusable, NoAnswer, NotAllowed, NotRunning, RequestRefused
 
 REQUEST_BYTES_MAX = 65_536
 ANSWER_BYTES_MAX = 16_777_216  # 200 children with all their records are below 2 MB
 VERBS = ("status", "start", "stop", "restart", "reload", "shutdown", "ping")
 SOCKET_PATH_BYTES_MAX = 107  # sockaddr_un, without the closing zero
+LOOK_TIMEOUT_S = 5.0  # to ask how things stand, which a supervisor that turns answers in milliseconds
 TIMEOUT_S = 150.0  # a start may compile first; what takes longer than its own deadline is answered before
 
 
 def request(path: Path, verb: str, names: Sequence[str] = (), timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """Ask, wait, and return the answer without its `ok`.
 
-    Raises NotRunning when nobody listens, RequestRefused with the supervisor's own words, and NoAnswer when
-    there is none within `timeout_s`.
+    Raises NotRunning when nobody listens, NotAllowed where the socket is another user's, RequestRefused with
+    the supervisor's own words, and NoAnswer when there is none within `timeout_s`.
     """
     line = json.dumps({"verb": verb, "names": list(names)}).encode() + b"\n"
     check_socket_path(path)
@@ -45,7 +46,8 @@ def request(path: Path, verb: str, names: Sequence[str] = (), timeout_s: float =
         except TimeoutError:
             raise NoAnswer(f"no answer on {path} within {timeout_s:g} s; see the log") from None
         except PermissionError:
-            raise NotRunning(f"{path}: belongs to another user; ask as that user") from None
+            owner = _owner(path)
+            raise NotAllowed(f"{path}: belongs to user {owner}; ask as that user", owner) from None
         except OSError:
             raise NotRunning(f"{path}: nobody answers; is the node running?") from None
     if not answer.get("ok"):
@@ -59,6 +61,14 @@ def check_socket_path(path: Path) -> None:
         raise DirectoryUnusable(
             f"{path}: longer than {SOCKET_PATH_BYTES_MAX} bytes; choose a shorter runtime_dir"
         )
+
+
+def _owner(path: Path) -> int:
+    """Whose the nearest part of the path is that can be seen."""
+    for part in (path, *path.parents):
+        with contextlib.suppress(OSError):
+            return part.stat().st_uid
+    return 0
 
 
 def _read_line(connection: socket.socket) -> dict[str, Any]:

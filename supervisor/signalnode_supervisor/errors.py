@@ -19,6 +19,14 @@ class NotRunning(SupervisorError):  # noqa: N818
     """Nobody answers on the control socket."""
 
 
+class NotAllowed(SupervisorError):  # noqa: N818
+    """The control socket is another user's. `owner` is that user's number."""
+
+    def __init__(self, message: str, owner: int) -> None:
+        self.owner = owner
+        super().__init__(message)
+
+
 class RequestRefused(SupervisorError):  # noqa: N818
     """The supervisor answered a request with an error, for example for an unknown name."""
 

@@ -56,6 +56,7 @@ from signalnode_supervisor.linux.files import ensure_directory, hold_lock, raise
 from signalnode_supervisor.settings import Settings
 from signalnode_supervisor.spec import ChildSpec
 
+IGNORED = (signal.SIGUSR1, signal.SIGUSR2)  # they mean nothing to us; uncaught they would end the node
 FILES_EACH = 4  # pidfd, heartbeat, output and a spare's line for each child
 FILES_OWN = 128  # everything else of the supervisor: connections, logs, sockets
 WAKE_BYTES_MAX = 4096
@@ -291,7 +292,7 @@ class Loop:
         self._wake_reader, self._wake_writer = reader, writer
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         self._poller.watch(reader, self._signalled)
-        caught = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+        caught = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, *IGNORED)
         return {number: signal.signal(number, lambda *_: None) for number in caught}
 
     def _signalled(self) -> None:

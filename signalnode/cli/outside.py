@@ -1,0 +1,31 @@
+"""What can be seen of a node that does not answer, or does not answer us: its locks, and whose it is."""
+
+from __future__ import annotations
+
+import pwd
+
+from signalnode.files import is_held
+from signalnode.settings import NodeSettings
+from signalnode.settings.reading import shown
+
+
+def processes_alive(node: NodeSettings) -> list[str]:
+    """Markets, and `aggregator`, whose processes hold their locks, by name; none where nobody may look."""
+    try:
+        locks = sorted(node.runtime_dir.glob("*.lock"))
+    except OSError:
+        return []
+    return [lock.stem for lock in locks if is_held(lock) and lock.stem not in _NODE_LOCKS]
+
+
+def another_users(node: NodeSettings, owner: int) -> str:
+    """One line: whose node it is, and how to ask it all the same."""
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"number {owner}"
+    where = shown(node.runtime_dir)
+    return f"the node on {where} belongs to user {name}; ask as that user (sudo -u {name} …) or as root"
+
+
+_NODE_LOCKS = frozenset({"node", "control"})
