@@ -37,14 +37,6 @@ CLOCKS = frozenset(
 ) | {"localtime", "gmtime", "ctime", "strftime"}
 MACHINE_PATH = re.compile(r"(?<![\w.~$}])/(?:home|root|Users|work|workspace|mnt)/[\w.]")
 PACKAGES = ("signalnode", "supervisor")
-WELL_WRAPPED = (  # where no docstring ends in an orphan word and no comment is blown up
-    "supervisor/",
-    "tests/",
-    *(f"signalnode/{room}/" for room in ("bus", "settings", "aggregator", "strategies")),
-    *(f"signalnode/{room}/" for room in ("panels", "cli", "research")),
-    *(f"signalnode/{room}/" for room in ("feeds", "compiled", "meaning")),
-    *(f"signalnode/{name}.py" for name in ("names", "files", "clock", "errors", "logs", "events", "book")),
-)
 BLOWN_UP = re.compile(r"[(\[]\n[^\n]*\S  # [^\n]*\n *[)\]]|\(\n[^\n]*[^,\n]\n *\)  # (?!noqa|type:)")
 
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -130,7 +122,7 @@ def orphans(tree: ast.Module) -> Iterator[str]:
             yield summary.split()[-1]
 
 
-@every([path for path in ALL_PYTHON if name_of(path).startswith(WELL_WRAPPED)])
+@every(ALL_PYTHON)
 def test_a_text_is_wrapped_as_a_person_would(path: Path) -> None:
     assert not list(orphans(tree_of(path))), f"{name_of(path)}: {next(orphans(tree_of(path)))} is left alone"
     blown_up = BLOWN_UP.search(path.read_text(encoding="utf-8"))
