@@ -12,17 +12,18 @@ from pathlib import Path
 import pytest
 
 from signalnode.cli import install, main
-from signalnode.cli.install import SERVICE_DIRS, closed_part, keys_faults, node_unit, service_faults
-from signalnode.errors import ConfigError, RuntimeDirectoryError
+from signalnode.cli.install import closed_part, keys_faults, node_unit, service_dirs, service_faults
+from signalnode.errors import ConfigError, RuntimeDirectoryError, UsageError
 from signalnode.settings import SupervisorSettings, load_node
 from signalnode.settings.code import own_code
+from tests.command_line import refused
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "config" / "systemd" / "signalnode.service"
 SHIPPED_PROGRAM = "/opt/signalnode/bin/signalnode"
 SHIPPED_COMMAND = [SHIPPED_PROGRAM, "run", "--config", "/etc/signalnode/signalnode.toml"]
 EXPOSURE_MAX = 2.0
-SERVICE_KEYS = "".join(f'{key} = "{path}"\n' for key, path in SERVICE_DIRS.items())
+SERVICE_KEYS = "".join(f'{key} = "{path}"\n' for key, path in service_dirs("signalnode").items())
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
 )
@@ -81,10 +82,11 @@ def test_a_users_own_unit_runs_this_config_with_this_installation(
 ) -> None:
     config = write_node("[supervisor]\nstop_grace_s = 7.0")
     assert main(["install-systemd", "--user", "--config", str(config)]) == 0
-    written, next_step = capsys.readouterr().out.splitlines()
+    written, next_step, lasting = capsys.readouterr().out.splitlines()
     path = units / "home" / "systemd" / "user" / "signalnode.service"
     assert written.startswith(f"{path}: written; start it")
     assert next_step == "systemctl --user daemon-reload && systemctl --user enable --now signalnode"
+    assert "loginctl enable-linger" in lasting, "else it ends with the last session"
     text = path.read_text()
     (command,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]
     program, *arguments = shlex.split(command.removeprefix("ExecStart="))
@@ -95,6 +97,56 @@ def test_a_users_own_unit_runs_this_config_with_this_installation(
     assert "DynamicUser" not in text
     assert path.stat().st_mode & 0o777 == 0o644
     assert [each.name for each in path.parent.iterdir()] == ["signalnode.service"]
+
+
+def test_a_unit_of_ours_is_written_anew_and_nobody_elses(
+    write_node: WriteNode, units: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_node("")
+    command = ["install-systemd", "--user", "--config", str(config)]
+    unit = units / "home" / "systemd" / "user" / "signalnode.service"
+    assert main(command) == 0
+    write_node("[supervisor]\nstop_grace_s = 7.0")
+    assert main(command) == 0
+    assert "TimeoutStopSec=17\n" in unit.read_text(), "as nobody has touched it, it follows the config"
+
+    edited = unit.read_text() + "# mine\n"
+    for text, told in (
+        (edited, "somebody changed it; choose another --name"),
+        ("[Service]\nExecStart=/bin/x\n", "another program wrote this"),
+    ):
+        unit.write_text(text)
+        status, line = refused(capsys, *command)
+        assert status == ConfigError.exit_status
+        assert told in line
+        assert unit.read_text() == text
+
+
+def test_a_second_node_gets_a_service_of_another_name(
+    write_node: WriteNode, units: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = write_node("")
+    assert main(["install-systemd", "--user", "--config", str(first)]) == 0
+    second = first.with_name("second.toml")
+    second.write_text(first.read_text())
+    status, line = refused(capsys, "install-systemd", "--user", "--config", second)
+    assert status == ConfigError.exit_status
+    assert f"runs another node, {first}; choose another --name" in line
+    assert main(["install-systemd", "--user", "--name", "second", "--config", str(second)]) == 0
+    assert "enable --now second\n" in capsys.readouterr().out
+    assert {each.name for each in (units / "home" / "systemd" / "user").iterdir()} == {
+        "signalnode.service",
+        "second.service",
+    }
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "-x", "x" * 65])
+def test_a_service_has_a_name_that_a_file_can_have(
+    write_node: WriteNode, units: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    status, _ = refused(capsys, "install-systemd", "--user", f"--name={name}", "--config", write_node(""))
+    assert status == UsageError.exit_status
+    assert not (units / "home").exists()
 
 
 def test_print_writes_nothing(write_node: WriteNode, units: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,7 +211,7 @@ def test_keys_are_told_of_where_the_service_could_not_read_them(
     """A secret key is open to its owner alone: it has to lie where the service's own files do."""
     state = tmp_path / "state"
     keys = state / "keys"
-    monkeypatch.setitem(SERVICE_DIRS, "state_dir", state)
+    monkeypatch.setattr(install, "service_dirs", lambda _: {"state_dir": state})
     (elsewhere,) = keys_faults(load_node(write_node('[aggregator]\nkeys_dir = "../keys"')))
     assert "aggregator.keys_dir: a system service cannot read the secret key" in elsewhere
     assert f'set keys_dir = "{keys}", move the keys there' in elsewhere

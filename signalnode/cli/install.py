@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import stat
 import sys
@@ -10,16 +11,16 @@ from pathlib import Path
 
 from signalnode.errors import ConfigError, RuntimeDirectoryError, UsageError
 from signalnode.files import ensure_directory, replacing
+from signalnode.names import checked_name
 from signalnode.settings import NodeSettings, load_node, user_units_dir
 from signalnode.settings.code import own_code
 from signalnode.settings.model import SupervisorSettings
 from signalnode.settings.reading import shown
 from signalnode_supervisor.units import Unit, unit_text
 
-NAME = "signalnode"
+PROGRAM = "signalnode"  # and the name of its service, where no other is asked for
 SYSTEM_UNITS_DIR = Path("/etc/systemd/system")
-# Where a hardened service of that name may write: systemd makes these for it (systemd.exec(5)).
-SERVICE_DIRS = {"runtime_dir": Path("/run") / NAME, "state_dir": Path("/var/lib") / NAME}
+MARK = "# By `signalnode install-systemd`, which leaves it alone once somebody has changed it: "
 UNIT_MODE, UNITS_DIR_MODE = 0o644, 0o755
 # What only a person can mend; a port or a directory may be free again at the next start.
 FINAL_STATUSES = (UsageError.exit_status, ConfigError.exit_status)
@@ -28,28 +29,62 @@ FINAL_STATUSES = (UsageError.exit_status, ConfigError.exit_status)
 def install(arguments: argparse.Namespace) -> int:
     """Write the unit, or print it, and say how to start it."""
     node = load_node(arguments.config)
+    name = checked_name(arguments.name, "a service")
     command = [*program(), "run", "--config", str(node.path)]
     if not arguments.user:
-        faults = service_faults(node, command[0])
+        faults = service_faults(node, command[0], name)
         if faults:
             raise ConfigError(faults)
-    text = node_unit(command, node.supervisor, user=arguments.user)
+    text = marked(node_unit(command, node.supervisor, name, user=arguments.user))
     if arguments.print:
         print(text, end="")
         return 0
-    path = (user_units_dir() if arguments.user else SYSTEM_UNITS_DIR) / f"{NAME}.service"
+    path = (user_units_dir() if arguments.user else SYSTEM_UNITS_DIR) / f"{name}.service"
+    refuse_another(path, text)
     _write(path, text)
     systemctl = "systemctl --user" if arguments.user else "systemctl"
     print(f"{path}: written; start it now and at every {'login' if arguments.user else 'boot'} with:")
-    print(f"{systemctl} daemon-reload && {systemctl} enable --now {NAME}")
+    print(f"{systemctl} daemon-reload && {systemctl} enable --now {name}")
+    if arguments.user:
+        print("it ends when you log out, unless you let it linger: loginctl enable-linger")
     return 0
 
 
-def node_unit(command: list[str], policy: SupervisorSettings, *, user: bool) -> str:
+def marked(text: str) -> str:
+    """A unit's text with a first line by which it is known as ours, and as it was written."""
+    return f"{MARK}{hashlib.sha256(text.encode()).hexdigest()[:16]}\n{text}"
+
+
+def refuse_another(path: Path, text: str) -> None:
+    """Raises ConfigError where the unit that is there is not ours, was edited, or runs another node."""
+    try:
+        there = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return  # none, or none that we may read: writing says what is wrong
+    mend = "choose another --name, or move it away"
+    if marked(there.partition("\n")[2]) != there:
+        edit = f"; to change a unit that we wrote use `systemctl edit {path.stem}`"
+        raise ConfigError(f"{path}: another program wrote this, or somebody changed it; {mend}{edit}")
+    if _config_of(there) != _config_of(text):
+        raise ConfigError(f"{path}: runs another node,{_config_of(there)}; {mend}")
+
+
+def _config_of(text: str) -> str:
+    """The config of the node that the unit runs, as it stands in its command."""
+    commands = [line for line in text.splitlines() if line.startswith("ExecStart=")]
+    return commands[0].rpartition("--config")[2] if commands else ""
+
+
+def service_dirs(name: str) -> dict[str, Path]:
+    """Where a hardened service of that name may write: systemd makes these for it (systemd.exec(5))."""
+    return {"runtime_dir": Path("/run") / name, "state_dir": Path("/var/lib") / name}
+
+
+def node_unit(command: list[str], policy: SupervisorSettings, name: str = PROGRAM, *, user: bool) -> str:
     """The text of the unit that runs `command`, whose first word is an absolute path."""
     return unit_text(
         Unit(
-            name=NAME,
+            name=name,
             description="Seven continuous scores a market, over ZeroMQ",
             command=command,
             on_supervisor_death=policy.on_supervisor_death,
@@ -62,16 +97,16 @@ def node_unit(command: list[str], policy: SupervisorSettings, *, user: bool) -> 
 
 def program() -> list[str]:
     """The words that run this very installation: the script beside its Python, else that Python itself."""
-    script = Path(sys.executable).with_name(NAME)
-    return [str(script)] if script.is_file() else [sys.executable, "-m", NAME]
+    script = Path(sys.executable).with_name(PROGRAM)
+    return [str(script)] if script.is_file() else [sys.executable, "-m", PROGRAM]
 
 
-def service_faults(node: NodeSettings, executable: str) -> list[str]:
+def service_faults(node: NodeSettings, executable: str, name: str = PROGRAM) -> list[str]:
     """What would keep a system service from running: it has a user and a view of the disk of its own."""
     assert node.path is not None
     where = shown(node.path)
     faults = []
-    for key, wanted in SERVICE_DIRS.items():
+    for key, wanted in service_dirs(name).items():
         given: Path = getattr(node, key)
         if given != wanted and wanted not in given.parents:
             what = f"a system service may not write to {given}"
@@ -85,17 +120,19 @@ def service_faults(node: NodeSettings, executable: str) -> list[str]:
             what = (
                 f"a system service cannot read {shown(file)}, for {closed} is closed to others or temporary"
             )
-            faults.append(f"{where}: {what}; move it (to /etc/{NAME}, /opt/{NAME}), or install with --user")
+            faults.append(
+                f"{where}: {what}; move it (to /etc/{PROGRAM}, /opt/{PROGRAM}), or install with --user"
+            )
             break  # one place, one mend
-    return faults + keys_faults(node)
+    return faults + keys_faults(node, name)
 
 
-def keys_faults(node: NodeSettings) -> list[str]:
+def keys_faults(node: NodeSettings, name: str = PROGRAM) -> list[str]:
     """A secret key is open to its owner alone, and the service owns just what systemd has given it.
 
     At the first start systemd gives it all that is in its state directory; what comes later keeps its owner.
     """
-    keys, home = node.aggregator.keys_dir, SERVICE_DIRS["state_dir"]
+    keys, home = node.aggregator.keys_dir, service_dirs(name)["state_dir"]
     if keys is None:
         return []
     assert node.path is not None

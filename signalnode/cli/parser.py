@@ -113,6 +113,9 @@ def _add_node_verbs(verb: _Verb) -> None:
 def _add_machine_verbs(verb: _Verb) -> None:
     install = verb("install-systemd", "install:install", "Write the systemd unit that runs this config.")
     install.add_argument("--user", action="store_true", help="for your own service manager, without root")
+    install.add_argument(
+        "--name", default="signalnode", metavar="NAME", help="of the service (default: signalnode)"
+    )
     install.add_argument("--print", action="store_true", help="print the unit and write nothing")
     completion = verb("completion", "completion:completion", "Print what lets a shell complete commands.")
     completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
