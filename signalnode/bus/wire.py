@@ -26,7 +26,6 @@ SCORE_NAMES = (
     "volume_spike",
     "liquidity_opportunity",
 )
-KINDS = ("score", "heartbeat", "end", "view", "decision")
 
 HEARTBEAT_S_MAX = 1.0  # longest silence of a healthy engine
 SILENT_AFTER_S = 3 * HEARTBEAT_S_MAX  # then a market is silent: it crashed, hangs or is cut off
@@ -144,7 +143,9 @@ class DecisionMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
 Message: TypeAlias = Score | Heartbeat | End | ViewMessage | DecisionMessage
 MarketMessage: TypeAlias = Score | Heartbeat | End
 
-_DECODER = msgspec.msgpack.Decoder(Score | Heartbeat | End | ViewMessage | DecisionMessage)
+KINDS: tuple[str, ...] = tuple(each.__struct_config__.tag for each in get_args(Message))
+
+_DECODER = msgspec.msgpack.Decoder(Message)
 _ANY = msgspec.msgpack.Decoder()
 encode_content = msgspec.msgpack.Encoder().encode  # the second frame alone
 _PREFIXES: dict[type, bytes] = {Score: SCORE, Heartbeat: HEARTBEAT, End: END}

@@ -15,7 +15,7 @@ from signalnode.errors import CheckpointError, DataError, EventOrderError
 from signalnode.events import EVENT, Events, as_events
 from signalnode.features import FEATURES
 from signalnode.settings import MarketSettings
-from signalnode.signals import SCORE_NAMES, SIGNALS
+from signalnode.signals import BUILT_IN_SCORES, SIGNALS
 from signalnode.signals.extra import ExtraSignals, load_signals, places_of, shapes_of
 from signalnode.signals.identity import added_digest, formulas_digest
 from signalnode.signals.kernel import ALL_NS, SCORING, consume, first_backwards, ingest, replay, score
@@ -42,7 +42,7 @@ class SignalEngine:
         self._places = places_of(table.get("extra", ()))
         self._extra = ExtraSignals(load_signals(self._places), self._parameters)
         self._has_extra = len(self._extra.names) > 0
-        self.names: tuple[str, ...] = SCORE_NAMES + self._extra.names
+        self.names: tuple[str, ...] = BUILT_IN_SCORES + self._extra.names
         self._scoring = np.zeros(1, SCORING)
         self._scoring["parameters"] = self._parameters
         self._scoring["shapes"][0] = shapes_of(SIGNALS)
@@ -221,10 +221,10 @@ class SignalEngine:
 
     def _fill(self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int) -> None:
         times, mids, warms = np.empty(len(table), np.int64), np.empty(len(table)), np.empty(len(table))
-        scores = np.empty((len(table), len(SCORE_NAMES)))
+        scores = np.empty((len(table), len(BUILT_IN_SCORES)))
         replay(self._scoring, rows, first_ns, interval_ns, times, mids, scores, warms)
         table["time_ns"], table["mid"], table["warm"] = times, mids, warms
-        for j, name in enumerate(SCORE_NAMES):
+        for j, name in enumerate(BUILT_IN_SCORES):
             table[name] = scores[:, j]
 
     def _fill_with_extra(

@@ -26,7 +26,7 @@ SIGNALS: tuple[Signal, ...] = (
     LIQUIDITY_OPPORTUNITY,
 )
 
-SCORE_NAMES: tuple[str, ...] = tuple(name for signal in SIGNALS for name in signal.scores)
+BUILT_IN_SCORES: tuple[str, ...] = tuple(name for signal in SIGNALS for name in signal.scores)
 
 PARAMETERS: tuple[Parameter, ...] = (
     *scale.PARAMETERS,

@@ -23,12 +23,12 @@ from signalnode.compiled import entry
 from signalnode.errors import ExtensionError, in_words
 from signalnode.features import FEATURES
 from signalnode.settings.code import run_file
-from signalnode.signals import PARAMETER_DTYPE, SCORE_NAMES
+from signalnode.signals import BUILT_IN_SCORES, PARAMETER_DTYPE
 from signalnode.signals.base import Signal
 from signalnode.signals.scale import SCALE, SHAPE, forgetting, learn, new_scales, share_below, warmth
 
 GROUP = "signalnode.signals"
-EXTRA_SCORES_MAX = SCORES_MAX - len(SCORE_NAMES)  # that a market may add: one message holds them all
+EXTRA_SCORES_MAX = SCORES_MAX - len(BUILT_IN_SCORES)  # that a market may add: one message holds them all
 
 
 def places_of(extra: object) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ def load_signals(places: Iterable[str]) -> tuple[Signal, ...]:
     another has.
     """
     signals: list[Signal] = []
-    taken = set(SCORE_NAMES)
+    taken = set(BUILT_IN_SCORES)
     for place in places:
         signal = _as_signal(place, _load(place))
         for name in signal.scores:
@@ -56,7 +56,7 @@ def load_signals(places: Iterable[str]) -> tuple[Signal, ...]:
                 raise ExtensionError(f"{place}: there is a score {name!r} already; choose another name")
             taken.add(name)
         signals.append(signal)
-    added = len(taken) - len(SCORE_NAMES)
+    added = len(taken) - len(BUILT_IN_SCORES)
     if added > EXTRA_SCORES_MAX:
         raise ExtensionError(f"{added} scores added; a market takes {EXTRA_SCORES_MAX} of its own")
     return tuple(signals)

@@ -24,7 +24,7 @@ from signalnode.compiled import checked, compiled, entry, in_turn
 from signalnode.events import EVENT
 from signalnode.features import FEATURES, STATE
 from signalnode.features.kernel import apply, measure
-from signalnode.signals import PARAMETER_DTYPE, SCORE_NAMES, SIGNALS
+from signalnode.signals import BUILT_IN_SCORES, PARAMETER_DTYPE, SIGNALS
 from signalnode.signals.scale import CATCH_UP_MAX, SCALE, SHAPE, forgetting, learn, share_below, warmth
 
 SCORING = np.dtype(
@@ -35,7 +35,7 @@ SCORING = np.dtype(
         ("shapes", SHAPE, (len(SIGNALS),)),
         ("features", FEATURES),
         ("readings", "<f8", (len(SIGNALS),)),
-        ("scores", "<f8", (len(SCORE_NAMES),)),
+        ("scores", "<f8", (len(BUILT_IN_SCORES),)),
     ],
     align=True,
 )
@@ -160,7 +160,9 @@ def score(scoring: Any, time_ns: int) -> float:
     return _score(k, time_ns)
 
 
-@entry(scoring=SCORING, events=EVENT, times="<i8", mids="<f8", scores=("<f8", len(SCORE_NAMES)), warms="<f8")
+@entry(
+    scoring=SCORING, events=EVENT, times="<i8", mids="<f8", scores=("<f8", len(BUILT_IN_SCORES)), warms="<f8"
+)
 def replay(
     scoring: Any, events: Any, first_ns: int, interval_ns: int, times: Any, mids: Any, scores: Any, warms: Any
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from signalnode.bus.wire import SCORES_MAX
 from signalnode.features import FEATURES
-from signalnode.signals import PARAMETERS, SCORE_NAMES
+from signalnode.signals import BUILT_IN_SCORES, PARAMETERS
 from signalnode.signals.base import Signal
 from signalnode.signals.extra import GROUP
 from tests.documents import DOCS, README, names_of, one_line, same, table
@@ -13,7 +13,7 @@ PAGE = DOCS / "signals.md"
 
 
 def test_the_scores_are_those_there_are() -> None:
-    same(table(README, "score").names(), SCORE_NAMES)
+    same(table(README, "score").names(), BUILT_IN_SCORES)
 
 
 def test_the_features_are_those_there_are() -> None:

@@ -14,7 +14,7 @@ from signalnode.errors import CheckpointError, ConfigError, DataError, EventOrde
 from signalnode.events import EVENT, QUOTE
 from signalnode.feeds import synthetic_events
 from signalnode.settings import FeedSettings, MarketSettings
-from signalnode.signals import SCORE_NAMES
+from signalnode.signals import BUILT_IN_SCORES
 
 DATA = Path(__file__).parents[1] / "data" / "binance"
 EVENTS = synthetic_events(1, 2_000)
@@ -29,12 +29,12 @@ def test_the_contract_reads_as_it_is_written() -> None:
         return await engine.get_continuous_scores()
 
     scores = asyncio.run(use())
-    assert tuple(scores) == SCORE_NAMES
+    assert tuple(scores) == BUILT_IN_SCORES
     assert all(isinstance(score, float) and 0.0 <= score <= 100.0 for score in scores.values())
     engine = SignalEngine("BTC-USD")
     events = load_events([DATA / "btcusdt_first.gz"], venue="binance", market="BTC-USDT")
     table = engine.replay(events, interval_ns=100_000_000)
-    assert table.dtype.names == ("time_ns", "mid", *SCORE_NAMES, "warm")
+    assert table.dtype.names == ("time_ns", "mid", *BUILT_IN_SCORES, "warm")
     assert np.all(np.diff(table["time_ns"]) == 100_000_000)
     assert table["time_ns"][0] == events["time_received_ns"][0]
     assert table["time_ns"][-1] <= events["time_received_ns"][-1] < table["time_ns"][-1] + 100_000_000

@@ -13,7 +13,7 @@ from signalnode import SignalEngine
 from signalnode.clock import NS_PER_S
 from signalnode.events import Events
 from signalnode.feeds import synthetic_events
-from signalnode.signals import SCORE_NAMES
+from signalnode.signals import BUILT_IN_SCORES
 from tests.laws.made import Stretch, made_market
 from tests.laws.streams import NAMES, engine
 
@@ -47,7 +47,7 @@ def points_off(scores: npt.NDArray[np.float64]) -> float:
     return float(np.max(np.abs(np.quantile(scores, DECILES / 100.0) - DECILES)))
 
 
-@pytest.mark.parametrize("score", SCORE_NAMES)
+@pytest.mark.parametrize("score", BUILT_IN_SCORES)
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("market", ["synthetic", *MARKETS])
 def test_a_score_of_ninety_is_beaten_one_time_in_ten(market: str, seed: int, score: str) -> None:

@@ -192,7 +192,7 @@ def test_without_depth_the_top_of_the_book_stands_for_it(before: tuple[Stretch, 
 
 
 def test_the_claims_name_every_score_there_is() -> None:
-    from signalnode.signals import SCORE_NAMES
+    from signalnode.signals import BUILT_IN_SCORES
 
     claimed = {
         "momentum_long",
@@ -203,7 +203,7 @@ def test_the_claims_name_every_score_there_is() -> None:
         "volume_spike",
         "liquidity_opportunity",
     }
-    assert set(SCORE_NAMES) == claimed, "a new built-in score needs a claim here"
+    assert set(BUILT_IN_SCORES) == claimed, "a new built-in score needs a claim here"
 
 
 def test_made_markets_are_what_they_say() -> None:

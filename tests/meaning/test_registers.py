@@ -138,7 +138,7 @@ EDITS = {
         {"events.py": ('("kind", "u1")', '("kind", "u2")')},
         ALL_VENUES | {"formulas", "object"},
     ),
-    "the loading of signals": ({"signals/extra.py": (" - len(SCORE_NAMES)", " - 1")}, set()),
+    "the loading of signals": ({"signals/extra.py": (" - len(BUILT_IN_SCORES)", " - 1")}, set()),
     "a signal that is added": (
         {
             "signals/calm.py": ("", ADDED_SIGNAL),

@@ -11,7 +11,7 @@ import pytest
 from signalnode import SignalEngine
 from signalnode.bus.wire import decode, encode
 from signalnode.errors import ConfigError, ExtensionError
-from signalnode.signals import SCORE_NAMES, extra
+from signalnode.signals import BUILT_IN_SCORES, extra
 from tests.bus.messages import score
 from tests.laws.streams import ADDED, stream
 
@@ -57,7 +57,7 @@ def engine_with(*places: str) -> SignalEngine:
 
 def test_a_function_and_a_signal_from_a_file_are_scored_after_the_seven(good: Path) -> None:
     engine = engine_with(f"{good}:width", f"{good}:TILT")
-    assert engine.names == (*SCORE_NAMES, "width", "tilt_long", "tilt_short")
+    assert engine.names == (*BUILT_IN_SCORES, "width", "tilt_long", "tilt_short")
     engine.ingest(stream("btc"))
     scores = engine.scores_at(engine.time_ns)
     assert tuple(scores) == engine.names
@@ -72,7 +72,7 @@ def test_a_signal_may_stand_on_a_dataclass_of_its_file(tmp_path: Path) -> None:
         "@dataclass\nclass Unit:\n    per: float = 1e4\n"
         "def width(f, p): return f.spread * Unit().per\n"
     )
-    assert engine_with(f"{path}:width").names == (*SCORE_NAMES, "width")
+    assert engine_with(f"{path}:width").names == (*BUILT_IN_SCORES, "width")
 
 
 def test_added_signals_change_no_other_score(good: Path) -> None:
@@ -80,7 +80,7 @@ def test_added_signals_change_no_other_score(good: Path) -> None:
     for engine in (alone, accompanied):
         engine.ingest(stream("eth"))
     scores = accompanied.scores_at(alone.time_ns)
-    assert {name: scores[name] for name in SCORE_NAMES} == alone.scores_at(alone.time_ns)
+    assert {name: scores[name] for name in BUILT_IN_SCORES} == alone.scores_at(alone.time_ns)
 
 
 def test_a_signal_from_a_module_is_found() -> None:
@@ -95,7 +95,7 @@ def install(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
 
 def test_an_installed_signal_comes_for_every_market(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, "tests.laws.added:LEAN")
-    assert SignalEngine("ANY-USD").names == (*SCORE_NAMES, "lean_long", "lean_short")
+    assert SignalEngine("ANY-USD").names == (*BUILT_IN_SCORES, "lean_long", "lean_short")
 
 
 def test_an_installed_signal_that_cannot_be_loaded_is_refused_in_one_line(

@@ -8,28 +8,19 @@ import numpy as np
 import pytest
 
 from signalnode import SignalEngine
+from signalnode.bus.wire import SCORE_NAMES
 from signalnode.clock import NS_PER_S
 from signalnode.errors import ConfigError
 from signalnode.features import FEATURES
-from signalnode.signals import PARAMETERS, SCORE_NAMES, SIGNALS
+from signalnode.signals import BUILT_IN_SCORES, PARAMETERS, SIGNALS
 from signalnode.signals.base import Signal
 from signalnode.signals.parameters import parameters_of
 from tests.laws.streams import STREAMS, stream
 
-CONTRACT = (
-    "momentum_long",
-    "momentum_short",
-    "mean_reversion_long",
-    "mean_reversion_short",
-    "volatility_breakout",
-    "volume_spike",
-    "liquidity_opportunity",
-)
 
-
-def test_the_seven_scores_are_those_of_the_contract() -> None:
-    assert SCORE_NAMES[:7] == CONTRACT
-    assert len(set(SCORE_NAMES)) == len(SCORE_NAMES)
+def test_the_seven_scores_of_the_contract_are_built_in_and_come_first() -> None:
+    assert BUILT_IN_SCORES[:7] == SCORE_NAMES
+    assert len(set(BUILT_IN_SCORES)) == len(BUILT_IN_SCORES)
 
 
 @pytest.mark.parametrize("market", STREAMS)
