@@ -80,6 +80,10 @@ def _supervise(node: NodeSettings, check: ConfigCheck, *, panel_wanted: bool) ->
         write_snapshot(applied)  # last, when nothing can be refused any more
         return specs
 
+    def put_back() -> list[str]:
+        path = snapshot_path(applied)
+        return [] if path.exists() else [str(write_snapshot(applied))]
+
     with _event_sink(node, panel_wanted) as tell:
         return run_supervised(
             supervisor_settings(node),
@@ -87,6 +91,7 @@ def _supervise(node: NodeSettings, check: ConfigCheck, *, panel_wanted: bool) ->
             reload=wanted_now,
             on_event=ending_with_terminal(tell),
             alone=_runtime_files(node),
+            put_back=put_back,
         )
 
 

@@ -183,6 +183,8 @@ class _Process:
                 self._ready = True
                 self._link.ready(epoch=publisher.epoch)
         if turn.heartbeat:
+            if publisher.put_back():
+                self._log.warning("somebody removed the socket, made again")
             publisher.heartbeat(time_published_ns=wall_ns(), **turn.standing._asdict())
         if turn.beat:
             self._beat(publisher, turn.standing.status)

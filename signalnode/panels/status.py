@@ -64,7 +64,9 @@ def _node_line(supervisor: Mapping[str, Any], children: Sequence[Mapping[str, An
     up = sum(child.get("state") == "up" for child in children)
     running = f"node {supervisor.get('pid', '-')} up {duration(supervisor.get('uptime_s'))}"
     doing = supervisor.get("state", "up")
-    return f"{running}, {up} of {len(children)} processes up{'' if doing == 'up' else f', {doing}'}"
+    starved = len(supervisor.get("starved") or ())
+    small = f"; the machine is too small: {starved} wait for a processor" if starved else ""
+    return f"{running}, {up} of {len(children)} processes up{'' if doing == 'up' else f', {doing}'}{small}"
 
 
 def with_ages_now(answer: Mapping[str, Any]) -> dict[str, Any]:

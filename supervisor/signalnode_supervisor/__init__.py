@@ -19,6 +19,8 @@
 `run` raises AlreadyRunning, DirectoryUnusable, SpecError or PreloadError (all SupervisorError, one line each)
 and leaves nothing behind then. SIGTERM and SIGINT stop it cleanly, a second one hurries it, SIGHUP reloads.
 `reload` is called from a thread of its own, one request at a time: the loop goes on while it reads.
+`put_back=` is called every few seconds by the loop: it makes again what somebody removed of the caller's own
+files and returns their paths, quickly; it may raise OSError.
 `alone=` is a context manager, held while this runtime directory is this supervisor's and nobody else's.
 `on_event(dict)` is called from a thread of its own, never from the loop, with what there is to log:
 `{"event": "up", "child": NAME, "pid": …, "level": …, **labels}`. A line that a child printed has

@@ -130,3 +130,19 @@ def test_who_sends_an_engine_more_than_a_subscription_is_cut_off(short_dir: Path
         peer.send(b"\x01score.")
         assert publisher.wait_for_subscriber(10_000)
     publisher.close()
+
+
+def test_a_socket_that_somebody_removed_is_made_again_and_who_is_connected_stays_so(tmp_path: Path) -> None:
+    endpoint = f"ipc://{tmp_path}/a.scores"
+    publisher = Publisher(endpoint, "A", 1, 10)
+    try:
+        assert not publisher.put_back()
+        (tmp_path / "a.scores").unlink()
+        assert publisher.put_back()
+        with zmq.Context() as context, context.socket(zmq.SUB) as late:
+            late.subscribe(b"")
+            late.connect(endpoint)
+            assert publisher.wait_for_subscriber(10_000)
+    finally:
+        publisher.close()
+    assert list(tmp_path.iterdir()) == []

@@ -157,3 +157,15 @@ def prints_on_request(link: Link, args: Args) -> int:
     stopped = _on_request()
     link.ready()
     return _until(stopped, link)
+
+
+def labours(link: Link, args: Args) -> int:
+    """Uses up whatever its processor gives; beats after each `beat_s` of that."""
+    stopped = _on_request()
+    link.ready()
+    beaten_s = time.thread_time()
+    while not stopped.is_set():
+        if time.thread_time() - beaten_s > args["beat_s"]:
+            beaten_s = time.thread_time()
+            link.beat()
+    return 0

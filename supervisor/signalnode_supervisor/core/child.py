@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from signalnode_supervisor.core.lifecycle import ChildState, Event, Stage
+from signalnode_supervisor.core.starvation import Strain
 from signalnode_supervisor.spec import ChildSpec
 
 
@@ -64,6 +65,7 @@ class Running:
     progress: float | None = None  # the furthest it said its start has come, 0 to 1; None once it is up
     prolonged: bool = False  # its start takes longer than its timeout, with progress: nobody waits for it
     reload_pending: bool = False  # something changed while it started: it is signalled once it is up
+    strain: Strain | None = None  # its deadline was put off, for it waits for a processor
     failure: str = ""  # why it is aborted: then its end counts as a failure, whatever its status
     facts: dict[str, Any] = field(default_factory=dict)  # what it says of itself
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from signalnode_supervisor.core.child import Exit
 from signalnode_supervisor.core.liveness import ChildMessage
+from signalnode_supervisor.core.starvation import CpuTime
 from signalnode_supervisor.spec import ChildSpec
 
 Verb = Literal["start", "stop", "restart", "reload", "shutdown"]
@@ -66,7 +67,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Some deadline may have passed. All heartbeat pipes have been read."""
+    """Some deadline may have passed. All heartbeat pipes have been read.
+
+    `cpu_times` are of those that are late or silent (`Supervisor.overdue`), `pressure` is the share of the
+    time in which somebody waited for a processor.
+    """
+
+    cpu_times: Mapping[str, CpuTime] = field(default_factory=dict)
+    pressure: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,11 +37,14 @@ from signalnode_supervisor.core.reload import difference
 from signalnode_supervisor.core.requests import PendingRequests
 from signalnode_supervisor.core.restart import Verdict
 from signalnode_supervisor.core.startqueue import StartQueue
+from signalnode_supervisor.core.starvation import Starved, excused
 from signalnode_supervisor.core.transitions import Transitions
+from signalnode_supervisor.durations import ns
 from signalnode_supervisor.settings import Settings
 from signalnode_supervisor.spec import ChildSpec
 
 STALL_NS = 500_000_000  # a deadline met this late means that we slept, and nobody can be blamed for silence
+TOO_SMALL = "the machine is too small: children wait for a processor"
 STOPPING = "the supervisor is stopping"
 FACTS_MAX = 64  # keys kept of what a child says about itself
 
@@ -52,6 +55,7 @@ class Supervisor:
     def __init__(self, settings: Settings, rng: random.Random) -> None:
         self.children: dict[str, Child] = {}
         self.finished = False
+        self.starved = Starved()
         self._queue = StartQueue(settings)
         self._requests = PendingRequests()
         self._halting: Halting | None = None
@@ -78,7 +82,7 @@ class Supervisor:
             case Halt():
                 self._halt(now_ns)
             case Tick():
-                self._tick(now_ns)
+                self._tick(event, now_ns)
         if not isinstance(event, Said) or self._out:
             self._settle(now_ns)  # after a mere heartbeat everything stands as it stood
         out = self._out.copy()
@@ -91,6 +95,16 @@ class Supervisor:
         times.append(self._queue.next_ns(self.children, now_ns))
         times.append(self._halting.next_ns() if self._halting is not None else None)
         return min((at_ns for at_ns in times if at_ns is not None), default=None)
+
+    def overdue(self, now_ns: int) -> list[str]:
+        """Children that count as late or hung by now, unless they waited for a processor."""
+        return [
+            child.name
+            for child in self.children.values()
+            if child.deadline_event in _MISSED
+            and child.deadline_ns is not None
+            and child.deadline_ns <= now_ns
+        ]
 
     # inputs
 
@@ -150,6 +164,8 @@ class Supervisor:
         running.heard_ns = max(running.heard_ns or 0, min(message.at_ns, now_ns))
         running.facts.update(list(message.facts.items())[:FACTS_MAX])
         progress = progress_of(message.facts)
+        if child.stage is Stage.UP or is_ahead(progress, running.progress):
+            running.strain = None
         if message.kind == "ready" and running.ready_ns is None:
             self._transitions.apply(child, Event.READY, now_ns)
         elif child.stage is Stage.STARTING and is_ahead(progress, running.progress):
@@ -266,7 +282,7 @@ class Supervisor:
             if child.state is ChildState.STOPPING:
                 self._transitions.apply(child, Event.OVERDUE, now_ns)
 
-    def _tick(self, now_ns: int) -> None:
+    def _tick(self, tick: Tick, now_ns: int) -> None:
         for child in list(self.children.values()):
             if child.deadline_ns is None or child.deadline_ns > now_ns:
                 continue
@@ -277,8 +293,30 @@ class Supervisor:
                 assert child.running is not None
                 child.running.heard_ns = now_ns
                 self._transitions.watch(child)
+            elif event in _MISSED and self._is_excused(child, event, tick, now_ns):
+                self._transitions.watch(child)
             else:
                 self._transitions.apply(child, event, now_ns)
+        names = self.starved.note(now_ns)
+        if names:
+            fields = {"waiting": names, "pressure": round(tick.pressure, 2)}
+            self._out.append(Log("warning", TOO_SMALL, "", fields))
+
+    def _is_excused(self, child: Child, event: Event, tick: Tick, now_ns: int) -> bool:
+        """Whether it has missed its deadline for want of a processor: then it has another."""
+        running, seen = child.running, tick.cpu_times.get(child.name)
+        if running is None or seen is None:
+            return False
+        spec = child.spec
+        hung_s = spec.heartbeat_interval_s * spec.heartbeats_missed_max
+        span_ns = ns(hung_s if event is Event.HUNG else spec.start_timeout_s)
+        strain = excused(running.strain, seen, now_ns, span_ns, tick.pressure)
+        if strain is None:
+            return False
+        if running.strain is not None:  # the first look only tells that the machine is pressed
+            self.starved.add(child.name, now_ns)
+        running.strain = strain
+        return True
 
     # after each input
 
@@ -336,6 +374,7 @@ class Supervisor:
         self._transitions.report("info" if expected else "warning", "ended", child, exit=how)
 
 
+_MISSED = frozenset({Event.HUNG, Event.LATE})
 _VERDICTS = {
     Verdict.LEAVE: Event.ENDED_FOR_GOOD,
     Verdict.RETRY: Event.ENDED_BADLY,

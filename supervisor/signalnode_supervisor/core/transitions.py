@@ -53,11 +53,13 @@ class Transitions:
         times: list[tuple[int, Event]] = []
         running = _running(child)
         preparing = running.progress is not None and running.progress < PROGRESS_WHOLE
+        excused_ns = running.strain.excused_ns if running.strain is not None else 0
         if child.stage is Stage.STARTING:
-            times.append((late_at_ns(child.spec, running.started_ns, running.progressed_ns), Event.LATE))
+            late_ns = late_at_ns(child.spec, running.started_ns, running.progressed_ns)
+            times.append((late_ns + excused_ns, Event.LATE))
         if running.heard_ns is not None and (child.stage is Stage.UP or preparing):
             hung_ns = hung_at_ns(child.spec, running.heard_ns)
-            times += [(hung_ns, Event.HUNG)] if hung_ns is not None else []
+            times += [(hung_ns + excused_ns, Event.HUNG)] if hung_ns is not None else []
         child.deadline_ns, child.deadline_event = min(times, default=(None, None))
 
     def adjust(self, child: Child, spec: ChildSpec, now_ns: int) -> None:
@@ -129,6 +131,7 @@ class Transitions:
     def _now_ready(self, child: Child, now_ns: int) -> None:
         running = _running(child)
         running.ready_ns = running.heard_ns = now_ns
+        running.strain = None
         running.progress, child.settled = None, True
         self._queue.discard(child.name)
         self.watch(child)

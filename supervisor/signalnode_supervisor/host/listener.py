@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -20,6 +21,7 @@ REQUESTS_MAX = 64  # of one connection, asked and not yet answered
 NAMES_MAX = 10_000
 IDLE_NS = 10 * NS_PER_S  # a whole request, or that an answer is taken, is waited for this long
 READ_BYTES = 65_536
+NO_FILES = "the supervisor has no file left to open; raise its limit (`ulimit -n`, LimitNOFILE=)"
 
 OnRequest = Callable[["Request"], None]
 
@@ -153,16 +155,39 @@ class Listener:
         self._path = path
         self._connections: set[Connection] = set()
         self._numbers = 0
-        path.unlink(missing_ok=True)  # the lock is ours, so whoever bound it is dead
-        self._socket = socket.socket(socket.AF_UNIX)
+        self._spared = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._socket = self._bound()
+
+    def _bound(self) -> socket.socket:
+        self._path.unlink(missing_ok=True)  # the lock is ours, so whoever bound it is dead
+        made = socket.socket(socket.AF_UNIX)
         old = os.umask(0o177)
         try:
-            self._socket.bind(str(path))
+            made.bind(str(self._path))
+        except OSError as error:
+            made.close()
+            error.filename = str(self._path)
+            raise
         finally:
             os.umask(old)
-        self._socket.listen(CONNECTIONS_MAX)
-        self._socket.setblocking(False)
-        poller.watch(self._socket.fileno(), self._accept)
+        made.listen(CONNECTIONS_MAX)
+        made.setblocking(False)
+        self._bound_at = self._path.lstat()
+        self.poller.watch(made.fileno(), self._accept)
+        return made
+
+    def put_back(self) -> list[str]:
+        """Bind anew where somebody removed or replaced the socket's file; its path then. Raises OSError.
+
+        Whoever is connected stays so.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(self._path.lstat(), self._bound_at):
+                return []
+        deaf, self._socket = self._socket, self._bound()
+        self.poller.unwatch(deaf.fileno())
+        deaf.close()
+        return [str(self._path)]
 
     def next_number(self) -> int:
         self._numbers += 1
@@ -187,11 +212,17 @@ class Listener:
             connection.close()
         self.poller.unwatch(self._socket.fileno())
         self._socket.close()
+        os.close(self._spared)
         self._path.unlink(missing_ok=True)
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
+        try:
             line, _ = self._socket.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._turn_away()
+            return
+        with contextlib.suppress(OSError):
             line.setblocking(False)
             refusal = ""
             if not _is_allowed(line):
@@ -203,6 +234,16 @@ class Listener:
                     line.send(json.dumps({"ok": False, "error": refusal}).encode() + b"\n")
                 return
             self._connections.add(Connection(self, line, self.now_ns()))
+
+    def _turn_away(self) -> None:
+        """No file is left for a client. One was kept to tell it so: unanswered it would wake us for ever."""
+        os.close(self._spared)
+        with contextlib.suppress(OSError):
+            line, _ = self._socket.accept()
+            with line:
+                line.setblocking(False)
+                line.send(json.dumps({"ok": False, "error": NO_FILES}).encode() + b"\n")
+        self._spared = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def parse(line: bytes) -> tuple[str, tuple[str, ...]]:

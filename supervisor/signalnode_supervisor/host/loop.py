@@ -14,8 +14,8 @@ import random
 import secrets
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from signalnode_supervisor.clock import monotonic_ns
@@ -41,7 +41,10 @@ from signalnode_supervisor.core.messages import (
 )
 from signalnode_supervisor.core.supervisor import STOPPING, Supervisor
 from signalnode_supervisor.durations import NS_PER_S
-from signalnode_supervisor.errors import DirectoryUnusable, PreloadError, SpecError
+from signalnode_supervisor.errors import PreloadError, SpecError
+from signalnode_supervisor.host.directories import make_directory, usable
+from signalnode_supervisor.host.files import too_many
+from signalnode_supervisor.host.ground import Ground
 from signalnode_supervisor.host.listener import Listener, Request
 from signalnode_supervisor.host.logbook import Entry, Logbook
 from signalnode_supervisor.host.memory import Memory
@@ -52,18 +55,18 @@ from signalnode_supervisor.host.reader import SpecReader
 from signalnode_supervisor.host.status import Samples, describe, own_facts
 from signalnode_supervisor.linux import kernel
 from signalnode_supervisor.linux.cgroup import delegated
-from signalnode_supervisor.linux.files import ensure_directory, hold_lock, raise_file_limit
+from signalnode_supervisor.linux.files import DirectoryLock, raise_file_limit
+from signalnode_supervisor.linux.pressure import CpuPressure
 from signalnode_supervisor.settings import Settings
 from signalnode_supervisor.spec import ChildSpec
 
 IGNORED = (signal.SIGUSR1, signal.SIGUSR2)  # they mean nothing to us; uncaught they would end the node
-FILES_EACH = 4  # pidfd, heartbeat, output and a spare's line for each child
-FILES_OWN = 128  # everything else of the supervisor: connections, logs, sockets
 WAKE_BYTES_MAX = 4096
 OWN_REQUEST = 0  # the number of requests that came as a signal
 
 # What is wanted now, asked for a request about these names alone; about everything with none.
 Reload = Callable[[tuple[str, ...]], Iterable[ChildSpec]]
+PutBack = Callable[[], list[str]]
 
 
 def run(
@@ -73,22 +76,29 @@ def run(
     reload: Reload | None = None,
     on_event: Callable[[Entry], object] | None = None,
     alone: contextlib.AbstractContextManager[object] | None = None,
+    put_back: PutBack = list,
 ) -> int:
     """Supervise until told to stop; the exit status. See the package's docstring for everything else."""
     wanted = _checked(specs)
     for directory in (settings.runtime_dir, settings.state_dir):
-        _make_directory(directory)
+        make_directory(directory)
     check_socket_path(settings.control_path)
-    with _usable(settings.runtime_dir):
-        lock = hold_lock(settings.lock_path)
+    with usable(settings.runtime_dir):
+        lock = DirectoryLock(settings.lock_path)
     try:
         with alone or contextlib.nullcontext():
             kernel.become_subreaper()
-            loop = Loop(settings, wanted, reload or (lambda _: wanted), on_event)
+            loop = Loop(
+                settings,
+                wanted,
+                reload or (lambda _: wanted),
+                on_event=on_event,
+                lock=lock,
+                put_back=put_back,
+            )
             return loop.run()
     finally:
-        settings.lock_path.unlink(missing_ok=True)
-        os.close(lock)
+        lock.release()
 
 
 class Loop:
@@ -99,7 +109,10 @@ class Loop:
         settings: Settings,
         specs: tuple[ChildSpec, ...],
         reload: Reload,
+        *,
         on_event: Callable[[Entry], object] | None,
+        lock: DirectoryLock,
+        put_back: PutBack,
     ) -> None:
         self._settings = settings
         self._specs = specs
@@ -109,11 +122,12 @@ class Loop:
         self._unwritten = ""
         self._started_ns = monotonic_ns()
         self._samples = Samples()
+        self._pressure = CpuPressure()
         self._ready_sent = False
         self._core = Supervisor(settings, random.Random(secrets.randbits(64)))
         self._poller = Poller()
         self._reader = SpecReader(self._poller, lambda names: _checked(reload(names)), self._was_read)
-        with _usable(settings.state_dir):
+        with usable(settings.state_dir):
             self._memory = Memory(settings.runtime_dir, settings.state_dir)
         self._logbook = Logbook(settings, on_event)
         self._notifier = Notifier()
@@ -129,6 +143,8 @@ class Loop:
             on_fault=self._preload_failed,
         )
         self._listener = Listener(settings.control_path, self._poller, self._requested, monotonic_ns)
+        self._ground = Ground(self._put_back, self._logbook.note)
+        self._lock, self._own_put_back = lock, put_back
 
     def run(self) -> int:
         """Turn until the core has finished. Raises PreloadError when no child could ever be started."""
@@ -144,9 +160,10 @@ class Loop:
         return 0
 
     def _begin(self) -> None:
-        limit, needed = raise_file_limit(), FILES_OWN + FILES_EACH * len(self._specs)
-        if limit is not None and limit < needed:
-            self._logbook.note("warning", "file limit is low", "", {"limit": limit, "needed": needed})
+        raise_file_limit()
+        fault = too_many(len(self._specs))
+        if fault:
+            self._logbook.note("warning", "files are going to run out", "", {"reason": fault})
         adopted = self._processes.adopt({spec.name: spec for spec in self._specs})
         self._processes.fork_server.start()
         earlier = {spec.name: self._memory.exits(spec.name)[-1:] for spec in self._specs}
@@ -160,18 +177,22 @@ class Loop:
         self._poller.wait(None if deadline_ns is None else max(0.0, (deadline_ns - now_ns) / NS_PER_S))
         now_ns = monotonic_ns()
         self._processes.tick(now_ns)
+        self._ground.tick(now_ns)
         self._listener.tick(now_ns)
         self._notifier.tick(now_ns)
         due_ns = self._core.next_deadline_ns(now_ns)
         if due_ns is not None and due_ns <= now_ns:
             self._processes.read_beats()  # nobody is called silent whose words lie unread
-            self._inbox.append(Tick())
+            self._work(now_ns)
+            overdue = self._processes.cpu_times(self._core.overdue(now_ns))
+            self._inbox.append(Tick(overdue, self._pressure.look(now_ns)))
         self._work(now_ns)
 
     def _next_deadline_ns(self, now_ns: int) -> int | None:
         times = (
             self._core.next_deadline_ns(now_ns),
             self._processes.next_deadline_ns(),
+            self._ground.next_ns,
             self._listener.next_deadline_ns(),
             self._notifier.next_deadline_ns(),
         )
@@ -226,6 +247,17 @@ class Loop:
             self._unwritten = f"who is stopped is forgotten at the node's end, as it cannot be written: {why}"
             self._logbook.note("error", self._unwritten)
 
+    def _put_back(self) -> list[str]:
+        """Make again what somebody removed of ours; the paths."""
+        stopped = frozenset(name for name, child in self._core.children.items() if not child.wanted)
+        return [
+            *self._lock.put_back(),
+            *self._listener.put_back(),
+            *self._memory.put_back(stopped),
+            *self._processes.put_back(),
+            *self._own_put_back(),
+        ]
+
     # requests
 
     def _requested(self, request: Request) -> None:
@@ -245,7 +277,18 @@ class Loop:
         if asked.verb == "reload":
             self._notifier.reloading(monotonic_ns())
             self._ready_sent = False
-        self._inbox.append(asked)
+        self._inbox.append(self._affordable(asked))
+
+    def _affordable(self, asked: Asked) -> Asked:
+        """The request as it was read; refused where it adds children for which there are not files enough."""
+        if asked.specs is None:
+            return asked
+        there = self._core.children.keys()
+        wanted = {spec.name for spec in asked.specs}
+        if asked.verb != "reload":  # nobody leaves, and none comes but by name
+            wanted = (wanted & set(asked.names)) | there
+        fault = too_many(len(wanted)) if len(wanted) > len(there) else ""
+        return replace(asked, specs=None, fault=fault) if fault else asked
 
     def _reply(self, command: Reply) -> None:
         request = self._requests.pop(command.request, None)
@@ -283,6 +326,7 @@ class Loop:
             state="stopping" if self._core.halting else ("up" if server.preloaded else "preloading"),
             fork_server={"pid": server.pid or None, "preloaded": server.preloaded},
             on_supervisor_death=self._settings.on_supervisor_death,
+            starved=self._core.starved.names(now_ns),
         )
 
     # signals and the service manager
@@ -350,21 +394,3 @@ def _checked(specs: Iterable[ChildSpec]) -> tuple[ChildSpec, ...]:
     if twice:
         raise SpecError(f"two children are called {', '.join(twice)}; give each a name of its own")
     return found
-
-
-@contextlib.contextmanager
-def _usable(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        where = error.filename or directory
-        raise DirectoryUnusable(
-            f"{where}: {error.strerror}; choose another directory, or mend its rights or its disk"
-        ) from None
-
-
-def _make_directory(directory: Path) -> None:
-    with _usable(directory):
-        ensure_directory(directory)
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise DirectoryUnusable(f"{directory}: not writable; choose another or mend its rights")

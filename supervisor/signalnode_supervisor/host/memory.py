@@ -23,6 +23,20 @@ class Memory:
         for directory in (self._runs, self._kept / "exits"):
             ensure_directory(directory)
 
+    def put_back(self, stopped: frozenset[str]) -> list[str]:
+        """Make again what somebody removed of the directories, and who is stopped; the paths."""
+        gone = [path for path in (self._runs, self._kept / "exits") if not path.is_dir()]
+        for directory in gone:
+            ensure_directory(directory)
+        if stopped and not (self._kept / "stopped.json").exists():
+            self.set_stopped(stopped)
+            gone.append(self._kept / "stopped.json")
+        return [str(path) for path in gone]
+
+    def has_run(self, name: str) -> bool:
+        """Whether a record of the running child is there."""
+        return (self._runs / f"{name}.json").exists()
+
     # names that somebody stopped
 
     def stopped(self) -> frozenset[str]:
@@ -70,7 +84,8 @@ class Memory:
         return {name: run for name, run in found.items() if isinstance(run, dict)}
 
     def forget_run(self, name: str) -> None:
-        (self._runs / f"{name}.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where it stays, it names a process that is no more
+            (self._runs / f"{name}.json").unlink(missing_ok=True)
 
     def forget_runs(self) -> None:
         """At a clean end: no record, no lock file, no directory left."""

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
 
 from signalnode_supervisor.clock import monotonic_ns, pause, wall_ns
 from signalnode_supervisor.core.child import Exit
 from signalnode_supervisor.core.liveness import decode, merged
 from signalnode_supervisor.core.messages import Adopted, Ended, Input, Said, Started
+from signalnode_supervisor.core.starvation import CpuTime
 from signalnode_supervisor.durations import ns
 from signalnode_supervisor.host.adoption import end_strays, find
+from signalnode_supervisor.host.files import FilesLeft
 from signalnode_supervisor.host.flow import LineFlow
 from signalnode_supervisor.host.logbook import Logbook
 from signalnode_supervisor.host.memory import Memory
 from signalnode_supervisor.host.output import Output
 from signalnode_supervisor.host.poller import Poller
+from signalnode_supervisor.host.process import Process
 from signalnode_supervisor.host.spares import ForkServer, Spare
 from signalnode_supervisor.linux import kernel
 from signalnode_supervisor.linux.cgroup import Groups
@@ -28,6 +30,7 @@ from signalnode_supervisor.linux.procfs import (
     mark_of,
     own_children,
     read_stat,
+    run_and_wait_ns,
     send_signal,
 )
 from signalnode_supervisor.settings import Settings
@@ -37,23 +40,6 @@ BEAT_BYTES_MAX = 65_536  # a pipe's capacity: one read empties it
 LAST_WORDS_READS_MAX = 4  # reads of the output pipe when a child has ended
 STRANGER_WAITS_MAX = 20  # looks, 1 ms apart, for the exit status of a process that init reaps
 FORK_SERVER = "forkserver"  # its name in the log
-
-
-@dataclass(slots=True)
-class Process:
-    """One running process of a child, and the files through which it is watched."""
-
-    spec: ChildSpec
-    pid: int
-    mark: str
-    start_ticks: int
-    started_ns: int
-    pidfd: int
-    beat_file: int
-    output: Output
-    adopted: bool = False
-    ready: bool = False
-    pending: bytes = b""  # the beginning of a message that has not come whole
 
 
 class Processes:
@@ -81,6 +67,7 @@ class Processes:
         self._run = run
         self._keep = settings.on_supervisor_death == "keep"
         self._queue: list[ChildSpec] = []
+        self._files = FilesLeft(logbook.note)
         # Children our process had before: somebody else waits for them.
         self._not_ours = frozenset(own_children())
         self._null = os.open(os.devnull, os.O_RDONLY)
@@ -124,13 +111,16 @@ class Processes:
 
     def next_deadline_ns(self) -> int | None:
         times = [output.resume_ns for output in self._outputs if output.resume_ns is not None]
-        fork_server_ns = self.fork_server.next_deadline_ns()
-        return min(times if fork_server_ns is None else [*times, fork_server_ns], default=None)
+        later = (self.fork_server.next_deadline_ns(), self._files.look_ns)
+        return min([*times, *(at_ns for at_ns in later if at_ns is not None)], default=None)
 
     def tick(self, now_ns: int) -> None:
         """Resume what was paused, restart a fork server that is due, end one that is stuck."""
         for output in self._outputs:
             output.resume(now_ns)
+        if self._files.look_ns is not None and self._files.look_ns <= now_ns:
+            self._files.look_ns = None
+            self._assign()
         done = self.fork_server.tick(now_ns)
         if done:
             self._logbook.note("warning", done)
@@ -139,6 +129,17 @@ class Processes:
         """Read all heartbeat pipes; of children that are up no heartbeat wakes the loop."""
         for process in list(self.by_name.values()):
             self._read_beat(process)
+
+    def cpu_times(self, names: Iterable[str]) -> dict[str, CpuTime]:
+        """What these had of the processors so far, where the kernel counts it."""
+        times = {}
+        for name in names:
+            process = self.by_name.get(name)
+            seen = read_stat(process.pid) if process is not None else None
+            spent = run_and_wait_ns(seen.pid) if seen is not None else None
+            if seen is not None and spent is not None:
+                times[name] = CpuTime(*spent, runnable=seen.runnable)
+        return times
 
     def reap(self) -> None:
         """A SIGCHLD came: wait for what is no child of the core's, and end what a dead child left behind."""
@@ -182,6 +183,7 @@ class Processes:
                 output,
                 adopted=True,
                 ready=one.ready,
+                facts=one.facts,
             )
             self._add(process)
             found.append(one.adopted())
@@ -196,11 +198,13 @@ class Processes:
     # starting
 
     def _assign(self) -> None:
-        """Give spares to those who wait, oldest first."""
-        while self._queue and (spare := self.fork_server.take()) is not None:
+        """Give spares to those who wait, oldest first; none as long as files are short."""
+        while self._queue and not self._files.are_short(len(self._queue), monotonic_ns()):
+            if (spare := self.fork_server.take()) is None:
+                break
             if self._make_child(spare, self._queue[0]):
                 self._queue.pop(0)
-        self.fork_server.want(len(self._queue))
+        self.fork_server.want(len(self._queue) if self._files.look_ns is None else 0)
 
     def _make_child(self, spare: Spare, spec: ChildSpec) -> bool:
         mark = make_mark(self._run, spec.name, spare.pid).decode().rstrip()
@@ -225,7 +229,7 @@ class Processes:
         started_ns, watched = monotonic_ns(), self._output(spec, spare.pid, output)
         process = Process(spec, spare.pid, mark, seen.start_ticks, started_ns, pidfd, beat, watched)
         if self._keep:
-            self._write_run(process, {})
+            self._write_run(process)
         assigned = spare.assign(assignment, [self._null, output_far, beat_far])
         os.close(output_far)
         os.close(beat_far)
@@ -235,16 +239,16 @@ class Processes:
             send_signal(spare.pid, signal.SIGKILL)  # its end is then an exit like any other
         return True
 
-    def _write_run(self, process: Process, facts: dict[str, Any]) -> None:
-        run: dict[str, Any] = {
-            "pid": process.pid,
-            "began": process.start_ticks,
-            "mark": process.mark,
-            "digest": process.spec.digest(),
-        }
-        run |= {"ready": process.ready, "started_ns": process.started_ns, "facts": facts}
+    def put_back(self) -> list[str]:
+        """Write down again who runs, where somebody removed what adoption needs; a line on it."""
+        gone = [p for p in self.by_name.values() if self._keep and not self._memory.has_run(p.spec.name)]
+        for process in gone:
+            self._memory.set_run(process.spec.name, process.run())
+        return [f"what adoption needs of {len(gone)} children"] if gone else []
+
+    def _write_run(self, process: Process) -> None:
         try:
-            self._memory.set_run(process.spec.name, run)
+            self._memory.set_run(process.spec.name, process.run())
         except OSError as error:  # a successor ends what is not written down, and starts it anew
             why = f"{error.strerror}: {error.filename}"
             self._logbook.note("error", "cannot be adopted", process.spec.name, {"reason": why})
@@ -282,10 +286,10 @@ class Processes:
         messages, process.pending = decode(process.pending, data)
         for message in merged(messages):
             if message.kind == "ready" and not process.ready:
-                process.ready = True
+                process.ready, process.facts = True, message.facts
                 self._poller.unwatch(process.beat_file)
                 if self._keep:
-                    self._write_run(process, message.facts)
+                    self._write_run(process)
             if "epoch" in message.facts:
                 process.output.fields["epoch"] = message.facts["epoch"]
             self._emit(Said(process.spec.name, process.pid, message))

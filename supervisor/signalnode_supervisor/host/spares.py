@@ -101,8 +101,18 @@ class ForkServer:
         """Execute a fresh interpreter and have it preload; spares follow by themselves."""
         self._restart_ns = None
         self._begun_ns = monotonic_ns()
-        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        reader, writer = os.pipe()
+        try:
+            near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError:  # no file is left: as if it had died at once
+            self._lost()
+            return
+        try:
+            reader, writer = os.pipe()
+        except OSError:
+            near.close()
+            far.close()
+            self._lost()
+            return
         mark = make_mark(self._setup["mark"]).decode()
         assert len(mark) == MARK_BYTES
         environment = {**ENVIRONMENT, **os.environ, "SUPERVISED_AS": mark, "PYTHONUNBUFFERED": "1"}
@@ -147,7 +157,11 @@ class ForkServer:
             return
         missing = min(count, REQUESTED_MAX) + READY_SPARES - len(self._spares) - len(self._requested)
         for _ in range(min(missing, REQUESTED_MAX - len(self._requested))):
-            near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            try:
+                near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            except OSError:  # no file is left
+                self._no_room_ns = monotonic_ns() + NO_ROOM_PAUSE_NS
+                return
             try:
                 socket.send_fds(self._line, [b"+"], [far.fileno()])
             except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import resource
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from signalnode_supervisor.errors import AlreadyRunning
 
+FILES_WITHOUT_LIMIT = 1 << 20  # what counts as left where there is no limit
 PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
 
 
@@ -71,12 +73,49 @@ def hold_lock(path: Path) -> int:
         os.close(file)
 
 
+class DirectoryLock:
+    """A held lock file, made again where somebody removed it. Raises AlreadyRunning."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = hold_lock(path)
+
+    def put_back(self) -> list[str]:
+        """The path, where it was gone. Raises AlreadyRunning where another took the place."""
+        if self._is_there():
+            return []
+        ensure_directory(self._path.parent)
+        held = hold_lock(self._path)
+        os.close(self._file)
+        self._file = held
+        return [str(self._path)]
+
+    def release(self) -> None:
+        """Remove the file, unless it is another's by now, and let the next one in."""
+        if self._is_there():
+            self._path.unlink(missing_ok=True)
+        os.close(self._file)
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except OSError:
+            return False
+
+
 def hold_own_lock(path: str) -> bool:
     """Hold the lock file until this very process ends; False where another one does.
 
-    A POSIX lock: no descendant inherits it.
+    A POSIX lock: no descendant inherits it. Where the disk has no room for the file it is done without: that
+    no two run is what the supervisor sees to, and the lock is for the day when it fails.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    ensure_directory(Path(path).parent)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return True
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -85,12 +124,27 @@ def hold_own_lock(path: str) -> bool:
     return True
 
 
-def raise_file_limit() -> int | None:
-    """Take all that we may have, and return it, None for no limit: past it, sockets fail in silence."""
+def raise_file_limit() -> None:
+    """Take all that we may have: past it, sockets fail in silence."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def file_limit() -> int | None:
+    """How many files we may have open if we ask for it; None for no limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return None if hard == resource.RLIM_INFINITY else hard
+
+
+def files_left() -> int:
+    """How many files more this process may open; 0 where it cannot even look."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    try:
+        open_now = len(os.listdir("/proc/self/fd")) - 1  # without the one that lists them
+    except OSError:
+        return 0
+    return FILES_WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else soft - open_now
 
 
 def lower_file_limit(files_max: int) -> None:

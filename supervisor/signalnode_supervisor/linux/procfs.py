@@ -32,6 +32,7 @@ class ProcessStat:
     start_ticks: int
     cpu_s: float
     dead: bool
+    runnable: bool
 
 
 def make_mark(run: str, name: str = "", pid: int = 0) -> bytes:
@@ -50,7 +51,18 @@ def read_stat(pid: int) -> ProcessStat | None:
         return None
     # field n of proc(5) stands at n - 3
     cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-    return ProcessStat(pid, int(fields[1]), int(fields[3]), int(fields[19]), cpu_s, fields[0] in (b"Z", b"X"))
+    dead, runnable = fields[0] in (b"Z", b"X"), fields[0] == b"R"
+    return ProcessStat(pid, int(fields[1]), int(fields[3]), int(fields[19]), cpu_s, dead, runnable)
+
+
+def run_and_wait_ns(pid: int) -> tuple[int, int] | None:
+    """How long a process's first thread has run, and has waited for a processor; None where nobody counts."""
+    try:
+        with open(f"/proc/{pid}/schedstat", "rb") as file:
+            ran, waited, _ = file.read().split()
+    except (OSError, ValueError):  # it is gone, or a kernel without CONFIG_SCHED_INFO
+        return None
+    return int(ran), int(waited)
 
 
 def own_children() -> list[int]:

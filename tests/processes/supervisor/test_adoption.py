@@ -125,6 +125,7 @@ def test_a_runtime_directory_that_takes_nothing_ends_no_supervisor(node: Make) -
     one = node(spec("a"), spec("b"), on_supervisor_death="keep").up()
     pids = one.pid("a"), one.pid("b")
     shutil.rmtree(one.runtime_dir / "children")
+    (one.runtime_dir / "children").touch()
     os.kill(pids[0], signal.SIGKILL)
     one.until("cannot be adopted", "a")
     assert one.pid("b") == pids[1]

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -227,3 +228,21 @@ def test_what_a_dead_child_left_behind_is_ended(node: Make) -> None:
     one.until("down", "a")
     eventually(lambda: not any(map(is_alive, left)), "the grandchildren gone")
     assert one.child("b")["state"] == "up"
+
+
+def test_a_child_that_gets_no_processor_is_left_alone_and_the_node_says_that_the_machine_is_too_small(
+    node: Make,
+) -> None:
+    """Each gets about a quarter of one processor, whatever its niceness: sessions share by session."""
+    more: dict[str, Any] = {
+        "limits": {"cpu_affinity": [min(os.sched_getaffinity(0))]},
+        "args": {"beat_s": 0.2},
+    }
+    foreign = [spec(name, "labours", **more) for name in "xyz"]
+    one = node(spec("a", "labours", order=1, **more | {"heartbeat_interval_s": 0.1}), *foreign)
+    one.specs[0]["heartbeats_missed_max"] = 3  # silent for less, as long as it has a processor to itself
+    one.up()
+    pid = one.pid("a")
+    assert one.until("the machine is too small: children wait for a processor")["waiting"] == "a"
+    assert one.ask("status")["supervisor"]["starved"] == ["a"]
+    assert one.pid("a") == pid

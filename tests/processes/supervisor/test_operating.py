@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
+import shutil
 import signal
 import socket
 import time
@@ -81,8 +83,10 @@ def test_a_disk_that_takes_nothing_stops_no_stop_and_is_told(node: Make) -> None
     one = node(spec("a"), spec("b")).up()
     kept = one.state_dir / "supervisor"
     kept.rename(kept.with_name("gone"))
+    kept.touch()
     assert "forgotten" in one.ask("stop", "a")["notes"][0]
     assert (one.child("a")["state"], one.child("b")["state"]) == ("down", "up")
+    kept.unlink()
     kept.with_name("gone").rename(kept)
     assert "notes" not in one.ask("start", "a")
 
@@ -310,3 +314,77 @@ def test_the_file_limit_is_raised(node: Make) -> None:
     with open(f"/proc/{os.getpid()}/limits") as file:
         hard = next(line for line in file if line.startswith("Max open files")).split()[4]
     assert one.child("a")["files"] == int(hard)
+
+
+def test_whatever_somebody_removed_of_the_runtime_directory_is_made_again(node: Make) -> None:
+    one = node(spec("a"), on_supervisor_death="keep").up()
+    pid = one.pid("a")
+    shutil.rmtree(one.runtime_dir)
+    removed = {one.until("somebody removed it, made again")["path"] for _ in range(4)}
+    assert {str(one.runtime_dir / name) for name in ("node.lock", "control.sock", "children")} < removed
+    assert one.pid("a") == pid
+    os.kill(pid, signal.SIGKILL)
+    one.until("up", "a")
+    assert {path.name for path in one.runtime_dir.iterdir()} == {"node.lock", "control.sock", "children"}
+    assert {path.name for path in (one.runtime_dir / "children").iterdir()} == {"a.json", "a.lock"}
+    one.stop()
+
+
+def test_a_child_that_dies_before_its_directory_is_made_again_is_back_as_well(node: Make) -> None:
+    one = node(spec("a")).up()
+    pid = one.pid("a")
+    shutil.rmtree(one.runtime_dir)
+    os.kill(pid, signal.SIGKILL)
+    one.until("ended", "a")
+    one.until("up", "a")
+
+
+def test_whatever_somebody_removed_of_the_state_directory_is_made_again(node: Make) -> None:
+    one = node(spec("a"), spec("b")).up()
+    one.ask("stop", "b")
+    eventually((one.state_dir / "supervisor" / "exits" / "b.json").exists, "its end written down")
+    shutil.rmtree(one.state_dir, ignore_errors=True)  # somebody else may be writing there
+    removed = {one.until("somebody removed it, made again")["path"] for _ in range(2)}
+    kept = one.state_dir / "supervisor"
+    assert removed == {str(kept / "exits"), str(kept / "stopped.json")}
+    assert json.loads((kept / "stopped.json").read_text()) == ["b"]
+    eventually((one.state_dir / "logs" / "supervisor.log").exists, "the log made again")
+
+
+def test_a_reload_for_which_there_are_not_files_enough_is_refused_with_the_number(node: Make) -> None:
+    one = node(spec("a")).up()
+    assert one.process is not None
+    resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE, (180, 180))
+    one.specs = [spec("a"), *(spec(f"c{number}") for number in range(30))]
+    one.write()
+    with pytest.raises(RequestRefused, match="31 children need 221 open files and the limit is 180; raise"):
+        one.ask("reload")
+    one.specs = [spec("a"), spec("c0")]
+    one.write()
+    assert one.ask("reload")["added"] == ["c0"]
+
+
+def test_files_that_run_out_end_nobody_and_are_waited_for(node: Make) -> None:
+    one = node(spec("a")).up()
+    assert one.process is not None
+    pid, supervisor_pid = one.pid("a"), one.process.pid
+    enough = resource.prlimit(supervisor_pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(supervisor_pid, resource.RLIMIT_NOFILE, (30, enough[1]))
+    os.kill(pid, signal.SIGKILL)
+    assert one.until("no files left to start children")["waiting"] == 1
+    resource.prlimit(supervisor_pid, resource.RLIMIT_NOFILE, enough)
+    one.until("up", "a")
+
+
+def test_without_a_file_for_a_client_the_client_is_told(node: Make) -> None:
+    one = node(spec("a")).up()
+    assert one.process is not None
+    supervisor_pid = one.process.pid
+    enough = resource.prlimit(supervisor_pid, resource.RLIMIT_NOFILE)
+    taken = {int(name) for name in os.listdir(f"/proc/{supervisor_pid}/fd")}
+    lowest = min(number for number in range(len(taken) + 1) if number not in taken)
+    resource.prlimit(supervisor_pid, resource.RLIMIT_NOFILE, (lowest, enough[1]))
+    with pytest.raises(RequestRefused, match="no file left to open"):
+        one.ask("ping")
+    resource.prlimit(supervisor_pid, resource.RLIMIT_NOFILE, enough)
+    assert one.child("a")["state"] == "up"
