@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -242,6 +243,12 @@ def test_a_directory_in_place_of_a_market_file_is_one_fault(write_node: WriteNod
     path = write_node()
     (path.parent / "markets" / "DIR.toml").mkdir()
     assert "DIR.toml: cannot be read" in only_fault(path)
+
+
+def test_a_pipe_in_place_of_a_market_file_is_one_fault_and_nobody_waits_for_it(write_node: WriteNode) -> None:
+    path = write_node()
+    os.mkfifo(path.parent / "markets" / "B.toml")
+    assert "is a pipe and no file" in only_fault(path)
 
 
 def test_a_node_without_markets_is_a_fault(write_node: WriteNode) -> None:

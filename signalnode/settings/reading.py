@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import stat
 import tomllib
 import types
 from collections.abc import Mapping
@@ -71,6 +72,9 @@ def read_toml(path: Path, faults: ConfigFaults) -> dict[str, Any] | None:
 def read_bytes(path: Path, faults: ConfigFaults) -> bytes | None:
     """What is in a config file, or None and one fault."""
     try:
+        if stat.S_ISFIFO(path.stat().st_mode):  # reading it would wait for a writer, and the node with it
+            faults.add(path, "", "is a pipe and no file; a config is read again at each reload")
+            return None
         with path.open("rb") as file:
             data = file.read(CONFIG_BYTES_MAX + 1)
     except FileNotFoundError:
