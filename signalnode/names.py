@@ -104,6 +104,14 @@ def endpoint_fault(endpoint: str) -> str | None:
     return None
 
 
+def aggregator_endpoint_fault(endpoint: str) -> str | None:
+    """As `endpoint_fault`, for one that needs the address after it as well: see `snapshot_endpoint`."""
+    address = host_and_port(endpoint)
+    if address is not None and address[1] == PORT_MAX:
+        return f"{endpoint!r} leaves no port after it for snapshots; use {PORT_MAX - 1} at most"
+    return endpoint_fault(endpoint) or endpoint_fault(snapshot_endpoint(endpoint))
+
+
 def check_endpoint(endpoint: str) -> str:
     """Return `endpoint` if it is an ipc or tcp address that can be bound, else raise EndpointError."""
     fault = endpoint_fault(endpoint)

@@ -14,6 +14,7 @@ import pytest
 
 from signalnode import errors
 from signalnode.cli import main
+from signalnode.cli.terminal import is_coloured
 from signalnode_supervisor import control
 from tests.command_line import refused
 
@@ -136,3 +137,24 @@ def test_a_stray_signal_does_not_end_the_node() -> None:
     from signalnode_supervisor.host.loop import IGNORED
 
     assert {signal.SIGUSR1, signal.SIGUSR2} <= set(IGNORED)
+
+
+def test_a_config_reached_by_a_link_is_the_same_node(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = tmp_path / "elsewhere" / "linked.toml"
+    link.parent.mkdir()
+    link.symlink_to(config)
+    lines = [refused(capsys, "status", "--config", path)[1] for path in (config, link)]
+    assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_who_wants_no_colours_gets_none(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    master, slave = os.openpty()
+    with os.fdopen(master), os.fdopen(slave, "w") as terminal:
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        assert is_coloured(terminal)
+        monkeypatch.setenv(name, value)
+        assert not is_coloured(terminal)

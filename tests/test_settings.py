@@ -144,7 +144,10 @@ def test_a_missing_file_is_named_with_the_mend(tmp_path: Path) -> None:
         ('[aggregator]\nendpoint = "ipc:///' + "x" * 120 + '"', "aggregator.endpoint: the socket path"),
         # the socket for late joiners has an address of its own: the next port, or a longer path
         ('[aggregator]\nendpoint = "ipc:///' + "x" * 100 + '"', ".snapshot has 110 bytes"),
-        ('[aggregator]\nendpoint = "tcp://127.0.0.1:65535"', "'tcp://127.0.0.1:65536' is no endpoint"),
+        (
+            '[aggregator]\nendpoint = "tcp://127.0.0.1:65535"',
+            "leaves no port after it for snapshots; use 65534",
+        ),
         ('runtime_dir = "' + "d" * 110 + '"', "the system takes 107"),
     ],
 )

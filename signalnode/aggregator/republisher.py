@@ -10,7 +10,7 @@ import zmq
 from signalnode.aggregator.core import Aggregator
 from signalnode.bus.curve import Authenticator, secure_server
 from signalnode.bus.snapshot import REQUEST_BYTES_MAX, decode_request
-from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, unlink_ipc
+from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, open_family, unlink_ipc
 from signalnode.bus.wire import WireError
 from signalnode.clock import NS_PER_MS
 from signalnode.errors import EndpointError
@@ -133,6 +133,7 @@ class Republisher:
 
 
 def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
+    open_family(socket, endpoint)
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import zmq
 
-from signalnode.names import ipc_path
+from signalnode.names import host_and_port, ipc_path
 
 NOW, MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)  # plain ints: enums cost 3 µs a message
 SUBSCRIPTION_BYTES_MAX = 1_024  # all that a publishing socket ever reads is subscriptions
+
+
+def open_family(socket: zmq.Socket[bytes], endpoint: str) -> None:
+    """Let a socket bind or connect to an IPv6 address, where `endpoint` is one: ZeroMQ wants to be told."""
+    address = host_and_port(endpoint)
+    if address is not None and address[0].startswith("["):
+        socket.setsockopt(zmq.IPV6, 1)
 
 
 def unlink_ipc(endpoint: str) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from signalnode.cli.specs import supervisor_settings
+from signalnode.cli.terminal import is_coloured
 from signalnode.errors import RequestError, UsageError
 from signalnode.names import AGGREGATOR, market_name_fault
 from signalnode.panels.log import json_line, log_line
@@ -21,7 +22,7 @@ def logs(arguments: argparse.Namespace) -> int:
     node = find_node(arguments.config)
     name = arguments.name
     _check(name, node, waits=arguments.follow)
-    coloured = sys.stdout.isatty()
+    coloured = is_coloured(sys.stdout)
     path = supervisor_settings(node).log_path(name)
     for entry in follow(path, lines_max=arguments.lines, follow=arguments.follow):
         print(

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from signalnode.cli.outside import another_users, processes_alive
+from signalnode.cli.terminal import is_coloured
 from signalnode.errors import NotRunningError, RequestError, UsageError
 from signalnode.names import ENGINE
 from signalnode.panels.child import child_lines
@@ -59,7 +60,7 @@ def status(arguments: argparse.Namespace) -> int:
     elif arguments.names:
         print("\n\n".join("\n".join(child_lines(child)) for child in answer["children"]))
     else:
-        print("\n".join(status_lines(answer, coloured=sys.stdout.isatty())))
+        print("\n".join(status_lines(answer, coloured=is_coloured(sys.stdout))))
     return 0
 
 

@@ -18,7 +18,7 @@ import signalnode_supervisor as supervisor
 from signalnode.cli.check import ConfigCheck
 from signalnode.cli.panel import Panel
 from signalnode.cli.specs import specs_of, supervisor_settings
-from signalnode.cli.terminal import ending_with_terminal, terminal_to_ourselves
+from signalnode.cli.terminal import ending_with_terminal, is_coloured, terminal_to_ourselves
 from signalnode.errors import (
     AlreadyRunningError,
     ConfigError,
@@ -118,7 +118,7 @@ def _runtime_files(node: NodeSettings) -> Iterator[None]:
 def _event_sink(node: NodeSettings, panel_wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Where events go: to the terminal, or with a panel to a file and, those worth a line, to the panel."""
     if not panel_wanted:
-        people = partial(log_line, coloured=True, named=True)
+        people = partial(log_line, coloured=is_coloured(sys.stderr), named=True)
         yield _written(sys.stderr, people if sys.stderr.isatty() else json_line)
         return
     path = supervisor_settings(node).log_path("node")

@@ -7,7 +7,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TextIO
+
+from signalnode.settings.environment import colours_refused
 
 
 @contextlib.contextmanager
@@ -56,6 +58,11 @@ def ending_with_terminal(tell: Callable[[dict[str, Any]], None]) -> Callable[[di
         tell(event)
 
     return watching
+
+
+def is_coloured(stream: TextIO) -> bool:
+    """Whether colours belong there: on a terminal, unless its user wants none."""
+    return stream.isatty() and not colours_refused()
 
 
 def _foreground() -> int:

@@ -19,11 +19,11 @@ def json_line(entry: Mapping[str, Any]) -> str:
 
 
 def log_line(entry: Mapping[str, Any], *, coloured: bool, named: bool = False) -> str:
-    """`2026-08-09 12:00:01.250 warning restarting  pid=71 wait_s=0.4`; a printed line stands alone.
+    """`2026-08-09 12:00:01.250Z warning restarting  pid=71 wait_s=0.4`; a printed line stands alone.
 
     `named` puts the child's name before it, for a log of several.
     """
-    when = str(entry.get("time", "")).replace("T", " ").removesuffix("Z")
+    when = str(entry.get("time", "")).replace("T", " ")
     level, what = str(entry.get("level", "info")), str(entry.get("event", ""))
     if what == "output":
         what = str(entry.get("line", ""))

@@ -12,9 +12,12 @@ CONFIG_PATH_DEFAULT = Path("config/signalnode.toml")
 
 
 def config_path(explicit: Path | None) -> Path:
-    """The node's TOML file, absolute: `explicit`, else SIGNALNODE_CONFIG, else config/signalnode.toml."""
+    """The node's TOML file: `explicit`, else SIGNALNODE_CONFIG, else config/signalnode.toml.
+
+    Absolute and without links: reached by whichever path, it is one node with one `runtime_dir`.
+    """
     named = os.environ.get("SIGNALNODE_CONFIG", "")
-    return (explicit or (Path(named) if named else CONFIG_PATH_DEFAULT)).expanduser().absolute()
+    return (explicit or (Path(named) if named else CONFIG_PATH_DEFAULT)).expanduser().resolve()
 
 
 def config_found(explicit: Path | None) -> Path | None:
@@ -38,6 +41,11 @@ def cache_root() -> Path:
         root = Path(tempfile.gettempdir()) / f"signalnode-{os.getuid()}"
         ensure_directory(root)
     return root
+
+
+def colours_refused() -> bool:
+    """Whether the terminal has no colours (TERM=dumb) or its user wants none (NO_COLOR, no-color.org)."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
 def user_units_dir() -> Path:

@@ -13,10 +13,9 @@ from signalnode.errors import ConfigError
 from signalnode.names import (
     AGGREGATOR,
     DEFAULT_ENDPOINT,
-    endpoint_fault,
+    aggregator_endpoint_fault,
     is_local,
     market_name_fault,
-    snapshot_endpoint,
     socket_path_fault,
 )
 from signalnode.settings.environment import config_path
@@ -275,7 +274,7 @@ def _resolved(signals: dict[str, object], file: Path) -> dict[str, object]:
 
 def _check_endpoint(node: NodeSettings, path: Path, faults: ConfigFaults) -> None:
     endpoint, key = node.aggregator.endpoint, "aggregator.endpoint"
-    fault = endpoint_fault(endpoint) or endpoint_fault(snapshot_endpoint(endpoint))
+    fault = aggregator_endpoint_fault(endpoint)
     if fault:
         faults.add(path, key, fault)
     elif not is_local(endpoint) and node.aggregator.keys_dir is None:

@@ -20,12 +20,12 @@ ENTRY = {
 
 
 def test_an_event_is_one_line_with_what_it_adds() -> None:
-    assert log_line(ENTRY, coloured=False) == "2026-08-09 12:00:01.250 warning restarting  pid=71"
+    assert log_line(ENTRY, coloured=False) == "2026-08-09 12:00:01.250Z warning restarting  pid=71"
 
 
 def test_a_log_of_several_names_who_it_was() -> None:
     line = log_line(ENTRY, coloured=False, named=True)
-    assert line == "2026-08-09 12:00:01.250 warning A restarting  pid=71"
+    assert line == "2026-08-09 12:00:01.250Z warning A restarting  pid=71"
     assert log_line({"event": "ready"}, coloured=False, named=True).split() == ["info", "ready"]
 
 
@@ -42,7 +42,7 @@ def test_what_a_process_printed_stands_as_it_was() -> None:
         "event": "output",
         "line": "  File x, line 3",
     }
-    assert log_line(entry, coloured=False) == "2026-08-09 12:00:01.250 info      File x, line 3"
+    assert log_line(entry, coloured=False) == "2026-08-09 12:00:01.250Z info      File x, line 3"
 
 
 @pytest.mark.parametrize("bad", ["\033[2J", "a\nb", "\x9b2J", "\r"])
