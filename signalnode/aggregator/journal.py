@@ -166,6 +166,11 @@ def read_journal(directory: Path, since_ns: int = 0) -> Iterator[Journaled]:
                     yield Journaled(decision, record.view)
 
 
+def has_records(directory: Path) -> bool:
+    """Whether anything was ever decided there, as far as it is kept."""
+    return any(path.stat().st_size for path in journal_files(directory))
+
+
 def newest_states(directory: Path) -> dict[str, msgspec.Raw]:
     """The strategies' states after the newest whole record; none without a record of this version."""
     for path in reversed(journal_files(directory)):

@@ -14,7 +14,7 @@ import zmq
 from signalnode import logs
 from signalnode.aggregator.budget import within
 from signalnode.aggregator.core import Aggregator, Outcome
-from signalnode.aggregator.journal import Journal, journal_dir, newest_states
+from signalnode.aggregator.journal import Journal, has_records, journal_dir, newest_states
 from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.notices import Withheld, unheard
 from signalnode.aggregator.republisher import Republisher
@@ -29,7 +29,8 @@ from signalnode.settings import NodeSettings, load_node
 from signalnode.settings.arguments import Link
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 from signalnode.strategies import STRATEGIES
-from signalnode.strategies.loading import load_strategies
+from signalnode.strategies.base import Strategy
+from signalnode.strategies.loading import Loaded, load_strategies
 
 RECONCILE_S = 30.0  # who should be heard and is not: connected anew this often, and the log says it again
 RECONNECT_MS, RECONNECT_MAX_MS = 5, 50
@@ -72,7 +73,9 @@ class Process:
         self._node, self._config, self._log = node, config, log
         settings = node.aggregator
         self._time = Timeline()
-        runner = StrategyRunner(self._strategies(node), within(settings.strategy_budget_ms / 1e3))
+        self._strategies: dict[str, Loaded] = {}
+        self._strategies = self._load(node)
+        runner = StrategyRunner(_objects(self._strategies), within(settings.strategy_budget_ms / 1e3))
         epoch = _epoch(node, log)
         self.core = Aggregator(settings, node.markets, runner, epoch, self._time.now_ns())
         raise_file_limit()
@@ -95,6 +98,8 @@ class Process:
             self._sub.connect(scores_endpoint(node.runtime_dir, market))
         self._journal = _journal(node)
         self._report(runner.restore(newest_states(journal_dir(node.state_dir)), self._time.now_ns()))
+        if has_records(journal_dir(node.state_dir)):
+            self._tell_forgetful(runner.forgetful())
         self.withheld = Withheld()
         self._rejected_told: dict[str, int] = {}
         self._signals, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -241,7 +246,7 @@ class Process:
         """Read the config again; a faulty one changes nothing."""
         try:
             node = load_node(self._config)
-            strategies = self._strategies(node)
+            strategies = self._load(node)
             self._republisher.reload()
         except SignalnodeError as error:
             self._log.error("reload refused, going on as before", reason=str(error))
@@ -253,12 +258,27 @@ class Process:
             with contextlib.suppress(zmq.ZMQError):
                 self._sub.disconnect(scores_endpoint(self._node.runtime_dir, market))
         self.core.expect(node.markets)
-        self._report(self.core.runner.replace(strategies, self._time.now_ns()))
-        self._node = node
+        self._report(self.core.runner.replace(_objects(strategies), self._time.now_ns()))
+        swapped = {name for name, each in self._strategies.items() if strategies.get(name) is not each}
+        self._tell_forgetful([name for name in self.core.runner.forgetful() if name in swapped])
+        self._node, self._strategies = node, strategies
         self._log.info("reloaded", markets=len(new), strategies=list(strategies))
 
-    def _strategies(self, node: NodeSettings) -> dict[str, Any]:
-        return dict(load_strategies(node.strategies, node.path or self._config, STRATEGIES))
+    def _load(self, node: NodeSettings) -> dict[str, Loaded]:
+        return load_strategies(node.strategies, node.path or self._config, STRATEGIES, self._strategies)
+
+    def _tell_forgetful(self, names: list[str]) -> None:
+        """Say which strategies begin anew, and may enter again what they hold already."""
+        if names:
+            self._log.warning(
+                "strategies start afresh",
+                strategies=names,
+                reason="they have no state() and restore(), and may decide again what they decided before",
+            )
+
+
+def _objects(loaded: Mapping[str, Loaded]) -> dict[str, Strategy]:
+    return {name: each.strategy for name, each in loaded.items()}
 
 
 def _epoch(node: NodeSettings, log: logs.Logger) -> int:

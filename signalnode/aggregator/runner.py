@@ -72,14 +72,23 @@ class StrategyRunner:
         self._slots = {name: _Slot(strategy) for name, strategy in strategies.items()}
 
     def replace(self, strategies: Mapping[str, Strategy], time_ns: int) -> list[StrategyFault]:
-        """Swap the strategies; a name that stays goes on counting its decisions, and from its state."""
+        """Swap the strategies; a name that stays goes on counting its decisions, and from its state.
+
+        One that is the very same object is left alone, and goes on as if nothing had happened.
+        """
         states, faults = self.keep()
-        old = self._slots
-        self._slots = {
-            name: _Slot(strategy, seq=old[name].seq if name in old else 0)
-            for name, strategy in strategies.items()
-        }
-        return faults + self.restore(states, time_ns)
+        old, self._slots = self._slots, {}
+        swapped = {}
+        for name, strategy in strategies.items():
+            slot = old.get(name)
+            if slot is None or slot.strategy is not strategy:
+                swapped[name] = slot = _Slot(strategy, seq=slot.seq if slot else 0)
+            self._slots[name] = slot
+        return faults + self.restore({name: states[name] for name in swapped if name in states}, time_ns)
+
+    def forgetful(self) -> list[str]:
+        """The names of the strategies that have no state to be kept."""
+        return [name for name, slot in self._slots.items() if not isinstance(slot.strategy, Stateful)]
 
     def keep(self) -> tuple[dict[str, msgspec.Raw], list[StrategyFault]]:
         """The state of every strategy that has one, to be kept with the decisions; and what went wrong.

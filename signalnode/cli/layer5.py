@@ -42,7 +42,8 @@ def replay_decisions(arguments: argparse.Namespace) -> int:
     files = named_files(arguments.files)
     node = load_node(arguments.config)
     assert node.path is not None
-    strategies = load_strategies(node.strategies, node.path, STRATEGIES)
+    loaded = load_strategies(node.strategies, node.path, STRATEGIES)
+    strategies = {name: each.strategy for name, each in loaded.items()}
     for outcome in replayed(files, strategies, node.aggregator):
         for fault in outcome.faults:
             print(f"signalnode: {fault.strategy} lost its turn: {fault.reason}", file=sys.stderr)

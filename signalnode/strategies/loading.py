@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from signalnode.errors import ConfigError, ExtensionError, in_words
+from signalnode.meaning import files_digest
 from signalnode.names import name_fault
 from signalnode.settings.code import run_file
 from signalnode.settings.reading import ConfigFaults, read_table
@@ -18,15 +21,29 @@ ENTRY_POINT_GROUP = "signalnode.strategies"
 STRATEGIES_MAX = 64
 
 
+class Loaded(NamedTuple):
+    """A strategy, and all that it was made from: kind, keys and, of a user's file, what its code means."""
+
+    strategy: Strategy
+    made_from: str
+
+
+NONE_LOADED: Mapping[str, Loaded] = MappingProxyType({})
+
+
 def load_strategies(
-    tables: Mapping[str, object], config: Path, registered: tuple[Registered, ...]
-) -> dict[str, Strategy]:
+    tables: Mapping[str, object],
+    config: Path,
+    registered: tuple[Registered, ...],
+    living: Mapping[str, Loaded] = NONE_LOADED,
+) -> dict[str, Loaded]:
     """A strategy for each table, by name; without any table every registered one, with its defaults.
 
     `kind` says which class: a registered name, an entry point of group `signalnode.strategies`, or
     `FILE.py:Class` with a path that counts from the config file. Without `kind` the table's name is it.
     `enabled = false` leaves one out. The other keys are the class's keywords; those of a dataclass are
-    checked against its fields.
+    checked against its fields. One of `living` lives on under its name, with all it remembers, as long as
+    all that it was made from is the same.
 
     Raises ConfigError with a line for each fault, ExtensionError for a class that cannot be loaded or made.
     """
@@ -34,7 +51,7 @@ def load_strategies(
     faults: list[str] = []
     if len(wanted) > STRATEGIES_MAX:
         faults.append(f"{config}: strategies: {len(wanted)} of them; {STRATEGIES_MAX} is the most")
-    strategies: dict[str, Strategy] = {}
+    strategies: dict[str, Loaded] = {}
     for name, table in wanted.items():
         fault = name_fault(name, "a strategy")
         if fault:  # it stands in the topic of its decisions
@@ -45,7 +62,11 @@ def load_strategies(
             continue
         try:
             if table.get("enabled", True):
-                strategies[name] = _instance(name, table, config, registered)
+                made_from = _made_from(name, table, config)  # before its file is run: a change since counts
+                same = name in living and living[name].made_from == made_from
+                strategies[name] = (
+                    living[name] if same else Loaded(_instance(name, table, config, registered), made_from)
+                )
         except ConfigError as error:
             faults += error.faults
     if faults:
@@ -53,11 +74,26 @@ def load_strategies(
     return strategies
 
 
+def _made_from(name: str, table: Mapping[str, Any], config: Path) -> str:
+    kind = _kind(name, table)
+    file, _, _ = kind.rpartition(":")
+    meaning = files_digest([config.parent / file]) if file.endswith(".py") else ""
+    return json.dumps([kind, meaning, _keywords(table)], sort_keys=True, default=repr)
+
+
+def _kind(name: str, table: Mapping[str, Any]) -> str:
+    return str(table.get("kind", name))
+
+
+def _keywords(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key not in ("kind", "enabled")}
+
+
 def _instance(
     name: str, table: Mapping[str, Any], config: Path, registered: tuple[Registered, ...]
 ) -> Strategy:
-    make = _class(name, str(table.get("kind", name)), config, registered)
-    keywords = {key: value for key, value in table.items() if key not in ("kind", "enabled")}
+    make = _class(name, _kind(name, table), config, registered)
+    keywords = _keywords(table)
     where = f"strategies.{name}"
     if dataclasses.is_dataclass(make):
         faults = ConfigFaults()

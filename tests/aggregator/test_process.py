@@ -301,38 +301,6 @@ def test_decisions_are_published_and_on_disk_with_their_views(scene: Scene) -> N
     assert all(each.view.seq == each.decision.view_seq for each in journaled)
 
 
-def test_kill_9_of_the_aggregator_leaves_its_strategies_where_they_were(scene: Scene) -> None:
-    scene.configure("A", "B", strategies=THRESHOLD)
-    process = scene.start()
-    publishers = {market: scene.publisher(market) for market in "AB"}
-    levels = {"A": 95.0, "B": 5.0}
-    decided: list[tuple[str, str]] = []
-    with scene.subscribe(kinds=("decision", "view")) as heard:
-
-        def go_on_until(wanted: Any) -> None:
-            deadline = time.monotonic() + DEADLINE_S
-            while time.monotonic() < deadline:
-                for market, publisher in publishers.items():
-                    send(publisher, scores={"momentum_long": levels[market], "momentum_short": 0.0})
-                message = heard.receive(0.05)
-                if isinstance(message, DecisionMessage):
-                    decided.append((message.action, message.markets[0]))
-                if wanted(message):
-                    return
-            raise AssertionError("it never came")
-
-        go_on_until(lambda m: isinstance(m, DecisionMessage))
-        process.send_signal(signal.SIGKILL)
-        process.wait(DEADLINE_S)
-        scene.start()
-        go_on_until(lambda m: isinstance(m, ViewMessage) and m.seq >= 4 and m.markets["A"].state == "fresh")
-        levels["B"] = 95.0
-        go_on_until(lambda m: isinstance(m, DecisionMessage) and m.markets == ["B"])
-        levels["A"] = 5.0
-        go_on_until(lambda m: isinstance(m, DecisionMessage) and m.markets == ["A"])
-    assert decided == [("enter", "A"), ("enter", "B"), ("exit", "A")]
-
-
 def test_async_iteration_brings_the_same(scene: Scene) -> None:
     scene.configure("A")
     scene.start()

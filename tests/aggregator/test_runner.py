@@ -190,6 +190,18 @@ def test_a_swap_hands_the_state_over() -> None:
     assert successor.number == 105
 
 
+def test_who_is_not_swapped_is_left_alone_with_its_failures_and_its_numbers() -> None:
+    same = Counter(5)
+    failing = Answers([ValueError("no")])
+    runner = StrategyRunner({"same": same, "failing": failing})
+    runner.decide(view(1), 1)
+    before = runner.states()
+    assert runner.replace({"new": Counter(), "failing": failing, "same": same}, 100) == []
+    assert same.number == 5
+    assert before.items() <= runner.states().items()
+    assert runner.forgetful() == ["failing"]
+
+
 def _score(view: View) -> None:
     view["A"]["volume_spike"] = 100.0  # type: ignore[index]
 

@@ -46,7 +46,7 @@ NUMBER = 3
 
 
 def loaded(tables: dict[str, Any], config: Path = Path("signalnode.toml")) -> dict[str, Any]:
-    return dict(load_strategies(tables, config, STRATEGIES))
+    return {name: each.strategy for name, each in load_strategies(tables, config, STRATEGIES).items()}
 
 
 def faults(tables: dict[str, Any], config: Path = Path("signalnode.toml")) -> list[str]:
@@ -143,3 +143,51 @@ def test_what_is_wrong_with_a_user_s_file_is_one_line(
 def test_a_name_that_no_topic_can_carry_is_refused_before_its_first_decision_is_lost(name: str) -> None:
     (fault,) = faults({name: {"kind": "threshold"}})
     assert fault.startswith("signalnode.toml: strategies: ")
+
+
+def spike(**keys: Any) -> dict[str, Any]:
+    return {"spike": {"kind": "mine.py:Spike", "level": 60.0, **keys}}
+
+
+@pytest.mark.parametrize("code", [OWN, OWN.replace("class Spike:", "class Spike:  # mine\n    'Loud.'\n")])
+def test_a_strategy_lives_on_while_kind_keys_and_what_its_file_means_are_the_same(
+    tmp_path: Path, code: str
+) -> None:
+    config = tmp_path / "signalnode.toml"
+    (tmp_path / "mine.py").write_text(OWN)
+    first = load_strategies(spike(), config, STRATEGIES)
+    (tmp_path / "mine.py").write_text(code)
+    again = load_strategies(spike(enabled=True) | {"threshold": {}}, config, STRATEGIES, first)
+    assert list(again) == ["spike", "threshold"]
+    assert again["spike"] is first["spike"]
+
+
+@pytest.mark.parametrize(
+    ("code", "keys"),
+    [
+        (OWN, {"level": 61.0}),
+        (OWN, {"kind": "mine.py:Other"}),
+        (OWN.replace(">= self.level", "> self.level"), {}),
+    ],
+)
+def test_a_strategy_of_another_kind_key_or_code_is_a_new_one(
+    tmp_path: Path, code: str, keys: dict[str, Any]
+) -> None:
+    config, other = tmp_path / "signalnode.toml", "\nclass Other(Spike): ...\n"
+    (tmp_path / "mine.py").write_text(OWN + other)
+    first = load_strategies(spike(), config, STRATEGIES)
+    (tmp_path / "mine.py").write_text(code + other)
+    again = load_strategies(spike(**keys), config, STRATEGIES, first)
+    assert again["spike"].strategy is not first["spike"].strategy
+
+
+def test_a_file_that_broke_is_refused_though_its_strategy_lives(tmp_path: Path) -> None:
+    config = tmp_path / "signalnode.toml"
+    (tmp_path / "mine.py").write_text(OWN)
+    first = load_strategies(spike(), config, STRATEGIES)
+    (tmp_path / "mine.py").write_text("class Spike(:")
+    with pytest.raises(ExtensionError, match="SyntaxError"):
+        load_strategies(spike(), config, STRATEGIES, first)
+    (tmp_path / "mine.py").unlink()
+    with pytest.raises(ExtensionError, match="no such file"):
+        load_strategies(spike(), config, STRATEGIES, first)
