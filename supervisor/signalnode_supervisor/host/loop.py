@@ -178,6 +178,7 @@ class Loop:
         now_ns = monotonic_ns()
         self._processes.tick(now_ns)
         self._ground.tick(now_ns)
+        self._samples.tick(self._core.children, now_ns)
         self._listener.tick(now_ns)
         self._notifier.tick(now_ns)
         due_ns = self._core.next_deadline_ns(now_ns)
@@ -193,6 +194,7 @@ class Loop:
             self._core.next_deadline_ns(now_ns),
             self._processes.next_deadline_ns(),
             self._ground.next_ns,
+            self._samples.next_ns,
             self._listener.next_deadline_ns(),
             self._notifier.next_deadline_ns(),
         )

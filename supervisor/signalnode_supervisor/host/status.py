@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from signalnode_supervisor.clock import monotonic_ns
-from signalnode_supervisor.core.child import Child
+from signalnode_supervisor.core.child import Child, Running
 from signalnode_supervisor.core.lifecycle import Event
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.linux.procfs import pss_bytes, read_stat
 
 SAMPLE_BUDGET_NS = 15 * 1_000_000  # of one answer: reading the memory of 200 processes takes longer than that
+ROUND_NS = 10 * NS_PER_S  # unasked, each process is looked at this often
+COST_SHARE = 0.005  # of a processor for that, at most: 500 processes of 2 ms have a round of 200 s
 SAMPLE_FRESH_NS = 2 * NS_PER_S  # a younger sample is not taken again
 
 
@@ -32,22 +34,37 @@ class Samples:
     """The latest sample of each child, renewed oldest first within a budget of time."""
 
     def __init__(self) -> None:
+        self.next_ns = 0
         self._by_name: dict[str, Sample] = {}
 
-    def renew(self, children: Mapping[str, Child]) -> None:
-        """Take as many samples as fit into SAMPLE_BUDGET_NS; forget those of processes that are gone."""
+    def renew(
+        self,
+        children: Mapping[str, Child],
+        *,
+        budget_ns: int = SAMPLE_BUDGET_NS,
+        fresh_ns: int = SAMPLE_FRESH_NS,
+    ) -> None:
+        """Take as many samples as fit into the budget, one at least; forget those of ended processes."""
         running = {name: child.pid for name, child in children.items() if child.pid is not None}
         self._by_name = {n: s for n, s in self._by_name.items() if running.get(n) == s.pid}
         for name, pid in running.items():
             self._by_name.setdefault(name, Sample(pid))
         begun_ns = now_ns = monotonic_ns()
         for sample in sorted(self._by_name.values(), key=lambda sample: sample.at_ns):
-            if now_ns - begun_ns > SAMPLE_BUDGET_NS or (
-                sample.at_ns and now_ns - sample.at_ns < SAMPLE_FRESH_NS
-            ):
+            if now_ns - begun_ns > budget_ns or (sample.at_ns and now_ns - sample.at_ns < fresh_ns):
                 break
             _sample(sample, now_ns)
             now_ns = monotonic_ns()
+
+    def tick(self, children: Mapping[str, Child], now_ns: int) -> None:
+        """Take the one sample that is oldest, when it is time for it: each child's turn comes every ROUND_NS,
+        or as often as COST_SHARE of a processor allows.
+        """
+        if now_ns < self.next_ns:
+            return
+        self.renew(children, budget_ns=0, fresh_ns=ROUND_NS // 2)
+        cost_ns = monotonic_ns() - now_ns
+        self.next_ns = now_ns + max(ROUND_NS // max(1, len(children)), int(cost_ns / COST_SHARE))
 
     def of(self, name: str) -> Sample:
         return self._by_name.get(name) or Sample(0)
@@ -78,7 +95,8 @@ def describe(child: Child, sample: Sample, now_ns: int) -> dict[str, Any]:
         "restarts": child.restarts,
         "pss_bytes": sample.pss_bytes if running else None,
         "cpu_s": sample.cpu_s if running else None,
-        "cpu_share": sample.cpu_share if running else None,
+        "cpu_share": _share(sample, running) if running else None,
+        "sampled_s": _seconds(now_ns - sample.at_ns) if running and sample.at_ns else None,
         "progress": running.progress if running else None,
         "reason": child.reason,
         "next_s": _seconds(child.deadline_ns - now_ns) if _waits(child) and child.deadline_ns else None,
@@ -87,6 +105,14 @@ def describe(child: Child, sample: Sample, now_ns: int) -> dict[str, Any]:
     }
     facts = {key: value for key, value in running.facts.items() if key not in own} if running else {}
     return {**own, **facts}
+
+
+def _share(sample: Sample, running: Running) -> float | None:
+    """Between the last two samples; after the first since the start."""
+    lived_ns = sample.at_ns - running.started_ns
+    if sample.cpu_share is not None or sample.cpu_s is None or lived_ns <= 0:
+        return sample.cpu_share
+    return round(sample.cpu_s * NS_PER_S / lived_ns, 4)
 
 
 def _waits(child: Child) -> bool:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from signalnode_supervisor.clock import monotonic_ns
 from signalnode_supervisor.core.child import Exit
 from signalnode_supervisor.core.messages import Adopted, Begin, Ended, Started, Tick
 from signalnode_supervisor.durations import NS_PER_S
-from signalnode_supervisor.host.status import Sample, describe
+from signalnode_supervisor.host.status import ROUND_NS, Sample, Samples, describe
 from tests.supervisor.core.test_supervisor import Desk, spec
 
 
@@ -47,3 +49,18 @@ def test_an_adopted_process_shows_what_it_said_to_the_supervisor_before() -> Non
     entry = shown(desk)
     assert (entry["state"], entry["pid"], entry["adopted"], entry["epoch"]) == ("up", 7, True, 3)
     assert (entry["uptime_s"], entry["heard_s"]) == (5.0, 0.0)
+
+
+def test_what_a_process_uses_is_there_before_anybody_asks_with_its_age() -> None:
+    desk = Desk(spec())
+    desk.step(Started("a", os.getpid()))
+    samples, begun_ns = Samples(), monotonic_ns()
+    running = desk.core.children["a"].running
+    assert running is not None
+    running.started_ns = begun_ns - NS_PER_S
+    samples.tick(desk.core.children, begun_ns)
+    entry = describe(desk.core.children["a"], samples.of("a"), begun_ns + 60 * NS_PER_S)
+    assert entry["pss_bytes"] > 0
+    assert entry["cpu_share"] > 0
+    assert 59.0 < entry["sampled_s"] <= 60.0
+    assert samples.next_ns >= begun_ns + ROUND_NS
