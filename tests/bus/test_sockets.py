@@ -11,9 +11,10 @@ from tests.bus.messages import score
 from tests.ports import free_port
 
 
-def test_an_ipv6_address_is_bound_and_heard(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+def test_an_ipv6_address_is_bound_and_heard() -> None:
     endpoint = f"tcp://[::1]:{free_port()}"
-    with context.socket(zmq.XPUB) as publishing:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    with context, context.socket(zmq.XPUB) as publishing:
         open_family(publishing, endpoint)
         publishing.bind(endpoint)
         with subscribe("A", endpoint=endpoint, repair=False) as heard:
