@@ -7,13 +7,32 @@ see of an entry is in `panels/log.py`.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+from collections.abc import Iterator
 from typing import Any, TextIO
 
-import structlog
-from structlog.processors import JSONRenderer, TimeStamper, add_log_level
-from structlog.typing import EventDict, FilteringBoundLogger
+
+@contextlib.contextmanager
+def _not_installed(package: str) -> Iterator[None]:
+    """To an import within, `package` is not installed, unless it is loaded already."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment] # Python's own word for that
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
+# Where it finds rich, structlog loads it for tracebacks in colour, which nothing here prints: a quarter of
+# what an engine imports, and 4 MB.
+with _not_installed("rich"):
+    import structlog
+    from structlog.processors import JSONRenderer, TimeStamper, add_log_level
+    from structlog.typing import EventDict, FilteringBoundLogger
 
 TEXT_CHARS_MAX = 4_096  # of one value; a longer one is cut, so that no event floods the log
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -35,6 +37,15 @@ def test_an_event_is_one_json_object_with_what_the_logger_carries() -> None:
         "missing": 2,
         "of": "a.gz",
     }
+
+
+def test_logging_loads_nothing_that_only_a_panel_needs_and_takes_it_from_nobody() -> None:
+    program = (
+        "import sys, signalnode.logs; print('rich' in sys.modules)\n"
+        "import rich, signalnode.logs; print(rich is sys.modules['rich'])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["False", "True"]
 
 
 def test_what_is_for_debugging_is_not_written() -> None:
