@@ -4,6 +4,8 @@ BIN := .venv/bin
 
 # Tests start hundreds of processes: bytecode is kept, or each of them would compile the whole house anew.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
+# Three of them keep two cores busy: some tests wait for real processes. A file's tests share one node, so they stay
+# together.
 
 .PHONY: run test test-long test-versions check bench
 
@@ -11,12 +13,12 @@ run: .venv/runtime
 	@$(BIN)/signalnode run --panel
 
 test: .venv/dev
-	@$(PYTEST) -n 2 --ignore-glob 'tests/test_tidy*.py'
+	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder --ignore-glob 'tests/test_tidy*.py'
 
 # The whole suite with more of all that is drawn: 10,000 schedules of the supervisor's core, 10,000 runs of the bus
 # and the aggregator, a million broken messages, 3,000 examples of each property and 400 of each law. Some minutes.
 test-long: .venv/dev
-	@$(PYTEST) -n 2 --ignore-glob 'tests/test_tidy*.py' --hypothesis-profile long
+	@$(PYTEST) -n 3 --dist worksteal --ignore-glob 'tests/test_tidy*.py' --hypothesis-profile long
 
 # Each line of .ci/versions: other Pythons and other versions of numba, as far as they are here. Long.
 test-versions:

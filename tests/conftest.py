@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.effort import LONG
@@ -16,6 +17,15 @@ repeatable = settings(
 settings.register_profile("repeatable", repeatable, max_examples=100)
 settings.register_profile(LONG, repeatable, max_examples=3_000)
 settings.load_profile("repeatable")
+
+# Whole files go to whoever is free; these take longest, and the last one to end would be alone.
+LONGEST = ("test_extend.py", "test_systemd.py", "test_readme.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what starts real processes; else in the order of the files."""
+    items.sort(key=lambda item: (item.path.name not in LONGEST, "processes" not in item.path.parts))
+
 
 # A shell without job control lets what it starts in the background ignore Ctrl-C; the programs that tests
 # send it to would inherit that.

@@ -187,6 +187,7 @@ def answered(line: str, node: Path, environment: dict[str, str]) -> subprocess.C
         waits = line.startswith(SOON_SPEAKING) and not (done.stdout or done.returncode)
         if not waits or time.monotonic() > until:
             return done
+        time.sleep(0.2)
 
 
 def follows(line: str, node: Path, environment: dict[str, str]) -> None:

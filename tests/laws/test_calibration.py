@@ -57,7 +57,7 @@ def test_a_score_of_ninety_is_beaten_one_time_in_ten(market: str, seed: int, sco
 
 
 def test_added_signals_are_calibrated_as_well() -> None:
-    events = made_market(3, Stretch(seconds=30_000.0, pull_s=120.0, events_per_s=3.0))
+    events = made_market(3, Stretch(seconds=20_000.0, pull_s=120.0, events_per_s=3.0))
     table = engine().replay(events, 3 * NS_PER_S)[WARM_ROWS // 3 :]
     for name in NAMES:
         assert points_off(table[name]) < POINTS_MAX, name

@@ -82,7 +82,7 @@ def test_a_replay_cut_in_two_gives_the_same_table(market: str) -> None:
 def test_what_comes_later_changes_no_earlier_score(market: str) -> None:
     events, table = stream(market), usual_scores(market)
     times = events["time_received_ns"]
-    for place in cuts(market)[1:-1]:
+    for place in cuts(market)[1:-1:2]:
         rows = table[table["time_ns"] <= times[place - 1]]
         other = events.copy()
         later = times > times[place - 1]
