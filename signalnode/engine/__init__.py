@@ -1,0 +1,1 @@
+"""One market's process: events in, scores out, and a checkpoint to go on from."""

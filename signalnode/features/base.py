@@ -2,7 +2,7 @@
 
 A family keeps fields of its own in the state (STATE), may be tuned by numbers of a market's file
 (PARAMETERS), and says what it measures (FEATURES, in `measure`). It has a function for each event that it
-needs to hear of, with the arguments (state, parameters, event):
+needs to hear of, with the arguments (state, parameters, event), in formulas s, p and e:
 
     on_trade            a trade
     on_quote            a quote, whether or not anything in it is new

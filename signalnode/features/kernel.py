@@ -72,10 +72,10 @@ def _take_quote(s: Any, p: Any, e: Any) -> bool:
     _on_quote(s, p, e)
     if s.has_quote == 0 or e.bid != s.bid or e.ask != s.ask:
         _on_price_change(s, p, e)
-    s.bid = e.bid
-    s.ask = e.ask
-    s.has_price = 1
-    s.has_quote = 1
+        s.bid = e.bid
+        s.ask = e.ask
+        s.has_price = 1
+        s.has_quote = 1
     return True
 
 

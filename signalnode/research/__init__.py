@@ -1,0 +1,1 @@
+"""Recordings put through the very code that runs live: files in, files out."""
