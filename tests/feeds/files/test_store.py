@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from signalnode.errors import CheckpointError, DataError
+from signalnode.errors import CheckpointError, OutputError
 from signalnode.events import Events
 from signalnode.feeds.files import store
 from tests.feeds.frames import capture, quote, trade
@@ -110,7 +110,7 @@ def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_behind(
 
     monkeypatch.setattr(store, "write_rows", write_rows)
     with pytest.raises(
-        DataError, match=r"BTC-USDT: cannot store .*No space left on device.*free space"
+        OutputError, match=r"BTC-USDT: cannot store .*No space left on device.*free space"
     ) as caught:
         list(open_capture(path).prepare())
     assert "\n" not in str(caught.value)
