@@ -17,13 +17,15 @@ NEGLIGIBLE = 1e-3  # of the usual: less is as good as nothing, and a logarithm s
 class Signal:
     """One family of scores.
 
-    `scores`: one name (one-sided), or the long and the short one (two-sided).
-    `reading(features, parameters) -> float`: dimensionless; features is a record of dtype FEATURES,
-    parameters one of PARAMETERS. It must be a pure function of the two. Under the mirror a two-sided reading
-    changes its sign, a one-sided one stays. −∞ means "nothing at all", NaN "cannot say". A plain Python
-    function works; one that numba compiled is faster. `spread`: mean absolute deviation of the reading to
-    expect of a market not seen yet (one-sided only). `floor`: spread below which the reading counts as
-    standing still. `anchored`: two-sided only; score from zero instead of from the market's own mean reading.
+    - `scores`: one name (one-sided), or the long and the short one (two-sided).
+    - `reading(features, parameters) -> float`: dimensionless; features is a record of dtype FEATURES,
+      parameters one of PARAMETER_DTYPE. It must be a pure function of the two. Under the mirror a two-sided
+      reading changes its sign, a one-sided one stays. −∞ means "nothing at all", NaN "cannot say". In SIGNALS
+      it stands under `compiled`; a market's own may be plain Python, or under `numba.njit`, which is faster.
+    - `spread`: mean absolute deviation of the reading to expect of a market not seen yet; one-sided only.
+    - `floor`: spread below which the reading counts as standing still.
+    - `anchored`: score from zero instead of from the market's own mean reading; two-sided only.
+    - `parameters`: what a market may set for it, where it stands in SIGNALS.
     """
 
     scores: tuple[str, ...]

@@ -151,7 +151,6 @@ class ExtraSignals:
         f, p = _record(features), _record(self._parameters)
         for i, signal in enumerate(self.signals):
             try:
-                reading = float(signal.reading(f, p))
+                self._raw[i] = float(signal.reading(f, p))
             except (Exception, SystemExit):  # the user's formula must not stop the market's other scores
-                reading = math.nan
-            self._raw[i] = math.nan if reading == math.inf else reading
+                self._raw[i] = math.nan

@@ -43,7 +43,7 @@ of PRIOR_SPREAD_SAMPLES: the one that the signal declares (one-sided), or the me
 (two-sided). Before the first sample every score is 50.
 
 A reading of −∞ says "nothing at all": it goes into the lowest bin and scores below everything. NaN says
-"cannot say": it teaches nothing and scores 50.
+"cannot say", and so does +∞, which no share could stand for: it teaches nothing and scores 50.
 """
 
 from __future__ import annotations
@@ -177,8 +177,8 @@ def _refit(scale: Any, two_sided: int, spread: float) -> None:
 
 @compiled
 def learn(scale: Any, shape: Any, reading: float, warm: float, keep: float) -> None:
-    """Lay one sample into the histogram, where `keep` (κ) of the old remains. A NaN teaches nothing."""
-    if math.isnan(reading):
+    """Lay one sample into the histogram, where `keep` (κ) of the old remains. NaN and +∞ teach nothing."""
+    if not reading < math.inf:
         return
     counts = scale.counts
     for k in range(BINS):
@@ -215,7 +215,7 @@ def share_below(scale: Any, shape: Any, reading: float, warm: float) -> float:
     middle of either.
     """
     two_sided = shape.two_sided
-    if scale.samples == 0 or math.isnan(reading):
+    if scale.samples == 0 or not reading < math.inf:
         return 0.0 if two_sided == 1 else 0.5
     if two_sided == 1:
         origin = 0.0 if shape.anchored == 1 else scale.centre

@@ -132,7 +132,7 @@ def test_what_cannot_be_said_teaches_nothing_and_scores_the_middle(scale_of: Sca
         before = scale.learnt.tobytes()
         scale.learn([math.nan, math.inf])
         assert scale.learnt.tobytes() == before
-        assert scale.score(math.nan) == 50.0
+        assert scale.score(math.nan) == scale.score(math.inf) == 50.0
 
 
 def test_a_reading_that_never_changes_scores_no_extreme(scale_of: ScaleOf) -> None:
