@@ -5,6 +5,7 @@ from __future__ import annotations
 import pwd
 
 from signalnode.files import is_held
+from signalnode.names import AGGREGATOR, RESERVED_NAMES
 from signalnode.settings import NodeSettings
 from signalnode.settings.reading import shown
 
@@ -15,7 +16,8 @@ def processes_alive(node: NodeSettings) -> list[str]:
         locks = sorted(node.runtime_dir.glob("*.lock"))
     except OSError:
         return []
-    return [lock.stem for lock in locks if is_held(lock) and lock.stem not in _NODE_LOCKS]
+    children = [lock for lock in locks if lock.stem == AGGREGATOR or lock.stem not in RESERVED_NAMES]
+    return [lock.stem for lock in children if is_held(lock)]
 
 
 def another_users(node: NodeSettings, owner: int) -> str:
@@ -26,6 +28,3 @@ def another_users(node: NodeSettings, owner: int) -> str:
         name = f"number {owner}"
     where = shown(node.runtime_dir)
     return f"the node on {where} belongs to user {name}; ask as that user (sudo -u {name} …) or as root"
-
-
-_NODE_LOCKS = frozenset({"node", "control"})

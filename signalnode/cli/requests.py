@@ -46,7 +46,15 @@ def reload(arguments: argparse.Namespace) -> int:
 
 
 def shutdown(arguments: argparse.Namespace) -> int:
-    """Stop the whole node; returns when every process has ended."""
+    """Stop the whole node; returns when every process has ended.
+
+    A service manager starts again what it did not end itself: such a node is its to stop.
+    """
+    if _ask("status", arguments)["supervisor"].get("service"):
+        raise RequestError(
+            "the node is a service, which would be started again; use `systemctl stop signalnode`, or the"
+            " name of its unit, with --user for one of your own"
+        )
     _ask("shutdown", arguments)
     print("the node has stopped")
     return 0

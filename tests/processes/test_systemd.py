@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from signalnode.errors import RequestError
 from tests.documents import DOCS, commands, is_for_systemd
 from tests.machine import PROGRAM, USER, CannotBootError, Machine
 
@@ -89,6 +90,13 @@ def write_market(machine: Machine, name: str, text: str) -> Path:
 
 def journal(machine: Machine) -> str:
     return machine.told("journalctl -u signalnode --output cat")
+
+
+def test_a_service_is_not_shut_down_behind_its_managers_back(service: Machine) -> None:
+    told = service.run(f"{PROGRAM} shutdown --config {CONFIG}")
+    assert told.returncode == RequestError.exit_status
+    assert "use `systemctl stop signalnode`" in told.stderr
+    assert shown(service, "StatusText") == ALL_UP
 
 
 def wait_restarted(machine: Machine) -> None:

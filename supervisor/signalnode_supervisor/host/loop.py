@@ -329,6 +329,7 @@ class Loop:
             fork_server={"pid": server.pid or None, "preloaded": server.preloaded},
             on_supervisor_death=self._settings.on_supervisor_death,
             starved=self._core.starved.names(now_ns),
+            service=self._notifier.is_heard,
         )
 
     # signals and the service manager
