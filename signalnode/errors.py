@@ -80,6 +80,12 @@ class EventOrderError(SignalnodeError, ValueError):
     exit_status = 10
 
 
+class EventTimeError(SignalnodeError, ValueError):
+    """Events are of a time that cannot be: before 1990, after 2100 or none at all."""
+
+    exit_status = 15
+
+
 class CheckpointError(SignalnodeError):
     """A checkpoint cannot be used: torn, of other parameters or of another version."""
 

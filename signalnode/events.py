@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from signalnode.clock import NS_PER_S, utc_text
+
 TRADE = 1
 QUOTE = 2
 DEPTH = 3
+
+TIME_MIN_NS = 631_152_000 * NS_PER_S  # 1990-01-01 UTC: before it, a time is of another unit, or none
+TIME_MAX_NS = 4_102_444_800 * NS_PER_S  # 2100-01-01 UTC
+NO_TIME_NS = -(2**63)  # what pandas and numpy write for "not a time" (NaT)
+UNIT_NS = {"s": NS_PER_S, "ms": 1_000_000, "us": 1_000, "ns": 1}  # the units that times are counted in
 
 # Packed: numpy packs what it concatenates, and a layout of our own would cost a conversion after each.
 EVENT = np.dtype(
@@ -59,3 +66,24 @@ def as_events(events: Events) -> Events:
 def join_events(pieces: Sequence[Events]) -> Events:
     """All pieces in one array, shape (n,), dtype EVENT; of none, an empty one."""
     return np.concatenate([np.zeros(0, EVENT), *pieces])
+
+
+def unit_of(time: int) -> str:
+    """The unit, a key of UNIT_NS, in which `time` since 1970 lies between 1990 and 2100, or ""."""
+    for unit, unit_ns in UNIT_NS.items():
+        if TIME_MIN_NS <= time * unit_ns <= TIME_MAX_NS:
+            return unit
+    return ""
+
+
+def time_fault(time: int, unit: str = "ns") -> str:
+    """What is wrong with `time`, counted in `unit` since 1970, with a guess at its unit; "" if nothing is."""
+    if time == NO_TIME_NS:
+        return "has no time (NaT)"
+    time_ns = time * UNIT_NS[unit]
+    if TIME_MIN_NS <= time_ns <= TIME_MAX_NS:
+        return ""
+    bound = "before 1990" if time_ns < TIME_MIN_NS else "after 2100"
+    guess = unit_of(time)
+    meant = f": is it {guess} ({utc_text(time * UNIT_NS[guess], 'seconds')})?" if guess else ""
+    return f"is of {time} {unit}, {bound}{meant}"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from signalnode.events import EVENT, as_events, join_events
+from signalnode.events import EVENT, UNIT_NS, as_events, join_events, time_fault, unit_of
 from signalnode.feeds.venues.base import ROW, quote_row, trade_row
 
 
@@ -39,3 +39,17 @@ def test_events_in_another_layout_are_converted_by_field_name() -> None:
 def test_events_without_a_field_are_refused_by_its_name() -> None:
     with pytest.raises(TypeError, match="ask_depth"):
         as_events(np.zeros(1, [(name, "f8") for name in (EVENT.names or ())[:-1]]))
+
+
+def test_the_unit_of_a_time_of_our_days_is_told_by_its_size() -> None:
+    for unit, unit_ns in UNIT_NS.items():
+        now = 1_723_161_254_000_000_000 // unit_ns
+        assert unit_of(now) == unit
+        assert time_fault(now, unit) == ""
+        for other in set(UNIT_NS) - {unit}:
+            assert time_fault(now, other).endswith(f": is it {unit} (2024-08-08T23:54:14Z)?")
+
+
+def test_a_time_that_is_of_no_unit_is_told_without_a_guess() -> None:
+    assert time_fault(17) == "is of 17 ns, before 1990"
+    assert time_fault(2**70) == f"is of {2**70} ns, after 2100"

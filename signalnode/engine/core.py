@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode import clock
-from signalnode.errors import CheckpointError, DataError, EventOrderError
-from signalnode.events import EVENT, Events, as_events
+from signalnode.errors import CheckpointError, DataError, EventOrderError, EventTimeError
+from signalnode.events import EVENT, Events, as_events, time_fault
 from signalnode.features import FEATURES
 from signalnode.settings import MarketSettings
 from signalnode.signals import BUILT_IN_SCORES, SIGNALS
 from signalnode.signals.extra import ExtraSignals, load_signals, places_of, shapes_of
 from signalnode.signals.identity import added_digest, formulas_digest
-from signalnode.signals.kernel import ALL_NS, SCORING, consume, first_backwards, ingest, replay, score
+from signalnode.signals.kernel import ALL_NS, SCORING, consume, first_untimely, ingest, replay, score
 from signalnode.signals.parameters import parameters_of
 
 DEFAULT_INTERVAL_NS = 100 * clock.NS_PER_MS
@@ -97,7 +97,8 @@ class SignalEngine:
         """Take events (shape (n,), dtype EVENT) in order of `time_received_ns`, none before the newest
         already taken.
 
-        Raises TypeError for another dtype, EventOrderError where time runs backwards; none is taken then.
+        Raises TypeError for another dtype, EventTimeError for a time that cannot be, EventOrderError where it
+        runs backwards; none is taken then.
         """
         rows = (
             events
@@ -105,7 +106,7 @@ class SignalEngine:
             else as_events(events)
         )
         if self._has_extra:
-            self._refuse(first_backwards(self._scoring, rows), rows)
+            self._refuse(first_untimely(self._scoring, rows), rows)
             self._learn_along(rows, 0, ALL_NS)
         else:
             wrong = self._ingest(self._scoring, rows)
@@ -155,7 +156,7 @@ class SignalEngine:
         if interval_ns <= 0:
             raise ValueError(f"interval_ns must be positive, not {interval_ns}")
         rows = as_events(events)
-        self._refuse(first_backwards(self._scoring, rows), rows)
+        self._refuse(first_untimely(self._scoring, rows), rows)
         fields = [
             ("time_ns", "<i8"),
             ("mid", "<f8"),
@@ -204,11 +205,14 @@ class SignalEngine:
         self._ingested_ns = clock.monotonic_ns()
 
     def _refuse(self, wrong: int, rows: Events) -> None:
-        if wrong >= 0:
-            raise EventOrderError(
-                f"{self.market}: event {wrong} of {len(rows)} is of an earlier time than the one before it; "
-                "sort by time_received_ns"
-            )
+        if wrong < 0:
+            return
+        event = f"{self.market}: event {wrong} of {len(rows)}"
+        if fault := time_fault(int(rows["time_received_ns"][wrong])):
+            raise EventTimeError(f"{event} {fault}; time_received_ns counts ns since 1970")
+        raise EventOrderError(
+            f"{event} is of an earlier time than the one before it; sort by time_received_ns"
+        )
 
     def _learn_along(self, rows: Events, start: int, until_ns: int) -> int:
         """Take rows[start:] up to `until_ns`, pausing at each grid point for the added signals to learn."""

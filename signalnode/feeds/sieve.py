@@ -3,7 +3,7 @@
 The rules, in order; the first that applies names the fault.
 
 - `kind_unknown`: kind is not trade, quote or depth. Left out.
-- `time_absurd`: received before 2000 or after 2100. Left out.
+- `time_absurd`: received before 1990 or after 2100. Left out.
 - `time_jump`: received over a day after the newest row, and the row before did not say so too; or over a
   second after it, and the next two rows were not. Left out: it would make all that follow run backwards.
 - `time_backwards`: received over a second before the newest row: files overlap or are out of order. Left out.
@@ -11,7 +11,7 @@ The rules, in order; the first that applies names the fault.
 - `value_absurd`: a price or size not finite, not above zero (a depth: below zero) or no market's. Left out.
 - `quote_crossed`: the bid is not below the ask. Left out.
 - `price_jump`: price over 10 times, or under a tenth of, the newest. Left out; the 20th in a row is believed.
-- `event_time_absurd`: venue time before 2000 or after 2100. Kept, with the receive time in its place.
+- `event_time_absurd`: venue time before 1990 or after 2100. Kept, with the receive time in its place.
 
 So kernel time never runs backwards in what passes, one wild row costs itself and nothing after it, and a row
 that passes can be divided by. What its kind does not use is 0, whatever stood there.
@@ -26,10 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode.compiled import compiled, entry
-from signalnode.events import EVENT, Events
+from signalnode.events import EVENT, TIME_MAX_NS, TIME_MIN_NS, Events, time_fault
 
-TIME_MIN_NS = 946_684_800_000_000_000  # 2000-01-01 UTC
-TIME_MAX_NS = 4_102_444_800_000_000_000  # 2100-01-01 UTC
 TIME_JUMP_MAX_NS = 86_400_000_000_000  # longest pause believed without a second witness: a day
 TIME_CLAMP_MAX_NS = 1_000_000_000  # furthest back that is put down to a clock: a second
 VALUE_MIN, VALUE_MAX = 1e-15, 1e15  # prices and sizes of anything traded, in any unit
@@ -70,9 +68,14 @@ def kernel_ns(time_ns: int, state: State) -> int:
     return max(time_ns, newest_ns) if is_sound else newest_ns
 
 
-def describe(row: Sequence[float]) -> str:
-    """One row in a few words, for the line that names a fault; `row` holds the fields of EVENT in order."""
+def describe(row: Sequence[Any], code: int = 0) -> str:
+    """One row in a few words, for the line that names its fault `code`, an index into NAMES.
+
+    `row` holds the fields of EVENT in order.
+    """
     time_event_ns, time_received_ns, kind, side, *values = row
+    if code == TIME_ABSURD:
+        return time_fault(int(time_received_ns))
     shown = " ".join(f"{name}={value:g}" for name, value in zip(_VALUES, values, strict=True) if value)
     return f"kind {kind} side {side} received {time_received_ns} event {time_event_ns} {shown}"
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from signalnode.compiled import checked, compiled, entry, in_turn
-from signalnode.events import EVENT
+from signalnode.events import EVENT, TIME_MAX_NS, TIME_MIN_NS
 from signalnode.features import FEATURES, STATE
 from signalnode.features.kernel import apply, measure
 from signalnode.signals import BUILT_IN_SCORES, PARAMETER_DTYPE, SIGNALS
@@ -105,24 +105,26 @@ def consume(scoring: Any, events: Any, start: int, until_ns: int, pause: int) ->
 
 
 @entry(scoring=SCORING, events=EVENT)
-def first_backwards(scoring: Any, events: Any) -> int:
-    """Index of the first event whose kernel time is before the one before it (the first: before the newest
-    taken), or −1.
+def first_untimely(scoring: Any, events: Any) -> int:
+    """Index of the first event whose kernel time cannot be, or is before the one before it (the first: before
+    the newest taken), or −1. A grid from a time that cannot be to one that can would have no end.
     """
     s = scoring[0].state
-    n = len(events)
-    if n > 0 and s.events + s.refused > 0 and events[0].time_received_ns < s.time_ns:
-        return 0
-    for i in range(1, n):
-        if events[i].time_received_ns < events[i - 1].time_received_ns:
+    newest_ns = TIME_MIN_NS
+    if s.events + s.refused > 0:
+        newest_ns = max(newest_ns, s.time_ns)
+    for i in range(len(events)):
+        time_ns = events[i].time_received_ns
+        if time_ns < newest_ns or time_ns > TIME_MAX_NS:
             return i
+        newest_ns = time_ns
     return -1
 
 
 @entry(scoring=SCORING, events=EVENT)
 def ingest(scoring: Any, events: Any) -> int:
-    """Take all events, or none where time runs backwards: −1, or the index of the event that does."""
-    wrong = first_backwards(scoring, events)
+    """Take all events, or none where one is untimely: −1, or its index."""
+    wrong = first_untimely(scoring, events)
     if wrong < 0:
         consume(scoring, events, 0, ALL_NS, 0)
     return wrong

@@ -10,8 +10,8 @@ import pytest
 
 import signalnode
 from signalnode.clock import NS_PER_S
-from signalnode.errors import CheckpointError, ConfigError, DataError, EventOrderError
-from signalnode.events import EVENT, QUOTE
+from signalnode.errors import CheckpointError, ConfigError, DataError, EventOrderError, EventTimeError
+from signalnode.events import EVENT, NO_TIME_NS, QUOTE, TIME_MAX_NS, TIME_MIN_NS
 from signalnode.feeds import synthetic_events
 from signalnode.settings import FeedSettings, MarketSettings
 from signalnode.signals import BUILT_IN_SCORES
@@ -61,6 +61,29 @@ def test_events_that_go_back_in_time_are_refused_and_none_is_taken() -> None:
             engine.replay(wrong)
         assert engine.state() == state
     engine.ingest(EVENTS[1_000:])
+
+
+@pytest.mark.parametrize(
+    ("times_ns", "told"),
+    [
+        (EVENTS["time_received_ns"] // 1_000, r"event 0 of 2000 .* before 1990: is it us \(.*\)\?"),
+        (EVENTS["time_received_ns"] // 1_000_000_000, r"event 0 of 2000 .* is it s \(.*\)\?"),
+        ([NO_TIME_NS, *EVENTS["time_received_ns"][1:]], r"event 0 of 2000 has no time \(NaT\)"),
+        ([*EVENTS["time_received_ns"][:1_999], 2**62], r"event 1999 of 2000 .* after 2100"),
+    ],
+    ids=["microseconds", "seconds", "NaT first", "far ahead"],
+)
+def test_events_of_a_time_that_cannot_be_are_refused_with_a_guess_at_its_unit(
+    times_ns: list[int], told: str
+) -> None:
+    wrong = EVENTS.copy()
+    wrong["time_received_ns"] = times_ns
+    engine = signalnode.SignalEngine("ANY-USD")
+    for take in (engine.ingest, engine.replay):
+        with pytest.raises(EventTimeError, match=told) as caught:
+            take(wrong)
+        assert "\n" not in str(caught.value)
+    assert engine.events == engine.refused == 0
 
 
 def test_scores_of_the_past_are_refused() -> None:
@@ -147,7 +170,7 @@ def test_settings_of_a_market_file_are_used_and_named_in_faults() -> None:
 def test_a_replay_over_absurdly_many_rows_is_refused_before_anything_is_taken() -> None:
     events = np.zeros(2, EVENT)
     events["kind"], events["bid"], events["bid_size"], events["ask"], events["ask_size"] = QUOTE, 1, 1, 2, 1
-    events["time_received_ns"] = [0, 2**62]
+    events["time_received_ns"] = [TIME_MIN_NS, TIME_MAX_NS]
     engine = signalnode.SignalEngine("ANY-USD")
     with pytest.raises(DataError, match="take a longer interval or fewer"):
         engine.replay(events)

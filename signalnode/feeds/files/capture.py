@@ -18,7 +18,8 @@ nothing after it is lost:
 - `trade_repeated`, `trade_gap`: trade numbers seen twice; numbers missing. Repeats are left out.
 
 Every event then passes the sieve, with its own table of faults (`feeds/sieve.py`): impossible prices and
-sizes, crossed quotes, time that runs backwards. Captures without a single event are refused with DataError.
+sizes, crossed quotes, time that runs backwards. Captures without a single event are refused with DataError,
+and so is a file over half of whose rows or lines are left out.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from signalnode.errors import DataError
 from signalnode.events import EVENT, Events, join_events
 from signalnode.feeds import sieve
 from signalnode.feeds.faults import Faults
-from signalnode.feeds.files.decoding import GAPS_MAX, Gaps, Slice
+from signalnode.feeds.files.decoding import COSTLY, GAPS_MAX, Gaps, Slice, Tally
 from signalnode.feeds.files.framing import unwrap
 from signalnode.feeds.files.lines import Line, read_lines
 from signalnode.feeds.venues.base import ROW, Decoder, DecoderClass, FrameFault, Row
@@ -61,10 +62,15 @@ class CaptureDecoding:
         self._decoder_class = decoder_class
         self._market = market
         self._depth_bps = depth_bps
-        self._path = Path()
-        self._line = 0
+        self._tallies: list[Tally] = []
+        self._begin(Path())
         self._time_ns = 0  # receive time of the newest frame
         self._count = 0
+
+    def _begin(self, path: Path) -> None:
+        self._path, self._line = path, 0
+        self._lines, self._rows = Tally(path, "lines"), Tally(path, "rows")
+        self._tallies += [self._lines, self._rows]
 
     def slices(self) -> Iterator[Slice]:
         """All events, in order. Raises DataError for a missing file, and at the end if there was no event."""
@@ -92,6 +98,7 @@ class CaptureDecoding:
     def _start_over(self, why: str) -> None:
         self.faults.clear()
         self.gaps.clear()
+        self._tallies.clear()
         self.faults.add("symbol_differs", why)
 
     def _finish(self, decoder: Decoder) -> None:
@@ -105,12 +112,14 @@ class CaptureDecoding:
                 f"{files}: no event of {self._market} in it{found}: check `venue`, `market` and the file"
                 + (f" ({first})" if first and not found else "")
             )
+        for tally in self._tallies:
+            tally.finish(self.faults)
 
     def _decode_files(self, decoder: Decoder) -> Iterator[Slice]:
         state = sieve.new_state()
         sizes = [max(1, path.stat().st_size) for path in self._paths]
         for index, path in enumerate(self._paths):
-            self._path = path
+            self._begin(path)
             lines = read_lines(path, self.faults)
             before = sum(sizes[:index])
             while batch := list(islice(lines, SLICE_LINES)):
@@ -127,6 +136,7 @@ class CaptureDecoding:
             if not line.text:
                 continue
             self._line = line.number
+            self._lines.add(1)
             got = self._decode_line(line.text, decoder)
             if watch.in_gap is not in_gap:  # sifted up to here, the state knows what time it is
                 in_gap = watch.in_gap
@@ -153,6 +163,7 @@ class CaptureDecoding:
         except ValueError as error:  # of int and round; msgspec's own are kinds of it too
             name = "frame_malformed" if isinstance(error, msgspec.ValidationError) else "line_corrupt"
             self.faults_here(name, str(error))
+            self._lines.leave_out(name)
         except FrameFault as fault:
             self.faults_here(fault.name, str(fault))
         return ()
@@ -167,9 +178,13 @@ class CaptureDecoding:
         events = np.frombuffer(packed, EVENT)
         codes = np.empty(len(events), np.uint8)
         kept = sieve.sift(events, state, codes)
+        self._rows.add(len(rows))
         for index in np.flatnonzero(codes).tolist():
+            code = int(codes[index])
             self._line = numbers[index]
-            self.faults_here(sieve.NAMES[codes[index]], sieve.describe(rows[index]))
+            self.faults_here(sieve.NAMES[code], sieve.describe(rows[index], code))
+            if code in COSTLY:
+                self._rows.leave_out(sieve.NAMES[code])
         return events[:kept]
 
 

@@ -5,8 +5,8 @@ venue and the depth band. A file without that metadata but with the right column
 and floating widths), so that data from elsewhere can be brought in with two lines of pandas or polars.
 
 What is read passes the same sieve as a capture (`feeds/sieve.py`); a null is 0 for an integer, NaN for a
-float. A file that is no recording, of another version, or without one sound event is refused with DataError.
-A recording of another market is played all the same and counted as `symbol_differs`.
+float. A file that is no recording, of another version, without one sound event, or over half of whose rows
+are left out, is refused with DataError. A recording of another market is played all the same and counted as `symbol_differs`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from signalnode.events import EVENT, Events, as_events
 from signalnode.feeds import sieve
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.faults import EXAMPLES_MAX, Faults
-from signalnode.feeds.files.decoding import Gaps, Slice
+from signalnode.feeds.files.decoding import COSTLY, Gaps, Slice, Tally
 from signalnode.files import replacing
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class _OpenRecordings:
         self._faults = faults
         self._files = [(path, _open(path, market, faults)) for path in paths]
         self._state = sieve.new_state()
+        self._tallies = [Tally(path, "rows") for path in paths]
         self.rows: int = sum(file.metadata.num_rows for _, file in self._files)
 
     def groups(self) -> Iterator[tuple[str, pa.Table]]:
@@ -112,8 +113,9 @@ class _OpenRecordings:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as ahead:
-            for path, file in self._files:
+            for (path, file), tally in zip(self._files, self._tallies, strict=True):
                 row = 0
+                self._tally = tally
                 coming = ahead.submit(_read_group, path, file, 0)
                 for index in range(file.num_row_groups):
                     group = coming.result()
@@ -128,6 +130,7 @@ class _OpenRecordings:
         _rows_of_columns(out, *(_column(group, name) for name in NAMES))
         codes = np.empty(len(out), np.uint8)
         kept = sieve.sift(out, self._state, codes)
+        self._tally.add(len(out))
         if codes.any():
             self._count(where, group, codes)
         return kept
@@ -137,15 +140,19 @@ class _OpenRecordings:
             rows = np.flatnonzero(codes == code).tolist()
             for row in rows[:EXAMPLES_MAX]:
                 values = [_column(group.slice(row, 1), name)[0] for name in NAMES]
-                self._faults.add(sieve.NAMES[code], f"{where}+{row}: {sieve.describe(values)}")
+                self._faults.add(sieve.NAMES[code], f"{where}+{row}: {sieve.describe(values, code)}")
             self._faults.add(sieve.NAMES[code], count=len(rows[EXAMPLES_MAX:]))
+            if code in COSTLY:
+                self._tally.leave_out(sieve.NAMES[code], len(rows))
 
     def finish(self, kept: int) -> None:
-        """Raise DataError where not one event was sound."""
+        """Raise DataError where not one event was sound, or most of a file's rows were not."""
         if not kept:
             first = next(iter(self._faults.lines()), "it holds no row")
             files = ", ".join(str(path) for path, _ in self._files)
             raise DataError(f"{files}: no sound event in it ({first}): check how it was made")
+        for tally in self._tallies:
+            tally.finish(self._faults)
 
 
 def _open(path: Path, market: str, faults: Faults) -> pq.ParquetFile:

@@ -197,10 +197,28 @@ def test_a_crossed_book_gives_no_depth(tmp_path: Path) -> None:
 
 
 def test_faults_are_bounded_however_bad_the_file(tmp_path: Path) -> None:
-    _, faults = load(capture(tmp_path / "a.gz", [*CLEAN, *[b"x" * 5_000 + b"\n"] * 500]))
-    assert faults.counts == {"line_corrupt": 500}
+    _, faults = load(capture(tmp_path / "a.gz", [*CLEAN * 125, *[b"x" * 5_000 + b"\n"] * 500]))
+    assert faults.counts["line_corrupt"] == 500
     assert len(faults.examples["line_corrupt"]) == 3
     assert all(len(example) <= 200 for example in faults.examples["line_corrupt"])
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ([quote("-1")] * 5, r"5 of its 9 rows cannot be used \(value_absurd, first at .*a\.gz:5"),
+        ([b"no frame\n"] * 5, r"5 of its 9 lines cannot be used \(line_corrupt, first at .*a\.gz:5"),
+        (
+            [line(n, quote(), time_ns=START_NS - n * 10**10) for n in range(1, 6)],
+            "5 of its 9 .*time_backwards",
+        ),
+    ],
+    ids=["prices", "lines", "order"],
+)
+def test_a_capture_most_of_which_is_unsound_is_refused(tmp_path: Path, bad: list[object], told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        load(capture(tmp_path / "a.gz", [*CLEAN, *bad]))
+    assert len(load(capture(tmp_path / "a.gz", [*CLEAN, *bad[:4]]))[0]) == 4
 
 
 def test_a_capture_of_one_symbol_plays_as_whatever_the_market_is_called(tmp_path: Path) -> None:

@@ -205,6 +205,46 @@ def test_a_recording_without_one_sound_event_is_refused(tmp_path: Path, made: Ev
         load_events(write_columns(tmp_path / "a.parquet", made, kind=pa.array(np.zeros(len(made), np.uint8))))
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (
+            {"order": "shuffled"},
+            r"[\d,]+ of its 5,000 rows .*time_backwards, first at .*put its rows in order",
+        ),
+        ({"order": "reversed"}, r"[\d,]+ of its 5,000 rows .*time_backwards"),
+        (
+            {"per": 1_000},
+            r"no sound event .*time_absurd, first at .*row 0\+0: .*before 1990.* is it us \(.*\)\?",
+        ),
+        ({"price": -1.0}, r"[\d,]+ of its 5,000 rows cannot be used \(value_absurd"),
+    ],
+    ids=["shuffled", "reversed", "microseconds", "no prices"],
+)
+def test_a_recording_most_of_whose_rows_are_refused_is_refused(
+    tmp_path: Path, made: Events, changed: dict[str, object], told: str
+) -> None:
+    rows = made.copy()
+    if "order" in changed:
+        rows = rows[::-1] if changed["order"] == "reversed" else np.random.default_rng(1).permutation(rows)
+    if "price" in changed:
+        rows["bid"] = changed["price"]
+    rows["time_received_ns"] //= changed.get("per", 1)
+    path = write_columns(tmp_path / "a.parquet", rows)
+    with pytest.raises(DataError, match=told) as caught:
+        load_events(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DataError, match=told):
+        list(open_decoding(path).slices())
+
+
+def test_a_broken_recording_among_sound_ones_is_refused_by_its_name(tmp_path: Path, made: Events) -> None:
+    good = write_columns(tmp_path / "good.parquet", made)
+    bad = write_columns(tmp_path / "bad.parquet", made, kind=pa.array(np.zeros(len(made), np.uint8)))
+    with pytest.raises(DataError, match=r"bad\.parquet: 5,000 of its 5,000 rows"):
+        load_events([good, bad])
+
+
 def test_captures_and_recordings_are_not_mixed(recording: Path, excerpts: tuple[Path, Path]) -> None:
     with pytest.raises(DataError, match="one kind at a time"):
         load_events([recording, excerpts[0]], venue="binance", market="BTC-USDT")
