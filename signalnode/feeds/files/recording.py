@@ -6,7 +6,8 @@ and floating widths), so that data from elsewhere can be brought in with two lin
 
 What is read passes the same sieve as a capture (`feeds/sieve.py`); a null is 0 for an integer, NaN for a
 float. A file that is no recording, of another version, without one sound event, or over half of whose rows
-are left out, is refused with DataError. A recording of another market is played all the same and counted as `symbol_differs`.
+are left out, is refused with DataError. A recording of another market is played all the same and counted
+as `symbol_differs`.
 """
 
 from __future__ import annotations
