@@ -32,4 +32,6 @@ def shown_by_help(*verb: str) -> tuple[list[str], list[str]]:
     with contextlib.redirect_stdout(io.StringIO()) as said, pytest.raises(SystemExit):
         main([*verb, "--help"])
     text = said.getvalue()
-    return re.findall(r"^    ([a-z][\w-]+)", text, re.M), re.findall(r"^  (?:-h, )?(--[\w-]+)", text, re.M)
+    return re.findall(r"^ {2,4}([a-z][\w-]+)  ", text, re.M), re.findall(
+        r"^  (?:-h, )?(--[\w-]+)", text, re.M
+    )

@@ -14,7 +14,8 @@ import pytest
 
 from signalnode import errors
 from signalnode.cli import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS, main
-from tests.command_line import refused, tree
+from signalnode.cli.parser import command_line
+from tests.command_line import refused, shown_by_help, tree
 from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
@@ -63,7 +64,7 @@ def test_every_error_has_a_status_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        ([], "required: COMMAND"),
+        (["--config", "a.toml"], "required: COMMAND"),
         (["fly"], "invalid choice: 'fly'"),
         (["stop"], "--all"),
         (["run", "--pannel"], "unrecognized arguments: --pannel"),
@@ -86,6 +87,25 @@ def test_a_wrong_command_line_is_one_line(
     status, line = refused(capsys, *argv)
     assert status == errors.UsageError.exit_status
     assert expected in line
+
+
+def test_without_arguments_every_verb_is_shown_in_the_group_of_what_one_wants_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    begun = {
+        "first steps": "init",
+        "run and watch": "run",
+        "markets": "reload",
+        "decisions (Layer 5)": "decisions",
+    }
+    for group, verb in begun.items():
+        assert f"\n{group}:\n  {verb} " in shown
+    (verbs,) = [each for each in command_line()._actions if isinstance(each.choices, dict)]
+    assert shown_by_help()[0] == list(verbs.choices)
 
 
 @pytest.mark.parametrize("argv", [["--config", "{}", "check"], ["check", "--config", "{}"]])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from signalnode import __version__
 from signalnode.cli.completion import SHELLS
@@ -30,12 +31,34 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see `{self.prog} --help`")
 
 
+class _Program(_Parser):
+    """The whole command line; its help lists the verbs by what one wants to do."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.verbs: dict[str, list[argparse.Action]] = {}  # by group
+
+    def format_help(self) -> str:
+        """Usage, then each group with its verbs, then the options."""
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        options = [each for each in self._actions if each.option_strings]
+        for title, lines in (*self.verbs.items(), ("options", options)):
+            formatter.start_section(title)
+            formatter.add_arguments(lines)
+            formatter.end_section()
+        formatter.add_text(self.epilog)
+        return formatter.format_help()
+
+
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read `argv`; the result always has `target` ("module:function") and `config` (Path or None).
 
-    Raises UsageError; `--help` and `--version` end the process as usual.
+    Raises UsageError; `--help`, `--version` and nothing at all end the process as usual.
     """
-    arguments = command_line().parse_args(_keys_as_values(argv) if "keys" in argv else argv)
+    words = _keys_as_values(argv) if "keys" in argv else argv
+    arguments = command_line().parse_args(words or ["--help"])
     arguments.config = getattr(arguments, "config", None)
     return arguments
 
@@ -62,66 +85,63 @@ def command_line() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="the node's TOML file (default: $SIGNALNODE_CONFIG, else config/signalnode.toml)",
     )
-    parser = _Parser(
+    parser = _Program(
         prog="signalnode",
         description="Seven continuous scores a market, from 0 to 100, over ZeroMQ.",
+        epilog="`signalnode COMMAND --help` tells more of one; `signalnode init --demo` is a good beginning.",
         parents=[common],
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"signalnode {__version__}")
     verbs = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
 
-    def verb(name: str, target: str, text: str) -> argparse.ArgumentParser:
+    def verb(group: str, name: str, target: str, text: str) -> argparse.ArgumentParser:
+        parser.verbs.setdefault(group, []).append(argparse.Action([], dest=name, help=text))
         made = verbs.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
         made.set_defaults(target=f"signalnode.cli.{target}")
         return made
 
-    _add_node_verbs(verb)
-    _add_machine_verbs(verb)
-    _add_stream_verbs(verb)
-    _add_data_verbs(verb)
-    _add_layer5_verbs(verb, common)
+    for group, add in _GROUPS:
+        add(partial(verb, group), common)
     return parser
 
 
-def _add_node_verbs(verb: _Verb) -> None:
+def _add_first_steps(verb: _Verb, _: _Parser) -> None:
+    init = verb("init", "init:init", "Write a config to begin with, and say how to run it.")
+    init.add_argument(
+        "folder", nargs="?", type=Path, metavar="DIR", help="where to, all of it (default: config)"
+    )
+    what = init.add_mutually_exclusive_group()
+    what.add_argument(
+        "--demo", action="store_true", help="with recordings of two Binance markets, which play in a loop"
+    )
+    what.add_argument(
+        "--venue", nargs="+", metavar=("VENUE", "MARKET"), help="live markets of a venue: not yet"
+    )
+    verb("check", "check:check", "Check the config and list every fault.")
+
+
+def _add_watching(verb: _Verb, _: _Parser) -> None:
     run = verb("run", "run:run", "Run the whole node in the foreground; Ctrl-C ends it.")
     run.add_argument("--panel", action="store_true", help="show the scores; the log then goes to a file")
-    for name, what in (
-        ("start", "Start markets that are down, or have been given up."),
-        ("stop", "Stop markets; they stay down until started."),
-        ("restart", "Stop and start markets; each goes on where it was."),
-    ):
-        each = verb(name, f"requests:{name}", what)
-        each.add_argument("names", nargs="*", metavar="MARKET", help="or `aggregator`")
-        each.add_argument("--all", action="store_true", help="every market of the node")
-    verb("reload", "requests:reload", "Read the config again and apply what changed.")
     verb("shutdown", "requests:shutdown", "Stop the whole node: every market, then Layer 5.")
     status = verb("status", "requests:status", "Show every process of the running node.")
     status.add_argument(
         "names", nargs="*", metavar="MARKET", help="only these, in full: every exit, last traceback"
     )
     status.add_argument("--json", action="store_true", help="one JSON object")
+    top = verb("top", "streams:top", "Watch every market's scores, ages and states.")
+    # For `run --panel`, which sends them on stdin.
+    top.add_argument("--events", action="store_true", help=argparse.SUPPRESS)
     logs = verb("logs", "logs:logs", "Show what one process has logged and printed.")
     logs.add_argument("name", metavar="MARKET", help="or `aggregator`, or `supervisor`")
     logs.add_argument("--follow", action="store_true", help="go on with each new entry until Ctrl-C")
     logs.add_argument("--lines", type=_lines, default=50, metavar="N", help="the last N (default: 50)")
     logs.add_argument("--json", action="store_true", help="one JSON object a line")
-    verb("check", "check:check", "Check the config and list every fault.")
+    _add_subscribe(verb)
 
 
-def _add_machine_verbs(verb: _Verb) -> None:
-    install = verb("install-systemd", "install:install", "Write the systemd unit that runs this config.")
-    install.add_argument("--user", action="store_true", help="for your own service manager, without root")
-    install.add_argument(
-        "--name", default="signalnode", metavar="NAME", help="of the service (default: signalnode)"
-    )
-    install.add_argument("--print", action="store_true", help="print the unit and write nothing")
-    completion = verb("completion", "completion:completion", "Print what lets a shell complete commands.")
-    completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
-
-
-def _add_stream_verbs(verb: _Verb) -> None:
+def _add_subscribe(verb: _Verb) -> None:
     subscribe = verb("subscribe", "streams:subscribe", "Print scores as they come.")
     subscribe.add_argument("markets", nargs="*", metavar="MARKET", help="only these (default: all)")
     subscribe.add_argument(
@@ -135,12 +155,21 @@ def _add_stream_verbs(verb: _Verb) -> None:
     subscribe.add_argument(
         "--keys", type=Path, metavar="DIR", help="your CURVE keys, for a node that asks for them"
     )
-    top = verb("top", "streams:top", "Watch every market's scores, ages and states.")
-    # For `run --panel`, which sends them on stdin.
-    top.add_argument("--events", action="store_true", help=argparse.SUPPRESS)
 
 
-def _add_data_verbs(verb: _Verb) -> None:
+def _add_markets(verb: _Verb, _: _Parser) -> None:
+    verb("reload", "requests:reload", "Read the config again and apply what changed.")
+    for name, what in (
+        ("start", "Start markets that are down, or have been given up."),
+        ("stop", "Stop markets; they stay down until started."),
+        ("restart", "Stop and start markets; each goes on where it was."),
+    ):
+        each = verb(name, f"requests:{name}", what)
+        each.add_argument("names", nargs="*", metavar="MARKET", help="or `aggregator`")
+        each.add_argument("--all", action="store_true", help="every market of the node")
+
+
+def _add_data(verb: _Verb, _: _Parser) -> None:
     replay = verb("replay", "data:replay", "Score recordings as fast as possible, into a Parquet file.")
     replay.add_argument(
         "files",
@@ -157,7 +186,7 @@ def _add_data_verbs(verb: _Verb) -> None:
     )
 
 
-def _add_layer5_verbs(verb: _Verb, common: _Parser) -> None:
+def _add_layer5(verb: _Verb, _: _Parser) -> None:
     decisions = verb("decisions", "layer5:decisions", "Print what the strategies decided.")
     decisions.add_argument(
         "--since", metavar="WHEN", help="only since 10m, 2h, 1d ago, or an ISO date and time"
@@ -174,6 +203,17 @@ def _add_layer5_verbs(verb: _Verb, common: _Parser) -> None:
     replay.add_argument(
         "--json", action="store_true", help="one JSON object a line, with the keys of the wire"
     )
+
+
+def _add_machine(verb: _Verb, common: _Parser) -> None:
+    install = verb("install-systemd", "install:install", "Write the systemd unit that runs this config.")
+    install.add_argument("--user", action="store_true", help="for your own service manager, without root")
+    install.add_argument(
+        "--name", default="signalnode", metavar="NAME", help="of the service (default: signalnode)"
+    )
+    install.add_argument("--print", action="store_true", help="print the unit and write nothing")
+    completion = verb("completion", "completion:completion", "Print what lets a shell complete commands.")
+    completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
     keys = verb("keys", "layer5:keys_new", "Keys for subscribers from beyond this machine (CURVE).")
     kinds = keys.add_subparsers(metavar="WHAT", required=True, parser_class=_Parser)
     for name, text, arguments in (
@@ -188,6 +228,17 @@ def _add_layer5_verbs(verb: _Verb, common: _Parser) -> None:
         )
         for argument in arguments:
             each.add_argument(argument, metavar=argument.upper(), type=str.strip, help=_KEY_HELP[argument])
+
+
+# How the help lists the verbs: by what one wants to do.
+_GROUPS: tuple[tuple[str, Callable[[_Verb, _Parser], None]], ...] = (
+    ("first steps", _add_first_steps),
+    ("run and watch", _add_watching),
+    ("markets", _add_markets),
+    ("recordings", _add_data),
+    ("decisions (Layer 5)", _add_layer5),
+    ("this machine and others", _add_machine),
+)
 
 
 def _count(text: str) -> int:

@@ -16,6 +16,7 @@ from signalnode.bus.wire import SILENT_AFTER_S, Score
 from signalnode.errors import ConfigError
 from signalnode.panels.view import price
 from signalnode.settings import FeedSettings, NodeSettings, load_node
+from signalnode.settings.environment import config_option
 
 
 def subscribe(arguments: argparse.Namespace) -> int:
@@ -85,7 +86,9 @@ def top(arguments: argparse.Namespace) -> int:
         return notes
 
     events = EventPipe(sys.stdin.fileno()) if arguments.events else None
-    return watch(node.aggregator.endpoint, newest, events, node.aggregator.keys_dir)
+    assert node.path is not None
+    option = config_option(node.path)
+    return watch(node.aggregator.endpoint, newest, events, node.aggregator.keys_dir, option)
 
 
 def _notes(node: NodeSettings) -> dict[str, str]:

@@ -68,7 +68,9 @@ def _below(panel: PanelView, rows: list[Row], elapsed_s: float) -> list[Text]:
     lines += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in panel.events]
     missed = " · −1 one score missed" if any(row.missed for row in rows) else ""
     lines.append(Text(f"0 to 100 by each market's own recent standard · {LEGEND}{missed}", style="dim"))
-    lines.append(Text("subscribe: signalnode subscribe --json   stop: Ctrl-C", style="dim"))
+    lines.append(
+        Text(f"subscribe: signalnode subscribe --json{panel.config_option}   stop: Ctrl-C", style="dim")
+    )
     return lines
 
 

@@ -61,6 +61,7 @@ class PanelView:
     endpoint: str
     markets: dict[str, Market] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)  # of every market of the config
+    config_option: str = ""  # what a command needs to find the same node
     events: deque[str] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
     regime: dict[str, float] = field(default_factory=dict)  # strengths, 0 to 100, from the newest view
     decisions: deque[str] = field(default_factory=lambda: deque(maxlen=DECISIONS_MAX))

@@ -55,11 +55,14 @@ class EventPipe:
                 yield event
 
 
-def watch(endpoint: str, notes: Notes, events: EventPipe | None, keys: Path | None = None) -> int:
+def watch(
+    endpoint: str, notes: Notes, events: EventPipe | None, keys: Path | None = None, config_option: str = ""
+) -> int:
     """Show the panel until SIGTERM, Ctrl-C or the end of the events; returns 0. `notes` is asked again after
-    a reload.
+    a reload; `config_option` is what a command needs to find the same node.
     """
     panel = PanelView(endpoint, started_ns=clock.monotonic_ns(), busy="starting" if events else "")
+    panel.config_option = config_option
     panel.expect(notes())
     signal.signal(signal.SIGTERM, _interrupted)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # beside `run` we draw from a background process group

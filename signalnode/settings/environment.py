@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from pathlib import Path
 
 from signalnode.files import ensure_directory
+from signalnode.settings.reading import shown
 
 CONFIG_PATH_DEFAULT = Path("config/signalnode.toml")
 
@@ -18,6 +20,11 @@ def config_path(explicit: Path | None) -> Path:
     """
     named = os.environ.get("SIGNALNODE_CONFIG", "")
     return (explicit or (Path(named) if named else CONFIG_PATH_DEFAULT)).expanduser().resolve()
+
+
+def config_option(path: Path) -> str:
+    """What names this config on a command line, a blank before it; nothing where it is found unnamed."""
+    return "" if path.resolve() == config_path(None) else f" --config {shlex.quote(shown(path))}"
 
 
 def config_found(explicit: Path | None) -> Path | None:

@@ -78,7 +78,7 @@ def read_bytes(path: Path, faults: ConfigFaults) -> bytes | None:
         with path.open("rb") as file:
             data = file.read(CONFIG_BYTES_MAX + 1)
     except FileNotFoundError:
-        faults.add(path, "", "there is no such file; name another with --config or SIGNALNODE_CONFIG")
+        faults.add(path, "", "there is no such file; `signalnode init` writes one, --config names another")
     except OSError as error:
         faults.add(path, "", f"cannot be read ({error.strerror}); mend its path or its permissions")
     else:

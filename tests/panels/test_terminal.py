@@ -136,3 +136,9 @@ def test_a_file_gets_one_line_a_market_without_colours(panel: PanelView) -> None
     assert lines[0].startswith("12:00:00 BTC-USDT (replay) warming mid 61,805.20 mom↑ 97 mom↓ 3")
     assert lines[0].endswith("warm 42% age 0.0s seq 1234")
     assert "\033" not in "".join(lines)
+
+
+def test_the_command_shown_finds_the_node_of_the_panel(panel: PanelView) -> None:
+    assert "subscribe: signalnode subscribe --json   stop: Ctrl-C" in shown(panel, 100)
+    panel.config_option = " --config x/signalnode.toml"
+    assert "subscribe: signalnode subscribe --json --config x/signalnode.toml   stop" in shown(panel, 100)[-1]

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from signalnode.settings import cache_root
 from signalnode_supervisor.control import request
+from tests.ports import free_port
 from tests.supervisor.harness import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parents[2]
@@ -62,12 +64,68 @@ def built_of(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built_of(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path) -> Path:
     """A folder of packages as pip leaves it, with our wheel in it and nothing of the checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
-    with zipfile.ZipFile(built_of(folder)) as wheel:
-        wheel.extractall(folder / "packages")
-    return folder / "packages"
+    folder = wheel.parent / "packages"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture
+def program(tmp_path: Path, wheel: Path) -> Path:
+    """The command as pip installs it into a new environment; what it needs is this one's."""
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-index"]
+    subprocess.run([*pip, "--no-deps", "--disable-pip-version-check", str(wheel)], check=True)
+    (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    (packages / "needed.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n")
+    return python.with_name("signalnode")
+
+
+def test_a_new_user_has_a_node_that_speaks_after_two_commands(tmp_path: Path, program: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(cache_root().parent)}
+
+    def asked(*words: str) -> str:
+        done = subprocess.run(
+            [program, *words],
+            cwd=home,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    assert "run --panel --config x/signalnode.toml" in asked("init", "--demo", "x")
+    config = home / "x" / "signalnode.toml"
+    config.write_text(config.read_text().replace(":7450", f":{free_port()}"))
+    node = subprocess.Popen(
+        [program, "run", "--config", "x/signalnode.toml"],
+        cwd=home,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        eventually((home / "x" / "run" / "control.sock").exists, "the node runs")
+        heard = asked("subscribe", "--count", "3", "--config", "x/signalnode.toml")
+        assert len(heard.splitlines()) == 3
+    finally:
+        node.send_signal(signal.SIGINT)
+        _, log = node.communicate(timeout=PATIENCE_S)
+    assert (node.returncode, list((home / "x" / "run").iterdir())) == (0, []), log.decode()
+    assert {path.name for path in home.iterdir()} == {"x"}
 
 
 def files_in(folder: Path) -> set[Path]:

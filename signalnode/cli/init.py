@@ -1,0 +1,86 @@
+"""`init`: a config to begin with, whole or not at all and never over a file that is there."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from signalnode.errors import ConfigError, RuntimeDirectoryError, UsageError
+from signalnode.files import NO_ROOM, ensure_directory
+from signalnode.names import scores_path, socket_path_fault
+from signalnode.settings.environment import CONFIG_PATH_DEFAULT, config_option
+from signalnode.settings.reading import shown
+from signalnode.settings.writing import CONFIG_NAME, OWN_MARKET, demo_texts, own_texts
+
+SAMPLE = Path(__file__).parents[1] / "sample"
+DIRECTORY_MODE = 0o777  # less what the umask takes, as with mkdir(1)
+LONGEST_MARKET = OWN_MARKET  # of those written here
+DEMO = "BTC-USDT and ETH-USDT, recorded on Binance, in a loop; SOL-USD, made up"
+OWN = f"{OWN_MARKET}, made up; its file shows what else a market may be"
+NOT_LIVE = "there are no live feeds yet; begin with --demo, or with neither and your own captures"
+
+
+def init(arguments: argparse.Namespace) -> int:
+    """Write config and markets, and say the next two commands."""
+    if arguments.venue:
+        raise UsageError(f"init: --venue: {NOT_LIVE}")
+    folder: Path = (arguments.folder or CONFIG_PATH_DEFAULT.parent).expanduser()
+    fault = socket_path_fault(scores_path(folder.resolve() / "run", LONGEST_MARKET))
+    if fault:
+        raise UsageError(f"init: {fault.rpartition(';')[0]}; choose a folder with a shorter path")
+    texts = demo_texts() if arguments.demo else own_texts()
+    samples = SAMPLE.iterdir() if arguments.demo else ()
+    files = {f"sample/{path.name}": path.read_bytes() for path in samples}
+    write_new(folder, files | {name: text.encode() for name, text in texts.items()})
+    _tell(folder / CONFIG_NAME, DEMO if arguments.demo else OWN)
+    return 0
+
+
+def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write every file below `folder`, in their order, or none; directories are made.
+
+    Raises ConfigError where one is there already, RuntimeDirectoryError where one cannot be written.
+    """
+    for path in (folder / name for name in files):
+        if os.path.lexists(path):
+            raise ConfigError(f"{shown(path)}: is there, so nothing was written; name another folder")
+    made: list[Path] = []
+    try:
+        for name, content in files.items():
+            path = folder / name
+            made += reversed(ensure_directory(path.parent, DIRECTORY_MODE))
+            with path.open("xb") as file:
+                made.append(path)
+                file.write(content)
+    except BaseException as error:
+        _take_back(made)
+        if not isinstance(error, OSError) or error.errno in NO_ROOM:
+            raise
+        what = f"{shown(Path(error.filename or path))}: cannot be made ({error.strerror})"
+        raise RuntimeDirectoryError(f"{what}; name another folder") from None
+
+
+def _take_back(made: list[Path]) -> None:
+    for path in reversed(made):
+        with contextlib.suppress(OSError):  # a directory that somebody else wrote to meanwhile stays
+            path.rmdir() if path.is_dir() else path.unlink()
+
+
+def _tell(config: Path, what: str) -> None:
+    print(f"{config}: written, with its markets: {what}")
+    print("run it, and in another terminal listen:")
+    for verb in ("run --panel", "subscribe"):
+        print(f"  {_program()} {verb}{config_option(config)}")
+
+
+def _program() -> str:
+    """This program as it can be typed: by its name, where the shell would find it."""
+    if Path(sys.argv[0]).name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m signalnode"
+    return "signalnode" if shutil.which("signalnode") else shlex.quote(sys.argv[0])

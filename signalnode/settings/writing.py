@@ -1,0 +1,40 @@
+"""The config as text for `init`: the shipped one, moved into a folder of its own.
+
+`templates/` holds links to the files in config/, so that each text stands once; a wheel has the files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CONFIG_NAME = "signalnode.toml"
+TEMPLATES = Path(__file__).with_name("templates")
+DEMO_MARKETS = ("BTC-USDT", "ETH-USDT", "SOL-USD")
+OWN_MARKET = "SYNTH-USD"
+SIGNALS_FROM = "BTC-USDT"  # whose file lists what `[signals]` may hold
+
+# In a checkout the config has neighbours; what `init` writes is all below one folder.
+_NEIGHBOURS = '"../'
+_SAMPLE = '"../../signalnode/sample/'
+
+
+def demo_texts() -> dict[str, str]:
+    """The shipped config and its markets, by their paths; their recordings are to stand in `sample/`."""
+    markets = {market: _template(market).replace(_SAMPLE, '"../sample/') for market in DEMO_MARKETS}
+    return _config(markets)
+
+
+def own_texts() -> dict[str, str]:
+    """The shipped config, and one market whose file shows every kind of feed and every parameter."""
+    _, table, parameters = _template(SIGNALS_FROM).partition("[signals]")
+    return _config({OWN_MARKET: _template(OWN_MARKET) + table + parameters})
+
+
+def _config(markets: dict[str, str]) -> dict[str, str]:
+    """The config last: without it nothing is taken for a node."""
+    node = (TEMPLATES / CONFIG_NAME).read_text(encoding="utf-8").replace(_NEIGHBOURS, '"')
+    return {**{f"markets/{market}.toml": text for market, text in markets.items()}, CONFIG_NAME: node}
+
+
+def _template(market: str) -> str:
+    return (TEMPLATES / f"{market}.toml").read_text(encoding="utf-8")
