@@ -27,7 +27,9 @@ def replay(arguments: argparse.Namespace) -> int:
 
     compile_missing(_compiling)
     started_ns = clock.monotonic_ns()
-    decoding = open_decoding(arguments.files, venue=arguments.venue, market=arguments.market)
+    decoding = open_decoding(
+        arguments.files, venue=arguments.venue, market=arguments.market, symbol=arguments.symbol
+    )
     engine = SignalEngine(arguments.market, market)
     interval_ns = arguments.interval_ms * clock.NS_PER_MS
 

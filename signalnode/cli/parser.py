@@ -180,6 +180,7 @@ def _add_data(verb: _Verb, _: _Parser) -> None:
     )
     replay.add_argument("--venue", default="", help="whose frames a capture holds, for example binance")
     replay.add_argument("--market", required=True, help="for example BTC-USDT")
+    replay.add_argument("--symbol", default="", help="what the files call it, if not that: ETHUSDT, say")
     replay.add_argument("--out", required=True, type=Path, metavar="FILE", help="the Parquet file to write")
     replay.add_argument(
         "--interval-ms", type=_interval_ms, default=100, metavar="MS", help="between two rows (default: 100)"

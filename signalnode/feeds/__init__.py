@@ -37,25 +37,26 @@ def _capture(settings: MarketSettings, directory: Path) -> Feed:
     if feed.venue not in VENUE_NAMES:
         where = settings.path or market
         raise ConfigError(f"{where}: feed.venue: {feed.venue!r} is no venue known; {one_of(VENUE_NAMES)}")
-    decoder = decoder_of(feed.venue)
+    decoder, symbol = decoder_of(feed.venue), feed.symbol or market
     return PlaybackFeed(
         feed.paths,
         directory,
         code=(CaptureDecoding, decoder),
-        facts=("capture", feed.venue, market, DEPTH_BPS),
-        make_decoding=lambda: CaptureDecoding(feed.paths, decoder, market, DEPTH_BPS, Faults()),
+        facts=("capture", feed.venue, symbol, DEPTH_BPS),
+        make_decoding=lambda: CaptureDecoding(feed.paths, decoder, symbol, DEPTH_BPS, Faults()),
         loop=feed.loop,
     )
 
 
 def _recording(settings: MarketSettings, directory: Path) -> Feed:
-    feed, market = settings.feed, settings.market
+    feed = settings.feed
+    symbol = feed.symbol or settings.market
     return PlaybackFeed(
         feed.paths,
         directory,
         code=(RecordingDecoding,),
-        facts=("recording", market),
-        make_decoding=lambda: RecordingDecoding(feed.paths, market, Faults()),
+        facts=("recording", symbol),
+        make_decoding=lambda: RecordingDecoding(feed.paths, symbol, Faults()),
         loop=feed.loop,
     )
 

@@ -134,6 +134,8 @@ class FeedSettings:
     kind: FeedKind
     # Whose frames a capture holds.
     venue: str = ""
+    # What the market is called in the files, where that is not its name: ETHUSDT, say.
+    symbol: str = ""
     # Files, played one after the other.
     paths: tuple[Path, ...] = ()
     # Times real time; 0 = as fast as possible.
@@ -152,8 +154,8 @@ VENUE_NAMES = ("binance", "coinbase")
 
 # By kind: the keys that must be given, and those that may be.
 FEED_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
-    "capture": (frozenset({"venue", "paths"}), frozenset({"speed", "loop"})),
-    "recording": (frozenset({"paths"}), frozenset({"speed", "loop"})),
+    "capture": (frozenset({"venue", "paths"}), frozenset({"symbol", "speed", "loop"})),
+    "recording": (frozenset({"paths"}), frozenset({"symbol", "speed", "loop"})),
     "synthetic": (frozenset(), frozenset({"speed", "seed", "events_per_s", "price"})),
 }
 

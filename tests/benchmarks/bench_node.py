@@ -29,7 +29,8 @@ SAMPLE = Path("signalnode/sample").resolve()
 def rows() -> Iterator[Row]:
     bare = bare_children(MARKETS)
     bare_mb, bare_ms = bare["pss_mb"], bare["respawn_ms"]
-    capture = f'kind = "capture"\nvenue = "binance"\nloop = true\npaths = ["{SAMPLE}/btcusdt_20240808.xz"]'
+    sample = f'symbol = "BTCUSDT"\npaths = ["{SAMPLE}/btcusdt_20240808.xz"]'
+    capture = f'kind = "capture"\nvenue = "binance"\nloop = true\n{sample}'
     feeds = [capture if i % 2 else synthetic(i, 100.0) for i in range(MARKETS)]
     with tempfile.TemporaryDirectory() as directory, node_on(Path(directory), feeds) as config:
         time.sleep(SETTLE_S)

@@ -218,7 +218,7 @@ def test_a_recording_at_its_end_stays_ended(tmp_path: Path) -> None:
     try:
         heard(node)
         (node.config.parent / "markets" / "SHORT.toml").write_text(
-            'market = "SHORT"\n[feed]\nkind = "capture"\nvenue = "binance"\nspeed = 0\n'
+            'market = "SHORT"\n[feed]\nkind = "capture"\nvenue = "binance"\nsymbol = "BTCUSDT"\nspeed = 0\n'
             f'paths = ["{sample}"]\n'
         )
         assert node.ask("reload").stdout.startswith("added: SHORT\n")

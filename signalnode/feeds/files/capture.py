@@ -11,15 +11,16 @@ nothing after it is lost:
 - `file_damaged`: gzip, xz or zstd data that breaks off or is corrupt. What came of it stays; the next member
   of a gzip file goes on, or the next file.
 - `frame_unknown`, `frame_malformed`: a channel not known; a known one without its fields. Left out.
-- `symbol_differs`: the files hold one symbol only, and not the market's. They are played as this market's.
+- `symbol_differs`: a file without one frame of the market's symbol, which other files have. It gives nothing.
 - `book_gap`, `book_crossed`, `level_absurd`: see `signalnode/book.py`. No depth events until the book is
   sound again; an absurd level is left out.
 - `book_unsynced`: book updates, but never a snapshot to join them to. There are no depth events.
 - `trade_repeated`, `trade_gap`: trade numbers seen twice; numbers missing. Repeats are left out.
 
 Every event then passes the sieve, with its own table of faults (`feeds/sieve.py`): impossible prices and
-sizes, crossed quotes, time that runs backwards. Captures without a single event are refused with DataError,
-and so is a file over half of whose rows or lines are left out.
+sizes, crossed quotes, time that runs backwards. Captures without a single event of the market are refused
+with DataError, and so is a file over half of whose rows or lines are left out. Where no market is named, the
+only one in the files is meant.
 """
 
 from __future__ import annotations
@@ -42,17 +43,21 @@ from signalnode.feeds.files.lines import Line, read_lines
 from signalnode.feeds.venues.base import ROW, Decoder, DecoderClass, FrameFault, Row
 
 TIME_REACH_NS = 2**63 - 1  # the furthest from 1970, either way, that an event's field can hold
+SYMBOLS_SHOWN = 5  # of those that a refused capture holds
 SLICE_LINES = 2_048  # lines decoded between two chances to do something else: about 20 ms
 
 
 class CaptureDecoding:
-    """The decoding of some captures into events, a slice at a time: bounded in memory whatever they hold."""
+    """The decoding of some captures into events, a slice at a time: bounded in memory whatever they hold.
+
+    `symbol`: the market's, as it or the venue spells it; "" for the only one that is there.
+    """
 
     def __init__(
         self,
         paths: Sequence[Path],
         decoder_class: DecoderClass,
-        market: str,
+        symbol: str,
         depth_bps: float,
         faults: Faults,
     ) -> None:
@@ -60,7 +65,7 @@ class CaptureDecoding:
         self.gaps: Gaps = []
         self._paths = paths
         self._decoder_class = decoder_class
-        self._market = market
+        self._symbol = symbol
         self._depth_bps = depth_bps
         self._tallies: list[Tally] = []
         self._begin(Path())
@@ -77,12 +82,12 @@ class CaptureDecoding:
         for path in self._paths:
             if not path.is_file():
                 raise DataError(f"{path}: no such capture: check `paths`")
-        decoder = self._decoder_class(self._market, self._depth_bps, self.faults_here)
+        decoder = self._decoder_class(self._symbol, self._depth_bps, self.faults_here)
         yield from self._decode_files(decoder)
-        if not decoder.matched and len(decoder.others) == 1:
+        if not self._symbol and len(decoder.others) == 1:
             (only,) = decoder.others
             decoder = self._decoder_class(only, self._depth_bps, self.faults_here)
-            self._start_over(f"{self._paths[0]}: holds {only} alone, played as {self._market}")
+            self._start_over()
             yield from self._decode_files(decoder)
         self._finish(decoder)
 
@@ -95,22 +100,26 @@ class CaptureDecoding:
         where = f"{self._path}:{self._line}: {detail}" if self.faults.wants_example(name) else ""
         self.faults.add(name, where)
 
-    def _start_over(self, why: str) -> None:
+    def _start_over(self) -> None:
         self.faults.clear()
         self.gaps.clear()
         self._tallies.clear()
-        self.faults.add("symbol_differs", why)
 
     def _finish(self, decoder: Decoder) -> None:
         if decoder.watch.book.status == "empty" and decoder.watch.book.waiting:
             self.faults.add("book_unsynced", f"{self._path}: no snapshot came for the book's updates to join")
-        if not self._count or (decoder.others and not decoder.matched):
-            files = ", ".join(str(path) for path in self._paths)
-            found = f"; it holds {', '.join(sorted(decoder.others)[:5])}" if decoder.others else ""
+        files = ", ".join(str(path) for path in self._paths)
+        if decoder.others and not decoder.matched:
+            found = sorted(decoder.others)
+            raise DataError(
+                f"{files}: no event of {self._symbol or 'any one market'} in it; it holds "
+                f"{', '.join(found[:SYMBOLS_SHOWN])}: name the market so, or set `symbol` to {found[0]}"
+            )
+        if not self._count:
             first = next(iter(self.faults.lines()), "")
             raise DataError(
-                f"{files}: no event of {self._market} in it{found}: check `venue`, `market` and the file"
-                + (f" ({first})" if first and not found else "")
+                f"{files}: no event of {self._symbol} in it: check `venue`, `market` and the file"
+                + (f" ({first})" if first else "")
             )
         for tally in self._tallies:
             tally.finish(self.faults)
@@ -121,11 +130,13 @@ class CaptureDecoding:
         for index, path in enumerate(self._paths):
             self._begin(path)
             lines = read_lines(path, self.faults)
-            before = sum(sizes[:index])
+            before, matched = sum(sizes[:index]), decoder.matched
             while batch := list(islice(lines, SLICE_LINES)):
                 events = self._decode_batch(batch, decoder, state)
                 self._count += len(events)
                 yield Slice(events, (before + batch[-1].bytes_read) / sum(sizes))
+            if self._symbol and decoder.matched == matched and decoder.others:
+                self.faults.add("symbol_differs", f"{path}: not one frame of {self._symbol}")
 
     def _decode_batch(self, batch: list[Line], decoder: Decoder, state: sieve.State) -> Events:
         rows: list[Row] = []

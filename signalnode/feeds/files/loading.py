@@ -24,15 +24,17 @@ def load_events(
     *,
     venue: str = "",
     market: str = "",
+    symbol: str = "",
     depth_bps: float = DEPTH_BPS,
 ) -> Events:
     """The events of some files, played one after the other: captures of `venue`, or recordings (`.parquet`).
 
-    Shape (n,), dtype EVENT, in kernel time order. Faults in the files are passed over;
+    Shape (n,), dtype EVENT, in kernel time order. `symbol`: what the files call the market, where that is not
+    `market`; without either, the only market in them is meant. Faults in the files are passed over;
     `load_events_with_faults` tells them. Raises DataError for a missing or unreadable file, an unknown venue,
-    or files without one event.
+    or files without one event of the market.
     """
-    return load_events_with_faults(paths, venue=venue, market=market, depth_bps=depth_bps)[0]
+    return load_events_with_faults(paths, venue=venue, market=market, symbol=symbol, depth_bps=depth_bps)[0]
 
 
 def load_events_with_faults(
@@ -40,10 +42,11 @@ def load_events_with_faults(
     *,
     venue: str = "",
     market: str = "",
+    symbol: str = "",
     depth_bps: float = DEPTH_BPS,
 ) -> tuple[Events, Faults]:
     """As `load_events`, and what was wrong with the files."""
-    decoding = open_decoding(paths, venue=venue, market=market, depth_bps=depth_bps)
+    decoding = open_decoding(paths, venue=venue, market=market, symbol=symbol, depth_bps=depth_bps)
     return decoding.gather(), decoding.faults
 
 
@@ -52,6 +55,7 @@ def open_decoding(
     *,
     venue: str = "",
     market: str = "",
+    symbol: str = "",
     depth_bps: float = DEPTH_BPS,
 ) -> Decoding:
     """The events of some files as `slices()` of bounded size, for files that do not fit into memory.
@@ -64,14 +68,14 @@ def open_decoding(
         raise DataError("no file named: give at least one capture or recording")
     recorded = [path.suffix == RECORDING_SUFFIX for path in files]
     if all(recorded):
-        return RecordingDecoding(files, market, Faults())
+        return RecordingDecoding(files, symbol or market, Faults())
     if any(recorded):
         raise DataError(f"{files[recorded.index(True)]}: a recording among captures: load one kind at a time")
     if not venue:
         raise DataError(f"{files[0]}: whose frames are in it? Name the venue, {one_of(VENUE_NAMES)}")
     if venue not in VENUE_NAMES:
         raise DataError(f"unknown venue {venue!r}: {one_of(VENUE_NAMES)}")
-    return CaptureDecoding(files, decoder_of(venue), market, depth_bps, Faults())
+    return CaptureDecoding(files, decoder_of(venue), symbol or market, depth_bps, Faults())
 
 
 def one_of(names: Iterable[str]) -> str:

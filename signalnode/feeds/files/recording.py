@@ -6,8 +6,8 @@ and floating widths), so that data from elsewhere can be brought in with two lin
 
 What is read passes the same sieve as a capture (`feeds/sieve.py`); a null is 0 for an integer, NaN for a
 float. A file that is no recording, of another version, without one sound event, or over half of whose rows
-are left out, is refused with DataError. A recording of another market is played all the same and counted
-as `symbol_differs`.
+are left out, is refused with DataError. A recording of another market is refused as
+well: whoever means it names it as the `symbol`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from signalnode.feeds import sieve
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.faults import EXAMPLES_MAX, Faults
 from signalnode.feeds.files.decoding import COSTLY, Gaps, Slice, Tally
+from signalnode.feeds.venues.base import plain_symbol
 from signalnode.files import replacing
 
 if TYPE_CHECKING:
@@ -70,15 +71,15 @@ def write_recording(
 class RecordingDecoding:
     """The reading of some recordings, one row group at a time; see `decoding.Decoding`."""
 
-    def __init__(self, paths: Sequence[Path], market: str, faults: Faults) -> None:
+    def __init__(self, paths: Sequence[Path], symbol: str, faults: Faults) -> None:
         self.faults = faults
         self.gaps: Gaps = []
         self._paths = paths
-        self._market = market
+        self._symbol = symbol
 
     def slices(self) -> Iterator[Slice]:
         """All sound events, in order. Raises DataError."""
-        reading = _OpenRecordings(self._paths, self._market, self.faults)
+        reading = _OpenRecordings(self._paths, self._symbol, self.faults)
         kept = done = 0
         for where, group in reading.groups():
             rows = np.zeros(group.num_rows, EVENT)
@@ -89,7 +90,7 @@ class RecordingDecoding:
 
     def gather(self) -> Events:
         """All sound events in one array, shape (n,), each written once. Raises DataError."""
-        reading = _OpenRecordings(self._paths, self._market, self.faults)
+        reading = _OpenRecordings(self._paths, self._symbol, self.faults)
         out, end = np.zeros(reading.rows, EVENT), 0
         for where, group in reading.groups():
             end += reading.sift_into(where, group, out[end : end + group.num_rows])
@@ -100,9 +101,9 @@ class RecordingDecoding:
 class _OpenRecordings:
     """Some recordings opened together: their row groups in order, and the sieve all rows go through."""
 
-    def __init__(self, paths: Sequence[Path], market: str, faults: Faults) -> None:
+    def __init__(self, paths: Sequence[Path], symbol: str, faults: Faults) -> None:
         self._faults = faults
-        self._files = [(path, _open(path, market, faults)) for path in paths]
+        self._files = [(path, _open(path, symbol)) for path in paths]
         self._state = sieve.new_state()
         self._tallies = [Tally(path, "rows") for path in paths]
         self.rows: int = sum(file.metadata.num_rows for _, file in self._files)
@@ -156,7 +157,7 @@ class _OpenRecordings:
             tally.finish(self._faults)
 
 
-def _open(path: Path, market: str, faults: Faults) -> pq.ParquetFile:
+def _open(path: Path, symbol: str) -> pq.ParquetFile:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -173,8 +174,11 @@ def _open(path: Path, market: str, faults: Faults) -> pq.ParquetFile:
         raise DataError(
             f"{path}: recording of version {facts['version']}, this reads {VERSION}: record it anew"
         )
-    if market and facts.get("market", market) != market:
-        faults.add("symbol_differs", f"{path}: recorded from {facts['market']}, played as {market}")
+    market = str(facts.get("market", symbol))
+    if symbol and plain_symbol(market) != plain_symbol(symbol):
+        raise DataError(
+            f"{path}: recorded from {market}, not {symbol}: name the market so, or set `symbol` to {market}"
+        )
     return file
 
 

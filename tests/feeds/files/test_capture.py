@@ -7,7 +7,7 @@ import pytest
 
 from signalnode.errors import DataError
 from signalnode.events import DEPTH, QUOTE, TRADE
-from signalnode.feeds import load_events, open_decoding
+from signalnode.feeds import load_events, load_events_with_faults, open_decoding
 from signalnode.feeds.files import capture as capture_module
 from tests.feeds.frames import START_NS, STEP_NS, capture, depth, line, load, quote, snapshot, trade
 
@@ -221,11 +221,24 @@ def test_a_capture_most_of_which_is_unsound_is_refused(tmp_path: Path, bad: list
     assert len(load(capture(tmp_path / "a.gz", [*CLEAN, *bad[:4]]))[0]) == 4
 
 
-def test_a_capture_of_one_symbol_plays_as_whatever_the_market_is_called(tmp_path: Path) -> None:
+def test_a_capture_of_another_symbol_is_refused_unless_it_is_named(tmp_path: Path) -> None:
     path = capture(tmp_path / "a.gz", [snapshot(5), *CLEAN, b"garbage\n"])
-    events, faults = load(path, market="M01")
-    assert events.tobytes() == load(path)[0].tobytes()
-    assert faults.counts == {"symbol_differs": 1, "line_corrupt": 1}
+    with pytest.raises(
+        DataError, match=r"no event of WRONG-USD in it; it holds BTCUSDT: .* `symbol` to BTCUSDT"
+    ):
+        load(path, market="WRONG-USD")
+    for named in ({"market": "M01", "symbol": "BTC-USDT"}, {"market": ""}):
+        events, faults = load_events_with_faults(path, venue="binance", **named)
+        assert events.tobytes() == load(path)[0].tobytes()
+        assert faults.counts == {"line_corrupt": 1}
+
+
+def test_one_of_several_captures_that_is_of_another_symbol_is_told(tmp_path: Path) -> None:
+    ours = capture(tmp_path / "ours.gz", CLEAN)
+    theirs = capture(tmp_path / "theirs.gz", [trade(1, "3000", s="ETHUSDT")])
+    events, faults = load(ours, theirs)
+    assert len(events) == 4
+    assert faults.lines() == [f"1 x symbol_differs, first at {theirs}: not one frame of BTC-USDT"]
 
 
 def test_of_several_symbols_only_the_markets_own_is_played(tmp_path: Path) -> None:

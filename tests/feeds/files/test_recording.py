@@ -159,8 +159,11 @@ def test_recordings_follow_one_another(tmp_path: Path, made: Events) -> None:
     assert load_events(paths).tobytes() == made.tobytes()
 
 
-def test_a_recording_of_another_market_is_played_and_counted(recording: Path) -> None:
-    assert load_events_with_faults([recording], market="ETH-USDT")[1].counts == {"symbol_differs": 1}
+def test_a_recording_of_another_market_is_refused_unless_it_is_named(recording: Path) -> None:
+    with pytest.raises(DataError, match=r"recorded from BTC-USDT, not ETH-USDT: .* set `symbol` to BTC-USDT"):
+        load_events([recording], market="ETH-USDT")
+    events, faults = load_events_with_faults([recording], market="ETH-USDT", symbol="btcusdt")
+    assert (len(events), faults.counts) == (6_000, {})
 
 
 def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path, recording: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from signalnode.errors import DataError
 from signalnode.events import DEPTH, QUOTE, TRADE
 from signalnode.feeds import load_events_with_faults
 from signalnode.feeds.venues.base import FrameFault, Row
@@ -162,3 +163,13 @@ def test_a_time_stamp_that_cannot_be_told_costs_its_line_alone(tmp_path: Path, s
     events, faults = load_events_with_faults([path], venue="coinbase", market="BTC-USD")
     assert faults.counts in ({"frame_malformed": 1}, {"event_time_absurd": 1})
     assert events["kind"].tolist()[:2] == [QUOTE, DEPTH]
+
+
+def test_a_capture_of_another_product_is_refused_unless_it_is_named(tmp_path: Path) -> None:
+    sent = frame(0, "market_trades", trades("update", 1, product="ETH-USD"))
+    path = tmp_path / "a.txt"
+    path.write_text(f"{SENT_NS} {json.dumps(sent)}\n")
+    with pytest.raises(DataError, match="no event of WRONG-USD in it; it holds ETH-USD"):
+        load_events_with_faults(path, venue="coinbase", market="WRONG-USD")
+    events, _ = load_events_with_faults(path, venue="coinbase", market="WRONG-USD", symbol="ETH-USD")
+    assert len(events) == 1
