@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from signalnode.clock import NS_PER_S
 from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
@@ -60,6 +59,8 @@ def _times_s(random: np.random.Generator, s: Stretch) -> Floats:
 def _piece(
     random: np.random.Generator, s: Stretch, log_mid: float, start_ns: int, tick: float
 ) -> tuple[Events, float]:
+    from scipy.signal import lfilter  # a quarter of a second, in each process that only collects tests
+
     times = _times_s(random, s)
     n = len(times)
     steps = np.sqrt(np.diff(times, prepend=0.0)) * random.standard_normal(n) * s.sigma_bps

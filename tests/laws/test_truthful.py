@@ -12,9 +12,10 @@ import pytest
 from signalnode import SignalEngine
 from signalnode.clock import NS_PER_S
 from signalnode.events import Events
+from tests.effort import drawn
 from tests.laws.made import Stretch, made_market
 
-SEEDS = (1, 2)
+SEEDS = range(1, 1 + drawn(1, 4))
 NOISY = Stretch(seconds=1_200.0)
 STARTS = pytest.mark.parametrize("before", [(), (NOISY,)], ids=["cold", "noisy"])
 RATES = pytest.mark.parametrize("rate", [1.0, 10.0, 100.0])
