@@ -9,7 +9,7 @@ import pytest
 
 from signalnode import SignalEngine
 from signalnode.clock import NS_PER_S
-from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
+from signalnode.events import DEPTH, EVENT, QUOTE, TIME_MIN_NS, TRADE, Events
 from signalnode.features import FAMILIES, FEATURES
 from signalnode.feeds import synthetic_events
 from signalnode.signals import PARAMETERS
@@ -98,7 +98,7 @@ def test_before_the_first_event_there_is_nothing_to_measure() -> None:
 @pytest.mark.parametrize("kind", [1, 2, 3])
 def test_one_event_is_measured_without_a_past(kind: int) -> None:
     event = np.zeros(1, EVENT)
-    event["time_received_ns"], event["kind"] = 5 * NS_PER_S, kind
+    event["time_received_ns"], event["kind"] = TIME_MIN_NS, kind
     for name, value in (("price", 10.0), ("size", 2.0), ("bid", 9.0), ("ask", 11.0), ("bid_size", 3.0)):
         event[name] = value
     event["ask_size"], event["bid_depth"], event["ask_depth"] = 1.0, 4.0, 9.0
@@ -133,7 +133,7 @@ def test_every_parameter_changes_some_feature_or_belongs_to_the_scale() -> None:
 
 def test_a_spread_that_opens_evenly_moves_nothing() -> None:
     events = np.zeros(40, EVENT)
-    events["time_received_ns"] = np.arange(40) * NS_PER_S
+    events["time_received_ns"] = TIME_MIN_NS + np.arange(40) * NS_PER_S
     events["kind"], events["bid_size"], events["ask_size"] = 2, 1.0, 1.0
     events["bid"], events["ask"] = 60_000.0 / (1 + 1e-9), 60_000.0 * (1 + 1e-9)
     events["bid"][::2], events["ask"][::2] = 60_000.0 / (1 + 3e-9), 60_000.0 * (1 + 3e-9)
