@@ -8,7 +8,6 @@ GOOD_TURNS_TO_FORGIVE turns in a row went well, its failures are forgotten.
 from __future__ import annotations
 
 import math
-import reprlib
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import msgspec
 
 from signalnode.bus.wire import MESSAGE_BYTES_MAX, DecisionMessage, WireError, decode, encode
 from signalnode.errors import in_words
-from signalnode.strategies.base import Decision, Stateful, Strategy, View
+from signalnode.strategies.base import Decision, Stateful, Strategy, View, decisions_in, shown_value
 
 BACKOFF_VIEWS_MAX = 256  # about a minute at four views a second
 DECISIONS_MAX = 1_000  # of one strategy at one view
@@ -170,9 +169,7 @@ def _asked(name: str, slot: _Slot, view: View, epoch: int) -> list[DecisionMessa
 
     An answer may run code of its own, say a generator of reasons without end: reading it is part of a turn.
     """
-    answer: object = slot.strategy.evaluate_opportunities(view)
-    if not isinstance(answer, list):
-        raise TypeError(f"evaluate_opportunities returned {_shown(answer)}; a list of Decision is wanted")
+    answer = decisions_in(slot.strategy.evaluate_opportunities(view))
     if len(answer) > DECISIONS_MAX:
         raise ValueError(f"{len(answer)} decisions at one view; {DECISIONS_MAX} is the most")
     return [
@@ -181,12 +178,12 @@ def _asked(name: str, slot: _Slot, view: View, epoch: int) -> list[DecisionMessa
     ]
 
 
-def _message(name: str, epoch: int, seq: int, view: View, decision: object) -> DecisionMessage:
-    """`decision` as it goes on the wire; raises TypeError or ValueError for what is none."""
-    if not isinstance(decision, Decision):
-        raise TypeError(f"evaluate_opportunities returned a list with {_shown(decision)}; Decision is wanted")
+def _message(name: str, epoch: int, seq: int, view: View, decision: Decision) -> DecisionMessage:
+    """`decision` as it goes on the wire; raises TypeError or ValueError for what cannot be sent."""
     if isinstance(decision.markets, str) or not all(market in view.markets for market in decision.markets):
-        raise ValueError(f"a decision about {_shown(decision.markets)}, which are not markets of this node")
+        raise ValueError(
+            f"a decision about {shown_value(decision.markets)}, which are not markets of this node"
+        )
     message = DecisionMessage(
         v=1,
         strategy=name,
@@ -224,7 +221,3 @@ def _line(error: BaseException) -> str:
 
 def _trace(error: BaseException) -> str:
     return "".join(traceback.format_exception(error, limit=-20))[-TRACEBACK_CHARS_MAX:]
-
-
-def _shown(value: object) -> str:
-    return f"{type(value).__name__} {reprlib.repr(value)}"[:120]  # never the whole of a long list

@@ -6,6 +6,7 @@ takes its time from `view.time_ns`, and decides on fresh markets alone: the view
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -148,6 +149,26 @@ class Decision:
     strength: float  # 0 to 100
     reasons: tuple[str, ...]  # in words, with the numbers
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # exactly those it rests on
+    strategy: str = ""  # whose it is; whoever asks the strategy fills it in
+
+
+def decisions_in(answer: object) -> list[Decision]:
+    """The answer of a strategy, where it is a list of decisions, as it must be; raises TypeError."""
+    if not isinstance(answer, list):
+        raise TypeError(
+            f"evaluate_opportunities returned {shown_value(answer)}; a list of Decision is wanted"
+        )
+    for each in answer:
+        if not isinstance(each, Decision):
+            raise TypeError(
+                f"evaluate_opportunities returned a list with {shown_value(each)}; Decision is wanted"
+            )
+    return answer
+
+
+def shown_value(value: object) -> str:
+    """What it is and holds, in 120 characters at most."""
+    return f"{type(value).__name__} {reprlib.repr(value)}"[:120]  # never the whole of a long list
 
 
 class Strategy(Protocol):

@@ -20,6 +20,7 @@ import numpy as np
 from signalnode.clock import NS_PER_S
 from signalnode.settings.model import Within
 from signalnode.strategies.base import Decision, View
+from signalnode.strategies.plain import Scores, view_of
 
 RESCAN_S = 5.0  # how often the pairs to watch are chosen; correlations move slower
 DEVIATION_MIN = 1e-9  # of a log ratio; below, the prices do not move
@@ -56,8 +57,9 @@ class Divergence:
         if self.exit >= self.entry:
             raise ValueError(f"exit = {self.exit:g} is not below entry = {self.entry:g}; put it below")
 
-    def evaluate_opportunities(self, view: View) -> list[Decision]:
+    def evaluate_opportunities(self, view: View | Scores) -> list[Decision]:
         """Pairs to open and to close at `view`."""
+        view = view_of(view)
         if view.time_ns >= self._rescan_ns:
             self._rescan_ns = view.time_ns + int(RESCAN_S * NS_PER_S)
             self._rescan(view)

@@ -17,6 +17,7 @@ from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
 from signalnode.settings.model import Within
 from signalnode.strategies.base import DIRECTIONS, Decision, View, score_name
+from signalnode.strategies.plain import Scores, view_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,9 @@ class Ranking:
             )
         self._total: float = sum(numbers)
 
-    def evaluate_opportunities(self, view: View) -> list[Decision]:
+    def evaluate_opportunities(self, view: View | Scores) -> list[Decision]:
         """A new table, if there is one."""
+        view = view_of(view)
         if self._sent_ns is not None and view.time_ns - self._sent_ns < self.interval_s * NS_PER_S:
             return []
         table = self.table(view)

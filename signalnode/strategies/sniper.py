@@ -18,6 +18,7 @@ from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
 from signalnode.settings.model import Within
 from signalnode.strategies.base import DIRECTIONS, Decision, View, score_name
+from signalnode.strategies.plain import Scores, view_of
 
 
 @dataclass(slots=True)
@@ -49,8 +50,9 @@ class Sniper:
         if not self.needs:
             raise ValueError("needs is empty: name at least one score and its level")
 
-    def evaluate_opportunities(self, view: View) -> list[Decision]:
+    def evaluate_opportunities(self, view: View | Scores) -> list[Decision]:
         """The shots at `view`."""
+        view = view_of(view)
         shots = []
         names = [name for levels in self._levels.values() for name, _ in levels]
         for market in view.having(names):

@@ -17,6 +17,7 @@ from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
 from signalnode.settings.model import Within
 from signalnode.strategies.base import Decision, View
+from signalnode.strategies.plain import Scores, view_of
 
 
 @dataclass(slots=True)
@@ -48,8 +49,9 @@ class Threshold:
         if self.exit > self.entry:
             raise ValueError(f"exit = {self.exit:g} is above entry = {self.entry:g}; put it below")
 
-    def evaluate_opportunities(self, view: View) -> list[Decision]:
+    def evaluate_opportunities(self, view: View | Scores) -> list[Decision]:
         """Entries and exits at `view`."""
+        view = view_of(view)
         decisions = []
         for market in view.having((self.long, self.short)):
             position = self._positions.get(market)

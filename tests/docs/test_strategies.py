@@ -14,6 +14,7 @@ from signalnode.bus.wire import SCORE_NAMES, MarketState, encode
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies import STRATEGIES, Decision, Relation, Relations, View
 from signalnode.strategies.loading import ENTRY_POINT_GROUP, STRATEGIES_MAX
+from signalnode.strategies.plain import view_of
 from tests.bus.messages import score
 from tests.documents import DOCS, names_of, one_line, prose, quoted, same, table, tables
 
@@ -41,6 +42,18 @@ def test_the_measures_are_those_that_a_view_brings() -> None:
             core.take(encode(message), seq * step_ns)
     (outcome,) = core.advance(200 * step_ns)
     same(table(PAGE, "measure").names(), outcome.view.measures)
+
+
+def test_what_plain_scores_lack_is_as_told() -> None:
+    seen = view_of({"A": dict.fromkeys(SCORE_NAMES, 50.0), "B": {}}, 0, 7)
+    rows = {name: row[1] for row in table(PAGE, "neutral").rows for name in quoted(row[0])}
+    same(rows, {*MarketState.__struct_fields__, "regime", "measures", "relations"} - {"scores"})
+    first, second = seen.markets["A"], seen.markets["B"]
+    assert quoted(rows["state"])[:2] == [first.state, second.state]
+    assert rows["age_s"].startswith(f"{first.age_s}:")
+    assert rows["warm"].startswith(f"{first.warm}:")
+    assert (first.mid, first.epoch, first.seq, seen.seq) == (0.0, 0, 7, 7)
+    assert (dict(seen.regime), dict(seen.measures), seen.relations.markets) == ({}, {}, ())
 
 
 def test_a_decisions_fields_are_those_there_are() -> None:

@@ -1,0 +1,62 @@
+"""Plain dicts of scores as a view, for strategies that are asked without a node.
+
+What a dict of scores by market cannot carry is neutral: every market that has scores is fresh, was heard at
+this moment (`age_s` 0) and is warm (1), for whoever hands its scores over answers for them; `epoch` is 0 and
+`mid` is 0, as before any price. Regime, measures and relations are empty, as before the first fresh market.
+"""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+import operator
+from collections.abc import Mapping
+from typing import Any
+
+from signalnode.bus.wire import MarketState
+from signalnode.clock import wall_ns
+from signalnode.strategies.base import View
+
+Scores = Mapping[str, Mapping[str, float]]  # by market and name, each 0 to 100; a View is one as well
+
+_FORM = '{"BTC-USD": {"momentum_long": 85.5, …}, …}'
+
+
+def view_of(scores: Scores, time_ns: int | None = None, seq: int = 1) -> View:
+    """`scores` themselves where they are a view, else a view of them at `time_ns`; None: now.
+
+    Raises TypeError or ValueError, one line, for what are no scores by market.
+    """
+    if isinstance(scores, View):
+        if time_ns is not None:
+            raise ValueError("a view has a time of its own; leave time_ns out")
+        return scores
+    if not isinstance(scores, Mapping):
+        raise TypeError(f"{_kind(scores)} is given, where scores by market are wanted, as {_FORM}")
+    at_ns = wall_ns() if time_ns is None else operator.index(time_ns)
+    return View(at_ns, seq, {market: _state(market, given, seq) for market, given in scores.items()})
+
+
+def _state(market: object, given: object, seq: int) -> MarketState:
+    if inspect.iscoroutine(given):
+        given.close()  # or Python would say of it, too, that it was never awaited
+        raise TypeError(f"{market}: its scores are still to come; write await get_continuous_scores()")
+    if not isinstance(market, str) or not isinstance(given, Mapping):
+        raise TypeError(f"{market!r}: {_kind(given)} is given, where scores by market are wanted, as {_FORM}")
+    scores = {name: _checked(market, name, value) for name, value in given.items()}
+    state = "fresh" if scores else "unheard"
+    return MarketState(state=state, age_s=0.0, epoch=0, seq=seq, mid=0.0, warm=1.0, scores=scores)
+
+
+def _checked(market: str, name: object, value: Any) -> float:
+    if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{market}: {name!r} is {_kind(value)}; a score is a name and a number from 0 to 100")
+    score = float(value)
+    if not 0.0 <= score <= 100.0:
+        raise ValueError(f"{market}: {name} is {score:g}; a score is a number from 0 to 100")
+    return score
+
+
+def _kind(value: object) -> str:
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
