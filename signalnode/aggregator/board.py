@@ -18,19 +18,21 @@ State = Literal["fresh", "unheard", "ended", "silent", "behind", "stale", "degra
 class Entry:
     """What the board holds of one market."""
 
-    __slots__ = ("heard_ns", "message", "newest", "sequence")
+    __slots__ = ("behind_ns", "heard_ns", "message", "newest", "sequence")
 
     def __init__(self) -> None:
         self.sequence = SequenceTracker()
         self.message: MarketMessage | None = None  # of any kind: status, mid and warmth are its
         self.newest: Score | None = None
         self.heard_ns = 0
+        self.behind_ns = 0  # since when the newest score is not here; where it is, when it was last heard of
 
     def state(self, now_ns: int, silent_after_ns: int) -> State:
         """Whether the newest scores may be used, or why not.
 
         `unheard`: never spoke. `ended`: a planned stop. `silent`: no message for longer than a healthy engine
-        allows. `behind`: a heartbeat told of scores that never came. `stale`, `degraded`: the engine says so.
+        allows. `behind`: a heartbeat told of a score that has not come, or of none so far. `stale`,
+        `degraded`: the engine says so.
         """
         if self.message is None:
             return "unheard"
@@ -38,10 +40,7 @@ class Entry:
             return "ended"
         if now_ns - self.heard_ns > silent_after_ns:
             return "silent"
-        if self.newest is None or (self.newest.epoch, self.newest.seq) != (
-            self.sequence.epoch,
-            self.sequence.seq,
-        ):
+        if not self.sequence.has_newest:
             return "behind"
         status = self.message.status
         return status if status in ("stale", "degraded") else "fresh"
@@ -59,7 +58,7 @@ class Board:
         self.entries = {name: self.entries.get(name) or Entry() for name in markets}
 
     def take(self, message: MarketMessage, now_ns: int) -> int:
-        """Put `message` on the board; returns how many scores are missing before it.
+        """Put `message` on the board; returns how many scores are missing before it, see `SequenceTracker`.
 
         DROP means that it is a duplicate, of an older epoch or of a market nobody expects, and changed
         nothing but the counts.
@@ -68,6 +67,7 @@ class Board:
         if entry is None:
             return DROP
         sequence = entry.sequence
+        was_behind = sequence.seq > 0 and not sequence.has_newest
         if type(message) is Score:
             missing = sequence.score(message.epoch, message.seq)
             if missing != DROP:
@@ -77,6 +77,8 @@ class Board:
         if missing != DROP:
             entry.message = message
             entry.heard_ns = now_ns
+            if not was_behind:
+                entry.behind_ns = now_ns
         return missing
 
     def state(self, market: str, now_ns: int) -> State:
@@ -87,6 +89,13 @@ class Board:
         """Reconciliation: who should be heard and is not, and how."""
         states = {name: self.state(name, now_ns) for name in self.entries}
         return {name: state for name, state in states.items() if state in ("unheard", "silent")}
+
+    def behind(self, now_ns: int) -> list[str]:
+        """Who is heard, and whose newest score does not come though it is sent again with heartbeats."""
+        late = (name for name, e in self.entries.items() if now_ns - e.behind_ns > self.silent_after_ns)
+        return [
+            name for name in late if self.entries[name].sequence.seq and self.state(name, now_ns) == "behind"
+        ]
 
     def markets(self, now_ns: int) -> dict[str, MarketState]:
         """Every expected market as a view shows it; age in seconds since it was last heard."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 NAMED_MAX = 5  # markets named in one line; the others are counted
 
 
-def unheard(states: Mapping[str, str]) -> str:
+def troubled(states: Mapping[str, str]) -> str:
     """`unheard A, B; silent C, D, E and 327 more`, of markets by name and the state of each."""
     by_state: dict[str, list[str]] = {}
     for name, state in states.items():

@@ -16,10 +16,12 @@ from signalnode.aggregator.budget import within
 from signalnode.aggregator.core import Aggregator, Outcome
 from signalnode.aggregator.journal import Journal, has_records, journal_dir, newest_states
 from signalnode.aggregator.memory import arrange as arrange_memory
-from signalnode.aggregator.notices import Withheld, unheard
+from signalnode.aggregator.notices import Withheld, troubled
 from signalnode.aggregator.republisher import Republisher
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.bus.epoch import next_epoch
+from signalnode.bus.sockets import RECONNECT_MAX_MS, RECONNECT_MS
+from signalnode.bus.topics import EVERYTHING
 from signalnode.bus.wire import encode
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, pause, wall_ns
 from signalnode.errors import RuntimeDirectoryError, SignalnodeError
@@ -33,7 +35,6 @@ from signalnode.strategies.base import Strategy
 from signalnode.strategies.loading import Loaded, load_strategies
 
 RECONCILE_S = 30.0  # who should be heard and is not: connected anew this often, and the log says it again
-RECONNECT_MS, RECONNECT_MAX_MS = 5, 50
 CUT_OFF_BYTES = 1_048_576  # ZeroMQ cuts off, unseen, who sends more; what is too large and less is counted
 STOPS = (signal.SIGTERM, signal.SIGINT)
 WAKE_BYTES_MAX = 65_536  # a pipe's capacity; alarms come through it as well, one each 5 ms at most
@@ -87,7 +88,7 @@ class Process:
         self._sub.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         self._sub.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
         self._sub.setsockopt(zmq.LINGER, 0)
-        self._sub.subscribe(b"")
+        self._sub.subscribe(EVERYTHING)
         try:
             self._republisher = Republisher(self._context, settings)
         except SignalnodeError:
@@ -217,7 +218,10 @@ class Process:
     def _reconcile(self, now_ns: int) -> None:
         silent = self.core.board.silent(now_ns)
         if silent:
-            self._log.warning("markets are not heard", reason=unheard(silent), markets=len(silent))
+            self._log.warning("markets are not heard", reason=troubled(silent), markets=len(silent))
+        if behind := self.core.board.behind(now_ns):
+            reason = troubled(dict.fromkeys(behind, "behind"))
+            self._log.warning("newest scores do not come", reason=reason, markets=len(behind))
         for name in silent:
             self._connect_again(scores_endpoint(self._node.runtime_dir, name))
         if self.withheld.reason:

@@ -13,11 +13,13 @@ import zmq
 from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, unlink_ipc
 from signalnode.bus.topics import END, HEARTBEAT, SCORE
 from signalnode.bus.wire import VERSION, End, Heartbeat, Score, Status, encode_content
+from signalnode.clock import NS_PER_MS, monotonic_ns
 from signalnode.errors import EndpointError
 from signalnode.names import check_endpoint, ipc_path
 
 LINGER_MS = 250  # how long close() waits for `end` to leave; readers on this machine need under 1 ms
 BACKLOG_MAX = 128  # connections waiting to be accepted
+SUBSCRIBED = b"\x01"  # what a subscription begins with, before its topic; ZeroMQ's XPUB
 
 
 M = TypeVar("M", Score, Heartbeat, End)
@@ -38,6 +40,10 @@ class Publisher:
     """An XPUB socket bound to `endpoint` (to subscribers the same as PUB) that owns `seq`: from 1, one more
     for each score.
 
+    Whoever was not connected yet, or was too slow, lost the newest score without an error; where a market
+    stands still none follows for a long time. So a heartbeat with no new score since the last one brings the
+    newest again, the same bytes: a subscriber drops it by its `seq`, or has it now.
+
     Make it after any fork: ZeroMQ contexts do not survive one. A subscriber that falls `queue_max` messages
     behind loses messages, not the engine time; it sees the loss in `seq`. Raises EndpointError if the
     address is unusable.
@@ -45,6 +51,8 @@ class Publisher:
 
     def __init__(self, endpoint: str, market: str, epoch: int, queue_max: int) -> None:
         self.market, self.epoch, self.seq = market, epoch, 0
+        self._newest = b""  # the newest score as it was sent
+        self._repeat = False  # it is older than the last heartbeat
         self._name = market.encode()
         self._score_topic = SCORE + self._name
         self._endpoint = check_endpoint(endpoint)
@@ -64,14 +72,21 @@ class Publisher:
                 f"{endpoint}: {error.strerror}; choose another address or free this one"
             ) from None
 
-    def wait_for_subscriber(self, wait_ms: int) -> bool:
-        """Wait until somebody has subscribed, at most `wait_ms`: what is sent to nobody is lost."""
-        return self._socket.poll(wait_ms) != 0
+    def wait_for_subscriber(self, wait_ms: int, topic: bytes | None = None) -> bool:
+        """Wait until somebody has subscribed, to exactly `topic` if one is given, at most `wait_ms`: what is
+        sent to nobody is lost.
+        """
+        until_ns = monotonic_ns() + wait_ms * NS_PER_MS
+        while self._socket.poll(max(0, (until_ns - monotonic_ns()) // NS_PER_MS)):
+            if topic is None or self._socket.recv(NOW) == SUBSCRIBED + topic:
+                return True
+        return False
 
     def score(self, *, scores: Mapping[str, float], **header: Unpack[Header]) -> int:
         """Send one set of scores; returns the `seq` it went under."""
         self.seq += 1
-        self._send(self._score_topic, self._message(Score, header, scores=scores))
+        self._newest, self._repeat = self._message(Score, header, scores=scores), False
+        self._send(self._score_topic, self._newest)
         return self.seq
 
     def heartbeat(self, **header: Unpack[Header]) -> None:
@@ -79,6 +94,9 @@ class Publisher:
         with contextlib.suppress(zmq.Again):  # who came and went is taken off the queue, lest it grow
             while True:
                 self._socket.recv(NOW)
+        if self._repeat:
+            self._send(self._score_topic, self._newest)
+        self._repeat = bool(self._newest)
         self._send(HEARTBEAT + self._name, self._message(Heartbeat, header))
 
     def end(self, **header: Unpack[Header]) -> None:

@@ -7,6 +7,7 @@ carry the last seq. A reader that is at (e, n) lacks, when it hears
     a score (e, n + k)             the k − 1 scores between
     a heartbeat or end (e, n + k)  k scores, the last of them too
     either of an epoch f > e       so many of epoch f; and of epoch e, nobody knows how many
+    the score (e, n)               nothing, and has one more where only a heartbeat had told of it so far
     anything up to (e, n)          nothing: it came twice, or from an engine that is no more
 
 What is lacking is asked for: the aggregator's ring has the last scores of each market, and answers a request
@@ -175,7 +176,7 @@ class Reader:
         if known is None or known.repair is None:
             return
         asked = known.repair.waiting.pop(header.id, -1)
-        known.repair.recovered += self._recovered(found, market)
+        known.repair.recovered += self._recovered(found, market, known)
         if header.complete and asked >= 0:
             known.counts.upstream += max(asked - len(found), 0)
         if not known.repair.waiting:
@@ -215,6 +216,7 @@ class Reader:
         for market in self._markets.values():
             sequence, counts = market.sequence, market.counts
             counts.missed = sequence.missed - market.repaired
+            counts.upstream = min(counts.upstream, counts.missed)  # one that came late was counted here
             counts.duplicates, counts.older, counts.crashes = (
                 sequence.duplicates,
                 sequence.older,
@@ -274,7 +276,7 @@ class Reader:
         is_newest_here = self._is_newest and isinstance(message, Score)
         if is_newest_here:
             self._release(market, wall_ns)
-        elif before[0] >= 0 and (missing or message.epoch != before[0]):
+        elif before[0] >= 0 and (missing > 0 or message.epoch != before[0]):
             self._ask(market, message, before, missing, now_ns)
         if market.repair is None:
             self._hand_out(market, message, wall_ns)
@@ -314,7 +316,10 @@ class Reader:
         # how many the dead epoch sent after its last message here is known to nobody
         market.repair.waiting[self._request_id] = missing if message.epoch == before[0] else -1
 
-    def _recovered(self, found: list[list[bytes]], market: str | None) -> list[Score]:
+    def _recovered(self, found: list[list[bytes]], market: str | None, known: _Market) -> list[Score]:
+        """The scores of an answer that did not come by themselves meanwhile, as the newest may."""
+        assert known.repair is not None
+        held = {(each.epoch, each.seq) for each in known.repair.held if isinstance(each, Score)}
         scores = []
         for frames in found:
             try:
@@ -322,7 +327,10 @@ class Reader:
             except WireError as error:
                 self._reject(error.reason)
                 continue
-            if isinstance(message, Score) and message.market == market:
+            if not isinstance(message, Score) or message.market != market:
+                continue
+            if (message.epoch, message.seq) not in held:
+                known.sequence.found(message.epoch, message.seq)
                 scores.append(message)
         return scores
 

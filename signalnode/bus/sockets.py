@@ -7,6 +7,9 @@ import zmq
 from signalnode.names import host_and_port, ipc_path
 
 NOW, MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)  # plain ints: enums cost 3 µs a message
+# How long the aggregator waits to look for an engine again: at first, and at most, for it doubles each time.
+# Hundreds of engines that are down at once must not keep a core busy.
+RECONNECT_MS, RECONNECT_MAX_MS = 5, 50
 SUBSCRIPTION_BYTES_MAX = 1_024  # all that a publishing socket ever reads is subscriptions
 
 

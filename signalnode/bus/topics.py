@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 SCORE, HEARTBEAT, END, DECISION = b"score.", b"heartbeat.", b"end.", b"decision."
 VIEW = b"view"
+EVERYTHING = b""  # what the aggregator subscribes to
 
 
 def subscribed_to(markets: Collection[str], kinds: Collection[str]) -> list[bytes]:

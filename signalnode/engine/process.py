@@ -13,6 +13,8 @@ from typing import Any
 from signalnode import logs
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.publisher import Publisher
+from signalnode.bus.sockets import RECONNECT_MAX_MS
+from signalnode.bus.topics import EVERYTHING
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
@@ -21,13 +23,14 @@ from signalnode.engine.work import Turn, Work
 from signalnode.errors import CheckpointError, SignalnodeError
 from signalnode.feeds import ChannelHealth, open_feed
 from signalnode.feeds.base import Feed
-from signalnode.files import hold_lock
-from signalnode.names import scores_endpoint
+from signalnode.files import hold_lock, seems_held
+from signalnode.names import AGGREGATOR, scores_endpoint
 from signalnode.settings import MarketSettings, NodeSettings, node_of
 from signalnode.settings.arguments import Link
 
 STOPS = (signal.SIGTERM, signal.SIGINT)  # blocked, and taken while resting: never in the middle of a turn
-SUBSCRIBER_WAIT_MS = 20  # for those who heard the engine before to find it again: they look every 10 ms
+AGGREGATOR_WAIT_MS = 4 * RECONNECT_MAX_MS  # for it to find the engine, also on a busy machine
+SUBSCRIBER_WAIT_MS = 20  # for whoever else heard the engine before: they look every 10 ms
 PROGRESS_S = 2.0  # between two lines that say how far a decoding has come
 COMPLAINT_S = 60.0  # between two lines about a checkpoint that cannot be written
 
@@ -155,8 +158,7 @@ class _Process:
         resumed = self._resume(engine, feed, health)
         work = Work(engine, feed, health, self._node.engine, self._market.feed.speed)
         self._log.info("started", resumed=resumed, feed=self._market.feed.kind)
-        if resumed:
-            publisher.wait_for_subscriber(SUBSCRIBER_WAIT_MS)
+        self._wait_to_be_heard(publisher, resumed)
         work.start(monotonic_ns())
         turn = work.turn(monotonic_ns())
         while not self._stopping:
@@ -172,6 +174,12 @@ class _Process:
         self._save(work, durable=True)
         standing = work.standing(work.engine.time_ns)
         publisher.end(**standing._asdict(), time_published_ns=wall_ns())
+
+    def _wait_to_be_heard(self, publisher: Publisher, resumed: bool) -> None:
+        if seems_held(self._node.lock_path_of(AGGREGATOR)):
+            publisher.wait_for_subscriber(AGGREGATOR_WAIT_MS, EVERYTHING)
+        elif resumed:
+            publisher.wait_for_subscriber(SUBSCRIBER_WAIT_MS)
 
     def _send(self, publisher: Publisher, turn: Turn) -> None:
         if turn.standing is None:

@@ -140,7 +140,7 @@ def _row(name: str, market: Market, now_ns: int) -> Row:
     return Row(
         market=name,
         note=market.note,
-        status="ended" if isinstance(last, End) else status,
+        status="ended" if market.sequence.ended else status,
         mid=last.mid,
         scores=dict(score.scores) if score else {},
         warm=last.warm,

@@ -113,3 +113,24 @@ def test_ages_count_from_the_last_message_of_any_kind() -> None:
     assert markets["A"].age_s == 2.0
     assert markets["B"].age_s is None
     assert markets["A"].scores["volume_spike"] == 50.0
+
+
+def test_a_newest_score_that_comes_late_makes_its_market_fresh() -> None:
+    board = Board(["A"], 3.0)
+    board.take(score(seq=5), 0)
+    board.take(heartbeat(seq=1, epoch=2), S)
+    assert board.state("A", S) == "behind"
+    late = score(seq=1, epoch=2)
+    assert board.take(late, 2 * S) == -1
+    assert (board.state("A", 2 * S), board.entries["A"].newest) == ("fresh", late)
+
+
+def test_a_market_whose_newest_score_never_comes_is_told_after_a_while_and_one_without_any_is_not() -> None:
+    board = Board(["A", "B"], 3.0)
+    for second in range(10):
+        board.take(heartbeat("A", seq=0 if second < 5 else 7), second * S)
+        board.take(heartbeat("B", seq=0), second * S)
+        assert board.behind(second * S) == (["A"] if second > 8 else [])
+    board.take(score("A", seq=7), 10 * S)
+    board.take(heartbeat("A", seq=8), 10 * S)
+    assert board.behind(11 * S) == []

@@ -174,6 +174,42 @@ def test_kill_9_of_the_aggregator_is_a_gap_that_is_counted_and_nothing_is_receiv
         assert len(seqs) + counts.missed == publisher.seq - seqs[0] + 1
 
 
+def test_after_kill_9_of_the_aggregator_a_market_that_stands_still_is_fresh_again(scene: Scene) -> None:
+    scene.configure("A")
+    process = scene.start()
+    publisher = scene.publisher("A")
+    send(publisher)  # to nobody: heard when it is sent again
+    with scene.subscribe(kinds=("score", "view")) as heard:
+        for _ in range(2):
+
+            def is_fresh(message: Any) -> bool:
+                publisher.heartbeat(**now_moment())
+                return isinstance(message, ViewMessage) and message.markets["A"].state == "fresh"
+
+            view = until(heard, is_fresh)
+            assert view.markets["A"].seq == publisher.seq == 1
+            process.send_signal(signal.SIGKILL)
+            process.wait(DEADLINE_S)
+            process = scene.start()
+
+
+def test_a_market_whose_newest_score_never_comes_is_named(scene: Scene) -> None:
+    scene.configure("A", aggregator="silent_after_s = 0.5\nmessage_bytes_max = 1024\nview_interval_ms = 50")
+    process = scene.start(sound_out_s=0.2)
+    publisher = scene.publisher("A")
+    send(publisher, scores={f"signal_{number:02d}": 50.0 for number in range(50)})
+    with scene.subscribe(kinds=("view",)) as heard:
+
+        def is_behind_for_long(message: Any) -> bool:
+            publisher.heartbeat(**now_moment())
+            return bool(message.markets["A"].state == "behind" and message.seq > 30)
+
+        until(heard, is_behind_for_long)
+    while "do not come" not in (line := process.stderr.readline()):  # type: ignore[union-attr]
+        pass
+    assert json.loads(line)["reason"] == "behind A"
+
+
 def test_kill_9_of_an_engine_and_a_planned_stop_are_told_apart_and_old_epochs_stay_dead(scene: Scene) -> None:
     scene.configure("A", "B", aggregator="silent_after_s = 0.5")
     scene.start()

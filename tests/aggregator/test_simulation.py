@@ -36,12 +36,17 @@ PARTS = 4
 
 @dataclass
 class Engine:
-    """One market: a score every 100 ms, a heartbeat every second, and a life of its own."""
+    """One market: a score every 100 ms unless it stands still, a heartbeat every second with the newest score
+    before it if that is no news, and a life of its own.
+    """
 
     market: str
     epoch: int = 1
     seq: int = 0
     up: bool = True
+    still: bool = False
+    newest: Message | None = None
+    repeat: bool = False
     sent: list[tuple[int, int]] = field(default_factory=list)
 
     def message(self, kind: str, now_ns: int) -> Message:
@@ -49,7 +54,8 @@ class Engine:
         if kind == "score":
             self.seq += 1
             self.sent.append((self.epoch, self.seq))
-            return score(self.market, self.seq, self.epoch, **times)
+            self.newest, self.repeat = score(self.market, self.seq, self.epoch, **times), False
+            return self.newest
         make: Callable[..., Message] = heartbeat if kind == "heartbeat" else end
         return make(self.market, self.seq, self.epoch, **times)
 
@@ -110,7 +116,10 @@ class World:
             self.listen()
         self.loss = self.reader_loss = 0.0
         for engine in self.engines.values():
-            self.publish(engine.message("heartbeat", self.now_ns))
+            engine.repeat = True
+            self.pulse(engine)
+            if engine.up and engine.newest is not None:
+                assert self.core.board.state(engine.market, self.now_ns) == "fresh"
         self.listen()
         for _ in range(3):  # silence, in which a subscriber asks after what it may have lost
             self.now_ns += 4 * S
@@ -118,20 +127,28 @@ class World:
             self.listen()
 
     def work(self, engine: Engine) -> None:
-        if engine.up:
+        if engine.up and (not engine.still or engine.newest is None):
             self.publish(engine.message("score", self.now_ns))
         self.at(100 * MS, lambda: self.work(engine))
 
     def beat(self, engine: Engine) -> None:
         if engine.up:
-            self.publish(engine.message("heartbeat", self.now_ns))
+            self.pulse(engine)
         self.at(S, lambda: self.beat(engine))
 
+    def pulse(self, engine: Engine) -> None:
+        if engine.repeat and engine.newest is not None:
+            self.publish(engine.newest)
+        engine.repeat = engine.newest is not None
+        self.publish(engine.message("heartbeat", self.now_ns))
+
     def trouble(self) -> None:
-        what = self.draw.randrange(4)
+        what = self.draw.randrange(5)
         engine = self.draw.choice(list(self.engines.values()))
         if what == 0:
             self.core = self.fresh_core()  # kill -9 of the aggregator
+        elif what == 4:
+            engine.still = not engine.still
         elif engine.up:
             if what == 1:
                 self.publish(engine.message("end", self.now_ns))
@@ -141,6 +158,7 @@ class World:
     def again(self, engine: Engine) -> None:
         if not engine.up:
             engine.up, engine.epoch, engine.seq = True, engine.epoch + 1, 0
+            engine.newest, engine.repeat = None, False
 
     def publish(self, message: Message) -> None:
         """Engine to aggregator, and what that lets through to the subscriber; PUB and SUB keep the order."""

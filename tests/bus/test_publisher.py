@@ -9,6 +9,7 @@ import zmq
 
 from signalnode.bus.publisher import Publisher
 from signalnode.bus.sockets import SUBSCRIPTION_BYTES_MAX
+from signalnode.bus.topics import EVERYTHING
 from signalnode.bus.wire import SCORE_NAMES, End, Heartbeat, Score, decode
 from signalnode.errors import EndpointError
 from tests.bus.messages import moment
@@ -51,6 +52,41 @@ def test_scores_count_from_1_and_heartbeat_and_end_carry_the_last(short_dir: Pat
     assert [m.seq for m in messages] == [1, 2, 3, 3, 3]
     assert [type(m) for m in messages] == [Score, Score, Score, Heartbeat, End]
     assert {m.epoch for m in messages} == {4}
+
+
+def test_the_newest_score_comes_again_with_every_heartbeat_that_has_none_newer(
+    short_dir: Path, listener: Any
+) -> None:
+    endpoint = f"ipc://{short_dir}/A.scores"
+    publisher = Publisher(endpoint, "A", epoch=4, queue_max=100)
+    publisher.score(scores=SCORES, **moment(time_published_ns=7))  # nobody hears it
+    publisher.heartbeat(**moment())
+    socket = listener(endpoint)
+    joined(publisher, socket)
+    for seq in (1, 2, 2):
+        if seq > publisher.seq:
+            publisher.score(scores=SCORES, **moment())
+        publisher.heartbeat(**moment())
+    publisher.close()
+    came = [received(socket) for _ in range(6)]
+    assert [(type(m), m.seq) for m in came] == [(each, seq) for seq in (1, 2, 2) for each in (Score, Heartbeat)]
+    assert came[0].time_published_ns == 7
+    assert came[4] == came[2]
+
+
+def test_waiting_for_who_hears_everything_does_not_end_with_another_subscriber(
+    short_dir: Path, listener: Any
+) -> None:
+    endpoint = f"ipc://{short_dir}/A.scores"
+    publisher = Publisher(endpoint, "A", epoch=1, queue_max=10)
+    with zmq.Context() as context, context.socket(zmq.SUB) as other:
+        other.subscribe(b"score.A")
+        other.connect(endpoint)
+        assert publisher.wait_for_subscriber(10_000)
+        assert not publisher.wait_for_subscriber(20, EVERYTHING)
+        listener(endpoint)
+        assert publisher.wait_for_subscriber(10_000, EVERYTHING)
+    publisher.close()
 
 
 def test_closing_lets_the_end_message_out_and_removes_the_socket_file(short_dir: Path, listener: Any) -> None:

@@ -351,3 +351,25 @@ def test_a_reader_of_the_newest_that_takes_no_events_stops_reading() -> None:
         fed(reader, decision(seq))
     assert not reader.has_room()
     assert len(taken(reader)) == WAITING_MAX
+
+
+def test_a_newest_score_that_is_sent_again_is_handed_out_once_however_it_came() -> None:
+    told, late = heartbeat(seq=2, time_published_ns=WALL), fresh(2)
+    for answer_holds, answer_first in ((True, True), (True, False), (False, True), (False, False)):
+        reader, ring = Reader(), ring_of(fresh(1), *([late] if answer_holds else []))
+        fed(reader, fresh(1), told)
+        if answer_first:
+            answered(reader, ring)
+        fed(reader, late)
+        answered(reader, ring)
+        fed(reader, late, told)
+        assert seqs(reader) == [1, 2]
+        counts = reader.counts()["A"]
+        assert (counts.received, counts.missed, counts.upstream) == (2, 0, 0)
+
+
+def test_one_who_joins_a_still_market_by_its_heartbeat_is_given_the_score_behind_it() -> None:
+    reader = Reader(repair=False)
+    fed(reader, heartbeat(seq=9, time_published_ns=WALL), fresh(9), fresh(9))
+    assert seqs(reader) == [9]
+    assert reader.counts()["A"].missed == 0

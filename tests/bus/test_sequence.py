@@ -16,6 +16,8 @@ class Model:
 
     def __init__(self) -> None:
         self.known: dict[int, int] = {}  # last seq by epoch
+        self.had: set[tuple[int, int]] = set()
+        self.told: set[tuple[int, int]] = set()  # counted as missed, of those that only a heartbeat told of
         self.ended: set[int] = set()
         self.missed = 0
 
@@ -24,6 +26,11 @@ class Model:
         if newest is not None and epoch < newest:
             return DROP
         before = self.known.get(epoch)
+        if kind == "score" and before == seq and (epoch, seq) not in self.had:
+            self.had.add((epoch, seq))
+            late = -((epoch, seq) in self.told)
+            self.missed += late
+            return late
         if before is not None:
             is_old = seq <= before if kind == "score" else seq < before
             if is_old or (kind != "score" and epoch in self.ended):
@@ -32,6 +39,10 @@ class Model:
         joined = newest is None
         missing = 0 if joined else max(sent_until - (before or 0), 0)
         self.known[epoch] = seq
+        if kind == "score":
+            self.had.add((epoch, seq))
+        elif missing:
+            self.told.add((epoch, seq))
         if kind == "end":
             self.ended.add(epoch)
         self.missed += missing
@@ -87,3 +98,28 @@ def test_a_lost_tail_shows_in_the_next_heartbeat() -> None:
     sequence = SequenceTracker()
     sequence.score(1, 10)
     assert sequence.last(1, 13, ended=False) == 3
+
+
+def test_a_score_that_a_heartbeat_told_of_is_taken_when_it_comes_and_no_longer_missed() -> None:
+    sequence = SequenceTracker()
+    sequence.score(1, 10)
+    assert (sequence.last(1, 13, ended=False), sequence.has_newest) == (3, False)
+    assert (sequence.score(1, 13), sequence.has_newest) == (-1, True)
+    assert (sequence.score(1, 13), sequence.missed, sequence.duplicates) == (DROP, 2, 1)
+
+
+def test_the_first_score_of_an_epoch_whose_heartbeat_came_first_is_taken_when_it_comes() -> None:
+    known, newcomer = SequenceTracker(), SequenceTracker()
+    known.score(1, 10)
+    assert [each.last(2, 1, ended=False) for each in (known, newcomer)] == [1, 0]
+    assert [each.score(2, 1) for each in (known, newcomer)] == [-1, 0]
+    assert (known.missed, newcomer.missed) == (0, 0)
+
+
+def test_a_score_that_was_found_another_way_is_a_duplicate_when_it_comes() -> None:
+    sequence = SequenceTracker()
+    sequence.last(1, 3, ended=False)
+    sequence.found(1, 2)
+    assert not sequence.has_newest
+    sequence.found(1, 3)
+    assert sequence.score(1, 3) == DROP

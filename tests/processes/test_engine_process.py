@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from signalnode import SignalEngine
 from signalnode.bus.wire import End, Score, decode
 from signalnode.feeds import synthetic_events
 from signalnode.feeds.files.recording import write_recording
+from signalnode.files import hold_lock
+from tests.effort import drawn
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
@@ -59,6 +62,7 @@ ON_A_FULL_DISK = """
 mount -t tmpfs -o size=8k,mode=700 tmpfs "$0" && { cat /dev/zero > "$0/filler" 2> /dev/null; exec "$@"; }
 """
 EVENTS = synthetic_events(11, 12_000, events_per_s=50.0)
+COLD_STARTS = drawn(2, 30)
 SLOW, FAST = 1.0, 1_000.0  # four minutes, so that no test sees the end before it wants to; at once
 FIRST_S, SOON_S = 120, 30  # the very first start on a machine compiles the kernel
 KILLS = 2
@@ -223,7 +227,7 @@ def test_killed_again_and_again_the_last_scores_are_those_of_a_run_without_a_sto
     other.send_signal(signal.SIGTERM)
     end = neighbour.until(an_end)
     assert finished(other)[0] == -signal.SIGTERM
-    seqs = [message.seq for message in neighbour.scores()]
+    seqs = list(dict.fromkeys(message.seq for message in neighbour.scores()))  # the newest may come again
     assert seqs == list(range(seqs[0], end.seq + 1)), "the other market's subscriber missed nothing"
     assert {message.epoch for message in neighbour.heard} == {end.epoch}
     assert home.left() == []
@@ -298,6 +302,28 @@ def test_checkpoints_that_cannot_be_used_are_told_and_cost_no_more_than_the_warm
     assert status == -signal.SIGTERM
     assert len(lines_of(log, "checkpoint refused")) == 2
     assert [line["resumed"] for line in lines_of(log, "started")] == [False]
+
+
+def test_the_first_score_of_a_still_market_is_not_lost_on_an_aggregator_that_connects_late(
+    home: Home, listen: Callable[[str], Ear]
+) -> None:
+    still = EVENTS[:400].copy()
+    for times in ("time_event_ns", "time_received_ns"):
+        still[times][:-1] = still[times][0]
+        still[times][-1] = still[times][0] + 3_600_000_000_000
+    write_recording(home.folder / "played.parquet", still, market=MARKETS[0], venue="synthetic")
+    run = home.folder / "run"
+    with hold_lock(run / "aggregator.lock"):
+        for _ in range(COLD_STARTS):
+            engine = home.start(MARKETS[0])
+            while not (run / f"{MARKETS[0]}.scores").exists():
+                time.sleep(0.005)  # nothing can be awaited: this is how a connection is tried again
+            assert listen(MARKETS[0]).until(a_score, FIRST_S).seq == 1
+            engine.kill()
+            engine.communicate()
+            (run / f"{MARKETS[0]}.scores").unlink()
+            for checkpoint in (home.folder / "state" / MARKETS[0]).glob("checkpoint.*"):
+                checkpoint.unlink()
 
 
 @pytest.mark.parametrize("directory", ["state", "run"])
