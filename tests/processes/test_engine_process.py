@@ -89,7 +89,7 @@ class Home:
         """The market's file, with `more` behind its feed."""
         (self.folder / "markets" / f"{market}.toml").write_text(
             f'market = "{market}"\n[feed]\nkind = "recording"\npaths = ["../played.parquet"]\n'
-            f"speed = {speed}\n{more}"
+            f'symbol = "{MARKETS[0]}"\nspeed = {speed}\n{more}'
         )
 
     def start(self, market: str, program: str = PROGRAM, *inside: str) -> subprocess.Popen[str]:
