@@ -5,6 +5,7 @@ plain Python; the compiler (`compiler.py`: numba, in a process that ends) turns 
 file, and an entry runs what is in it (`loader.py`). So a process that scores a market carries machine code
 and no compiler.
 
+What a compiled function calls becomes part of it; `@apart` marks one that stays a function by itself.
 `in_turn` makes one compiled function of several: a register of them becomes a kernel without a second list.
 """
 
@@ -47,6 +48,7 @@ class Argument(NamedTuple):
 
 
 MARKED: list[Callable[..., Any]] = []  # every function under `compiled`
+APART: list[Callable[..., Any]] = []  # those of them under `apart`
 ENTRIES: list[Entry[..., Any]] = []  # every function under `entry`
 
 
@@ -58,6 +60,12 @@ def compiled(function: F) -> F:
     """
     MARKED.append(function)
     return function
+
+
+def apart(function: F) -> F:
+    """As `compiled`, for a function that is no part of its callers: each of them would be as large again."""
+    APART.append(function)
+    return compiled(function)
 
 
 def checked(function: F) -> F:

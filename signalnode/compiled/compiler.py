@@ -25,7 +25,7 @@ import llvmlite.binding as llvm
 import numba
 from numba import types
 
-from signalnode.compiled import ENTRIES, MARKED, Argument, Entry
+from signalnode.compiled import APART, ENTRIES, MARKED, Argument, Entry
 from signalnode.compiled.loader import DATA_AT, ENTRY_MODULES, LENGTHS_AT, store, target_machine
 
 OPTIONS: dict[str, Any] = {
@@ -54,6 +54,7 @@ def main() -> None:
 def _compile(path: Path) -> None:
     for module in ENTRY_MODULES:
         importlib.import_module(module)
+    numba.config.SLP_VECTORIZE = 1  # vectors of what stands in straight code, as `features.decay` does
     _hand_to_numba()
     whole = llvm.parse_assembly(NOTHING_TO_FREE)
     for number, entry in enumerate(ENTRIES, 1):
@@ -67,8 +68,8 @@ def _hand_to_numba() -> None:
     """Put what numba calls in the place of each marked function: under whatever name a module knows it, and
     wherever another marked function, made in a function, has it from there.
     """
-    called = {id(function): _for_numba(function) for function in MARKED}
-    called |= {id(entry): _for_numba(entry.function) for entry in ENTRIES}
+    called = {id(function): _for_numba(function, apart=function in APART) for function in MARKED}
+    called |= {id(entry): _for_numba(entry.function, apart=True) for entry in ENTRIES}
     for cell in [cell for function in MARKED for cell in function.__closure__ or ()]:
         cell.cell_contents = called.get(id(cell.cell_contents), cell.cell_contents)
     for module in [module for name, module in sys.modules.items() if name.startswith("signalnode.")]:
@@ -78,9 +79,9 @@ def _hand_to_numba() -> None:
 
 
 @functools.cache
-def _for_numba(function: Callable[..., Any]) -> Any:
+def _for_numba(function: Callable[..., Any], *, apart: bool) -> Any:
     """What numba calls for `function`: one, or an entry that others call as well would be compiled twice."""
-    return numba.njit(**OPTIONS)(function)
+    return numba.njit(**OPTIONS, forceinline=not apart)(function)
 
 
 def native(entry: Entry[..., Any]) -> str:
@@ -108,7 +109,7 @@ def _calling(entry: Entry[..., Any]) -> Callable[..., Any]:
         taken += [name] if scalar else [name, f"{name}_n"]
         shape = f"({name}_n, {columns})" if columns else f"({name}_n,)"
         passed.append(name if scalar else f"carray({name}, {shape})")
-    room: dict[str, Any] = {"carray": numba.carray, "function": _for_numba(entry.function)}
+    room: dict[str, Any] = {"carray": numba.carray, "function": _for_numba(entry.function, apart=True)}
     exec(f"def unpack({', '.join(taken)}):\n    return function({', '.join(passed)})\n", room)
     unpack: Callable[..., Any] = room["unpack"]
     return unpack

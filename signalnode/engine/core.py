@@ -18,7 +18,16 @@ from signalnode.settings import MarketSettings
 from signalnode.signals import BUILT_IN_SCORES, SIGNALS
 from signalnode.signals.extra import ExtraSignals, load_signals, places_of, shapes_of
 from signalnode.signals.identity import added_digest, formulas_digest
-from signalnode.signals.kernel import ALL_NS, SCORING, consume, first_untimely, ingest, replay, score
+from signalnode.signals.kernel import (
+    ALL_NS,
+    COLUMNS,
+    SCORING,
+    consume,
+    first_untimely,
+    ingest,
+    replay,
+    score,
+)
 from signalnode.signals.parameters import parameters_of
 
 DEFAULT_INTERVAL_NS = 100 * clock.NS_PER_MS
@@ -156,23 +165,21 @@ class SignalEngine:
         if interval_ns <= 0:
             raise ValueError(f"interval_ns must be positive, not {interval_ns}")
         rows = as_events(events)
-        self._refuse(first_untimely(self._scoring, rows), rows)
-        fields = [
-            ("time_ns", "<i8"),
-            ("mid", "<f8"),
-            *((name, "<f8") for name in self.names),
-            ("warm", "<f8"),
-        ]
+        fields = [(name, "<f8") for name in ("mid", *self.names, "warm")]
+        fields.insert(0, ("time_ns", "<i8"))
         if not len(rows):
             return np.zeros(0, fields)
-        first_ns = int(rows["time_received_ns"][0]) if self._next_row_ns is None else self._next_row_ns
-        count = max(0, (int(rows["time_received_ns"][-1]) - first_ns) // interval_ns + 1)
+        ends = int(rows["time_received_ns"][0]), int(rows["time_received_ns"][-1])
+        first_ns = ends[0] if self._next_row_ns is None else self._next_row_ns
+        count = max(0, (ends[1] - first_ns) // interval_ns + 1)
+        if self._has_extra or count > ROWS_MAX or any(map(time_fault, ends)):
+            self._refuse(first_untimely(self._scoring, rows), rows)
         if count > ROWS_MAX:
             raise DataError(
                 f"{self.market}: a row each {interval_ns / 1e6:g} ms makes {count:,} rows of these events, "
                 f"over {ROWS_MAX:,}; take a longer interval or fewer"
             )
-        table = np.zeros(count, fields)
+        table = np.empty(count, fields)
         fill = self._fill_with_extra if self._has_extra else self._fill
         fill(table, rows, first_ns, interval_ns)
         self._ingested_ns = clock.monotonic_ns()
@@ -224,12 +231,11 @@ class SignalEngine:
             self._extra.learn(self._features, samples)
 
     def _fill(self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int) -> None:
-        times, mids, warms = np.empty(len(table), np.int64), np.empty(len(table)), np.empty(len(table))
-        scores = np.empty((len(table), len(BUILT_IN_SCORES)))
-        replay(self._scoring, rows, first_ns, interval_ns, times, mids, scores, warms)
-        table["time_ns"], table["mid"], table["warm"] = times, mids, warms
-        for j, name in enumerate(BUILT_IN_SCORES):
-            table[name] = scores[:, j]
+        floats, integers = (table.view(kind).reshape(len(table), len(COLUMNS)) for kind in ("<f8", "<i8"))
+        before = self._scoring.copy()
+        if replay(self._scoring, rows, first_ns, interval_ns, floats, integers) >= 0:
+            self._scoring[:] = before
+            self._refuse(first_untimely(self._scoring, rows), rows)
 
     def _fill_with_extra(
         self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int

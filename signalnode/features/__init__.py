@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from signalnode.features import activity, flow, liquidity, price
-from signalnode.features.base import BOOK, Family, refuse_unheard
+from signalnode.features.base import BOOK, Family, refuse_groundless, refuse_unheard
 
 FAMILIES: tuple[Family, ...] = (
     price,
@@ -20,6 +20,7 @@ FAMILIES: tuple[Family, ...] = (
 
 for _family in FAMILIES:
     refuse_unheard(_family)
+    refuse_groundless(_family)
 
 STATE = np.dtype(
     [

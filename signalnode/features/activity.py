@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from signalnode.compiled import compiled
-from signalnode.features.base import Parameter
-from signalnode.features.decay import SECONDS_PER_NS, decay, share_seen
+from signalnode.features.base import Parameter, Weight
+from signalnode.features.decay import SECONDS_PER_NS, decays
 
 PARAMETERS = (
     Parameter("volume_s", 12.0, 0.1, 3600.0, "s", "a burst's length"),
@@ -26,6 +26,16 @@ STATE = (
 )
 
 
+KEPT = (
+    Weight("volume", "trade_time_ns", "volume_s"),
+    Weight("volume_usual", "trade_time_ns", "volume_usual_s"),
+)
+SEEN = (
+    Weight("volume_seen", "trade_first_ns", "volume_s"),
+    Weight("volume_usual_seen", "trade_first_ns", "volume_usual_s"),
+)
+
+
 @compiled
 def on_trade(s: Any, p: Any, e: Any) -> None:
     """Take a trade."""
@@ -34,20 +44,15 @@ def on_trade(s: Any, p: Any, e: Any) -> None:
         s.trade_time_ns = time_ns
         s.trade_first_ns = time_ns
     h = (time_ns - s.trade_time_ns) * SECONDS_PER_NS
-    s.volume = s.volume * decay(h, p.volume_s) + e.size
-    s.volume_usual = s.volume_usual * decay(h, p.volume_usual_s) + e.size
+    now, usual, _, _ = decays(h / p.volume_s, h / p.volume_usual_s, 0.0, 0.0)
+    s.volume = s.volume * now + e.size
+    s.volume_usual = s.volume_usual * usual + e.size
     s.trade_time_ns = time_ns
     s.trades += 1
 
 
 @compiled
-def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
+def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
-    h = (time_ns - s.trade_time_ns) * SECONDS_PER_NS
-    observed = (time_ns - s.trade_first_ns) * SECONDS_PER_NS
-    f.volume = s.volume * decay(h, p.volume_s) / (p.volume_s * share_seen(observed, p.volume_s))
-    f.volume_usual = (
-        s.volume_usual
-        * decay(h, p.volume_usual_s)
-        / (p.volume_usual_s * share_seen(observed, p.volume_usual_s))
-    )
+    f.volume = s.volume * w.volume / (p.volume_s * w.volume_seen)
+    f.volume_usual = s.volume_usual * w.volume_usual / (p.volume_usual_s * w.volume_usual_seen)

@@ -9,9 +9,13 @@ needs to hear of, with the arguments (state, parameters, event), in formulas s, 
     on_price_change     a quote whose bid or ask is not the one before; after on_quote
     on_depth            the depth of the book
 
+Sums and averages that fade with time are kept as of their last change. What is left of them when somebody
+asks is one exponential each: a family lists these (KEPT, and SEEN for the share of a time constant that has
+been observed at all, which takes the start-up bias out), and `measure` finds them by name in its weights.
+
 An event is a record of EVENT that has been found true; `event.time_received_ns` is now. `state`,
-`parameters` and `features` are records whose fields are attributes. All of these functions are compiled, so
-`@compiled` stands above each and above what they call.
+`parameters`, `weights` and `features` are records whose fields are attributes. All of these functions are
+compiled, so `@compiled` stands above each and above what they call.
 
 What belongs to no family stands in the state as well (BOOK): `bid` and `ask`, 0 while `has_price` is 0;
 `has_quote` is 0 while trade prices stand in for quotes. When an event comes, every family finds them **as
@@ -23,7 +27,7 @@ place in FAMILIES changes no score.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 EVENT_FUNCTIONS = ("on_trade", "on_quote", "on_price_change", "on_depth")
 BOOK = (
@@ -46,8 +50,17 @@ class Parameter:
     why: str
 
 
+class Weight(NamedTuple):
+    """One number that `measure` finds in the weights: e^(−h/τ) in KEPT, 1 − e^(−h/τ) in SEEN."""
+
+    name: str
+    since: str  # the field of the state, in ns, that h is counted from
+    time_constant: str  # the parameter, in seconds, that τ is
+    share: float = 1.0  # or that this share of it is τ
+
+
 class Family(Protocol):
-    """The module of a family. Which of EVENT_FUNCTIONS it has as well is its own affair."""
+    """The module of a family. Which of EVENT_FUNCTIONS, KEPT and SEEN it has as well is its own affair."""
 
     __name__: str
 
@@ -63,7 +76,7 @@ class Family(Protocol):
     def STATE(self) -> tuple[tuple[str, str], ...]:  # noqa: N802
         """Name and numpy type of each field it carries between events; all begin at 0."""
 
-    def measure(self, s: Any, p: Any, time_ns: int, f: Any) -> None:
+    def measure(self, s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
         """Write every one of FEATURES as of `time_ns` into the record `f`; the state `s` stays as it is."""
 
 
@@ -72,3 +85,14 @@ def refuse_unheard(family: Family) -> None:
     for name in vars(family):
         if name.startswith("on_") and name not in EVENT_FUNCTIONS:
             raise TypeError(f"{family.__name__}.{name}: name it one of {', '.join(EVENT_FUNCTIONS)}")
+
+
+def refuse_groundless(family: Family) -> None:
+    """Raise TypeError for a weight of `family` that counts from no field of its own, or by no parameter."""
+    fields, numbers = dict(family.STATE), {parameter.name for parameter in family.PARAMETERS}
+    for weight in (*getattr(family, "KEPT", ()), *getattr(family, "SEEN", ())):
+        where = f"{family.__name__}: the weight {weight.name}"
+        if weight.since not in fields:
+            raise TypeError(f"{where} counts from {weight.since}: name a field of STATE")
+        if weight.time_constant not in numbers:
+            raise TypeError(f"{where} fades by {weight.time_constant}: name one of PARAMETERS")

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import Any
 
 from signalnode.compiled import compiled
-from signalnode.features.base import Parameter
-from signalnode.features.decay import SECONDS_PER_NS, decay, hold, share_seen
+from signalnode.features.base import Parameter, Weight
+from signalnode.features.decay import SECONDS_PER_NS, decays, hold
 
 PARAMETERS = (
     Parameter("order_flow_s", 0.25, 0.01, 600.0, "s", "the top of the book forgets within the second"),
@@ -34,6 +34,13 @@ STATE = (
     ("flow_absolute", "<f8"),
     ("flow_absolute_usual", "<f8"),
 )
+
+KEPT = (
+    Weight("order_flow", "flow_time_ns", "order_flow_s"),
+    Weight("order_flow_usual", "flow_time_ns", "order_flow_usual_s"),
+    Weight("imbalance_usual", "flow_time_ns", "imbalance_usual_s"),
+)
+SEEN = (Weight("order_flow_usual_seen", "flow_first_ns", "order_flow_usual_s"),)
 
 SILENCE_FLOOR = 0.1  # share of the usual flow below which the present flow counts for less
 
@@ -70,24 +77,23 @@ def on_quote(s: Any, p: Any, e: Any) -> None:
         flow = _flow(s, e)
         h = (time_ns - s.flow_time_ns) * SECONDS_PER_NS
         stood = _imbalance(s.bid_size, s.ask_size)
-        s.imbalance_average = hold(s.imbalance_average, stood, h, p.imbalance_usual_s)
-        w = decay(h, p.order_flow_s)
-        s.flow_sum = s.flow_sum * w + flow
-        s.flow_absolute = s.flow_absolute * w + abs(flow)
-        s.flow_absolute_usual = s.flow_absolute_usual * decay(h, p.order_flow_usual_s) + abs(flow)
+        now, usual, lean, _ = decays(
+            h / p.order_flow_s, h / p.order_flow_usual_s, h / p.imbalance_usual_s, 0.0
+        )
+        s.imbalance_average = hold(s.imbalance_average, stood, lean)
+        s.flow_sum = s.flow_sum * now + flow
+        s.flow_absolute = s.flow_absolute * now + abs(flow)
+        s.flow_absolute_usual = s.flow_absolute_usual * usual + abs(flow)
         s.flow_time_ns = time_ns
     s.bid_size = e.bid_size
     s.ask_size = e.ask_size
 
 
 @compiled
-def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
+def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
-    h = (time_ns - s.flow_time_ns) * SECONDS_PER_NS
     f.imbalance = _imbalance(s.bid_size, s.ask_size)
-    f.imbalance_usual = hold(s.imbalance_average, f.imbalance, h, p.imbalance_usual_s)
-    w = decay(h, p.order_flow_s)
-    seen = share_seen((time_ns - s.flow_first_ns) * SECONDS_PER_NS, p.order_flow_usual_s)
-    rate = s.flow_absolute_usual * decay(h, p.order_flow_usual_s) / (p.order_flow_usual_s * seen)
-    total = s.flow_absolute * w + SILENCE_FLOOR * rate * p.order_flow_s
-    f.order_flow = s.flow_sum * w / total if total > 0.0 else 0.0
+    f.imbalance_usual = hold(s.imbalance_average, f.imbalance, w.imbalance_usual)
+    rate = s.flow_absolute_usual * w.order_flow_usual / (p.order_flow_usual_s * w.order_flow_usual_seen)
+    total = s.flow_absolute * w.order_flow + SILENCE_FLOOR * rate * p.order_flow_s
+    f.order_flow = s.flow_sum * w.order_flow / total if total > 0.0 else 0.0

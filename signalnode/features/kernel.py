@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from signalnode.compiled import compiled, in_turn
+from signalnode.compiled import apart, compiled, in_turn
 from signalnode.events import DEPTH, QUOTE, TRADE
 from signalnode.features import FAMILIES
 from signalnode.features.base import EVENT_FUNCTIONS
+from signalnode.features.weights import weigh
 
 # Anything beyond is no price and no quantity, and squares of it would leave the float range.
 PRICE_MIN = 1e-100  # quote currency
@@ -65,7 +66,7 @@ def _take_trade(s: Any, p: Any, e: Any) -> bool:
 
 @compiled
 def _take_quote(s: Any, p: Any, e: Any) -> bool:
-    if not (is_price(e.bid) and is_price(e.ask) and e.bid <= e.ask):
+    if not (e.bid > PRICE_MIN and e.bid <= e.ask and e.ask < PRICE_MAX):
         return False
     if not (is_size(e.bid_size) and is_size(e.ask_size)):
         return False
@@ -87,7 +88,7 @@ def _take_depth(s: Any, p: Any, e: Any) -> bool:
     return True
 
 
-@compiled
+@apart
 def apply(s: Any, p: Any, e: Any) -> None:
     """Take one event into the state. What cannot be true (NaN, non-positive, crossed, unknown kind) is
     counted in `refused` and changes nothing else. The caller sees to it that time does not run backwards.
@@ -108,8 +109,11 @@ def apply(s: Any, p: Any, e: Any) -> None:
     s.time_ns = e.time_received_ns
 
 
-@compiled
-def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
-    """Write every feature as of `time_ns`, not before `s.time_ns`, into the record `f`; `s` stays."""
+@apart
+def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
+    """Write every feature as of `time_ns`, not before `s.time_ns`, into the record `f`, and every weight into
+    the record `w`; `s` stays.
+    """
     f.mid = 0.5 * (s.bid + s.ask)
-    _measure(s, p, time_ns, f)
+    weigh(s, p, time_ns, w)
+    _measure(s, p, time_ns, w, f)

@@ -16,8 +16,8 @@ import math
 from typing import Any
 
 from signalnode.compiled import compiled
-from signalnode.features.base import Parameter
-from signalnode.features.decay import SECONDS_PER_NS, hold, time_average
+from signalnode.features.base import Parameter, Weight
+from signalnode.features.decay import SECONDS_PER_NS, decay, decays, hold, time_average
 
 PARAMETERS = (
     Parameter(
@@ -40,6 +40,17 @@ STATE = (
     ("depth_average_usual", "<f8"),
 )
 
+KEPT = (
+    Weight("spread", "spread_time_ns", "liquidity_s"),
+    Weight("depth", "depth_time_ns", "liquidity_s"),
+    Weight("depth_usual", "depth_time_ns", "liquidity_usual_s"),
+)
+SEEN = (
+    Weight("spread_seen", "spread_first_ns", "liquidity_s"),
+    Weight("depth_seen", "depth_first_ns", "liquidity_s"),
+    Weight("depth_usual_seen", "depth_first_ns", "liquidity_usual_s"),
+)
+
 SPREAD_MIN = 1e-12  # of the price; a locked book has a spread of zero, and zero has no logarithm
 NO_DEPTH, DEPTH_AT_TOP, DEPTH_IN_BAND = 0, 1, 2  # what `depth` was taken from: each ousts those before it
 
@@ -55,8 +66,9 @@ def _take_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float
         s.depth_average_usual = 0.0
     else:
         h = (time_ns - s.depth_time_ns) * SECONDS_PER_NS
-        s.depth_average = hold(s.depth_average, s.depth, h, p.liquidity_s)
-        s.depth_average_usual = hold(s.depth_average_usual, s.depth, h, p.liquidity_usual_s)
+        now, usual, _, _ = decays(h / p.liquidity_s, h / p.liquidity_usual_s, 0.0, 0.0)
+        s.depth_average = hold(s.depth_average, s.depth, now)
+        s.depth_average_usual = hold(s.depth_average_usual, s.depth, usual)
     s.depth_time_ns = time_ns
     s.depth = depth
 
@@ -78,7 +90,7 @@ def on_price_change(s: Any, p: Any, e: Any) -> None:
         s.spread_first_ns = time_ns
     else:
         h = (time_ns - s.spread_time_ns) * SECONDS_PER_NS
-        s.log_spread_average = hold(s.log_spread_average, s.log_spread, h, p.liquidity_s)
+        s.log_spread_average = hold(s.log_spread_average, s.log_spread, decay(h / p.liquidity_s))
         s.spread_time_ns = time_ns
     s.log_spread = log_spread
 
@@ -90,15 +102,18 @@ def on_depth(s: Any, p: Any, e: Any) -> None:
 
 
 @compiled
-def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
+def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
-    h = (time_ns - s.spread_time_ns) * SECONDS_PER_NS
+    tau, tau_usual = p.liquidity_s, p.liquidity_usual_s
     observed = (time_ns - s.spread_first_ns) * SECONDS_PER_NS
     f.spread = 0.0
     if s.has_quote == 1:
-        f.spread = math.exp(time_average(s.log_spread_average, s.log_spread, h, observed, p.liquidity_s))
-    h = (time_ns - s.depth_time_ns) * SECONDS_PER_NS
+        f.spread = math.exp(
+            time_average(s.log_spread_average, s.log_spread, w.spread, w.spread_seen, observed, tau)
+        )
     observed = (time_ns - s.depth_first_ns) * SECONDS_PER_NS
-    f.depth_now = time_average(s.depth_average, s.depth, h, observed, p.liquidity_s)
-    f.depth_usual = time_average(s.depth_average_usual, s.depth, h, observed, p.liquidity_usual_s)
+    f.depth_now = time_average(s.depth_average, s.depth, w.depth, w.depth_seen, observed, tau)
+    f.depth_usual = time_average(
+        s.depth_average_usual, s.depth, w.depth_usual, w.depth_usual_seen, observed, tau_usual
+    )
     f.depth_width = p.depth_bps * 1e-4 if s.depth_source == DEPTH_IN_BAND else f.spread

@@ -27,8 +27,8 @@ import math
 from typing import Any
 
 from signalnode.compiled import compiled
-from signalnode.features.base import Parameter
-from signalnode.features.decay import SECONDS_PER_NS, decay, share_seen
+from signalnode.features.base import Parameter, Weight
+from signalnode.features.decay import SECONDS_PER_NS, decays
 
 PARAMETERS = (
     Parameter("trend_s", 10.0, 0.1, 3600.0, "s", "memory of the drift; short enough to turn with the market"),
@@ -63,20 +63,37 @@ STATE = (
     ("lagged_squares_usual", "<f8"),
 )
 
+KEPT = (
+    Weight("trend", "price_time_ns", "trend_s"),
+    Weight("distance", "price_time_ns", "fair_value_s"),
+    Weight("variance", "price_time_ns", "variance_s"),
+    Weight("volatility", "price_time_ns", "volatility_s"),
+    Weight("volatility_usual", "price_time_ns", "volatility_usual_s"),
+    Weight("lagged_square", "price_time_ns", "volatility_lag_s", 0.5),
+)
+SEEN = (
+    Weight("variance_seen", "price_first_ns", "variance_s"),
+    Weight("volatility_seen", "price_first_ns", "volatility_s"),
+    Weight("volatility_usual_seen", "price_first_ns", "volatility_usual_s"),
+)
+
 MOVES_MIN = 3.0
 RETURN_MIN = 1e-12  # a spread that opens evenly moves the mid by less, and by what rounding makes of it
 
 
 @compiled
-def _lagged_square(average: float, lagged: float, elapsed_s: float, tau: float, lag: float) -> float:
-    """Exponential average (τ) of y² over `elapsed_s` in which y decays by itself from `lagged` with τ' =
-    `lag`: A e^(−h/τ) + y₀² (e^(−2h/τ') − e^(−h/τ)) / (1 − 2τ/τ'), the exact integral.
+def _lagged_square(
+    average: float, square: float, fallen: float, kept: float, h: float, tau: float, lag: float
+) -> float:
+    """Exponential average (τ) of y² over h seconds in which y decays by itself with τ' = lag: A e^(−h/τ) +
+    y₀² (e^(−2h/τ') − e^(−h/τ)) / (1 − 2τ/τ'), the exact integral.
+
+    `square` = y₀², `fallen` = e^(−2h/τ'), `kept` = e^(−h/τ).
     """
-    w = decay(elapsed_s, tau)
     ratio = 1.0 - 2.0 * tau / lag
     if abs(ratio) < 1e-6:
-        return average * w + lagged * lagged * (elapsed_s / tau) * w
-    return average * w + lagged * lagged * (decay(elapsed_s, 0.5 * lag) - w) / ratio
+        return average * kept + square * (h / tau) * kept
+    return average * kept + square * (fallen - kept) / ratio
 
 
 @compiled
@@ -84,16 +101,21 @@ def _take_return(s: Any, p: Any, time_ns: int, log_return: float) -> None:
     """Take one log return of the mid at `time_ns`."""
     h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
     lag = p.volatility_lag_s
-    s.lagged_squares = _lagged_square(s.lagged_squares, s.lagged, h, p.volatility_s, lag)
-    s.lagged_squares_usual = _lagged_square(s.lagged_squares_usual, s.lagged, h, p.volatility_usual_s, lag)
-    s.lagged = s.lagged * decay(h, lag) + log_return
-    s.trend = s.trend * decay(h, p.trend_s) + log_return
-    square = log_return * log_return
-    w = decay(h, p.fair_value_s)
-    s.distance = s.distance * w + log_return
-    s.path = s.path * w + abs(log_return)
-    s.path_squares = s.path_squares * w * w + square
-    s.squares = s.squares * decay(h, p.variance_s) + square
+    trend, distance, variance, now = decays(
+        h / p.trend_s, h / p.fair_value_s, h / p.variance_s, h / p.volatility_s
+    )
+    usual, fallen, lagged, _ = decays(h / p.volatility_usual_s, h / (0.5 * lag), h / lag, 0.0)
+    was, square = s.lagged * s.lagged, log_return * log_return
+    s.lagged_squares = _lagged_square(s.lagged_squares, was, fallen, now, h, p.volatility_s, lag)
+    s.lagged_squares_usual = _lagged_square(
+        s.lagged_squares_usual, was, fallen, usual, h, p.volatility_usual_s, lag
+    )
+    s.lagged = s.lagged * lagged + log_return
+    s.trend = s.trend * trend + log_return
+    s.distance = s.distance * distance + log_return
+    s.path = s.path * distance + abs(log_return)
+    s.path_squares = s.path_squares * distance * distance + square
+    s.squares = s.squares * variance + square
     s.price_time_ns = time_ns
 
 
@@ -138,16 +160,18 @@ def _agreement(distance: float, path: float, squares: float) -> float:
 
 
 @compiled
-def measure(s: Any, p: Any, time_ns: int, f: Any) -> None:
+def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
     h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
-    observed = (time_ns - s.price_first_ns) * SECONDS_PER_NS
     lag = p.volatility_lag_s
-    f.trend = s.trend * decay(h, p.trend_s)
-    f.distance = s.distance * decay(h, p.fair_value_s)
-    f.agreement = _agreement(s.distance, s.path, s.path_squares) * decay(h, p.fair_value_s)
-    f.variance = s.squares * decay(h, p.variance_s) / (p.variance_s * share_seen(observed, p.variance_s))
-    now = _lagged_square(s.lagged_squares, s.lagged, h, p.volatility_s, lag)
-    usual = _lagged_square(s.lagged_squares_usual, s.lagged, h, p.volatility_usual_s, lag)
-    f.volatility = now * 2.0 / (lag * share_seen(observed, p.volatility_s))
-    f.volatility_usual = usual * 2.0 / (lag * share_seen(observed, p.volatility_usual_s))
+    was = s.lagged * s.lagged
+    square = _lagged_square(s.lagged_squares, was, w.lagged_square, w.volatility, h, p.volatility_s, lag)
+    square_usual = _lagged_square(
+        s.lagged_squares_usual, was, w.lagged_square, w.volatility_usual, h, p.volatility_usual_s, lag
+    )
+    f.trend = s.trend * w.trend
+    f.distance = s.distance * w.distance
+    f.agreement = _agreement(s.distance, s.path, s.path_squares) * w.distance
+    f.variance = s.squares * w.variance / (p.variance_s * w.variance_seen)
+    f.volatility = square * 2.0 / (lag * w.volatility_seen)
+    f.volatility_usual = square_usual * 2.0 / (lag * w.volatility_usual_seen)

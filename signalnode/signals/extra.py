@@ -25,7 +25,7 @@ from signalnode.features import FEATURES
 from signalnode.settings.code import run_file
 from signalnode.signals import BUILT_IN_SCORES, PARAMETER_DTYPE
 from signalnode.signals.base import Signal
-from signalnode.signals.scale import SCALE, SHAPE, forgetting, learn, new_scales, share_below, warmth
+from signalnode.signals.scale import SCALE, SHAPE, forgetting, learn, new_scales, share_below, sum_up, warmth
 
 GROUP = "signalnode.signals"
 EXTRA_SCORES_MAX = SCORES_MAX - len(BUILT_IN_SCORES)  # that a market may add: one message holds them all
@@ -111,6 +111,7 @@ def _learn(scales: Any, shapes: Any, raw: Any, samples: int, parameters: Any) ->
     p = parameters[0]
     for i in range(len(raw)):
         learn(scales[i], shapes[i], raw[i], warmth(samples, p), forgetting(p))
+    sum_up(scales)
 
 
 @entry(scales=SCALE, shapes=SHAPE, raw="<f8", out="<f8")

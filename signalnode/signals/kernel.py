@@ -20,12 +20,22 @@ from typing import Any
 
 import numpy as np
 
-from signalnode.compiled import checked, compiled, entry, in_turn
+from signalnode.compiled import apart, checked, compiled, entry, in_turn
 from signalnode.events import EVENT, TIME_MAX_NS, TIME_MIN_NS
 from signalnode.features import FEATURES, STATE
 from signalnode.features.kernel import apply, measure
+from signalnode.features.weights import WEIGHTS
 from signalnode.signals import BUILT_IN_SCORES, PARAMETER_DTYPE, SIGNALS
-from signalnode.signals.scale import CATCH_UP_MAX, SCALE, SHAPE, forgetting, learn, share_below, warmth
+from signalnode.signals.scale import (
+    CATCH_UP_MAX,
+    SCALE,
+    SHAPE,
+    forgetting,
+    learn,
+    share_below,
+    sum_up,
+    warmth,
+)
 
 SCORING = np.dtype(
     [
@@ -34,11 +44,13 @@ SCORING = np.dtype(
         ("scales", SCALE, (len(SIGNALS),)),
         ("shapes", SHAPE, (len(SIGNALS),)),
         ("features", FEATURES),
+        ("weights", WEIGHTS),
         ("readings", "<f8", (len(SIGNALS),)),
         ("scores", "<f8", (len(BUILT_IN_SCORES),)),
     ],
     align=True,
 )
+COLUMNS = ("time_ns", "mid", *BUILT_IN_SCORES, "warm")  # of a replay's table; f8, but for the time's i8
 ALL_NS = 2**63 - 1  # a time after everything
 
 
@@ -56,17 +68,18 @@ def _reading_at(place: int, reading: Callable[[Any, Any], float]) -> Callable[[A
 _read_all = in_turn([_reading_at(i, checked(signal.reading)) for i, signal in enumerate(SIGNALS)])
 
 
-@compiled
+@apart
 def _sample(k: Any) -> None:
     """Let every scale learn the readings as of `next_sample_ns`, and move that on by one step."""
     s, p, f = k.state, k.parameters, k.features
-    measure(s, p, s.next_sample_ns, f)
+    measure(s, p, s.next_sample_ns, k.weights, f)
     raw, scales, shapes = k.readings, k.scales, k.shapes
     _read_all(f, p, raw)
     warm = warmth(s.samples, p)
     keep = forgetting(p)
     for i in range(len(raw)):
         learn(scales[i], shapes[i], raw[i], warm, keep)
+    sum_up(scales)
     s.samples += 1
     s.next_sample_ns += int(p.sample_s * 1e9)
 
@@ -75,9 +88,10 @@ def _sample(k: Any) -> None:
 def consume(scoring: Any, events: Any, start: int, until_ns: int, pause: int) -> int:
     """Take events[start:] with kernel time ≤ `until_ns` into the state, learning at the grid points between.
 
-    Returns the index of the first event not taken. With `pause` 1, returns right after each grid point, so
-    that signals from outside can learn there too; call again with the index returned until it stands still or
-    at the end. A silence teaches at most CATCH_UP_MAX samples; the grid then moves on by whole steps.
+    Returns the index of the first event not taken: one that is later, or runs backwards. With `pause` 1,
+    returns right after each grid point, so that signals from outside can learn there too; call again with the
+    index returned until it stands still or at the end. A silence teaches at most CATCH_UP_MAX samples; the
+    grid then moves on by whole steps.
     """
     k = scoring[0]
     s, p = k.state, k.parameters
@@ -87,7 +101,7 @@ def consume(scoring: Any, events: Any, start: int, until_ns: int, pause: int) ->
     while i < n:
         e = events[i]
         time_ns = e.time_received_ns
-        if time_ns > until_ns:
+        if time_ns > until_ns or (time_ns < s.time_ns and s.events + s.refused > 0):
             break
         if s.events + s.refused == 0:
             s.next_sample_ns = time_ns + step
@@ -130,10 +144,10 @@ def ingest(scoring: Any, events: Any) -> int:
     return wrong
 
 
-@compiled
+@apart
 def _score(k: Any, time_ns: int) -> float:
     s, p = k.state, k.parameters
-    measure(s, p, time_ns, k.features)
+    measure(s, p, time_ns, k.weights, k.features)
     raw, scales, shapes, out = k.readings, k.scales, k.shapes, k.scores
     _read_all(k.features, p, raw)
     warm = warmth(s.samples, p)
@@ -162,23 +176,27 @@ def score(scoring: Any, time_ns: int) -> float:
     return _score(k, time_ns)
 
 
-@entry(
-    scoring=SCORING, events=EVENT, times="<i8", mids="<f8", scores=("<f8", len(BUILT_IN_SCORES)), warms="<f8"
-)
-def replay(
-    scoring: Any, events: Any, first_ns: int, interval_ns: int, times: Any, mids: Any, scores: Any, warms: Any
-) -> None:
-    """Scores at first_ns, first_ns + interval_ns, … into the rows of the four output arrays, then the rest
-    of the events.
+@entry(scoring=SCORING, events=EVENT, table=("<f8", len(COLUMNS)), times=("<i8", len(COLUMNS)))
+def replay(scoring: Any, events: Any, first_ns: int, interval_ns: int, table: Any, times: Any) -> int:
+    """Scores at first_ns, first_ns + interval_ns, … into the rows of `table`, then the rest of the events.
+
+    The columns are COLUMNS; `times` is the same memory as `table`, for the first of them is of integers.
+    Returns −1, or the index of an event that is of an earlier time than the one before it: all before it have
+    been taken by then, for to look through the whole of a recording first costs a twentieth.
     """
     k = scoring[0]
     i = 0
-    for row in range(len(times)):
+    for row in range(len(table)):
         time_ns = first_ns + row * interval_ns
         i = consume(scoring, events, i, time_ns, 0)
-        warms[row] = _score(k, time_ns)
-        for j in range(len(k.scores)):
-            scores[row, j] = k.scores[j]
-        times[row] = time_ns
-        mids[row] = k.features.mid
-    consume(scoring, events, i, ALL_NS, 0)
+        if i < len(events) and events[i].time_received_ns <= time_ns:
+            return i
+        warm = _score(k, time_ns)
+        out, scores = table[row], k.scores
+        times[row, 0] = time_ns
+        out[1] = k.features.mid
+        for j in range(len(scores)):
+            out[2 + j] = scores[j]
+        out[2 + len(scores)] = warm
+    i = consume(scoring, events, i, ALL_NS, 0)
+    return i if i < len(events) else -1

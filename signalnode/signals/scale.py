@@ -53,7 +53,7 @@ from typing import Any
 
 import numpy as np
 
-from signalnode.compiled import compiled
+from signalnode.compiled import apart, compiled
 from signalnode.features.base import Parameter
 from signalnode.features.decay import decay
 
@@ -122,7 +122,7 @@ def warmth(samples: int, p: Any) -> float:
 @compiled
 def forgetting(p: Any) -> float:
     """κ: what one step of the grid leaves of the past."""
-    return decay(p.sample_s, p.memory_s)
+    return decay(p.sample_s / p.memory_s)
 
 
 @compiled
@@ -175,7 +175,7 @@ def _refit(scale: Any, two_sided: int, spread: float) -> None:
         _deposit(counts, _squeeze(z / spread, two_sided), old[k])
 
 
-@compiled
+@apart
 def learn(scale: Any, shape: Any, reading: float, warm: float, keep: float) -> None:
     """Lay one sample into the histogram, where `keep` (κ) of the old remains. NaN and +∞ teach nothing."""
     if not reading < math.inf:
@@ -200,12 +200,23 @@ def learn(scale: Any, shape: Any, reading: float, warm: float, keep: float) -> N
             _refit(scale, shape.two_sided, max(spread, shape.floor))
         origin = scale.centre if shape.two_sided == 1 else scale.grid_centre
         _deposit(counts, _squeeze((reading - origin) / scale.grid_spread, shape.two_sided), 1.0)
-    below = scale.below
-    total = 0.0
-    for k in range(BINS):
-        below[k] = total
-        total += counts[k]
-    below[BINS] = total
+
+
+@compiled
+def sum_up(scales: Any) -> None:
+    """Renew `below` of every scale. Three side by side, the last ones again where fewer are left: a sum in
+    order is a chain, in which each addition waits for the one before.
+    """
+    n = len(scales)
+    for i in range(0, n, 3):
+        a, b, c = scales[i], scales[min(i + 1, n - 1)], scales[min(i + 2, n - 1)]
+        x = y = z = 0.0
+        for k in range(BINS):
+            a.below[k], b.below[k], c.below[k] = x, y, z
+            x += a.counts[k]
+            y += b.counts[k]
+            z += c.counts[k]
+        a.below[BINS], b.below[BINS], c.below[BINS] = x, y, z
 
 
 @compiled
@@ -227,10 +238,13 @@ def share_below(scale: Any, shape: Any, reading: float, warm: float) -> float:
     position = min(_squeeze(z, two_sided), 1.0) * BINS
     k = min(int(position), BINS - 1)
     part = position - k
-    prior = PRIOR_SAMPLES * (1.0 - warm)
-    learnt = scale.below[k] + part * (scale.below[k + 1] - scale.below[k])
-    expected = table[k] + part * (table[k + 1] - table[k])
-    share: float = min((learnt + prior * expected) / (scale.below[BINS] + prior), 1.0)
+    mass = scale.below[k] + part * (scale.below[k + 1] - scale.below[k])
+    total = scale.below[BINS]
+    if warm < 1.0:
+        prior = PRIOR_SAMPLES * (1.0 - warm)
+        mass += prior * (table[k] + part * (table[k + 1] - table[k]))
+        total += prior
+    share: float = min(mass / total, 1.0)
     if two_sided == 1 and z < 0.0:
         return -share
     return share

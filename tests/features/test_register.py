@@ -12,7 +12,8 @@ import pytest
 from signalnode.compiled import in_turn
 from signalnode.events import Events
 from signalnode.features import FAMILIES, FEATURES, STATE, kernel
-from signalnode.features.base import EVENT_FUNCTIONS, refuse_unheard
+from signalnode.features.base import EVENT_FUNCTIONS, Parameter, Weight, refuse_groundless, refuse_unheard
+from signalnode.features.weights import WEIGHTS
 from signalnode.feeds import synthetic_events
 from signalnode.signals.parameters import parameters_of
 from tests.compiled.rows import Row, Rows
@@ -27,12 +28,12 @@ MARKETS: dict[str, Callable[[], Events]] = {
 def measured(events: Events) -> bytes:
     """State and features after the events, in plain Python, as bits."""
     state, features = np.zeros(1, STATE), np.zeros(1, FEATURES)
-    s, p, f = Row(state[0]), Row(parameters_of({})[0]), Row(features[0])
+    s, p, f, w = Row(state[0]), Row(parameters_of({})[0]), Row(features[0]), Row(np.zeros(1, WEIGHTS)[0])
     rows = Rows(events)
     with np.errstate(all="ignore"):
         for i in range(len(rows)):
             kernel.apply(s, p, rows[i])
-        kernel.measure(s, p, int(state["time_ns"][0]) + 1_000_000_000, f)
+        kernel.measure(s, p, int(state["time_ns"][0]) + 1_000_000_000, w, f)
     return state.tobytes() + features.tobytes()
 
 
@@ -56,3 +57,22 @@ def test_a_function_for_an_event_that_there_is_not_is_refused_in_one_line() -> N
     family.on_trades = kernel.apply
     with pytest.raises(TypeError, match=r"^mood\.on_trades: name it one of on_trade, on_quote, [\w, ]+$"):
         refuse_unheard(family)
+
+
+@pytest.mark.parametrize(
+    ("weight", "said"),
+    [
+        (Weight("mood", "mood_ns", "mood_s"), "counts from mood_ns: name a field of STATE"),
+        (Weight("mood", "mood_time_ns", "mood"), "fades by mood: name one of PARAMETERS"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["KEPT", "SEEN"])
+def test_a_weight_that_rests_on_nothing_is_refused_in_one_line(weight: Weight, said: str, kind: str) -> None:
+    family: Any = ModuleType("mood")
+    family.STATE, family.PARAMETERS = (
+        (("mood_time_ns", "<i8"),),
+        (Parameter("mood_s", 1.0, 0.1, 9.0, "s", ""),),
+    )
+    setattr(family, kind, (weight,))
+    with pytest.raises(TypeError, match=rf"^mood: the weight mood {said}$"):
+        refuse_groundless(family)
