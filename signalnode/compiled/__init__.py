@@ -6,7 +6,8 @@ file, and an entry runs what is in it (`loader.py`). So a process that scores a 
 and no compiler.
 
 What a compiled function calls becomes part of it; `@apart` marks one that stays a function by itself.
-`in_turn` makes one compiled function of several: a register of them becomes a kernel without a second list.
+`in_turn` makes one compiled function of several, `written` one of lines that a register dictates: so a
+register becomes a kernel without a second list.
 """
 
 from __future__ import annotations
@@ -78,28 +79,23 @@ def checked(function: F) -> F:
 def in_turn(functions: Sequence[Callable[..., None]]) -> Callable[..., None]:
     """One compiled function that hands its arguments to each of `functions`, in their order.
 
-    Numba cannot loop over functions, each of a type of its own; but it follows a chain of calls, and LLVM
-    inlines it, so that this costs what the calls written out would. Raises TypeError for one without
-    `compiled` above it.
+    Numba cannot loop over functions, each of a type of its own; so the calls are written out. Raises
+    TypeError for one without `compiled` above it.
     """
-    if not functions:
-        return _nothing
-    first, *others = map(checked, functions)
-    if not others:
-        return first
-    rest = in_turn(others)
-
-    @compiled
-    def first_and_rest(*arguments: Any) -> None:
-        first(*arguments)
-        rest(*arguments)
-
-    return first_and_rest
+    calls = {f"f{place}": checked(function) for place, function in enumerate(functions)}
+    taken = ", ".join(inspect.signature(functions[0]).parameters) if functions else "*arguments"
+    return written(taken, [f"{name}({taken})" for name in calls], **calls)
 
 
-@compiled
-def _nothing(*arguments: Any) -> None:
-    """What is done in turn for an empty register."""
+def written(taken: str, lines: Sequence[str], **names: Any) -> Callable[..., None]:
+    """A compiled function with the parameters `taken` whose body is `lines`, for where a register decides
+    what is done. `names` are those that the lines use: functions under `compiled`, and numbers.
+    """
+    body = "\n  ".join(lines or ["pass"])
+    room: dict[str, Any] = {}
+    exec(f"def make({', '.join(names)}):\n def all({taken}):\n  {body}\n return all", room)
+    made: Callable[..., None] = room["make"](**names)
+    return compiled(made)
 
 
 def entry(**arrays: npt.DTypeLike | tuple[npt.DTypeLike, int]) -> Callable[[Callable[P, R]], Entry[P, R]]:

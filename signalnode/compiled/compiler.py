@@ -1,12 +1,11 @@
 """The compiler: every marked function through numba into one object file, in a process that ends with it.
 
 Python has numpy arrays and calls by ctypes; a compiled function takes numba's arrays and is called as numba
-calls. So each entry, here `f(x: an array, n: int) -> float`, becomes three functions around each other:
+calls. So each entry, here `f(x: an array, n: int) -> float`, becomes two functions:
 
     double f(PyArrayObject *x, int64 n)            written here in LLVM; what ctypes calls
-    int32 g(double *result, void **exception,      compiled of two lines of Python that are written here;
-            double *x, int64 x_n, int64 n)         the arguments are as numba calls
-    f(x, n)                                        the entry, which `g` calls with `carray(x, (x_n,))`
+    int32 g(double *result, void **exception,      the entry, with the arguments as numba calls: an array
+            …, double *x, int64 x_n, …, int64 n)   is seven or more
 
 The outer one reads where the data are, and how many, off the array itself. Nothing is counted, copied or
 checked on the way: what an array must be, `Argument.check` tells.
@@ -23,6 +22,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba
+import numpy as np
 from numba import types
 
 from signalnode.compiled import APART, ENTRIES, MARKED, Argument, Entry
@@ -80,60 +80,43 @@ def _hand_to_numba() -> None:
 
 @functools.cache
 def _for_numba(function: Callable[..., Any], *, apart: bool) -> Any:
-    """What numba calls for `function`: one, or an entry that others call as well would be compiled twice."""
-    return numba.njit(**OPTIONS, forceinline=not apart)(function)
+    """What numba calls for `function`: one, or an entry that others call as well would be compiled twice; and
+    not once more for each constant that it is called with.
+    """
+    dispatcher = numba.njit(**OPTIONS, forceinline=not apart)(function)
+    called = dispatcher.get_call_template
+    dispatcher.get_call_template = lambda taken, named: called(tuple(map(types.unliteral, taken)), named)
+    return dispatcher
 
 
 def native(entry: Entry[..., Any]) -> str:
     """LLVM assembly of one entry and all it calls."""
-    signature = _NUMBA_TYPES[entry.result](*[t for argument in entry.arguments for t in _types_of(argument)])
-    dispatcher = numba.njit(signature, **{**OPTIONS, "_nrt": True})(_calling(entry))  # carray asks for it
-    (compiled,) = dispatcher.overloads.values()
-    assembly: str = dispatcher.inspect_llvm(compiled.signature.args)
+    taken = tuple(map(_type_of, entry.arguments))
+    dispatcher = _for_numba(entry.function, apart=True)
+    dispatcher.compile(_NUMBA_TYPES[entry.result](*taken))
+    assembly: str = dispatcher.inspect_llvm(taken)
     if RAISES in assembly:
         raise TypeError(f"{entry.symbol}: it could raise, and machine code has nobody to tell")
-    return assembly + _c_function(entry, compiled.fndesc.llvm_func_name)
+    return assembly + _c_function(entry, dispatcher.overloads[taken].fndesc.llvm_func_name)
 
 
-def _types_of(argument: Argument) -> tuple[Any, ...]:
-    """Numba's types of what stands for an argument in `g`: a number, or an array's beginning and length."""
+def _type_of(argument: Argument) -> Any:
+    """Numba's type of an argument."""
     if argument.scalar:
-        return (_NUMBA_TYPES[argument.scalar],)
-    return types.CPointer(numba.from_dtype(argument.dtype)), types.intp
-
-
-def _calling(entry: Entry[..., Any]) -> Callable[..., Any]:
-    """The `g` of an entry: it makes arrays of pointers and lengths, and calls the entry's own function."""
-    taken, passed = [], []
-    for name, scalar, _dtype, columns in entry.arguments:
-        taken += [name] if scalar else [name, f"{name}_n"]
-        shape = f"({name}_n, {columns})" if columns else f"({name}_n,)"
-        passed.append(name if scalar else f"carray({name}, {shape})")
-    room: dict[str, Any] = {"carray": numba.carray, "function": _for_numba(entry.function, apart=True)}
-    exec(f"def unpack({', '.join(taken)}):\n    return function({', '.join(passed)})\n", room)
-    unpack: Callable[..., Any] = room["unpack"]
-    return unpack
+        return _NUMBA_TYPES[argument.scalar]
+    return types.Array(numba.from_dtype(argument.dtype), 2 if argument.columns else 1, "C")
 
 
 def _c_function(entry: Entry[..., Any], inner: str) -> str:
-    """What ctypes calls; `inner` is the name of `g` in the assembly, whose status is not looked at: it is
-    always 0, for what could raise was refused.
+    """What ctypes calls; `inner` is numba's name of the entry, whose status is not looked at: it is always 0,
+    for what could raise was refused.
     """
     kind = _LLVM_TYPES[entry.result]
-    taken, passed, body = [], ["ptr %result", "ptr %exception"], []
-    for name, scalar, _dtype, _columns in entry.arguments:
-        taken.append(f"{_LLVM_TYPES[scalar]} %{name}" if scalar else f"ptr %{name}")
-        if scalar:
-            passed.append(f"{_LLVM_TYPES[scalar]} %{name}")
-            continue
-        body += [
-            f"%{name}.data.at = getelementptr i8, ptr %{name}, i64 {DATA_AT}",
-            f"%{name}.data = load ptr, ptr %{name}.data.at",
-            f"%{name}.lengths.at = getelementptr i8, ptr %{name}, i64 {LENGTHS_AT}",
-            f"%{name}.lengths = load ptr, ptr %{name}.lengths.at",
-            f"%{name}.n = load i64, ptr %{name}.lengths",
-        ]
-        passed += [f"ptr %{name}.data", f"i64 %{name}.n"]
+    taken, passed = [], ["ptr %result", "ptr %exception"]
+    body: list[str] = []
+    for argument in entry.arguments:
+        taken.append(f"{_LLVM_TYPES.get(argument.scalar, 'ptr')} %{argument.name}")
+        passed += [taken[-1]] if argument.scalar else _array(argument, body)
     body += [
         f"%result = alloca {'ptr' if kind == 'void' else kind}",
         "%exception = alloca ptr",
@@ -142,3 +125,21 @@ def _c_function(entry: Entry[..., Any], inner: str) -> str:
     body += ["ret void"] if kind == "void" else [f"%value = load {kind}, ptr %result", f"ret {kind} %value"]
     lines = "\n  ".join(body)
     return f'\ndefine {kind} @"{entry.symbol}"({", ".join(taken)}) {{\n  {lines}\n}}\n'
+
+
+def _array(argument: Argument, body: list[str]) -> list[str]:
+    """What numba takes for an array: owner and parent (here none), number and bytes of its elements, data,
+    lengths, strides. `body` gets the lines that read them.
+    """
+    name, size, columns = f"%{argument.name}", np.dtype(argument.dtype).itemsize, argument.columns
+    body += [
+        f"{name}.data.at = getelementptr i8, ptr {name}, i64 {DATA_AT}",
+        f"{name}.data = load ptr, ptr {name}.data.at",
+        f"{name}.lengths.at = getelementptr i8, ptr {name}, i64 {LENGTHS_AT}",
+        f"{name}.lengths = load ptr, ptr {name}.lengths.at",
+        f"{name}.n = load i64, ptr {name}.lengths",
+        f"{name}.size = mul i64 {name}.n, {max(columns, 1)}",
+    ]
+    shape, strides = ([columns], [columns * size, size]) if columns else ([], [size])
+    whole = ["ptr null", "ptr null", f"i64 {name}.size", f"i64 {size}", f"ptr {name}.data", f"i64 {name}.n"]
+    return whole + [f"i64 {number}" for number in (*shape, *strides)]

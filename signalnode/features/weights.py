@@ -8,14 +8,12 @@ cost was that waiting.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from signalnode.compiled import apart, compiled, in_turn
+from signalnode.compiled import apart, compiled, written
 from signalnode.features import FAMILIES
-from signalnode.features.base import Weight
 from signalnode.features.decay import SECONDS_PER_NS, SHORT, near_one, share_seen
 
 KEPT = [weight for family in FAMILIES for weight in getattr(family, "KEPT", ())]
@@ -38,19 +36,18 @@ def _dtype() -> np.dtype[Any]:
 WEIGHTS = _dtype()
 
 
-def _put_at(place: int, weight: Weight) -> Callable[[Any, Any, int, Any], None]:
-    """A compiled function of (state, parameters, time, weights) that leaves a weight's age and τ there."""
-    since, time_constant, share = weight.since, weight.time_constant, weight.share
-
-    @compiled
-    def put(s: Any, p: Any, time_ns: int, w: Any) -> None:
-        w.ages[place] = (time_ns - s[since]) * SECONDS_PER_NS
-        w.taus[place] = share * p[time_constant]
-
-    return put
-
-
-_put_all = in_turn([_put_at(place, weight) for place, weight in enumerate([*KEPT, *SEEN])])
+_put_all = written(
+    "s, p, time_ns, w",
+    [
+        line
+        for place, weight in enumerate([*KEPT, *SEEN])
+        for line in (
+            f"w.ages[{place}] = (time_ns - s.{weight.since}) * SECONDS_PER_NS",
+            f"w.taus[{place}] = {weight.share} * p.{weight.time_constant}",
+        )
+    ],
+    SECONDS_PER_NS=SECONDS_PER_NS,
+)
 
 
 @apart  # so that the machine knows that what it reads here is not what it writes

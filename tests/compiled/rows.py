@@ -19,8 +19,6 @@ class Row:
             return Row(field)
         return Rows(field) if field.dtype.names else field
 
-    __getitem__ = __getattr__
-
     def __setattr__(self, name: str, value: Any) -> None:
         self.record[name] = value
 

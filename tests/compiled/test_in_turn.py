@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signalnode.compiled import compiled, in_turn
+from signalnode.compiled import MARKED, compiled, in_turn, written
 
 
 @compiled
@@ -40,3 +40,14 @@ def test_each_is_called_in_its_turn(functions: list[object], outcome: float) -> 
 def test_one_that_is_not_marked_is_refused_in_one_line() -> None:
     with pytest.raises(TypeError, match=r"\.is_not_marked: put @compiled above it$"):
         in_turn([doubles, is_not_marked])
+
+
+def test_what_is_made_is_compiled_like_what_it_calls() -> None:
+    assert in_turn([doubles, adds_one]) in MARKED
+
+
+def test_lines_that_a_register_dictates_run_in_their_order_and_know_their_names() -> None:
+    x = [3.0]
+    written("x, y", [f"x[0] += y * {number}" for number in (1, 2)] + ["adds(x)"], adds=adds_one)(x, 10.0)
+    assert x == [34.0]
+    assert written("x", [])(x) is None
