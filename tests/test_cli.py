@@ -76,7 +76,6 @@ def test_every_error_has_a_status_of_its_own() -> None:
             "--market: 'a/b' cannot name",
         ),
         (["status", "--config"], "--config: expected one argument"),
-        (["logs"], "required: MARKET"),
         (["logs", "A", "--lines", "-1"], "'-1' is not a whole number from 1"),
         (["completion"], "required: SHELL"),
     ],
@@ -307,6 +306,38 @@ def test_a_log_can_be_asked_for_without_a_node(
     (tmp_path / "state" / "logs" / "GONE.log").write_text(text + "torn {")
     assert main(["logs", "GONE", "--lines", "2", "--config", str(path)]) == 0
     assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == ["two", "three"]
+
+
+def test_the_logs_of_all_processes_are_one_by_time(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, tmp_path: Path
+) -> None:
+    path = write_node()
+    status, line = refused(capsys, "logs", "--config", path)
+    assert status == errors.RequestError.exit_status
+    assert "nothing was logged yet in" in line
+    (tmp_path / "state" / "logs").mkdir(parents=True)
+    for second, name, event in ((1, "supervisor", "started"), (2, "A", "up"), (3, "supervisor", "reloaded")):
+        entry = {"time": f"2026-01-01T00:00:0{second}Z", "event": event}
+        with (tmp_path / "state" / "logs" / f"{name}.log").open("a") as file:
+            print(json.dumps(entry | ({} if name == "supervisor" else {"child": name})), file=file)
+    assert main(["logs", "--config", str(path)]) == 0
+    said = [line.split()[3:] for line in capsys.readouterr().out.splitlines()]
+    assert said == [["supervisor", "started"], ["A", "up"], ["supervisor", "reloaded"]]
+
+
+def test_a_log_that_nobody_else_may_read_is_one_line(
+    capsys: pytest.CaptureFixture[str], write_node: WriteNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    path = write_node()
+    monkeypatch.setattr(Path, "is_dir", closed)
+    monkeypatch.setattr(Path, "is_file", closed)
+    for argv in (("logs",), ("logs", "--follow"), ("logs", "A")):
+        status, line = refused(capsys, *argv, "--config", path)
+        assert status == errors.RequestError.exit_status
+        assert line.endswith(": cannot be read; ask as the user whose node it is, or as root")
 
 
 def test_a_faulty_market_file_does_not_hide_the_node(

@@ -1,35 +1,54 @@
-"""`logs`: what one process of the node has logged and printed, of a running node or of one at rest."""
+"""`logs`: what the node's processes have logged and printed, of a running node or of one at rest."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 from signalnode.cli.specs import supervisor_settings
 from signalnode.cli.terminal import is_coloured
 from signalnode.errors import RequestError, UsageError
+from signalnode.files import raise_file_limit
 from signalnode.names import AGGREGATOR, market_name_fault
 from signalnode.panels.log import json_line, log_line
 from signalnode.settings import NodeSettings, find_node, names_of
 from signalnode.settings.reading import shown
-from signalnode_supervisor.logs import follow
+from signalnode_supervisor.logs import Entry, follow, follow_all
 
 SUPERVISOR = "supervisor"  # what it logs itself; see supervisor.logbook
+NODE = "node"  # the whole node's log under `run --panel`, which says all of it once more
 
 
 def logs(arguments: argparse.Namespace) -> int:
     """Print the last `--lines` entries, and with `--follow` each new one until Ctrl-C."""
     node = find_node(arguments.config)
-    name = arguments.name
-    _check(name, node, waits=arguments.follow)
-    coloured = is_coloured(sys.stdout)
-    path = supervisor_settings(node).log_path(name)
-    for entry in follow(path, lines_max=arguments.lines, follow=arguments.follow):
-        print(
-            json_line(entry) if arguments.json else log_line(entry, coloured=coloured),
-            flush=arguments.follow,
-        )
+    coloured, is_named = is_coloured(sys.stdout), arguments.name is None
+    try:
+        for entry in _all(node, arguments) if is_named else _of_one(node, arguments):
+            text = json_line(entry) if arguments.json else log_line(entry, coloured=coloured, named=is_named)
+            print(text, flush=arguments.follow)
+    except PermissionError as error:
+        where = f"{shown(Path(error.filename))}: cannot be read"
+        raise RequestError(f"{where}; ask as the user whose node it is, or as root") from None
     return 0
+
+
+def _of_one(node: NodeSettings, arguments: argparse.Namespace) -> Iterator[Entry]:
+    _check(arguments.name, node, waits=arguments.follow)
+    path = supervisor_settings(node).log_path(arguments.name)
+    return follow(path, arguments.lines, arguments.follow)
+
+
+def _all(node: NodeSettings, arguments: argparse.Namespace) -> Iterator[Entry]:
+    """Every process's entries, by time; under `child` stands whose each is."""
+    raise_file_limit()  # every log is held open
+    directory = supervisor_settings(node).log_path(SUPERVISOR).parent
+    if not directory.is_dir() and not arguments.follow:
+        raise RequestError(f"nothing was logged yet in {shown(directory)}; start the node, or use --follow")
+    entries = follow_all(directory, arguments.lines, arguments.follow, leave_out=(NODE,))
+    return (entry | {"child": name} for name, entry in entries)
 
 
 def _check(name: str, node: NodeSettings, *, waits: bool) -> None:

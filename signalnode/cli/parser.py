@@ -133,8 +133,10 @@ def _add_watching(verb: _Verb, _: _Parser) -> None:
     top = verb("top", "streams:top", "Watch every market's scores, ages and states.")
     # For `run --panel`, which sends them on stdin.
     top.add_argument("--events", action="store_true", help=argparse.SUPPRESS)
-    logs = verb("logs", "logs:logs", "Show what one process has logged and printed.")
-    logs.add_argument("name", metavar="MARKET", help="or `aggregator`, or `supervisor`")
+    logs = verb("logs", "logs:logs", "Show what the processes have logged and printed.")
+    logs.add_argument(
+        "name", nargs="?", metavar="MARKET", help="or `aggregator`, or `supervisor` (default: all, by time)"
+    )
     logs.add_argument("--follow", action="store_true", help="go on with each new entry until Ctrl-C")
     logs.add_argument("--lines", type=_lines, default=50, metavar="N", help="the last N (default: 50)")
     logs.add_argument("--json", action="store_true", help="one JSON object a line")

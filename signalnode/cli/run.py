@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 import signalnode_supervisor as supervisor
 from signalnode.cli.check import ConfigCheck
+from signalnode.cli.logs import NODE
 from signalnode.cli.panel import Panel
 from signalnode.cli.specs import specs_of, supervisor_settings
 from signalnode.cli.terminal import ending_with_terminal, is_coloured, terminal_to_ourselves
@@ -121,7 +122,7 @@ def _event_sink(node: NodeSettings, panel_wanted: bool) -> Iterator[Callable[[di
         people = partial(log_line, coloured=is_coloured(sys.stderr), named=True)
         yield _written(sys.stderr, people if sys.stderr.isatty() else json_line)
         return
-    path = supervisor_settings(node).log_path("node")
+    path = supervisor_settings(node).log_path(NODE)
     ensure_directory(path.parent)
     with RotatingFile(path, LOG_BYTES_MAX) as file, Panel(node) as panel:
         write = _written(file, json_line)

@@ -69,3 +69,42 @@ def test_between_two_files_the_older_one_is_read_once(tmp_path: Path) -> None:
     writer.change()
     assert [entry["n"] for entry in logs.follow(writer.path)] == [0, 1, 2, 3]
     assert list(logs.follow(tmp_path / "none.log")) == []
+
+
+def named(*numbers: int, name: str = "A") -> list[tuple[str, dict[str, object]]]:
+    return [(name, {"time": f"{number:04}"}) for number in numbers]
+
+
+def test_what_was_written_while_the_logs_were_read_comes_in_its_place() -> None:
+    lines = logs.Interleaved()
+    assert lines.take(named(3, name="B")) == []  # A was read before 2 was written to it
+    assert lines.take(named(2, 4)) == named(2) + named(3, name="B")
+    assert lines.take([]) == named(4)
+    assert lines.take([]) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_all_logs_are_one_by_time_also_those_that_come_later(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance, clock = random.Random(seed), iter(range(10_000))
+    expected: list[tuple[str, int]] = []
+
+    def write(most: int) -> None:
+        for _ in range(chance.randrange(most)):
+            name, number = chance.choice(("A", "B.log", "node", f"C{len(expected) // 20}")), next(clock)
+            path = tmp_path / f"{name}.log"
+            if chance.random() < 0.1 and path.exists():
+                path.replace(logs.older(path))
+            with path.open("a") as file:
+                file.write(json.dumps({"time": f"{number:04}", "n": number}) + "\n")
+            if name != "node":
+                expected.append((name, number))
+
+    write(20)
+    shown = max(0, len(expected) - 5)
+    monkeypatch.setattr(logs, "pause", lambda _: write(3))
+    heard = list(islice(logs.follow_all(tmp_path, 5, follow=True, leave_out=("node",)), LOOKS))
+    assert [(name, entry["n"]) for name, entry in heard] == expected[shown : shown + LOOKS]
+    at_rest = list(logs.follow_all(tmp_path, 3, leave_out=("node",)))
+    assert [(name, entry["n"]) for name, entry in at_rest] == expected[-3:]
