@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +26,7 @@ memory_mb_max = 600
 nice = 2
 """
 LIMITS = "[limits]\nmemory_mb_max = 400\nnice = 3\ncpus = [{cpu}]\nfiles_max = 200\n"
+HOUR_NS = 3_600_000_000_000
 SHORT_START = "[supervisor]\nstart_timeout_s = 1.0\n"
 COPIES = 10  # of the sample: they take some three times as long to decode as a start may take
 CPU = min(os.sched_getaffinity(0))
@@ -229,14 +230,21 @@ def test_a_recording_at_its_end_stays_ended(tmp_path: Path) -> None:
         node.clear()
 
 
+def later(sample: Path, by_ns: int) -> bytes:
+    """The lines of a capture, received so much later."""
+    with lzma.open(sample) as lines:
+        parts = (line.split(b" ", 1) for line in lines)
+        return b"".join(b"%d %s" % (int(received) + by_ns, frame) for received, frame in parts)
+
+
 def test_a_first_decoding_may_take_longer_than_a_start(tmp_path: Path) -> None:
     sample = Path(__file__).parent.parent.parent / "signalnode" / "sample" / "btcusdt_20240808.xz"
     node = Node(tmp_path, extra=SHORT_START)
     try:
         heard(node)
-        copies = [str(tmp_path / f"{number}.xz") for number in range(COPIES)]
-        for copy in copies:
-            shutil.copy(sample, copy)
+        copies = [str(tmp_path / f"{number}.txt") for number in range(COPIES)]
+        for number, copy in enumerate(copies):
+            Path(copy).write_bytes(later(sample, number * HOUR_NS))
         (node.config.parent / "markets" / "BTC-USDT.toml").write_text(
             f'market = "BTC-USDT"\n[feed]\nkind = "capture"\nvenue = "binance"\npaths = {copies}\n'
         )
