@@ -11,6 +11,14 @@ update in it, `last_id`:
 Deltas that come before a snapshot, or in a gap, are kept, the newest `pending_max` of them. The snapshot that
 comes then may be older than some: those join it by the same rule.
 
+A snapshot of so many levels a side (`limit`) tells nothing of those behind them, and deltas tell only what
+changes there. So depth is known as far as the snapshot reaches, and no further until the deltas have been
+everywhere: when all but UNHEARD_MAX of the snapshot's best WATCHED_LEVELS have changed, and as many deltas
+again have come, whatever stood behind those has changed too. Fewer levels are poorer witnesses: half of
+them wait four times as long. On 23 minutes of Binance (BTC and ETH spot, BTC USD-M) with snapshots cut to 100
+levels, 3 to 8 bps, that took 15 to 180 s, and the depth within 10 bps was 99 to 100% of the true one in the
+mean and 88% at worst from then on; before, 27% at worst.
+
 A book that cannot be trusted shows nothing: `top` and `depth_within` return None unless `status` is "synced".
 
 Prices are keyed as floats. Parsing a decimal string is correctly rounded, so equal decimals, with or without
@@ -22,7 +30,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
-from math import inf
+from math import ceil, inf
 from typing import Literal, NamedTuple
 
 BookStatus = Literal["empty", "synced", "gap", "crossed"]
@@ -31,6 +39,9 @@ Level = tuple[float, float]  # price in quote currency, size in base units; size
 LEVELS_MAX = 20_000  # a side; a REST snapshot brings up to 5,000, a full Coinbase book 27,000, most far away
 PENDING_MAX = 1_000  # deltas kept while waiting for a snapshot: 100 s at ten a second
 BPS = 1e-4
+WATCHED_LEVELS = 100  # a side, best first, of a snapshot that is not of the whole book
+UNHEARD_MAX = 0.02  # share of them that may be as they were: some orders stand for hours
+RENEWALS = 2  # times the deltas that it took to hear of the others
 
 
 class Top(NamedTuple):
@@ -58,28 +69,40 @@ class Side:
     pointers costs about a microsecond, while the sum over the levels near the mid runs at 10 ns a level.
     """
 
-    __slots__ = ("keys", "levels_max", "sign", "sizes")
+    __slots__ = ("keys", "levels_max", "reach", "sign", "sizes", "unheard")
 
     def __init__(self, sign: int, levels_max: int) -> None:
         self.sign = sign
         self.levels_max = levels_max
         self.keys: list[float] = []
         self.sizes: list[float] = []
+        self.reach = inf  # key of the last level up to which all are known
+        self.unheard: set[float] = set()  # keys of a snapshot's watched levels that no delta has touched
 
-    def replace(self, levels: Iterable[Level]) -> int:
-        """Make these the only levels; return how many were refused as impossible."""
+    def replace(self, levels: Iterable[Level], limit: int) -> int:
+        """Make these the only levels, at most `limit` that were asked for (0: all there are); return how many
+        were refused as impossible.
+        """
         self.keys.clear()
         self.sizes.clear()
-        return self.update(levels)
+        self.unheard.clear()
+        self.reach = inf
+        refused = self.update(levels)
+        if limit and self.keys and len(self.keys) + refused >= limit:
+            self.reach = self.keys[-1]
+            self.unheard.update(self.keys[:WATCHED_LEVELS])
+        return refused
 
     def update(self, levels: Iterable[Level]) -> int:
         """Set or remove levels; return how many were refused: price not above 0, size below 0, not finite."""
-        keys, sizes, refused = self.keys, self.sizes, 0
+        keys, sizes, unheard, refused = self.keys, self.sizes, self.unheard, 0
         for price, size in levels:
             if not (0.0 < price < inf and 0.0 <= size < inf):
                 refused += 1
                 continue
             key = self.sign * price
+            if unheard:
+                unheard.discard(key)
             at = bisect_left(keys, key)
             if at < len(keys) and keys[at] == key:
                 if size:
@@ -89,8 +112,14 @@ class Side:
             elif size:
                 keys.insert(at, key)
                 sizes.insert(at, size)
-        del keys[self.levels_max :], sizes[self.levels_max :]
+        if len(keys) > self.levels_max:
+            del keys[self.levels_max :], sizes[self.levels_max :]
+            self.reach = min(self.reach, keys[-1])
         return refused
+
+    def knows(self, price: float) -> bool:
+        """Whether every level from the best up to and including `price` is known."""
+        return self.sign * price <= self.reach
 
     def size_within(self, price: float) -> float:
         """Base units at prices from the best up to and including `price`; summed from the best outwards."""
@@ -112,6 +141,9 @@ class Book:
         self.last_id = 0  # newest update applied
         self.gaps = 0  # times deltas were found missing
         self.levels_refused = 0  # levels with an impossible price or size, each left out
+        self._watched = 0  # levels of the snapshot that tell how far deltas have been
+        self._deltas = 0  # applied since the snapshot, while levels are watched
+        self._deltas_max = 0  # after so many all is known; 0 while that cannot be told
 
     @property
     def status(self) -> BookStatus:
@@ -126,11 +158,18 @@ class Book:
         """Deltas kept for the next snapshot."""
         return len(self._pending)
 
-    def snapshot(self, last_id: int, bids: Iterable[Level], asks: Iterable[Level]) -> BookStatus:
-        """Start over from a full image, and join the deltas kept. One older than a synced book is ignored."""
+    def snapshot(
+        self, last_id: int, bids: Iterable[Level], asks: Iterable[Level], limit: int = 0
+    ) -> BookStatus:
+        """Start over from an image, and join the deltas kept. One older than a synced book is ignored.
+
+        `limit`: levels a side that were asked for, so that a side with fewer is whole; 0 for all there are.
+        """
         if self._joined == "synced" and last_id <= self.last_id:
             return self.status
-        self.levels_refused += self._bids.replace(bids) + self._asks.replace(asks)
+        self.levels_refused += self._bids.replace(bids, limit) + self._asks.replace(asks, limit)
+        self._watched = len(self._bids.unheard) + len(self._asks.unheard)
+        self._deltas = self._deltas_max = 0
         self.last_id, self._joined = last_id, "synced"
         waiting = list(self._pending)
         self._pending.clear()
@@ -148,7 +187,20 @@ class Book:
             else:
                 self.last_id = delta.last_id
                 self.levels_refused += self._bids.update(delta.bids) + self._asks.update(delta.asks)
+                if self._watched:
+                    self._hear()
         return self.status
+
+    def _hear(self) -> None:
+        """Count a delta after a snapshot that was not whole, until deltas have been everywhere."""
+        self._deltas += 1
+        unheard = len(self._bids.unheard) + len(self._asks.unheard)
+        if not self._deltas_max and unheard <= UNHEARD_MAX * self._watched:
+            fewer = 2 * WATCHED_LEVELS / self._watched
+            self._deltas_max = ceil(self._deltas * RENEWALS * fewer * fewer)
+        if self._deltas_max and self._deltas >= self._deltas_max:
+            self._bids.reach = self._asks.reach = inf
+            self._watched = 0
 
     def forget(self) -> None:
         """Distrust what is held, as after a reconnect, and wait for a snapshot."""
@@ -168,13 +220,17 @@ class Book:
         return Top(-bids.keys[0], bids.sizes[0], asks.keys[0], asks.sizes[0])
 
     def depth_within(self, depth_bps: float) -> tuple[float, float] | None:
-        """Bid and ask size, base units, within `depth_bps` basis points of the mid; None unless synced."""
+        """Bid and ask size, base units, within `depth_bps` basis points of the mid; None unless synced, and
+        all levels so far from it are known.
+        """
         top = self.top()
         if top is None:
             return None
         mid = (top.bid + top.ask) / 2
-        reach = mid * depth_bps * BPS
-        return self._bids.size_within(mid - reach), self._asks.size_within(mid + reach)
+        low, high = mid - mid * depth_bps * BPS, mid + mid * depth_bps * BPS
+        if not (self._bids.knows(low) and self._asks.knows(high)):
+            return None
+        return self._bids.size_within(low), self._asks.size_within(high)
 
     def levels(self) -> tuple[list[Level], list[Level]]:
         """All bids and asks, best first; for tests and inspection."""

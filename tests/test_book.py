@@ -150,6 +150,48 @@ def test_depth_counts_levels_up_to_the_edge_of_the_band_and_no_further() -> None
     assert book.depth_within(1) == (0.0, 0.0)
 
 
+def test_depth_is_known_no_further_than_a_snapshot_of_so_many_levels_reaches() -> None:
+    book = Book()
+    book.snapshot(1, [(99.0, 1.0), (98.0, 2.0)], [(101.0, 3.0), (102.0, 4.0)], 2)
+    assert book.depth_within(200) == (3.0, 7.0)
+    assert book.depth_within(201) is None
+    book.apply(delta(2, 2, [(95.0, 9.0)]))  # known, but not what stands between
+    assert book.depth_within(201) is None
+    assert book.top() == (99.0, 1.0, 101.0, 3.0)
+
+
+def test_a_side_with_fewer_levels_than_were_asked_for_is_whole() -> None:
+    book = Book()
+    book.snapshot(1, BIDS, ASKS, 3)
+    assert book.depth_within(5_000) == (3.0, 7.0)
+    book.snapshot(2, BIDS, ASKS, 2)
+    assert book.depth_within(5_000) is None
+    book.snapshot(3, BIDS, ASKS)
+    assert book.depth_within(5_000) == (3.0, 7.0)
+
+
+def test_levels_that_are_too_many_to_keep_bound_what_is_known() -> None:
+    book = Book(levels_max=2)
+    book.snapshot(1, [(99.0, 1.0), (98.0, 2.0), (97.0, 1.0)], ASKS)
+    assert book.depth_within(200) == (3.0, 7.0)
+    assert book.depth_within(300) is None
+
+
+@pytest.mark.parametrize(("count", "waits"), [(100, 2), (50, 8)])
+def test_once_deltas_have_been_everywhere_all_depth_is_known(count: int, waits: int) -> None:
+    book = Book()
+    prices = (
+        [(float(1_000 - at), 1.0) for at in range(count)],
+        [(float(1_001 + at), 1.0) for at in range(count)],
+    )
+    book.snapshot(0, *prices, count)
+    for number in range(1, int(waits * 0.98 * count) + 1):  # 98% of the levels are heard of in so many
+        assert book.depth_within(9_000) is None
+        at = (number - 1) % count
+        book.apply(delta(number, number, [(1_000.0 - at, 1.0)], [(1_001.0 + at, 1.0)]))
+    assert book.depth_within(9_000) == (count, count)
+
+
 def test_equal_decimals_are_one_level_however_they_are_written() -> None:
     side = Side(-1, 10)
     for text in ("61837.63", "61837.63000000", "6.183763e4"):

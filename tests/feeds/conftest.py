@@ -20,6 +20,12 @@ def excerpts() -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
+def usdm() -> Path:
+    """A capture of BTC-USDT futures, in a chain of their own, with a REST snapshot among it."""
+    return DATA / "btcusdt_usdm_first.gz"
+
+
+@pytest.fixture(scope="session")
 def events(excerpts: tuple[Path, Path]) -> Events:
     loaded = load_events(excerpts, venue="binance", market="BTC-USDT")
     loaded.flags.writeable = False

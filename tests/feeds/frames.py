@@ -44,6 +44,26 @@ def depth(first: int, last: int, bids: Levels = (), asks: Levels = (), **more: A
     return combined(str(data["s"]), "depth@100ms", data)
 
 
+def future(symbol: str, previous: int, first: int, last: int, bids: Levels = ()) -> dict[str, Any]:
+    """A book update of a future: it names the one before, and its numbers are not consecutive."""
+    return depth(first, last, bids, s=symbol, pu=previous, T=1723161255207)
+
+
+def aggregate(number: int, price: object = "100.00", **more: Any) -> dict[str, Any]:
+    data = {"e": "aggTrade", "E": 1723161255343, "s": "BTCUSDT", "a": number, "p": price, "q": "1.5"}
+    data |= {"f": number, "l": number + 3, "T": 1723161255342, "m": False} | more
+    return combined(str(data["s"]), "aggTrade", data)
+
+
+def fetched(symbol: str, frame: object, limit: int = 1_000) -> bytes:
+    """A line of a capture in JSON lines: what was fetched from the REST address of a book."""
+    url = f"https://dapi.binance.com/dapi/v1/depth?symbol={symbol}&limit={limit}"
+    return (
+        json.dumps({"t": "http", "ts": START_NS / 1e9, "url": url, "data": json.dumps(frame)}).encode()
+        + b"\n"
+    )
+
+
 def snapshot(last: int, bids: Levels = ((99, 1),), asks: Levels = ((101, 1),)) -> dict[str, Any]:
     return {"lastUpdateId": last, "bids": _texts(bids), "asks": _texts(asks)}
 

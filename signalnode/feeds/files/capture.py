@@ -169,7 +169,9 @@ class CaptureDecoding:
             held = unwrap(text)
             if held is None:
                 return ()
-            self._time_ns, frame = held
+            self._time_ns, frame, url = held
+            if url:
+                return decoder.decode_reply(url, frame, self._time_ns)
             return decoder.decode(frame, self._time_ns)
         except ValueError as error:  # of int and round; msgspec's own are kinds of it too
             name = "frame_malformed" if isinstance(error, msgspec.ValidationError) else "line_corrupt"

@@ -44,6 +44,10 @@ class Decoder(Protocol):
         """The events in `frame`. Raises FrameFault; msgspec.DecodeError where it is no JSON of the shape."""
         ...
 
+    def decode_reply(self, url: str, body: bytes, time_received_ns: int) -> Sequence[Row]:
+        """The events in what was fetched from `url` over HTTP. Raises as `decode`."""
+        ...
+
 
 DecoderClass = Callable[[str, float, OnFault], Decoder]  # market, depth_bps, on_fault
 
@@ -79,6 +83,7 @@ class BookWatch:
         self._depth_bps = depth_bps
         self._on_fault = on_fault
         self._refused = 0
+        self._is_shallow = False
 
     def rows_after(self, status: BookStatus, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
         """Note that a message left the book in `status`; the depth event that makes, if it can be trusted."""
@@ -95,15 +100,22 @@ class BookWatch:
         return self._depth_of(self.book, time_event_ns, time_received_ns)
 
     def rows_of_snapshot(
-        self, bids: Iterable[Level], asks: Iterable[Level], time_received_ns: int
+        self, bids: Iterable[Level], asks: Iterable[Level], limit: int, time_received_ns: int
     ) -> tuple[Row, ...]:
         """The depth event of an image that is joined to no updates; the book stays as it is."""
         image = Book()
-        image.snapshot(0, bids, asks)
+        image.snapshot(0, bids, asks, limit)
         return self._depth_of(image, time_received_ns, time_received_ns)
 
     def _depth_of(self, book: Book, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
         depth = book.depth_within(self._depth_bps)
+        top = book.top() if depth is None else None
+        if top is not None and not self._is_shallow:
+            self._on_fault(
+                "book_shallow",
+                f"not all levels within {self._depth_bps:g} bps of {top.bid:g} are known: a deeper snapshot",
+            )
+        self._is_shallow = top is not None
         return () if depth is None else (depth_row(time_event_ns, time_received_ns, *depth),)
 
 
@@ -119,6 +131,10 @@ class MarketDecoder:
         self.watch = BookWatch(depth_bps, on_fault)
         self._trades = TradeNumbers(on_fault)
         self._spelling = self.symbol  # the newest spelling that was found to be ours
+
+    def decode_reply(self, url: str, body: bytes, time_received_ns: int) -> Sequence[Row]:  # noqa: ARG002
+        """None: a venue that sends all over its socket has nothing in its replies."""
+        return ()
 
     def _is_ours(self, symbol: str) -> bool:
         """Count a frame of `symbol`, however the venue spells it, and say whether it is the market's."""

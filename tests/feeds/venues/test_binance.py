@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,17 @@ from hypothesis import strategies as st
 from signalnode.events import DEPTH, QUOTE, TRADE, Events
 from signalnode.feeds.venues.base import OTHER_SYMBOLS_MAX, FrameFault, Row
 from signalnode.feeds.venues.binance import BinanceDecoder
-from tests.feeds.frames import capture, depth, load, quote, snapshot, trade
+from tests.feeds.frames import (
+    aggregate,
+    capture,
+    depth,
+    fetched,
+    future,
+    load,
+    quote,
+    snapshot,
+    trade,
+)
 
 MS = 1_000_000
 
@@ -148,3 +159,103 @@ def test_however_many_symbols_come_a_bounded_number_is_remembered() -> None:
     assert len(decode.decoder.others) == OTHER_SYMBOLS_MAX
     assert decode.decoder.others["X0USDT"] == 1 + 2 * OTHER_SYMBOLS_MAX
     assert decode.decoder.matched == 0
+
+
+def test_updates_of_a_future_are_chained_by_the_one_before() -> None:
+    decode = Decoding()
+    for frame in (future("BTCUSDT", 90, 95, 100), snapshot(104), future("BTCUSDT", 100, 103, 108)):
+        rows = decode(frame)
+    assert rows[0][2] == DEPTH
+    assert decode(future("BTCUSDT", 108, 131, 140))[0][2] == DEPTH
+    assert decode.reports == []
+    assert decode(future("BTCUSDT", 150, 151, 160)) == []
+    assert decode.reports == ["book_gap"]
+
+
+def test_a_snapshot_between_two_updates_of_a_future_is_joined() -> None:
+    decode = Decoding()
+    decode(future("BTCUSDT", 90, 95, 100))
+    decode(snapshot(102))
+    assert len(decode(future("BTCUSDT", 100, 105, 110))) == 1
+    assert decode.reports == []
+
+
+def test_the_real_book_of_a_future_is_sound(usdm: Path) -> None:
+    events, faults = load(usdm)
+    assert np.bincount(events["kind"]).tolist() == [0, 264, 1092, 138]
+    assert faults.counts == {}
+    told = events[events["kind"] != DEPTH]
+    late_ns = told["time_received_ns"] - told["time_event_ns"]
+    assert (abs(late_ns + 1_200_000_000) < 200_000_000).all()  # its clock was 1.2 s ahead of ours
+
+
+def test_trades_of_one_taker_at_one_price_count_where_no_single_ones_come() -> None:
+    decode = Decoding()
+    ((*_, kind, side, price, size, _bid, _bid_size, _ask, _ask_size, _bids, _asks),) = decode(aggregate(7))
+    assert (kind, side, price, size) == (TRADE, 1, 100.0, 1.5)
+    decode(aggregate(9))
+    assert decode.reports == ["trade_gap"]
+    assert len(decode(trade(3))) == 1
+    assert decode(aggregate(10)) == []
+
+
+def test_a_trade_of_the_insurance_fund_is_none_of_the_markets() -> None:
+    assert Decoding()(trade(1, X="INSURANCE_FUND")) == []
+    assert len(Decoding()(trade(1, X="MARKET"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("symbol", "size"), [("BTCUSD_PERP", 3.0), ("ETHUSD_240927", 0.3), ("BTCUSDT_240927", 1.5)]
+)
+def test_contracts_are_turned_into_base_units(symbol: str, size: float) -> None:
+    decode = Decoding(symbol)
+    at = {"bid": "50", "ask": "50.001", "B": "1.5", "A": "1.5", "s": symbol}
+    assert decode(trade(1, "50", s=symbol))[0][5] == pytest.approx(size)
+    assert decode(quote(**at))[0][7] == pytest.approx(size)
+    decode(future(symbol, 0, 1, 5))
+    decode(snapshot(5, [("50", "1.5")], [("50.001", "1.5")]))
+    (row,) = decode(future(symbol, 5, 8, 9, [("49.999", "1.5")]))
+    assert row[10:] == pytest.approx((2 * size, size), rel=1e-3)
+
+
+def test_a_snapshot_among_the_http_lines_is_the_symbols_that_was_asked_for(tmp_path: Path) -> None:
+    theirs = fetched("ETHUSD_PERP", snapshot(105, [(3_000, 1)], [(3_001, 1)]))
+    replies = [theirs, fetched("BTCUSD_PERP", snapshot(105, [(99.99, 1)], [(100.01, 1)]))]
+    ours = [future("BTCUSD_PERP", 90, 101, 104), future("BTCUSD_PERP", 104, 109, 112)]
+    frames = [*replies, future("ETHUSD_PERP", 95, 99, 103), *ours]
+    events, faults = load(capture(tmp_path / "a.jsonl", frames), market="BTCUSD_PERP")
+    assert events["kind"].tolist() == [DEPTH]
+    assert events["bid_depth"][0] == pytest.approx(100 / 99.99)
+    assert faults.counts == {}
+
+
+def test_a_snapshot_of_futures_without_a_symbol_is_not_guessed_at_among_several(tmp_path: Path) -> None:
+    frames = [
+        *(future("ETHUSDT", 95, 99, 103), future("BTCUSDT", 90, 95, 104)),
+        *(snapshot(102), quote(), future("BTCUSDT", 104, 110, 111)),
+    ]
+    events, faults = load(capture(tmp_path / "a.txt", frames))
+    assert events["kind"].tolist() == [QUOTE]
+    assert faults.counts == {"snapshot_unnamed": 1, "book_unsynced": 1}
+
+
+def test_a_shallow_snapshot_does_not_pass_as_full_depth(tmp_path: Path, excerpts: tuple[Path, Path]) -> None:
+    whole = excerpts[0]
+    frames = gzip.decompress(whole.read_bytes()).splitlines()
+    shallow = [_cut(each, 100) + b"\n" for each in frames]
+    events, faults = load(capture(tmp_path / "shallow.gz", shallow))
+    assert (events["kind"] != DEPTH).all()
+    assert faults.counts == {"book_shallow": 1}
+    deep, none = load(whole)
+    assert events.tobytes() == deep[deep["kind"] != DEPTH].tobytes()
+    assert none.counts == {}
+
+
+def _cut(each: bytes, levels: int) -> bytes:
+    """The line, with a snapshot cut to so many levels a side."""
+    stamp, _, text = each.partition(b" ")
+    if b"lastUpdateId" not in text:
+        return each
+    frame = msgspec.json.decode(text)
+    frame["bids"], frame["asks"] = frame["bids"][:levels], frame["asks"][:levels]
+    return stamp + b" " + msgspec.json.encode(frame)
