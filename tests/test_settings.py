@@ -25,6 +25,7 @@ from signalnode.settings import (
     write_snapshot,
 )
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
+from signalnode.settings.reading import shown
 
 SYNTHETIC = 'market = "{name}"\n[feed]\nkind = "synthetic"\n'
 WriteNode = Callable[..., Path]
@@ -220,6 +221,15 @@ def test_a_fault_of_a_market_file_is_one_line_with_file_and_key(
     assert all("X.toml: " in fault for fault in faults)
 
 
+def test_a_service_works_in_the_root_and_names_files_in_full(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert shown(tmp_path / "a" / "b.toml") == "a/b.toml"
+    monkeypatch.chdir("/")
+    assert shown(tmp_path / "a" / "b.toml") == str(tmp_path / "a" / "b.toml")
+
+
 def test_every_fault_of_every_file_is_listed_at_once(write_node: WriteNode) -> None:
     path = write_node("[engine]\nfoo = 1\nbar = 2", X="[feed]\nkind = 1", Y='market = "Y"\n[feed]\n', Z="= 1")
     faults = faults_of(path)
@@ -251,7 +261,7 @@ def test_a_directory_in_place_of_a_market_file_is_one_fault(write_node: WriteNod
 def test_a_pipe_in_place_of_a_market_file_is_one_fault_and_nobody_waits_for_it(write_node: WriteNode) -> None:
     path = write_node()
     os.mkfifo(path.parent / "markets" / "B.toml")
-    assert "is a pipe and no file" in only_fault(path)
+    assert "is a pipe or device and no file" in only_fault(path)
 
 
 def test_a_node_without_markets_is_a_fault(write_node: WriteNode) -> None:

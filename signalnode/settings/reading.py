@@ -47,9 +47,12 @@ class _WrongValueError(Exception):
 
 
 def shown(path: Path) -> str:
-    """A path as a user would type it: relative where it is below the working directory."""
+    """A path as a user would type it: relative below the working directory, unless that is the root, which is
+    where services work.
+    """
     try:
-        return str(path.relative_to(Path.cwd()))
+        here = Path.cwd()
+        return str(path if here == Path(here.anchor) else path.relative_to(here))
     except (ValueError, OSError):
         return str(path)
 
@@ -72,8 +75,9 @@ def read_toml(path: Path, faults: ConfigFaults) -> dict[str, Any] | None:
 def read_bytes(path: Path, faults: ConfigFaults) -> bytes | None:
     """What is in a config file, or None and one fault."""
     try:
-        if stat.S_ISFIFO(path.stat().st_mode):  # reading it would wait for a writer, and the node with it
-            faults.add(path, "", "is a pipe and no file; a config is read again at each reload")
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a pipe's reader would wait for a writer
+            faults.add(path, "", "is a pipe or device and no file; a config is read again at each reload")
             return None
         with path.open("rb") as file:
             data = file.read(CONFIG_BYTES_MAX + 1)

@@ -38,7 +38,8 @@ def greedy(features, parameters):
     return 0.0
 """
 LINES = [line for line, _ in commands(DOCS / "operate.md") if is_for_systemd(line)]
-OF_THE_MACHINE = [line for line in LINES if "--user" not in line]
+AS_ROOT = [line for line in LINES if "--user" not in line]
+PREPARING, OF_THE_MACHINE = AS_ROOT[:2], AS_ROOT[2:]
 OF_A_USER = [line for line in LINES if "--user" in line]
 
 
@@ -57,7 +58,12 @@ def machine() -> Iterator[Machine]:
 @pytest.fixture(scope="module")
 def installed(machine: Machine) -> Machine:
     """The service of the machine, installed as the docs say, and started."""
-    machine.path("/etc/signalnode/markets").mkdir(parents=True)
+    for line in PREPARING:
+        machine.told(line)
+    assert "no faults" in machine.told(f"{PROGRAM} check --config {CONFIG}")
+    assert all(line in machine.path(CONFIG).read_text() for line in NODE.splitlines()[:2])
+    shutil.rmtree(machine.path("/etc/signalnode/markets"))
+    machine.path("/etc/signalnode/markets").mkdir()
     machine.path(CONFIG).write_text(NODE)
     for name in ("ALPHA-USD", "BETA-USD"):
         write_market(machine, name, MARKET.format(name=name))
@@ -272,7 +278,7 @@ def test_a_market_is_capped_in_a_control_group_of_its_own(service: Machine) -> N
     path = write_market(service, "GAMMA-USD", greedy + "[limits]\nmemory_mb_max = 100\n")
     service.told("systemctl reload signalnode")
     ask = f"{PROGRAM} status GAMMA-USD --config {CONFIG}"
-    service.until(lambda: service.run(ask).stdout, lambda text: "SIGKILL" in text)
+    service.until(lambda: service.run(ask).stdout, lambda text: "SIGKILL, out of memory" in text)
     path.unlink()
     assert service.told(f"cat {group}/ALPHA-USD/cgroup.procs") == before, "the others do not notice"
     assert shown(service, "MainPID") == pid

@@ -169,3 +169,16 @@ def labours(link: Link, args: Args) -> int:
             beaten_s = time.thread_time()
             link.beat()
     return 0
+
+
+def grows(link: Link, args: Args) -> int:
+    """Takes memory without an end, once it gets SIGUSR1."""
+    told = threading.Event()
+    signal.signal(signal.SIGUSR1, lambda *_: told.set())
+    stopped = _on_request()
+    link.ready()
+    taken = []
+    while not stopped.is_set():
+        if told.wait(0.0 if taken else 0.02):
+            taken.append(b"x" * 1_000_000)
+    return len(taken)

@@ -21,6 +21,7 @@ class Exit:
     peak_rss_bytes: int | None = None
     cpu_s: float | None = None
     time_ns: int = 0  # wall clock, for people; 0 when nobody noted it
+    why: str = ""  # what stands behind the signal, if anybody knows
 
     @property
     def clean(self) -> bool:
@@ -28,7 +29,7 @@ class Exit:
 
     def __str__(self) -> str:
         if self.signal is not None:
-            return signal_name(self.signal)
+            return signal_name(self.signal) + (f", {self.why}" if self.why else "")
         return "status unknown" if self.code is None else f"exit {self.code}"
 
 

@@ -41,7 +41,7 @@ from signalnode_supervisor.core.messages import (
 )
 from signalnode_supervisor.core.supervisor import STOPPING, Supervisor
 from signalnode_supervisor.durations import NS_PER_S
-from signalnode_supervisor.errors import PreloadError, SpecError
+from signalnode_supervisor.errors import PreloadError
 from signalnode_supervisor.host.directories import make_directory, usable
 from signalnode_supervisor.host.files import too_many
 from signalnode_supervisor.host.ground import Ground
@@ -51,7 +51,7 @@ from signalnode_supervisor.host.memory import Memory
 from signalnode_supervisor.host.notify import Notifier
 from signalnode_supervisor.host.poller import Poller
 from signalnode_supervisor.host.processes import Processes
-from signalnode_supervisor.host.reader import SpecReader
+from signalnode_supervisor.host.reader import SpecReader, checked
 from signalnode_supervisor.host.status import Samples, describe, own_facts
 from signalnode_supervisor.linux import kernel
 from signalnode_supervisor.linux.cgroup import delegated
@@ -79,7 +79,7 @@ def run(
     put_back: PutBack = list,
 ) -> int:
     """Supervise until told to stop; the exit status. See the package's docstring for everything else."""
-    wanted = _checked(specs)
+    wanted = checked(specs)
     for directory in (settings.runtime_dir, settings.state_dir):
         make_directory(directory)
     check_socket_path(settings.control_path)
@@ -126,7 +126,7 @@ class Loop:
         self._ready_sent = False
         self._core = Supervisor(settings, random.Random(secrets.randbits(64)))
         self._poller = Poller()
-        self._reader = SpecReader(self._poller, lambda names: _checked(reload(names)), self._was_read)
+        self._reader = SpecReader(self._poller, lambda names: checked(reload(names)), self._was_read)
         with usable(settings.state_dir):
             self._memory = Memory(settings.runtime_dir, settings.state_dir)
         self._logbook = Logbook(settings, on_event)
@@ -180,6 +180,7 @@ class Loop:
         self._ground.tick(now_ns)
         self._samples.tick(self._core.children, now_ns)
         self._listener.tick(now_ns)
+        self._reader.tick(now_ns)
         self._notifier.tick(now_ns)
         due_ns = self._core.next_deadline_ns(now_ns)
         if due_ns is not None and due_ns <= now_ns:
@@ -196,6 +197,7 @@ class Loop:
             self._ground.next_ns,
             self._samples.next_ns,
             self._listener.next_deadline_ns(),
+            self._reader.next_deadline_ns(),
             self._notifier.next_deadline_ns(),
         )
         return min((at_ns for at_ns in times if at_ns is not None), default=None)
@@ -387,13 +389,3 @@ class Loop:
         self._poller.close()
         os.close(self._wake_reader)
         os.close(self._wake_writer)
-
-
-def _checked(specs: Iterable[ChildSpec]) -> tuple[ChildSpec, ...]:
-    """The specs as a tuple. Raises SpecError when two carry one name."""
-    found = tuple(specs)
-    names = [spec.name for spec in found]
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        raise SpecError(f"two children are called {', '.join(twice)}; give each a name of its own")
-    return found

@@ -23,6 +23,7 @@ class Process:
     output: Output
     adopted: bool = False
     ready: bool = False
+    killed: bool = False  # by us
     facts: dict[str, Any] = field(default_factory=dict)  # of its `ready`, for a successor
     pending: bytes = b""  # the beginning of a message that has not come whole
 

@@ -24,6 +24,7 @@ from signalnode_supervisor.host.process import Process
 from signalnode_supervisor.host.spares import ForkServer, Spare
 from signalnode_supervisor.linux import kernel
 from signalnode_supervisor.linux.cgroup import Groups
+from signalnode_supervisor.linux.oom import OomKills
 from signalnode_supervisor.linux.procfs import (
     kill_marked,
     make_mark,
@@ -68,6 +69,7 @@ class Processes:
         self._keep = settings.on_supervisor_death == "keep"
         self._queue: list[ChildSpec] = []
         self._files = FilesLeft(logbook.note)
+        self._oom_kills = OomKills()
         # Children our process had before: somebody else waits for them.
         self._not_ours = frozenset(own_children())
         self._null = os.open(os.devnull, os.O_RDONLY)
@@ -99,6 +101,7 @@ class Processes:
                 send_signal(pid, number)
             return
         try:
+            process.killed |= number == signal.SIGKILL
             signal.pidfd_send_signal(process.pidfd, number)
             if number != signal.SIGKILL:
                 signal.pidfd_send_signal(process.pidfd, signal.SIGCONT)
@@ -116,6 +119,7 @@ class Processes:
 
     def tick(self, now_ns: int) -> None:
         """Resume what was paused, restart a fork server that is due, end one that is stuck."""
+        self._oom_kills.look(now_ns)  # after the deaths that this turn has seen
         for output in self._outputs:
             output.resume(now_ns)
         if self._files.look_ns is not None and self._files.look_ns <= now_ns:
@@ -299,7 +303,7 @@ class Processes:
         exit_ = self._exit_status(process)
         if exit_ is None:
             return
-        exit_ = replace(exit_, time_ns=wall_ns())
+        exit_ = replace(exit_, time_ns=wall_ns(), why=self._why(process, exit_))
         self._read_beat(process)
         for file in (process.pidfd, process.beat_file):
             self._poller.unwatch(file)
@@ -319,6 +323,13 @@ class Processes:
         traceback = "" if exit_.clean else process.output.flow.last_traceback()
         words = "" if exit_.code in (None, 0) or traceback else process.output.last_words()
         self._emit(Ended(process.spec.name, process.pid, exit_, traceback, words))
+
+    def _why(self, process: Process, exit_: Exit) -> str:
+        if exit_.signal != signal.SIGKILL:
+            return ""
+        if self._groups.is_out_of_memory(process.spec.name):
+            return "out of memory"
+        return "as memory ran out" if not process.killed and self._oom_kills.lately() else ""
 
     def _exit_status(self, process: Process) -> Exit | None:
         if process.adopted:

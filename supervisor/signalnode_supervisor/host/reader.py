@@ -1,7 +1,7 @@
 """What is wanted, read in a thread of its own: whoever reads may take seconds, and the loop does not wait.
 
 The config is read by code that is not ours. It may import, wait for a disk, or have a process check it all;
-meanwhile a child may fall and has to be back in milliseconds. Three rules keep the thread harmless:
+meanwhile a child may fall and has to be back in milliseconds. Four rules keep the thread harmless:
 
 - Requests that change something go through here one after the other, in the order they came. One that needs
   no reading waits for those before it: a `stop` sent after a `reload` is never overtaken by it.
@@ -9,6 +9,9 @@ meanwhile a child may fall and has to be back in milliseconds. Three rules keep 
   loop polls that, joins the thread, and only then looks.
 - Linux knows children by the thread that started them. What the reading starts is none of the loop's to wait
   for, and is found at the end, when a thread cannot be ended but what it waits for can.
+- A disk that is gone (a network mount, say) may hold the thread for ever. After READ_TIMEOUT_NS whoever asked
+  is told, with the path that the thread has in hand; what needs no reading goes on, and what does is refused
+  until the thread is through.
 """
 
 from __future__ import annotations
@@ -16,17 +19,23 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 
+from signalnode_supervisor.clock import monotonic_ns
 from signalnode_supervisor.core.messages import Asked
+from signalnode_supervisor.durations import NS_PER_S
+from signalnode_supervisor.errors import SpecError
 from signalnode_supervisor.host.poller import Poller
 from signalnode_supervisor.linux.procfs import children_of_thread, send_signal
 from signalnode_supervisor.spec import ChildSpec
 
 READING = frozenset({"start", "restart", "reload"})
+READ_TIMEOUT_NS = 30 * NS_PER_S  # of one reading, which may have a process check what it read
 CLOSE_TRIES_MAX = 200  # looks, CLOSE_TRY_S apart, for the end of a reading that nobody wants any more
 CLOSE_TRY_S = 0.01
 
@@ -40,8 +49,10 @@ class SpecReader:
         self._poller = poller
         self._read = read
         self._on_read = on_read
-        self._waiting: deque[Asked] = deque()  # the first is being read
+        self._waiting: deque[Asked] = deque()  # the first is being read, unless the reading is stuck
+        self._stuck = False
         self._thread: threading.Thread | None = None
+        self._deadline_ns: int | None = None
         self._answer: Asked | None = None
         self._done = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         poller.watch(self._done, self._finished)
@@ -52,6 +63,27 @@ class SpecReader:
             return
         self._waiting.append(asked)
         self._go_on()
+
+    def next_deadline_ns(self) -> int | None:
+        """When a reading that is under way has taken too long (monotonic)."""
+        return self._deadline_ns
+
+    def tick(self, now_ns: int) -> None:
+        """Give up the reading that has taken too long; the thread is left to itself."""
+        if self._deadline_ns is None or now_ns < self._deadline_ns:
+            return
+        self._deadline_ns, self._stuck = None, True
+        self._on_read(replace(self._waiting.popleft(), fault=f"{self._hold()}; is its disk gone?"))
+        self._go_on()
+
+    def _hold(self) -> str:
+        """What holds the reading up: the path in the innermost frame of its thread that has one."""
+        what = "the config"
+        frame = sys._current_frames().get((self._thread and self._thread.ident) or 0)
+        while frame is not None:
+            paths = [value for value in frame.f_locals.values() if isinstance(value, Path)]
+            frame, what = (None, str(paths[0])) if paths else (frame.f_back, what)
+        return f"{what} has not been read within {READ_TIMEOUT_NS / NS_PER_S:g} s"
 
     def close(self) -> None:
         """End a reading that is under way, with what it has started."""
@@ -69,16 +101,20 @@ class SpecReader:
         os.close(self._done)
 
     def _go_on(self) -> None:
-        while self._waiting and self._thread is None:
+        while self._waiting and (self._thread is None or self._stuck):
             asked = self._waiting[0]
             if asked.verb not in READING:
                 self._on_read(self._waiting.popleft())
                 continue
+            if self._stuck:
+                self._on_read(replace(self._waiting.popleft(), fault=f"{self._hold()}, and still is not"))
+                continue
+            self._deadline_ns = monotonic_ns() + READ_TIMEOUT_NS
             self._thread = threading.Thread(target=self._work, args=(asked,), name="reader", daemon=True)
             try:
                 self._thread.start()
             except RuntimeError as error:  # no room for a thread: as a config that cannot be read
-                self._thread = None
+                self._thread = self._deadline_ns = None
                 self._on_read(replace(self._waiting.popleft(), fault=str(error)))
 
     def _work(self, asked: Asked) -> None:
@@ -94,8 +130,21 @@ class SpecReader:
         os.eventfd_read(self._done)
         assert self._thread is not None
         self._thread.join()
-        self._thread = None
-        asked, answer = self._waiting.popleft(), self._answer
-        self._answer = None
-        self._on_read(answer or replace(asked, fault="the config could not be read"))
+        self._thread = self._deadline_ns = None
+        answer, self._answer = self._answer, None
+        if self._stuck:
+            self._stuck = False  # who asked has been told long ago
+        else:
+            asked = self._waiting.popleft()
+            self._on_read(answer or replace(asked, fault="the config could not be read"))
         self._go_on()
+
+
+def checked(specs: Iterable[ChildSpec]) -> tuple[ChildSpec, ...]:
+    """The specs as a tuple. Raises SpecError when two carry one name."""
+    found = tuple(specs)
+    names = [spec.name for spec in found]
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise SpecError(f"two children are called {', '.join(twice)}; give each a name of its own")
+    return found

@@ -11,6 +11,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from signalnode_supervisor.linux.oom import oom_kills
+
 MOUNT = Path("/sys/fs/cgroup")
 
 
@@ -41,6 +43,10 @@ class Groups:
         if self._root is not None:
             with contextlib.suppress(OSError):
                 (self._root / name / "cgroup.kill").write_text("1\n")
+
+    def is_out_of_memory(self, name: str) -> bool:
+        """Whether the kernel killed any process of the child's group for want of memory."""
+        return self._root is not None and oom_kills(self._root / name / "memory.events") > 0
 
     def leave(self, name: str) -> None:
         """Forget the group of a child whose processes are gone."""

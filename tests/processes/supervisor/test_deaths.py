@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from signalnode_supervisor.errors import RequestRefused
 from tests.supervisor.harness import Node, eventually, is_alive, spec
 
 Make = Callable[..., Node]
+V1, V2 = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")  # where control groups are found
 
 
 def test_a_killed_child_is_replaced_and_the_others_do_not_notice(node: Make) -> None:
@@ -192,6 +194,37 @@ def test_a_child_that_fills_its_memory_meets_its_own_limit(node: Make) -> None:
     record = one.child("a")["last_exit"]
     assert record["traceback"].endswith("MemoryError")
     assert record["peak_rss_bytes"] < 120_000_000
+
+
+@pytest.fixture
+def small_group() -> Iterator[Path]:
+    """A control group of either version whose processes may use 32 MB."""
+    for mount, limit in ((V1, "memory.limit_in_bytes"), (V2, "memory.max")):
+        group = mount / f"test{os.getpid()}"
+        with contextlib.suppress(OSError):
+            group.mkdir()
+            try:
+                (group / limit).write_text("32000000")
+                yield group
+            finally:
+                eventually(lambda at=group: _removed(at), "the group's processes gone")
+            return
+    pytest.skip("no control group can be given a limit of memory here")
+
+
+def _removed(group: Path) -> bool:
+    with contextlib.suppress(OSError):
+        group.rmdir()
+    return not group.exists()
+
+
+def test_a_kill_for_want_of_memory_is_told_from_any_other(node: Make, small_group: Path) -> None:
+    one = node(spec("a", "grows"), spec("b")).up()
+    (small_group / "cgroup.procs").write_text(str(one.pid("a")))
+    os.kill(one.pid("a"), signal.SIGUSR1)
+    assert one.until("ended", "a")["exit"] == "SIGKILL, as memory ran out"
+    one.until("up", "a")
+    assert one.child("a")["last_exit"]["signal"] == signal.SIGKILL
 
 
 def test_priority_processors_and_files_are_limited_as_asked(node: Make) -> None:
