@@ -1,11 +1,11 @@
 """The journal: every decision with the view it came from, appended to disk before anyone hears of it.
 
-Files `decisions-<number>.journal`, each a run of records: length and CRC-32 of the content (two
-little-endian u32), then one msgpack map `{"view": …, "decisions": […], "states": {…}}`: view and decisions
-as on the wire, and the state of every strategy that has one, after them. A record is written with one call.
-What a full disk or a kill cut short is cut off again, so that nothing half stands between whole records; a
-decision whose record could not be written is not sent. The page cache outlives the process, not the machine:
-what a power cut may take is what the kernel had not written yet, and files that are full are synced.
+Files `decisions-<number>.journal`, each a run of records as `records.py` has them, whose content is one
+msgpack map `{"view": …, "decisions": […], "states": {…}}`: view and decisions as on the wire, and the state
+of every strategy that has one, after them. A record is written with one call. What a full disk or a kill cut
+short is cut off again, so that nothing half stands between whole records; a decision whose record could not
+be written is not sent. The page cache outlives the process, not the machine: what a power cut may take is
+what the kernel had not written yet, and files that are full are synced.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import struct
-import zlib
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -23,12 +20,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from signalnode.bus.wire import VIEW_BYTES_MAX, DecisionMessage, ViewMessage
+from signalnode.aggregator.records import (
+    RECORD_BYTES_MAX,
+    Packer,
+    RecordError,
+    contents,
+    is_cut_short,
+    last_content,
+    whole_size,
+)
+from signalnode.bus.wire import DecisionMessage, ViewMessage
 from signalnode.errors import DataError
 from signalnode.files import NO_ROOM, PRIVATE_FILE, ensure_directory
 
-RECORD_BYTES_MAX = 32 * VIEW_BYTES_MAX
-_HEAD = struct.Struct("<II")
 NO_STATES: Mapping[str, msgspec.Raw] = MappingProxyType({})
 
 
@@ -47,8 +51,24 @@ class Journaled(NamedTuple):
     view: ViewMessage
 
 
+class _Times(msgspec.Struct, frozen=True):
+    """Of a record, whether it is asked for at all."""
+
+    decisions: list[_Time]
+
+
+class _Time(msgspec.Struct, frozen=True):
+    time_published_ns: int
+
+
+class _States(msgspec.Struct, frozen=True):
+    states: dict[str, msgspec.Raw] = {}
+
+
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Record)
+_TIMES = msgspec.msgpack.Decoder(_Times)
+_STATES = msgspec.msgpack.Decoder(_States)
 
 
 class Journal:
@@ -60,6 +80,7 @@ class Journal:
     def __init__(self, directory: Path, bytes_max: int, files_max: int) -> None:
         self._directory, self._bytes_max, self._files_max = directory, bytes_max, files_max
         self._number, self._file, self._size = 1, -1, 0
+        self._packer = Packer()
         try:
             self._begin()
         except OSError as error:
@@ -77,22 +98,30 @@ class Journal:
         That is for a full disk, and for a record too large to be read again.
         """
         content = _ENCODER.encode(Record(view, list(decisions), dict(states)))
-        record = _HEAD.pack(len(content), zlib.crc32(content)) + content
-        size = len(record)
         if self._file < 0 or os.fstat(self._file).st_nlink == 0:  # no room for it so far, or it was removed
             self.close()
             self._begin()
         if len(content) > RECORD_BYTES_MAX:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-        if self._size and self._size + size > self._bytes_max:
-            self._turn_over()
         try:
-            while record:  # a disk that fills up takes a part first, and says so at the next try
-                record = record[os.write(self._file, record) :]
+            record = self._packer.packed(content)
+            if self._size and self._size + len(record) > self._bytes_max:
+                self._turn_over()
+                record = self._packer.packed(content)
+            self._write(record)
+        except OSError:
+            self._packer.begin_anew()  # what was packed is not in the file
+            raise
+
+    def _write(self, record: bytes) -> None:
+        rest = record
+        try:
+            while rest:  # a disk that fills up takes a part first, and says so at the next try
+                rest = rest[os.write(self._file, rest) :]
         except OSError:
             os.ftruncate(self._file, self._size)
             raise
-        self._size += size
+        self._size += len(record)
 
     def close(self) -> None:
         """Sync and close; closing twice is harmless."""
@@ -118,10 +147,11 @@ class Journal:
     def _open(self) -> None:
         path = self._directory / f"decisions-{self._number:08d}.journal"
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
-        self._size = sum(_HEAD.size + len(content) for content in _contents(path))
+        self._size = whole_size(path)
+        self._packer.begin_anew()
         if os.fstat(self._file).st_size == self._size:
             return
-        if _is_cut_short(path, self._size):
+        if is_cut_short(path, self._size):
             os.ftruncate(self._file, self._size)  # a record that a kill cut short was never acknowledged
         else:
             self._turn_over()  # damaged: what stands behind it may be whole, and is not ours to cut off
@@ -154,16 +184,19 @@ def read_journal(directory: Path, since_ns: int = 0) -> Iterator[Journaled]:
     if not directory.is_dir():
         raise DataError(f"{directory}: no journal here yet; it begins with the node's first decision")
     for path in journal_files(directory):
-        for content in _contents(path):
-            try:
-                record = _DECODER.decode(content)
-            except msgspec.MsgspecError as error:
-                raise DataError(
-                    f"{path}: a record of another version ({error}); move the file away"
-                ) from None
-            for decision in record.decisions:
-                if decision.time_published_ns >= since_ns:
-                    yield Journaled(decision, record.view)
+        try:
+            for content in contents(path):
+                if any(each.time_published_ns >= since_ns for each in _TIMES.decode(content).decisions):
+                    yield from _journaled(content, since_ns)
+        except (RecordError, msgspec.MsgspecError) as error:
+            raise DataError(f"{path}: a record of another version ({error}); move the file away") from None
+
+
+def _journaled(content: bytes, since_ns: int) -> Iterator[Journaled]:
+    record = _DECODER.decode(content)
+    for decision in record.decisions:
+        if decision.time_published_ns >= since_ns:
+            yield Journaled(decision, record.view)
 
 
 def has_records(directory: Path) -> bool:
@@ -173,12 +206,11 @@ def has_records(directory: Path) -> bool:
 
 def newest_states(directory: Path) -> dict[str, msgspec.Raw]:
     """The strategies' states after the newest whole record; none without a record of this version."""
-    for path in reversed(journal_files(directory)):
-        *_, newest = (None, *deque(_contents(path), maxlen=1))
-        if newest is not None:
-            with contextlib.suppress(msgspec.MsgspecError):
-                return _DECODER.decode(newest).states
-            return {}
+    with contextlib.suppress(RecordError, msgspec.MsgspecError):
+        for path in reversed(journal_files(directory)):
+            newest = last_content(path)
+            if newest is not None:
+                return _STATES.decode(newest).states
     return {}
 
 
@@ -186,32 +218,10 @@ def damaged_files(directory: Path) -> list[Path]:
     """The files in which a damaged record hides what stands behind it, oldest first."""
     found = []
     for path in journal_files(directory):
-        whole = sum(_HEAD.size + len(content) for content in _contents(path))
-        if path.stat().st_size > whole and not _is_cut_short(path, whole):
+        whole = whole_size(path)
+        if path.stat().st_size > whole and not is_cut_short(path, whole):
             found.append(path)
     return found
-
-
-def _is_cut_short(path: Path, place: int) -> bool:
-    """Whether the file ends within the record at `place`, as a kill or a full disk leaves it."""
-    with path.open("rb") as file:
-        file.seek(place)
-        head = file.read(_HEAD.size)
-        rest = os.fstat(file.fileno()).st_size - place - _HEAD.size
-    return rest < 0 or rest < _HEAD.unpack(head)[0] <= RECORD_BYTES_MAX
-
-
-def _contents(path: Path) -> Iterator[bytes]:
-    """The whole records of a file, up to its end or the first that is torn or damaged."""
-    with path.open("rb") as file:
-        while len(head := file.read(_HEAD.size)) == _HEAD.size:
-            length, checksum = _HEAD.unpack(head)
-            if not 0 < length <= RECORD_BYTES_MAX:  # a loss of power may leave zeros, and their CRC is 0 too
-                return
-            content = file.read(length)
-            if len(content) < length or zlib.crc32(content) != checksum:
-                return
-            yield content
 
 
 def _number(path: Path) -> int:

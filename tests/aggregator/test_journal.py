@@ -4,8 +4,10 @@ import errno
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,14 @@ import msgspec
 import pytest
 
 from signalnode.aggregator.journal import (
-    RECORD_BYTES_MAX,
     Journal,
+    Record,
     damaged_files,
     journal_files,
     newest_states,
     read_journal,
 )
+from signalnode.aggregator.records import RECORD_BYTES_MAX
 from signalnode.bus.wire import DecisionMessage, ViewMessage
 from signalnode.errors import DataError
 
@@ -66,6 +69,14 @@ def decision(seq: int = 1) -> DecisionMessage:
     )
 
 
+def plain(path: Path, *seqs: int, **known: Any) -> None:
+    """A file as older versions wrote it: each content as it is."""
+    for seq in seqs:
+        content = msgspec.msgpack.encode(Record(view(seq), [decision(seq)], states(**known)))
+        with path.open("ab") as file:
+            file.write(struct.pack("<II", len(content), zlib.crc32(content)) + content)
+
+
 def states(**known: Any) -> dict[str, msgspec.Raw]:
     return {name: msgspec.Raw(msgspec.msgpack.encode(state)) for name, state in known.items()}
 
@@ -98,13 +109,49 @@ def test_a_journal_goes_on_where_the_last_one_ended(tmp_path: Path) -> None:
     assert seqs(tmp_path) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("cut", [1, 5, 8, 9, 100])
+def test_a_journal_of_an_older_version_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    plain(tmp_path / "decisions-00000001.journal", 1, 2)
+    plain(tmp_path / "decisions-00000002.journal", 3, a=3)
+    assert newest(tmp_path) == {"a": 3}
+    with Journal(tmp_path, 1 << 20, 4) as journal:
+        for seq in (4, 5):
+            journal.append(view(seq), [decision(seq)], states(a=seq))
+    assert len(journal_files(tmp_path)) == 2
+    assert seqs(tmp_path) == [1, 2, 3, 4, 5]
+    assert seqs(tmp_path, since_ns=30) == [3, 4, 5]
+    assert newest(tmp_path) == {"a": 5}
+    assert damaged_files(tmp_path) == []
+
+
+def test_decisions_since_a_time_are_found_over_all_files(tmp_path: Path) -> None:
+    written(tmp_path, 100, bytes_max=1_000, files_max=100)
+    assert len(journal_files(tmp_path)) > 3
+    assert [seqs(tmp_path, since_ns=10 * seq) for seq in (1, 50, 100, 101)] == [
+        list(range(seq, 101)) for seq in (1, 50, 100, 101)
+    ]
+
+
+def test_a_record_of_another_version_is_told_after_everything_before_it(tmp_path: Path) -> None:
+    written(tmp_path, 2)
+    with journal_files(tmp_path)[0].open("ab") as file:
+        file.write(struct.pack("<II", 3, zlib.crc32(b"\x03ab")) + b"\x03ab")
+    came = read_journal(tmp_path)
+    assert [next(came).decision.seq for _ in range(2)] == [1, 2]
+    with pytest.raises(DataError, match="another version"):
+        next(came)
+    assert newest(tmp_path) == {}
+
+
+@pytest.mark.parametrize("cut", [1, 5, 8, 9, 30])
 def test_a_torn_last_record_is_cut_off_and_everything_before_it_kept(tmp_path: Path, cut: int) -> None:
-    written(tmp_path, 3)
+    with Journal(tmp_path, 1 << 20, 4) as journal:
+        for seq in range(1, 4):
+            journal.append(view(seq), [decision(seq)])
+            if seq == 2:
+                two = journal_files(tmp_path)[0].stat().st_size
     path = journal_files(tmp_path)[0]
-    whole = path.read_bytes()
-    third = len(whole) // 3
-    path.write_bytes(whole[: 2 * third + cut])
+    assert two + cut < path.stat().st_size
+    os.truncate(path, two + cut)
     assert seqs(tmp_path) == [1, 2]
     with Journal(tmp_path, 1 << 20, 4) as journal:
         journal.append(view(4), [decision(4)])
@@ -125,8 +172,26 @@ def test_a_full_disk_leaves_the_journal_as_it_was(tmp_path: Path, monkeypatch: p
         with pytest.raises(OSError, match="No space"):
             journal.append(view(2), [decision(2)])
         monkeypatch.undo()
-        journal.append(view(3), [decision(3)])
-    assert seqs(tmp_path) == [1, 3]
+        for seq in (3, 4):
+            journal.append(view(seq), [decision(seq)])
+    assert seqs(tmp_path) == [1, 3, 4]
+
+
+def test_a_disk_that_fails_when_a_file_is_full_costs_that_record_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(file: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with Journal(tmp_path, 400, 9) as journal:
+        journal.append(view(1), [decision(1)])
+        monkeypatch.setattr(os, "fsync", broken)
+        with pytest.raises(OSError, match="Input"):
+            journal.append(view(2), [decision(2)], states(a=list(range(200))))
+        monkeypatch.undo()
+        for seq in (3, 4):
+            journal.append(view(seq), [decision(seq)])
+    assert seqs(tmp_path) == [1, 3, 4]
 
 
 def test_a_real_full_disk_is_survived(tmp_path: Path) -> None:
@@ -144,10 +209,10 @@ def test_a_real_full_disk_is_survived(tmp_path: Path) -> None:
 
 
 def test_the_journal_is_bounded_in_bytes_and_files(tmp_path: Path) -> None:
-    written(tmp_path, 400, bytes_max=4_000, files_max=3)
+    written(tmp_path, 400, bytes_max=2_000, files_max=3)
     files = journal_files(tmp_path)
     assert len(files) == 3
-    assert all(path.stat().st_size <= 4_000 for path in files)
+    assert all(path.stat().st_size <= 2_000 for path in files)
     kept = seqs(tmp_path)
     assert kept == list(range(kept[0], 401))
 
@@ -167,7 +232,7 @@ def test_kill_9_loses_nothing_acknowledged_and_corrupts_nothing(tmp_path: Path) 
 
 
 def test_a_damaged_record_hides_the_rest_of_its_file_alone(tmp_path: Path) -> None:
-    written(tmp_path, 40, bytes_max=4_000, files_max=100)
+    written(tmp_path, 40, bytes_max=1_000, files_max=100)
     first = journal_files(tmp_path)[0]
     content = bytearray(first.read_bytes())
     content[len(content) // 2] ^= 0xFF
@@ -182,13 +247,16 @@ def test_a_writer_cuts_off_nothing_behind_a_damaged_record_and_goes_on_in_a_new_
     written(tmp_path, 5)
     (first,) = journal_files(tmp_path)
     content = bytearray(first.read_bytes())
-    content[len(content) // 2] ^= 0xFF
+    content[-50] ^= 0xFF  # in a body
     first.write_bytes(content)
+    before = seqs(tmp_path)
+    assert before == list(range(1, len(before) + 1))
+    assert 0 < len(before) < 5
     with Journal(tmp_path, 1 << 20, 4) as journal:
         journal.append(view(6), [decision(6)])
     assert first.read_bytes() == content
     assert damaged_files(tmp_path) == [first]
-    assert seqs(tmp_path) == [1, 2, 6]
+    assert seqs(tmp_path) == [*before, 6]
 
 
 def test_zeros_that_a_loss_of_power_left_hide_neither_states_nor_what_follows(tmp_path: Path) -> None:
