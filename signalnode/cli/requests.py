@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import select
 import sys
 from typing import Any
 
@@ -15,6 +17,8 @@ from signalnode.panels.child import child_lines
 from signalnode.panels.status import status_lines, with_ages_now
 from signalnode.settings import find_node
 from signalnode.settings.reading import shown
+
+LAST_ACTS_S_MAX = 10.0  # of a supervisor whose children have all ended
 
 
 def start(arguments: argparse.Namespace) -> int:
@@ -50,12 +54,19 @@ def shutdown(arguments: argparse.Namespace) -> int:
 
     A service manager starts again what it did not end itself: such a node is its to stop.
     """
-    if _ask("status", arguments)["supervisor"].get("service"):
+    supervisor = _ask("status", arguments)["supervisor"]
+    if supervisor.get("service"):
         raise RequestError(
             "the node is a service, which would be started again; use `systemctl stop signalnode`, or the"
             " name of its unit, with --user for one of your own"
         )
-    _ask("shutdown", arguments)
+    ended = os.pidfd_open(supervisor["pid"])
+    try:
+        _ask("shutdown", arguments)
+        if not select.select([ended], [], [], LAST_ACTS_S_MAX)[0]:
+            raise RequestError(f"its markets have stopped; process {supervisor['pid']} has not ended yet")
+    finally:
+        os.close(ended)
     print("the node has stopped")
     return 0
 

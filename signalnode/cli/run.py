@@ -78,7 +78,7 @@ def _supervise(node: NodeSettings, check: ConfigCheck, *, panel_wanted: bool) ->
         _check_unchanged(node, again)
         applied = with_names(applied, again, names) if names else again
         specs = specs_of(again)
-        write_snapshot(applied)  # last, when nothing can be refused any more
+        _write_snapshot(applied)  # last, when nothing can be refused any more
         return specs
 
     def put_back() -> list[str]:
@@ -101,18 +101,22 @@ def _runtime_files(node: NodeSettings) -> Iterator[None]:
     """What the aggregator reads; one that a second node wrote or removed would be the running node's own. At
     the end, what engines that had to be killed left; those that go on hold their locks.
     """
-    try:
-        write_snapshot(node)
-    except OSError as error:
-        raise RuntimeDirectoryError(
-            f"runtime_dir: {node.runtime_dir} cannot be written ({error.strerror}); choose another"
-        ) from None
+    _write_snapshot(node)
     try:
         yield
     finally:
         snapshot_path(node).unlink(missing_ok=True)
         for lock in node.runtime_dir.glob("*.lock"):
             sweep(lock, node.scores_path(lock.stem))
+
+
+def _write_snapshot(node: NodeSettings) -> None:
+    try:
+        write_snapshot(node)
+    except OSError as error:
+        raise RuntimeDirectoryError(
+            f"runtime_dir: {node.runtime_dir} cannot be written ({error.strerror}); make room, or choose another"
+        ) from None
 
 
 @contextlib.contextmanager

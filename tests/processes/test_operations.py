@@ -208,7 +208,9 @@ def test_what_was_stopped_stays_stopped_when_the_node_starts_again(tmp_path: Pat
         assert told.startswith("BETA-USD  engine, down, stopped by request\n")
         assert "SIGTERM as asked" in told, "exits are remembered as well"
         assert node.ask("start", "BETA-USD").stdout == "BETA-USD: up\n"
-        assert node.end()[0] == 0
+        assert node.ask("shutdown").stdout == "the node has stopped\n"
+        assert list((tmp_path / "run").iterdir()) == [], "when it says so, nothing is left"
+        assert node.process.wait(SOON_S) == 0
     finally:
         node.clear()
 
