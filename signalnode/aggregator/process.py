@@ -201,6 +201,8 @@ class Process:
             self._beat_ns = now_ns + int(AGGREGATOR_HEARTBEAT_S * NS_PER_S)
             core = self.core
             silent = core.board.silent(now_ns)
+            if self._republisher.put_back():
+                self._log.warning("somebody removed the socket, made again")
             link.beat(
                 epoch=core.epoch,
                 markets=len(core.board.entries),

@@ -10,7 +10,7 @@ import zmq
 from signalnode.aggregator.core import Aggregator
 from signalnode.bus.curve import Authenticator, secure_server
 from signalnode.bus.snapshot import REQUEST_BYTES_MAX, decode_request
-from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, open_family, unlink_ipc
+from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, open_family, put_back, unlink_ipc
 from signalnode.bus.wire import WireError
 from signalnode.clock import NS_PER_MS
 from signalnode.errors import EndpointError
@@ -87,6 +87,11 @@ class Republisher:
         """Read the allowed keys again."""
         if self._zap is not None:
             self._zap.reload()
+
+    def put_back(self) -> bool:
+        """Bind again where somebody removed a socket's file; whether that was so."""
+        pairs = zip((self._xpub, self._router), self._endpoints, strict=True)
+        return True in [put_back(socket, endpoint) for socket, endpoint in pairs]
 
     def close(self) -> None:
         """Let go of sockets and socket files."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from collections.abc import Mapping
 from typing import Any, TypedDict, TypeVar, Unpack
 
 import zmq
 
-from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, unlink_ipc
+from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, put_back, unlink_ipc
 from signalnode.bus.topics import END, HEARTBEAT, SCORE
 from signalnode.bus.wire import VERSION, End, Heartbeat, Score, Status, encode_content
 from signalnode.clock import NS_PER_MS, monotonic_ns
 from signalnode.errors import EndpointError
-from signalnode.names import check_endpoint, ipc_path
+from signalnode.names import check_endpoint
 
 LINGER_MS = 250  # how long close() waits for `end` to leave; readers on this machine need under 1 ms
 BACKLOG_MAX = 128  # connections waiting to be accepted
@@ -56,7 +55,6 @@ class Publisher:
         self._name = market.encode()
         self._score_topic = SCORE + self._name
         self._endpoint = check_endpoint(endpoint)
-        self._file = ipc_path(endpoint)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.SNDHWM, queue_max)
@@ -104,17 +102,8 @@ class Publisher:
         self._send(END + self._name, self._message(End, header))
 
     def put_back(self) -> bool:
-        """Bind again where somebody removed the file of an ipc endpoint; whether that was so.
-
-        Whoever is connected stays so. The deaf listener goes with the socket: ending it now would, in its own
-        time, remove the file that was just made.
-        """
-        if self._file is None or os.path.exists(self._file):
-            return False
-        with contextlib.suppress(zmq.ZMQError):  # the directory is gone as well, for now
-            self._socket.bind(self._endpoint)
-            return True
-        return False
+        """Bind again where somebody removed the socket's file; whether that was so."""
+        return put_back(self._socket, self._endpoint)
 
     def close(self) -> None:
         """Let what is queued leave for LINGER_MS, then let go of the socket and its file.

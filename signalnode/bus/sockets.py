@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import zmq
 
 from signalnode.names import host_and_port, ipc_path
@@ -18,6 +20,21 @@ def open_family(socket: zmq.Socket[bytes], endpoint: str) -> None:
     address = host_and_port(endpoint)
     if address is not None and address[0].startswith("["):
         socket.setsockopt(zmq.IPV6, 1)
+
+
+def put_back(socket: zmq.Socket[bytes], endpoint: str) -> bool:
+    """Bind again where somebody removed the file of an ipc `endpoint`; whether that was so.
+
+    Whoever is connected stays so. The deaf listener goes with the socket: ending it now would, in its own
+    time, remove the file that was just made.
+    """
+    path = ipc_path(endpoint)
+    if path is None or not path.is_absolute() or path.exists():
+        return False
+    with contextlib.suppress(zmq.ZMQError):  # the directory is gone as well, for now
+        socket.bind(endpoint)
+        return True
+    return False
 
 
 def unlink_ipc(endpoint: str) -> None:

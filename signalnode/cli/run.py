@@ -115,7 +115,7 @@ def _write_snapshot(node: NodeSettings) -> None:
         write_snapshot(node)
     except OSError as error:
         raise RuntimeDirectoryError(
-            f"runtime_dir: {node.runtime_dir} cannot be written ({error.strerror}); make room, or choose another"
+            f"runtime_dir: {node.runtime_dir} cannot be written ({error.strerror}); make room there"
         ) from None
 
 

@@ -56,3 +56,17 @@ def test_a_flood_of_questions_takes_no_more_than_its_share_of_a_turn(
             assert found <= RE_SENT_MAX
         assert turns >= 20 * len(MARKETS) // RE_SENT_MAX
     republisher.close()
+
+
+def test_a_removed_socket_is_made_again(short_dir: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    settings = AggregatorSettings(endpoint=f"ipc://{short_dir}/out")
+    republisher = Republisher(context, settings)
+    files = sorted(short_dir.iterdir())
+    assert len(files) == 2
+    assert not republisher.put_back()
+    for file in files:
+        file.unlink()
+    assert republisher.put_back()
+    assert sorted(short_dir.iterdir()) == files
+    republisher.close()
+    assert list(short_dir.iterdir()) == []
