@@ -90,8 +90,8 @@ class Republisher:
 
     def put_back(self) -> bool:
         """Bind again where somebody removed a socket's file; whether that was so."""
-        pairs = zip((self._xpub, self._router), self._endpoints, strict=True)
-        return True in [put_back(socket, endpoint) for socket, endpoint in pairs]
+        bound = zip((self._xpub, self._router), self._endpoints, strict=True)
+        return True in [put_back(socket, endpoint) for socket, endpoint in bound]
 
     def close(self) -> None:
         """Let go of sockets and socket files."""
