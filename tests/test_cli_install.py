@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from signalnode.cli import install, main
-from signalnode.cli.install import closed_part, keys_faults, node_unit, service_dirs, service_faults
+from signalnode.cli.install import (
+    closed_part,
+    group_faults,
+    keys_faults,
+    node_unit,
+    service_dirs,
+    service_faults,
+)
 from signalnode.errors import ConfigError, RuntimeDirectoryError, UsageError
 from signalnode.settings import SupervisorSettings, load_node
 from signalnode.settings.code import own_code
@@ -224,6 +231,23 @@ def test_keys_are_told_of_where_the_service_could_not_read_them(
     monkeypatch.setattr(install, "owner_of", owners.__getitem__)
     (foreign,) = keys_faults(node)
     assert f"run: chown -R --reference={state} {keys}" in foreign
+
+
+def test_what_a_control_group_cannot_have_in_a_service_is_told(
+    write_node: WriteNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "run"
+    monkeypatch.setattr(install, "service_dirs", lambda _: {"runtime_dir": directory})
+    policy = '[supervisor]\ncontrol_group = "root"\n'
+    assert group_faults(load_node(write_node(""))) == group_faults(load_node(write_node(policy))) == []
+    directory.symlink_to("private/signalnode")
+    (left,) = group_faults(load_node(write_node(policy)))
+    assert (
+        f"is a link that the service had without a group; run: systemctl stop signalnode; rm {directory}"
+        in left
+    )
+    (kept,) = group_faults(load_node(write_node(policy + 'on_supervisor_death = "keep"\n')))
+    assert 'cannot have it with on_supervisor_death = "keep"' in kept
 
 
 def test_without_keys_there_is_nothing_to_tell(write_node: WriteNode) -> None:

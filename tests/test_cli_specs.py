@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import resource
 from collections.abc import Callable
@@ -11,9 +12,9 @@ import pytest
 
 from signalnode.cli import main
 from signalnode.cli.check import ConfigCheck
-from signalnode.cli.run import _check_unchanged, with_names
-from signalnode.cli.specs import limit_faults, spec_faults, specs_of, supervisor_settings
-from signalnode.errors import ConfigError
+from signalnode.cli.run import _check_directory, _check_unchanged, with_names
+from signalnode.cli.specs import group_faults, limit_faults, spec_faults, specs_of, supervisor_settings
+from signalnode.errors import ConfigError, RuntimeDirectoryError
 from signalnode.names import NAME_CHARS_MAX, RESERVED_NAMES, SOCKET_PATH_BYTES_MAX, market_name_fault
 from signalnode.settings import load_node
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
@@ -267,3 +268,26 @@ def test_the_node_and_its_supervisor_mean_the_same_files(write_node: WriteNode) 
     assert control.SOCKET_PATH_BYTES_MAX == SOCKET_PATH_BYTES_MAX
     beside = {told.lock_path.stem, told.control_path.stem, told.log_path("A").parent.name}
     assert beside <= RESERVED_NAMES
+
+
+def test_a_control_group_is_there_and_ours(write_node: WriteNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = grp.getgrgid(os.getegid()).gr_name
+    node = load_node(write_node(f'control_group = "{own}"'))
+    assert group_faults(node) == []
+    assert supervisor_settings(node).control_group == os.getegid()
+    monkeypatch.setattr(os, "geteuid", lambda: 1)
+    monkeypatch.setattr(os, "getegid", lambda: 0x7FFF_FFF0)
+    monkeypatch.setattr(os, "getgroups", list)
+    (fault,) = group_faults(node)
+    assert f"supervisor.control_group: this user is not of '{own}'; add it" in fault
+    with pytest.raises(ConfigError, match="there is no group 'no-such-group' here; make it"):
+        ConfigCheck().node(write_node('control_group = "no-such-group"'))
+
+
+def test_the_directory_of_a_control_group_may_be_passed_by_it_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o710)
+    _check_directory(tmp_path, "runtime_dir", tmp_path.stat().st_gid)
+    for mode, group in ((0o710, None), (0o710, 0x7FFF_FFF0), (0o750, tmp_path.stat().st_gid)):
+        tmp_path.chmod(mode)
+        with pytest.raises(RuntimeDirectoryError, match="is open to other users"):
+            _check_directory(tmp_path, "runtime_dir", group)

@@ -15,7 +15,7 @@ from signalnode.signals import PARAMETERS
 from signalnode.strategies import STRATEGIES
 
 CONFIG = Path(__file__).parent.parent / "config"
-HAS_NO_DEFAULT = {"keys_dir"}  # shown with an example
+HAS_NO_DEFAULT = {"keys_dir", "control_group"}  # shown with an example
 
 
 def uncommented(path: Path) -> dict[str, Any]:

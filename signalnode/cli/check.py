@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from signalnode.cli.specs import limit_faults, spec_faults
+from signalnode.cli.specs import group_faults, limit_faults, spec_faults
 from signalnode.errors import ConfigError, ExtensionError, SignalnodeError
 from signalnode.meaning import files_digest
 from signalnode.settings import MarketSettings, NodeSettings, load_node
@@ -36,6 +36,7 @@ def check(arguments: argparse.Namespace) -> int:
     faults = [
         *spec_faults(node),
         *limit_faults(node),
+        *group_faults(node),
         *_key_faults(node),
         *_strategy_faults(node),
         *(line for market in node.markets.values() for line in _signal_faults(market)),
@@ -61,7 +62,7 @@ class ConfigCheck:
     def node(self, path: Path | None) -> NodeSettings:
         """The config at `path`. Raises ConfigError with every fault."""
         node = load_node(path)
-        faults = spec_faults(node) + limit_faults(node) + _key_faults(node)
+        faults = spec_faults(node) + limit_faults(node) + group_faults(node) + _key_faults(node)
         if faults:
             raise ConfigError(faults)
         strategies = node.strategies

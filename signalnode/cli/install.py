@@ -88,6 +88,7 @@ def node_unit(command: list[str], policy: SupervisorSettings, name: str = PROGRA
             description="Seven continuous scores a market, over ZeroMQ",
             command=command,
             on_supervisor_death=policy.on_supervisor_death,
+            control_group=policy.control_group,
             stop_grace_s=policy.stop_grace_s,
             user=user,
             final_statuses=FINAL_STATUSES,
@@ -124,7 +125,25 @@ def service_faults(node: NodeSettings, executable: str, name: str = PROGRAM) -> 
                 f"{where}: {what}; move it (to /etc/{PROGRAM}, /opt/{PROGRAM}), or install with --user"
             )
             break  # one place, one mend
-    return faults + keys_faults(node, name)
+    return faults + keys_faults(node, name) + group_faults(node, name)
+
+
+def group_faults(node: NodeSettings, name: str = PROGRAM) -> list[str]:
+    """A control group takes a runtime directory that others can pass to.
+
+    A DynamicUser's is one only where it is not preserved over restarts, as `keep` needs; and systemd trips
+    over the link to the private one that another unit of that name had.
+    """
+    if node.supervisor.control_group is None:
+        return []
+    assert node.path is not None
+    where, directory = f"{shown(node.path)}: supervisor.control_group", service_dirs(name)["runtime_dir"]
+    if node.supervisor.on_supervisor_death == "keep":
+        return [f'{where}: a system service cannot have it with on_supervisor_death = "keep"; choose one']
+    if directory.is_symlink():
+        mend = f"run: systemctl stop {name}; rm {directory}"
+        return [f"{where}: {directory} is a link that the service had without a group; {mend}"]
+    return []
 
 
 def keys_faults(node: NodeSettings, name: str = PROGRAM) -> list[str]:

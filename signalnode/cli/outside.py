@@ -27,4 +27,5 @@ def another_users(node: NodeSettings, owner: int) -> str:
     except KeyError:
         name = f"number {owner}"
     where = shown(node.runtime_dir)
-    return f"the node on {where} belongs to user {name}; ask as that user (sudo -u {name} …) or as root"
+    mend = f"ask as that user (sudo -u {name} …), as root, or as one of its control_group"
+    return f"the node on {where} belongs to user {name}; {mend}"

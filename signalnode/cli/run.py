@@ -18,7 +18,7 @@ import signalnode_supervisor as supervisor
 from signalnode.cli.check import ConfigCheck
 from signalnode.cli.logs import NODE
 from signalnode.cli.panel import Panel
-from signalnode.cli.specs import specs_of, supervisor_settings
+from signalnode.cli.specs import group_number, specs_of, supervisor_settings
 from signalnode.cli.terminal import ending_with_terminal, is_coloured, terminal_to_ourselves
 from signalnode.errors import (
     AlreadyRunningError,
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     node = check.node(arguments.config)
     directories = {"runtime_dir": node.runtime_dir, "state_dir": node.state_dir}
     for key, path in directories.items():
-        _check_directory(path, key)
+        _check_directory(path, key, group_number(node.supervisor.control_group))
     _refuse_second_node(node)
     _check_endpoint_is_free(node)
     if node.aggregator.keys_dir is not None:
@@ -160,6 +160,7 @@ def _check_unchanged(before: NodeSettings, after: NodeSettings) -> None:
             before.supervisor.on_supervisor_death,
             after.supervisor.on_supervisor_death,
         ),
+        "supervisor.control_group": (before.supervisor.control_group, after.supervisor.control_group),
     }
     assert after.path is not None
     changed = [key for key, (old, new) in values.items() if old != new]
@@ -180,8 +181,8 @@ def with_names(before: NodeSettings, after: NodeSettings, names: Collection[str]
     )
 
 
-def _check_directory(path: Path, key: str) -> None:
-    """Ours and nobody else's to write, if it is there at all."""
+def _check_directory(path: Path, key: str, group: int | None) -> None:
+    """Ours and nobody else's to write, if it is there at all; `group` may pass to the control socket."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -195,7 +196,7 @@ def _check_directory(path: Path, key: str) -> None:
     if found.st_uid != os.geteuid():
         owner = f"user {found.st_uid}"
         raise RuntimeDirectoryError(f"{key}: {path} belongs to {owner}; choose a directory of your own")
-    closed = 0o077 if key == "runtime_dir" else 0o022
+    closed = 0o022 if key == "state_dir" else 0o067 if found.st_gid == group else 0o077
     if found.st_mode & closed:
         mode = f"mode {found.st_mode & 0o777:04o}"
         raise RuntimeDirectoryError(f"{key}: {path} is open to other users ({mode}); run `chmod 700 {path}`")

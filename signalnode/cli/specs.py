@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import signal
 from pathlib import Path
@@ -39,7 +40,27 @@ def supervisor_settings(node: NodeSettings) -> supervisor.Settings:
         state_dir=node.state_dir,
         preload=PRELOAD,
         on_supervisor_death=node.supervisor.on_supervisor_death,
+        control_group=group_number(node.supervisor.control_group),
     )
+
+
+def group_number(name: str | None) -> int | None:
+    """The number of a group; None where there is no such group, or none is named."""
+    try:
+        return None if name is None else grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def group_faults(node: NodeSettings) -> list[str]:
+    """A control group that is not there, or that we could not give a file to."""
+    name, number = node.supervisor.control_group, group_number(node.supervisor.control_group)
+    where = f"{shown(node.path)}: supervisor.control_group" if node.path else "supervisor.control_group"
+    if name is not None and number is None:
+        return [f"{where}: there is no group {name!r} here; make it (groupadd {name}), or leave this out"]
+    if number is not None and os.geteuid() and number not in (os.getegid(), *os.getgroups()):
+        return [f"{where}: this user is not of {name!r}; add it (usermod -aG {name} USER), and log in anew"]
+    return []
 
 
 def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:

@@ -106,6 +106,8 @@ class SupervisorSettings:
     heartbeats_missed_max: Annotated[int, Within(1, 1_000)] = 3
     # When the supervisor is killed: end every child at once, or let them work until the next one adopts them.
     on_supervisor_death: Literal["terminate", "keep"] = "terminate"
+    # Users of this group may ask the running node, for all that its own user may; none = that user and root.
+    control_group: str | None = None
     # Memory of one engine, beyond what it shares with all; 0 = no cap. It works with about 5 MB of its own:
     # this is for a leak, so that one engine fails before the machine does.
     memory_mb_max: Annotated[int, Within(0, 1_048_576)] = 1_024

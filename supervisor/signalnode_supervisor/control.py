@@ -5,8 +5,9 @@ Request: `{"verb": "status"}`, with `"names": ["A", …]` where it makes sense. 
 
 Answer: `{"ok": true, …}` or `{"ok": false, "error": "one line"}`.
 Answers come in the order of the requests of a connection, each when its request is done. A line has at
-most 65,536 bytes. The socket is of mode 0600, and only the same user or root is answered. A connection may
-close its own half and still gets its answers; one that says or takes nothing for 10 s is closed.
+most 65,536 bytes. The socket is of mode 0600, and only the same user or root is answered, or with a
+`control_group` 0660, and its users too. A connection may close its own half and still gets its answers; one
+that says or takes nothing for 10 s is closed.
 """
 
 from __future__ import annotations

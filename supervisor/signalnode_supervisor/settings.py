@@ -18,6 +18,8 @@ class Settings:
     # Modules that the fork server imports once; the preload() of each is called, where it has one.
     preload: tuple[str, ...] = ()
     on_supervisor_death: OnDeath = "terminate"  # "keep": children work on and the next supervisor adopts them
+    # Number of a group of ours that may ask as well; runtime_dir is then 0710.
+    control_group: int | None = None
     starts_at_once_max: int = 8  # children between process start and readiness at any time
     start_slot_s: float = 0.5  # a slow starter holds its place in that queue no longer than this
     order_wait_s: float = 10.0  # children of a higher order wait at most this long for those before them

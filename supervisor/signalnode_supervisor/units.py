@@ -67,6 +67,7 @@ class Unit:
     on_supervisor_death: OnDeath = "terminate"
     stop_grace_s: float = 5.0
     user: bool = False  # for a user's own service manager
+    control_group: str | None = None  # of users who may ask the node; a user's own service leaves it alone
     final_statuses: Sequence[int] = ()  # exits that another start cannot mend: systemd leaves it ended
     environment: Mapping[str, str] = field(default_factory=dict)
     documentation: str = ""
@@ -77,6 +78,7 @@ def unit_text(unit: Unit) -> str:
     if not unit.command or not unit.command[0].startswith("/"):
         raise ValueError(f"{' '.join(unit.command)!r}: a unit's command begins with an absolute path")
     keep = unit.on_supervisor_death == "keep"
+    open_to_group = unit.control_group is not None and not unit.user
     about = [f"Description={unit.description}"]
     if unit.documentation:
         about.append(f"Documentation={unit.documentation}")
@@ -100,7 +102,8 @@ def unit_text(unit: Unit) -> str:
         f"KillMode={'process' if keep else 'mixed'}",
         f"RuntimeDirectory={unit.name}",
         # For adoption; and always, for systemd cannot start a unit with `no` where one with `restart` ran.
-        "RuntimeDirectoryPreserve=restart",
+        # With it the directory of a DynamicUser is below /run/private, which nobody but root can pass.
+        f"RuntimeDirectoryPreserve={'no' if open_to_group else 'restart'}",
         f"StateDirectory={unit.name}",
         f"CacheDirectory={unit.name}",
         "RuntimeDirectoryMode=0700",
@@ -116,6 +119,8 @@ def unit_text(unit: Unit) -> str:
         *([] if unit.user else _SYSTEM.split("\n")[1:-1]),
         # A successor in a user namespace of its own could not look into the children it is to adopt.
         "" if unit.user or keep else "PrivateUsers=yes",
+        # Its own group: what it makes belongs to that at once, for it may give no file away.
+        f"Group={unit.control_group}" if open_to_group else "",
     ]
     wanted_by = "default.target" if unit.user else "multi-user.target"
     sections = (

@@ -5,6 +5,7 @@ Skipped where no such machine can be made: without root, namespaces, control gro
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ import pytest
 
 from signalnode.errors import RequestError
 from tests.documents import DOCS, commands, is_for_systemd
+from tests.effort import drawn
 from tests.machine import PROGRAM, USER, CannotBootError, Machine
 
 ROOT = Path(__file__).parent.parent.parent
@@ -203,21 +205,43 @@ def engines_of(machine: Machine) -> dict[str, int]:
     return {child["name"]: child["pid"] for child in status["children"]}
 
 
-def test_markets_that_are_kept_outlive_a_killed_supervisor(service: Machine) -> None:
-    def reinstall() -> None:
-        service.told("systemctl stop signalnode")
-        service.told(f"{OF_THE_MACHINE[0]} && systemctl daemon-reload && systemctl start signalnode")
+@contextlib.contextmanager
+def reinstalled(machine: Machine, more: str) -> Iterator[None]:
+    """The service with more in its config, for as long as the block lasts."""
 
-    service.path(CONFIG).write_text(NODE + 'on_supervisor_death = "keep"\n')
+    def reinstall(text: str) -> None:
+        machine.path(CONFIG).write_text(text)
+        machine.told("systemctl stop signalnode")
+        machine.told(f"{OF_THE_MACHINE[0]} && systemctl daemon-reload && systemctl start signalnode")
+
     try:
-        reinstall()
+        reinstall(NODE + more)
+        yield
+    finally:
+        reinstall(NODE)
+
+
+def test_users_of_the_control_group_may_ask_the_service(service: Machine) -> None:
+    if not drawn(False, True):
+        pytest.skip("two starts of the service, for a policy that few have: in make test-long")
+    ask = f"{PROGRAM} restart ALPHA-USD --config {CONFIG}"
+    refused = service.run(ask, USER)
+    assert refused.returncode == RequestError.exit_status
+    assert "or as one of its control_group" in refused.stderr
+    service.told(f"groupadd --force traders && usermod --append --groups traders {USER}")
+    service.told("systemctl stop signalnode && rm /run/signalnode")
+    with reinstalled(service, 'control_group = "traders"\n'):
+        assert service.told(ask, USER) == "ALPHA-USD: up\n"
+        assert service.told("stat --format '%a %G' /run/signalnode/") == "710 traders\n"
+        assert service.run("ls /run/signalnode/", USER).returncode, "it may pass, and not look"
+
+
+def test_markets_that_are_kept_outlive_a_killed_supervisor(service: Machine) -> None:
+    with reinstalled(service, 'on_supervisor_death = "keep"\n'):
         before = engines_of(service)
         service.told("systemctl kill --kill-whom main --signal KILL signalnode")
         wait_restarted(service)
         assert engines_of(service) == before, "the same processes, adopted"
-    finally:
-        service.path(CONFIG).write_text(NODE)
-        reinstall()
 
 
 def test_a_node_that_hangs_is_started_again(service: Machine) -> None:

@@ -55,6 +55,14 @@ def test_keep_kills_the_supervisor_alone_and_keeps_what_adoption_needs() -> None
     assert "KillMode=mixed\n" in unit_text(_unit())
 
 
+def test_a_control_group_is_the_services_own_and_may_pass_its_directory() -> None:
+    text = unit_text(_unit(control_group="traders"))
+    assert "Group=traders\n" in text
+    assert "RuntimeDirectoryPreserve=no\n" in text
+    assert "PrivateUsers=yes\n" in text
+    assert "Group=" not in unit_text(_unit(control_group="traders", user=True)) + unit_text(_unit())
+
+
 def test_systemd_tries_for_ever_except_where_trying_cannot_help() -> None:
     text = unit_text(_unit(final_statuses=(2, 3)))
     assert "StartLimitIntervalSec=0\n" in text

@@ -19,6 +19,7 @@ from signalnode_supervisor.host.poller import READ, WRITE, Poller
 CONNECTIONS_MAX = 64  # at once; one more is told to come back
 REQUESTS_MAX = 64  # of one connection, asked and not yet answered
 NAMES_MAX = 10_000
+GROUP_DIRECTORY, GROUP_SOCKET = 0o710, 0o660
 IDLE_NS = 10 * NS_PER_S  # a whole request, or that an answer is taken, is waited for this long
 READ_BYTES = 65_536
 NO_FILES = "the supervisor has no file left to open; raise its limit (`ulimit -n`, LimitNOFILE=)"
@@ -146,13 +147,25 @@ class Connection:
 
 
 class Listener:
-    """Accepts, checks who it is, and hands on what is asked."""
+    """Accepts, checks who it is, and hands on what is asked.
 
-    def __init__(self, path: Path, poller: Poller, on_request: OnRequest, now_ns: Callable[[], int]) -> None:
+    Our own user and root may ask, and with `group` who belongs to it: connect(2) takes the right to write to
+    the socket's file, and to pass its directory.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        poller: Poller,
+        on_request: OnRequest,
+        now_ns: Callable[[], int],
+        group: int | None = None,
+    ) -> None:
         self.poller = poller
         self.on_request = on_request
         self.now_ns = now_ns
         self._path = path
+        self._group = group
         self._connections: set[Connection] = set()
         self._numbers = 0
         self._spared = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -164,6 +177,8 @@ class Listener:
         old = os.umask(0o177)
         try:
             made.bind(str(self._path))
+            if self._group is not None:
+                self._let_in(self._group)
         except OSError as error:
             made.close()
             error.filename = str(self._path)
@@ -175,6 +190,13 @@ class Listener:
         self._bound_at = self._path.lstat()
         self.poller.watch(made.fileno(), self._accept)
         return made
+
+    def _let_in(self, group: int) -> None:
+        """The rights come last: until the group is right there is nobody to have them."""
+        for path, mode in ((self._path.parent, GROUP_DIRECTORY), (self._path, GROUP_SOCKET)):
+            if path.stat().st_gid != group:
+                os.chown(path, -1, group)
+            path.chmod(mode)
 
     def put_back(self) -> list[str]:
         """Bind anew where somebody removed or replaced the socket's file; its path then. Raises OSError.
@@ -225,7 +247,7 @@ class Listener:
         with contextlib.suppress(OSError):
             line.setblocking(False)
             refusal = ""
-            if not _is_allowed(line):
+            if self._group is None and not _is_ours(line):
                 refusal = "only the user who runs the supervisor, or root, may ask"
             elif len(self._connections) >= CONNECTIONS_MAX:
                 refusal = f"{CONNECTIONS_MAX} connections are open already; try again"
@@ -262,7 +284,7 @@ def parse(line: bytes) -> tuple[str, tuple[str, ...]]:
     return request["verb"], tuple(dict.fromkeys(names))
 
 
-def _is_allowed(line: socket.socket) -> bool:
+def _is_ours(line: socket.socket) -> bool:
     credentials = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _, user, _ = struct.unpack("3i", credentials)
     return user in (0, os.getuid())

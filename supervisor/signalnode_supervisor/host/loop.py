@@ -142,7 +142,10 @@ class Loop:
             run=f"{place}-{secrets.token_hex(4)}",
             on_fault=self._preload_failed,
         )
-        self._listener = Listener(settings.control_path, self._poller, self._requested, monotonic_ns)
+        with usable(settings.runtime_dir):
+            self._listener = Listener(
+                settings.control_path, self._poller, self._requested, monotonic_ns, settings.control_group
+            )
         self._ground = Ground(self._put_back, self._logbook.note)
         self._lock, self._own_put_back = lock, put_back
 

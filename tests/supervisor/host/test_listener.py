@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,12 +21,12 @@ WORK = b'{"verb": "restart", "names": ["a"]}\n'
 class Desk:
     """A listener that answers nothing by itself, and a hand on its clock."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, group: int | None = None) -> None:
         self.now_ns = 1
         self.asked: list[Request] = []
         self.path = path
         self.poller = Poller()
-        self.listener = Listener(path, self.poller, self.asked.append, lambda: self.now_ns)
+        self.listener = Listener(path, self.poller, self.asked.append, lambda: self.now_ns, group)
 
     def call(self, data: bytes) -> socket.socket:
         """A client that has said this, and was heard."""
@@ -109,3 +113,52 @@ def test_who_takes_no_answers_is_asked_for_no_more_requests(desk: Desk) -> None:
                 if request.payload is None:
                     request.answer({"much": "x" * 100_000})
         assert len(desk.asked) < 50
+
+
+GROUP, STRANGER = 59_123, 65_534
+ASKS = """
+import socket, sys
+line = socket.socket(socket.AF_UNIX)
+line.connect(sys.argv[1])
+line.sendall(b'{"verb": "ping"}\\n')
+"""
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may pass to, as a test's own is not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "run"
+
+
+def test_users_of_the_control_group_may_ask_and_nobody_else(open_folder: Path) -> None:
+    python = shutil.which("python3", path="/usr/bin")
+    if os.geteuid() or python is None:
+        pytest.skip("needs root, to be another user, and a Python that this one may run")
+    open_folder.mkdir(mode=0o700)
+    desk = Desk(open_folder / "s", GROUP)
+
+    def asks(*groups: int) -> bool:
+        command = [python, "-c", ASKS, str(desk.path)]
+        done = subprocess.run(
+            command, user=STRANGER, group=STRANGER, extra_groups=groups, capture_output=True, check=False
+        )
+        desk.turn(2)
+        return done.returncode == 0
+
+    try:
+        assert not asks()
+        assert asks(GROUP)
+        assert [request.verb for request in desk.asked] == ["ping"]
+        shutil.rmtree(open_folder)
+        open_folder.mkdir(mode=0o700)
+        assert desk.listener.put_back() == [str(desk.path)]
+        assert asks(GROUP), "after somebody removed it, too"
+    finally:
+        desk.listener.close()
+        desk.poller.close()
+
+
+def test_without_a_group_directory_and_socket_are_closed(desk: Desk) -> None:
+    assert desk.path.stat().st_mode & 0o777 == 0o600
