@@ -13,15 +13,25 @@ if TYPE_CHECKING:
     from signalnode.engine.core import SignalEngine as SignalEngine
     from signalnode.events import EVENT as EVENT
     from signalnode.feeds import load_events as load_events
+    from signalnode.feeds.files.tables import events_from as events_from
     from signalnode.strategies.engine import StrategyEngine as StrategyEngine
 
 __version__ = "0.1.0"
-__all__ = ["EVENT", "SignalEngine", "StrategyEngine", "__version__", "load_events", "subscribe"]
+__all__ = [
+    "EVENT",
+    "SignalEngine",
+    "StrategyEngine",
+    "__version__",
+    "events_from",
+    "load_events",
+    "subscribe",
+]
 
 _MODULES = {
     "EVENT": "signalnode.events",
     "SignalEngine": "signalnode.engine.core",
     "StrategyEngine": "signalnode.strategies.engine",
+    "events_from": "signalnode.feeds.files.tables",
     "load_events": "signalnode.feeds",
     "subscribe": "signalnode.bus.subscriber",
 }
