@@ -286,7 +286,7 @@ def test_asking_a_node_that_does_not_run_is_one_line(
     status, line = refused(capsys, *argv, "--config", write_node())
     assert status == errors.NotRunningError.exit_status
     assert "no node answers on" in line
-    assert "signalnode run" in line
+    assert "start one with `signalnode run --config " in line
 
 
 def test_a_log_can_be_asked_for_without_a_node(

@@ -16,6 +16,7 @@ from signalnode.names import ENGINE
 from signalnode.panels.child import child_lines
 from signalnode.panels.status import status_lines, with_ages_now
 from signalnode.settings import find_node
+from signalnode.settings.environment import config_option
 from signalnode.settings.reading import shown
 
 LAST_ACTS_S_MAX = 10.0  # of a supervisor whose children have all ended
@@ -120,10 +121,11 @@ def _ask(verb: str, arguments: argparse.Namespace, names: list[str] | None = Non
         return control.request(node.control_path, verb, names or [], wait_s)
     except NotRunning:
         where, alive = shown(node.control_path), processes_alive(node)
+        run = f"`signalnode run{config_option(node.path)}`"
         if alive:
             what = f"no supervisor answers on {where}, but these run on: {', '.join(alive)}"
-            raise NotRunningError(f"{what}; `signalnode run` takes them over") from None
-        raise NotRunningError(f"no node answers on {where}; start one with `signalnode run`") from None
+            raise NotRunningError(f"{what}; {run} takes them over") from None
+        raise NotRunningError(f"no node answers on {where}; start one with {run}") from None
     except NotAllowed as error:
         raise RequestError(another_users(node, error.owner)) from None
     except NoAnswer as error:

@@ -24,7 +24,8 @@ def subscribe(arguments: argparse.Namespace) -> int:
     endpoint, keys = _source(arguments)
     newest = arguments.newest
     with open_subscription(*arguments.markets, endpoint=endpoint, keys=keys, newest=newest) as heard:
-        _print(_first(heard, endpoint, arguments.markets), arguments.json)
+        option = "" if arguments.endpoint else config_option(arguments.config)
+        _print(_first(heard, endpoint, arguments.markets, option), arguments.json)
         left = (arguments.count or 0) - 1
         while left:
             score = heard.receive()
@@ -41,7 +42,7 @@ def _source(arguments: argparse.Namespace) -> tuple[str, Path | None]:
     return aggregator.endpoint, arguments.keys or aggregator.keys_dir
 
 
-def _first(heard: Subscription, endpoint: str, markets: Sequence[str]) -> Score:
+def _first(heard: Subscription, endpoint: str, markets: Sequence[str], option: str = "") -> Score:
     """The first score. ZeroMQ waits without a word for a node that is not there, so we have to say it."""
     told = False
     while True:
@@ -50,15 +51,16 @@ def _first(heard: Subscription, endpoint: str, markets: Sequence[str]) -> Score:
             return score
         if not told:
             told = True
-            print(f"signalnode: {_nothing(endpoint, markets, heard.answered())}", file=sys.stderr)
+            why = _nothing(endpoint, markets, heard.answered())
+            print(f"signalnode: {why} `signalnode status{option}`", file=sys.stderr)
 
 
 def _nothing(endpoint: str, markets: Sequence[str], is_answered: bool) -> str:
     """Why nothing may be heard."""
     if not is_answered:
-        return f"nothing heard on {endpoint} yet; is the node running? See `signalnode status`"
+        return f"nothing heard on {endpoint} yet; is the node running? See"
     whom = ", ".join(markets) or "any market"
-    return f"a node answers on {endpoint}, but nothing is heard of {whom} yet; see `signalnode status`"
+    return f"a node answers on {endpoint}, but nothing is heard of {whom} yet; see"
 
 
 def _print(score: Score, as_json: bool) -> None:

@@ -22,9 +22,11 @@ def config_path(explicit: Path | None) -> Path:
     return (explicit or (Path(named) if named else CONFIG_PATH_DEFAULT)).expanduser().resolve()
 
 
-def config_option(path: Path) -> str:
+def config_option(path: Path | None) -> str:
     """What names this config on a command line, a blank before it; nothing where it is found unnamed."""
-    return "" if path.resolve() == config_path(None) else f" --config {shlex.quote(shown(path))}"
+    if path is None or config_path(path) == config_path(None):
+        return ""
+    return f" --config {shlex.quote(shown(path))}"
 
 
 def config_found(explicit: Path | None) -> Path | None:
