@@ -118,7 +118,7 @@ def test_what_fails_half_way_leaves_nothing(
 
     def failing(path: Path, mode: str) -> object:
         if path.name == "second":
-            raise OSError(number, os.strerror(number), str(path))
+            raise OSError(number, os.strerror(number))
         return opened(path, mode)
 
     monkeypatch.setattr(Path, "open", failing)

@@ -60,9 +60,12 @@ def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
                 file.write(content)
     except BaseException as error:
         _take_back(made)
-        if not isinstance(error, OSError) or error.errno in NO_ROOM:
+        if not isinstance(error, OSError):
             raise
-        what = f"{shown(Path(error.filename or path))}: cannot be made ({error.strerror})"
+        error.filename = error.filename or str(path)  # a write does not say to what
+        if error.errno in NO_ROOM:
+            raise
+        what = f"{shown(Path(error.filename))}: cannot be made ({error.strerror})"
         raise RuntimeDirectoryError(f"{what}; name another folder") from None
 
 
