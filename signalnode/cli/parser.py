@@ -172,18 +172,20 @@ def _add_markets(verb: _Verb, _: _Parser) -> None:
 
 
 def _add_data(verb: _Verb, _: _Parser) -> None:
-    replay = verb("replay", "data:replay", "Score recordings as fast as possible, into a Parquet file.")
+    replay = verb("replay", "data:replay", "Score recordings as fast as possible, into a file.")
     replay.add_argument(
         "files",
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="captures (plain, .gz, .xz, .zst) or recordings (.parquet)",
+        help="captures (plain, .gz, .xz, .zst) or recordings (Parquet)",
     )
     replay.add_argument("--venue", default="", help="whose frames a capture holds, for example binance")
     replay.add_argument("--market", required=True, help="for example BTC-USDT")
     replay.add_argument("--symbol", default="", help="what the files call it, if not that: ETHUSDT, say")
-    replay.add_argument("--out", required=True, type=Path, metavar="FILE", help="the Parquet file to write")
+    replay.add_argument(
+        "--out", required=True, type=Path, metavar="FILE", help="the file to write: Parquet, or CSV (.csv)"
+    )
     replay.add_argument(
         "--interval-ms", type=_interval_ms, default=100, metavar="MS", help="between two rows (default: 100)"
     )

@@ -1,4 +1,4 @@
-"""Scores of a whole recording into one Parquet file. The scoring itself comes in as a function.
+"""Scores of a whole recording into one file, Parquet or CSV. The scoring itself comes in as a function.
 
 `status` is what a live engine that plays the same files would say at each row, by the same rules: `stale`
 while a channel is silent by this market's own standard (`feeds/health.py`), else `degraded` while the book of
@@ -23,23 +23,25 @@ from signalnode.feeds import ChannelHealth
 from signalnode.feeds.files.decoding import Decoding, in_gap
 from signalnode.files import replacing
 
-ROWS_PER_GROUP = 65_536  # of the Parquet file: what is held before it is written, 6 MB
+CSV_SUFFIX = ".csv"
+ROWS_PER_GROUP = 65_536  # of a Parquet file: what is held before it is written, 6 MB
 
 Score = Callable[[Events], npt.NDArray[Any]]  # events in, rows out: time_ns, mid, the scores, warm
 Progress = Callable[[int, float], None]  # rows so far, fraction of the recordings done
 
 
 def write_scores(score: Score, decoding: Decoding, out: Path, progress: Progress | None = None) -> int:
-    """Score the events of some files, slice by slice, into the Parquet file `out`; returns the rows written.
+    """Score the events of some files, slice by slice, into the file `out`; returns the rows written.
 
     Columns: `time_ns` (ns since 1970, kernel time), `mid` (quote currency), the scores (0 to 100), `warm` (0
-    to 1), `status`. The file appears whole or not at all. Raises DataError where it cannot be written, and
-    whatever reading and scoring raise.
+    to 1), `status`. It is CSV where its name ends in `.csv`, else Parquet, and appears whole or not at all.
+    Raises DataError where it cannot be written, and whatever reading and scoring raise.
     """
     health = ChannelHealth()
     rows = 0
     try:
-        with replacing(out) as draft, contextlib.closing(_File(draft)) as file:
+        is_csv = out.suffix.lower() == CSV_SUFFIX
+        with replacing(out) as draft, contextlib.closing(_File(draft, is_csv)) as file:
             for events, done in whole_instants(decoding.slices()):
                 table = score(events)
                 times_ns = table["time_ns"]
@@ -76,10 +78,11 @@ def whole_instants(slices: Iterable[tuple[Events, float]]) -> Iterator[tuple[Eve
 
 
 class _File:
-    """A Parquet file that grows by whole row groups; its columns are those of the first table."""
+    """A file that grows by whole row groups; its columns are those of the first table."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, is_csv: bool) -> None:
         self._path = path
+        self._is_csv = is_csv
         self._writer: Any = None
         self._held: list[npt.NDArray[Any]] = []
         self._statuses: list[npt.NDArray[np.uint8]] = []
@@ -101,21 +104,33 @@ class _File:
             self._writer.close()
 
     def _write(self) -> None:
-        import pyarrow.parquet as pq
-
         batch = _batch(np.concatenate(self._held), np.concatenate(self._statuses))
         self._held, self._statuses, self._rows = [], [], 0
         if self._writer is None:
-            # Hardly two scores are equal: building a dictionary of them took 70% of the writing.
-            encoding = dict.fromkeys(batch.schema.names[1:-1], "BYTE_STREAM_SPLIT")
-            self._writer = pq.ParquetWriter(
-                self._path,
-                batch.schema,
-                compression="zstd",
-                use_dictionary=["status"],
-                column_encoding={"time_ns": "DELTA_BINARY_PACKED", **encoding},
-            )
-        self._writer.write_table(batch, row_group_size=ROWS_PER_GROUP)
+            self._writer = (_csv_writer if self._is_csv else _parquet_writer)(self._path, batch.schema)
+        self._writer.write_table(batch, ROWS_PER_GROUP)
+
+
+def _csv_writer(path: Path, schema: Any) -> Any:
+    from pyarrow import csv
+
+    return csv.CSVWriter(
+        path, schema, write_options=csv.WriteOptions(quoting_style="none", quoting_header="none")
+    )
+
+
+def _parquet_writer(path: Path, schema: Any) -> Any:
+    import pyarrow.parquet as pq
+
+    # Hardly two scores are equal: building a dictionary of them took 70% of the writing.
+    encoding = dict.fromkeys(schema.names[1:-1], "BYTE_STREAM_SPLIT")
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=["status"],
+        column_encoding={"time_ns": "DELTA_BINARY_PACKED", **encoding},
+    )
 
 
 def _batch(table: npt.NDArray[Any], statuses: npt.NDArray[np.uint8]) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 from signalnode.errors import DataError
 from signalnode.events import EVENT, TRADE, Events
@@ -67,6 +68,16 @@ def test_every_row_is_there_once_in_whatever_chunks(
     assert rows == 10
     assert done[-1] == (10, 1.0)
     assert done == sorted(done)
+
+
+def test_a_name_that_ends_in_csv_makes_it_csv(
+    events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "ROWS_PER_GROUP", 4)
+    replay.write_scores(score, Decoded(events, 3), tmp_path / "a.CSV")
+    replay.write_scores(score, Decoded(events, 3), tmp_path / "a.parquet")
+    assert csv.read_csv(tmp_path / "a.CSV").equals(pq.read_table(tmp_path / "a.parquet"))
+    assert (tmp_path / "a.CSV").read_text().startswith("time_ns,mid,momentum_long,warm,status\n0,")
 
 
 def test_no_events_make_a_file_without_rows(tmp_path: Path) -> None:

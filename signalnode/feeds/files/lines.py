@@ -24,6 +24,8 @@ LINE_BYTES_MAX = 16 << 20  # a full book image of a big venue is 2 to 5 MB
 GZIP_MAGIC = b"\x1f\x8b\x08"
 XZ_MAGIC = b"\xfd7zXZ\x00"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+ZIP_MAGIC = b"PK\x03\x04"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # UTF-8's, with which Windows begins a text
 _GZIP_WBITS = 16 + zlib.MAX_WBITS
 
 
@@ -60,6 +62,8 @@ def _blocks(path: Path, file: BinaryIO, faults: Faults) -> Iterator[bytes]:
         return _unxz(path, file, faults)
     if magic.startswith(ZSTD_MAGIC):
         return _unzstd(path, file, faults)
+    if magic.startswith(ZIP_MAGIC):
+        raise DataError(f"{path}: a zip archive: unpack it, or pack it with gzip")
     if path.suffix in (".gz", ".xz", ".zst") and magic:
         raise DataError(f"{path}: not {path.suffix[1:]} as its name says: rename or replace it")
     return iter(lambda: file.read(READ_BYTES), b"")
@@ -167,11 +171,18 @@ def _split(path: Path, file: BinaryIO, blocks: Iterator[bytes], faults: Faults) 
         for piece in pieces:
             number += 1
             if not overlong:
-                yield Line(number, piece, bytes_read)
+                yield Line(number, _bare(number, piece), bytes_read)
             overlong = False
         if len(rest) > LINE_BYTES_MAX:
             if not overlong:
                 faults.add("line_too_long", f"{path}:{number + 1}: over {LINE_BYTES_MAX} bytes")
             rest, overlong = b"", True
     if rest and not overlong:
-        yield Line(number + 1, rest, file.tell())
+        yield Line(number + 1, _bare(number + 1, rest), file.tell())
+
+
+def _bare(number: int, line: bytes) -> bytes:
+    """The line as a machine other than Windows would have written it."""
+    if number == 1:
+        line = line.removeprefix(BYTE_ORDER_MARK)
+    return line.removesuffix(b"\r")

@@ -16,7 +16,9 @@ from signalnode.feeds.files.recording import RecordingDecoding
 from signalnode.feeds.venues import decoder_of
 from signalnode.settings import VENUE_NAMES
 
-RECORDING_SUFFIX = ".parquet"
+PARQUET_SUFFIXES = (".parquet", ".pq")
+TABLE_SUFFIX = ".csv"  # maybe with another behind it: .csv.gz
+PARQUET_MAGIC = b"PAR1"
 
 
 def load_events(
@@ -27,7 +29,7 @@ def load_events(
     symbol: str = "",
     depth_bps: float = DEPTH_BPS,
 ) -> Events:
-    """The events of some files, played one after the other: captures of `venue`, or recordings (`.parquet`).
+    """The events of some files, played one after the other: captures of `venue`, or recordings (Parquet).
 
     Shape (n,), dtype EVENT, in kernel time order. `symbol`: what the files call the market, where that is not
     `market`; without either, the only market in them is meant. Faults in the files are passed over;
@@ -66,16 +68,30 @@ def open_decoding(
     files = [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
     if not files:
         raise DataError("no file named: give at least one capture or recording")
-    recorded = [path.suffix == RECORDING_SUFFIX for path in files]
+    recorded = [is_parquet(path) for path in files]
     if all(recorded):
         return RecordingDecoding(files, symbol or market, Faults())
     if any(recorded):
         raise DataError(f"{files[recorded.index(True)]}: a recording among captures: load one kind at a time")
+    for path in files:
+        if TABLE_SUFFIX in map(str.lower, path.suffixes):
+            raise DataError(f"{path}: a table: `signalnode import` makes a recording of it")
     if not venue:
         raise DataError(f"{files[0]}: whose frames are in it? Name the venue, {one_of(VENUE_NAMES)}")
     if venue not in VENUE_NAMES:
         raise DataError(f"unknown venue {venue!r}: {one_of(VENUE_NAMES)}")
     return CaptureDecoding(files, decoder_of(venue), symbol or market, depth_bps, Faults())
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet, by its name or by its first bytes."""
+    if path.suffix.lower() in PARQUET_SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
+    except OSError:
+        return False  # whoever reads it says why not
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -2,7 +2,8 @@
 
 Written with zstd in row groups of bounded size; the file's metadata names the schema version, the market, the
 venue and the depth band. A file without that metadata but with the right columns is read as well (any integer
-and floating widths), so that data from elsewhere can be brought in with two lines of pandas or polars.
+and floating widths, timestamps for times): `kind`, a time, and the columns that its kinds use. Tables with
+other columns are brought in by `tables.py`.
 
 What is read passes the same sieve as a capture (`feeds/sieve.py`); a null is 0 for an integer, NaN for a
 float. A file that is no recording, of another version, without one sound event, or over half of whose rows
@@ -26,6 +27,7 @@ from signalnode.events import EVENT, Events, as_events
 from signalnode.feeds import sieve
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.faults import EXAMPLES_MAX, Faults
+from signalnode.feeds.files.columns import KINDS, VALUES
 from signalnode.feeds.files.decoding import COSTLY, Gaps, Slice, Tally
 from signalnode.feeds.venues.base import plain_symbol
 from signalnode.files import replacing
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
 VERSION = 1
 METADATA_KEY = b"signalnode"
 ROW_GROUP_ROWS = 131_072  # 11 MB of events: one is worked on while the next is being read
+COLUMNS_SHOWN = 8  # of a table that is no recording
 NAMES = EVENT.names or ()
+_TIMES = ("time_received_ns", "time_event_ns")  # either stands in for the other
 
 
 def write_recording(
@@ -129,7 +133,9 @@ class _OpenRecordings:
 
     def sift_into(self, where: str, group: pa.Table, out: Events) -> int:
         """Copy a row group into `out`, of as many rows, the sound ones first; return how many those are."""
-        _rows_of_columns(out, *(_column(group, name) for name in NAMES))
+        columns = {name: _column(group, name) for name in NAMES}
+        _check_values(where, group.column_names, columns["kind"])
+        _rows_of_columns(out, *columns.values())
         codes = np.empty(len(out), np.uint8)
         kept = sieve.sift(out, self._state, codes)
         self._tally.add(len(out))
@@ -185,15 +191,18 @@ def _open(path: Path, symbol: str) -> pq.ParquetFile:
 def _check_columns(path: Path, schema: pa.Schema) -> None:
     import pyarrow as pa
 
-    missing = [name for name in NAMES if name not in schema.names]
-    if missing:
-        raise DataError(f"{path}: not a recording: it lacks the columns {', '.join(missing)}")
+    if "kind" not in schema.names or not any(name in schema.names for name in _TIMES):
+        raise DataError(
+            f"{path}: not a recording: it lacks the columns kind and time_received_ns, it has "
+            f"{', '.join(schema.names[:COLUMNS_SHOWN])}: `signalnode import` makes one of tables"
+        )
     twice = [name for name in NAMES if schema.names.count(name) > 1]
     if twice:
         raise DataError(f"{path}: not a recording: it has the columns {', '.join(twice)} twice")
-    for name in NAMES:
+    for name in (each for each in NAMES if each in schema.names):
         kind = schema.field(name).type
         is_right = pa.types.is_floating(kind) if EVENT[name].kind == "f" else pa.types.is_integer(kind)
+        is_right = is_right or (name in _TIMES and pa.types.is_timestamp(kind))
         if not is_right:
             raise DataError(f"{path}: not a recording: column {name} is {kind}, not {EVENT[name].name}")
 
@@ -212,13 +221,30 @@ def _read_group(path: Path, file: pq.ParquetFile, index: int) -> pa.Table:
     import pyarrow as pa
 
     try:
-        return file.read_row_group(index, columns=list(NAMES))
+        return file.read_row_group(index, columns=[name for name in NAMES if name in file.schema_arrow.names])
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, error) from None
 
 
+def _check_values(where: str, names: Sequence[str], kinds: npt.NDArray[np.uint8]) -> None:
+    """Raise DataError where there are rows of a kind without all its columns."""
+    for word, kind in KINDS.items():
+        lacks = [name for name in VALUES[kind] if name not in names]
+        if lacks and (kinds == kind).any():
+            raise DataError(f"{where}: it holds {word}, but lacks the columns {', '.join(lacks)}")
+
+
 def _column(group: pa.Table, name: str) -> Any:
+    """A column as EVENT has it; one that is not there is 0, a time the other time."""
+    import pyarrow as pa
+
+    if name not in group.column_names:
+        if name in _TIMES:
+            return _column(group, _TIMES[1 - _TIMES.index(name)])
+        return np.zeros(group.num_rows, EVENT[name])
     column = group.column(name)
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("ns"), safe=False).cast(pa.int64())
     if column.null_count:
         column = column.fill_null(float("nan") if EVENT[name].kind == "f" else 0)
     values = column.to_numpy()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,17 @@ def test_a_missing_file_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read") as caught:
         texts(tmp_path / "none.gz")
     assert "\n" not in str(caught.value)
+
+
+def test_lines_of_windows_are_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xef\xbb\xbfone\r\n\r\ntwo\r\nlast\r")
+    assert [line.text for line in read_lines(path, Faults())] == [b"one", b"", b"two", b"last"]
+
+
+def test_a_zip_archive_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "one")
+    with pytest.raises(DataError, match="a zip archive: unpack it"):
+        list(read_lines(path, Faults()))

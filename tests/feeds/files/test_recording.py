@@ -253,6 +253,40 @@ def test_captures_and_recordings_are_not_mixed(recording: Path, excerpts: tuple[
         load_events([recording, excerpts[0]], venue="binance", market="BTC-USDT")
 
 
+@pytest.mark.parametrize("name", ["a.PARQUET", "a.pq", "a.recording"])
+def test_a_recording_is_known_whatever_its_name_ends_in(tmp_path: Path, made: Events, name: str) -> None:
+    assert load_events(write_columns(tmp_path / name, made)).tobytes() == made.tobytes()
+
+
+def test_a_recording_needs_only_the_columns_its_kinds_use(tmp_path: Path, made: Events) -> None:
+    path, quotes = tmp_path / "a.parquet", made[made["kind"] == QUOTE]
+    unused = dict.fromkeys(("price", "size", "aggressor_side", "bid_depth", "ask_depth", "time_event_ns"))
+    loaded = load_events(write_columns(path, quotes, **unused))
+    assert loaded["time_event_ns"].tolist() == quotes["time_received_ns"].tolist()
+    assert loaded["bid"].tolist() == quotes["bid"].tolist()
+    with pytest.raises(DataError, match="it holds trades, but lacks the columns price, size"):
+        load_events(write_columns(path, made, **unused))
+
+
+def test_times_of_a_recording_may_be_timestamps(tmp_path: Path, made: Events) -> None:
+    stamps = pa.array(made["time_received_ns"]).cast(pa.timestamp("ns", "UTC"))
+    path = write_columns(tmp_path / "a.parquet", made, time_received_ns=stamps)
+    assert load_events(path).tobytes() == made.tobytes()
+
+
+def test_a_table_that_is_no_recording_is_told_what_makes_one_of_it(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"time": [1], "px": [2.0]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"lacks .* kind .* it has time, px: `signalnode import` makes one"):
+        load_events(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.CSV.gz"])
+def test_a_table_of_text_is_told_what_makes_a_recording_of_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("time,price\n")
+    with pytest.raises(DataError, match="a table: `signalnode import` makes a recording of it"):
+        load_events(tmp_path / name, venue="binance", market="BTC-USDT")
+
+
 def test_a_recording_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, made: Events) -> None:
     with pytest.raises(DataError, match="cannot be written"):
         write_recording(tmp_path / "none" / "a.parquet", made, market="BTC-USDT", venue="synthetic")
