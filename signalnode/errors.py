@@ -86,10 +86,6 @@ class EventTimeError(SignalnodeError, ValueError):
     exit_status = 15
 
 
-class DataWarning(UserWarning):
-    """Something about data that was handed in: rows put in order or left out, and which."""
-
-
 class CheckpointError(SignalnodeError):
     """A checkpoint cannot be used: torn, of other parameters or of another version."""
 

@@ -10,6 +10,10 @@ FAULT_NAMES_MAX = 64  # distinct faults counted; what comes later is counted und
 EXAMPLE_CHARS_MAX = 200
 
 
+class DataWarning(UserWarning):
+    """What was wrong with data that was handed in from Python: a line of `Faults.lines`."""
+
+
 class Faults:
     """Counts by name of what was wrong, with the first few examples of each, as "file:line: what".
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from signalnode.errors import DataError, DataWarning
+from signalnode.errors import DataError
 from signalnode.events import EVENT, TRADE, Events, join_events
 from signalnode.feeds import sieve
-from signalnode.feeds.faults import EXAMPLES_MAX, Faults
+from signalnode.feeds.faults import EXAMPLES_MAX, DataWarning, Faults
 from signalnode.feeds.files.cells import (
     Column,
     first_line,

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pytest
 
 from signalnode import SignalEngine, events_from
-from signalnode.errors import DataError, DataWarning, EventTimeError
+from signalnode.errors import DataError, EventTimeError
 from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
 from signalnode.feeds import load_events
+from signalnode.feeds.faults import DataWarning
 from signalnode.feeds.files.recording import write_recording
 
 pd = pytest.importorskip("pandas")
