@@ -136,6 +136,12 @@ def test_a_folder_too_deep_for_sockets_is_refused_before_anything_is_written(
     assert tree(home) == set()
 
 
+def test_a_config_named_is_not_passed_over(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, line = refused(capsys, "init", "--config", "x/signalnode.toml")
+    assert (status, tree(home)) == (UsageError.exit_status, set())
+    assert "DIR says where to write" in line
+
+
 def test_live_markets_are_refused_while_there_are_none(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,6 +28,8 @@ NOT_LIVE = "there are no live feeds yet; begin with --demo, or with neither and 
 
 def init(arguments: argparse.Namespace) -> int:
     """Write config and markets, and say the next two commands."""
+    if arguments.config is not None:
+        raise UsageError("init: DIR says where to write; leave --config out")
     if arguments.venue:
         raise UsageError(f"init: --venue: {NOT_LIVE}")
     folder: Path = (arguments.folder or CONFIG_PATH_DEFAULT.parent).expanduser()

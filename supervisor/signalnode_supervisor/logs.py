@@ -6,8 +6,8 @@ import contextlib
 import json
 import os
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,7 +27,7 @@ def older(path: Path) -> Path:
 def follow(path: Path, lines_max: int = 50, follow: bool = False) -> Iterator[Entry]:
     """The last `lines_max` entries of a log, oldest first, then (with `follow`) each new one as it comes."""
     with contextlib.closing(Reader(path)) as reader:
-        yield from deque(reader.new(), lines_max)
+        yield from reader.new(lines_max)[-lines_max:]
         while follow:
             pause(POLL_S)
             yield from reader.new()
@@ -43,14 +43,14 @@ def follow_all(
     readers: dict[str, Reader] = {}
     with contextlib.ExitStack() as held:
 
-        def new(name: str) -> list[Named]:
+        def new(name: str, most: int | None = None) -> list[Named]:
             if name not in readers:
                 readers[name] = held.enter_context(contextlib.closing(Reader(directory / f"{name}.log")))
-            return [(name, entry) for entry in readers[name].new()]
+            return [(name, entry) for entry in readers[name].new(most)]
 
         recent: list[Named] = []
         for name in _names_in(directory, leave_out):
-            recent = sorted(recent + new(name), key=_time)[-lines_max:]
+            recent = sorted(recent + new(name, lines_max), key=_time)[-lines_max:]
         yield from recent
         lines = Interleaved()
         while follow:
@@ -89,8 +89,8 @@ class Reader:
         self._held = contextlib.ExitStack()
         self._newest: BinaryIO | None = None
 
-    def new(self) -> list[Entry]:
-        """All whole entries since the last call; at first, of both files."""
+    def new(self, most: int | None = None) -> list[Entry]:
+        """All whole entries since the last call; at first, of both files, of each the last `most`."""
         entries = [] if self._newest is None else _entries(self._newest)
         with contextlib.ExitStack() as opened:
             coming = _open(self._path, opened)
@@ -100,11 +100,11 @@ class Reader:
                 entries += _entries(self._newest)
             before = _open(older(self._path), opened)  # known already, or one that came and went since
             if before is not None and not _are_one(before, self._newest) and not _are_one(before, coming):
-                entries += _entries(before)
+                entries += _entries(before, most)
             self._newest = coming or before
             self._held.close()
             self._held.push(opened.pop_all())
-        return entries + (_entries(self._newest) if self._newest else [])
+        return entries + (_entries(self._newest, most) if self._newest else [])
 
     def close(self) -> None:
         """Let go of the files."""
@@ -133,18 +133,19 @@ def _are_one(one: BinaryIO, other: BinaryIO | None) -> bool:
     return other is not None and os.path.sameopenfile(one.fileno(), other.fileno())
 
 
-def _entries(file: BinaryIO) -> list[Entry]:
-    """Whole entries from where the last reading of this file ended."""
+def _entries(file: BinaryIO, most: int | None = None) -> list[Entry]:
+    """Whole entries from where the last reading of this file ended, the last `most` of them."""
     begun = file.tell()
     data = file.read()
     whole = data[: data.rfind(b"\n") + 1]
     file.seek(begun + len(whole))
-    entries = []
-    for line in whole.splitlines():
-        try:
+    backwards = _objects(reversed(whole.splitlines()))  # parsing is what takes time
+    return list(islice(backwards, most))[::-1]
+
+
+def _objects(lines: Iterable[bytes]) -> Iterator[Entry]:
+    for line in lines:
+        with contextlib.suppress(ValueError):
             entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict):
-            entries.append(entry)
-    return entries
+            if isinstance(entry, dict):
+                yield entry
