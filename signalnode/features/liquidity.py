@@ -18,6 +18,7 @@ from typing import Any
 from signalnode.compiled import compiled
 from signalnode.features.base import Parameter, Weight
 from signalnode.features.decay import SECONDS_PER_NS, decay, decays, hold, time_average
+from signalnode.features.logarithm import log1p
 
 PARAMETERS = (
     Parameter(
@@ -84,7 +85,7 @@ def on_quote(s: Any, p: Any, e: Any) -> None:
 def on_price_change(s: Any, p: Any, e: Any) -> None:
     """Take a quote's spread; the one before it stood until now."""
     time_ns = e.time_received_ns
-    log_spread = math.log(max(math.log1p((e.ask - e.bid) / e.bid), SPREAD_MIN))
+    log_spread = math.log(max(log1p((e.ask - e.bid) / e.bid), SPREAD_MIN))
     if s.has_quote == 0:
         s.spread_time_ns = time_ns
         s.spread_first_ns = time_ns

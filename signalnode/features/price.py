@@ -29,6 +29,7 @@ from typing import Any
 from signalnode.compiled import compiled
 from signalnode.features.base import Parameter, Weight
 from signalnode.features.decay import SECONDS_PER_NS, decays
+from signalnode.features.logarithm import log1p
 
 PARAMETERS = (
     Parameter("trend_s", 10.0, 0.1, 3600.0, "s", "memory of the drift; short enough to turn with the market"),
@@ -90,10 +91,10 @@ def _lagged_square(
 
     `square` = y₀², `fallen` = e^(−2h/τ'), `kept` = e^(−h/τ).
     """
-    ratio = 1.0 - 2.0 * tau / lag
-    if abs(ratio) < 1e-6:
+    apart = lag - 2.0 * tau
+    if abs(apart) < 1e-6 * lag:
         return average * kept + square * (h / tau) * kept
-    return average * kept + square * (fallen - kept) / ratio
+    return average * kept + square * lag * (fallen - kept) / apart
 
 
 @compiled
@@ -126,11 +127,7 @@ def _take_prices(s: Any, p: Any, time_ns: int, bid: float, ask: float) -> None:
         s.price_time_ns = time_ns
         s.price_first_ns = time_ns
     else:
-        r = 0.0
-        if bid != s.bid:
-            r += 0.5 * math.log(bid / s.bid)
-        if ask != s.ask:
-            r += 0.5 * math.log(ask / s.ask)
+        r = 0.5 * log1p(bid / s.bid - 1.0) + 0.5 * log1p(ask / s.ask - 1.0)
         if abs(r) > RETURN_MIN:
             _take_return(s, p, time_ns, r)
 
