@@ -19,6 +19,10 @@ them wait four times as long. On 23 minutes of Binance (BTC and ETH spot, BTC US
 levels, 3 to 8 bps, that took 15 to 180 s, and the depth within 10 bps was 99 to 100% of the true one in the
 mean and 88% at worst from then on; before, 27% at worst.
 
+Other venues keep a window for their clients, the best so many levels a side, and take from it what leaves it.
+There depth is known as far as the window reaches, always (`replace`). Their updates come in one stream with
+the snapshots, so an image there is newer than all before it, and an update names the one before (`follow`).
+
 A book that cannot be trusted shows nothing: `top` and `depth_within` return None unless `status` is "synced".
 
 Prices are keyed as floats. Parsing a decimal string is correctly rounded, so equal decimals, with or without
@@ -69,11 +73,12 @@ class Side:
     pointers costs about a microsecond, while the sum over the levels near the mid runs at 10 ns a level.
     """
 
-    __slots__ = ("keys", "levels_max", "reach", "sign", "sizes", "unheard")
+    __slots__ = ("keys", "levels_max", "reach", "sign", "sizes", "unheard", "window")
 
     def __init__(self, sign: int, levels_max: int) -> None:
         self.sign = sign
         self.levels_max = levels_max
+        self.window = 0  # best levels that the venue keeps for its clients; 0 where it sends them all
         self.keys: list[float] = []
         self.sizes: list[float] = []
         self.reach = inf  # key of the last level up to which all are known
@@ -112,7 +117,10 @@ class Side:
             elif size:
                 keys.insert(at, key)
                 sizes.insert(at, size)
-        if len(keys) > self.levels_max:
+        if self.window:
+            del keys[self.window :], sizes[self.window :]
+            self.reach = keys[-1] if len(keys) == self.window else inf
+        elif len(keys) > self.levels_max:
             del keys[self.levels_max :], sizes[self.levels_max :]
             self.reach = min(self.reach, keys[-1])
         return refused
@@ -177,6 +185,33 @@ class Book:
             self.apply(delta)
         return self.status
 
+    def replace(
+        self, last_id: int, bids: Iterable[Level], asks: Iterable[Level], window: int = 0
+    ) -> BookStatus:
+        """Start over from an image that came in one stream with the updates: all before it is void.
+
+        `window`: levels a side that the venue keeps up to date for its clients; 0 where it sends them all.
+        """
+        self.forget()
+        self._pending.clear()
+        self._bids.window = self._asks.window = min(window, self._bids.levels_max)
+        return self.snapshot(last_id, bids, asks)
+
+    def follow(
+        self, previous_id: int, last_id: int, bids: Sequence[Level], asks: Sequence[Level]
+    ) -> BookStatus:
+        """Take an update that names the one before it: it joins if that is the newest here, whatever its own
+        number is. Else there is a gap.
+        """
+        delta = Delta(previous_id + 1, last_id, bids, asks)
+        if self._joined != "synced":
+            self._pending.append(delta)
+        elif previous_id != self.last_id:
+            self._open_gap(delta)
+        else:
+            self._take(delta)
+        return self.status
+
     def apply(self, delta: Delta) -> BookStatus:
         """Take one delta by the rule above; without a snapshot to join it to, it is kept for the next."""
         if self._joined != "synced":
@@ -185,11 +220,14 @@ class Book:
             if delta.first_id > self.last_id + 1:
                 self._open_gap(delta)
             else:
-                self.last_id = delta.last_id
-                self.levels_refused += self._bids.update(delta.bids) + self._asks.update(delta.asks)
-                if self._watched:
-                    self._hear()
+                self._take(delta)
         return self.status
+
+    def _take(self, delta: Delta) -> None:
+        self.last_id = delta.last_id
+        self.levels_refused += self._bids.update(delta.bids) + self._asks.update(delta.asks)
+        if self._watched:
+            self._hear()
 
     def _hear(self) -> None:
         """Count a delta after a snapshot that was not whole, until deltas have been everywhere."""

@@ -303,3 +303,29 @@ def test_depth_is_the_sum_over_the_band_or_nothing(
     for least, found, most in zip(bounds[0], depth, bounds[1], strict=True):
         assert found in (pytest.approx(least), pytest.approx(most))
     assert all(math.isfinite(value) and value >= 0 for value in depth)
+
+
+def test_a_book_that_the_venue_keeps_to_a_window_is_known_as_far_as_the_window_and_no_further() -> None:
+    book = Book()
+    book.replace(1, BIDS, ASKS, window=2)
+    assert book.depth_within(150.0) == (1.0, 3.0)
+    assert book.depth_within(201.0) is None
+    assert book.follow(1, 2, [(99.5, 7.0)], [(101.0, 0.0)]) == "synced"
+    assert book.levels() == ([(99.5, 7.0), (99.0, 1.0)], [(102.0, 4.0)])
+
+
+def test_an_update_follows_the_one_that_it_names_whatever_its_own_number() -> None:
+    book = Book()
+    book.replace(500, BIDS, ASKS)
+    assert [book.follow(*ids, [], []) for ids in ((500, 507), (507, 3), (3, 3), (3, 9))] == ["synced"] * 4
+    assert book.follow(7, 11, [], []) == "gap"
+    assert book.follow(11, 12, [], []) == "gap"
+    assert (book.top(), book.gaps) == (None, 1)
+
+
+def test_an_image_in_the_stream_voids_whatever_came_before_it() -> None:
+    book = Book()
+    book.replace(500, BIDS, ASKS)
+    book.follow(900, 901, [(99.9, 1.0)], [])
+    assert book.replace(1, BIDS, ASKS) == "synced"
+    assert (book.last_id, book.waiting, book.levels()) == (1, 0, (BIDS, ASKS))

@@ -38,12 +38,13 @@ from signalnode.events import EVENT, Events, join_events
 from signalnode.feeds import sieve
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.files.decoding import COSTLY, GAPS_MAX, Gaps, Slice, Tally
-from signalnode.feeds.files.framing import unwrap
+from signalnode.feeds.files.framing import Held, unwrap
 from signalnode.feeds.files.lines import Line, read_lines
 from signalnode.feeds.venues.base import ROW, Decoder, DecoderClass, FrameFault, Row
 
 TIME_REACH_NS = 2**63 - 1  # the furthest from 1970, either way, that an event's field can hold
 SYMBOLS_SHOWN = 5  # of those that a refused capture holds
+CONNECTIONS_MAX = 1_000  # whose addresses are kept, the newest
 SLICE_LINES = 2_048  # lines decoded between two chances to do something else: about 20 ms
 
 
@@ -70,6 +71,8 @@ class CaptureDecoding:
         self._tallies: list[Tally] = []
         self._begin(Path())
         self._time_ns = 0  # receive time of the newest frame
+        self._connection = ""  # that it came over, where the capture tells
+        self._addresses: dict[str, str] = {}  # of connections
         self._count = 0
 
     def _begin(self, path: Path) -> None:
@@ -164,15 +167,27 @@ class CaptureDecoding:
         if in_gap is (len(self.gaps) % 2 == 0) and (not in_gap or len(self.gaps) < 2 * GAPS_MAX):
             self.gaps.append(max(time_ns, self.gaps[-1] if self.gaps else 0))
 
+    def _note_address(self, held: Held) -> None:
+        if len(self._addresses) >= CONNECTIONS_MAX:
+            self._addresses.pop(next(iter(self._addresses)))
+        self._addresses[held.connection] = held.address
+        self._connection = ""  # its frames may come from elsewhere now
+
     def _decode_line(self, text: bytes, decoder: Decoder) -> Sequence[Row]:
         try:
             held = unwrap(text)
             if held is None:
                 return ()
-            self._time_ns, frame, url = held
-            if url:
-                return decoder.decode_reply(url, frame, self._time_ns)
-            return decoder.decode(frame, self._time_ns)
+            if held.address:
+                self._note_address(held)
+                return ()
+            self._time_ns = held.time_ns
+            if held.url:
+                return decoder.decode_reply(held.url, held.frame, self._time_ns)
+            if held.connection != self._connection:
+                self._connection = held.connection
+                decoder.on_address(self._addresses.get(held.connection, ""))
+            return decoder.decode(held.frame, self._time_ns)
         except ValueError as error:  # of int and round; msgspec's own are kinds of it too
             name = "frame_malformed" if isinstance(error, msgspec.ValidationError) else "line_corrupt"
             self.faults_here(name, str(error))

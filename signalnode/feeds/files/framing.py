@@ -2,8 +2,9 @@
 
 - `<time_received_ns> <frame as JSON>`.
 - JSON lines `{"t": "recv", "ts": <seconds>, "data": "<frame>"}`, as cryptofeed records them, and replies to
-  what was fetched, `{"t": "http", "ts": …, "url": "https://…", "data": "…"}`; other lines (header, connect,
-  send) tell how the capture was made and hold nothing of a market.
+  what was fetched, `{"t": "http", "ts": …, "url": "https://…", "data": "…"}`. A line `{"t": "connect",
+  "conn": …, "addr": "wss://…"}` tells where the frames of a connection came from; others (header, send) tell
+  how the capture was made, and hold nothing of a market.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ MICROSECONDS_PER_S, NS_PER_MICROSECOND = 1_000_000, 1_000
 
 
 class Held(NamedTuple):
-    """What a line holds: when it was received (ns since 1970), a frame or a reply, and of a reply the URL."""
+    """What a line holds: when it was received (ns since 1970), a frame or a reply; of a reply the URL, of a
+    frame its connection's name. `address`: no frame, but where that connection goes.
+    """
 
     time_ns: int
     frame: bytes
     url: str = ""
+    connection: str = ""
+    address: str = ""
 
 
 class _Recorded(msgspec.Struct):
@@ -28,13 +33,15 @@ class _Recorded(msgspec.Struct):
     time_s: float = msgspec.field(default=0.0, name="ts")
     url: str = ""
     data: str = ""
+    connection: str = msgspec.field(default="", name="conn")
+    address: str = msgspec.field(default="", name="addr")
 
 
 _recorded = msgspec.json.Decoder(_Recorded)
 
 
 def unwrap(line: bytes) -> Held | None:
-    """What the line holds, or None where that is neither a frame nor a reply.
+    """What the line holds, or None where that is no frame, no reply and no connection.
 
     Raises ValueError (msgspec.DecodeError is one) where the line is of neither form. Seconds as a float carry
     microseconds and no more, so they are rounded to those.
@@ -43,7 +50,10 @@ def unwrap(line: bytes) -> Held | None:
         stamp, _, frame = line.partition(b" ")
         return Held(int(stamp), frame)
     recorded = _recorded.decode(line)
+    if recorded.what == "connect" and recorded.address:
+        return Held(0, b"", connection=recorded.connection, address=recorded.address)
     if recorded.what not in ("recv", "http"):
         return None
     time_ns = round(recorded.time_s * MICROSECONDS_PER_S) * NS_PER_MICROSECOND
-    return Held(time_ns, recorded.data.encode(), recorded.url if recorded.what == "http" else "")
+    url = recorded.url if recorded.what == "http" else ""
+    return Held(time_ns, recorded.data.encode(), url, recorded.connection)

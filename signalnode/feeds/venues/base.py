@@ -8,11 +8,12 @@ implausible values are the sieve's business.
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from signalnode.book import Book, BookStatus, Level
+from signalnode.book import Book, BookStatus, Level, Top
 from signalnode.events import DEPTH, QUOTE, TRADE
 
 Row = tuple[int, int, int, int, float, float, float, float, float, float, float, float]  # fields of EVENT
@@ -21,6 +22,7 @@ OnFault = Callable[[str, str], None]  # fault name, what was seen
 ROW = struct.Struct("<qqBb8d")  # packs a Row into the memory layout of EVENT
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 OTHER_SYMBOLS_MAX = 100
+TRADE_NAMES_MAX = 4_096  # newest trades whose names are kept: a busy minute, 0.5 MB
 TRADE_REPEAT_MAX = 10_000  # so little behind the newest a number is a repeat; further, counting began anew
 
 
@@ -46,6 +48,10 @@ class Decoder(Protocol):
 
     def decode_reply(self, url: str, body: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in what was fetched from `url` over HTTP. Raises as `decode`."""
+        ...
+
+    def on_address(self, address: str) -> None:
+        """The frames from here on came over a connection to `address` (a URL), where that is known."""
         ...
 
 
@@ -84,6 +90,17 @@ class BookWatch:
         self._on_fault = on_fault
         self._refused = 0
         self._is_shallow = False
+        self._top: Top | None = None
+
+    def rows_and_quote_after(
+        self, status: BookStatus, time_event_ns: int, time_received_ns: int
+    ) -> tuple[Row, ...]:
+        """As `rows_after`, behind a quote where the best of the book is not what it was."""
+        was, self._top = self._top, self.book.top()
+        rows = self.rows_after(status, time_event_ns, time_received_ns)
+        if self._top is None or self._top == was:
+            return rows
+        return (quote_row(time_event_ns, time_received_ns, *self._top), *rows)
 
     def rows_after(self, status: BookStatus, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
         """Note that a message left the book in `status`; the depth event that makes, if it can be trusted."""
@@ -136,6 +153,9 @@ class MarketDecoder:
         """None: a venue that sends all over its socket has nothing in its replies."""
         return ()
 
+    def on_address(self, address: str) -> None:
+        """Nothing: at most venues a frame says all of what it is about."""
+
     def _is_ours(self, symbol: str) -> bool:
         """Count a frame of `symbol`, however the venue spells it, and say whether it is the market's."""
         if symbol != self._spelling:
@@ -156,6 +176,28 @@ def time_ns_of(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND * 1_000
 
 
+class TradeNames:
+    """Watches the names of a venue's trades where they are no numbers: repeats are dropped, as a second
+    connection brings them. Holes cannot be seen.
+    """
+
+    def __init__(self, on_fault: OnFault) -> None:
+        self._order: deque[str] = deque(maxlen=TRADE_NAMES_MAX)
+        self._seen: set[str] = set()
+        self._on_fault = on_fault
+
+    def is_new(self, name: str) -> bool:
+        """Whether none of the newest TRADE_NAMES_MAX trades has this name."""
+        if name in self._seen:
+            self._on_fault("trade_repeated", f"trade {name[:40]} again")
+            return False
+        if len(self._order) == TRADE_NAMES_MAX:
+            self._seen.discard(self._order[0])
+        self._order.append(name)
+        self._seen.add(name)
+        return True
+
+
 class TradeNumbers:
     """Watches a venue's consecutive trade numbers: repeats are dropped, holes are counted."""
 
@@ -167,13 +209,14 @@ class TradeNumbers:
         """Take `number` for the newest seen, as after a list of past trades: none before it is missing."""
         self._newest = number
 
-    def is_new(self, number: int) -> bool:
-        """Whether the trade with this number has not been seen before."""
+    def is_new(self, number: int, merged: int = 1) -> bool:
+        """Whether the trade with this number was not seen before; it may be the last of several merged."""
         newest = self._newest
         if newest - TRADE_REPEAT_MAX < number <= newest:
             self._on_fault("trade_repeated", f"trade {number} again")
             return False
-        if newest and number > newest + 1:
-            self._on_fault("trade_gap", f"{number - newest - 1} trades missing before {number}")
+        missing = number - merged - newest
+        if newest and missing > 0:
+            self._on_fault("trade_gap", f"{missing} trades missing before {number}")
         self._newest = number
         return True

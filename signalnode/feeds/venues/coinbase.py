@@ -17,14 +17,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from signalnode.book import Delta, Level, Top
+from signalnode.book import Delta, Level
 from signalnode.feeds.venues.base import (
     DecoderClass,
     FrameFault,
     MarketDecoder,
     OnFault,
     Row,
-    quote_row,
     time_ns_of,
     trade_row,
 )
@@ -81,7 +80,6 @@ class CoinbaseDecoder(MarketDecoder):
         self._on_fault = on_fault
         self._sequence = -1  # newest message of the connection
         self._book_messages = 0  # Coinbase numbers connections, not books; so we number the book's messages
-        self._top: Top | None = None
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `base.Decoder`."""
@@ -123,11 +121,7 @@ class CoinbaseDecoder(MarketDecoder):
             status = book.snapshot(number, bids, asks)
         else:
             status = book.apply(Delta(number, number, bids, asks))
-        top = book.top()
-        if top is not None and top != self._top:
-            yield quote_row(time_event_ns, time_received_ns, *top)
-        self._top = top
-        yield from self.watch.rows_after(status, time_event_ns, time_received_ns)
+        yield from self.watch.rows_and_quote_after(status, time_event_ns, time_received_ns)
 
     def _on_trades(self, event: _TradeEvent, time_received_ns: int) -> Iterator[Row]:
         for trade in reversed(event.trades):
