@@ -80,10 +80,12 @@ class Publisher:
                 return True
         return False
 
-    def score(self, *, scores: Mapping[str, float], **header: Unpack[Header]) -> int:
-        """Send one set of scores; returns the `seq` it went under."""
+    def score(
+        self, *, scores: Mapping[str, float], unknown: tuple[str, ...] = (), **header: Unpack[Header]
+    ) -> int:
+        """Send one set of scores, `unknown` those without evidence; returns the `seq` it went under."""
         self.seq += 1
-        self._newest, self._repeat = self._message(Score, header, scores=scores), False
+        self._newest, self._repeat = self._message(Score, header, scores=scores, unknown=unknown), False
         self._send(self._score_topic, self._newest)
         return self.seq
 

@@ -58,6 +58,7 @@ _Positive = Annotated[float, Meta(ge=0, le=_FLOAT_MAX)]
 _Finite = Annotated[float, Meta(ge=-_FLOAT_MAX, le=_FLOAT_MAX)]
 _Name = Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 _Scores = Annotated[dict[str, _Percent], Meta(max_length=SCORES_MAX)]
+_Unknown = Annotated[tuple[str, ...], Meta(max_length=SCORES_MAX)]
 
 
 class WireError(ValueError):
@@ -69,7 +70,7 @@ class WireError(ValueError):
 
 
 class _MarketMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):
-    """What score, heartbeat and end share. Times in ns since 1970; `mid` is 0 before any quote."""
+    """What score, heartbeat and end share. Times in ns since 1970; `mid` is 0 before the first price."""
 
     v: _Version
     market: _Name
@@ -83,10 +84,13 @@ class _MarketMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"
     status: Status
 
 
-class Score(_MarketMessage, frozen=True, kw_only=True, tag="score"):
-    """One set of scores; `seq` is its own number, from 1 in each epoch."""
+class Score(_MarketMessage, frozen=True, kw_only=True, tag="score", omit_defaults=True):
+    """One set of scores; `seq` is its own number, from 1 in each epoch. `unknown` names those whose evidence
+    the market lacks: they are 50, and say nothing.
+    """
 
     scores: _Scores
+    unknown: _Unknown = ()
 
 
 class Heartbeat(_MarketMessage, frozen=True, kw_only=True, tag="heartbeat"):
@@ -97,7 +101,7 @@ class End(_MarketMessage, frozen=True, kw_only=True, tag="end"):
     """The engine stopped as planned; `seq` is the last score's."""
 
 
-class MarketState(msgspec.Struct, frozen=True, kw_only=True):
+class MarketState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One market inside a view. `state` is `fresh`, or why it is not: see `signalnode.aggregator.board`."""
 
     state: str
@@ -107,6 +111,7 @@ class MarketState(msgspec.Struct, frozen=True, kw_only=True):
     mid: _Positive
     warm: _Share
     scores: _Scores
+    unknown: _Unknown = ()  # of the scores: those without evidence
 
 
 class ViewMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="view"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from signalnode import clock
 from signalnode.errors import CheckpointError, DataError, EventOrderError, EventTimeError
 from signalnode.events import EVENT, Events, as_events, time_fault
 from signalnode.features import FEATURES
+from signalnode.scores import MarketScores
 from signalnode.settings import MarketSettings
 from signalnode.signals import BUILT_IN_SCORES, SIGNALS
 from signalnode.signals.extra import ExtraSignals, load_signals, places_of, shapes_of
@@ -62,6 +64,7 @@ class SignalEngine:
             self._state[name]
             for name in names  # views: a record's field is looked up anew at each reading
         )
+        self._unknown = self._scoring["unknown"]
         self._sample_s, self._baseline_s = (
             self._parameters[name].item() for name in ("sample_s", "baseline_s")
         )
@@ -91,7 +94,7 @@ class SignalEngine:
 
     @property
     def warm(self) -> float:
-        """Share of the baseline window seen, 0 to 1."""
+        """Share of the baseline window seen, 0 to 1; what comes before the first price is none of it."""
         share: float = self._samples.item() * self._sample_s / self._baseline_s
         return share if share < 1.0 else 1.0
 
@@ -123,8 +126,9 @@ class SignalEngine:
                 self._refuse(wrong, rows)
         self._ingested_ns = clock.monotonic_ns()
 
-    def scores_at(self, time_ns: int) -> dict[str, float]:
-        """The scores by name as of kernel time `time_ns`; changes nothing.
+    def scores_at(self, time_ns: int) -> MarketScores:
+        """The scores by name as of kernel time `time_ns`; changes nothing. Those without evidence are 50, and
+        named in its `unknown`: all of them before the first price.
 
         Raises EventOrderError for a time before the newest event.
         """
@@ -135,13 +139,15 @@ class SignalEngine:
                 "ask for then or later"
             )
         scores = self._scores.tolist()
-        if self._has_extra:
-            scores += self._extra.score(self._features, warm)
-        return dict(zip(self.names, scores))  # noqa: B905 - a keyword costs 0.2 µs; both are of one register
+        unknown = _unknown_names(self._unknown.item())
+        if not self._has_extra:
+            return MarketScores(zip(BUILT_IN_SCORES, scores), unknown)  # noqa: B905 - a keyword costs 0.2 µs
+        extra = self._extra.score(self._features)
+        return MarketScores([*zip(BUILT_IN_SCORES, scores), *extra.items()], unknown + extra.unknown)  # noqa: B905
 
-    async def get_continuous_scores(self) -> dict[str, float]:
+    async def get_continuous_scores(self) -> MarketScores:
         """The scores by name, now: at the newest event's kernel time, and as much later as has passed since
-        it was ingested.
+        it was ingested; see `scores_at`.
         """
         waited = clock.monotonic_ns() - self._ingested_ns if self._ingested_ns else 0
         return self.scores_at(self.time_ns + max(waited, 0))
@@ -228,7 +234,7 @@ class SignalEngine:
             start = int(consume(self._scoring, rows, start, until_ns, 1))
             if int(self._state["samples"][0]) == samples:
                 return start
-            self._extra.learn(self._features, samples)
+            self._extra.learn(self._features)
 
     def _fill(self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int) -> None:
         floats, integers = (table.view(kind).reshape(len(table), len(COLUMNS)) for kind in ("<f8", "<i8"))
@@ -247,3 +253,9 @@ class SignalEngine:
             scores = self.scores_at(time_ns)
             table[i] = (time_ns, self._features["mid"][0], *scores.values(), self.warm)
         self._learn_along(rows, reached, ALL_NS)
+
+
+@functools.cache
+def _unknown_names(bits: int) -> tuple[str, ...]:
+    """The scores of the signals whose bit is set."""
+    return tuple(name for i, signal in enumerate(SIGNALS) if bits >> i & 1 for name in signal.scores)

@@ -185,7 +185,12 @@ class _Process:
         if turn.standing is None:
             return
         if turn.scores is not None:
-            publisher.score(scores=turn.scores, time_published_ns=wall_ns(), **turn.standing._asdict())
+            publisher.score(
+                scores=turn.scores,
+                unknown=turn.scores.unknown,
+                time_published_ns=wall_ns(),
+                **turn.standing._asdict(),
+            )
             self._scored_ns = monotonic_ns()
             if not self._ready:
                 self._ready = True

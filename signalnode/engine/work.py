@@ -17,6 +17,7 @@ from signalnode.engine.core import SignalEngine
 from signalnode.engine.kernelclock import KernelClock
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.base import Feed
+from signalnode.scores import MarketScores
 from signalnode.settings import EngineSettings
 
 TAKE_MAX = 2_048  # events in a turn; 0.1 ms of work, then whatever else is due gets its turn
@@ -40,7 +41,7 @@ class Turn(NamedTuple):
     """What is to be done now. Scores, heartbeat, beat and save are independent of each other."""
 
     standing: Standing | None  # known whenever something is to be sent or told
-    scores: dict[str, float] | None  # send these
+    scores: MarketScores | None  # send these
     heartbeat: bool  # send one
     beat: bool  # tell the supervisor that the loop turns
     save: bool  # write a checkpoint
@@ -75,7 +76,7 @@ class Work:
         self._heartbeat = Rhythm(settings.heartbeat_interval_ms, HEARTBEAT_SHARES)
         self._beat = Rhythm(settings.heartbeat_interval_ms, BEAT_SHARES)
         self._save = Rhythm(settings.checkpoint_interval_ms, SAVE_SHARES)
-        self._sent: dict[str, float] | None = None
+        self._sent: MarketScores | None = None
         self._heard = False  # an event since the last score
         self._resting = True  # none in the interval before that: the next one is listened for
 
@@ -136,14 +137,14 @@ class Work:
             self._heard = True
         return taken
 
-    def _score(self, at_ns: int, now_ns: int, *, ended: bool) -> dict[str, float] | None:
+    def _score(self, at_ns: int, now_ns: int, *, ended: bool) -> MarketScores | None:
         """The scores where they have moved, and in any case at the end; and the time of the next."""
         self._next_publish_ns = _next(self._next_publish_ns, self._publish_ns, now_ns)
         self._resting, self._heard = not self._heard, False
-        if not self.engine.events:
+        if not self.engine.time_ns:
             return None
-        scores = self.engine.scores_at(at_ns)
-        if scores == self._sent and not ended:
+        scores, sent = self.engine.scores_at(at_ns), self._sent
+        if scores == sent and scores.unknown == sent.unknown and not ended:
             return None
         self._sent = scores
         return scores

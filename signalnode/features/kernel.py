@@ -7,6 +7,7 @@ stood before the event; it moves on when the last of them is done.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -112,8 +113,8 @@ def apply(s: Any, p: Any, e: Any) -> None:
 @apart
 def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write every feature as of `time_ns`, not before `s.time_ns`, into the record `f`, and every weight into
-    the record `w`; `s` stays.
+    the record `w`; `s` stays. Before the first price the mid is NaN.
     """
-    f.mid = 0.5 * (s.bid + s.ask)
+    f.mid = 0.5 * (s.bid + s.ask) if s.has_price == 1 else math.nan
     weigh(s, p, time_ns, w)
     _measure(s, p, time_ns, w, f)

@@ -22,10 +22,21 @@ from signalnode.bus.wire import SCORES_MAX
 from signalnode.compiled import entry
 from signalnode.errors import ExtensionError, in_words
 from signalnode.features import FEATURES
+from signalnode.scores import MarketScores
 from signalnode.settings.code import run_file
 from signalnode.signals import BUILT_IN_SCORES, PARAMETER_DTYPE
 from signalnode.signals.base import Signal
-from signalnode.signals.scale import SCALE, SHAPE, forgetting, learn, new_scales, share_below, sum_up, warmth
+from signalnode.signals.scale import (
+    SCALE,
+    SHAPE,
+    forgetting,
+    is_known,
+    learn,
+    new_scales,
+    share_below,
+    sum_up,
+    warmth,
+)
 
 GROUP = "signalnode.signals"
 EXTRA_SCORES_MAX = SCORES_MAX - len(BUILT_IN_SCORES)  # that a market may add: one message holds them all
@@ -107,17 +118,19 @@ def shapes_of(signals: Iterable[Signal]) -> Any:
 
 
 @entry(scales=SCALE, shapes=SHAPE, raw="<f8", parameters=PARAMETER_DTYPE)
-def _learn(scales: Any, shapes: Any, raw: Any, samples: int, parameters: Any) -> None:
+def _learn(scales: Any, shapes: Any, raw: Any, parameters: Any) -> None:
     p = parameters[0]
     for i in range(len(raw)):
-        learn(scales[i], shapes[i], raw[i], warmth(samples, p), forgetting(p))
+        learn(scales[i], shapes[i], raw[i], warmth(scales[i].steps, p), forgetting(p))
     sum_up(scales)
 
 
-@entry(scales=SCALE, shapes=SHAPE, raw="<f8", out="<f8")
-def _score(scales: Any, shapes: Any, raw: Any, warm: float, out: Any) -> None:
+@entry(scales=SCALE, shapes=SHAPE, raw="<f8", parameters=PARAMETER_DTYPE, out="<f8", known="u1")
+def _score(scales: Any, shapes: Any, raw: Any, parameters: Any, out: Any, known: Any) -> None:
+    p = parameters[0]
     for i in range(len(raw)):
-        out[i] = share_below(scales[i], shapes[i], raw[i], warm)
+        known[i] = is_known(scales[i], raw[i])
+        out[i] = share_below(scales[i], shapes[i], raw[i], warmth(scales[i].steps, p))
 
 
 class ExtraSignals:
@@ -131,22 +144,23 @@ class ExtraSignals:
         self._parameters = parameters
         self._raw = np.zeros(len(signals))
         self._shares = np.zeros(len(signals))
+        self._known = np.zeros(len(signals), np.uint8)
 
-    def learn(self, features: Any, samples: int) -> None:
-        """Take one sample of `features` (array of one record) as of the grid point just passed; `samples`
-        before it.
-        """
+    def learn(self, features: Any) -> None:
+        """Take one sample of `features` (array of one record) as of the grid point just passed."""
         self._read(features)
-        _learn(self.scales, self._shapes, self._raw, samples, self._parameters)
+        _learn(self.scales, self._shapes, self._raw, self._parameters)
 
-    def score(self, features: Any, warm: float) -> list[float]:
-        """The scores by `names`, of `features` as they are; changes nothing."""
+    def score(self, features: Any) -> MarketScores:
+        """The scores by name, of `features` as they are; changes nothing."""
         self._read(features)
-        _score(self.scales, self._shapes, self._raw, warm, self._shares)
+        _score(self.scales, self._shapes, self._raw, self._parameters, self._shares, self._known)
         out: list[float] = []
-        for signal, share in zip(self.signals, self._shares.tolist(), strict=True):
+        unknown: tuple[str, ...] = ()
+        for signal, share, known in zip(self.signals, self._shares.tolist(), self._known, strict=True):
             out += [50.0 + 50.0 * share, 50.0 - 50.0 * share] if signal.two_sided else [100.0 * share]
-        return out
+            unknown += () if known else signal.scores
+        return MarketScores(zip(self.names, out, strict=True), unknown)
 
     def _read(self, features: Any) -> None:
         f, p = _record(features), _record(self._parameters)

@@ -9,8 +9,8 @@ called partition, causal, resume and asking is free in `tests/laws/`).
 
 All of it works on one array of one record, `scoring` (dtype SCORING), for what a call into compiled code
 costs is mostly its arguments: 0.25 µs an array. `state` and `scales` are what the engine knows, `parameters`
-and `shapes` what it was told; `features`, `readings`, `scores` are scratch that the last question left. The
-letters in the code: k is the record of SCORING, s its state, p its parameters, f its features.
+and `shapes` what it was told; `features`, `readings`, `scores`, `unknown` are scratch that the last question
+left. The letters in the code: k is the record of SCORING, s its state, p its parameters, f its features.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from signalnode.signals.scale import (
     SCALE,
     SHAPE,
     forgetting,
+    is_known,
     learn,
     share_below,
     sum_up,
@@ -47,6 +48,7 @@ SCORING = np.dtype(
         ("weights", WEIGHTS),
         ("readings", "<f8", (len(SIGNALS),)),
         ("scores", "<f8", (len(BUILT_IN_SCORES),)),
+        ("unknown", "<i8"),  # bit i is set where signal i has no evidence: its scores say nothing
     ],
     align=True,
 )
@@ -75,10 +77,9 @@ def _sample(k: Any) -> None:
     measure(s, p, s.next_sample_ns, k.weights, f)
     raw, scales, shapes = k.readings, k.scales, k.shapes
     _read_all(f, p, raw)
-    warm = warmth(s.samples, p)
     keep = forgetting(p)
     for i in range(len(raw)):
-        learn(scales[i], shapes[i], raw[i], warm, keep)
+        learn(scales[i], shapes[i], raw[i], warmth(scales[i].steps, p), keep)
     sum_up(scales)
     s.samples += 1
     s.next_sample_ns += int(p.sample_s * 1e9)
@@ -90,8 +91,8 @@ def consume(scoring: Any, events: Any, start: int, until_ns: int, pause: int) ->
 
     Returns the index of the first event not taken: one that is later, or runs backwards. With `pause` 1,
     returns right after each grid point, so that signals from outside can learn there too; call again with the
-    index returned until it stands still or at the end. A silence teaches at most CATCH_UP_MAX samples; the
-    grid then moves on by whole steps.
+    index returned until it stands still or at the end. A silence teaches at most CATCH_UP_MAX samples, and
+    what comes before the first price none; the grid then moves on by whole steps.
     """
     k = scoring[0]
     s, p = k.state, k.parameters
@@ -106,9 +107,9 @@ def consume(scoring: Any, events: Any, start: int, until_ns: int, pause: int) ->
         if s.events + s.refused == 0:
             s.next_sample_ns = time_ns + step
         if s.next_sample_ns < time_ns:
-            behind = (time_ns - 1 - s.next_sample_ns) // step
-            if behind >= CATCH_UP_MAX:
-                s.next_sample_ns += (behind - CATCH_UP_MAX + 1) * step
+            due = (time_ns - 1 - s.next_sample_ns) // step + 1
+            taught = min(due, CATCH_UP_MAX) if s.has_price == 1 else 0
+            s.next_sample_ns += (due - taught) * step
             while s.next_sample_ns < time_ns:
                 _sample(k)
                 if pause == 1:
@@ -150,10 +151,12 @@ def _score(k: Any, time_ns: int) -> float:
     measure(s, p, time_ns, k.weights, k.features)
     raw, scales, shapes, out = k.readings, k.scales, k.shapes, k.scores
     _read_all(k.features, p, raw)
-    warm = warmth(s.samples, p)
+    unknown = 0
     j = 0
     for i in range(len(raw)):
-        share = share_below(scales[i], shapes[i], raw[i], warm)
+        if not is_known(scales[i], raw[i]):
+            unknown |= 1 << i
+        share = share_below(scales[i], shapes[i], raw[i], warmth(scales[i].steps, p))
         if shapes[i].two_sided == 1:
             out[j] = 50.0 + 50.0 * share
             out[j + 1] = 50.0 - 50.0 * share
@@ -161,12 +164,15 @@ def _score(k: Any, time_ns: int) -> float:
         else:
             out[j] = 100.0 * share
             j += 1
+    k.unknown = unknown
+    warm: float = warmth(s.samples, p)
     return warm
 
 
 @entry(scoring=SCORING)
 def score(scoring: Any, time_ns: int) -> float:
-    """Leave the scores as of `time_ns` in `scores` (one a name, in order) and the features in `features`.
+    """Leave the scores as of `time_ns` in `scores` (one a name, in order), which of them say nothing in
+    `unknown`, and the features in `features`.
 
     Returns `warm`, or −1 for a time before the newest event. What the engine knows stays as it is.
     """

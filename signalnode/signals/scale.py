@@ -43,7 +43,8 @@ of PRIOR_SPREAD_SAMPLES: the one that the signal declares (one-sided), or the me
 (two-sided). Before the first sample every score is 50.
 
 A reading of −∞ says "nothing at all": it goes into the lowest bin and scores below everything. NaN says
-"cannot say", and so does +∞, which no share could stand for: it teaches nothing and scores 50.
+"cannot say", and so does +∞, which no share could stand for: it teaches nothing and scores 50. So does every
+reading before a market's first price, and a scale that has learnt no finite one: such a score is *unknown*.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ PARAMETERS = (
 SCALE = np.dtype(
     [
         ("samples", "<i8"),  # finite readings learnt
+        ("steps", "<i8"),  # readings learnt, those of "nothing at all" among them: how warm it is
         ("mass", "<f8"),  # decayed number of them
         ("total", "<f8"),  # decayed sum of readings
         ("sizes", "<f8"),  # decayed sum of |reading|
@@ -180,6 +182,7 @@ def learn(scale: Any, shape: Any, reading: float, warm: float, keep: float) -> N
     """Lay one sample into the histogram, where `keep` (κ) of the old remains. NaN and +∞ teach nothing."""
     if not reading < math.inf:
         return
+    scale.steps += 1
     counts = scale.counts
     for k in range(BINS):
         counts[k] *= keep
@@ -220,13 +223,19 @@ def sum_up(scales: Any) -> None:
 
 
 @compiled
+def is_known(scale: Any, reading: float) -> bool:
+    """Whether a score of `reading` rests on anything: it says something, and there is a standard for it."""
+    known: bool = scale.samples > 0 and reading < math.inf
+    return known
+
+
+@compiled
 def share_below(scale: Any, shape: Any, reading: float, warm: float) -> float:
     """One-sided: share of the standard below `reading`, in [0, 1]. Two-sided: sgn(z) times the share of the
-    standard that is smaller, in [−1, 1]. A reading of NaN, or a scale that has learnt nothing, gives the
-    middle of either.
+    standard that is smaller, in [−1, 1]. What is not known (`is_known`) gives the middle of either.
     """
     two_sided = shape.two_sided
-    if scale.samples == 0 or not reading < math.inf:
+    if not is_known(scale, reading):
         return 0.0 if two_sided == 1 else 0.5
     if two_sided == 1:
         origin = 0.0 if shape.anchored == 1 else scale.centre

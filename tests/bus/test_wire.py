@@ -244,3 +244,10 @@ def test_what_is_accepted_can_be_encoded_again() -> None:
     frames = encode(score())
     assert encode(decode(frames)) == frames
     assert msgspec.msgpack.decode(frames[1])["scores"]["volume_spike"] == 50.0
+
+
+def test_scores_without_evidence_are_named_and_the_key_is_left_out_where_there_are_none() -> None:
+    some = score(unknown=("volume_spike", "liquidity_opportunity"))
+    assert msgpack.unpackb(encode(some)[1])["unknown"] == ["volume_spike", "liquidity_opportunity"]
+    assert decode(encode(some)) == some
+    assert "unknown" not in msgpack.unpackb(encode(score())[1])

@@ -139,7 +139,7 @@ def test_scores_come_one_more_an_interval_at_most_and_that_after_a_rest(work_of:
 
 def test_a_market_of_which_nothing_can_be_true_keeps_nobody_awake() -> None:
     turns = run(working(At(*range(0, NS_PER_S, 5 * NS_PER_MS), spoilt=True)), until_ns=NS_PER_S)
-    assert times_of(turns, "scores") == []
+    assert times_of(turns, "scores") == [0]  # that nothing is known
     assert len(turns) <= 2 + NS_PER_S // PUBLISH_NS
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from signalnode.features import FEATURES
+from signalnode.scores import MarketScores
 from signalnode.signals.base import Signal
 from signalnode.signals.extra import ExtraSignals
 from signalnode.signals.parameters import parameters_of
@@ -24,7 +25,7 @@ class Scale:
         self.parameters = parameters_of({})
         self._signals = ExtraSignals((Signal(names, _mid, **shape),), self.parameters)
         self._features = np.zeros(1, FEATURES)
-        self.steps = 0
+        self._steps_warm = float(self.parameters["baseline_s"][0] / self.parameters["sample_s"][0])
 
     @property
     def learnt(self) -> Any:
@@ -35,13 +36,23 @@ class Scale:
         """Take each reading as one sample."""
         for reading in readings:
             self._features["mid"] = reading
-            self._signals.learn(self._features, self.steps)
-            self.steps += 1
+            self._signals.learn(self._features)
 
     def score(self, reading: float, warm: float = 1.0) -> float:
-        """The first score of a reading."""
+        """The first score of a reading, as a scale gives it that has learnt so long as to be so `warm`."""
+        return next(iter(self._scores(reading, warm).values()))
+
+    def unknown(self, reading: float) -> tuple[str, ...]:
+        """The names of the scores that say nothing of it."""
+        return self._scores(reading, 1.0).unknown
+
+    def _scores(self, reading: float, warm: float) -> MarketScores:
         self._features["mid"] = reading
-        return self._signals.score(self._features, warm)[0]
+        steps = int(self.learnt["steps"])
+        self.learnt["steps"] = round(warm * self._steps_warm)
+        scores = self._signals.score(self._features)
+        self.learnt["steps"] = steps
+        return scores
 
 
 @pytest.fixture

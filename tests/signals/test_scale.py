@@ -166,3 +166,20 @@ def test_a_long_silence_teaches_no_more_than_its_limit(hours: int) -> None:
     assert np.all(learnt <= CATCH_UP_MAX)
     if hours < 24:
         assert np.all(learnt > 0.8 * CATCH_UP_MAX)
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_a_score_is_known_once_a_finite_reading_was_learnt(two_sided: bool, scale_of: ScaleOf) -> None:
+    scale, names = scale_of(two_sided), ("long", "short") if two_sided else ("one",)
+    scale.learn([math.nan, math.inf, -math.inf])
+    assert scale.unknown(7.0) == names
+    assert scale.score(7.0) == 50.0
+    scale.learn([3.0])
+    assert scale.unknown(7.0) == scale.unknown(-math.inf) == ()
+    assert scale.unknown(math.nan) == scale.unknown(math.inf) == names
+
+
+def test_a_scale_is_as_warm_as_what_it_has_learnt(scale_of: ScaleOf) -> None:
+    scale = scale_of(False)
+    scale.learn([math.nan] * 100 + [1.0, -math.inf, 2.0])
+    assert scale.learnt["steps"] == 3

@@ -1,0 +1,17 @@
+"""One market's scores, and which of them rest on nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class MarketScores(dict[str, float]):
+    """Scores by name, each 0 to 100. `unknown` names those whose evidence the market lacks so far, all of
+    them before its first price: they are 50, and say nothing.
+    """
+
+    __slots__ = ("unknown",)
+
+    def __init__(self, scores: Iterable[tuple[str, float]], unknown: tuple[str, ...] = ()) -> None:
+        super().__init__(scores)
+        self.unknown = unknown

@@ -1,0 +1,145 @@
+"""No price, no score: what a market has no evidence of is said to be unknown, and teaches nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from signalnode import SignalEngine
+from signalnode.clock import NS_PER_S
+from signalnode.engine.work import Work
+from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
+from signalnode.feeds import ChannelHealth, synthetic_events
+from signalnode.settings import EngineSettings
+from signalnode.signals import BUILT_IN_SCORES
+from tests.laws.streams import ADDED
+
+EVENTS = synthetic_events(5, 12_000, events_per_s=50.0)
+SOILED = EVENTS.copy()  # every price refused; the depths are true
+for _field in ("price", "bid", "ask"):
+    SOILED[_field] *= -1.0
+
+
+def told_by(events: Events, signals: dict[str, object] | None = None) -> SignalEngine:
+    engine = SignalEngine("ANY-USD", signals)
+    engine.ingest(events)
+    return engine
+
+
+def without(kind: int) -> Events:
+    return EVENTS[EVENTS["kind"] != kind]
+
+
+@pytest.mark.parametrize("signals", [{}, ADDED], ids=["built in", "added"])
+def test_before_the_first_price_every_score_is_unknown_and_nothing_is_learnt(
+    signals: dict[str, object],
+) -> None:
+    engine = told_by(SOILED, signals)
+    assert engine.events > 0
+    assert engine.warm == 0.0
+    assert math.isnan(engine.mid)
+    scores = engine.scores_at(engine.time_ns)
+    assert set(scores.values()) == {50.0}
+    assert scores.unknown == tuple(scores) == engine.names
+    assert asyncio.run(engine.get_continuous_scores()).unknown == engine.names
+
+
+def test_before_the_first_event_every_score_is_unknown() -> None:
+    assert SignalEngine("ANY-USD").scores_at(0).unknown == BUILT_IN_SCORES
+
+
+def test_what_came_before_the_first_price_is_no_part_of_the_standard() -> None:
+    later = EVENTS.copy()
+    later["time_received_ns"] += 3_600 * NS_PER_S
+    engine = told_by(np.concatenate([SOILED[SOILED["kind"] != DEPTH], later]))
+    assert engine.scores_at(engine.time_ns).unknown == ()
+    alone = told_by(EVENTS)
+    for scale, expected in zip(engine._scoring["scales"][0], alone._scoring["scales"][0], strict=True):
+        assert abs(int(scale["steps"]) - int(expected["steps"])) <= 1  # the grid began at another event
+
+
+def test_a_replay_shows_no_mid_before_the_first_price_and_no_warmth() -> None:
+    table = SignalEngine("ANY-USD").replay(SOILED, NS_PER_S)
+    assert np.all(np.isnan(table["mid"]))
+    assert np.all(table["warm"] == 0.0)
+    assert all(np.all(table[name] == 50.0) for name in BUILT_IN_SCORES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "unknown"), [(TRADE, ("volume_spike",)), (QUOTE, ("liquidity_opportunity",)), (DEPTH, ())]
+)
+def test_what_a_market_lacks_is_all_that_is_unknown_of_it(kind: int, unknown: tuple[str, ...]) -> None:
+    engine = told_by(without(kind))
+    scores = engine.scores_at(engine.time_ns)
+    assert scores.unknown == unknown
+    assert all(scores[name] == 50.0 for name in unknown)
+    assert engine.warm == 1.0
+
+
+def test_what_comes_late_is_weighed_with_its_prior_until_it_is_warm_itself() -> None:
+    late = without(QUOTE)
+    quotes = EVENTS.copy()
+    quotes["time_received_ns"] += int(late["time_received_ns"][-1] - EVENTS["time_received_ns"][0]) + 1
+    engine = told_by(np.concatenate([late, quotes]))
+    steps = dict(zip(("liquidity", "momentum"), engine._scoring["scales"][0]["steps"][[4, 0]], strict=True))
+    assert 0.4 < steps["liquidity"] / steps["momentum"] < 0.6
+
+
+def test_a_signal_that_cannot_say_is_unknown_for_so_long(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("def mine(f, p): return f.spread if f.volume < 0.0 else float('nan')\n")
+    engine = told_by(EVENTS, {"extra": [f"{path}:mine"]})
+    assert engine.scores_at(engine.time_ns).unknown == ("mine",)
+
+
+class Playing:
+    """A feed of those events."""
+
+    def __init__(self, events: Events) -> None:
+        self._left = events
+
+    def next_time_ns(self) -> int:
+        return int(self._left["time_received_ns"][0]) if len(self._left) else 2**62
+
+    def take(self, until_ns: int, count_max: int) -> Events:
+        count = min(count_max, int(np.searchsorted(self._left["time_received_ns"], until_ns, side="right")))
+        taken, self._left = self._left[:count], self._left[count:]
+        return taken
+
+    def degraded(self, time_ns: int) -> bool:  # noqa: ARG002 - part of what a feed is
+        return False
+
+
+@pytest.mark.parametrize("kinds", [(TRADE, QUOTE, DEPTH), (QUOTE,)], ids=["depth is true", "all refused"])
+def test_a_market_whose_prices_are_refused_speaks_and_says_that_it_knows_nothing(
+    kinds: tuple[int, ...],
+) -> None:
+    feed = Playing(SOILED[np.isin(SOILED["kind"], kinds)])
+    work = Work(SignalEngine("ANY-USD"), feed, ChannelHealth(), EngineSettings(), 1.0)  # type: ignore[arg-type]
+    work.start(0)
+    turns = [work.turn(second * NS_PER_S) for second in range(1, 180)]
+    (sent,) = [turn.scores for turn in turns if turn.scores is not None]
+    assert sent.unknown == BUILT_IN_SCORES
+    assert {turn.standing.status for turn in turns if turn.standing} == {"warming"}
+
+
+def test_that_a_score_became_known_is_sent_even_where_it_reads_the_same() -> None:
+    still = np.zeros(400, EVENT)
+    still["kind"], still["bid"], still["ask"], still["bid_size"], still["ask_size"] = (
+        QUOTE,
+        9.0,
+        10.0,
+        1.0,
+        1.0,
+    )
+    still["time_received_ns"] = EVENTS["time_received_ns"][0] + np.arange(400) * (NS_PER_S // 100)
+    work = Work(SignalEngine("ANY-USD"), Playing(still), ChannelHealth(), EngineSettings(), 1.0)  # type: ignore[arg-type]
+    work.start(0)
+    turns = [work.turn(tenth * NS_PER_S // 10) for tenth in range(40)]
+    sent = [turn.scores.unknown for turn in turns if turn.scores is not None]
+    assert sent[0] == BUILT_IN_SCORES
+    assert "momentum_long" not in sent[-1]
