@@ -230,7 +230,7 @@ def test_every_program_runs(node: Path, environment: dict[str, str], port: int, 
         if each.language == "python" and each.file:  # which a program may name
             (node / each.file).write_text(each.text)
     text = on_port(block.text, port)
-    if "import subscribe" in text:
+    if "import subscribe" in text or "StrategyEngine, subscribe" in text:
         text = text.replace("max_age_s", f'endpoint="tcp://127.0.0.1:{port}", max_age_s')
     speaks([sys.executable, "-u", "-c", text], text, node, environment)
 

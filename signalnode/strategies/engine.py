@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from signalnode.bus.wire import ViewMessage
 from signalnode.errors import EventOrderError
 from signalnode.names import checked_name
 from signalnode.settings import load_node
 from signalnode.strategies import STRATEGIES
 from signalnode.strategies.base import Decision, Strategy, View, decisions_in, shown_value
+from signalnode.strategies.heard import view_from
 from signalnode.strategies.loading import load_strategies
 from signalnode.strategies.plain import Scores, view_of
 
@@ -56,9 +58,10 @@ class StrategyEngine:
         """What every strategy decides now, each decision with the name of its `strategy`; mostly nothing.
 
         `scores` is a dict of scores by market, each as `await engine.get_continuous_scores()` gives it, or a
-        View, which knows more (see `strategies/plain.py`). `time_ns` is when, in ns since 1970; None: now.
-        Strategies have a memory, so time must not step back: EventOrderError. TypeError and ValueError say
-        what are no scores. What a strategy raises is raised, with its name as a note.
+        View, which knows more (see `strategies/plain.py`), as does one that `subscribe` heard. `time_ns` is
+        when, in ns since 1970; None: now. Strategies have a memory, so time must not step back:
+        EventOrderError. TypeError and ValueError say what are no scores. What a strategy raises is raised,
+        with its name as a note.
         """
         view = self._view(scores, time_ns)
         self._seq, self._time_ns = self._seq + 1, view.time_ns
@@ -74,6 +77,8 @@ class StrategyEngine:
 
     def _view(self, scores: Scores, time_ns: int | None) -> View:
         """A view that is not before the one before; the machine's own clock may be set back, and is held."""
+        if isinstance(scores, ViewMessage):
+            scores = view_from(scores)
         view = view_of(scores, time_ns, self._seq + 1)
         if view.time_ns >= self._time_ns:
             return view

@@ -11,22 +11,27 @@ import inspect
 import numbers
 import operator
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
-from signalnode.bus.wire import MarketState
+from signalnode.bus.wire import MarketState, ViewMessage
 from signalnode.clock import wall_ns
 from signalnode.strategies.base import View
+from signalnode.strategies.heard import view_from
 
-Scores = Mapping[str, Mapping[str, float]]  # by market and name, each 0 to 100; a View is one as well
+# By market and name, each 0 to 100; a View is such a mapping as well.
+Scores: TypeAlias = Mapping[str, Mapping[str, float]] | ViewMessage
 
 _FORM = '{"BTC-USD": {"momentum_long": 85.5, …}, …}'
 
 
 def view_of(scores: Scores, time_ns: int | None = None, seq: int = 1) -> View:
-    """`scores` themselves where they are a view, else a view of them at `time_ns`; None: now.
+    """`scores` themselves where they are a view, also one from the wire, else a view of them at `time_ns`;
+    None: now.
 
     Raises TypeError or ValueError, one line, for what are no scores by market.
     """
+    if isinstance(scores, ViewMessage):
+        scores = view_from(scores)
     if isinstance(scores, View):
         if time_ns is not None:
             raise ValueError("a view has a time of its own; leave time_ns out")

@@ -7,14 +7,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 import signalnode
-from signalnode.bus.wire import SCORE_NAMES
+from signalnode.bus.wire import SCORE_NAMES, ViewMessage
 from signalnode.errors import ConfigError, EventOrderError, ExtensionError, UsageError
 from signalnode.events import EVENT
-from signalnode.strategies import STRATEGIES, Decision, Registered, Threshold, View
+from signalnode.strategies import STRATEGIES, Decision, Registered, Relation, Threshold, View
 from signalnode.strategies.engine import StrategyEngine
 from signalnode.strategies.plain import view_of
 from tests.strategies.views import T0, S, market, view
@@ -77,6 +78,26 @@ def test_plain_scores_give_what_a_view_of_them_gives() -> None:
     assert StrategyEngine().evaluate_opportunities(SCORES, T0) == StrategyEngine().evaluate_opportunities(
         view(0, board)
     )
+
+
+def test_a_view_from_the_wire_is_as_good() -> None:
+    couple = {"markets": ["A", "B"], "correlation": 0.9, "lead_s": 2.0, "lead_correlation": 0.7}
+    around = {"regime": {"trending": 40.0}, "measures": {"breadth": 0.5}}
+    board = {"A": market(**RISING), "B": market(**RISING), "C": market("stale", **RISING)}
+    message = ViewMessage(
+        v=1, epoch=1, seq=9, time_published_ns=T0, markets=board, relations=[couple], strategies={}, **around
+    )
+    seen = view_of(message)
+    assert (seen.time_ns, seen.seq, list(seen), dict(seen.regime)) == (T0, 9, ["A", "B"], around["regime"])
+    assert seen.relations.between("B", "A") == Relation(0.9, -2.0, 0.7)
+    assert (seen.relations.leaders("B", 0.5), seen.relations.leaders("A", 0.5)) == (["A"], [])
+    assert seen.relations.between("A", "C") is None
+    engine = StrategyEngine()
+    assert engine.evaluate_opportunities(message) == StrategyEngine().evaluate_opportunities(seen)
+    with pytest.raises(EventOrderError):
+        engine.evaluate_opportunities(msgspec.structs.replace(message, time_published_ns=T0 - 1))
+    with pytest.raises(ValueError, match="a view has a time of its own"):
+        engine.evaluate_opportunities(message, T0)
 
 
 @pytest.mark.parametrize("each", STRATEGIES, ids=lambda each: each.name)
