@@ -257,6 +257,13 @@ class Book:
             return None
         return Top(-bids.keys[0], bids.sizes[0], asks.keys[0], asks.sizes[0])
 
+    def crossing(self) -> Top | None:
+        """Best bid and ask of a book that is crossed; None otherwise."""
+        if self.status != "crossed":
+            return None
+        bids, asks = self._bids, self._asks
+        return Top(-bids.keys[0], bids.sizes[0], asks.keys[0], asks.sizes[0])
+
     def depth_within(self, depth_bps: float) -> tuple[float, float] | None:
         """Bid and ask size, base units, within `depth_bps` basis points of the mid; None unless synced, and
         all levels so far from it are known.
@@ -270,7 +277,10 @@ class Book:
             return None
         return self._bids.size_within(low), self._asks.size_within(high)
 
-    def levels(self) -> tuple[list[Level], list[Level]]:
-        """All bids and asks, best first; for tests and inspection."""
-        bids = [(-key, size) for key, size in zip(self._bids.keys, self._bids.sizes, strict=True)]
-        return bids, list(zip(self._asks.keys, self._asks.sizes, strict=True))
+    def levels(self, count: int | None = None) -> tuple[list[Level], list[Level]]:
+        """The best `count` bids and asks, or all, best first, whatever the book is good for."""
+        bids, asks = self._bids, self._asks
+        return (
+            [(-key, size) for key, size in zip(bids.keys[:count], bids.sizes[:count], strict=True)],
+            list(zip(asks.keys[:count], asks.sizes[:count], strict=True)),
+        )

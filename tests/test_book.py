@@ -329,3 +329,12 @@ def test_an_image_in_the_stream_voids_whatever_came_before_it() -> None:
     book.follow(900, 901, [(99.9, 1.0)], [])
     assert book.replace(1, BIDS, ASKS) == "synced"
     assert (book.last_id, book.waiting, book.levels()) == (1, 0, (BIDS, ASKS))
+
+
+def test_what_crosses_is_told_of_a_crossed_book_alone() -> None:
+    book = synced()
+    assert book.crossing() is None
+    book.apply(delta(11, 11, [(101.0, 5.0)]))
+    assert (book.status, book.top(), book.crossing()) == ("crossed", None, (101.0, 5.0, 101.0, 3.0))
+    book.apply(delta(13, 13))
+    assert book.crossing() is None

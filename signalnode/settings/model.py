@@ -152,7 +152,10 @@ class FeedSettings:
 
 
 # The register of venues; each has its decoder in the file of its name in signalnode/feeds/venues/.
-VENUE_NAMES = ("binance", "coinbase")
+VENUE_NAMES = (
+    "binance",
+    "coinbase",
+)
 
 # By kind: the keys that must be given, and those that may be.
 FEED_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {

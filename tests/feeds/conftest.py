@@ -8,7 +8,8 @@ import pytest
 from signalnode.events import Events
 from signalnode.feeds import Feed, load_events, open_feed, synthetic_events
 from signalnode.feeds.files.recording import write_recording
-from signalnode.settings import FeedSettings, MarketSettings
+from signalnode.settings import VENUE_NAMES, FeedSettings, MarketSettings
+from tests.feeds.venues.made.base import capture_of, writer_of
 
 DATA = Path(__file__).parents[1] / "data" / "binance"
 
@@ -53,12 +54,27 @@ def open_closing() -> Iterator[Callable[[MarketSettings, Path], Feed]]:
         feed.close()
 
 
+@pytest.fixture(scope="session")
+def made_captures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A capture of a made market for each venue."""
+    folder = tmp_path_factory.mktemp("made")
+    for venue in VENUE_NAMES:
+        (folder / venue).write_bytes(capture_of(venue, 6, 500))
+    return {venue: folder / venue for venue in VENUE_NAMES}
+
+
 @pytest.fixture
-def settings_of(excerpts: tuple[Path, Path], recording: Path) -> Callable[[str], MarketSettings]:
-    """Settings of a market for each kind of feed."""
+def settings_of(
+    excerpts: tuple[Path, Path], recording: Path, made_captures: dict[str, Path]
+) -> Callable[[str], MarketSettings]:
+    """Settings of a market for each kind of feed, and of a capture of each venue."""
     kinds = {
+        venue: FeedSettings(kind="capture", venue=venue, paths=(path,), loop=True)
+        for venue, path in made_captures.items()
+    } | {
         "capture": FeedSettings(kind="capture", venue="binance", paths=excerpts, loop=True),
         "recording": FeedSettings(kind="recording", paths=(recording,), loop=True),
         "synthetic": FeedSettings(kind="synthetic", seed=9, events_per_s=200.0),
     }
-    return lambda kind: MarketSettings(market="BTC-USDT", feed=kinds[kind])
+    markets = {venue: writer_of(venue).market for venue in VENUE_NAMES}
+    return lambda kind: MarketSettings(market=markets.get(kind, "BTC-USDT"), feed=kinds[kind])

@@ -13,7 +13,7 @@ import pytest
 from signalnode.errors import CheckpointError
 from signalnode.events import Events, join_events
 from signalnode.feeds import FEEDS, Feed
-from signalnode.settings import MarketSettings
+from signalnode.settings import VENUE_NAMES, MarketSettings
 
 FOREVER_NS = 2**63 - 1
 COUNT = 15_000  # more than two laps of the files
@@ -21,7 +21,7 @@ COUNT = 15_000  # more than two laps of the files
 SettingsOf = Callable[[str], MarketSettings]
 
 
-@pytest.fixture(params=sorted(FEEDS))
+@pytest.fixture(params=[*sorted(FEEDS), *VENUE_NAMES])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

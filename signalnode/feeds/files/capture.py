@@ -15,7 +15,7 @@ nothing after it is lost:
 - `book_gap`, `book_crossed`, `level_absurd`: see `signalnode/book.py`. No depth events until the book is
   sound again; an absurd level is left out.
 - `book_unsynced`: book updates, but never a snapshot to join them to. There are no depth events.
-- `trade_repeated`, `trade_gap`: trade numbers seen twice; numbers missing. Repeats are left out.
+- `trade_repeated`, `trade_gap`: trades seen twice; trade numbers missing. Repeats are left out.
 
 Every event then passes the sieve, with its own table of faults (`feeds/sieve.py`): impossible prices and
 sizes, crossed quotes, time that runs backwards. Captures without a single event of the market are refused

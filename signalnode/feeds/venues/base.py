@@ -43,7 +43,9 @@ class Decoder(Protocol):
     watch: BookWatch
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
-        """The events in `frame`. Raises FrameFault; msgspec.DecodeError where it is no JSON of the shape."""
+        """The events in `frame`. Raises FrameFault, or ValueError (msgspec.DecodeError is one) where it is no
+        JSON of the shape.
+        """
         ...
 
     def decode_reply(self, url: str, body: bytes, time_received_ns: int) -> Sequence[Row]:
@@ -115,6 +117,12 @@ class BookWatch:
         if status == "crossed":
             self._on_fault("book_crossed", "the best bid is not below the best ask")
         return self._depth_of(self.book, time_event_ns, time_received_ns)
+
+    def distrust(self) -> None:
+        """Wait for a snapshot from now on, as where an update was lost; an empty book waits already."""
+        self.book.forget()
+        self._top = None
+        self.rows_after(self.book.status, 0, 0)
 
     def rows_of_snapshot(
         self, bids: Iterable[Level], asks: Iterable[Level], limit: int, time_received_ns: int

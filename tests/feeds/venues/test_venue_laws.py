@@ -1,0 +1,94 @@
+"""What the decoder of every registered venue must do with frames of its venue."""
+
+from __future__ import annotations
+
+import random
+from math import isclose
+
+import pytest
+
+from signalnode.events import DEPTH, QUOTE, TRADE
+from signalnode.feeds.base import DEPTH_BPS
+from signalnode.feeds.venues import decoder_of
+from signalnode.feeds.venues.base import ROW, FrameFault, Row
+from signalnode.settings import VENUE_NAMES
+from tests.effort import drawn
+from tests.feeds.venues.made.base import Market, capture_of, trade_of, writer_of
+
+STEPS = 300
+MARKS = (b"null", b"NaN", b"-1", b'"x"', b"1e999", b"[]", b"{}", b"[[]]", b"true", b"9" * 400, b'""', b"\xff")
+
+
+@pytest.fixture(params=VENUE_NAMES)
+def venue(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def ignore(_name: str, _detail: str) -> None:
+    """A fault that is expected."""
+
+
+def values(rows: list[Row], kind: int) -> list[tuple[float, ...]]:
+    """What rows of one kind say, without their times."""
+    return [row[3:] for row in rows if row[2] == kind]
+
+
+def test_a_decoder_tells_the_market_that_was_written_down(venue: str) -> None:
+    market, writer, faults = Market(3), writer_of(venue), list[str]()
+    decoder = decoder_of(venue)(writer.market, DEPTH_BPS, lambda name, _detail: faults.append(name))
+    told = [row for frame in writer.opening(market) for row in decoder.decode(frame, 5)]
+    for _ in range(STEPS):
+        step = market.step()
+        rows = [row for frame in writer.frames(market, step) for row in decoder.decode(frame, 5)]
+        assert values(rows, TRADE) == [trade_of(trade)[3:] for trade in step.trades]
+        told = [*told[-50:], *rows]
+        quote, depth = market.rows(0, 0)
+        assert values(told, QUOTE)[-1] == quote[3:]
+        if step.bids or step.asks:
+            assert all(map(isclose, values(rows, DEPTH)[-1], depth[3:]))
+    assert faults == []
+    assert decoder.matched
+    assert decoder.others == {}
+
+
+def test_frames_of_another_market_give_nothing_and_are_counted(venue: str) -> None:
+    market, writer = Market(3), writer_of(venue)
+    decoder = decoder_of(venue)("OTHER-USD", DEPTH_BPS, ignore)
+    frames = writer.opening(market) + [one for _ in range(50) for one in writer.frames(market, market.step())]
+    assert [row for frame in frames for row in decoder.decode(frame, 5)] == []
+    assert not decoder.matched
+    assert len(decoder.others) == 1
+
+
+def spoiled(frame: bytes, rng: random.Random) -> bytes:
+    """A frame with something in it that no venue sends."""
+    at = rng.randrange(len(frame))
+    until = min(len(frame), at + rng.choice((0, 1, 1, 2, 5, 40)))
+    if rng.random() < 0.5:  # from one value to another: still JSON, mostly
+        edges = [index for index, byte in enumerate(frame) if byte in b":,[]{}"]
+        at, until = (
+            sorted(rng.sample(edges, 2))
+            if rng.random() < 0.2
+            else edges[(n := rng.randrange(len(edges) - 1)) : n + 2]
+        )
+        at += 1
+    put = rng.choice((b"", rng.randbytes(1), frame[at:until] * 2, rng.choice(MARKS), rng.choice(MARKS)))
+    return frame[:at] + put + frame[until:]
+
+
+def test_spoiled_frames_are_clean_faults_and_cost_no_sound_state(venue: str) -> None:
+    rng, lines = random.Random(11), capture_of(venue, 4, 60).splitlines()
+    frames = [line.partition(b" ")[2] for line in lines]
+    decoder = decoder_of(venue)(writer_of(venue).market, DEPTH_BPS, ignore)
+    refused = 0
+    for number in range(drawn(3_000, 1_000_000)):
+        frame = frames[number % len(frames)]
+        try:
+            rows = decoder.decode(spoiled(frame, rng) if rng.random() < 0.8 else frame, 5)
+        except (FrameFault, ValueError):
+            refused += 1
+        else:
+            assert all(len(row) == len(ROW.unpack(bytes(ROW.size))) for row in rows)
+    assert refused > 0
+    for levels in decoder.watch.book.levels():
+        assert all(price > 0 and size > 0 for price, size in levels)
