@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from signalnode.features.base import Parameter
 from signalnode.settings import AggregatorSettings, EngineSettings, SupervisorSettings
 from signalnode.signals import PARAMETERS
 from signalnode.strategies import STRATEGIES
@@ -56,3 +57,16 @@ def test_every_key_stands_in_the_shipped_config_with_its_default(name: str) -> N
     assert {key: shown[key] for key in shown.keys() - HAS_NO_DEFAULT} == {
         key: real[key] for key in real.keys() - HAS_NO_DEFAULT
     }
+
+
+def test_every_key_says_why_it_is_there() -> None:
+    for path in (CONFIG / "signalnode.toml", CONFIG / "markets" / "BTC-USDT.toml"):
+        keys = re.findall(r"^# \w+ += .*$", path.read_text(encoding="utf-8"), re.M)
+        assert keys
+        assert not [line for line in keys if not re.search(r"\S +# \w", line[1:])]
+
+
+@pytest.mark.parametrize("each", PARAMETERS, ids=lambda each: each.name)
+def test_a_parameters_why_is_its_own(each: Parameter) -> None:
+    text = (CONFIG / "markets" / "BTC-USDT.toml").read_text(encoding="utf-8")
+    assert re.findall(rf"^# {each.name} += \S+ +# (.*)$", text, re.M) == [each.why]
