@@ -96,14 +96,17 @@ class Aggregator:
             self.ring.ended(message.market, frames)
         return True
 
-    def advance(self, now_ns: int) -> list[Outcome]:
-        """Make every view that was due by `now_ns`, each at its own time, and let strategies decide on it."""
+    def advance(self, now_ns: int, ahead_ns: int = 0) -> list[Outcome]:
+        """Make every view that was due by `now_ns`, each at its own time, and let strategies decide on it.
+
+        Messages are stamped `ahead_ns` later, which is the wall clock's lead over this time line.
+        """
         behind = (now_ns - self._next_ns) // self._interval_ns
         if behind > CATCH_UP_MAX:
             self._next_ns += (behind - CATCH_UP_MAX) * self._interval_ns
         outcomes = []
         while self._next_ns <= now_ns:
-            outcomes.append(self._view(self._next_ns))
+            outcomes.append(self._view(self._next_ns, ahead_ns))
             self._next_ns += self._interval_ns
         return outcomes
 
@@ -125,7 +128,7 @@ class Aggregator:
             found.append(self.view_frames)
         return [frames for frames in found if any(frames[0][:length] in prefixes for length in lengths)]
 
-    def _view(self, at_ns: int) -> Outcome:
+    def _view(self, at_ns: int, ahead_ns: int) -> Outcome:
         self.view_seq += 1
         self._measures.update(at_ns)
         markets = self.board.markets(at_ns)
@@ -137,14 +140,14 @@ class Aggregator:
             measures=self._measures.numbers(),
             relations=self._measures.relations(),
         )
-        decisions, faults = self.runner.decide(view, self.epoch)
+        decisions, faults = self.runner.decide(view, self.epoch, ahead_ns)
         self.decided += len(decisions)
         states, lost = self.runner.keep() if decisions else ({}, [])
         message = ViewMessage(
             v=1,
             epoch=self.epoch,
             seq=self.view_seq,
-            time_published_ns=at_ns,
+            time_published_ns=at_ns + ahead_ns,
             markets=markets,
             regime=dict(view.regime),
             measures=dict(view.measures),

@@ -38,6 +38,7 @@ RECONCILE_S = 30.0  # who should be heard and is not: connected anew this often,
 CUT_OFF_BYTES = 1_048_576  # ZeroMQ cuts off, unseen, who sends more; what is too large and less is counted
 STOPS = (signal.SIGTERM, signal.SIGINT)
 WAKE_BYTES_MAX = 65_536  # a pipe's capacity; alarms come through it as well, one each 5 ms at most
+STEP_NS_MIN = 100 * NS_PER_MS  # of the wall clock; less may pass between two readings on a busy machine
 DRAIN_MAX = 2_000  # messages taken before anything else gets its turn
 
 
@@ -57,14 +58,27 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
 
 
 class Timeline:
-    """Nanoseconds since 1970 that never step back: the wall clock at the start, monotonic from there."""
+    """Nanoseconds since 1970 that never step back: the wall clock at the start, monotonic from there.
+
+    What leaves the process is stamped by the wall clock, `ahead_ns` later: that clock may have been set
+    since, and goes on while the machine sleeps.
+    """
 
     def __init__(self) -> None:
         self._offset_ns = wall_ns() - monotonic_ns()
+        self.ahead_ns = 0
 
     def now_ns(self) -> int:
         """Now."""
         return monotonic_ns() + self._offset_ns
+
+    def step_ns(self) -> int:
+        """By how much the wall clock was set since the last call; 0 for what two readings may lie apart."""
+        step_ns = wall_ns() - self.now_ns() - self.ahead_ns
+        if abs(step_ns) < STEP_NS_MIN:
+            return 0
+        self.ahead_ns += step_ns
+        return step_ns
 
 
 class Process:
@@ -135,8 +149,10 @@ class Process:
     def turn(self, link: Link) -> None:
         """Wait for something to happen or to be due, and do all of it once."""
         self._poller.poll(self._wait_ms())
+        if step_ns := self._time.step_ns():
+            self._log.warning("the clock was set, or the machine slept", by_s=round(step_ns / NS_PER_S, 3))
         now_ns = self._time.now_ns()
-        for outcome in self.core.advance(now_ns):
+        for outcome in self.core.advance(now_ns, self._time.ahead_ns):
             self._publish(outcome)
         self._drain(now_ns)
         self._republisher.serve(self.core, now_ns)

@@ -122,15 +122,17 @@ class StrategyRunner:
                 faults.append(StrategyFault(name, f"starts afresh: {_line(error)}", _trace(error), 0))
         return faults
 
-    def decide(self, view: View, epoch: int) -> tuple[list[DecisionMessage], list[StrategyFault]]:
-        """Ask every strategy that has a turn at `view`."""
+    def decide(
+        self, view: View, epoch: int, ahead_ns: int = 0
+    ) -> tuple[list[DecisionMessage], list[StrategyFault]]:
+        """Ask every strategy that has a turn at `view`; decisions are stamped `ahead_ns` after it."""
         decisions: list[DecisionMessage] = []
         faults: list[StrategyFault] = []
         for name, slot in self._slots.items():
             if view.seq < slot.resumes_seq:
                 continue
             try:
-                made = self._call(partial(_asked, name, slot, view, epoch))
+                made = self._call(partial(_asked, name, slot, view, epoch, ahead_ns))
             except KeyboardInterrupt:
                 raise  # Ctrl-C during a replay; all else is the strategy's own, sys.exit() included
             except BaseException as error:
@@ -164,7 +166,7 @@ class StrategyRunner:
             slot.failures, slot.error = 0, ""
 
 
-def _asked(name: str, slot: _Slot, view: View, epoch: int) -> list[DecisionMessage]:
+def _asked(name: str, slot: _Slot, view: View, epoch: int, ahead_ns: int) -> list[DecisionMessage]:
     """What a strategy decides, as it goes on the wire.
 
     An answer may run code of its own, say a generator of reasons without end: reading it is part of a turn.
@@ -173,12 +175,14 @@ def _asked(name: str, slot: _Slot, view: View, epoch: int) -> list[DecisionMessa
     if len(answer) > DECISIONS_MAX:
         raise ValueError(f"{len(answer)} decisions at one view; {DECISIONS_MAX} is the most")
     return [
-        _message(name, epoch, slot.seq + number, view, decision)
+        _message(view, decision, name=name, epoch=epoch, seq=slot.seq + number, ahead_ns=ahead_ns)
         for number, decision in enumerate(answer, start=1)
     ]
 
 
-def _message(name: str, epoch: int, seq: int, view: View, decision: Decision) -> DecisionMessage:
+def _message(
+    view: View, decision: Decision, *, name: str, epoch: int, seq: int, ahead_ns: int
+) -> DecisionMessage:
     """`decision` as it goes on the wire; raises TypeError or ValueError for what cannot be sent."""
     if isinstance(decision.markets, str) or not all(market in view.markets for market in decision.markets):
         raise ValueError(
@@ -190,7 +194,7 @@ def _message(name: str, epoch: int, seq: int, view: View, decision: Decision) ->
         epoch=epoch,
         seq=seq,
         view_seq=view.seq,
-        time_published_ns=view.time_ns,
+        time_published_ns=view.time_ns + ahead_ns,
         action=decision.action,
         markets=list(decision.markets),
         direction=decision.direction,

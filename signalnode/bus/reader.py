@@ -76,7 +76,7 @@ class Counts:
     duplicates: int = 0  # sent again for late joiners, or twice
     older: int = 0  # of an epoch that is over
     skipped: int = 0  # scores passed over for a newer one, as `newest` wants it
-    overdue: int = 0  # scores dropped because they were older than max_age_s
+    overdue: int = 0  # scores dropped because they were older than max_age_s, or as far in the future
     planned_stops: int = 0
     crashes: int = 0  # a new epoch without an `end` of the one before
     lag_s: float = 0.0  # from publication to here, of the newest message
@@ -369,7 +369,8 @@ class Reader:
                 market.counts.skipped += 1
 
     def _overdue(self, score: Score, wall_ns: int) -> bool:
-        return self._max_age_ns is not None and wall_ns - score.time_published_ns > self._max_age_ns
+        """An age below 0 by as much is none: one of two clocks was set, and nobody knows how old it is."""
+        return self._max_age_ns is not None and abs(wall_ns - score.time_published_ns) > self._max_age_ns
 
     def _reject(self, reason: str) -> None:
         self.rejected[reason] = self.rejected.get(reason, 0) + 1

@@ -24,6 +24,7 @@ from tests.bus.messages import moment, score
 
 REPO = Path(__file__).parents[2]
 DEADLINE_S = 30.0
+THRESHOLD = "[strategies.threshold]\nentry = 80\nexit = 40\ndwell_s = 0.0"
 
 CHILD = """
 import json, sys
@@ -35,6 +36,9 @@ class Link:
     def beat(self, **facts):
         print(json.dumps({"beat": facts}), flush=True)
 
+if len(sys.argv) > 3:  # a file with the seconds by which the wall clock is set
+    real_ns = process.wall_ns
+    process.wall_ns = lambda: real_ns() + int(open(sys.argv[3]).read() or 0) * 1_000_000_000
 process.RECONCILE_S = float(sys.argv[2])
 sys.exit(process.main(Link(), {"config": sys.argv[1]}))
 """
@@ -63,10 +67,12 @@ class Scene:
             text = f'market = "{market}"\n[feed]\nkind = "synthetic"\n'
             (self.directory / "markets" / f"{market}.toml").write_text(text)
 
-    def start(self, sound_out_s: float = 30.0) -> subprocess.Popen[str]:
-        """Start an aggregator; returns when it is ready, or has ended."""
+    def start(self, sound_out_s: float = 30.0, *wall: Path) -> subprocess.Popen[str]:
+        """Start an aggregator; returns when it is ready, or has ended. What stands in the file `wall`, in
+        seconds, is added to its wall clock.
+        """
         process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(self.config), str(sound_out_s)],
+            [sys.executable, "-c", CHILD, str(self.config), str(sound_out_s), *map(str, wall)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -130,6 +136,21 @@ def joined(subscription: Subscription, publisher: Publisher) -> list[Any]:
                 if message.seq == publisher.seq:
                     return came
     raise AssertionError("nothing came through")
+
+
+def stderr_of(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    assert process.stderr is not None
+    return [json.loads(line) for line in process.stderr.read().splitlines()]
+
+
+def until(subscription: Any, wanted: Any) -> Any:
+    """The first message that `wanted` accepts."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        message = subscription.receive(1.0)
+        if message is not None and wanted(message):
+            return message
+    raise AssertionError("it never came")
 
 
 @pytest.fixture

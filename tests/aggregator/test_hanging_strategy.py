@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 
 from signalnode.bus.wire import DecisionMessage, ViewMessage
-from tests.aggregator.conftest import DEADLINE_S, Scene, joined, send
-from tests.aggregator.test_process import THRESHOLD, stderr_of, until
+from tests.aggregator.conftest import DEADLINE_S, THRESHOLD, Scene, joined, send, stderr_of, until
 
 STUCK = """
 class Stuck:

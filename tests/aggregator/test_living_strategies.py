@@ -10,8 +10,7 @@ from typing import Any
 
 from signalnode.bus.subscriber import Subscription
 from signalnode.bus.wire import DecisionMessage, Message, ViewMessage
-from tests.aggregator.conftest import DEADLINE_S, Scene, send
-from tests.aggregator.test_process import THRESHOLD, stderr_of
+from tests.aggregator.conftest import DEADLINE_S, THRESHOLD, Scene, send, stderr_of
 
 ONCE = """
 from signalnode.strategies import Decision

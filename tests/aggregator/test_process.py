@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,18 @@ import zmq
 from signalnode.aggregator.journal import read_journal
 from signalnode.bus.curve import allow, new_keys, trust_server
 from signalnode.bus.wire import DecisionMessage, Heartbeat, Score, ViewMessage
-from tests.aggregator.conftest import DEADLINE_S, REPO, Scene, joined, now_moment, send
+from tests.aggregator.conftest import (
+    DEADLINE_S,
+    REPO,
+    THRESHOLD,
+    Scene,
+    joined,
+    now_moment,
+    send,
+    stderr_of,
+    until,
+)
 
-THRESHOLD = "[strategies.threshold]\nentry = 80\nexit = 40\ndwell_s = 0.0"
 ENGINE = """
 import sys, time
 from signalnode.bus.publisher import Publisher
@@ -39,16 +47,6 @@ for message in signalnode.subscribe("A", endpoint=sys.argv[1]):
 """
 
 
-def until(subscription: Any, wanted: Any) -> Any:
-    """The first message that `wanted` accepts."""
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        message = subscription.receive(1.0)
-        if message is not None and wanted(message):
-            return message
-    raise AssertionError("it never came")
-
-
 def engine(scene: Scene, market: str, epoch: int) -> subprocess.Popen[str]:
     """A process that publishes until it is killed."""
     endpoint = f"ipc://{scene.directory}/{market}.scores"
@@ -62,11 +60,6 @@ def engine(scene: Scene, market: str, epoch: int) -> subprocess.Popen[str]:
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
     return process
-
-
-def stderr_of(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
-    assert process.stderr is not None
-    return [json.loads(line) for line in process.stderr.read().splitlines()]
 
 
 def test_every_score_comes_through_once_and_in_order_and_sigterm_leaves_nothing(scene: Scene) -> None:
@@ -172,42 +165,6 @@ def test_kill_9_of_the_aggregator_is_a_gap_that_is_counted_and_nothing_is_receiv
         counts = heard.counts()["A"]
         assert counts.missed >= 50
         assert len(seqs) + counts.missed == publisher.seq - seqs[0] + 1
-
-
-def test_after_kill_9_of_the_aggregator_a_market_that_stands_still_is_fresh_again(scene: Scene) -> None:
-    scene.configure("A")
-    process = scene.start()
-    publisher = scene.publisher("A")
-    send(publisher)  # to nobody: heard when it is sent again
-    with scene.subscribe(kinds=("score", "view")) as heard:
-        for _ in range(2):
-
-            def is_fresh(message: Any) -> bool:
-                publisher.heartbeat(**now_moment())
-                return isinstance(message, ViewMessage) and message.markets["A"].state == "fresh"
-
-            view = until(heard, is_fresh)
-            assert view.markets["A"].seq == publisher.seq == 1
-            process.send_signal(signal.SIGKILL)
-            process.wait(DEADLINE_S)
-            process = scene.start()
-
-
-def test_a_market_whose_newest_score_never_comes_is_named(scene: Scene) -> None:
-    scene.configure("A", aggregator="silent_after_s = 0.5\nmessage_bytes_max = 1024\nview_interval_ms = 50")
-    process = scene.start(sound_out_s=0.2)
-    publisher = scene.publisher("A")
-    send(publisher, scores={f"signal_{number:02d}": 50.0 for number in range(50)})
-    with scene.subscribe(kinds=("view",)) as heard:
-
-        def is_behind_for_long(message: Any) -> bool:
-            publisher.heartbeat(**now_moment())
-            return bool(message.markets["A"].state == "behind" and message.seq > 30)
-
-        until(heard, is_behind_for_long)
-    while "do not come" not in (line := process.stderr.readline()):  # type: ignore[union-attr]
-        pass
-    assert json.loads(line)["reason"] == "behind A"
 
 
 def test_kill_9_of_an_engine_and_a_planned_stop_are_told_apart_and_old_epochs_stay_dead(scene: Scene) -> None:

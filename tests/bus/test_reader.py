@@ -373,3 +373,15 @@ def test_one_who_joins_a_still_market_by_its_heartbeat_is_given_the_score_behind
     fed(reader, heartbeat(seq=9, time_published_ns=WALL), fresh(9), fresh(9))
     assert seqs(reader) == [9]
     assert reader.counts()["A"].missed == 0
+
+
+def test_a_score_of_the_future_is_of_unknown_age_and_not_handed_out() -> None:
+    reader = Reader(max_age_s=5.0)
+    hour_ns = 3_600_000 * MS
+    fed(
+        reader,
+        score(seq=1, time_published_ns=WALL + hour_ns),
+        score(seq=2, time_published_ns=WALL + 4_000 * MS),
+    )
+    assert seqs(reader) == [2]
+    assert (reader.counts()["A"].overdue, reader.newest("A", WALL - hour_ns)) == (1, None)
