@@ -1,4 +1,4 @@
-"""The command line's `replay`: whose parameters it scores with, and what it never overwrites."""
+"""The command line's `replay` and `import`: whose parameters it scores with, and what it never overwrites."""
 
 from __future__ import annotations
 
@@ -87,3 +87,47 @@ def test_replay_of_a_broken_file_leaves_nothing(capsys: pytest.CaptureFixture[st
     assert status == errors.DataError.exit_status
     assert "a.parquet" in line
     assert tree(tmp_path) == {"a.parquet"}
+
+
+def test_a_table_of_ones_own_is_imported_and_scored(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rows = (f"2026-01-05T10:00:{at:02}.5,{60_000 + at},1.5,buy" for at in (0, 2, 1, *range(3, 30)))
+    (tmp_path / "mine.csv").write_text("\n".join(["Time,last,qty,side", *rows]))
+    made, scores = tmp_path / "mine.parquet", tmp_path / "scores.csv"
+    assert main(["import", str(tmp_path / "mine.csv"), "--out", str(made), "--market", "BTC-USD"]) == 0
+    out, err = capsys.readouterr()
+    assert "mine.csv: 30 trades (time=Time, price=last, size=qty, side=side)\n" in out
+    assert "30 events of BTC-USD, 2026-01-05T10:00:00Z to 2026-01-05T10:00:29Z\n" in out
+    assert f"`signalnode replay {made} --market BTC-USD --out scores.parquet`" in out
+    assert "1 x put_in_order, first at " in err
+    assert main(["replay", str(made), "--market", "BTC-USD", "--out", str(scores)]) == 0
+    assert scores.read_text().count("\n") == 1 + 291
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "told"),
+    [
+        (
+            ["--columns", "price"],
+            errors.UsageError,
+            "--columns: 'price' is not ROLE=NAME, for example price=px",
+        ),
+        (["--columns", "prise=px"], errors.DataError, "'prise' is no role of a column; one of time, "),
+        (["--columns", "price=px"], errors.DataError, "price is to be 'px', but there are time, price, size"),
+        (["--market", "a/b"], errors.UsageError, "--market: "),
+        (["--kind", "quotes"], errors.DataError, "no quotes in its columns time, price, size"),
+    ],
+)
+def test_an_import_that_cannot_be_leaves_nothing(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    more: list[str],
+    status: type[errors.SignalnodeError],
+    told: str,
+) -> None:
+    (tmp_path / "mine.csv").write_text("time,price,size\n2026-01-05,1,1\n")
+    out = tmp_path / "out.parquet"
+    assert main(["import", str(tmp_path / "mine.csv"), "--out", str(out), *more]) == status.exit_status
+    assert told in capsys.readouterr().err
+    assert not out.exists()

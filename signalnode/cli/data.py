@@ -1,4 +1,4 @@
-"""Verbs that work on files: replay."""
+"""Verbs that work on files: replay, import."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from signalnode.settings import MarketSettings, config_found, load_node
 
 def replay(arguments: argparse.Namespace) -> int:
     """Score the files as one stream into `--out`, and say what was left out of them."""
-    _check(arguments)
+    wrong = market_name_fault(arguments.market)
+    if wrong:
+        raise UsageError(f"--market: {wrong}")
+    _check_files(arguments)
     market = _market(arguments)
     from signalnode.compiled.loader import compile_missing
     from signalnode.engine.core import SignalEngine
@@ -46,11 +49,59 @@ def replay(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check(arguments: argparse.Namespace) -> None:
-    """What can be wrong is found before the first file is read."""
-    wrong = market_name_fault(arguments.market)
-    if wrong:
+def bring_in(arguments: argparse.Namespace) -> int:
+    """Make a recording of tables, and say what each was taken for and what was left out of it."""
+    if arguments.market and (wrong := market_name_fault(arguments.market)):
         raise UsageError(f"--market: {wrong}")
+    _check_files(arguments)
+    from signalnode.compiled.loader import compile_missing
+    from signalnode.feeds import Faults
+    from signalnode.feeds.files.columns import check_named, check_roles
+    from signalnode.feeds.files.importing import tables_in
+    from signalnode.feeds.files.recording import write_recording
+    from signalnode.feeds.files.tables import Reading, merge
+    from signalnode.feeds.venues.base import plain_symbol
+
+    reading = Reading(_named(arguments.columns), arguments.unit, arguments.symbol or arguments.market)
+    kinds = (arguments.kind,) if arguments.kind else ()
+    compile_missing(_compiling)
+    faults, tables = Faults(), []
+    check_roles(reading.named)
+    for file in arguments.files:
+        for table in tables_in(file, reading, kinds):
+            print(f"{table.name}: {table.what}", flush=True)
+            tables.append(table)
+    check_named(reading.named, [table.columns for table in tables])
+    symbols = {plain_symbol(table.symbol): table.symbol for table in tables if table.symbol}
+    if len(symbols) > 1:
+        raise DataError(f"{', '.join(symbols.values())} are of several markets: import each by itself")
+    events = merge([source for table in tables for source in table.sources], faults)
+    if not len(events):
+        raise DataError(f"{arguments.files[0]}: no sound event in it: check how it was made")
+    market = arguments.market or next(iter(symbols.values()), "").upper()
+    write_recording(arguments.out, events, market=market, venue="")
+    first, last = (clock.utc_text(int(events["time_received_ns"][at]), "seconds") for at in (0, -1))
+    print(f"{arguments.out}: {len(events):,} events of {market or 'a market'}, {first} to {last}")
+    command = f"signalnode replay {arguments.out} --market {market or 'MARKET'} --out scores.parquet"
+    print(f"score them with `{command}`")
+    for fault in faults.lines():
+        print(f"signalnode: {fault}", file=sys.stderr)
+    return 0
+
+
+def _named(text: str) -> dict[str, str]:
+    """`price=px,time=when` by role. Raises UsageError."""
+    named = {}
+    for part in filter(None, text.split(",")):
+        role, sign, name = part.partition("=")
+        if not (sign and role and name):
+            raise UsageError(f"--columns: {part!r} is not ROLE=NAME, for example price=px")
+        named[role.strip()] = name.strip()
+    return named
+
+
+def _check_files(arguments: argparse.Namespace) -> None:
+    """What can be wrong is found before the first file is read."""
     for file in arguments.files:
         if not file.is_file():
             raise DataError(f"{file}: there is no such file; mend the path")

@@ -190,6 +190,19 @@ def _add_data(verb: _Verb, _: _Parser) -> None:
         "--interval-ms", type=_interval_ms, default=100, metavar="MS", help="between two rows (default: 100)"
     )
 
+    brings = verb("import", "data:bring_in", "Make a recording of CSV files, or of tables in Parquet.")
+    brings.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="CSV (plain, .gz, .xz, .zst, .zip) or Parquet"
+    )
+    brings.add_argument("--out", required=True, type=Path, metavar="FILE", help="the recording to write")
+    brings.add_argument("--market", default="", help="what to call it (default: as the files do)")
+    brings.add_argument("--symbol", default="", help="of several in the files, the one that is meant")
+    brings.add_argument("--kind", choices=("trades", "quotes", "depth"), help="take these alone")
+    brings.add_argument("--unit", choices=("s", "ms", "us", "ns"), help="what times as whole numbers count")
+    brings.add_argument(
+        "--columns", default="", metavar="ROLE=NAME,…", help="what columns are called: price=px,time=when"
+    )
+
 
 def _add_layer5(verb: _Verb, _: _Parser) -> None:
     decisions = verb("decisions", "layer5:decisions", "Print what the strategies decided.")

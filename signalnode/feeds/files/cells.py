@@ -55,7 +55,7 @@ def times_ns(column: Column, unit: str | None) -> npt.NDArray[np.int64]:
         raise DataError(f"{where} is {kind}: a time is a timestamp, or a number with its unit")
     if unit is None:
         guess = unit_of(int(values[0])) if len(values) and np.isfinite(values[0]) else ""
-        meant = f'; by its size it is unit="{guess}"' if guess else ""
+        meant = f': by its size, unit="{guess}" (--unit {guess})' if guess else ""
         raise DataError(f"{where} is {kind}: name the unit it counts in{meant}")
     _check_times(values, column, unit)
     counted: npt.NDArray[np.int64] = np.rint(values * UNIT_NS[unit]).astype(np.int64)

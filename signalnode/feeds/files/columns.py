@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from signalnode.errors import DataError
-from signalnode.events import DEPTH, QUOTE, TRADE, UNIT_NS
+from signalnode.events import DEPTH, QUOTE, TRADE
 
 KINDS = {"trades": TRADE, "quotes": QUOTE, "depth": DEPTH}
 
@@ -92,13 +92,16 @@ def find_columns(names: Sequence[str], named: Mapping[str, str]) -> dict[str, st
     return found | {role: name for role, name in named.items() if name in names}
 
 
-def check_named(named: Mapping[str, str], tables: Sequence[Sequence[str]], unit: str | None) -> None:
-    """Raise DataError for a role that there is not, a column that no table has, or a unit that is none."""
-    for role, name in named.items():
+def check_roles(named: Mapping[str, str]) -> None:
+    """Raise DataError for a role that there is not."""
+    for role in named:
         if role not in USUAL:
             raise DataError(f"columns: {role!r} is no role of a column; one of {', '.join(USUAL)}")
+
+
+def check_named(named: Mapping[str, str], tables: Sequence[Sequence[str]]) -> None:
+    """Raise DataError for a column that none of the tables has."""
+    for role, name in named.items():
         if not any(name in names for names in tables):
             held = ", ".join(dict.fromkeys(each for names in tables for each in names))
             raise DataError(f"columns: {role} is to be {name!r}, but there are {held}")
-    if unit is not None and unit not in UNIT_NS:
-        raise DataError(f"unit: {unit!r} is no unit of time; one of {', '.join(UNIT_NS)}")

@@ -180,7 +180,7 @@ def _open(path: Path, symbol: str) -> pq.ParquetFile:
         raise DataError(
             f"{path}: recording of version {facts['version']}, this reads {VERSION}: record it anew"
         )
-    market = str(facts.get("market", symbol))
+    market = str(facts.get("market") or symbol)
     if symbol and plain_symbol(market) != plain_symbol(symbol):
         raise DataError(
             f"{path}: recorded from {market}, not {symbol}: name the market so, or set `symbol` to {market}"

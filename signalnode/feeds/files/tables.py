@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode.errors import DataError
-from signalnode.events import EVENT, TRADE, Events, join_events
+from signalnode.events import EVENT, TRADE, UNIT_NS, Events, join_events
 from signalnode.feeds import sieve
 from signalnode.feeds.faults import EXAMPLES_MAX, DataWarning, Faults
 from signalnode.feeds.files.cells import (
@@ -30,7 +30,15 @@ from signalnode.feeds.files.cells import (
     sides_of_makers,
     times_ns,
 )
-from signalnode.feeds.files.columns import KINDS, TIMES, VALUES, check_named, find_columns, unit_in
+from signalnode.feeds.files.columns import (
+    KINDS,
+    TIMES,
+    VALUES,
+    check_named,
+    check_roles,
+    find_columns,
+    unit_in,
+)
 from signalnode.feeds.files.decoding import COSTLY, Tally
 from signalnode.feeds.venues.base import plain_symbol
 
@@ -38,7 +46,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SYMBOLS_SHOWN = 5  # of those that a refused table holds
-_KIND_WORDS = {"trade": 1, "trades": 1, "quote": 2, "quotes": 2, "depth": 3}
+_KIND_WORDS = {"1": 1, "trade": 1, "trades": 1, "2": 2, "quote": 2, "quotes": 2, "3": 3, "depth": 3}
 
 
 class Source(NamedTuple):
@@ -74,7 +82,10 @@ def events_from(
     if not tables:
         raise DataError("no table: give trades, quotes or depth")
     reading = Reading(dict(columns or {}), unit)
-    check_named(reading.named, [table.column_names for table in tables.values()], unit)
+    if unit is not None and unit not in UNIT_NS:
+        raise DataError(f"unit: {unit!r} is no unit of time; one of {', '.join(UNIT_NS)}")
+    check_roles(reading.named)
+    check_named(reading.named, [table.column_names for table in tables.values()])
     faults = Faults()
     sources = [source_of(name, table, KINDS[name], reading) for name, table in tables.items()]
     events = merge(sources, faults)
@@ -120,9 +131,9 @@ def source_of(name: str, table: pa.Table, kind: int, reading: Reading) -> Source
     if lacks:
         raise DataError(
             f"{name}: no column for {', '.join(lacks)} among {', '.join(table.column_names)}: "
-            f'name it, columns={{"{lacks[0]}": …}}'
+            f'name it, columns={{"{lacks[0]}": …}} (--columns {lacks[0]}=…)'
         )
-    wanted = _wanted_rows(name, table, kind, found, reading.symbol)
+    wanted = rows_of_market(name, table, reading) & _rows_of_kind(table, kind, found)
     rows = np.flatnonzero(wanted)
     if len(rows) < table.num_rows:
         table = table.filter(wanted)
@@ -131,7 +142,7 @@ def source_of(name: str, table: pa.Table, kind: int, reading: Reading) -> Source
     }
     events = np.zeros(len(rows), EVENT)
     events["kind"] = kind
-    _fill_times(events, {role: cells_of[role] for role in TIMES if role in found}, found, reading.unit)
+    times_into(events, name, table, reading, rows)
     for role in VALUES[kind]:
         events[role] = floats(cells_of[role])
     if kind == TRADE and "side" in found:
@@ -152,37 +163,52 @@ def roles_of(table: pa.Table, reading: Reading) -> dict[str, str]:
     return found
 
 
-def _wanted_rows(
-    name: str, table: pa.Table, kind: int, found: Mapping[str, str], symbol: str
-) -> npt.NDArray[np.bool_]:
-    """Which rows are of this kind, and of this market. Raises DataError where several markets are in it."""
+def rows_of_market(name: str, table: pa.Table, reading: Reading) -> npt.NDArray[np.bool_]:
+    """Which rows are of the market; all, where the table tells none. Raises DataError where it is not one."""
     import pyarrow.compute as pc
 
-    wanted = np.ones(table.num_rows, np.bool_)
-    values = [table[found[role]] for role in VALUES[kind]]
-    if all(column.null_count for column in values):  # rows of another kind, as in a table of several
-        wanted &= ~np.all([column.is_null().to_numpy() for column in values], axis=0)
-    if "kind" in found:
-        column = table[found["kind"]]
-        words = [_KIND_WORDS.get(str(word).lower(), word) for word in column.to_pylist()]
-        wanted &= np.array([word == kind for word in words], np.bool_)
-    if "symbol" in found:
-        column = table[found["symbol"]]
-        symbols = [str(each) for each in pc.unique(column).to_pylist()]
-        ours = [each for each in symbols if not symbol or plain_symbol(each) == plain_symbol(symbol)]
-        if len(ours) > 1 or (symbols and not ours):
-            shown = ", ".join(sorted(symbols)[:SYMBOLS_SHOWN])
-            raise DataError(f"{name}: holds {shown}: keep the rows of one market, or name it (--symbol)")
-        if len(symbols) > 1:
-            wanted &= pc.equal(column.cast("string"), ours[0]).fill_null(False).to_numpy()
+    column = roles_of(table, reading).get("symbol")
+    symbols = [str(each) for each in pc.unique(table[column]).to_pylist()] if column else []
+    symbol = plain_symbol(reading.symbol)
+    ours = [each for each in symbols if not symbol or plain_symbol(each) == symbol]
+    if len(ours) > 1 or (symbols and not ours):
+        shown = ", ".join(sorted(symbols)[:SYMBOLS_SHOWN])
+        raise DataError(f"{name}: holds {shown}: keep the rows of one market, or name it (--symbol)")
+    if len(symbols) <= 1:
+        return np.ones(table.num_rows, np.bool_)
+    wanted: npt.NDArray[np.bool_] = (
+        pc.equal(table[column].cast("string"), ours[0]).fill_null(False).to_numpy()
+    )
     return wanted
 
 
-def _fill_times(
-    events: Events, columns: Mapping[str, Column], found: Mapping[str, str], unit: str | None
+def _rows_of_kind(table: pa.Table, kind: int, found: Mapping[str, str]) -> npt.NDArray[np.bool_]:
+    """Which rows are of this kind: by the column that tells it, and those with at least one of its values."""
+    wanted = np.ones(table.num_rows, np.bool_)
+    values = [table[found[role]] for role in VALUES[kind]]
+    if all(column.null_count for column in values):
+        wanted &= ~np.all([column.is_null().to_numpy() for column in values], axis=0)
+    if "kind" in found:
+        words = [_KIND_WORDS.get(str(word).lower(), word) for word in table[found["kind"]].to_pylist()]
+        wanted &= np.array([word == kind for word in words], np.bool_)
+    return wanted
+
+
+def times_into(
+    events: Events, name: str, table: pa.Table, reading: Reading, rows: npt.NDArray[np.int64]
 ) -> None:
-    """Kernel time is the time received, where that is known."""
-    times = {role: times_ns(column, unit or unit_in(found[role]) or None) for role, column in columns.items()}
+    """Write the times of `table`, whose rows are those numbered `rows`, into as many events. Kernel time is
+    the time received, where that is known.
+    """
+    found = roles_of(table, reading)
+    times = {
+        role: times_ns(
+            Column(table[found[role]], f"{name}: column {found[role]}", rows),
+            reading.unit or unit_in(found[role]) or None,
+        )
+        for role in TIMES
+        if role in found
+    }
     received = next(times[role] for role in ("time_received", "time", "time_event") if role in times)
     at_venue = next(times[role] for role in ("time_event", "time", "time_received") if role in times)
     events["time_received_ns"], events["time_event_ns"] = received, at_venue

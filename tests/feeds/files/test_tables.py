@@ -100,7 +100,9 @@ def test_cells_are_read_by_their_type(changed: str) -> None:
 @pytest.mark.parametrize(("unit", "per"), [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)])
 def test_whole_numbers_are_times_only_with_their_unit(unit: str, per: int) -> None:
     numbers = [time_ns // per for time_ns in TIMES_NS]
-    with pytest.raises(DataError, match=rf'timestamp is int64: name the unit .* it is unit="{unit}"$'):
+    with pytest.raises(
+        DataError, match=rf'timestamp is int64: name the unit .* unit="{unit}" \(--unit {unit}\)$'
+    ):
         events_from(trades=trades(timestamp=numbers))
     told = events_from(trades=trades(timestamp=numbers), unit=unit)
     assert told["time_received_ns"].tolist() == [number * per for number in numbers]
@@ -139,7 +141,10 @@ def test_other_names_are_named() -> None:
     frame = pd.DataFrame({"when": given["timestamp"], "p": given["price"], "q": given["qty"], "who": SIDES})
     named = {"time": "when", "price": "p", "size": "q", "side": "who"}
     assert events_from(trades=frame, columns=named).tobytes() == EXPECTED.tobytes()
-    with pytest.raises(DataError, match=r'no column for price, size among when, p, q, who: .*\{"price": …\}'):
+    with pytest.raises(
+        DataError,
+        match=r'no column for price, size among when, p, q, who: .*\{"price": …\} \(--columns price=…\)',
+    ):
         events_from(trades=frame)
 
 
