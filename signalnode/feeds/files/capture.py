@@ -37,9 +37,10 @@ from signalnode.errors import DataError
 from signalnode.events import EVENT, Events, join_events
 from signalnode.feeds import sieve
 from signalnode.feeds.faults import Faults
-from signalnode.feeds.files.decoding import COSTLY, GAPS_MAX, Gaps, Slice, Tally
+from signalnode.feeds.files.decoding import GAPS_MAX, Gaps, Slice
 from signalnode.feeds.files.framing import Held, unwrap
 from signalnode.feeds.files.lines import Line, read_lines
+from signalnode.feeds.files.tally import COSTLY, Tally
 from signalnode.feeds.venues.base import ROW, Decoder, DecoderClass, FrameFault, Row
 
 TIME_REACH_NS = 2**63 - 1  # the furthest from 1970, either way, that an event's field can hold

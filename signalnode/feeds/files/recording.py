@@ -28,7 +28,8 @@ from signalnode.feeds import sieve
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.faults import EXAMPLES_MAX, Faults
 from signalnode.feeds.files.columns import KINDS, VALUES
-from signalnode.feeds.files.decoding import COSTLY, Gaps, Slice, Tally
+from signalnode.feeds.files.decoding import Gaps, Slice
+from signalnode.feeds.files.tally import COSTLY, Order, Tally
 from signalnode.feeds.venues.base import plain_symbol
 from signalnode.files import replacing
 
@@ -110,6 +111,7 @@ class _OpenRecordings:
         self._files = [(path, _open(path, symbol)) for path in paths]
         self._state = sieve.new_state()
         self._tallies = [Tally(path, "rows") for path in paths]
+        self._orders: list[Order] = []
         self.rows: int = sum(file.metadata.num_rows for _, file in self._files)
 
     def groups(self) -> Iterator[tuple[str, pa.Table]]:
@@ -121,7 +123,8 @@ class _OpenRecordings:
         with ThreadPoolExecutor(1) as ahead:
             for (path, file), tally in zip(self._files, self._tallies, strict=True):
                 row = 0
-                self._tally = tally
+                self._tally, self._order = tally, Order(path, file.metadata.num_rows)
+                self._orders.append(self._order)
                 coming = ahead.submit(_read_group, path, file, 0)
                 for index in range(file.num_row_groups):
                     group = coming.result()
@@ -139,6 +142,7 @@ class _OpenRecordings:
         codes = np.empty(len(out), np.uint8)
         kept = sieve.sift(out, self._state, codes)
         self._tally.add(len(out))
+        self._order.add(where, codes)
         if codes.any():
             self._count(where, group, codes)
         return kept
@@ -159,8 +163,9 @@ class _OpenRecordings:
             first = next(iter(self._faults.lines()), "it holds no row")
             files = ", ".join(str(path) for path, _ in self._files)
             raise DataError(f"{files}: no sound event in it ({first}): check how it was made")
-        for tally in self._tallies:
+        for tally, order in zip(self._tallies, self._orders, strict=True):
             tally.finish(self._faults)
+            order.finish()
 
 
 def _open(path: Path, symbol: str) -> pq.ParquetFile:

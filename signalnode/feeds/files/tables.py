@@ -39,7 +39,7 @@ from signalnode.feeds.files.columns import (
     find_columns,
     unit_in,
 )
-from signalnode.feeds.files.decoding import COSTLY, Tally
+from signalnode.feeds.files.tally import COSTLY, Tally
 from signalnode.feeds.venues.base import plain_symbol
 
 if TYPE_CHECKING:
@@ -184,13 +184,17 @@ def rows_of_market(name: str, table: pa.Table, reading: Reading) -> npt.NDArray[
 
 def _rows_of_kind(table: pa.Table, kind: int, found: Mapping[str, str]) -> npt.NDArray[np.bool_]:
     """Which rows are of this kind: by the column that tells it, and those with at least one of its values."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     wanted = np.ones(table.num_rows, np.bool_)
     values = [table[found[role]] for role in VALUES[kind]]
     if all(column.null_count for column in values):
         wanted &= ~np.all([column.is_null().to_numpy() for column in values], axis=0)
     if "kind" in found:
-        words = [_KIND_WORDS.get(str(word).lower(), word) for word in table[found["kind"]].to_pylist()]
-        wanted &= np.array([word == kind for word in words], np.bool_)
+        words = table[found["kind"]].cast("string").fill_null("")
+        ours = [word for word in pc.unique(words).to_pylist() if _KIND_WORDS.get(word.lower()) == kind]
+        wanted &= pc.is_in(words, pa.array(ours, pa.string())).to_numpy()
     return wanted
 
 

@@ -13,7 +13,9 @@ from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
 from signalnode.feeds import load_events, load_events_with_faults, open_decoding, synthetic_events
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.files import recording
+from signalnode.feeds.files.importing import tables_in
 from signalnode.feeds.files.recording import RecordingDecoding, write_recording
+from signalnode.feeds.files.tables import Reading, merge
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +241,30 @@ def test_a_recording_most_of_whose_rows_are_refused_is_refused(
     assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match=told):
         list(open_decoding(path).slices())
+
+
+def test_a_recording_of_one_kind_behind_the_other_is_refused(tmp_path: Path, made: Events) -> None:
+    rows = made[
+        np.argsort(made["kind"] == TRADE, kind="stable")
+    ]  # trades are fewer than half: 40% of it is lost
+    path = write_columns(tmp_path / "a.parquet", rows)
+    with pytest.raises(
+        DataError, match=r"not in order of time: .* first at .*: `signalnode import` puts them"
+    ):
+        load_events(path)
+    (table,) = tables_in(path, Reading(), ())
+    assert len(merge(table.sources, Faults())) == len(made)
+
+
+def test_recordings_that_overlap_lose_the_overlap_alone(tmp_path: Path, made: Events) -> None:
+    paths = [
+        write_columns(tmp_path / "a.parquet", made[:3_000]),
+        write_columns(tmp_path / "b.parquet", made[1_700:]),
+    ]
+    events, faults = load_events_with_faults(paths)
+    assert (np.diff(events["time_received_ns"]) >= 0).all()
+    assert set(faults.counts) == {"time_backwards", "time_clamped"}
+    assert events[-2_000:].tobytes() == made[-2_000:].tobytes()
 
 
 def test_a_broken_recording_among_sound_ones_is_refused_by_its_name(tmp_path: Path, made: Events) -> None:
