@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 class MarketScores(dict[str, float]):
@@ -15,3 +15,8 @@ class MarketScores(dict[str, float]):
     def __init__(self, scores: Iterable[tuple[str, float]], unknown: tuple[str, ...] = ()) -> None:
         super().__init__(scores)
         self.unknown = unknown
+
+
+def is_any_known(scores: Collection[str], unknown: Collection[str]) -> bool:
+    """Whether any of those names is not among the `unknown`."""
+    return len(unknown) < len(scores) or not set(scores) <= set(unknown)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from signalnode.bus.wire import Score
-from signalnode.cli.streams import _first
+from signalnode.cli.streams import _first, _print
 from tests.bus.messages import score
 
 
@@ -39,3 +39,8 @@ def test_a_node_without_that_market_is_told_from_no_node(
     heard: Any = Heard(is_answered=is_answered)
     _first(heard, "tcp://h:1", markets)
     assert capsys.readouterr().err.startswith(told)
+
+
+def test_a_score_without_evidence_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    _print(score(unknown=("volume_spike",)), as_json=False)
+    assert "volatility_breakout=50.0 volume_spike=- liquidity_opportunity=50.0" in capsys.readouterr().out

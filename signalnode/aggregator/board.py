@@ -11,8 +11,9 @@ from typing import Literal
 from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.wire import End, MarketMessage, MarketState, Score
 from signalnode.clock import NS_PER_S
+from signalnode.scores import is_any_known
 
-State = Literal["fresh", "unheard", "ended", "silent", "behind", "stale", "degraded"]
+State = Literal["fresh", "unheard", "ended", "silent", "behind", "stale", "degraded", "warming"]
 
 
 class Entry:
@@ -32,7 +33,7 @@ class Entry:
 
         `unheard`: never spoke. `ended`: a planned stop. `silent`: no message for longer than a healthy engine
         allows. `behind`: a heartbeat told of a score that has not come, or of none so far. `stale`,
-        `degraded`: the engine says so.
+        `degraded`: the engine says so. `warming`: it has no price, or for another reason no score is known.
         """
         if self.message is None:
             return "unheard"
@@ -43,7 +44,13 @@ class Entry:
         if not self.sequence.has_newest:
             return "behind"
         status = self.message.status
-        return status if status in ("stale", "degraded") else "fresh"
+        if status in ("stale", "degraded"):
+            return status
+        return "fresh" if self._says_something() else "warming"
+
+    def _says_something(self) -> bool:
+        newest = self.newest
+        return newest is not None and newest.mid > 0.0 and is_any_known(newest.scores, newest.unknown)
 
 
 class Board:
@@ -111,4 +118,5 @@ class Board:
             mid=0.0 if message is None else message.mid,
             warm=0.0 if message is None else message.warm,
             scores={} if newest is None else newest.scores,
+            unknown=() if newest is None else newest.unknown,
         )

@@ -67,6 +67,8 @@ def _scores(market: str, paths: Sequence[Path]) -> Iterator[tuple[int, str, Scor
 
 def _message(market: str, seq: int, row: Mapping[str, Any]) -> Score:
     time_ns = int(row["time_ns"])
+    scores = {name: value for name, value in row.items() if name not in ABOUT}
+    has_price = row["mid"] > 0  # NaN before the first
     return Score(
         v=1,
         market=market,
@@ -75,10 +77,11 @@ def _message(market: str, seq: int, row: Mapping[str, Any]) -> Score:
         time_event_ns=time_ns,
         time_received_ns=time_ns,
         time_published_ns=time_ns,
-        mid=row["mid"] if row["mid"] > 0 else 0.0,  # NaN before the first quote
+        mid=row["mid"] if has_price else 0.0,
         warm=row["warm"],
         status=row["status"],
-        scores={name: value for name, value in row.items() if name not in ABOUT},
+        scores=scores,
+        unknown=() if has_price else tuple(scores),
     )
 
 

@@ -14,7 +14,7 @@ from signalnode.bus.subscriber import Subscription
 from signalnode.bus.subscriber import subscribe as open_subscription
 from signalnode.bus.wire import SILENT_AFTER_S, Score
 from signalnode.errors import ConfigError
-from signalnode.panels.view import price
+from signalnode.panels.view import known_scores, price, rounded
 from signalnode.settings import FeedSettings, NodeSettings, load_node
 from signalnode.settings.environment import config_option
 
@@ -68,7 +68,7 @@ def _print(score: Score, as_json: bool) -> None:
     if as_json:
         text = msgspec.json.encode(score).decode()
     else:
-        scores = " ".join(f"{name}={value:.1f}" for name, value in score.scores.items())
+        scores = " ".join(f"{name}={rounded(value, 1)}" for name, value in known_scores(score).items())
         head = f"{score.market} seq={score.seq} mid={price(score.mid)}"
         text = f"{head} {scores} warm={score.warm:.2f} {score.status}"
     print(text, flush=True)

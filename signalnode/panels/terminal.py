@@ -11,7 +11,7 @@ from rich.text import Text
 
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.panels.status import duration
-from signalnode.panels.view import PanelView, Row, columns, price
+from signalnode.panels.view import PanelView, Row, columns, price, rounded
 
 BARS = " ▁▂▃▄▅▆▇█"
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -155,7 +155,7 @@ def _age(row: Row) -> Text:
 def _score(row: Row, name: str) -> Text:
     value = row.scores.get(name)
     if value is None:
-        return Text("·", style="dim")
+        return Text("-" if name in row.scores else "·", style="dim")
     stale = row.status in ("silent", "ended", "stale")
     return Text(f"{BARS[min(8, int(value * 9 / 100))]}{value:3.0f}", style="dim" if stale else _heat(value))
 
@@ -172,7 +172,7 @@ def _plain(row: Row, names: list[str], time: str) -> str:
     note = f" ({row.note})" if row.note else ""
     head = f"{time} {row.market}{note} {row.status} mid {price(row.mid)}"
     scores = " ".join(
-        f"{HEADS.get(name, name)} {row.scores[name]:.0f}" for name in names if name in row.scores
+        f"{HEADS.get(name, name)} {rounded(row.scores[name], 0)}" for name in names if name in row.scores
     )
     lost = f" missed {row.missed}" if row.missed else ""
     return f"{head} {scores} warm {row.warm:.0%} age {duration(row.age_s)} seq {row.seq}{lost}"

@@ -46,7 +46,7 @@ class Row:
     note: str
     status: str  # the engine's own, or `waiting`, `silent`, `ended`
     mid: float
-    scores: dict[str, float]
+    scores: dict[str, float | None]  # None: without evidence
     warm: float
     age_s: float | None  # since anything was heard; None before the first message
     seq: int
@@ -142,13 +142,18 @@ def _row(name: str, market: Market, now_ns: int) -> Row:
         note=market.note,
         status="ended" if market.sequence.ended else status,
         mid=last.mid,
-        scores=dict(score.scores) if score else {},
+        scores=known_scores(score) if score else {},
         warm=last.warm,
         age_s=age_s,
         seq=last.seq,
         epoch=last.epoch,
         missed=market.missed,
     )
+
+
+def known_scores(score: Score) -> dict[str, float | None]:
+    """Its scores by name, None for those without evidence."""
+    return {name: None if name in score.unknown else value for name, value in score.scores.items()}
 
 
 def _sentence(decision: DecisionMessage) -> str:
@@ -168,6 +173,11 @@ def price(mid: float) -> str:
     while scaled < 1 and decimals < 10:
         decimals, scaled = decimals + 1, scaled * 10
     return f"{mid:,.{decimals}f}"
+
+
+def rounded(score: float | None, decimals: int) -> str:
+    """With so many decimals; `-` for one without evidence."""
+    return "-" if score is None else f"{score:.{decimals}f}"
 
 
 def columns(rows: Iterable[Row], names: Iterable[str]) -> list[str]:

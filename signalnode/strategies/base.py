@@ -73,7 +73,8 @@ class View(Mapping[str, Mapping[str, float]]):
     Attributes:
         time_ns: when, in ns since 1970, on a time line that never steps back.
         seq: number of this view, from 1 with every start of the aggregator.
-        markets: state, age, epoch, seq, mid and warmth of every market of the config, fresh or not.
+        markets: state, age, epoch, seq, mid and warmth of every market of the config, fresh or not, and which
+            of its scores are unknown.
         regime: strength of `trending`, `mean_reverting`, `turbulent` and `quiet`, each 0 to 100.
         measures: cross-market numbers by name; see `aggregator/measures/core.py`.
         relations: correlation and lead of every two markets.
@@ -113,8 +114,14 @@ class View(Mapping[str, Mapping[str, float]]):
             _scores={name: market.scores for name, market in sealed.items() if market.state == "fresh"},
         )
 
+    def knows(self, market: str, names: Iterable[str]) -> bool:
+        """Whether `market` is fresh, has all those scores, and has evidence for each."""
+        scores, unknown = self._scores.get(market), self.markets[market].unknown if market in self else ()
+        return scores is not None and all(name in scores and name not in unknown for name in names)
+
     def having(self, names: Iterable[str]) -> list[str]:
-        """The fresh markets that have all those scores: one market's own signal is no score of the others.
+        """The fresh markets that have all those scores, and evidence for each: one market's own signal is no
+        score of the others, and an unknown score reads 50 and says nothing.
 
         Raises LookupError where all markets have spoken and none has one of them: it is misspelt, and would
         be waited for in silence.
@@ -124,7 +131,7 @@ class View(Mapping[str, Mapping[str, float]]):
             known = [market.scores for market in self.markets.values()]
             if known and all(known) and not any(name in scores for scores in known):
                 raise LookupError(f"no market has a score {name}; mend its name, or add the signal")
-        return [market for market, scores in self._scores.items() if scores.keys() >= wanted]
+        return [market for market in self._scores if self.knows(market, wanted)]
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a view cannot be changed, so {name} cannot be set")

@@ -23,6 +23,7 @@ from signalnode.strategies.base import Decision, View
 from signalnode.strategies.plain import Scores, view_of
 
 RESCAN_S = 5.0  # how often the pairs to watch are chosen; correlations move slower
+REVERSION = ("mean_reversion_long", "mean_reversion_short")
 DEVIATION_MIN = 1e-9  # of a log ratio; below, the prices do not move
 
 
@@ -65,7 +66,7 @@ class Divergence:
             self._rescan(view)
         decisions = []
         for spread in self._spreads.values():
-            if spread.first not in view or spread.second not in view:
+            if not all(view.knows(market, REVERSION) for market in (spread.first, spread.second)):
                 continue
             ratio = self._ratio(view, spread.first, spread.second)
             if ratio is None:
@@ -163,5 +164,4 @@ class Divergence:
 
 
 def _reversion(view: View, *markets: str) -> dict[str, dict[str, float]]:
-    names = ("mean_reversion_long", "mean_reversion_short")
-    return {market: {name: view[market][name] for name in names} for market in markets}
+    return {market: {name: view[market][name] for name in REVERSION} for market in markets}

@@ -3,6 +3,7 @@
 What a dict of scores by market cannot carry is neutral: every market that has scores is fresh, was heard at
 this moment (`age_s` 0) and is warm (1), for whoever hands its scores over answers for them; `epoch` is 0 and
 `mid` is 0, as before any price. Regime, measures and relations are empty, as before the first fresh market.
+The scores of an engine say themselves which of them are unknown; where all are, the market is warming.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 
 from signalnode.bus.wire import MarketState, ViewMessage
 from signalnode.clock import wall_ns
+from signalnode.scores import MarketScores, is_any_known
 from signalnode.strategies.base import View
 from signalnode.strategies.heard import view_from
 
@@ -49,8 +51,18 @@ def _state(market: object, given: object, seq: int) -> MarketState:
     if not isinstance(market, str) or not isinstance(given, Mapping):
         raise TypeError(f"{market!r}: {_kind(given)} is given, where scores by market are wanted, as {_FORM}")
     scores = {name: _checked(market, name, value) for name, value in given.items()}
-    state = "fresh" if scores else "unheard"
-    return MarketState(state=state, age_s=0.0, epoch=0, seq=seq, mid=0.0, warm=1.0, scores=scores)
+    unknown = given.unknown if isinstance(given, MarketScores) else ()
+    says_something = "fresh" if is_any_known(scores, unknown) else "warming"
+    return MarketState(
+        state=says_something if scores else "unheard",
+        age_s=0.0,
+        epoch=0,
+        seq=seq,
+        mid=0.0,
+        warm=1.0,
+        scores=scores,
+        unknown=unknown,
+    )
 
 
 def _checked(market: str, name: object, value: Any) -> float:

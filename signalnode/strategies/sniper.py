@@ -20,6 +20,8 @@ from signalnode.settings.model import Within
 from signalnode.strategies.base import DIRECTIONS, Decision, View, score_name
 from signalnode.strategies.plain import Scores, view_of
 
+MOMENTUM = ("momentum_long", "momentum_short")
+
 
 @dataclass(slots=True)
 class _Safety:
@@ -98,7 +100,7 @@ class Sniper:
 
     def _leaders(self, view: View, market: str) -> list[str]:
         leaders = view.relations.leaders(market, self.leader_correlation_min)
-        return [leader for leader in leaders if leader in view]
+        return [leader for leader in leaders if view.knows(leader, MOMENTUM)]
 
     def _shot(self, view: View, market: str, direction: Direction) -> Decision:
         names = {name: score_name(name, direction) for name in self.needs}
@@ -109,7 +111,7 @@ class Sniper:
         ]
         for leader in self._leaders(view, market):
             reasons.append(f"leader {leader} points the same way by {_net(view, leader, direction):.1f}")
-            rested[leader] = {name: view[leader][name] for name in ("momentum_long", "momentum_short")}
+            rested[leader] = {name: view[leader][name] for name in MOMENTUM}
         return Decision(
             action="strike",
             markets=(market,),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from signalnode.aggregator.board import Board
 from signalnode.bus.sequence import DROP
-from signalnode.bus.wire import Score
+from signalnode.bus.wire import SCORE_NAMES, Score
 from tests.bus.messages import end, heartbeat, score
 
 S = 1_000_000_000
@@ -134,3 +134,16 @@ def test_a_market_whose_newest_score_never_comes_is_told_after_a_while_and_one_w
     board.take(score("A", seq=7), 10 * S)
     board.take(heartbeat("A", seq=8), 10 * S)
     assert board.behind(11 * S) == []
+
+
+def test_a_market_without_a_known_score_is_warming_and_one_with_any_is_fresh() -> None:
+    board = Board(["A"], 3.0)
+    board.take(score("A", 1, status="warming", mid=0.0, unknown=SCORE_NAMES), 0)
+    assert board.state("A", 0) == "warming"
+    assert board.markets(0)["A"].unknown == SCORE_NAMES
+    board.take(score("A", 2, mid=0.0), 0)
+    assert board.state("A", 0) == "warming", "no price, no score, whatever it says"
+    board.take(score("A", 3, unknown=("volume_spike",)), 0)
+    assert board.state("A", 0) == "fresh"
+    board.take(heartbeat("A", 3, status="stale"), 0)
+    assert board.state("A", 0) == "stale"

@@ -11,6 +11,7 @@ from signalnode.aggregator.core import Aggregator
 from signalnode.aggregator.measures.regime import REGIMES
 from signalnode.aggregator.runner import BACKOFF_VIEWS_MAX, DECISIONS_MAX, STATE_BYTES_MAX, StrategyRunner
 from signalnode.bus.wire import SCORE_NAMES, MarketState, encode
+from signalnode.scores import MarketScores
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies import STRATEGIES, Decision, Relation, Relations, View
 from signalnode.strategies.loading import ENTRY_POINT_GROUP, STRATEGIES_MAX
@@ -23,7 +24,7 @@ PAGE = DOCS / "strategies.md"
 
 def test_what_a_view_has_is_what_is_told() -> None:
     public = [name for name in View.__annotations__ if not name.startswith("_")]
-    same(table(PAGE, "`view.`").names(), [*public, "having"])
+    same(table(PAGE, "`view.`").names(), [*public, "having", "knows"])
     same(table(PAGE, "field", "Markets").names(), MarketState.__struct_fields__)
     same(table(PAGE, "state").names(), get_args(State))
     same(table(PAGE, "regime").names(), REGIMES)
@@ -49,7 +50,8 @@ def test_what_plain_scores_lack_is_as_told() -> None:
     rows = {name: row[1] for row in table(PAGE, "neutral").rows for name in quoted(row[0])}
     same(rows, {*MarketState.__struct_fields__, "regime", "measures", "relations"} - {"scores"})
     first, second = seen.markets["A"], seen.markets["B"]
-    assert quoted(rows["state"])[:2] == [first.state, second.state]
+    warming = view_of({"A": MarketScores([("momentum_long", 50.0)], ("momentum_long",))}).markets["A"]
+    assert quoted(rows["state"]) == [first.state, second.state, warming.state]
     assert rows["age_s"].startswith(f"{first.age_s}:")
     assert rows["warm"].startswith(f"{first.warm}:")
     assert (first.mid, first.epoch, first.seq, seen.seq) == (0.0, 0, 7, 7)

@@ -142,3 +142,10 @@ def test_the_command_shown_finds_the_node_of_the_panel(panel: PanelView) -> None
     assert "subscribe: signalnode subscribe --json   stop: Ctrl-C" in shown(panel, 100)
     panel.config_option = " --config x/signalnode.toml"
     assert "subscribe: signalnode subscribe --json --config x/signalnode.toml   stop" in shown(panel, 100)[-1]
+
+
+def test_a_score_without_evidence_is_a_dash(panel: PanelView) -> None:
+    panel.take(score("SOL-USD", mid=0.0, status="warming", unknown=SCORE_NAMES), 0)
+    (solana,) = [line for line in shown(panel, 120) if line.startswith("SOL-USD")]
+    assert solana.split()[3:-3] == ["-"] * (1 + len(SCORE_NAMES))
+    assert "vola - volu - liqu - warm" in plain_lines(panel, 0, "12:00:00")[1]

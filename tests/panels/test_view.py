@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from signalnode.bus.wire import (
@@ -218,3 +219,10 @@ def test_a_score_of_the_users_own_gets_a_column(panel: PanelView) -> None:
     message.scores["mine"] = 3.0
     panel.take(message, 0)
     assert columns(panel.rows(0), SCORE_NAMES) == [*SCORE_NAMES, "mine"]
+
+
+def test_a_score_without_evidence_is_none(panel: PanelView) -> None:
+    panel.take(msgspec.structs.replace(score(1), unknown=("volume_spike",)), 0)
+    row = only_row(panel)
+    assert row.scores["volume_spike"] is None
+    assert row.scores["momentum_long"] == 50.0

@@ -96,3 +96,8 @@ def test_the_deviation_is_the_decayed_one_computed_from_scratch() -> None:
 def test_an_exit_above_the_entry_is_refused() -> None:
     with pytest.raises(ValueError, match="put it below"):
         Divergence(entry=1.0, exit=2.0)
+
+
+def test_reversion_scores_without_evidence_agree_with_nothing() -> None:
+    unknown: Any = {"unknown": ("mean_reversion_long", "mean_reversion_short")}
+    assert run(Divergence(), apart, scores=unknown) == []

@@ -211,3 +211,11 @@ def test_what_a_strategy_does_wrong_is_raised_with_its_name(answer: object, said
     with pytest.raises(TypeError, match=said) as told:
         StrategyEngine({"wrong": Wrong()}).evaluate_opportunities(SCORES)
     assert told.value.__notes__ == ["in strategy wrong"]
+
+
+def test_before_the_first_price_no_strategy_decides_on_what_an_engine_hands_over() -> None:
+    scores = asyncio.run(signalnode.SignalEngine("BTC-USD").get_continuous_scores())
+    strategies = {"ranking": {"value_min": 0.0}, "threshold": {"entry": 50.0, "exit": 0.0}}
+    assert StrategyEngine(strategies).evaluate_opportunities({"BTC-USD": scores}) == []
+    assert view_of({"BTC-USD": scores}).markets["BTC-USD"].state == "warming"
+    assert StrategyEngine(strategies).evaluate_opportunities({"BTC-USD": dict(scores)}) != []

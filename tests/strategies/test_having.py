@@ -40,3 +40,26 @@ def test_while_a_market_has_not_spoken_its_scores_are_waited_for() -> None:
 
 def test_one_that_is_not_fresh_is_not_handed_out() -> None:
     assert view(0, {"A": market("stale", calm=1.0), "B": market(calm=2.0)}).having(["calm"]) == ["B"]
+
+
+UNKNOWN: list[tuple[Strategy, tuple[str, ...]]] = [
+    (Threshold(entry=50.0, exit=0.0), ("momentum_long",)),
+    (Ranking(value_min=0.0), ("volume_spike",)),
+    (Sniper(needs={"liquidity_opportunity": 0.0}), ("liquidity_opportunity",)),
+]
+
+
+@pytest.mark.parametrize(("strategy", "names"), UNKNOWN, ids=lambda each: type(each).__name__)
+def test_an_unknown_score_is_left_alone(strategy: Strategy, names: tuple[str, ...]) -> None:
+    board = {"A": market(momentum_long=60.0, unknown=names), "B": market(momentum_long=60.0)}
+    assert view(0, board).having(names) == ["B"]
+    assert {each.markets for each in strategy.evaluate_opportunities(view(0, board))} == {("B",)}
+
+
+def test_a_market_is_known_to_have_what_it_has_evidence_of() -> None:
+    seen = view(0, {"A": market(unknown=("volume_spike",)), "B": market("stale")})
+    assert seen.knows("A", ["momentum_long"])
+    assert not seen.knows("A", ["momentum_long", "volume_spike"])
+    assert not seen.knows("A", ["calm"])
+    assert not seen.knows("B", ["momentum_long"])
+    assert not seen.knows("Z", [])

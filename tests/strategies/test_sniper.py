@@ -80,3 +80,12 @@ def test_a_leader_that_points_the_other_way_holds_the_shot(
 def test_impossible_levels_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"name at least one|level from 0 to 100"):
         sniper(**bad)
+
+
+def test_a_leader_whose_momentum_is_unknown_is_not_asked() -> None:
+    relations = led(2.0, 0.5)
+    board = {"A": market(**HOT), "B": market(momentum_long=0.0, momentum_short=100.0)}
+    assert sniper().evaluate_opportunities(view(0, board, relations=relations)) == []
+    board["B"] = market(momentum_long=0.0, momentum_short=100.0, unknown=("momentum_long", "momentum_short"))
+    (shot,) = sniper().evaluate_opportunities(view(0, board, relations=relations))
+    assert list(shot.scores) == ["A"]

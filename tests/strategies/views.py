@@ -12,7 +12,13 @@ S = 1_000_000_000
 T0 = 1_700_000_000 * S
 
 
-def market(state: str = "fresh", mid: float = 100.0, warm: float = 1.0, **scores: float) -> MarketState:
+def market(
+    state: str = "fresh",
+    mid: float = 100.0,
+    warm: float = 1.0,
+    unknown: tuple[str, ...] = (),
+    **scores: float,
+) -> MarketState:
     """One market; every score 50 that is not given."""
     return MarketState(
         state=state,
@@ -22,6 +28,7 @@ def market(state: str = "fresh", mid: float = 100.0, warm: float = 1.0, **scores
         mid=mid,
         warm=warm,
         scores=dict.fromkeys(SCORE_NAMES, 50.0) | scores,
+        unknown=unknown,
     )
 
 

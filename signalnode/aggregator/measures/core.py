@@ -3,7 +3,8 @@
 Every `measure_step_ms` the newest mid and scores of each fresh market are read off the board (previous-tick
 sampling: what was known then, whenever it arrived) and one step is added to the sums. A market that is not
 fresh is absent from that step; its return is counted again once it was fresh at two steps in a row. A return
-beyond `return_max` is a break in the data and left out.
+beyond `return_max` is a break in the data and left out. A market of whose scores some are unknown is absent
+from what is made of scores.
 """
 
 from __future__ import annotations
@@ -123,9 +124,9 @@ class Measures:
         self._returns.add(returns[None, :])
         self._lags.add(returns)
         self._unadded = scores
-        fresh = np.isfinite(scores[0])
-        if fresh.any():
-            self._smoothed.add(strengths(*scores[:4, fresh]))
+        known = np.isfinite(scores[:4]).all(axis=0)
+        if known.any():
+            self._smoothed.add(strengths(*scores[:4, known]))
         self._quick = self._summary()
 
     def _add_scores(self) -> None:
@@ -135,14 +136,20 @@ class Measures:
             self._unadded = None
 
     def _sampled(self, at_ns: int) -> tuple[Floats, Floats]:
-        """(mids, scores) of the fresh markets now, shapes (n,) and (len(SERIES), n); NaN for the others."""
+        """(mids, scores) of the fresh markets now, shapes (n,) and (len(SERIES), n); NaN for what is not
+        known, and for the others.
+        """
         board = self._board
         rows = np.full((len(self._markets), len(SCORE_NAMES)), np.nan)
         mids = np.full(len(self._markets), np.nan)
         for place, entry in enumerate(board.entries.values()):
             if entry.newest is None or entry.state(at_ns, board.silent_after_ns) != "fresh":
                 continue
-            rows[place] = [entry.newest.scores[name] for name in SCORE_NAMES]
+            newest = entry.newest
+            rows[place] = [newest.scores[name] for name in SCORE_NAMES]
+            for name in newest.unknown:
+                if name in SCORE_NAMES:
+                    rows[place, SCORE_NAMES.index(name)] = np.nan
             mids[place] = entry.message.mid if entry.message and entry.message.mid > 0 else np.nan
         up, down, back_up, back_down, volatility, volume, liquidity = rows.T
         return mids, np.array([up - down, back_up - back_down, volatility, volume, liquidity])

@@ -185,3 +185,15 @@ def test_what_a_market_did_before_it_was_away_is_no_part_of_the_breadth() -> Non
             assert measures.numbers()["breadth"] == 1.0
             measures.update(T0 + 6 * S)  # silent
     assert measures.numbers()["breadth"] == 0.0
+
+
+def test_unknown_scores_are_in_no_measure() -> None:
+    board = Board(["A", "B"], 3.0)
+    measures = Measures(SETTINGS, board)
+    low, high = (dict.fromkeys(SCORE_NAMES, level) for level in (10.0, 90.0))
+    for step in range(1, 20):
+        board.take(score("A", step, scores=high, unknown=("volume_spike",)), T0 + step * S)
+        board.take(score("B", step, scores=low), T0 + step * S)
+        measures.update(T0 + step * S)
+    assert measures.regime()["turbulent"] == pytest.approx(10.0)
+    assert measures.numbers()["fresh_share"] == 1.0
