@@ -39,9 +39,15 @@ class ConfigError(SignalnodeError):
 
 
 class DataError(SignalnodeError):
-    """A recording or capture is missing, unreadable, or not what its extension says."""
+    """A recording or capture is missing, unreadable, or not what its extension says.
+
+    What it quotes of the data may have lines; here it is one.
+    """
 
     exit_status = 4
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))
 
 
 class RuntimeDirectoryError(SignalnodeError):
@@ -84,6 +90,9 @@ class EventTimeError(SignalnodeError, ValueError):
     """Events are of a time that cannot be: before 1990, after 2100 or none at all."""
 
     exit_status = 15
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))
 
 
 class CheckpointError(SignalnodeError):

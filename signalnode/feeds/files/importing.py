@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from signalnode.errors import DataError
 from signalnode.events import unit_of
+from signalnode.feeds.files.cells import first_line
 from signalnode.feeds.files.columns import KINDS, SIDES, TIMES, VALUES, plain
-from signalnode.feeds.files.levels import level_columns, sources_of_changes, sources_of_images
+from signalnode.feeds.files.levels import has_changes, level_columns, sources_of_changes, sources_of_images
 from signalnode.feeds.files.sheets import TARDIS, Sheet, sheets_in
 from signalnode.feeds.files.tables import Reading, Source, roles_of, source_of
 from signalnode.feeds.venues.base import plain_symbol
@@ -44,10 +45,15 @@ def tables_in(path: Path, reading: Reading, kinds: tuple[str, ...]) -> Iterator[
 
     Raises DataError for what cannot be read or is no such table, EventTimeError for a time that cannot be.
     """
+    import pyarrow as pa
+
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; mend the path")
     for sheet in sheets_in(path, reading):
-        yield _understand(sheet, reading, kinds)
+        try:
+            yield _understand(sheet, reading, kinds)
+        except pa.ArrowException as error:
+            raise DataError(f"{sheet.name}: cannot be read ({first_line(error)})") from None
 
 
 def _understand(sheet: Sheet, reading: Reading, kinds: tuple[str, ...]) -> Understood:
@@ -59,7 +65,7 @@ def _understand(sheet: Sheet, reading: Reading, kinds: tuple[str, ...]) -> Under
     _refuse_what_only_looks_like_it(sheet)
     found = roles_of(table, reading)
     symbol = _symbol_of(sheet, found.get("symbol"), reading)
-    if vendor == TARDIS and "is_snapshot" in names:
+    if vendor == TARDIS and has_changes(names):
         sources = sources_of_changes(name, table, reading)
         what = (
             f"{len(sources[0].events):,} quotes and depth of {table.num_rows:,} changes, as Tardis has them"

@@ -6,6 +6,7 @@ Depth within the band is known only where the levels reach so far; see `signalno
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LEVEL = re.compile(r"(bids|asks)\[(\d+)\]\.(price|amount)")
+
+
+def has_changes(names: Sequence[str]) -> bool:
+    """Whether these are the columns of changes of a book."""
+    return {"is_snapshot", "side", "price", "amount"} <= set(names)
 
 
 def level_columns(table: pa.Table) -> int:
@@ -43,11 +49,12 @@ def sources_of_images(name: str, table: pa.Table, reading: Reading) -> list[Sour
     rows = rows_of_market(name, table, reading)
     table = table.filter(rows)
     bids, asks = (_side(name, table, side, level_columns(table)) for side in ("bids", "asks"))
-    mid = (bids[0][:, 0] + asks[0][:, 0]) / 2
-    reach = mid * DEPTH_BPS * BPS
-    bid_depth, bids_known = _within(bids, (mid - reach)[:, None], +1)
-    ask_depth, asks_known = _within(asks, (mid + reach)[:, None], -1)
-    known = bids_known & asks_known
+    with np.errstate(invalid="ignore"):  # of sides that are empty, or hold what is no price
+        mid = bids[0][:, 0] / 2 + asks[0][:, 0] / 2
+        reach = mid * DEPTH_BPS * BPS
+        bid_depth, bids_known = _within(bids, (mid - reach)[:, None], +1)
+        ask_depth, asks_known = _within(asks, (mid + reach)[:, None], -1)
+    known = bids_known & asks_known & np.isfinite(mid)
     events = np.zeros(table.num_rows, EVENT)
     events["kind"], events["bid_depth"], events["ask_depth"] = DEPTH, bid_depth, ask_depth
     numbers = np.flatnonzero(rows)

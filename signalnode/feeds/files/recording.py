@@ -176,7 +176,7 @@ def _open(path: Path, symbol: str) -> pq.ParquetFile:
         file = pq.ParquetFile(path)
     except FileNotFoundError:
         raise DataError(f"{path}: no such recording: check `paths`") from None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:  # a name that is no UTF-8
         raise _damaged(path, error) from None
     schema = file.schema_arrow
     _check_columns(path, schema)
@@ -227,7 +227,7 @@ def _read_group(path: Path, file: pq.ParquetFile, index: int) -> pa.Table:
 
     try:
         return file.read_row_group(index, columns=[name for name in NAMES if name in file.schema_arrow.names])
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:  # a name that is no UTF-8
         raise _damaged(path, error) from None
 
 

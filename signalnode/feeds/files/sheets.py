@@ -90,7 +90,7 @@ def _parquet(path: Path) -> pa.Table:
 
     try:
         return as_table(str(path), pq.read_table(path))
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:  # a name that is no UTF-8
         raise DataError(f"{path}: cannot be read as Parquet ({first_line(error)}): check the file") from None
 
 

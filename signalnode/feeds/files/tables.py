@@ -124,6 +124,15 @@ class Reading(NamedTuple):
 
 def source_of(name: str, table: pa.Table, kind: int, reading: Reading) -> Source:
     """The rows of `kind` in `table` as events, in its order. Raises DataError and EventTimeError."""
+    import pyarrow as pa
+
+    try:
+        return _source_of(name, table, kind, reading)
+    except pa.ArrowException as error:  # text that is no UTF-8, say
+        raise DataError(f"{name}: cannot be read ({first_line(error)})") from None
+
+
+def _source_of(name: str, table: pa.Table, kind: int, reading: Reading) -> Source:
     found = roles_of(table, reading)
     lacks = [role for role in VALUES[kind] if role not in found]
     if not any(role in found for role in TIMES):

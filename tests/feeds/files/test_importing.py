@@ -127,6 +127,16 @@ def test_depth_of_images_is_the_sum_within_the_band(save: Callable[[str, str], P
     assert (depth["bid_depth"], depth["ask_depth"]) == (12.0, 24.0)
 
 
+def test_an_image_of_an_empty_book_has_no_depth(save: Callable[[str, str], Path]) -> None:
+    form, head = levels(2, 100.0)
+    empty = row(1, "b,BTCUSDT,{us},{here}") + "," * 8
+    infinite = row(2, "b,BTCUSDT,{us},{here},inf,1,inf,1") + "," * 4
+    path = save("\n".join([head, row(0, form), empty, infinite, ""]), "a.csv")
+    tables = list(tables_in(path, Reading(), ("depth",)))
+    events = merge([source for table in tables for source in table.sources], Faults())
+    assert events["bid_depth"].tolist() == [1.0]
+
+
 def test_changes_of_a_book_give_its_quotes_and_its_depth(save: Callable[[str, str], Path]) -> None:
     form = f"b,BTCUSDT,{START_MS}000,{START_MS}005,true,%s,%d,1"
     image = [form % ("bid", 60_000 - 5 * at) for at in range(25)]

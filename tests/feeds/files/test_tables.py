@@ -162,6 +162,8 @@ def test_other_names_are_named() -> None:
             r"4 of its 4 rows cannot be used \(value_absurd, first at trades:row 0",
         ),
         (trades(symbol=["A", "B", "A", "B"]), {}, "trades: holds A, B: keep the rows of one market"),
+        (trades(symbol=["A", "B\n", "A", "A"]), {}, "trades: holds A, B : keep the rows of one market"),
+        (trades(side=pa.array([b"\xff"] * 4, pa.binary())), {}, "trades: cannot be read .*UTF"),
         (trades(), {"columns": {"prise": "price"}}, "'prise' is no role of a column; one of time, "),
         (trades(), {"columns": {"price": "px"}}, "price is to be 'px', but there are timestamp, price"),
         (trades(), {"unit": "days"}, "'days' is no unit of time; one of s, ms, us, ns"),
