@@ -84,6 +84,7 @@ class _File:
         self._path = path
         self._is_csv = is_csv
         self._writer: Any = None
+        self._open = contextlib.ExitStack()
         self._held: list[npt.NDArray[Any]] = []
         self._statuses: list[npt.NDArray[np.uint8]] = []
         self._rows = 0
@@ -98,38 +99,42 @@ class _File:
 
     def close(self) -> None:
         """Write what is held, and the footer."""
-        if self._held:
-            self._write()
-        if self._writer is not None:
-            self._writer.close()
+        with self._open:
+            if self._held:
+                self._write()
 
     def _write(self) -> None:
         batch = _batch(np.concatenate(self._held), np.concatenate(self._statuses))
         self._held, self._statuses, self._rows = [], [], 0
         if self._writer is None:
-            self._writer = (_csv_writer if self._is_csv else _parquet_writer)(self._path, batch.schema)
+            begin = _begin_csv if self._is_csv else _begin_parquet
+            self._writer = begin(self._path, batch.schema, self._open)
         self._writer.write_table(batch, ROWS_PER_GROUP)
 
 
-def _csv_writer(path: Path, schema: Any) -> Any:
+def _begin_csv(path: Path, schema: Any, open_files: contextlib.ExitStack) -> Any:
+    """A writer of CSV behind a line of names, which Arrow's own writer would put in quotes."""
     from pyarrow import csv
 
-    return csv.CSVWriter(
-        path, schema, write_options=csv.WriteOptions(quoting_style="none", quoting_header="none")
-    )
+    file = open_files.enter_context(path.open("wb"))
+    file.write(",".join(schema.names).encode() + b"\n")
+    options = csv.WriteOptions(include_header=False, quoting_style="none")
+    return open_files.enter_context(csv.CSVWriter(file, schema, write_options=options))
 
 
-def _parquet_writer(path: Path, schema: Any) -> Any:
+def _begin_parquet(path: Path, schema: Any, open_files: contextlib.ExitStack) -> Any:
     import pyarrow.parquet as pq
 
     # Hardly two scores are equal: building a dictionary of them took 70% of the writing.
     encoding = dict.fromkeys(schema.names[1:-1], "BYTE_STREAM_SPLIT")
-    return pq.ParquetWriter(
-        path,
-        schema,
-        compression="zstd",
-        use_dictionary=["status"],
-        column_encoding={"time_ns": "DELTA_BINARY_PACKED", **encoding},
+    return open_files.enter_context(
+        pq.ParquetWriter(
+            path,
+            schema,
+            compression="zstd",
+            use_dictionary=["status"],
+            column_encoding={"time_ns": "DELTA_BINARY_PACKED", **encoding},
+        )
     )
 
 
