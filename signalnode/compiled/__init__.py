@@ -92,9 +92,10 @@ def written(taken: str, lines: Sequence[str], **names: Any) -> Callable[..., Non
     what is done. `names` are those that the lines use: functions under `compiled`, and numbers.
     """
     body = "\n  ".join(lines or ["pass"])
-    room: dict[str, Any] = {}
+    room: dict[str, Any] = {"__name__": __name__}
     exec(f"def make({', '.join(names)}):\n def all({taken}):\n  {body}\n return all", room)
     made: Callable[..., None] = room["make"](**names)
+    made.__qualname__ = f"{written.__qualname__}.<locals>.{made.__name__}"  # where it is written
     return compiled(made)
 
 
