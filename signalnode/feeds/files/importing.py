@@ -57,8 +57,7 @@ def tables_in(path: Path, reading: Reading, kinds: tuple[str, ...]) -> Iterator[
 
 
 def _understand(sheet: Sheet, reading: Reading, kinds: tuple[str, ...]) -> Understood:
-    name, vendor, table = sheet
-    names = tuple(table.column_names)
+    name, vendor, names, table = sheet
     if not table.num_rows:
         raise DataError(f"{name}: holds no row")
     reading = reading._replace(unit=reading.unit or _unit_of(table, vendor))
@@ -88,7 +87,7 @@ def _understand(sheet: Sheet, reading: Reading, kinds: tuple[str, ...]) -> Under
 
 
 def _refuse_what_only_looks_like_it(sheet: Sheet) -> None:
-    plains = {plain(each) for each in sheet.table.column_names}
+    plains = {plain(each) for each in sheet.names}
     if plains >= BARS:
         raise DataError(f"{sheet.name}: holds bars (open, high, low, close), and no trades or quotes")
     if sheet.vendor == TARDIS and "liquidations" in Path(sheet.name).name:

@@ -23,12 +23,13 @@ from signalnode.feeds.venues.base import Row, depth_row, quote_row
 if TYPE_CHECKING:
     import pyarrow as pa
 
+IS_SNAPSHOT = "is_snapshot"  # of a change of a book: whether it is one of the levels of an image
 _LEVEL = re.compile(r"(bids|asks)\[(\d+)\]\.(price|amount)")
 
 
 def has_changes(names: Sequence[str]) -> bool:
     """Whether these are the columns of changes of a book."""
-    return {"is_snapshot", "side", "price", "amount"} <= set(names)
+    return {IS_SNAPSHOT, "side", "price", "amount"} <= set(names)
 
 
 def level_columns(table: pa.Table) -> int:
@@ -102,7 +103,7 @@ def sources_of_changes(name: str, table: pa.Table, reading: Reading) -> list[Sou
     columns = {each: Column(table[each], f"{name}: column {each}", numbers) for each in ("price", "amount")}
     prices, sizes = floats(columns["price"]).tolist(), floats(columns["amount"]).tolist()
     is_bid = [side == "bid" for side in table["side"].cast("string").to_pylist()]
-    whole = [str(each).lower() == "true" for each in table["is_snapshot"].cast("string").to_pylist()]
+    whole = [str(each).lower() == "true" for each in table[IS_SNAPSHOT].cast("string").to_pylist()]
     starts = [0, *(np.flatnonzero(np.diff(received)) + 1).tolist(), len(prices)]
     book, best, begun = Book(), None, False
     made: list[Row] = []

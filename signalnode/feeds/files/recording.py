@@ -90,7 +90,7 @@ class RecordingDecoding:
             rows = np.zeros(group.num_rows, EVENT)
             count = reading.sift_into(where, group, rows)
             kept, done = kept + count, done + group.num_rows
-            yield Slice(rows[:count], done / reading.rows)
+            yield Slice(rows[:count], done / max(1, reading.rows))
         reading.finish(kept)
 
     def gather(self) -> Events:

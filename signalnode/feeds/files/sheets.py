@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from signalnode.errors import DataError
 from signalnode.events import unit_of
 from signalnode.feeds.files.cells import first_line
-from signalnode.feeds.files.columns import SIDES, VALUES, plain
+from signalnode.feeds.files.columns import SIDES, TIMES, VALUES, plain
+from signalnode.feeds.files.levels import IS_SNAPSHOT
 from signalnode.feeds.files.lines import BYTE_ORDER_MARK, GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC, ZSTD_MAGIC
 from signalnode.feeds.files.loading import is_parquet
 from signalnode.feeds.files.tables import Reading, as_table, roles_of
@@ -57,10 +58,11 @@ _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 class Sheet(NamedTuple):
-    """One table of a file; `vendor` is TARDIS, BINANCE or ""."""
+    """One table of a file, with those of its columns that have a role; `vendor` is TARDIS, BINANCE or ""."""
 
     name: str
     vendor: str
+    names: tuple[str, ...]  # of all columns
     table: pa.Table
 
 
@@ -78,7 +80,8 @@ def sheets_in(path: Path, reading: Reading) -> Iterator[Sheet]:
     """Every table in a file. Raises DataError for what cannot be read."""
     if is_parquet(path):
         table = _parquet(path)
-        yield Sheet(str(path), _vendor(tuple(table.column_names)), table)
+        names = tuple(table.column_names)
+        yield Sheet(str(path), _vendor(names), names, table)
         return
     for name, open_member in _members(path):
         yield _read_csv(name, open_member, reading)
@@ -131,7 +134,7 @@ def _read_csv(name: str, open_member: Callable[[], Any], reading: Reading) -> Sh
     try:
         with open_member() as file:
             form = _form(name, file.read(SNIFF_BYTES))
-        types = _types_of(form.names, reading)
+        wanted = _conversion(form.names, reading)
         with open_member() as file:
             table = arrow_csv.read_csv(
                 file,
@@ -141,24 +144,29 @@ def _read_csv(name: str, open_member: Callable[[], Any], reading: Reading) -> Sh
                     use_threads=False,  # or an error would not know its row
                 ),
                 parse_options=arrow_csv.ParseOptions(delimiter=form.delimiter),
-                convert_options=arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=True),
+                convert_options=arrow_csv.ConvertOptions(strings_can_be_null=True, **wanted),
             )
     except pa.ArrowInvalid as error:
         raise DataError(f"{name}: cannot be read as CSV ({first_line(error)}): mend that line") from None
     except _DAMAGED as error:
         raise DataError(f"{name}: cannot be unpacked ({first_line(error)}): check the file") from None
-    return Sheet(name, form.vendor, as_table(name, table))
+    return Sheet(name, form.vendor, form.names, as_table(name, table))
 
 
-def _types_of(names: tuple[str, ...], reading: Reading) -> dict[str, Any]:
-    """Types of the columns that have a role: whole prices in the first rows make no column of integers."""
+def _conversion(names: tuple[str, ...], reading: Reading) -> dict[str, Any]:
+    """Which columns are read: those with a role, where it is clear which is a time. And their types: whole
+    prices in the first rows make no column of integers.
+    """
     import pyarrow as pa
 
     found = roles_of(pa.table({each: pa.nulls(0) for each in names}), reading)
     numbers = {found[role] for roles in VALUES.values() for role in roles if role in found}
     words = {found[role] for role in (*SIDES, "symbol", "kind") if role in found}
     levels = {each for each in names if plain(each).startswith(("bids", "asks"))}
-    return dict.fromkeys(numbers | levels, pa.float64()) | dict.fromkeys(words, pa.string())
+    types = dict.fromkeys(numbers | levels, pa.float64()) | dict.fromkeys(words, pa.string())
+    times = {found[role] for role in TIMES if role in found}
+    wanted = {*types, *times, IS_SNAPSHOT} if times and numbers | levels else set(names)
+    return {"column_types": types, "include_columns": [each for each in names if each in wanted]}
 
 
 def _form(name: str, head: bytes) -> _Form:

@@ -238,8 +238,8 @@ def merge(sources: list[Source], faults: Faults) -> Events:
     if not len(events):
         return events
     order = np.argsort(events["time_received_ns"], kind="stable")
-    events = np.ascontiguousarray(events[order])
-    seen = events.copy()
+    if len(sources) > 1 or faults.counts:
+        events = events[order]
     codes = np.empty(len(events), np.uint8)
     kept = sieve.sift(events, sieve.new_state(), codes)
     starts = np.cumsum([0, *(len(source.events) for source in sources)])
@@ -250,9 +250,12 @@ def merge(sources: list[Source], faults: Faults) -> Events:
         place = int(order[at])
         number = int(np.searchsorted(starts, place, side="right")) - 1
         name, code = sieve.NAMES[codes[at]], int(codes[at])
-        row = int(sources[number].rows[place - int(starts[number])])
-        where = f"{sources[number].name}:row {row}: {sieve.describe(seen[at].tolist(), code)}"
-        faults.add(name, where if faults.wants_example(name) else "")
+        source, place = sources[number], place - int(starts[number])
+        where = ""
+        if faults.wants_example(name):
+            told = sieve.describe(source.events[place].tolist(), code)
+            where = f"{source.name}:row {source.rows[place]}: {told}"
+        faults.add(name, where)
         if code in COSTLY:
             tallies[number].leave_out(name)
     for tally in tallies:

@@ -204,8 +204,11 @@ def test_another_version_is_refused(tmp_path: Path, made: Events, metadata: byte
 
 
 def test_a_recording_without_one_sound_event_is_refused(tmp_path: Path, made: Events) -> None:
-    with pytest.raises(DataError, match="no sound event"):
-        load_events(write_columns(tmp_path / "a.parquet", made[:0]))
+    empty = write_columns(tmp_path / "a.parquet", made[:0])
+    with pytest.raises(DataError, match=r"no sound event in it \(it holds no row\)"):
+        load_events(empty)
+    with pytest.raises(DataError, match="it holds no row"):
+        list(open_decoding(empty).slices())
     with pytest.raises(DataError, match=r"5000 x kind_unknown, first at .*row 0\+0"):
         load_events(write_columns(tmp_path / "a.parquet", made, kind=pa.array(np.zeros(len(made), np.uint8))))
 
