@@ -117,7 +117,8 @@ class CaptureDecoding:
             found = sorted(decoder.others)
             raise DataError(
                 f"{files}: no event of {self._symbol or 'any one market'} in it; it holds "
-                f"{', '.join(found[:SYMBOLS_SHOWN])}: name the market so, or set `symbol` to {found[0]}"
+                f"{', '.join(found[:SYMBOLS_SHOWN])}: name the market so, or set "
+                f"`symbol` (--symbol) to {found[0]}"
             )
         if not self._count:
             first = next(iter(self.faults.lines()), "")

@@ -188,7 +188,8 @@ def _open(path: Path, symbol: str) -> pq.ParquetFile:
     market = str(facts.get("market") or symbol)
     if symbol and plain_symbol(market) != plain_symbol(symbol):
         raise DataError(
-            f"{path}: recorded from {market}, not {symbol}: name the market so, or set `symbol` to {market}"
+            f"{path}: recorded from {market}, not {symbol}: name the market so, or set "
+            f"`symbol` (--symbol) to {market}"
         )
     return file
 

@@ -224,7 +224,7 @@ def test_a_capture_most_of_which_is_unsound_is_refused(tmp_path: Path, bad: list
 def test_a_capture_of_another_symbol_is_refused_unless_it_is_named(tmp_path: Path) -> None:
     path = capture(tmp_path / "a.gz", [snapshot(5), *CLEAN, b"garbage\n"])
     with pytest.raises(
-        DataError, match=r"no event of WRONG-USD in it; it holds BTCUSDT: .* `symbol` to BTCUSDT"
+        DataError, match=r"no event of WRONG-USD in it; it holds BTCUSDT: .* `symbol` .* to BTCUSDT"
     ):
         load(path, market="WRONG-USD")
     for named in ({"market": "M01", "symbol": "BTC-USDT"}, {"market": ""}):
