@@ -5,48 +5,59 @@ Pure: `now_ns` is a parameter, on the aggregator's own time line, which never st
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from signalnode.bus.sequence import DROP, SequenceTracker
-from signalnode.bus.wire import End, MarketMessage, MarketState, Score
+from signalnode.bus.wire import NOT_RUNNING, End, MarketMessage, MarketState, ProcessState, Score, Status
 from signalnode.clock import NS_PER_S
 from signalnode.scores import is_any_known
 
-State = Literal["fresh", "unheard", "ended", "silent", "behind", "stale", "degraded", "warming"]
+State = Literal["fresh", "unheard", "ended", "down", "silent", "behind", "stale", "degraded", "warming"]
 
 
 class Entry:
     """What the board holds of one market."""
 
-    __slots__ = ("behind_ns", "heard_ns", "message", "newest", "sequence")
+    __slots__ = ("behind_ns", "heard_ns", "message", "newest", "process", "sequence", "told_ns")
 
     def __init__(self) -> None:
         self.sequence = SequenceTracker()
         self.message: MarketMessage | None = None  # of any kind: status, mid and warmth are its
         self.newest: Score | None = None
+        self.process: ProcessState | None = None  # as the supervisor says
+        self.told_ns = 0  # since when it says so
         self.heard_ns = 0
         self.behind_ns = 0  # since when the newest score is not here; where it is, when it was last heard of
 
     def state(self, now_ns: int, silent_after_ns: int) -> State:
         """Whether the newest scores may be used, or why not.
 
-        `unheard`: never spoke. `ended`: a planned stop. `silent`: no message for longer than a healthy engine
+        `unheard`: never spoke. `ended`: a planned stop. `down`: its process is gone, as the supervisor says,
+        and was not heard since. `silent`: no message for longer than a healthy engine
         allows. `behind`: a heartbeat told of a score that has not come, or of none so far. `stale`,
         `degraded`: the engine says so. `warming`: it has no price, or for another reason no score is known.
         """
-        if self.message is None:
-            return "unheard"
         if self.sequence.ended:
             return "ended"
+        if self._is_gone():
+            return "down"
+        if self.message is None:
+            return "unheard"
         if now_ns - self.heard_ns > silent_after_ns:
             return "silent"
+        return self._as_heard(self.message.status)
+
+    def _as_heard(self, status: Status) -> State:
         if not self.sequence.has_newest:
             return "behind"
-        status = self.message.status
         if status in ("stale", "degraded"):
             return status
         return "fresh" if self._says_something() else "warming"
+
+    def _is_gone(self) -> bool:
+        gone = self.process is not None and self.process.state in NOT_RUNNING
+        return gone and self.told_ns >= self.heard_ns
 
     def _says_something(self) -> bool:
         newest = self.newest
@@ -59,10 +70,20 @@ class Board:
     def __init__(self, markets: Iterable[str], silent_after_s: float) -> None:
         self.silent_after_ns = int(silent_after_s * NS_PER_S)
         self.entries: dict[str, Entry] = {name: Entry() for name in markets}
+        self._processes: Mapping[str, ProcessState] = {}
 
     def expect(self, markets: Iterable[str]) -> None:
         """From now on these markets: new ones are unheard, those that left are gone, the others untouched."""
         self.entries = {name: self.entries.get(name) or Entry() for name in markets}
+        self.tell(self._processes, 0)
+
+    def tell(self, processes: Mapping[str, ProcessState], now_ns: int) -> None:
+        """Take what the supervisor says of the markets' processes, by name."""
+        self._processes = processes
+        for name, entry in self.entries.items():
+            process = processes.get(name)
+            if process != entry.process:
+                entry.process, entry.told_ns = process, now_ns
 
     def take(self, message: MarketMessage, now_ns: int) -> int:
         """Put `message` on the board; returns how many scores are missing before it, see `SequenceTracker`.
@@ -95,7 +116,7 @@ class Board:
     def silent(self, now_ns: int) -> dict[str, State]:
         """Reconciliation: who should be heard and is not, and how."""
         states = {name: self.state(name, now_ns) for name in self.entries}
-        return {name: state for name, state in states.items() if state in ("unheard", "silent")}
+        return {name: state for name, state in states.items() if state in ("unheard", "silent", "down")}
 
     def behind(self, now_ns: int) -> list[str]:
         """Who is heard, and whose newest score does not come though it is sent again with heartbeats."""
@@ -119,4 +140,5 @@ class Board:
             warm=0.0 if message is None else message.warm,
             scores={} if newest is None else newest.scores,
             unknown=() if newest is None else newest.unknown,
+            process=entry.process,
         )

@@ -19,6 +19,7 @@ from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.notices import Withheld, troubled
 from signalnode.aggregator.republisher import Republisher
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
+from signalnode.aggregator.supervision import LOOK_MS, Supervision
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.sockets import RECONNECT_MAX_MS, RECONNECT_MS
 from signalnode.bus.topics import EVERYTHING
@@ -121,6 +122,8 @@ class Process:
         self._poller = zmq.Poller()
         for each in (self._sub, *self._republisher.sockets, self._signals):
             self._poller.register(each, zmq.POLLIN)
+        self._supervision = Supervision(node.standing_path)
+        self._look_ns = 0
         self._stopping = False
         self._beat_ns = self._reconcile_ns = self._time.now_ns()
 
@@ -213,6 +216,10 @@ class Process:
         return max(0, -(-(until_ns - now_ns) // NS_PER_MS))
 
     def _housekeeping(self, link: Link, now_ns: int) -> None:
+        if now_ns >= self._look_ns:
+            self._look_ns = now_ns + LOOK_MS * NS_PER_MS
+            if (processes := self._supervision.news()) is not None:
+                self.core.board.tell(processes, now_ns)
         if now_ns >= self._beat_ns:
             self._beat_ns = now_ns + int(AGGREGATOR_HEARTBEAT_S * NS_PER_S)
             core = self.core

@@ -36,6 +36,7 @@ VIEW_BYTES_MAX = 1_048_576  # view; 500 markets take about 150 kB
 _FLOAT_MAX = 1.7976931348623157e308
 Status = Literal["warming", "live", "degraded", "stale"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+NOT_RUNNING = frozenset({"backing_off", "given_up", "down"})  # states of a process that is not there
 Direction = Literal["long", "short", "neutral"]
 Reason = Literal[
     "too_large",
@@ -101,6 +102,16 @@ class End(_MarketMessage, frozen=True, kw_only=True, tag="end"):
     """The engine stopped as planned; `seq` is the last score's."""
 
 
+class ProcessState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the supervisor says of a market's process. `state` is a word of `status`, as `up` or `given_up`;
+    `why` says why it stands so, or of one that is up again why the process before ended.
+    """
+
+    state: str
+    restarts: _Count  # since the supervisor started
+    why: str
+
+
 class MarketState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One market inside a view. `state` is `fresh`, or why it is not: see `signalnode.aggregator.board`."""
 
@@ -112,6 +123,7 @@ class MarketState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     warm: _Share
     scores: _Scores
     unknown: _Unknown = ()  # of the scores: those without evidence
+    process: ProcessState | None = None  # where a supervisor says so
 
 
 class ViewMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="view"):

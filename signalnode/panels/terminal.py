@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from signalnode.bus.wire import SCORE_NAMES
+from signalnode.bus.wire import SCORE_NAMES, STATUSES
 from signalnode.panels.status import duration
 from signalnode.panels.view import PanelView, Row, columns, price, rounded
 
@@ -31,10 +31,15 @@ _STATUS_STYLES = {
     "degraded": "yellow",
     "stale": "red",
     "silent": "red bold",
+    "given up": "red bold",
+    "backing off": "red",
+    "starting": "cyan",
 }
 _HEAD_CHARS_MAX = 8
 LEFT_COLUMNS = 2  # market and status; what follows are numbers
 SOUND = frozenset({"live", "warming"})
+LOST = frozenset({"silent", "given up", "backing off"})
+CAUSES_MAX = 3  # lines that say why processes are not up, or were started again
 ROWS_MIN = 3  # markets shown however low the terminal is
 ORNAMENTS = ("seq", "note")  # left out in this order where the terminal is narrow
 
@@ -66,12 +71,27 @@ def _below(panel: PanelView, rows: list[Row], elapsed_s: float) -> list[Text]:
         lines.append(_regime(panel.regime))
     lines += [Text(line, style="cyan", overflow="ellipsis", no_wrap=True) for line in panel.decisions]
     lines += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in panel.events]
+    lines += _causes(rows)
     missed = " · −1 one score missed" if any(row.missed for row in rows) else ""
+    missed += " · r1 restarted once" if any(row.restarts for row in rows) else ""
     lines.append(Text(f"0 to 100 by each market's own recent standard · {LEGEND}{missed}", style="dim"))
     lines.append(
         Text(f"subscribe: signalnode subscribe --json{panel.config_option}   stop: Ctrl-C", style="dim")
     )
     return lines
+
+
+def _causes(rows: list[Row]) -> list[Text]:
+    """Why processes are not up, and why they were started again."""
+    told = sorted((row for row in rows if row.why), key=lambda row: (row.status in SOUND, -row.restarts))
+    lines = [f"{row.market} {row.status}, {_times(row.restarts)}: {row.why}" for row in told[:CAUSES_MAX]]
+    if len(told) > CAUSES_MAX:
+        lines.append(f"and {len(told) - CAUSES_MAX} more processes; see signalnode status")
+    return [Text(line, style="yellow", overflow="ellipsis", no_wrap=True) for line in lines]
+
+
+def _times(restarts: int) -> str:
+    return f"{restarts} restart{'s' * (restarts != 1)}"
 
 
 def _most_needed(rows: list[Row], rows_max: int) -> list[Row]:
@@ -90,7 +110,7 @@ def plain_lines(panel: PanelView, now_ns: int, time: str) -> list[str]:
 
 
 def _title(rows: list[Row], panel: PanelView, elapsed_s: float) -> Text:
-    heard = sum(row.status not in ("waiting", "silent", "ended") for row in rows)
+    heard = sum(row.status in STATUSES for row in rows)
     text = Text("signalnode", style="bold")
     text.append(
         f"  {heard} of {len(rows)} markets speaking · {panel.endpoint} · {duration(elapsed_s)}", style="dim"
@@ -144,11 +164,13 @@ def _name(row: Row, *, noted: bool) -> Text:
 
 def _status(row: Row) -> Text:
     text = Text(row.status, style=_STATUS_STYLES.get(row.status, "dim"))
+    if row.restarts:
+        text.append(f" r{row.restarts}", style="yellow")
     return text.append(f" −{row.missed}", style="red") if row.missed else text
 
 
 def _age(row: Row) -> Text:
-    late = row.age_s is not None and row.status == "silent"
+    late = row.age_s is not None and row.status in LOST
     return Text(duration(row.age_s), style="red" if late else "dim")
 
 
@@ -156,7 +178,7 @@ def _score(row: Row, name: str) -> Text:
     value = row.scores.get(name)
     if value is None:
         return Text("-" if name in row.scores else "·", style="dim")
-    stale = row.status in ("silent", "ended", "stale")
+    stale = row.status not in STATUSES or row.status == "stale"
     return Text(f"{BARS[min(8, int(value * 9 / 100))]}{value:3.0f}", style="dim" if stale else _heat(value))
 
 
@@ -175,4 +197,6 @@ def _plain(row: Row, names: list[str], time: str) -> str:
         f"{HEADS.get(name, name)} {rounded(row.scores[name], 0)}" for name in names if name in row.scores
     )
     lost = f" missed {row.missed}" if row.missed else ""
-    return f"{head} {scores} warm {row.warm:.0%} age {duration(row.age_s)} seq {row.seq}{lost}"
+    why = f": {row.why}" if row.why else ""
+    again = f" {_times(row.restarts)}{why}" if row.restarts or row.why else ""
+    return f"{head} {scores} warm {row.warm:.0%} age {duration(row.age_s)} seq {row.seq}{lost}{again}"

@@ -9,11 +9,14 @@ from itertools import islice
 
 from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.wire import (
+    NOT_RUNNING,
     SILENT_AFTER_S,
     DecisionMessage,
     End,
     MarketMessage,
+    MarketState,
     Message,
+    ProcessState,
     Score,
     ViewMessage,
 )
@@ -35,6 +38,8 @@ class Market:
     last: MarketMessage | None = None
     heard_ns: int = 0
     missed: int = 0  # scores that were sent and never came
+    process: ProcessState | None = None  # as the supervisor says, by the newest view
+    told_ns: int = 0  # since when it says so
     sequence: SequenceTracker = field(default_factory=SequenceTracker)
 
 
@@ -44,7 +49,7 @@ class Row:
 
     market: str
     note: str
-    status: str  # the engine's own, or `waiting`, `silent`, `ended`
+    status: str  # the engine's own, or `waiting`, `silent`, `ended`, or the state of its process
     mid: float
     scores: dict[str, float | None]  # None: without evidence
     warm: float
@@ -52,6 +57,8 @@ class Row:
     seq: int
     epoch: int
     missed: int
+    restarts: int = 0  # of its process, since the supervisor started
+    why: str = ""  # its process stands so, or was started again
 
 
 @dataclass(slots=True)
@@ -78,15 +85,18 @@ class PanelView:
         """Take one message of any kind."""
         if isinstance(message, ViewMessage):
             self.regime = message.regime
-            self._reconcile(message.markets)
+            self._reconcile(message.markets, now_ns)
         elif isinstance(message, DecisionMessage):
             self.decisions.append(_sentence(message))
         else:
             self._take_market(message, now_ns)
 
-    def _reconcile(self, names: Iterable[str]) -> None:
+    def _reconcile(self, states: Mapping[str, MarketState], now_ns: int) -> None:
         """A view has every market of the config: after a reload some are new, and some have left."""
-        self.markets = {name: self._known(name) for name in islice(names, MARKETS_MAX)}
+        self.markets = {name: self._known(name) for name in islice(states, MARKETS_MAX)}
+        for name, market in self.markets.items():
+            if states[name].process != market.process:
+                market.process, market.told_ns = states[name].process, now_ns
 
     def _known(self, name: str) -> Market:
         return self.markets.get(name) or Market(self.notes.get(name, ""))
@@ -132,15 +142,16 @@ class PanelView:
 
 
 def _row(name: str, market: Market, now_ns: int) -> Row:
-    last, score = market.last, market.score
+    last, score, process = market.last, market.score, market.process
+    restarts, why = (process.restarts, process.why) if process else (0, "")
     if last is None:
-        return Row(name, market.note, "waiting", 0.0, {}, 0.0, None, 0, 0, 0)
+        waiting = _status(market, "waiting", now_ns)
+        return Row(name, market.note, waiting, 0.0, {}, 0.0, None, 0, 0, 0, restarts, why)
     age_s = (now_ns - market.heard_ns) / NS_PER_S
-    status: str = "silent" if age_s > SILENT_AFTER_S else last.status
     return Row(
         market=name,
         note=market.note,
-        status="ended" if market.sequence.ended else status,
+        status=_status(market, last.status, now_ns),
         mid=last.mid,
         scores=known_scores(score) if score else {},
         warm=last.warm,
@@ -148,7 +159,21 @@ def _row(name: str, market: Market, now_ns: int) -> Row:
         seq=last.seq,
         epoch=last.epoch,
         missed=market.missed,
+        restarts=restarts,
+        why=why,
     )
+
+
+def _status(market: Market, said: str, now_ns: int) -> str:
+    """What it said last, unless that is over; then what the supervisor says of its process, if anything."""
+    if market.sequence.ended:
+        return "ended"
+    state = market.process.state if market.process else "up"
+    if state in NOT_RUNNING and market.told_ns >= market.heard_ns:
+        return state.replace("_", " ")
+    if market.last is not None and now_ns - market.heard_ns <= SILENT_AFTER_S * NS_PER_S:
+        return said
+    return state.replace("_", " ") if state != "up" else "silent" if market.last is not None else said
 
 
 def known_scores(score: Score) -> dict[str, float | None]:

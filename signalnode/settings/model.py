@@ -212,6 +212,11 @@ class NodeSettings:
         return self.state_dir / market
 
     @property
+    def standing_path(self) -> Path:
+        """Where the supervisor says how each child stands."""
+        return self.runtime_dir / "standing.json"
+
+    @property
     def control_path(self) -> Path:
         """The socket on which the running node takes requests."""
         return self.runtime_dir / "control.sock"

@@ -35,6 +35,11 @@ class Settings:
     def control_path(self) -> Path:
         return self.runtime_dir / "control.sock"
 
+    @property
+    def standing_path(self) -> Path:
+        """Where each child's state, restarts and reason can be read; see `host/standing.py`."""
+        return self.runtime_dir / "standing.json"
+
     def log_path(self, name: str) -> Path:
         """Where the log of the child `name` is kept, as JSON lines."""
         return self.state_dir / "logs" / f"{name}.log"

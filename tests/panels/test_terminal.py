@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from signalnode.bus.wire import SCORE_NAMES, SILENT_AFTER_S, Score
+from signalnode.bus.wire import SCORE_NAMES, SILENT_AFTER_S, ProcessState, Score
 from signalnode.panels.terminal import plain_lines, screen
 from signalnode.panels.view import PanelView
 from tests.bus.messages import score
@@ -149,3 +149,20 @@ def test_a_score_without_evidence_is_a_dash(panel: PanelView) -> None:
     (solana,) = [line for line in shown(panel, 120) if line.startswith("SOL-USD")]
     assert solana.split()[3:-3] == ["-"] * (1 + len(SCORE_NAMES))
     assert "vola - volu - liqu - warm" in plain_lines(panel, 0, "12:00:00")[1]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_why_a_process_is_gone_or_was_started_again_stands_below(panel: PanelView, width: int) -> None:
+    panel.markets["BTC-USDT"].process = ProcessState(state="up", restarts=2, why="SIGKILL")
+    gone = ProcessState(
+        state="given_up", restarts=6, why="gave up after 6 failures in 60 s, the last: SIGKILL"
+    )
+    panel.markets["SOL-USD"].process = gone
+    lines = shown(panel, width)
+    assert any(line.startswith("BTC-USDT") and "warming r2" in line for line in lines)
+    assert any(line.startswith("SOL-USD") and "given up r6" in line for line in lines)
+    causes = [line for line in lines if "restarts:" in line]
+    assert causes[0].startswith("SOL-USD given up, 6 restarts: gave up after 6 failures in 60 s")
+    assert causes[1].rstrip() == "BTC-USDT warming, 2 restarts: SIGKILL"
+    assert max(len(line) for line in lines) <= width
+    assert plain_lines(panel, 0, "12:00:00")[0].endswith("seq 1234 2 restarts: SIGKILL")

@@ -13,6 +13,7 @@ from signalnode.bus.wire import (
     Heartbeat,
     MarketMessage,
     MarketState,
+    ProcessState,
     Score,
     ViewMessage,
 )
@@ -226,3 +227,40 @@ def test_a_score_without_evidence_is_none(panel: PanelView) -> None:
     row = only_row(panel)
     assert row.scores["volume_spike"] is None
     assert row.scores["momentum_long"] == 50.0
+
+
+def process(state: str, restarts: int = 0, why: str = "") -> ViewMessage:
+    state_of = view("BTC-USDT").markets["BTC-USDT"]
+    told = ProcessState(state=state, restarts=restarts, why=why)
+    markets = {"BTC-USDT": msgspec.structs.replace(state_of, process=told)}
+    return msgspec.structs.replace(view(), markets=markets)
+
+
+def test_a_market_that_was_given_up_is_shown_so_at_once_with_its_restarts_and_why(panel: PanelView) -> None:
+    panel.take(score(), 0)
+    panel.take(process("given_up", 6, "SIGKILL"), SECOND_NS // 2)
+    row = only_row(panel, SECOND_NS)
+    assert (row.status, row.restarts, row.why) == ("given up", 6, "SIGKILL")
+    panel.take(score(1, epoch=2), 2 * SECOND_NS)
+    assert only_row(panel, 2 * SECOND_NS).status == "live", "it speaks again; the word of it comes later"
+
+
+def test_a_restarted_market_is_live_and_says_how_often_and_why(panel: PanelView) -> None:
+    panel.take(score(), 0)
+    panel.take(process("up", 1, "exit 1"), 0)
+    row = only_row(panel)
+    assert (row.status, row.restarts, row.why) == ("live", 1, "exit 1")
+    assert only_row(panel, 60 * SECOND_NS).status == "silent"
+
+
+def test_a_market_that_has_not_spoken_shows_where_its_process_stands(panel: PanelView) -> None:
+    for state, shown in (("starting", "starting"), ("backing_off", "backing off"), ("up", "waiting")):
+        panel.take(process(state), 0)
+        assert only_row(panel).status == shown
+
+
+def test_a_planned_stop_is_an_end_whatever_its_process_is(panel: PanelView) -> None:
+    panel.take(score(1), 0)
+    panel.take(silence(End, 1), 0)
+    panel.take(process("down", 0, "stopped by request"), SECOND_NS)
+    assert only_row(panel, SECOND_NS).status == "ended"

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from signalnode.bus.subscriber import subscribe
-from signalnode.bus.wire import SCORE_NAMES, Score
+from signalnode.bus.wire import SCORE_NAMES, Score, ViewMessage
 from signalnode_supervisor import NotRunning
 from signalnode_supervisor.control import request
 from tests.ports import free_port
@@ -203,7 +203,12 @@ def test_a_killed_engine_comes_back_and_no_other_market_misses_a_score(node: Nod
             assert until(scores, lambda score, name=name: score.market == name).epoch == seen[name].epoch  # type: ignore[misc]
             assert scores.counts()[name].missed == 0
     after = node.children()
-    assert after["BETA-USD"]["restarts"] == before["BETA-USD"]["restarts"] + 1
+    restarts = before["BETA-USD"]["restarts"] + 1
+    assert after["BETA-USD"]["restarts"] == restarts
+    with subscribe(endpoint=node.endpoint, kinds=("view",)) as views:
+        told = (view.markets["BETA-USD"].process for view in views if isinstance(view, ViewMessage))
+        process = next(each for each in told if each and (each.state, each.restarts) == ("up", restarts))
+    assert process.why == "SIGKILL"
     for name in ("ALPHA-USD", "GAMMA-USD", "aggregator"):
         assert after[name]["pid"] == before[name]["pid"]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
+from dataclasses import replace
 from typing import Any
 
+from signalnode_supervisor.core.messages import Asked
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.linux.files import file_limit, files_left
 
@@ -45,3 +47,16 @@ class FilesLeft:
             self._noted_ns = now_ns
             self._note("error", "no files left to start children", "", {"waiting": waiting, "reason": MEND})
         return True
+
+
+def affordable(asked: Asked, there: Set[str]) -> Asked:
+    """The request as it was read; refused where it adds children to those that are `there`, for which there
+    are not files enough.
+    """
+    if asked.specs is None:
+        return asked
+    wanted = {spec.name for spec in asked.specs}
+    if asked.verb != "reload":  # nobody leaves, and none comes but by name
+        wanted = (wanted & set(asked.names)) | there
+    fault = too_many(len(wanted)) if len(wanted) > len(there) else ""
+    return replace(asked, specs=None, fault=fault) if fault else asked

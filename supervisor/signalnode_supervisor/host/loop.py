@@ -15,7 +15,6 @@ import secrets
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from signalnode_supervisor.clock import monotonic_ns
@@ -33,6 +32,7 @@ from signalnode_supervisor.core.messages import (
     RememberStopped,
     Reply,
     Retire,
+    Said,
     Send,
     Spawn,
     Started,
@@ -43,7 +43,7 @@ from signalnode_supervisor.core.supervisor import STOPPING, Supervisor
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.errors import PreloadError
 from signalnode_supervisor.host.directories import make_directory, usable
-from signalnode_supervisor.host.files import too_many
+from signalnode_supervisor.host.files import affordable, too_many
 from signalnode_supervisor.host.ground import Ground
 from signalnode_supervisor.host.listener import Listener, Request
 from signalnode_supervisor.host.logbook import Entry, Logbook
@@ -52,6 +52,7 @@ from signalnode_supervisor.host.notify import Notifier
 from signalnode_supervisor.host.poller import Poller
 from signalnode_supervisor.host.processes import Processes
 from signalnode_supervisor.host.reader import SpecReader, checked
+from signalnode_supervisor.host.standing import Standing
 from signalnode_supervisor.host.status import Samples, describe, own_facts
 from signalnode_supervisor.linux import kernel
 from signalnode_supervisor.linux.cgroup import delegated
@@ -122,6 +123,7 @@ class Loop:
         self._unwritten = ""
         self._started_ns = monotonic_ns()
         self._samples = Samples()
+        self._standing = Standing(settings.standing_path)
         self._pressure = CpuPressure()
         self._ready_sent = False
         self._core = Supervisor(settings, random.Random(secrets.randbits(64)))
@@ -192,6 +194,7 @@ class Loop:
             overdue = self._processes.cpu_times(self._core.overdue(now_ns))
             self._inbox.append(Tick(overdue, self._pressure.look(now_ns)))
         self._work(now_ns)
+        self._standing.tick(self._core.children, now_ns)
 
     def _next_deadline_ns(self, now_ns: int) -> int | None:
         times = (
@@ -199,6 +202,7 @@ class Loop:
             self._processes.next_deadline_ns(),
             self._ground.next_ns,
             self._samples.next_ns,
+            self._standing.next_ns,
             self._listener.next_deadline_ns(),
             self._reader.next_deadline_ns(),
             self._notifier.next_deadline_ns(),
@@ -209,7 +213,11 @@ class Loop:
         """Give the core what has happened, and carry out what it asks for, until nothing is left."""
         worked = bool(self._inbox)
         while self._inbox:
-            for command in self._core.step(self._inbox.popleft(), now_ns):
+            event = self._inbox.popleft()
+            commands = self._core.step(event, now_ns)
+            if commands or not isinstance(event, Said):
+                self._standing.changed(now_ns)
+            for command in commands:
                 self._carry_out(command)
         if worked and (self._notifier.is_heard or not self._ready_sent):
             self._tell_systemd()
@@ -262,6 +270,7 @@ class Loop:
             *self._listener.put_back(),
             *self._memory.put_back(stopped),
             *self._processes.put_back(),
+            *self._standing.put_back(),
             *self._own_put_back(),
         ]
 
@@ -284,18 +293,7 @@ class Loop:
         if asked.verb == "reload":
             self._notifier.reloading(monotonic_ns())
             self._ready_sent = False
-        self._inbox.append(self._affordable(asked))
-
-    def _affordable(self, asked: Asked) -> Asked:
-        """The request as it was read; refused where it adds children for which there are not files enough."""
-        if asked.specs is None:
-            return asked
-        there = self._core.children.keys()
-        wanted = {spec.name for spec in asked.specs}
-        if asked.verb != "reload":  # nobody leaves, and none comes but by name
-            wanted = (wanted & set(asked.names)) | there
-        fault = too_many(len(wanted)) if len(wanted) > len(there) else ""
-        return replace(asked, specs=None, fault=fault) if fault else asked
+        self._inbox.append(affordable(asked, self._core.children.keys()))
 
     def _reply(self, command: Reply) -> None:
         request = self._requests.pop(command.request, None)
@@ -380,6 +378,7 @@ class Loop:
         for request in self._requests.values():
             request.answer({"ok": False, "error": STOPPING})
         self._listener.close()
+        self._standing.close()
         self._processes.close()
         if not self._processes.by_name:
             self._memory.forget_runs()

@@ -320,12 +320,13 @@ def test_whatever_somebody_removed_of_the_runtime_directory_is_made_again(node: 
     one = node(spec("a"), on_supervisor_death="keep").up()
     pid = one.pid("a")
     shutil.rmtree(one.runtime_dir)
-    removed = {one.until("somebody removed it, made again")["path"] for _ in range(4)}
-    assert {str(one.runtime_dir / name) for name in ("node.lock", "control.sock", "children")} < removed
+    removed = {one.until("somebody removed it, made again")["path"] for _ in range(5)}
+    names = ("node.lock", "control.sock", "children", "standing.json")
+    assert {str(one.runtime_dir / name) for name in names} < removed
     assert one.pid("a") == pid
     os.kill(pid, signal.SIGKILL)
     one.until("up", "a")
-    assert {path.name for path in one.runtime_dir.iterdir()} == {"node.lock", "control.sock", "children"}
+    assert {path.name for path in one.runtime_dir.iterdir()} == set(names)
     assert {path.name for path in (one.runtime_dir / "children").iterdir()} == {"a.json", "a.lock"}
     one.stop()
 
