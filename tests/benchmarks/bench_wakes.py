@@ -52,13 +52,13 @@ def _cost(events_per_s: float, at_most: float) -> Row:
     with _scene() as directory, node_on(directory, feeds) as config, bare_loops(places_in(directory)) as bare:
         time.sleep(SETTLE_S)
         pids = [child["pid"] for child in engines(config)]
-        shares = [shares(pids, bare, WINDOW_S) for _ in range(RUNS)]
+        measured = [shares(pids, bare, WINDOW_S) for _ in range(RUNS)]
     return Row(
         what=f"an engine at {events_per_s:g} events/s, {ENGINES} on a node",
-        measured=statistics.median(share for share, _ in shares),
+        measured=statistics.median(share for share, _ in measured),
         unit="% of a core",
         reference="% of a core, a bare loop that sends as often",
-        reference_value=statistics.median(share for _, share in shares),
+        reference_value=statistics.median(share for _, share in measured),
         at_most=at_most,
     )
 
