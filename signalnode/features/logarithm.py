@@ -16,4 +16,5 @@ def log1p(x: float) -> float:
     """
     if abs(x) >= NEAR:
         return math.log1p(x)
-    return x * (1.0 - x * (1.0 / 2.0 - x * (1.0 / 3.0 - x * (1.0 / 4.0 - x * (1.0 / 5.0 - x * (1.0 / 6.0))))))
+    x2 = x * x
+    return x - x2 * ((1.0 / 2.0 - x * (1.0 / 3.0)) + x2 * ((1.0 / 4.0 - x * (1.0 / 5.0)) + x2 * (1.0 / 6.0)))
