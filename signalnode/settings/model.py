@@ -154,6 +154,7 @@ class FeedSettings:
 # The register of venues; each has its decoder in the file of its name in signalnode/feeds/venues/.
 VENUE_NAMES = (
     "binance",
+    "bybit",
     "coinbase",
 )
 

@@ -15,6 +15,8 @@ nothing after it is lost:
 - `book_gap`, `book_crossed`, `level_absurd`: see `signalnode/book.py`. No depth events until the book is
   sound again; an absurd level is left out.
 - `book_unsynced`: book updates, but never a snapshot to join them to. There are no depth events.
+- `category_differs`: the market's symbol, of another of Bybit's categories. Left out.
+- `subscription_refused`: the venue would not send what was asked for.
 - `trade_repeated`, `trade_gap`: trades seen twice; trade numbers missing. Repeats are left out.
 
 Every event then passes the sieve, with its own table of faults (`feeds/sieve.py`): impossible prices and

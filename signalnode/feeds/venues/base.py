@@ -11,6 +11,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 from signalnode.book import Book, BookStatus, Level, Top
@@ -22,6 +23,7 @@ OnFault = Callable[[str, str], None]  # fault name, what was seen
 ROW = struct.Struct("<qqBb8d")  # packs a Row into the memory layout of EVENT
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 OTHER_SYMBOLS_MAX = 100
+PLAIN_MAX = 1_024  # symbols whose plain form is kept at hand
 TRADE_NAMES_MAX = 4_096  # newest trades whose names are kept: a busy minute, 0.5 MB
 TRADE_REPEAT_MAX = 10_000  # so little behind the newest a number is a repeat; further, counting began anew
 
@@ -60,9 +62,15 @@ class Decoder(Protocol):
 DecoderClass = Callable[[str, float, OnFault], Decoder]  # market, depth_bps, on_fault
 
 
+@lru_cache(PLAIN_MAX)
 def plain_symbol(market: str) -> str:
     """`BTC-USDT`, `btc/usdt` or `BTCUSDT` as BTCUSDT."""
     return "".join(letter for letter in market if letter.isalnum()).upper()
+
+
+def base_units(contracts: float, usd: float, price: float) -> float:
+    """The size of contracts of so many USD each, in base units, at a price in USD."""
+    return contracts * usd / price if price else contracts
 
 
 def trade_row(time_event_ns: int, time_received_ns: int, side: int, price: float, size: float) -> Row:
