@@ -156,6 +156,7 @@ VENUE_NAMES = (
     "binance",
     "bybit",
     "coinbase",
+    "dydx",
 )
 
 # By kind: the keys that must be given, and those that may be.

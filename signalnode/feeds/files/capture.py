@@ -17,6 +17,9 @@ nothing after it is lost:
 - `book_unsynced`: book updates, but never a snapshot to join them to. There are no depth events.
 - `category_differs`: the market's symbol, of another of Bybit's categories. Left out.
 - `subscription_refused`: the venue would not send what was asked for.
+- `book_drifted`: so many levels crossed and were dropped that the image is worth asking for again.
+- `frame_repeated`, `frame_late`: a frame seen twice, or behind a newer one. Left out.
+- `venue_error`: the venue said that something was wrong.
 - `trade_repeated`, `trade_gap`: trades seen twice; trade numbers missing. Repeats are left out.
 
 Every event then passes the sieve, with its own table of faults (`feeds/sieve.py`): impossible prices and

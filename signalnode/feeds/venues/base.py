@@ -12,13 +12,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Protocol
+from typing import Annotated, Protocol
+
+import msgspec
 
 from signalnode.book import Book, BookStatus, Level, Top
 from signalnode.events import DEPTH, QUOTE, TRADE
 
 Row = tuple[int, int, int, int, float, float, float, float, float, float, float, float]  # fields of EVENT
 OnFault = Callable[[str, str], None]  # fault name, what was seen
+Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]  # ISO; one without a zone could be any
 
 ROW = struct.Struct("<qqBb8d")  # packs a Row into the memory layout of EVENT
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)

@@ -12,8 +12,7 @@ the top of that book.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
@@ -24,14 +23,12 @@ from signalnode.feeds.venues.base import (
     MarketDecoder,
     OnFault,
     Row,
+    Timestamp,
     time_ns_of,
     trade_row,
 )
 
 SILENT_CHANNELS = frozenset({"subscriptions", "heartbeats", "candles", "status", "ticker", "ticker_batch"})
-
-
-Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]  # one without a zone could be any
 
 
 class _Frame(msgspec.Struct):

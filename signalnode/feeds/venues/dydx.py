@@ -1,0 +1,234 @@
+"""dYdX v4: the channels `v4_orderbook` and `v4_trades` of its indexer.
+
+Formats: dYdX, "Indexer WebSocket API". A trade's `side` is the taker's. A deleveraging moves positions and is
+no order flow, so it is left out; a liquidation is a trade. Trades listed in the answer to a subscription are
+past ones, and no news.
+
+The book has no sequence, no checksum and no time, so its receive time stands for both, and a lost update
+shows nowhere. What can be known is kept:
+
+- an answer to a subscription is an image of the best SNAPSHOT_LEVELS a side, and replaces the book;
+- updates of a connection that never sent an image, an update out of order (`message_id` rises; holes in it
+  are other channels'), one that cannot be read: the book waits for its next image.
+
+A book that crosses is normal here: there is no central one, and levels that are gone may stay for ever. The
+venue's own rule ("How to uncross the orderbook") is to drop, of the two that cross, the one that was set
+first. `message_id` is the connection's, and a batch holds many updates under one, so we number the updates.
+Where both were set by one update the larger is reduced by the smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from signalnode.book import LEVELS_MAX, Delta, Level
+from signalnode.clock import NS_PER_S
+from signalnode.feeds.venues.base import (
+    DecoderClass,
+    FrameFault,
+    MarketDecoder,
+    OnFault,
+    Row,
+    Timestamp,
+    TradeNames,
+    plain_symbol,
+    time_ns_of,
+    trade_row,
+)
+
+SNAPSHOT_LEVELS = 100  # a side, at most, in the answer to a subscription
+DROPS_MAX = 100  # crossing levels dropped in a minute; more, and the image is worth asking for again
+DROPS_PERIOD_NS = 60 * NS_PER_S
+BOOK, TRADES = "v4_orderbook", "v4_trades"
+SILENT_CHANNELS = frozenset(
+    {"", "v4_markets", "v4_candles", "v4_block_height", "v4_subaccounts", "v4_parent_subaccounts"}
+)
+EMPTY = msgspec.Raw(b"")
+
+
+class _Frame(msgspec.Struct):
+    type: Literal[
+        "connected", "subscribed", "unsubscribed", "channel_data", "channel_batch_data", "error", "pong"
+    ]
+    channel: str = ""
+    id: str = ""
+    connection_id: str = ""
+    message_id: int = 0
+    message: str = ""
+    contents: msgspec.Raw = EMPTY
+
+
+class _Level(msgspec.Struct):
+    price: float
+    size: float
+
+
+class _Image(msgspec.Struct):
+    bids: list[_Level]
+    asks: list[_Level]
+
+
+class _Update(msgspec.Struct):
+    bids: list[Level] = []
+    asks: list[Level] = []
+
+
+class _Trade(msgspec.Struct):
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+    side: Literal["BUY", "SELL"]
+    price: float
+    size: float
+    created_at: Timestamp = msgspec.field(name="createdAt")
+    type: str = "LIMIT"
+
+
+class _Trades(msgspec.Struct):
+    trades: list[_Trade]
+
+
+# Lax, because dYdX sends every number that matters as a string.
+_frame = msgspec.json.Decoder(_Frame)
+_image = msgspec.json.Decoder(_Image, strict=False)
+_update = msgspec.json.Decoder(_Update, strict=False)
+_updates = msgspec.json.Decoder(list[_Update], strict=False)
+_trades = msgspec.json.Decoder(_Trades, strict=False)
+_trade_lists = msgspec.json.Decoder(list[_Trades], strict=False)
+
+
+class DydxDecoder(MarketDecoder):
+    """Decoder of one market; see `base.Decoder`."""
+
+    def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
+        super().__init__(market, depth_bps, on_fault)
+        self._on_fault = on_fault
+        self._names = TradeNames(on_fault)
+        self._connection: str | None = None  # that the book came over
+        self._former: str | None = None  # the one before it
+        self._message_id = 0  # newest of the book's
+        self._number = 0  # of updates of the book, ours
+        self._bids_set: dict[float, int] = {}  # number of the update that last set a bid; an image's are 0
+        self._asks_set: dict[float, int] = {}
+        self._drops = 0  # since `_drops_since_ns`
+        self._drops_since_ns = 0
+
+    def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
+        """The events in one frame; see `base.Decoder`."""
+        try:
+            head = _frame.decode(frame)
+        except ValueError:
+            self.watch.distrust()  # it may have been an update of ours
+            raise
+        if head.type == "error":
+            if head.id and plain_symbol(head.id) != self.symbol:
+                return ()
+            raise FrameFault("venue_error", head.message)
+        if head.channel == BOOK and self._is_ours(head.id):
+            return self._on_book(head, time_received_ns)
+        if head.channel == TRADES and self._is_ours(head.id):
+            return list(self._on_trades(head, time_received_ns))
+        if head.channel in SILENT_CHANNELS or head.channel in (BOOK, TRADES):
+            return ()
+        raise FrameFault("frame_unknown", f"no channel known as {head.channel[:40]!r}")
+
+    def _on_trades(self, head: _Frame, time_received_ns: int) -> Iterator[Row]:
+        for one in _lists_of(head, _trades, _trade_lists):
+            for t in one.trades:
+                if self._names.is_new(t.id) and t.type != "DELEVERAGED":
+                    side = 1 if t.side == "BUY" else -1
+                    yield trade_row(time_ns_of(t.created_at), time_received_ns, side, t.price, t.size)
+
+    def _on_book(self, head: _Frame, time_received_ns: int) -> Sequence[Row]:
+        try:
+            if head.type == "subscribed":
+                self._on_image(head)
+            elif head.type == "unsubscribed":
+                self.watch.distrust()
+                return ()
+            elif head.connection_id == self._former or not self._is_next(head):
+                return ()
+            else:
+                self._on_updates(_lists_of(head, _update, _updates))
+                self._uncross(time_received_ns)
+        except ValueError:
+            self.watch.distrust()
+            raise
+        return self.watch.rows_and_quote_after(self.watch.book.status, time_received_ns, time_received_ns)
+
+    def _is_next(self, head: _Frame) -> bool:
+        """Whether an update goes on from what the book is; distrust the book where one is missing."""
+        if head.connection_id != self._connection:
+            self.watch.distrust()
+            return True
+        if head.message_id == self._message_id:
+            self._on_fault("frame_repeated", f"message {head.message_id} again")
+            return False
+        if head.message_id < self._message_id:
+            self._on_fault("frame_late", f"message {head.message_id} behind {self._message_id}")
+            self.watch.distrust()
+            return False
+        self._message_id = head.message_id
+        return True
+
+    def _on_image(self, head: _Frame) -> None:
+        image = _image.decode(head.contents)
+        if head.connection_id != self._connection:
+            self._former, self._connection = self._connection, head.connection_id
+        self._message_id = head.message_id
+        self._bids_set.clear()
+        self._asks_set.clear()
+        self._number += 1
+        bids, asks = ([(level.price, level.size) for level in side] for side in (image.bids, image.asks))
+        self.watch.book.snapshot(self._number, bids, asks, SNAPSHOT_LEVELS)
+
+    def _on_updates(self, updates: Sequence[_Update]) -> None:
+        bids: list[Level] = []
+        asks: list[Level] = []
+        for update in updates:
+            self._number += 1
+            bids += update.bids
+            asks += update.asks
+            self._bids_set.update((price, self._number) for price, _ in update.bids)
+            self._asks_set.update((price, self._number) for price, _ in update.asks)
+        self._apply(bids, asks)
+        if max(len(self._bids_set), len(self._asks_set)) > 2 * LEVELS_MAX:
+            self._forget_what_is_gone()
+
+    def _apply(self, bids: list[Level], asks: list[Level]) -> None:
+        self._number += 1
+        self.watch.book.apply(Delta(0, self._number, bids, asks))  # 0: nothing tells what came before it
+
+    def _uncross(self, time_received_ns: int) -> None:
+        while (crossed := self.watch.book.crossing()) is not None:
+            bid_set = self._bids_set.get(crossed.bid, 0)
+            ask_set = self._asks_set.get(crossed.ask, 0)
+            less = min(crossed.bid_size, crossed.ask_size)
+            bid: list[Level] = [(crossed.bid, 0.0 if bid_set < ask_set else crossed.bid_size - less)]
+            ask: list[Level] = [(crossed.ask, 0.0 if ask_set < bid_set else crossed.ask_size - less)]
+            self._apply(bid if bid_set <= ask_set else [], ask if ask_set <= bid_set else [])
+            self._count_drop(time_received_ns)
+
+    def _count_drop(self, time_received_ns: int) -> None:
+        if time_received_ns - self._drops_since_ns >= DROPS_PERIOD_NS:
+            self._drops, self._drops_since_ns = 0, time_received_ns
+        self._drops += 1
+        if self._drops == DROPS_MAX + 1:
+            self._on_fault("book_drifted", f"over {DROPS_MAX} levels that crossed in a minute; a new image")
+
+    def _forget_what_is_gone(self) -> None:
+        for levels, set_by in zip(self.watch.book.levels(), (self._bids_set, self._asks_set), strict=True):
+            there = {price for price, _ in levels}
+            for price in set_by.keys() - there:
+                del set_by[price]
+
+
+def _lists_of(head: _Frame, one: msgspec.json.Decoder[Any], many: msgspec.json.Decoder[Any]) -> list[Any]:
+    """What the contents of a data frame hold, in order; an answer to a subscription holds no news."""
+    if head.type == "channel_data":
+        return [one.decode(head.contents)]
+    return many.decode(head.contents) if head.type == "channel_batch_data" else []
+
+
+DECODER: DecoderClass = DydxDecoder
