@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import signalnode
 from signalnode.cli import main
 from signalnode.cli.check import ConfigCheck
 from signalnode.cli.run import _check_directory, _check_unchanged, with_names
@@ -265,6 +266,7 @@ def test_the_node_and_its_supervisor_mean_the_same_files(write_node: WriteNode) 
     node = load_node(write_node())
     told = supervisor_settings(node)
     assert told.control_path == node.control_path
+    assert told.version == signalnode.__version__
     assert control.SOCKET_PATH_BYTES_MAX == SOCKET_PATH_BYTES_MAX
     beside = {told.lock_path.stem, told.control_path.stem, told.log_path("A").parent.name}
     assert beside <= RESERVED_NAMES

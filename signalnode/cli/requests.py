@@ -9,6 +9,7 @@ import select
 import sys
 from typing import Any
 
+from signalnode import __version__
 from signalnode.cli.outside import another_users, processes_alive
 from signalnode.cli.terminal import is_coloured
 from signalnode.errors import NotRunningError, RequestError, UsageError
@@ -19,6 +20,7 @@ from signalnode.settings import find_node
 from signalnode.settings.environment import config_option
 from signalnode.settings.reading import shown
 
+OTHER_VERSION = "the node runs {}, also in what it starts again, until you restart it; this command is {}"
 LAST_ACTS_S_MAX = 10.0  # of a supervisor whose children have all ended
 
 
@@ -75,6 +77,7 @@ def shutdown(arguments: argparse.Namespace) -> int:
 def status(arguments: argparse.Namespace) -> int:
     """Print every process of the node as a table, named ones in full, or either as one JSON object."""
     answer = with_ages_now(_ask("status", arguments, arguments.names))
+    _warn(answer)
     if arguments.json:
         print(json.dumps(answer))
     elif arguments.names:
@@ -108,7 +111,9 @@ def _names(arguments: argparse.Namespace) -> list[str]:
 
 def _warn(answer: dict[str, Any]) -> None:
     """What was done is not all that was asked for: for the eye, and not for a program that reads the rest."""
-    for note in answer.get("notes", ()):
+    version = answer.get("version") or answer.get("supervisor", {}).get("version")
+    other = [] if version in (None, __version__) else [OTHER_VERSION.format(version, __version__)]
+    for note in (*answer.get("notes", ()), *other):
         print(f"signalnode: {note}", file=sys.stderr)
 
 

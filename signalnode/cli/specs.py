@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import signalnode_supervisor as supervisor
+from signalnode import __version__
 from signalnode.errors import OutputError
 from signalnode.files import file_limit
 from signalnode.meaning import files_digest
@@ -39,6 +40,7 @@ def supervisor_settings(node: NodeSettings) -> supervisor.Settings:
         runtime_dir=node.runtime_dir,
         state_dir=node.state_dir,
         preload=PRELOAD,
+        version=__version__,
         on_supervisor_death=node.supervisor.on_supervisor_death,
         control_group=group_number(node.supervisor.control_group),
     )

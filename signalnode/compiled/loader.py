@@ -163,7 +163,13 @@ def _check_layout() -> None:
 
 
 def _clear_out() -> None:
-    """Remove what is too old, and what compilers that were killed left half written."""
-    files = sorted(cache_root().glob("kernel-*.o"), key=lambda path: path.stat().st_mtime, reverse=True)
+    """Remove what is too old, and what compilers that were killed left half written.
+
+    Never what was just compiled, which is the oldest of all where the clock was set back.
+    """
+    own = object_path()
+    files = sorted(
+        cache_root().glob("kernel-*.o"), key=lambda path: (path == own, path.stat().st_mtime), reverse=True
+    )
     for path in [*files[1 + KEPT_MAX :], *cache_root().glob("kernel-*.partial")]:
         path.unlink(missing_ok=True)

@@ -51,9 +51,10 @@ def _checksums(files: Iterable[Path]) -> dict[str, str]:
 
 
 def _keep(path: Path, found: Meaning) -> None:
-    """Keep it; the oldest make room."""
+    """Keep it; the oldest others make room."""
     content = {"digest": found.digest, "files": _checksums([*_OWN, *found.files])}
     replace_file(path, json.dumps(content).encode(), writer=str(os.getpid()))
-    files = sorted(path.parent.glob("meaning-*"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in files[FILES_MAX:]:
+    others = [file for file in path.parent.glob("meaning-*") if file != path]
+    others.sort(key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in others[FILES_MAX - 1 :]:
         file.unlink(missing_ok=True)

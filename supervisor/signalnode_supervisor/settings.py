@@ -17,6 +17,7 @@ class Settings:
     state_dir: Path  # desired state, exit records and logs/<NAME>.log
     # Modules that the fork server imports once; the preload() of each is called, where it has one.
     preload: tuple[str, ...] = ()
+    version: str = ""  # of what is preloaded, for whoever asks: what stands on disk may be another by then
     on_supervisor_death: OnDeath = "terminate"  # "keep": children work on and the next supervisor adopts them
     # Number of a group of ours that may ask as well; runtime_dir is then 0710.
     control_group: int | None = None

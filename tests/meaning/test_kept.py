@@ -88,3 +88,16 @@ def test_the_oldest_make_room(house: Path, tmp_path: Path, monkeypatch: pytest.M
     for root in (ROOT, "house.main", "house.rules", "house.rules:step"):
         kept_digest(house, root, directory=tmp_path)
     assert len(list(tmp_path.glob("meaning-*"))) == 2
+
+
+def test_what_was_just_kept_stays_where_the_clock_was_set_back(
+    house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, traces: list[str]
+) -> None:
+    monkeypatch.setattr(kept, "FILES_MAX", 1)
+    kept_digest(house, ROOT, directory=tmp_path)
+    (earlier,) = tmp_path.glob("meaning-*")
+    os.utime(earlier, (2**32, 2**32))
+    for _ in range(2):
+        kept_digest(house, "house.main", directory=tmp_path)
+    assert len(traces) == 2
+    assert list(tmp_path.glob("meaning-*")) != [earlier]

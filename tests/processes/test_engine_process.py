@@ -58,6 +58,20 @@ class Link:
         if "progress" in facts: print(json.dumps({"event": "progress", **facts}), flush=True)
 sys.exit(main(Link(), json.loads(sys.argv[1])))
 """
+PROGRAM_WITHOUT_ITS_PACKAGE = (
+    """
+import importlib, sys
+from signalnode.cli.specs import PRELOAD
+for name in PRELOAD:
+    getattr(importlib.import_module(name), "preload", lambda: None)()
+class Gone:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in ("signalnode", "signalnode_supervisor"):
+            raise ModuleNotFoundError(f"{name} is asked for after the fork")
+sys.meta_path.insert(0, Gone())
+"""
+    + PROGRAM_THAT_TELLS
+)
 ON_A_FULL_DISK = """
 mount -t tmpfs -o size=8k,mode=700 tmpfs "$0" && { cat /dev/zero > "$0/filler" 2> /dev/null; exec "$@"; }
 """
@@ -324,6 +338,16 @@ def test_the_first_score_of_a_still_market_is_not_lost_on_an_aggregator_that_con
             (run / f"{MARKETS[0]}.scores").unlink()
             for checkpoint in (home.folder / "state" / MARKETS[0]).glob("checkpoint.*"):
                 checkpoint.unlink()
+
+
+def test_an_engine_that_starts_while_its_package_is_being_replaced_needs_nothing_of_it(
+    home: Home, listen: Callable[[str], Ear]
+) -> None:
+    ear, engine = listen(MARKETS[0]), home.start(MARKETS[0], PROGRAM_WITHOUT_ITS_PACKAGE)
+    ear.until(a_score, FIRST_S)
+    engine.send_signal(signal.SIGTERM)
+    ear.until(an_end)
+    assert finished(engine)[0] == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("directory", ["state", "run"])

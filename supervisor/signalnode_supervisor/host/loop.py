@@ -301,7 +301,7 @@ class Loop:
             said = command.payload
             if self._unwritten and said.get("ok"):
                 said = {**said, "notes": [*said.get("notes", ()), self._unwritten]}
-            request.answer(said)
+            request.answer({**said, "version": self._settings.version})
         elif command.request == OWN_REQUEST and not command.payload.get("ok"):
             self._logbook.note("error", "reload refused", "", {"error": command.payload.get("error")})
 
@@ -330,6 +330,7 @@ class Loop:
             now_ns,
             state="stopping" if self._core.halting else ("up" if server.preloaded else "preloading"),
             fork_server={"pid": server.pid or None, "preloaded": server.preloaded},
+            version=self._settings.version,
             on_supervisor_death=self._settings.on_supervisor_death,
             starved=self._core.starved.names(now_ns),
             service=self._notifier.is_heard,

@@ -1,0 +1,36 @@
+"""What a command says beside the answer of a running node."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signalnode import __version__
+from signalnode.cli import main
+from signalnode_supervisor import control
+
+UP = {"ok": True, "supervisor": {"pid": 7, "version": "0.0.9"}, "children": []}
+STARTED = {"ok": True, "children": {"A-USD": {"state": "starting"}}, "version": "0.0.9"}
+
+
+@pytest.mark.parametrize("argv", [["status", "--json"], ["restart", "A-USD"], ["reload"]], ids=" ".join)
+def test_a_node_of_another_version_than_the_command_is_told(
+    argv: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "signalnode.toml"
+    config.write_text("")
+    answer: dict[str, Any] = UP if argv[0] == "status" else STARTED
+    monkeypatch.setattr(control, "request", lambda *_: answer)
+    assert main([*argv, "--config", str(config)]) == 0
+    out, err = capsys.readouterr()
+    assert "the node runs 0.0.9" in err
+    assert f"this command is {__version__}" in err
+    if argv[0] == "status":
+        assert json.loads(out)["supervisor"]["version"] == "0.0.9"
+
+    answer = json.loads(json.dumps(answer).replace("0.0.9", __version__))
+    assert main([*argv, "--config", str(config)]) == 0
+    assert capsys.readouterr().err == ""
