@@ -1,0 +1,92 @@
+"""dYdX v4: the indexer's socket.
+
+Source: dYdX, `indexer/services/socks` (subscription.ts, config.ts). It greets with `connected`; a connection
+bears 32 subscriptions a channel; the same channel and market may be asked for twice a second, else it closes
+with 1008, so each subscription waits `session.RENEW_S_MIN`. It pings by protocol, each 30 s. The answer to a
+subscription brings the book's image, so a new image is asked for by leaving and asking again.
+
+An error mostly says neither channel nor market; those two that name them in their text are told apart here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from signalnode.feeds.live.sessions.base import Heard, Limits, Venue, named_in
+
+BOOK, TRADES = "v4_orderbook", "v4_trades"
+
+
+class _Head(msgspec.Struct):
+    type: str
+    channel: str = ""
+    id: str = ""
+    message: str = ""
+
+
+_head = msgspec.json.Decoder(_Head)
+_WHATS = {
+    "connected": "greeting",
+    "subscribed": "subscribed",
+    "unsubscribed": "unsubscribed",
+    "channel_data": "data",
+    "channel_batch_data": "data",
+    "pong": "noise",
+}
+
+
+class Dydx:
+    """See `base.Venue`."""
+
+    name = "dydx"
+    ws_url = "wss://indexer.dydx.trade/v4/ws"
+    greets = True
+    channels: tuple[str, ...] = (BOOK, TRADES)
+    limits = Limits(
+        markets_max=32,
+        connects_max=10,  # none is published; it runs behind Cloudflare
+        connects_period_s=60.0,
+        sends_per_s=10.0,
+        silence_s_max=30.0,
+    )
+
+    def symbol(self, market: str) -> str:
+        """As ours: BTC-USD."""
+        return market
+
+    def subscribe(self, symbol: str, channel: str) -> bytes:
+        """Unbatched: a batch holds updates back for 250 ms."""
+        return msgspec.json.encode({"type": "subscribe", "channel": channel, "id": symbol, "batched": False})
+
+    def unsubscribe(self, symbol: str, channel: str) -> bytes:
+        """See `base.Venue`."""
+        return msgspec.json.encode({"type": "unsubscribe", "channel": channel, "id": symbol})
+
+    def hear(self, frame: bytes, symbols: Collection[str]) -> Heard:
+        """See `base.Venue`."""
+        try:
+            head = _head.decode(frame)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return Heard("torn", named_in(frame, symbols))
+        if head.type == "error":
+            return self._error(head, symbols)
+        what = _WHATS.get(head.type)
+        if what is None or (what not in {"greeting", "noise"} and not head.id):
+            return Heard("noise", detail=f"a frame of type {head.type[:40]!r}")
+        return Heard(what, head.id, head.channel)  # type: ignore[arg-type] # its values are
+
+    def _error(self, head: _Head, symbols: Collection[str]) -> Heard:
+        detail, symbol, channel = head.message[:200], head.id, head.channel
+        if not symbol:  # "Invalid subscription id for channel: (v4_trades-XYZ-USD)"
+            named = [
+                (each, of) for each in self.channels for of in symbols if f"({each}-{of})" in head.message
+            ]
+            if len(named) != 1:
+                return Heard("noise", detail=detail)
+            channel, symbol = named[0]
+        return Heard("refused" if "Invalid" in detail else "failed", symbol, channel, detail)
+
+
+VENUE: Venue = Dydx()

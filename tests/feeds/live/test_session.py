@@ -1,0 +1,262 @@
+"""A session against a venue made up on the spot, in time made up as well: whatever happens in between, every
+market is heard in the end, and the venue's rules are kept on the way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from random import Random
+
+import pytest
+
+from signalnode.clock import NS_PER_S
+from signalnode.feeds.live.pool import Pool, Step
+from signalnode.feeds.live.session import (
+    CONNECTION,
+    NEVER_NS,
+    RENEW_S_MIN,
+    SUBSCRIPTION,
+    Close,
+    Deliver,
+    Open,
+    Send,
+    Session,
+    Tell,
+)
+from signalnode.feeds.live.sessions import venue_of
+
+DYDX = venue_of("dydx")
+GREETING = b'{"type":"connected","connection_id":"c","message_id":0}'
+
+
+def answer(frame: bytes) -> bytes:
+    asked = json.loads(frame)
+    told = {"type": asked["type"] + "d", "channel": asked["channel"], "id": asked["id"], "contents": {}}
+    return json.dumps(told).encode()
+
+
+def ready() -> Session:
+    session = Session(DYDX, Random(1))
+    session.want("BTC-USD")
+    assert session.on_time(0) == [Open()]
+    session.on_opened(0)
+    session.on_frame(GREETING, 0)
+    return session
+
+
+def run_until(session: Session, until_ns: int) -> list[object]:
+    done: list[object] = []
+    while (due_ns := session.due_ns()) <= until_ns:
+        done += session.on_time(due_ns)
+    return done
+
+
+def test_a_market_is_asked_for_after_the_greeting_and_heard_when_both_channels_answer():
+    session = ready()
+    sent = [action for action in run_until(session, NS_PER_S) if isinstance(action, Send)]
+    assert [json.loads(one.frame)["channel"] for one in sent] == ["v4_orderbook", "v4_trades"]
+    first, second = (session.on_frame(answer(one.frame), NS_PER_S) for one in sent)
+    assert [type(action) for action in first] == [Deliver]
+    assert second[1:] == [Tell("BTC-USD", "heard", "")]
+
+
+def test_a_book_starts_over_by_leaving_and_asking_anew_and_not_twice_within_the_least_time():
+    session = ready()
+    for action in run_until(session, NS_PER_S):
+        session.on_frame(answer(action.frame), NS_PER_S)
+    session.renew("BTC-USD")
+    session.renew("BTC-USD")
+    (left,) = run_until(session, int(RENEW_S_MIN * NS_PER_S) + NS_PER_S)
+    assert json.loads(left.frame)["type"] == "unsubscribe"
+    session.on_frame(answer(left.frame), int(RENEW_S_MIN * NS_PER_S) + NS_PER_S)
+    (again,) = run_until(session, 10 * NS_PER_S)
+    assert json.loads(again.frame)["type"] == "subscribe"
+
+
+def test_a_refusal_that_cannot_heal_is_told_once_and_nothing_is_tried_again():
+    session = Session(DYDX, Random(1))
+    session.want("BTC-USD")
+    session.on_time(0)
+    assert session.on_failed("HTTP 403", 0, status=403) == [Tell("", "refused", "HTTP 403")]
+    assert session.due_ns() == NEVER_NS
+    assert not session.on_failed("HTTP 403", 0, status=403)
+
+
+def test_retry_after_is_kept():
+    session = Session(DYDX, Random(1))
+    session.want("BTC-USD")
+    session.on_time(0)
+    session.on_failed("HTTP 429", 0, status=429, retry_after_s=30.0)
+    assert session.due_ns() >= 30 * NS_PER_S
+
+
+def test_a_market_that_the_venue_does_not_know_is_refused_and_its_neighbour_is_heard():
+    session = ready()
+    session.want("NO-USD")
+    run_until(session, NS_PER_S)
+    told = b'{"type":"error","message":"Invalid subscription id for channel: (v4_orderbook-NO-USD)"}'
+    (refused,) = session.on_frame(told, NS_PER_S)
+    assert refused.symbol == "NO-USD"
+    assert refused.state == "refused"
+    assert session.asked["BTC-USD", "v4_trades"].state == "asked"
+
+
+def test_a_frame_that_cannot_be_read_goes_to_its_own_market_and_else_casts_doubt_on_all():
+    session = ready()
+    torn = b'{"type":"channel_data","id":"BTC-USD","contents'
+    assert session.on_frame(torn, 0) == [Deliver("BTC-USD", torn)]
+    (doubt,) = session.on_frame(b"\xff\xfe", 0)
+    assert isinstance(doubt, Tell)
+    assert doubt.state == "suspect"
+
+
+def test_a_connection_without_frames_is_given_up():
+    session = ready()
+    run_until(session, 9 * NS_PER_S)
+    for channel in DYDX.channels:
+        session.on_frame(answer(DYDX.subscribe("BTC-USD", channel)), 9 * NS_PER_S)
+    (closing,) = run_until(session, 39 * NS_PER_S)
+    assert closing == Close("silent for 30 s")
+
+
+def test_every_state_can_be_reached_and_only_a_refusal_is_final():
+    for table, start in ((CONNECTION, "resting"), (SUBSCRIPTION, "wanted")):
+        states = {state for state, _ in table} | set(table.values())
+        reached = {start}
+        for _ in states:
+            reached |= {after for (state, _), after in table.items() if state in reached}
+        assert reached == states
+        assert states - {state for state, _ in table} == {"refused"}
+
+
+def test_a_market_that_comes_or_goes_moves_nobody_else():
+    pool = Pool(DYDX, Random(1))
+    names = [f"M{number}-USD" for number in range(70)]
+    for name in names:
+        pool.want(name)
+    before = {name: slot for slot, one in enumerate(pool.sessions) for name in one.symbols}
+    assert [len(one.symbols) for one in pool.sessions] == [32, 32, 6]
+    pool.drop("M3-USD")
+    pool.want("NEW-USD")
+    after = {name: slot for slot, one in enumerate(pool.sessions) for name in one.symbols}
+    assert after.pop("NEW-USD") == 0
+    del before["M3-USD"]
+    assert after == before
+
+
+class Venue:
+    """A dYdX of one connection that loses, breaks and refuses by a seeded script until `quiet_ns`."""
+
+    def __init__(self, seed: int, quiet_ns: int) -> None:
+        self.random, self.quiet_ns = Random(seed), quiet_ns
+        self.subscribed: set[tuple[str, str]] = set()
+        self.asked_ns: dict[tuple[str, str], deque[int]] = {}
+        self.inbox: list[tuple[int, str, bytes]] = []  # when, what, frame: to the session
+
+    def bad(self, now_ns: int, share: float) -> bool:
+        return now_ns < self.quiet_ns and self.random.random() < share
+
+    def put(self, now_ns: int, what: str, frame: bytes = b"") -> None:
+        self.inbox.append((now_ns + self.random.randrange(1, 50_000_000), what, frame))
+
+    def open(self, now_ns: int) -> None:
+        self.subscribed.clear()
+        self.asked_ns.clear()  # the venue counts by connection
+        self.inbox.clear()
+        if self.bad(now_ns, 0.3):
+            self.put(now_ns, self.random.choice(["failed", "429", "503"]))
+            return
+        self.inbox.append((now_ns + 1, "opened", b""))
+        if not self.bad(now_ns, 0.1):
+            self.inbox.append((now_ns + 2, "frame", GREETING))
+
+    def take(self, frame: bytes, now_ns: int) -> None:
+        asked = json.loads(frame)
+        key = (asked["channel"], asked["id"])
+        if asked["type"] == "subscribe":
+            assert key not in self.subscribed, "asked twice for what it has"
+            times = self.asked_ns.setdefault(key, deque(maxlen=3))
+            times.append(now_ns)
+            assert len(times) < 3 or now_ns - times[0] >= NS_PER_S, "asked three times in a second"
+            assert sum(channel == key[0] for channel, _ in self.subscribed) < 32
+            if self.bad(now_ns, 0.1):
+                told = {"type": "error", "message": "Internal error, could not fetch data", "channel": key[0]}
+                self.put(now_ns, "frame", json.dumps({**told, "id": key[1]}).encode())
+                return
+            self.subscribed.add(key)
+        else:
+            self.subscribed.discard(key)
+        if not self.bad(now_ns, 0.1):
+            self.put(now_ns, "frame", answer(frame))
+        if self.bad(now_ns, 0.1):
+            self.put(now_ns, "closed")
+        if self.bad(now_ns, 0.1):
+            self.put(now_ns, "frame", b'{"type":"channel_data","id":')
+
+    def data(self, now_ns: int) -> None:
+        for channel, symbol in sorted(self.subscribed):
+            frame = {"type": "channel_data", "channel": channel, "id": symbol, "contents": {}}
+            self.put(now_ns, "frame", json.dumps(frame).encode())
+
+
+def heal(seed: int) -> None:
+    quiet_ns = 40 * NS_PER_S
+    venue, session = Venue(seed, quiet_ns), Session(DYDX, Random(seed))
+    session.want("BTC-USD")
+    session.want("ETH-USD")
+    now_ns = data_ns = 0
+    while now_ns < 200 * NS_PER_S:
+        venue.inbox.sort(key=lambda item: item[0])
+        soonest_ns = venue.inbox[0][0] if venue.inbox else NEVER_NS
+        now_ns = max(now_ns, min(session.due_ns(), soonest_ns, data_ns))
+        if now_ns >= data_ns:
+            data_ns = now_ns + 5 * NS_PER_S
+            venue.data(now_ns)
+            if venue.bad(now_ns, 0.5):
+                session.renew("BTC-USD")
+            continue
+        if soonest_ns <= now_ns:
+            _, what, frame = venue.inbox.pop(0)
+            actions = _told(session, what, frame, now_ns)
+        else:
+            actions = session.on_time(now_ns)
+        for action in actions:
+            if isinstance(action, Open):
+                venue.open(now_ns)
+            elif isinstance(action, Send):
+                venue.take(action.frame, now_ns)
+            elif isinstance(action, Close):
+                venue.inbox.clear()
+                venue.subscribed.clear()
+                venue.put(now_ns, "closed")
+    assert session.state == "ready", seed
+    assert {asked.state for asked in session.asked.values()} == {"active"}, seed
+    assert venue.subscribed == {(channel, symbol) for symbol, channel in session.asked}
+
+
+def _told(session: Session, what: str, frame: bytes, now_ns: int) -> list[object]:
+    if what == "opened":
+        return session.on_opened(now_ns)
+    if what == "frame":
+        return session.on_frame(frame, now_ns)
+    if what == "closed":
+        return session.on_closed("closed by the venue", now_ns)
+    status = int(what) if what.isdigit() else 0
+    return session.on_failed(what, now_ns, status=status, retry_after_s=5.0 if status == 429 else 0.0)
+
+
+@pytest.mark.parametrize("first", range(0, 500, 100))
+def test_after_any_schedule_of_faults_every_market_is_heard_again(first):
+    for seed in range(first, first + 100):
+        heal(seed)
+
+
+def test_what_a_whole_connection_is_told_is_told_to_each_of_its_markets():
+    pool = Pool(DYDX, Random(1))
+    pool.want("A-USD")
+    pool.want("B-USD")
+    (step,) = pool.on_time(0)
+    assert step == Step(0, 1, Open())
+    told = pool.steps(0, pool.sessions[0].on_failed("gone", 0))
+    assert [one.action for one in told] == [Tell("A-USD", "lost", "gone"), Tell("B-USD", "lost", "gone")]
