@@ -19,6 +19,7 @@ BATCH_ROWS = 8_192
 MEND = "write it with `signalnode replay`"
 ABOUT = ("time_ns", "mid", "warm", "status")  # every other column is a score, added signals' among them
 COLUMNS = (*ABOUT, *SCORE_NAMES)
+UNKNOWN_READS = 50.0  # a file of scores has no list of the unknown: one that never read anything else is
 
 
 def named_files(arguments: Sequence[str]) -> dict[str, list[Path]]:
@@ -55,20 +56,23 @@ def replay_decisions(
 
 
 def _scores(market: str, paths: Sequence[Path]) -> Iterator[tuple[int, str, Score]]:
-    seq, last_ns = 0, -(2**63)
+    seq, last_ns, known = 0, -(2**63), set[str]()
     for path in paths:
         for row in _rows(path):
             time_ns = int(row["time_ns"])
             if time_ns < last_ns:
                 raise DataError(f"{path}: goes back in time at {time_ns}; give each market's files in order")
             last_ns, seq = time_ns, seq + 1
-            yield time_ns, market, _message(market, seq, row)
+            scores = {name: value for name, value in row.items() if name not in ABOUT}
+            known.update(name for name, value in scores.items() if value != UNKNOWN_READS)
+            unknown = tuple(name for name in scores if name not in known)
+            yield time_ns, market, _message(market, seq, row, scores, unknown)
 
 
-def _message(market: str, seq: int, row: Mapping[str, Any]) -> Score:
+def _message(
+    market: str, seq: int, row: Mapping[str, Any], scores: Mapping[str, float], unknown: tuple[str, ...]
+) -> Score:
     time_ns = int(row["time_ns"])
-    scores = {name: value for name, value in row.items() if name not in ABOUT}
-    has_price = row["mid"] > 0  # NaN before the first
     return Score(
         v=1,
         market=market,
@@ -77,11 +81,11 @@ def _message(market: str, seq: int, row: Mapping[str, Any]) -> Score:
         time_event_ns=time_ns,
         time_received_ns=time_ns,
         time_published_ns=time_ns,
-        mid=row["mid"] if has_price else 0.0,
+        mid=row["mid"] if row["mid"] > 0 else 0.0,  # NaN before the first price
         warm=row["warm"],
         status=row["status"],
-        scores=scores,
-        unknown=() if has_price else tuple(scores),
+        scores=dict(scores),
+        unknown=unknown,
     )
 
 

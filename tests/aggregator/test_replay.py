@@ -163,3 +163,19 @@ def test_what_is_no_score_file_is_one_line(tmp_path: Path) -> None:
     pq.write_table(pa.table(table), other)
     with pytest.raises(DataError, match="no valid score"):
         decided({"A": [other]})
+
+
+def test_a_score_is_unknown_until_it_reads_anything_else_than_fifty(tmp_path: Path) -> None:
+    table = columns(0, 100)
+    table["volume_spike"] = np.where(np.arange(100) < 60, 50.0, 70.0)
+    table["liquidity_opportunity"] = np.where(np.arange(100) < 60, 70.0, 50.0)
+    for name in (*SCORE_NAMES, "mid"):
+        table[name][:20] = np.nan if name == "mid" else 50.0
+    path = tmp_path / "A.parquet"
+    pq.write_table(pa.table(table), path)
+    views = [each.view for each in replay_decisions({"A": [path]}, {}, AggregatorSettings())]
+    states = [view.markets["A"] for view in views if view.time_published_ns > T0]
+    before, between, after = states[2], states[15], states[-1]
+    assert (before.state, before.unknown) == ("warming", SCORE_NAMES)
+    assert (between.state, between.unknown) == ("fresh", ("volume_spike",))
+    assert after.unknown == ()
