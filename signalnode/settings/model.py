@@ -157,6 +157,7 @@ VENUE_NAMES = (
     "bybit",
     "coinbase",
     "dydx",
+    "okx",
 )
 
 # By kind: the keys that must be given, and those that may be.

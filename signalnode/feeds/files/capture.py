@@ -16,6 +16,8 @@ nothing after it is lost:
   sound again; an absurd level is left out.
 - `book_unsynced`: book updates, but never a snapshot to join them to. There are no depth events.
 - `category_differs`: the market's symbol, of another of Bybit's categories. Left out.
+- `checksum_differs`: the book is not the venue's. No depth events until its next snapshot.
+- `size_unknown`: contracts, and nothing says what one is worth. Left out.
 - `subscription_refused`: the venue would not send what was asked for.
 - `book_drifted`: so many levels crossed and were dropped that the image is worth asking for again.
 - `frame_repeated`, `frame_late`: a frame seen twice, or behind a newer one. Left out.
