@@ -2,6 +2,9 @@
 
 Features (base units per second):
 - `volume`, `volume_usual` = Σ size_i e^(−(t−t_i)/τ) / (τ · share seen), τ = volume_s, volume_usual_s.
+
+What one trade may count (`limits.py`): in `volume_usual` 64 usual trades; in `volume` that, or 64 times what
+is usually traded in volume_s. At the third, all so far come down to 64 times the least of them.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ from typing import Any
 
 from signalnode.compiled import compiled
 from signalnode.features.base import Parameter, Weight
-from signalnode.features.decay import SECONDS_PER_NS, decays
+from signalnode.features.decay import SECONDS_PER_NS, SEEN_MIN, decay, decays
+from signalnode.features.limits import INFLUENCE_MAX, KNOWN_FROM, least, limited
 
 PARAMETERS = (
     Parameter("volume_s", 12.0, 0.1, 3600.0, "s", "a burst's length"),
@@ -23,6 +27,9 @@ STATE = (
     ("trades", "<i8"),
     ("volume", "<f8"),
     ("volume_usual", "<f8"),
+    ("trades_usual", "<f8"),  # decayed number of them, as of the last
+    ("size_before", "<f8"),  # of the last trade, and of the one before it: whole
+    ("size_earlier", "<f8"),
 )
 
 
@@ -37,6 +44,17 @@ SEEN = (
 
 
 @compiled
+def _limited_sizes(s: Any, p: Any, time_ns: int, size: float, usual_kept: float) -> tuple[float, float]:
+    """What of `size` counts now and in the usual."""
+    observed_s = (time_ns - s.trade_first_ns) * SECONDS_PER_NS
+    seen = max(1.0 - decay(observed_s / p.volume_usual_s), SEEN_MIN)
+    volume = s.volume_usual * usual_kept * p.volume_s / (p.volume_usual_s * seen)
+    usual, before, earlier = s.volume_usual / s.trades_usual, s.size_before, s.size_earlier
+    now = limited(size, INFLUENCE_MAX * max(usual, volume), before, earlier)
+    return now, limited(size, INFLUENCE_MAX * usual, before, earlier)
+
+
+@compiled
 def on_trade(s: Any, p: Any, e: Any) -> None:
     """Take a trade."""
     time_ns = e.time_received_ns
@@ -45,10 +63,20 @@ def on_trade(s: Any, p: Any, e: Any) -> None:
         s.trade_first_ns = time_ns
     h = (time_ns - s.trade_time_ns) * SECONDS_PER_NS
     now, usual, _, _ = decays(h / p.volume_s, h / p.volume_usual_s, 0.0, 0.0)
-    s.volume = s.volume * now + e.size
-    s.volume_usual = s.volume_usual * usual + e.size
-    s.trade_time_ns = time_ns
+    to_now = to_usual = e.size
+    if s.trades >= KNOWN_FROM and e.size * s.trades_usual > INFLUENCE_MAX * s.volume_usual:
+        to_now, to_usual = _limited_sizes(s, p, time_ns, e.size, usual)
+    s.volume = s.volume * now + to_now
+    s.volume_usual = s.volume_usual * usual + to_usual
+    s.trades_usual = s.trades_usual * usual + 1.0
     s.trades += 1
+    if s.trades == KNOWN_FROM:
+        low = least(e.size, s.size_before, s.size_earlier)
+        s.volume_usual = s.trades_usual * low
+        s.volume = min(s.volume, KNOWN_FROM * INFLUENCE_MAX * low)
+    s.size_earlier = s.size_before
+    s.size_before = e.size
+    s.trade_time_ns = time_ns
 
 
 @compiled

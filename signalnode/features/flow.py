@@ -7,7 +7,8 @@ Features (dimensionless):
 - `order_flow` = E / (A + floor · Ā τ), in [−1, 1]: decayed order flow imbalance (τ = order_flow_s). Each
   quote adds e_n = 1[bid ≥ bid'] bid_size − 1[bid ≤ bid'] bid_size' − 1[ask ≤ ask'] ask_size + 1[ask ≥ ask']
   ask_size' (Cont, Kukanov and Stoikov 2014, eq. 3) to E and |e_n| to A; Ā is the usual rate of |e_n| (τ =
-  order_flow_usual_s), so that the last quote before a silence does not keep speaking.
+  order_flow_usual_s), so that the last quote before a silence does not keep speaking. In Ā one quote
+  counts for no more than 64 usual ones (`limits.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from signalnode.compiled import compiled
 from signalnode.features.base import Parameter, Weight
 from signalnode.features.decay import SECONDS_PER_NS, decays, hold
+from signalnode.features.limits import INFLUENCE_MAX, KNOWN_FROM, least, limited
 
 PARAMETERS = (
     Parameter("order_flow_s", 0.25, 0.01, 600.0, "s", "the top of the book forgets within the second"),
@@ -33,6 +35,10 @@ STATE = (
     ("flow_sum", "<f8"),
     ("flow_absolute", "<f8"),
     ("flow_absolute_usual", "<f8"),
+    ("flows", "<i8"),  # quotes that added something, since the first
+    ("flows_usual", "<f8"),  # decayed number of them, as of the last change
+    ("flow_before", "<f8"),  # |e_n| of the last, and of the one before it: whole
+    ("flow_earlier", "<f8"),
 )
 
 KEPT = (
@@ -67,6 +73,22 @@ def _flow(s: Any, e: Any) -> float:
 
 
 @compiled
+def _take_flow(s: Any, size: float, usual: float) -> None:
+    """Take |e_n| > 0 into the usual flow, of which `usual` is left."""
+    counted = size
+    if s.flows >= KNOWN_FROM and size * s.flows_usual > INFLUENCE_MAX * s.flow_absolute_usual:
+        most = INFLUENCE_MAX * s.flow_absolute_usual / s.flows_usual
+        counted = limited(size, most, s.flow_before, s.flow_earlier)
+    s.flow_absolute_usual = s.flow_absolute_usual * usual + counted
+    s.flows_usual = s.flows_usual * usual + 1.0
+    s.flows += 1
+    if s.flows == KNOWN_FROM:
+        s.flow_absolute_usual = s.flows_usual * least(size, s.flow_before, s.flow_earlier)
+    s.flow_earlier = s.flow_before
+    s.flow_before = size
+
+
+@compiled
 def on_quote(s: Any, p: Any, e: Any) -> None:
     """Take a quote."""
     time_ns = e.time_received_ns
@@ -83,7 +105,11 @@ def on_quote(s: Any, p: Any, e: Any) -> None:
         s.imbalance_average = hold(s.imbalance_average, stood, lean)
         s.flow_sum = s.flow_sum * now + flow
         s.flow_absolute = s.flow_absolute * now + abs(flow)
-        s.flow_absolute_usual = s.flow_absolute_usual * usual + abs(flow)
+        if flow != 0.0:
+            _take_flow(s, abs(flow), usual)
+        else:
+            s.flow_absolute_usual *= usual
+            s.flows_usual *= usual
         s.flow_time_ns = time_ns
     s.bid_size = e.bid_size
     s.ask_size = e.ask_size

@@ -4,7 +4,8 @@ Features (averages over time, not over quotes; τ = liquidity_s, liquidity_usual
 - `spread` (dimensionless) = exp of the average of ln(ln(ask/bid)): the geometric mean, so that a moment's gap
   of a hundred usual spreads does not stand for the whole second;
 - `depth_now`, `depth_usual` (base units) = average of √(bid_depth · ask_depth), the thinner side weighing
-  more;
+  more. In `depth_usual` it counts for no more than 8 usual depths (`limits.py`), unless one of the two before
+  it was as much;
 - `depth_width` (dimensionless) = the price range that the depth lies in, as a fraction of the mid.
 
 Before the first depth event the sizes at the best bid and ask stand in, with the spread as their width.
@@ -18,6 +19,7 @@ from typing import Any
 from signalnode.compiled import compiled
 from signalnode.features.base import Parameter, Weight
 from signalnode.features.decay import SECONDS_PER_NS, decay, decays, hold, time_average
+from signalnode.features.limits import LEVEL_MAX, middle
 from signalnode.features.logarithm import log1p
 
 PARAMETERS = (
@@ -39,6 +41,10 @@ STATE = (
     ("depth_first_ns", "<i8"),
     ("depth_average", "<f8"),
     ("depth_average_usual", "<f8"),
+    ("depth_usual_seen", "<f8"),  # the weight that this average has gathered, 1 − e^(−observed/τ)
+    ("depths", "<i8"),  # taken from this source
+    ("depth_counted", "<f8"),  # what of `depth` the usual takes
+    ("depth_before", "<f8"),  # the depth before `depth`: whole
 )
 
 KEPT = (
@@ -57,6 +63,16 @@ NO_DEPTH, DEPTH_AT_TOP, DEPTH_IN_BAND = 0, 1, 2  # what `depth` was taken from: 
 
 
 @compiled
+def _limited_depth(s: Any, depth: float) -> float:
+    """What of `depth` counts in the usual; all of it while nothing has stood there."""
+    usual, seen = s.depth_average_usual, s.depth_usual_seen
+    if depth * seen <= LEVEL_MAX * usual or usual <= 0.0:
+        return depth
+    counted: float = max(LEVEL_MAX * usual / seen, middle(depth, s.depth, s.depth_before))
+    return counted
+
+
+@compiled
 def _take_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float, source: int) -> None:
     """Take the quantities near the mid on either side, from a `source` no worse than the one before."""
     depth = math.sqrt(bid_depth * ask_depth)
@@ -65,11 +81,21 @@ def _take_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float
         s.depth_first_ns = time_ns
         s.depth_average = 0.0
         s.depth_average_usual = 0.0
+        s.depth_usual_seen = 0.0
+        s.depths = 0
+        s.depth_before = 0.0
+        s.depth_counted = depth
     else:
         h = (time_ns - s.depth_time_ns) * SECONDS_PER_NS
         now, usual, _, _ = decays(h / p.liquidity_s, h / p.liquidity_usual_s, 0.0, 0.0)
         s.depth_average = hold(s.depth_average, s.depth, now)
-        s.depth_average_usual = hold(s.depth_average_usual, s.depth, usual)
+        s.depth_average_usual = hold(s.depth_average_usual, s.depth_counted, usual)
+        s.depth_usual_seen = hold(s.depth_usual_seen, 1.0, usual)
+        if s.depths == 1 and depth > 0.0:  # no more has been seen than the first, and that may have been wild
+            s.depth_average_usual = min(s.depth_average_usual, LEVEL_MAX * depth * s.depth_usual_seen)
+        s.depth_counted = _limited_depth(s, depth)
+        s.depth_before = s.depth
+    s.depths += 1
     s.depth_time_ns = time_ns
     s.depth = depth
 
@@ -115,6 +141,6 @@ def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     observed = (time_ns - s.depth_first_ns) * SECONDS_PER_NS
     f.depth_now = time_average(s.depth_average, s.depth, w.depth, w.depth_seen, observed, tau)
     f.depth_usual = time_average(
-        s.depth_average_usual, s.depth, w.depth_usual, w.depth_usual_seen, observed, tau_usual
+        s.depth_average_usual, s.depth_counted, w.depth_usual, w.depth_usual_seen, observed, tau_usual
     )
     f.depth_width = p.depth_bps * 1e-4 if s.depth_source == DEPTH_IN_BAND else f.spread

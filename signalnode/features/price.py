@@ -19,6 +19,17 @@ Features (τ = time constant in seconds):
 - `volatility`, `volatility_usual` (per second) = average over τ of (2/τ') (Σ r_i e^(−(t−t_i)/τ'))², τ' =
   volatility_lag_s, τ = volatility_s, volatility_usual_s: Zumbach and Müller's (2001) volatility operator
   squared, deaf to a mid that flickers between two values within the lag.
+
+What one return may count (`limits.py`): m is the mean square of a return, taken return by return, v = m over
+the mean time between two, and m is as it was before the return before, so that a move and its undoing count
+alike. Its square counts
+- in `variance` and `volatility_usual` up to 64 m, eight deviations, or a quarter of all that is usual there;
+- in `volatility` up to 64 max(m, v volatility_s), eight deviations of what volatility_s makes: a gap reads as
+  high as anything does, and is gone after four time constants;
+- in `trend`, and in `distance` and what `agreement` is made of, up to 256 max(m, v τ/2), sixteen deviations
+  of what τ makes: fair value goes along with the rest.
+
+The first returns, before anything is known, count up to UNKNOWN_MAX.
 """
 
 from __future__ import annotations
@@ -29,6 +40,7 @@ from typing import Any
 from signalnode.compiled import compiled
 from signalnode.features.base import Parameter, Weight
 from signalnode.features.decay import SECONDS_PER_NS, decays
+from signalnode.features.limits import INFLUENCE_MAX, KNOWN_FROM, least, limited
 from signalnode.features.logarithm import log1p
 
 PARAMETERS = (
@@ -61,7 +73,15 @@ STATE = (
     ("squares", "<f8"),
     ("lagged", "<f8"),
     ("lagged_squares", "<f8"),
+    ("lagged_usual", "<f8"),
     ("lagged_squares_usual", "<f8"),
+    ("returns", "<i8"),  # taken since the first price
+    ("moves", "<f8"),  # decayed number of them, as of the last
+    ("move_square", "<f8"),  # the mean square of one of these
+    ("move_square_before", "<f8"),  # the same before the last: a move and its undoing meet the same limit
+    ("move_interval", "<f8"),  # the mean time between two of them, s
+    ("square_before", "<f8"),  # of the last return, and of the one before it: whole
+    ("square_earlier", "<f8"),
 )
 
 KEPT = (
@@ -79,6 +99,10 @@ SEEN = (
 )
 
 MOVES_MIN = 3.0
+SHARE_MAX = 0.25  # of the usual variance; with less, ETH's momentum foresees less
+DRIFT_MAX = 256.0  # sixteen deviations: beyond, no drift says more
+INTERVAL_MIN = 1e-9  # s; moves at one time are as good as a nanosecond apart
+UNKNOWN_MAX = 3e-4  # the return to believe of a market that has hardly moved yet: three basis points
 RETURN_MIN = 1e-12  # a spread that opens evenly moves the mid by less, and by what rounding makes of it
 
 
@@ -98,6 +122,56 @@ def _lagged_square(
 
 
 @compiled
+def _counted(log_return: float, most: float, s: Any) -> float:
+    """`log_return`, whose square counts up to `most`."""
+    square = limited(log_return * log_return, most, s.square_before, s.square_earlier)
+    return math.copysign(math.sqrt(square), log_return)
+
+
+@compiled
+def _limited_returns(s: Any, p: Any, log_return: float) -> tuple[float, float, float, float]:
+    """What of `log_return` counts in trend, distance, volatility and the usuals."""
+    if s.returns < KNOWN_FROM:
+        r = min(max(log_return, -UNKNOWN_MAX), UNKNOWN_MAX)
+        return r, r, r, r
+    move, a_second = s.move_square_before, s.move_square_before / s.move_interval
+    return (
+        _counted(log_return, DRIFT_MAX * max(move, 0.5 * p.trend_s * a_second), s),
+        _counted(log_return, DRIFT_MAX * max(move, 0.5 * p.fair_value_s * a_second), s),
+        _counted(log_return, INFLUENCE_MAX * max(move, p.volatility_s * a_second), s),
+        _counted(log_return, max(INFLUENCE_MAX * move, SHARE_MAX * p.variance_s * a_second), s),
+    )
+
+
+@compiled
+def _take_move(s: Any, h: float, square: float) -> None:
+    """Take the square of one return, h seconds after the one before, into what a move usually is."""
+    weight = 1.0 / s.moves
+    s.returns += 1
+    s.move_square_before = s.move_square
+    if s.returns > KNOWN_FROM:
+        counted = limited(square, INFLUENCE_MAX * s.move_square, s.square_before, s.square_earlier)
+        s.move_square += (counted - s.move_square) * weight
+        h = min(h, INFLUENCE_MAX * s.move_interval)
+    elif s.returns == KNOWN_FROM:
+        s.move_square = s.move_square_before = least(square, s.square_before, s.square_earlier)
+    s.move_interval += (max(h, INTERVAL_MIN) - s.move_interval) * weight
+    s.square_earlier = s.square_before
+    s.square_before = square
+
+
+@compiled
+def _begin_usual(s: Any, p: Any) -> None:
+    """Let the least of the first KNOWN_FROM squares stand for each."""
+    low = s.move_square
+    s.squares = s.moves * low
+    most = KNOWN_FROM * INFLUENCE_MAX * low
+    s.lagged_usual = math.copysign(min(abs(s.lagged_usual), math.sqrt(most)), s.lagged_usual)
+    share = 0.5 * p.volatility_lag_s / p.volatility_usual_s
+    s.lagged_squares_usual = min(s.lagged_squares_usual, share * most)
+
+
+@compiled
 def _take_return(s: Any, p: Any, time_ns: int, log_return: float) -> None:
     """Take one log return of the mid at `time_ns`."""
     h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
@@ -106,17 +180,26 @@ def _take_return(s: Any, p: Any, time_ns: int, log_return: float) -> None:
         h / p.trend_s, h / p.fair_value_s, h / p.variance_s, h / p.volatility_s
     )
     usual, fallen, lagged, _ = decays(h / p.volatility_usual_s, h / (0.5 * lag), h / lag, 0.0)
-    was, square = s.lagged * s.lagged, log_return * log_return
+    square = log_return * log_return
+    to_trend = to_distance = to_volatility = to_usual = log_return
+    if s.returns < KNOWN_FROM or square > INFLUENCE_MAX * s.move_square_before:
+        to_trend, to_distance, to_volatility, to_usual = _limited_returns(s, p, log_return)
+    was, was_usual = s.lagged * s.lagged, s.lagged_usual * s.lagged_usual
     s.lagged_squares = _lagged_square(s.lagged_squares, was, fallen, now, h, p.volatility_s, lag)
     s.lagged_squares_usual = _lagged_square(
-        s.lagged_squares_usual, was, fallen, usual, h, p.volatility_usual_s, lag
+        s.lagged_squares_usual, was_usual, fallen, usual, h, p.volatility_usual_s, lag
     )
-    s.lagged = s.lagged * lagged + log_return
-    s.trend = s.trend * trend + log_return
-    s.distance = s.distance * distance + log_return
-    s.path = s.path * distance + abs(log_return)
-    s.path_squares = s.path_squares * distance * distance + square
-    s.squares = s.squares * variance + square
+    s.lagged = s.lagged * lagged + to_volatility
+    s.lagged_usual = s.lagged_usual * lagged + to_usual
+    s.trend = s.trend * trend + to_trend
+    s.distance = s.distance * distance + to_distance
+    s.path = s.path * distance + abs(to_distance)
+    s.path_squares = s.path_squares * distance * distance + to_distance * to_distance
+    s.squares = s.squares * variance + to_usual * to_usual
+    s.moves = s.moves * variance + 1.0
+    _take_move(s, h, square)
+    if s.returns == KNOWN_FROM:
+        _begin_usual(s, p)
     s.price_time_ns = time_ns
 
 
@@ -161,10 +244,10 @@ def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
     h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
     lag = p.volatility_lag_s
-    was = s.lagged * s.lagged
+    was, was_usual = s.lagged * s.lagged, s.lagged_usual * s.lagged_usual
     square = _lagged_square(s.lagged_squares, was, w.lagged_square, w.volatility, h, p.volatility_s, lag)
     square_usual = _lagged_square(
-        s.lagged_squares_usual, was, w.lagged_square, w.volatility_usual, h, p.volatility_usual_s, lag
+        s.lagged_squares_usual, was_usual, w.lagged_square, w.volatility_usual, h, p.volatility_usual_s, lag
     )
     f.trend = s.trend * w.trend
     f.distance = s.distance * w.distance

@@ -15,7 +15,10 @@ somebody asks, makes asking free and a resumed engine exact.
 
 Every reading has a place in it, however far out, and bins are finest where readings are dense: about z a bin
 is (1 + |z|)² / 32 wide. Centre and spread are the decayed mean, and the decayed mean absolute deviation from
-the mean of the time: one absurd reading moves them by its size, where a variance moves by the square.
+the mean of the time.
+- *One reading in them.* A reading further from the centre than DEVIATIONS_MAX spreads counts in both as if it
+  were so far, unless one of the two before it was as far: the middle of three is believed. The first three
+  enter as their middle one. In the histogram each keeps its place.
 - *Refitting.* c and s of the grid are set to those of the readings at n = 1, 2, 4, 8, … and from then on
   every REFIT_MAX steps; what is in the bins moves along, from the middle of each to where it now belongs.
   When is known beforehand: were it decided by the data, rounding could decide it, and two units of price
@@ -57,11 +60,13 @@ import numpy as np
 from signalnode.compiled import apart, compiled
 from signalnode.features.base import Parameter
 from signalnode.features.decay import decay
+from signalnode.features.limits import KNOWN_FROM, middle
 
 BINS = 64
 PRIOR_SAMPLES = 30.0  # weight of the prior in the histogram at the start, in samples
 PRIOR_SPREAD_SAMPLES = 8.0  # the same in the spread: a spread is known sooner than a distribution
 REFIT_MAX = 1024  # samples between two fits of the grid
+DEVIATIONS_MAX = 8.0  # spreads from the centre, beyond which one reading counts for no more
 CATCH_UP_MAX = 300  # samples a silence may teach; a longer one is an outage, and an outage is no standard
 
 PARAMETERS = (
@@ -83,6 +88,8 @@ SCALE = np.dtype(
         ("sizes", "<f8"),  # decayed sum of |reading|
         ("deviations", "<f8"),  # decayed sum of |reading − centre|
         ("centre", "<f8"),
+        ("before", "<f8"),  # the newest reading, and the one before it: whole
+        ("earlier", "<f8"),
         ("grid_centre", "<f8"),
         ("grid_spread", "<f8"),
         ("counts", "<f8", (BINS,)),  # decayed histogram over v
@@ -177,6 +184,54 @@ def _refit(scale: Any, two_sided: int, spread: float) -> None:
         _deposit(counts, _squeeze(z / spread, two_sided), old[k])
 
 
+@compiled
+def _spread(scale: Any, shape: Any, warm: float) -> float:
+    """The mean size of a deviation, with its prior among them."""
+    expected = scale.sizes / scale.mass if shape.two_sided == 1 else shape.spread
+    weight = PRIOR_SPREAD_SAMPLES * (1.0 - warm)
+    spread: float = (scale.deviations + weight * expected) / (scale.mass + weight)
+    floored: float = max(spread, shape.floor)
+    return floored
+
+
+@compiled
+def _limited(scale: Any, shape: Any, reading: float, warm: float) -> float:
+    """What of `reading` counts in centre and spread."""
+    if scale.samples < KNOWN_FROM:
+        return reading
+    centre = scale.centre
+    most = DEVIATIONS_MAX * _spread(scale, shape, warm)
+    size = abs(reading - centre)
+    if size <= most:
+        return reading
+    most = max(most, middle(size, abs(scale.before - centre), abs(scale.earlier - centre)))
+    counted: float = centre + math.copysign(min(size, most), reading - centre)
+    return counted
+
+
+@compiled
+def _take_reading(scale: Any, reading: float, counted: float, keep: float) -> None:
+    """Move centre and spread by `counted`, which is what of `reading` counts."""
+    scale.samples += 1
+    scale.mass = scale.mass * keep + 1.0
+    scale.total = scale.total * keep + counted
+    scale.sizes = scale.sizes * keep + abs(counted)
+    if scale.samples == KNOWN_FROM:
+        before, earlier = scale.before, scale.earlier
+        usual = middle(reading, before, earlier)
+        scale.total = scale.mass * usual
+        scale.sizes = scale.mass * middle(abs(reading), abs(before), abs(earlier))
+        scale.deviations = scale.mass * middle(
+            abs(reading - usual), abs(before - usual), abs(earlier - usual)
+        )
+        scale.centre = usual
+    else:
+        scale.centre = scale.total / scale.mass
+        scale.deviations = scale.deviations * keep + abs(counted - scale.centre)
+    scale.earlier = scale.before
+    scale.before = reading
+
+
 @apart
 def learn(scale: Any, shape: Any, reading: float, warm: float, keep: float) -> None:
     """Lay one sample into the histogram, where `keep` (κ) of the old remains. NaN and +∞ teach nothing."""
@@ -189,18 +244,10 @@ def learn(scale: Any, shape: Any, reading: float, warm: float, keep: float) -> N
     if reading == -math.inf:
         counts[0] += 1.0
     else:
-        scale.samples += 1
-        scale.mass = scale.mass * keep + 1.0
-        scale.total = scale.total * keep + reading
-        scale.sizes = scale.sizes * keep + abs(reading)
-        scale.centre = scale.total / scale.mass
-        scale.deviations = scale.deviations * keep + abs(reading - scale.centre)
+        _take_reading(scale, reading, _limited(scale, shape, reading, warm), keep)
         n = scale.samples
         if n % REFIT_MAX == 0 or (n < REFIT_MAX and n & (n - 1) == 0):
-            expected = scale.sizes / scale.mass if shape.two_sided == 1 else shape.spread
-            weight = PRIOR_SPREAD_SAMPLES * (1.0 - warm)
-            spread = (scale.deviations + weight * expected) / (scale.mass + weight)
-            _refit(scale, shape.two_sided, max(spread, shape.floor))
+            _refit(scale, shape.two_sided, _spread(scale, shape, warm))
         origin = scale.centre if shape.two_sided == 1 else scale.grid_centre
         _deposit(counts, _squeeze((reading - origin) / scale.grid_spread, shape.two_sided), 1.0)
 

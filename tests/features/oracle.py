@@ -77,11 +77,11 @@ def _rate(steps: Steps, first: float, t: float, tau: float, of: Callable[[float]
     return _sum(steps, t, tau, of) / (tau * max(1.0 - math.exp(-(t - first) / tau), 1e-9))
 
 
-def _average(steps: Steps, t: float, tau: float) -> float:
+def _average(steps: Steps, t: float, tau: float, known_from: float = 1e-5) -> float:
     """Exponential average over time of a value that stands between its steps."""
     if not steps:
         return 0.0
-    if t - steps[0][0] < 1e-5 * tau:
+    if t - steps[0][0] < known_from * tau:
         return steps[-1][1]
     ends = [at for at, _ in steps[1:]] + [t]
     weights = [
@@ -91,29 +91,135 @@ def _average(steps: Steps, t: float, tau: float) -> float:
     return math.fsum(w * x for w, (_, x) in zip(weights, steps, strict=True)) / math.fsum(weights)
 
 
-def _volatility(past: Past, t: float, tau: float, lag: float) -> float:
-    """(2/lag) times the average of y² with y the decayed sum of returns: integrated move by move."""
-    if not past.returns:
-        return 0.0
+def _lagged_squares(steps: Steps, t: float, tau: float, lag: float) -> float:
+    """Average over tau of y², with y the decayed sum (lag) of returns: integrated move by move."""
     total = 0.0
-    ends = [at for at, _ in past.returns[1:]] + [t]
-    for i, ((at, _), end) in enumerate(zip(past.returns, ends, strict=True)):
-        y = _sum(past.returns[: i + 1], at, lag)
+    ends = [at for at, _ in steps[1:]] + [t]
+    for i, ((at, _), end) in enumerate(zip(steps, ends, strict=True)):
+        y = _sum(steps[: i + 1], at, lag)
         rate = 2.0 / lag - 1.0 / tau  # y² e^(−2(u−at)/lag) weighed by e^(−(t−u)/tau), over u from at to end
         total += y * y * math.exp(-(t - at) / tau) * -math.expm1(-rate * (end - at)) / rate / tau
-    return total * 2.0 / lag / max(1.0 - math.exp(-(t - past.prices[0]) / tau), 1e-9)
+    return total
 
 
-def _agreement(past: Past, t: float, tau: float) -> float:
+def _volatility(squares: float, past: Past, t: float, tau: float, lag: float) -> float:
+    return squares * 2.0 / lag / max(1.0 - math.exp(-(t - past.prices[0]) / tau), 1e-9)
+
+
+def _volatility_usual(past: Past, counted: Counted, t: float, tau: float, lag: float) -> float:
+    """From the third return on, of what is left of the first three where the least of them is the measure."""
+    steps, began = counted.usual, 0.0
+    if len(steps) >= 3:
+        third = steps[2][0]
+        most = 3.0 * 64.0 * min(r * r for _, r in past.returns[:3])
+        squares = min(_lagged_squares(counted.first, third, tau, lag), 0.5 * lag / tau * most)
+        y = _sum(counted.first, third, lag)
+        began = squares * math.exp(-(t - third) / tau)
+        steps = [(third, math.copysign(min(abs(y), math.sqrt(most)), y)), *steps[3:]]
+    return _volatility(began + _lagged_squares(steps, t, tau, lag), past, t, tau, lag)
+
+
+@dataclass
+class Counted:
+    """What of each return counts where."""
+
+    trend: Steps = field(default_factory=list)
+    distance: Steps = field(default_factory=list)
+    now: Steps = field(default_factory=list)
+    usual: Steps = field(default_factory=list)
+    first: Steps = field(default_factory=list)  # of the first three in the usual, before the third came
+
+
+def _mean(steps: Steps, t: float, tau: float) -> float:
+    """The mean of values, each weighing less the older it is."""
+    return _sum(steps, t, tau) / math.fsum(math.exp(-(t - at) / tau) for at, _ in steps)
+
+
+def _limited(x: float, most: float, before: Sequence[float]) -> float:
+    """x up to `most`, or up to what the two before it both were."""
+    return min(x, max(most, min(before[-2:])))
+
+
+def _counted_returns(past: Past, p: Mapping[str, float]) -> Counted:
+    """The limits of the docstring of `price.py`, return by return."""
+    out, tau, squares = Counted(), p["variance_s"], [r * r for _, r in past.returns]
+    moves: Steps = []
+    intervals: Steps = []
+    before = 0.0
+    last = past.prices[0] if past.prices else 0.0
+    for n, (t, r) in enumerate(past.returns):
+        h, last = max(t - last, 1e-9), t
+        if n < 3:
+            small = math.copysign(min(abs(r), 3e-4), r)
+            counts = [small] * 4
+            moves = [(at, min(squares[: n + 1])) for at, _ in past.returns[: n + 1]]
+            before = moves[0][1] if n == 2 else before
+        else:
+            a_second = before / _mean(intervals, last, tau)
+            h = min(h, 64.0 * _mean(intervals, last, tau))
+            most = [256.0 * max(before, p[name] / 2 * a_second) for name in ("trend_s", "fair_value_s")]
+            most.append(64.0 * max(before, p["volatility_s"] * a_second))
+            most.append(max(64.0 * before, 0.25 * tau * a_second))
+            counts = [math.copysign(_limited(r * r, x, squares[:n]) ** 0.5, r) for x in most]
+            before = _mean(moves, t, tau)
+            moves.append((t, _limited(r * r, 64.0 * before, squares[:n])))
+        intervals.append((t, h))
+        for steps, x in zip((out.trend, out.distance, out.now, out.usual), counts, strict=True):
+            steps.append((t, x))
+        if n == 2:
+            out.first = list(out.usual)
+            low = min(squares[:3]) ** 0.5
+            out.usual = [(at, low) for at, _ in out.usual]
+    return out
+
+
+def _counted_sizes(steps: Steps, tau: float, most: Callable[[float, float], float]) -> Steps:
+    """Sizes up to `most` of (time, usual size), or up to what the two before were; the first three whole."""
+    usual: Steps = []
+    out: Steps = []
+    for n, (t, x) in enumerate(steps):
+        sizes = [size for _, size in steps[:n]]
+        mean = _mean(usual, t, tau) if usual else 0.0
+        out.append((t, x if n < 3 else _limited(x, most(t, mean), sizes)))
+        usual.append((t, x if n < 3 else _limited(x, 64.0 * mean, sizes)))
+        if n == 2:
+            usual = [(at, min(x, *sizes)) for at, _ in usual]
+    return out
+
+
+def _usual_sizes(steps: Steps, tau: float) -> Steps:
+    """Sizes up to 64 usual ones; the first three: the least of them."""
+    counted = _counted_sizes(steps, tau, lambda _, mean: 64.0 * mean)
+    if len(steps) < 3:
+        return counted
+    low = min(x for _, x in steps[:3])
+    return [(t, low) for t, _ in counted[:3]] + counted[3:]
+
+
+def _usual_depths(steps: Steps, tau: float) -> Steps:
+    """Depths up to 8 usual ones, unless one of the two before was as much."""
+    out: Steps = []
+    for n, (t, x) in enumerate(steps):
+        counted, seen = x, -math.expm1(-(t - steps[0][0]) / tau)
+        if n == 1 and x > 0.0:
+            out = [(at, min(first, 8.0 * x)) for at, first in out]
+        if n and seen and (usual := _average(out, t, tau, 0.0)) > 0.0:
+            two = [value for _, value in steps[max(n - 2, 0) : n]]
+            counted = min(x, max(8.0 * usual, *two)) if n > 1 else min(x, max(8.0 * usual, two[0]))
+        out.append((t, counted))
+    return out
+
+
+def _agreement(returns: Steps, t: float, tau: float) -> float:
     """Over all moves two by two: those that agree less those that do not, by their size."""
-    weighed = [r * math.exp(-(t - at) / tau) for at, r in past.returns]
+    weighed = [r * math.exp(-(t - at) / tau) for at, r in returns]
     between = [a * b for i, a in enumerate(weighed) for j, b in enumerate(weighed) if i != j]
     path = math.fsum(abs(a) for a in weighed) ** 2
     squares = math.fsum(a * a for a in weighed)
     if not between or math.fsum(between) <= 0.0 or path <= 3.0 * squares:
         return 0.0
     share = math.fsum(between) / math.fsum(abs(x) for x in between) * (1.0 - 3.0 * squares / path)
-    return math.copysign(share * math.exp(-(t - past.returns[-1][0]) / tau), math.fsum(weighed))
+    return math.copysign(share * math.exp(-(t - returns[-1][0]) / tau), math.fsum(weighed))
 
 
 def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[str, float]:
@@ -122,19 +228,35 @@ def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[st
     t = (time_ns - int(events["time_received_ns"][0])) * 1e-9
     first = past.prices[0] if past.prices else 0.0
     traded = past.trades[0][0] if past.trades else 0.0
+    counted = _counted_returns(past, p)
+    lag, tau, usual = p["volatility_lag_s"], p["volatility_s"], p["volatility_usual_s"]
     out = {
-        "trend": _sum(past.returns, t, p["trend_s"]),
-        "distance": _sum(past.returns, t, p["fair_value_s"]),
-        "agreement": _agreement(past, t, p["fair_value_s"]),
-        "variance": _rate(past.returns, first, t, p["variance_s"], lambda r: r * r),
-        "volatility": _volatility(past, t, p["volatility_s"], p["volatility_lag_s"]),
-        "volatility_usual": _volatility(past, t, p["volatility_usual_s"], p["volatility_lag_s"]),
-        "volume": _rate(past.trades, traded, t, p["volume_s"]),
-        "volume_usual": _rate(past.trades, traded, t, p["volume_usual_s"]),
+        "trend": _sum(counted.trend, t, p["trend_s"]),
+        "distance": _sum(counted.distance, t, p["fair_value_s"]),
+        "agreement": _agreement(counted.distance, t, p["fair_value_s"]),
+        "variance": _rate(counted.usual, first, t, p["variance_s"], lambda r: r * r),
+        "volatility": _volatility(_lagged_squares(counted.now, t, tau, lag), past, t, tau, lag)
+        if counted.now
+        else 0.0,
+        "volatility_usual": _volatility_usual(past, counted, t, usual, lag) if counted.now else 0.0,
     }
+    sizes = _usual_sizes(past.trades, p["volume_usual_s"])
+
+    def most(at: float, mean: float) -> float:
+        before = _usual_sizes([step for step in past.trades if step[0] < at], p["volume_usual_s"])
+        return 64.0 * max(mean, p["volume_s"] * _rate(before, traded, at, p["volume_usual_s"]))
+
+    now = _counted_sizes(past.trades, p["volume_usual_s"], most)
+    if len(now) >= 3:
+        third = now[2][0]
+        low = min(_sum(now[:3], third, p["volume_s"]), 192.0 * min(x for _, x in now[:3]))
+        now = [(third, low), *now[3:]]
+    out["volume"] = _rate(now, traded, t, p["volume_s"])
+    out["volume_usual"] = _rate(sizes, traded, t, p["volume_usual_s"])
     depths = past.depths or past.tops
     out["depth_now"] = _average(depths, t, p["liquidity_s"])
-    out["depth_usual"] = _average(depths, t, p["liquidity_usual_s"])
+    usual_depths = _usual_depths(depths, p["liquidity_usual_s"])
+    out["depth_usual"] = _average(usual_depths, t, p["liquidity_usual_s"])
     out["spread"] = math.exp(_average(past.log_spreads, t, p["liquidity_s"])) if past.quotes else 0.0
     out["depth_width"] = p["depth_bps"] * 1e-4 if past.depths else out["spread"]
     return out | _book(past, t, p)
@@ -144,7 +266,8 @@ def _book(past: Past, t: float, p: Mapping[str, float]) -> dict[str, float]:
     if not past.quotes:
         return {"imbalance": 0.0, "imbalance_usual": 0.0, "order_flow": 0.0}
     _, _, bid_size, _, ask_size = past.quotes[-1]
-    usual = _rate(past.flows, past.quotes[0][0], t, p["order_flow_usual_s"], abs)
+    flows = _usual_sizes([(at, abs(e)) for at, e in past.flows if e], p["order_flow_usual_s"])
+    usual = _rate(flows, past.quotes[0][0], t, p["order_flow_usual_s"])
     total = _sum(past.flows, t, p["order_flow_s"], abs) + 0.1 * usual * p["order_flow_s"]
     flow = _sum(past.flows, t, p["order_flow_s"]) / total if total else 0.0
     now = (bid_size - ask_size) / (bid_size + ask_size)

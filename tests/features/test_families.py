@@ -42,10 +42,27 @@ def without(events: Events, *kinds: int) -> Events:
     return events[~np.isin(events["kind"], kinds)]
 
 
+def with_wild_values(events: Events) -> Events:
+    """The events with one absurd value of each kind among the first few, and another of each later."""
+    out = events.copy()
+    for kind, fields in (
+        (TRADE, ("size",)),
+        (QUOTE, ("bid_size",)),
+        (QUOTE, ("bid", "ask")),
+        (DEPTH, ("bid_depth",)),
+    ):
+        places = np.flatnonzero(out["kind"] == kind)
+        for place in (places[len(fields)], places[-len(places) // 3]):
+            for field in fields:
+                out[field][place] *= 9.0 if kind == QUOTE and len(fields) == 2 else 1e5
+    return out
+
+
 MARKETS: dict[str, Callable[[], Events]] = {
     "btc": lambda: stream("btc")[:400],
     "synthetic": lambda: synthetic_events(4, 300, events_per_s=5.0),
     "climb": lambda: made_market(1, Stretch(seconds=60.0, events_per_s=3.0, sigma_bps=0.1, drift_bps_s=1.0)),
+    "wild": lambda: with_wild_values(synthetic_events(4, 300, events_per_s=5.0)),
     "no_depth": lambda: without(synthetic_events(5, 200), DEPTH),
     "no_quotes": lambda: without(synthetic_events(6, 600), QUOTE, DEPTH),
     "no_trades": lambda: without(synthetic_events(7, 200), TRADE),

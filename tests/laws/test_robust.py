@@ -1,0 +1,149 @@
+"""One wild event is forgotten when its moment is over, and a true gap is not taken for one: every score and
+every usual, in a calm market and in a busy one.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from signalnode import SignalEngine
+from signalnode.clock import NS_PER_MS, NS_PER_S
+from signalnode.events import DEPTH, QUOTE, TRADE, Events
+from signalnode.features import FEATURES
+from signalnode.signals import BUILT_IN_SCORES
+from tests.laws.made import Stretch, made_market
+
+WILD_FOR_NS = 250 * NS_PER_MS
+AT_S, LONG_S = 3_600, 2_400  # when it happens, and how much comes after it
+POINTS_MAX = 5.0
+RATES = pytest.mark.parametrize("rate", [1.0, 20.0], ids=["calm", "busy"])
+PRICES = ("bid", "ask", "price")
+WILD = {
+    "prices": (QUOTE, PRICES, (9.0, 10.0, 0.1)),
+    "ask": (QUOTE, ("ask",), (9.0, 1.2)),
+    "bid": (QUOTE, ("bid",), (0.1, 0.8)),
+    "sizes_quoted": (QUOTE, ("bid_size", "ask_size"), (9.0, 0.1, 1e6)),
+    "one_size_quoted": (QUOTE, ("ask_size",), (10.0, 0.1, 1e6)),
+    "size_traded": (TRADE, ("size",), (10.0, 0.1, 1e6)),
+    "depth": (DEPTH, ("bid_depth", "ask_depth"), (10.0, 0.1, 0.0, 1e6)),
+    "one_depth": (DEPTH, ("bid_depth",), (10.0, 0.0, 1e6)),
+}
+CASES = [(name, factor) for name, (_, _, factors) in WILD.items() for factor in factors]
+USUALS = [name for name in FEATURES.names or () if name.endswith("_usual") or name == "variance"]
+
+
+@functools.cache
+def market(rate: float) -> Events:
+    """A market that goes on as it is. Not to be written to."""
+    return made_market(5, Stretch(seconds=AT_S + LONG_S, events_per_s=rate, pull_s=300.0))
+
+
+def replayed(events: Events) -> npt.NDArray[Any]:
+    """The scores of a fresh engine, once a second."""
+    return SignalEngine("ANY-USD").replay(events, NS_PER_S)
+
+
+@functools.cache
+def undisturbed(rate: float) -> npt.NDArray[Any]:
+    """The scores of a market to which nothing happens."""
+    return replayed(market(rate))
+
+
+def with_one_wild(events: Events, kind: int, fields: tuple[str, ...], factor: float, since_s: int) -> Events:
+    """One event of `kind` stands for 250 ms with `fields` × `factor`; then the true one comes."""
+    times = events["time_received_ns"]
+    since_ns = times[0] + since_s * NS_PER_S
+    place = int(np.flatnonzero((events["kind"] == kind) & (times >= since_ns))[0])
+    wild, true = events[place : place + 1].copy(), events[place : place + 1].copy()
+    for field in fields:
+        wild[field] *= factor
+    until_ns = times[place] + WILD_FOR_NS
+    true["time_received_ns"] = until_ns
+    later = int(np.searchsorted(times, until_ns, side="right"))
+    return np.concatenate([events[:place], wild, true, events[later:]])
+
+
+def farthest(table: npt.NDArray[Any], other: npt.NDArray[Any], since_s: int) -> dict[str, float]:
+    """The most that each score of one table is off that of the other, from `since_s` after the start."""
+    both = min(len(table), len(other))
+    rows = slice(since_s, both)
+    return {name: float(np.max(np.abs(table[name][rows] - other[name][rows]))) for name in BUILT_IN_SCORES}
+
+
+@RATES
+@pytest.mark.parametrize(("what", "factor"), CASES)
+def test_five_minutes_after_one_wild_event_no_score_remembers_it(
+    what: str, factor: float, rate: float
+) -> None:
+    kind, fields, _ = WILD[what]
+    table = replayed(with_one_wild(market(rate), kind, fields, factor, AT_S))
+    off = farthest(table, undisturbed(rate), AT_S + 300)
+    assert max(off.values()) < POINTS_MAX, off
+
+
+@RATES
+@pytest.mark.parametrize(("what", "factor"), CASES)
+def test_no_usual_is_moved_far_by_one_wild_event(what: str, factor: float, rate: float) -> None:
+    kind, fields, _ = WILD[what]
+    events = market(rate)[: int((AT_S + 600) * rate)]
+    soiled = with_one_wild(events, kind, fields, factor, AT_S)
+    there, here = (SignalEngine("ANY-USD") for _ in range(2))
+    for engine, rows in ((here, events), (there, soiled)):
+        engine.ingest(rows)
+    usual, moved = (engine.features_at(here.time_ns) for engine in (here, there))
+    for name in USUALS:
+        if name == "imbalance_usual":
+            assert moved[name] == pytest.approx(usual[name], abs=0.05)
+        else:
+            assert moved[name] == pytest.approx(usual[name], rel=0.5), name
+
+
+@RATES
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize(("what", "factor"), CASES)
+def test_a_market_that_begins_with_a_wild_event_recovers(
+    what: str, factor: float, place: int, rate: float
+) -> None:
+    kind, fields, _ = WILD[what]
+    events = market(rate)[: int(2_400 * rate)].copy()
+    at = np.flatnonzero(events["kind"] == kind)[place]
+    for field in fields:
+        events[field][at] *= factor
+    off = farthest(replayed(events), undisturbed(rate), 1_200)
+    assert max(off.values()) < 2.0 * POINTS_MAX, off
+
+
+@RATES
+@pytest.mark.parametrize("gap", [-0.3, -0.1, 0.03, 0.1, 0.3])
+def test_a_gap_after_a_halt_is_a_breakout_within_two_events(gap: float, rate: float) -> None:
+    events = market(rate)
+    at = int(np.searchsorted(events["time_received_ns"], events["time_received_ns"][0] + AT_S * NS_PER_S))
+    after = events[at:].copy()
+    after["time_received_ns"] += 300 * NS_PER_S
+    for field in PRICES:
+        after[field] *= 1.0 + gap
+    engine = SignalEngine("ANY-USD")
+    engine.ingest(np.concatenate([events[:at], after[after["kind"] == QUOTE][:2]]))
+    scores = engine.scores_at(engine.time_ns + NS_PER_S)
+    assert scores["volatility_breakout"] > 95.0
+    back = "mean_reversion_short" if gap > 0 else "mean_reversion_long"
+    assert scores[back] > 95.0
+    engine.ingest(after[after["kind"] == QUOTE][2:50])
+    assert engine.mid == pytest.approx(after["bid"][after["kind"] == QUOTE][49], rel=1e-3)
+
+
+@pytest.mark.parametrize("rate", [10.0, 100.0])
+def test_a_market_that_wakes_is_followed_at_once(rate: float) -> None:
+    quiet, awake = Stretch(seconds=900.0, events_per_s=rate, sigma_bps=0.05), Stretch(seconds=120.0)
+    before, after = (SignalEngine("ANY-USD") for _ in range(2))
+    awake = Stretch(seconds=120.0, events_per_s=rate, sigma_bps=5.0)  # a hundred times as far
+    before.ingest(made_market(1, quiet))
+    after.ingest(made_market(1, quiet, awake))
+    usual, now = (engine.features_at(engine.time_ns) for engine in (before, after))
+    assert now["volatility"] > 2_000.0 * usual["volatility_usual"]
+    assert now["variance"] > 500.0 * usual["variance"], "a fifth of its memory has seen 10,000 times as much"
