@@ -157,6 +157,7 @@ VENUE_NAMES = (
     "bybit",
     "coinbase",
     "dydx",
+    "kraken",
     "okx",
 )
 

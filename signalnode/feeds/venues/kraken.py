@@ -1,0 +1,222 @@
+"""Kraken spot, protocol v2: the channels `book` and `trade`.
+
+Formats: Kraken, "WebSocket API v2". A trade's `side` is the taker's, its number consecutive; a `snapshot` of
+trades are past ones, and no news.
+
+The book is the best so many levels a side, as subscribed to; what falls out of those is not told. It has no
+sequence but a checksum in each message: CRC32 of the ten best asks and the ten best bids, each as the digits
+of its price and of its size as they were sent, without the point and without leading zeros ("Book checksum
+guide"). So numbers are taken as text. A book that does not give the venue's checksum waits for its next
+snapshot, and a level behind the tenth is as good as the updates that did come.
+
+How deep the book is says the answer to the subscription. Where that did not come it is the least of the
+depths that Kraken has (DEPTHS) and that holds the snapshot.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from signalnode.book import Delta, Level
+from signalnode.feeds.venues.base import (
+    DecoderClass,
+    FrameFault,
+    MarketDecoder,
+    OnFault,
+    Row,
+    Timestamp,
+    plain_symbol,
+    time_ns_of,
+    trade_row,
+)
+
+DEPTHS = (10, 25, 100, 500, 1_000)
+CHECKED = 10  # best levels a side that the checksum covers
+SILENT_CHANNELS = frozenset({"heartbeat", "ticker", "ohlc", "instrument"})
+TEXT_MAX = 64  # characters of a number
+EMPTY = msgspec.Raw(b"")
+
+
+class _Result(msgspec.Struct):
+    channel: str = ""
+    symbol: str = ""
+    depth: int = 0
+
+
+class _Frame(msgspec.Struct):
+    channel: str = ""
+    type: str = ""
+    data: msgspec.Raw = EMPTY
+    method: str = ""
+    success: bool = True
+    error: str = ""
+    symbol: str = ""
+    result: _Result | None = None
+
+
+class _Status(msgspec.Struct):
+    connection_id: int = 0
+
+
+class _Level(msgspec.Struct):
+    price: msgspec.Raw
+    qty: msgspec.Raw
+
+
+class _Book(msgspec.Struct):
+    symbol: str
+    bids: list[_Level]
+    asks: list[_Level]
+    checksum: int
+    timestamp: Timestamp | None = None
+
+
+class _Trade(msgspec.Struct):
+    symbol: str
+    side: Literal["buy", "sell"]
+    price: float
+    qty: float
+    trade_id: int
+    timestamp: Timestamp
+
+
+_frame = msgspec.json.Decoder(_Frame)
+_statuses = msgspec.json.Decoder(list[_Status])
+_books = msgspec.json.Decoder(list[_Book])
+_trades = msgspec.json.Decoder(list[_Trade])
+
+
+class KrakenDecoder(MarketDecoder):
+    """Decoder of one symbol; see `base.Decoder`."""
+
+    def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
+        super().__init__(market, depth_bps, on_fault)
+        self._on_fault = on_fault
+        self._connection = 0
+        self._depth = 0  # levels a side, as subscribed to; 0 where that is not known
+        self._number = 0  # of the book's messages, ours
+        self._bid_digits: dict[float, bytes] = {}  # what the checksum takes of a level, by price
+        self._ask_digits: dict[float, bytes] = {}
+
+    def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
+        """The events in one frame; see `base.Decoder`."""
+        head = _frame.decode(frame)
+        if head.channel == "book":
+            return self._on_books(head, time_received_ns)
+        if head.channel == "trade":
+            return list(self._on_trades(head, time_received_ns))
+        if head.channel == "status":
+            self._on_status(head)
+        elif head.method or head.error:
+            self._on_answer(head)
+        elif head.channel not in SILENT_CHANNELS:
+            raise FrameFault("frame_unknown", f"no channel known as {head.channel[:40]!r}")
+        return ()
+
+    def _on_status(self, head: _Frame) -> None:
+        for status in _statuses.decode(head.data):
+            if status.connection_id != self._connection:
+                self._connection = status.connection_id
+                self.watch.distrust()
+
+    def _on_answer(self, head: _Frame) -> None:
+        result = head.result or _Result()
+        symbol = head.symbol or result.symbol
+        if symbol and plain_symbol(symbol) != self.symbol:
+            return
+        if head.error or not head.success:
+            raise FrameFault("subscription_refused" if head.method else "venue_error", head.error)
+        if result.channel == "book":
+            if head.method == "subscribe":
+                self._depth = result.depth if result.depth in DEPTHS else 0
+            elif head.method == "unsubscribe":
+                self.watch.distrust()
+
+    def _on_trades(self, head: _Frame, time_received_ns: int) -> Iterator[Row]:
+        for t in _trades.decode(head.data):
+            if not self._is_ours(t.symbol):
+                continue
+            if head.type == "snapshot":
+                self._trades.begin_at(t.trade_id)
+            elif self._trades.is_new(t.trade_id):
+                side = 1 if t.side == "buy" else -1
+                yield trade_row(time_ns_of(t.timestamp), time_received_ns, side, t.price, t.qty)
+
+    def _on_books(self, head: _Frame, time_received_ns: int) -> Sequence[Row]:
+        try:
+            rows: list[Row] = []
+            for book in _books.decode(head.data):
+                if self._is_ours(book.symbol):
+                    rows += self._on_book(book, head.type, time_received_ns)
+        except ValueError:
+            self.watch.distrust()  # what cannot be read may have been ours
+            raise
+        return rows
+
+    def _on_book(self, message: _Book, kind: str, time_received_ns: int) -> Sequence[Row]:
+        bids, bid_digits = _levels_of(message.bids)
+        asks, ask_digits = _levels_of(message.asks)
+        self._number += 1
+        book = self.watch.book
+        if kind == "snapshot":
+            self._bid_digits, self._ask_digits = bid_digits, ask_digits
+            book.replace(self._number, bids, asks, max(self._depth, _depth_of(bids, asks)))
+            self._check(message.checksum)
+        elif book.status in ("synced", "crossed"):
+            self._bid_digits.update(bid_digits)
+            self._ask_digits.update(ask_digits)
+            book.apply(Delta(0, self._number, bids, asks))
+            self._check(message.checksum)
+        else:
+            book.apply(Delta(0, self._number, bids, asks))
+        time_event_ns = time_ns_of(message.timestamp) if message.timestamp else time_received_ns
+        return self.watch.rows_and_quote_after(book.status, time_event_ns, time_received_ns)
+
+    def _check(self, checksum: int) -> None:
+        bids, asks = self.watch.book.levels(CHECKED)
+        digits = [self._ask_digits[price] for price, _ in asks]
+        digits += [self._bid_digits[price] for price, _ in bids]
+        found = zlib.crc32(b"".join(digits))
+        if found != checksum:
+            self._on_fault("checksum_differs", f"the book gives {found}, the venue {checksum}")
+            self.watch.distrust()
+        elif max(len(self._bid_digits), len(self._ask_digits)) > 2 * DEPTHS[-1]:
+            self._forget_what_is_gone()
+
+    def _forget_what_is_gone(self) -> None:
+        bids, asks = self.watch.book.levels()
+        self._bid_digits = {price: self._bid_digits[price] for price, _ in bids}
+        self._ask_digits = {price: self._ask_digits[price] for price, _ in asks}
+
+
+def _depth_of(bids: Sequence[Level], asks: Sequence[Level]) -> int:
+    levels = max(len(bids), len(asks))
+    return next((depth for depth in DEPTHS if depth >= levels), DEPTHS[-1])
+
+
+def _levels_of(sent: Sequence[_Level]) -> tuple[list[Level], dict[float, bytes]]:
+    """The levels as numbers, and by price the digits that the checksum takes. Raises ValueError."""
+    levels: list[Level] = []
+    digits: dict[float, bytes] = {}
+    for level in sent:
+        price, qty = bytes(level.price), bytes(level.qty)
+        if len(price) > TEXT_MAX or len(qty) > TEXT_MAX:
+            raise msgspec.ValidationError(f"a number of over {TEXT_MAX} characters")
+        try:
+            number = float(price)
+            levels.append((number, float(qty)))
+        except ValueError:
+            raise msgspec.ValidationError(f"{price!r} or {qty!r} is no number") from None
+        digits[number] = _digits_of(price) + _digits_of(qty)
+    return levels, digits
+
+
+def _digits_of(text: bytes) -> bytes:
+    return text.replace(b".", b"").lstrip(b"0")
+
+
+DECODER: DecoderClass = KrakenDecoder
