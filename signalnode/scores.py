@@ -10,11 +10,17 @@ class MarketScores(dict[str, float]):
     them before its first price: they are 50, and say nothing.
     """
 
-    __slots__ = ("unknown",)
+    unknown: tuple[str, ...] = ()
 
-    def __init__(self, scores: Iterable[tuple[str, float]], unknown: tuple[str, ...] = ()) -> None:
-        super().__init__(scores)
-        self.unknown = unknown
+    @classmethod
+    def of(cls, scores: Iterable[tuple[str, float]], unknown: tuple[str, ...]) -> MarketScores:
+        """Those scores, of which `unknown` are unknown. An `__init__` would cost a live engine a quarter of a
+        microsecond more.
+        """
+        made = cls(scores)
+        if unknown:
+            made.unknown = unknown
+        return made
 
 
 def is_any_known(scores: Collection[str], unknown: Collection[str]) -> bool:

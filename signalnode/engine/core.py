@@ -141,9 +141,10 @@ class SignalEngine:
         scores = self._scores.tolist()
         unknown = _unknown_names(self._unknown.item())
         if not self._has_extra:
-            return MarketScores(zip(BUILT_IN_SCORES, scores), unknown)  # noqa: B905 - a keyword costs 0.2 µs
+            return MarketScores.of(zip(BUILT_IN_SCORES, scores), unknown)  # noqa: B905 - a keyword costs 0.2 µs
         extra = self._extra.score(self._features)
-        return MarketScores([*zip(BUILT_IN_SCORES, scores), *extra.items()], unknown + extra.unknown)  # noqa: B905
+        named = [*zip(BUILT_IN_SCORES, scores, strict=True), *extra.items()]
+        return MarketScores.of(named, unknown + extra.unknown)
 
     async def get_continuous_scores(self) -> MarketScores:
         """The scores by name, now: at the newest event's kernel time, and as much later as has passed since

@@ -160,7 +160,7 @@ class ExtraSignals:
         for signal, share, known in zip(self.signals, self._shares.tolist(), self._known, strict=True):
             out += [50.0 + 50.0 * share, 50.0 - 50.0 * share] if signal.two_sided else [100.0 * share]
             unknown += () if known else signal.scores
-        return MarketScores(zip(self.names, out, strict=True), unknown)
+        return MarketScores.of(zip(self.names, out, strict=True), unknown)
 
     def _read(self, features: Any) -> None:
         f, p = _record(features), _record(self._parameters)

@@ -50,7 +50,7 @@ def test_what_plain_scores_lack_is_as_told() -> None:
     rows = {name: row[1] for row in table(PAGE, "neutral").rows for name in quoted(row[0])}
     same(rows, {*MarketState.__struct_fields__, "regime", "measures", "relations"} - {"scores"})
     first, second = seen.markets["A"], seen.markets["B"]
-    warming = view_of({"A": MarketScores([("momentum_long", 50.0)], ("momentum_long",))}).markets["A"]
+    warming = view_of({"A": MarketScores.of([("momentum_long", 50.0)], ("momentum_long",))}).markets["A"]
     assert quoted(rows["state"]) == [first.state, second.state, warming.state]
     assert rows["age_s"].startswith(f"{first.age_s}:")
     assert rows["warm"].startswith(f"{first.warm}:")
