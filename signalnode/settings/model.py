@@ -154,6 +154,8 @@ class FeedSettings:
 # The register of venues; each has its decoder in the file of its name in signalnode/feeds/venues/.
 VENUE_NAMES = (
     "binance",
+    "binance_coinm",
+    "binance_usdm",
     "bybit",
     "coinbase",
     "dydx",
