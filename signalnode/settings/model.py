@@ -159,6 +159,7 @@ VENUE_NAMES = (
     "bybit",
     "coinbase",
     "dydx",
+    "hyperliquid",
     "kraken",
     "okx",
 )
