@@ -158,9 +158,11 @@ VENUE_NAMES = (
     "binance_usdm",
     "bybit",
     "coinbase",
+    "deribit",
     "dydx",
     "hyperliquid",
     "kraken",
+    "kraken_futures",
     "okx",
 )
 
