@@ -34,7 +34,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
-from math import ceil, inf
+from itertools import islice
+from math import ceil, inf, isfinite
+from operator import lt
 from typing import Literal, NamedTuple
 
 BookStatus = Literal["empty", "synced", "gap", "crossed"]
@@ -92,11 +94,25 @@ class Side:
         self.sizes.clear()
         self.unheard.clear()
         self.reach = inf
-        refused = self.update(levels)
+        image = list(levels)
+        refused = 0 if self._load(image) else self.update(image)
         if limit and self.keys and len(self.keys) + refused >= limit:
             self.reach = self.keys[-1]
             self.unheard.update(self.keys[:WATCHED_LEVELS])
         return refused
+
+    def _load(self, image: Sequence[Level]) -> bool:
+        """Take an image that is sound and best first, as venues send them; else nothing, and say False."""
+        keys = [self.sign * price for price, _ in image]
+        sizes = [size for _, size in image]
+        if not keys or not all(map(lt, keys, islice(keys, 1, None))):
+            return False
+        are_prices = all(0.0 < price < inf for price, _ in (image[0], image[-1]))
+        if not (are_prices and isfinite(sum(sizes)) and min(sizes) > 0.0):
+            return False
+        self.keys[:], self.sizes[:] = keys, sizes
+        self._cut()
+        return True
 
     def update(self, levels: Iterable[Level]) -> int:
         """Set or remove levels; return how many were refused: price not above 0, size below 0, not finite."""
@@ -117,13 +133,18 @@ class Side:
             elif size:
                 keys.insert(at, key)
                 sizes.insert(at, size)
+        self._cut()
+        return refused
+
+    def _cut(self) -> None:
+        """Keep to the window, or to what is held at most."""
+        keys, sizes = self.keys, self.sizes
         if self.window:
             del keys[self.window :], sizes[self.window :]
             self.reach = keys[-1] if len(keys) == self.window else inf
         elif len(keys) > self.levels_max:
             del keys[self.levels_max :], sizes[self.levels_max :]
             self.reach = min(self.reach, keys[-1])
-        return refused
 
     def knows(self, price: float) -> bool:
         """Whether every level from the best up to and including `price` is known."""

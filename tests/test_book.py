@@ -338,3 +338,17 @@ def test_what_crosses_is_told_of_a_crossed_book_alone() -> None:
     assert (book.status, book.top(), book.crossing()) == ("crossed", None, (101.0, 5.0, 101.0, 3.0))
     book.apply(delta(13, 13))
     assert book.crossing() is None
+
+
+ODD = [0.0, -1.0, math.nan, math.inf, -math.inf, 1e308, 1.0, 2.0, 3.0]
+
+
+@given(st.lists(st.tuples(st.sampled_from(ODD), st.sampled_from(ODD)), max_size=4), st.booleans())
+@example([(2.0, 1.0), (1.0, math.nan)], False)
+@example([(math.nan, 1.0)], False)
+@example([(math.inf, 1.0), (1.0, 1.0)], False)
+@example([(2.0, 1e308), (1.0, 1e308)], False)
+def test_an_image_is_taken_as_its_levels_one_by_one_would_be(image: list[Level], is_ask: bool) -> None:
+    one, other = (Side(1 if is_ask else -1, 3) for _ in range(2))
+    assert one.replace(image, 0) == sum(other.update([level]) for level in image)
+    assert (one.keys, one.sizes) == (other.keys, other.sizes)
