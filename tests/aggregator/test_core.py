@@ -219,3 +219,14 @@ def test_nobody_can_write_into_what_the_markets_relations_are() -> None:
     for matrix in (relations.correlation, relations.lead_s, relations.lead_correlation):
         with pytest.raises(ValueError, match="read-only"):
             matrix[0, 1] = 1.0
+
+
+def test_a_first_score_that_was_lost_counts_as_missed_until_it_is_sent_again() -> None:
+    core = core_of("A")
+    for message in (score("A", 5), heartbeat("A", 1, epoch=2)):
+        assert core.take(encode(message), T0)
+    assert (core.missed, core.board.state("A", T0)) == (1, "behind")
+    again = encode(score("A", 1, epoch=2))
+    assert [core.take(again, T0) for _ in range(2)] == [True, False]
+    assert (core.missed, core.board.state("A", T0)) == (0, "fresh")
+    assert core.ring.newest("A") == [tuple(again)]
