@@ -160,6 +160,7 @@ VENUE_NAMES = (
     "coinbase",
     "deribit",
     "dydx",
+    "gemini",
     "hyperliquid",
     "kraken",
     "kraken_futures",
