@@ -156,6 +156,7 @@ VENUE_NAMES = (
     "binance",
     "binance_coinm",
     "binance_usdm",
+    "bitstamp",
     "bybit",
     "coinbase",
     "deribit",
