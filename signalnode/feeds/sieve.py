@@ -10,15 +10,23 @@ The rules, in order; the first that applies names the fault.
 - `time_clamped`: received up to a second before the newest row: a stepped clock. Kept, at that row's time.
 - `value_absurd`: a price or size not finite, not above zero (a depth: below zero) or no market's. Left out.
 - `quote_crossed`: the bid is not below the ask. Left out.
-- `price_jump`: price over 10 times, or under a tenth of, the newest. Left out; the 20th in a row is believed.
+- `price_jump`: further from the newest prices than this market moves (below), and no witness yet. Left out.
 - `event_time_absurd`: venue time before 1990 or after 2100. Kept, with the receive time in its place.
 
 So kernel time never runs backwards in what passes, one wild row costs itself and nothing after it, and a row
 that passes can be divided by. What its kind does not use is 0, whatever stood there.
+
+How far a market moves: a move is larger/smaller − 1 of two prices, the same up and down. That of a quote is
+from the quote before, the side that moved more; that of a trade from the trade before, or from the nearer
+side of the quote. One of eight deviations of the last MOVES rows is too far, but none of less than MOVE_MIN,
+and each of more than MOVE_MAX; of the first KNOWN_FROM rows only these. What is too far is kept in mind: the
+next quote or trade from there is a witness, and believed, unless one of its own kind has gone back in
+between. So a true gap costs one row, and one wild row itself, the first of all among them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,8 +39,10 @@ from signalnode.events import EVENT, TIME_MAX_NS, TIME_MIN_NS, Events, time_faul
 TIME_JUMP_MAX_NS = 86_400_000_000_000  # longest pause believed without a second witness: a day
 TIME_CLAMP_MAX_NS = 1_000_000_000  # furthest back that is put down to a clock: a second
 VALUE_MIN, VALUE_MAX = 1e-15, 1e15  # prices and sizes of anything traded, in any unit
-PRICE_JUMP_MAX = 10.0  # factor between two neighbouring prices
-PRICE_JUMP_RUN_MAX = 20  # so many in a row are no slip but the new price
+MOVE_MIN, MOVE_MAX = 0.05, 1.0  # moves that need no witness, and that always do
+MOVES = 256  # rows that tell how far a market moves
+KNOWN_FROM = 16  # rows, before which nobody knows how far this market moves
+MOVE_SQUARES_MAX = 64.0  # of the mean square of a move: eight deviations
 
 NAMES = (
     "",
@@ -51,7 +61,20 @@ VALUE_ABSURD, QUOTE_CROSSED, PRICE_JUMP, EVENT_TIME_ABSURD = 6, 7, 8, 9
 
 _VALUES = (EVENT.names or ())[4:]
 State = npt.NDArray[np.void]
-STATE = np.dtype([("time_ns", "<i8"), ("suspect_ns", "<i8"), ("price", "<f8"), ("price_run", "<i8")])
+STATE = np.dtype(
+    [
+        ("time_ns", "<i8"),
+        ("suspect_ns", "<i8"),
+        ("bid", "<f8"),  # of the newest quote believed, 0 before; then of the newest trade
+        ("ask", "<f8"),
+        ("trade", "<f8"),
+        ("suspect_bid", "<f8"),  # the same, of what no witness has borne out yet
+        ("suspect_ask", "<f8"),
+        ("suspect_trade", "<f8"),
+        ("moves", "<i8"),  # of rows that were believed
+        ("move_square", "<f8"),  # the mean square of a move
+    ]
+)
 
 
 def new_state() -> State:
@@ -81,11 +104,76 @@ def describe(row: Sequence[Any], code: int = 0) -> str:
 
 
 @compiled
+def _move(price: float, other: float) -> float:
+    """larger/smaller − 1; +∞ where there is no other."""
+    if other == 0.0:
+        return math.inf
+    return max(price / other, other / price) - 1.0
+
+
+@compiled
+def _move_of_quote(row: Any, bid: float, ask: float, trade: float) -> float:
+    """How far a quote is from another; where there is none, its nearer side from a trade."""
+    if bid == 0.0:
+        return _move(min(max(trade, row.bid), row.ask), trade)
+    return max(_move(row.bid, bid), _move(row.ask, ask))
+
+
+@compiled
+def _move_of_trade(row: Any, bid: float, ask: float, trade: float) -> float:
+    """How far a trade is from another, or from the nearer side of a quote."""
+    return min(_move(row.price, trade), _move(row.price, min(max(row.price, bid), ask)))
+
+
+@compiled
+def _move_of(row: Any, bid: float, ask: float, trade: float) -> float:
+    if row.kind == 1:
+        return _move_of_trade(row, bid, ask, trade)
+    return _move_of_quote(row, bid, ask, trade)
+
+
+@compiled
+def _believe(row: Any, state: Any, is_witness: bool) -> None:
+    """Make the row's the newest prices; what others of its kind said is settled, after a witness all is."""
+    if row.kind == 1 or is_witness:
+        state.trade = state.suspect_trade = 0.0
+    if row.kind == 2 or is_witness:
+        state.bid = state.ask = state.suspect_bid = state.suspect_ask = 0.0
+    if row.kind == 1:
+        state.trade = row.price
+    else:
+        state.bid, state.ask = row.bid, row.ask
+
+
+@compiled
+def _is_jump(row: Any, state: Any) -> bool:
+    """Whether a trade or quote is further away than the market moves, with no witness yet."""
+    is_first = state.bid == 0.0 and state.trade == 0.0
+    move = 0.0 if is_first else _move_of(row, state.bid, state.ask, state.trade)
+    most = MOVE_MAX * MOVE_MAX
+    if state.moves >= KNOWN_FROM:
+        most = min(max(MOVE_MIN * MOVE_MIN, MOVE_SQUARES_MAX * state.move_square), most)
+    square, is_witness = move * move, False
+    if square > most:
+        again = _move_of(row, state.suspect_bid, state.suspect_ask, state.suspect_trade)
+        is_witness = again * again <= most
+        if not is_witness and row.kind == 1:
+            state.suspect_trade = row.price
+        elif not is_witness:
+            state.suspect_bid, state.suspect_ask = row.bid, row.ask
+        if not is_witness:
+            return True
+    _believe(row, state, is_witness)
+    state.moves += 1
+    state.move_square += (min(square, most) - state.move_square) / MOVES
+    return False
+
+
+@compiled
 def _value_fault(row: Any, state: Any) -> int:  # noqa: PLR0911 - one a rule
     if row.kind == 1:
         if not (VALUE_MIN <= row.price <= VALUE_MAX and VALUE_MIN <= row.size <= VALUE_MAX):
             return VALUE_ABSURD
-        price = row.price
     elif row.kind == 2:
         if not (VALUE_MIN <= row.bid <= VALUE_MAX and VALUE_MIN <= row.ask <= VALUE_MAX):
             return VALUE_ABSURD
@@ -93,19 +181,11 @@ def _value_fault(row: Any, state: Any) -> int:  # noqa: PLR0911 - one a rule
             return VALUE_ABSURD
         if row.bid >= row.ask:
             return QUOTE_CROSSED
-        price = (row.bid + row.ask) / 2
     else:
         if not (0.0 <= row.bid_depth <= VALUE_MAX and 0.0 <= row.ask_depth <= VALUE_MAX):
             return VALUE_ABSURD
         return 0
-    newest = state.price
-    if newest > 0.0 and not (newest / PRICE_JUMP_MAX <= price <= newest * PRICE_JUMP_MAX):
-        state.price_run += 1
-        if state.price_run < PRICE_JUMP_RUN_MAX:
-            return PRICE_JUMP
-    state.price = price
-    state.price_run = 0
-    return 0
+    return PRICE_JUMP if _is_jump(row, state) else 0
 
 
 @compiled

@@ -127,7 +127,7 @@ EDITS = {
     "a decoder's own": ({"feeds/venues/coinbase.py": ('"BUY", "SELL"', '"SELL", "BUY"')}, {"coinbase"}),
     "the book": ({"book.py": ("LEVELS_MAX = 20_000", "LEVELS_MAX = 20_001")}, ALL_VENUES),
     "the sieve": (
-        {"feeds/sieve.py": ("PRICE_JUMP_MAX = 10.0", "PRICE_JUMP_MAX = 11.0")},
+        {"feeds/sieve.py": ("MOVES = 256", "MOVES = 255")},
         ALL_VENUES | {"object"},
     ),
     "a formula's constant": (

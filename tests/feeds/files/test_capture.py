@@ -112,11 +112,11 @@ def test_wild_prices_apart_from_each_other_do_not_vouch_for_each_other(tmp_path:
     assert set(events["price"].tolist()) == {100.0}
 
 
-def test_a_new_price_level_is_believed_after_some_insistence(tmp_path: Path) -> None:
+def test_a_new_price_level_costs_one_row(tmp_path: Path) -> None:
     frames = [trade(number, "100" if number < 10 else "5000") for number in range(1, 60)]
     events, faults = load(capture(tmp_path / "a.gz", frames))
-    assert faults.counts == {"price_jump": 19}
-    assert (events["price"] == 5000.0).sum() == 31
+    assert faults.counts == {"price_jump": 1}
+    assert (events["price"] == 5000.0).sum() == 49
 
 
 def test_after_a_truncated_file_the_next_one_goes_on(tmp_path: Path, excerpts: tuple[Path, Path]) -> None:
