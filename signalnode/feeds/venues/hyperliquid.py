@@ -34,6 +34,9 @@ from signalnode.feeds.venues.base import (
 )
 
 LEVELS, LEVELS_FAST = 20, 5  # a side
+LATE_MS_MAX = (
+    3_600_000  # so little behind the newest block a frame is late; further, that one's time was wild
+)
 QUOTES = ("USDC", "USD")  # what a coin is priced in, where a market's name says it
 GREETING = b"Websocket connection established."  # old servers'; it is no JSON
 SILENT_CHANNELS = frozenset(
@@ -135,7 +138,7 @@ class HyperliquidDecoder(MarketDecoder):
     def _on_book(self, image: _Book, time_received_ns: int) -> Sequence[Row]:
         if not self._is_ours(image.coin):
             return ()
-        if image.time < self._book_ms:
+        if _is_behind(image.time, self._book_ms):
             self._on_fault("frame_late", f"a book of {image.time} behind one of {self._book_ms}")
             return ()
         self._book_ms = image.time
@@ -154,13 +157,14 @@ class HyperliquidDecoder(MarketDecoder):
             return ()
         bid, ask = (*best.bbo, None, None)[:2]
         if bid is None or ask is None:
-            self._quote_ms, self._quote = max(self._quote_ms, best.time), None
+            if not _is_behind(best.time, self._quote_ms):
+                self._quote_ms, self._quote = best.time, None
             return ()
         return self._quotes(best.time, time_received_ns, (bid.px, bid.sz), (ask.px, ask.sz))
 
     def _quotes(self, time_ms: int, time_received_ns: int, bid: Level, ask: Level) -> Sequence[Row]:
         """The quote of a block, unless a later one is known or nothing in it is new."""
-        if time_ms < self._quote_ms:
+        if _is_behind(time_ms, self._quote_ms):
             return ()
         row = quote_row(time_ms * NS_PER_MS, time_received_ns, *bid, *ask)
         is_new = self._quote is None or row[4:] != self._quote[4:]
@@ -171,7 +175,10 @@ class HyperliquidDecoder(MarketDecoder):
         ours = [t for t in trades if self._is_ours(t.coin)]
         if not ours:
             return ()
-        newest_ms, self._trade_ms = self._trade_ms, max(self._trade_ms, *(t.time for t in ours), 0)
+        newest_ms, last_ms = self._trade_ms, max(t.time for t in ours)
+        if last_ms < newest_ms - LATE_MS_MAX:
+            newest_ms = 0
+        self._trade_ms = max(newest_ms, last_ms)
         were_past, self._are_past = self._are_past, False
         if were_past:
             return ()
@@ -182,6 +189,10 @@ class HyperliquidDecoder(MarketDecoder):
             if t.time >= newest_ms and self._names.is_new(f"{t.time}:{t.tid}"):
                 side = 1 if t.side == "B" else -1
                 yield trade_row(t.time * NS_PER_MS, time_received_ns, side, t.px, t.sz)
+
+
+def _is_behind(time_ms: int, newest_ms: int) -> bool:
+    return newest_ms - LATE_MS_MAX <= time_ms < newest_ms
 
 
 def _coin_of(market: str) -> str:

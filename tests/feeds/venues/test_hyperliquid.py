@@ -136,6 +136,17 @@ def test_the_side_of_a_trade_is_the_aggressors() -> None:
     assert decode.trades((7, 3), side="A")[0][3] == -1
 
 
+def test_a_wild_time_costs_its_own_frame_alone() -> None:
+    decode, now_ms = Decoding(), 1_730_160_000_000
+    for time_ms in (now_ms, 10**16, now_ms + 1):
+        assert decode.best(time_ms, 9_900 + time_ms % 2)
+        assert decode.book(time_ms + 1, {9_800 + time_ms % 2: 1})
+        decode.trades((time_ms, time_ms))
+    assert len(decode.trades((now_ms + 2, 1))) == 1
+    assert decode.best(now_ms + 3, None) == []
+    assert decode.reports == []
+
+
 @pytest.mark.parametrize(
     ("market", "coin"),
     [("BTC-USD", "BTC"), ("btc-usdc", "BTC"), ("BTC", "BTC"), ("kPEPE-USD", "kPEPE"), ("@107", "@107")],
