@@ -18,6 +18,8 @@ PORT_MAX = 65_535
 
 ENGINE = "engine"  # the role of every child that is a market
 AGGREGATOR = "aggregator"  # the child's name, and with that the name of its lock and its log
+GATEWAY = "gateway"  # the role of every child that holds connections to a venue
+GATEWAY_PREFIX = "gateway."  # of its name
 # Children of the node's own, and what lies beside the markets in its two directories.
 RESERVED_NAMES = frozenset({AGGREGATOR, "control", "logs", "node", "supervisor"})
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:7450"
@@ -38,7 +40,7 @@ def name_fault(name: str, what: str = "a market") -> str | None:
 
 def market_name_fault(name: str) -> str | None:
     """As `name_fault`, and a market must not be called as something of the node's own, in either case."""
-    if name.lower() in RESERVED_NAMES:
+    if name.lower() in RESERVED_NAMES or name.lower().startswith(GATEWAY_PREFIX):
         return f"{name!r} is a name of the node's own; choose another"
     return name_fault(name)
 

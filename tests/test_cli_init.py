@@ -142,11 +142,29 @@ def test_a_config_named_is_not_passed_over(home: Path, capsys: pytest.CaptureFix
     assert "DIR says where to write" in line
 
 
-def test_live_markets_are_refused_while_there_are_none(
-    home: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (["binance", "BTC-USDT"], "--venue: 'binance' cannot be heard live; use dydx"),
+        (["dydx"], "--venue: no market named; "),
+        (["dydx", "BTC/USD"], "'BTC/USD' cannot name a market; "),
+        (["dydx", "gateway.x"], "'gateway.x' is a name of the node's own; "),
+        (["dydx", "A-USD", "A-USD"], "A-USD is named twice; "),
+    ],
+)
+def test_live_markets_that_cannot_be_are_refused(
+    home: Path, capsys: pytest.CaptureFixture[str], named: list[str], said: str
 ) -> None:
-    assert "live" not in FEED_KEYS
-    status, line = refused(capsys, "init", "x", "--venue", "binance", "BTC-USDT")
+    status, line = refused(capsys, "init", "x", "--venue", *named)
     assert status == UsageError.exit_status
-    assert "--venue: there are no live feeds yet; " in line
+    assert said in line
     assert tree(home) == set()
+
+
+def test_live_markets_are_written_to_be_run_as_they_are(home: Path) -> None:
+    assert main(["init", "x", "--venue", "dydx", "BTC-USD", "ETH-USD"]) == 0
+    node = load_node(home / "x" / "signalnode.toml")
+    assert {name: (one.feed.kind, one.feed.venue) for name, one in node.markets.items()} == {
+        "BTC-USD": ("live", "dydx"),
+        "ETH-USD": ("live", "dydx"),
+    }

@@ -167,7 +167,14 @@ def test_a_fault_of_the_node_file_is_one_line_with_file_and_key(
         ('market = "X"\nfeed = 3', "feed: is a whole number; give it a table"),
         ('market = "X"', "feed: is missing; give it a table"),
         ('[feed]\nkind = "synthetic"', "market: is missing; give it a text in quotes"),
-        ('market = "X"\n[feed]', 'feed.kind: is missing; give it "capture", "recording" or "synthetic"'),
+        (
+            'market = "X"\n[feed]',
+            'feed.kind: is missing; give it "capture", "live", "recording" or "synthetic"',
+        ),
+        (
+            'market = "X"\n[feed]\nkind = "live"\nvenue = "binance"',
+            "feed.venue: 'binance' cannot be heard live yet; use dydx",
+        ),
         ('market = "X"\n[feed]\nkind = "kraken"', "feed.kind: 'kraken' is not known; use"),
         ('market = "X"\n[feed]\nkind = "synthetic"\nlop = true', "feed.lop: unknown key; did you mean loop?"),
         (

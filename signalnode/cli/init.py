@@ -13,35 +13,55 @@ from pathlib import Path
 
 from signalnode.errors import ConfigError, RuntimeDirectoryError, UsageError
 from signalnode.files import NO_ROOM, ensure_directory
-from signalnode.names import scores_path, socket_path_fault
+from signalnode.names import market_name_fault, scores_path, socket_path_fault
+from signalnode.settings import LIVE_VENUES
 from signalnode.settings.environment import CONFIG_PATH_DEFAULT, config_option
 from signalnode.settings.reading import shown
-from signalnode.settings.writing import CONFIG_NAME, OWN_MARKET, demo_texts, own_texts
+from signalnode.settings.writing import CONFIG_NAME, OWN_MARKET, demo_texts, live_texts, own_texts
 
 SAMPLE = Path(__file__).parents[1] / "sample"
 DIRECTORY_MODE = 0o777  # less what the umask takes, as with mkdir(1)
 LONGEST_MARKET = OWN_MARKET  # of those written here
 DEMO = "BTC-USDT and ETH-USDT, recorded on Binance, in a loop; SOL-USD, made up"
 OWN = f"{OWN_MARKET}, made up; its file shows what else a market may be"
-NOT_LIVE = "there are no live feeds yet; begin with --demo, or with neither and your own captures"
 
 
 def init(arguments: argparse.Namespace) -> int:
     """Write config and markets, and say the next two commands."""
     if arguments.config is not None:
         raise UsageError("init: DIR says where to write; leave --config out")
-    if arguments.venue:
-        raise UsageError(f"init: --venue: {NOT_LIVE}")
+    venue, *markets = arguments.venue or ("",)
+    if venue:
+        _check_live(venue, markets)
     folder: Path = (arguments.folder or CONFIG_PATH_DEFAULT.parent).expanduser()
-    fault = socket_path_fault(scores_path(folder.resolve() / "run", LONGEST_MARKET))
+    longest = max([LONGEST_MARKET, *markets], key=len)
+    fault = socket_path_fault(scores_path(folder.resolve() / "run", longest))
     if fault:
         raise UsageError(f"init: {fault.rpartition(';')[0]}; choose a folder with a shorter path")
-    texts = demo_texts() if arguments.demo else own_texts()
+    if venue:
+        texts, what = live_texts(venue, markets), f"{', '.join(markets)}, live from {venue}"
+    elif arguments.demo:
+        texts, what = demo_texts(), DEMO
+    else:
+        texts, what = own_texts(), OWN
     samples = SAMPLE.iterdir() if arguments.demo else ()
     files = {f"sample/{path.name}": path.read_bytes() for path in samples}
     write_new(folder, files | {name: text.encode() for name, text in texts.items()})
-    _tell(folder / CONFIG_NAME, DEMO if arguments.demo else OWN)
+    _tell(folder / CONFIG_NAME, what)
     return 0
+
+
+def _check_live(venue: str, markets: list[str]) -> None:
+    if venue not in LIVE_VENUES:
+        raise UsageError(f"init: --venue: {venue!r} cannot be heard live; use {', '.join(LIVE_VENUES)}")
+    if not markets:
+        raise UsageError(f"init: --venue: no market named; write it like --venue {venue} BTC-USD ETH-USD")
+    for market in markets:
+        fault = market_name_fault(market)
+        if fault:
+            raise UsageError(f"init: --venue: {fault}")
+        if markets.count(market) > 1:
+            raise UsageError(f"init: --venue: {market} is named twice; leave one out")
 
 
 def write_new(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -116,7 +116,7 @@ def _add_first_steps(verb: _Verb, _: _Parser) -> None:
         "--demo", action="store_true", help="with recordings of two Binance markets, which play in a loop"
     )
     what.add_argument(
-        "--venue", nargs="+", metavar=("VENUE", "MARKET"), help="live markets of a venue: not yet"
+        "--venue", nargs="+", metavar=("VENUE", "MARKET"), help="live markets of a venue: dydx BTC-USD, say"
     )
     verb("check", "check:check", "Check the config and list every fault.")
 

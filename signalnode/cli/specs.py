@@ -13,7 +13,7 @@ from signalnode import __version__
 from signalnode.errors import OutputError
 from signalnode.files import file_limit
 from signalnode.meaning import files_digest
-from signalnode.names import AGGREGATOR, ENGINE
+from signalnode.names import AGGREGATOR, ENGINE, GATEWAY
 from signalnode.settings import (
     LimitSettings,
     MarketSettings,
@@ -21,12 +21,15 @@ from signalnode.settings import (
     SupervisorSettings,
     aggregator_args,
     engine_args,
+    gateway_args,
+    gateway_of,
 )
 from signalnode.settings.code import signal_files
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 from signalnode.settings.reading import shown
 
 BYTES_PER_MB = 1_000_000
+GATEWAY_HEARTBEAT_S = 1.0
 LAYER_5_WAIT_S_MAX = 5.0  # all views and decisions are dark without it: it is never given up
 LEAST = {"memory_mb_max": 64, "files_max": 64}  # with less an engine cannot even decode its recording
 
@@ -66,8 +69,37 @@ def group_faults(node: NodeSettings) -> list[str]:
 
 
 def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
-    """The aggregator, which starts first and stops last, and an engine for each market."""
-    return [aggregator_spec(node), *(engine_spec(node, name) for name in node.markets)]
+    """The aggregator, which starts first and stops last, gateways, and an engine for each market."""
+    engines = [engine_spec(node, name) for name in node.markets]
+    return [aggregator_spec(node), *gateway_specs(node), *engines]
+
+
+def gateway_specs(node: NodeSettings) -> list[supervisor.ChildSpec]:
+    """One process for each gateway that a live market names. Raises SpecError."""
+    venues = {gateway_of(market): market.feed.venue for market in node.markets.values()}
+    return [gateway_spec(node, name, venue) for name, venue in sorted(venues.items()) if name]
+
+
+def gateway_spec(node: NodeSettings, name: str, venue: str) -> supervisor.ChildSpec:
+    """A gateway, which is started again whatever happens: its markets are deaf without it."""
+    from signalnode.feeds.live.sessions import venue_of
+
+    given = node.venues.get(venue)
+    url = str(given.get("ws_url", "")) if isinstance(given, dict) else ""
+    return supervisor.ChildSpec(
+        name=name,
+        role=GATEWAY,
+        target="signalnode.feeds.live.gateway:main",
+        args=gateway_args(node, name, venue, url or venue_of(venue).ws_url),
+        order=1,
+        restart="always",
+        heartbeat_interval_s=GATEWAY_HEARTBEAT_S,
+        **{
+            **_policy(node.supervisor),
+            "intensity": None,
+            "backoff_max_s": min(node.supervisor.backoff_max_s, LAYER_5_WAIT_S_MAX),
+        },
+    )
 
 
 def aggregator_spec(node: NodeSettings) -> supervisor.ChildSpec:
@@ -131,6 +163,10 @@ def spec_faults(node: NodeSettings) -> list[str]:
             engine_spec(node, name)
         except supervisor.SpecError as error:
             faults.append(f"{shown(market.path)}: {error}" if market.path else str(error))
+    try:
+        gateway_specs(node)
+    except supervisor.SpecError as error:
+        faults.append(str(error))
     return faults
 
 

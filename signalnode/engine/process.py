@@ -19,10 +19,11 @@ from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
 from signalnode.engine.forked import POLL_MS, only_forward, run_forked
+from signalnode.engine.news import News
 from signalnode.engine.work import Turn, Work
 from signalnode.errors import CheckpointError, SignalnodeError
 from signalnode.feeds import ChannelHealth, open_feed
-from signalnode.feeds.base import Feed
+from signalnode.feeds.base import Feed, Outside
 from signalnode.files import hold_lock, seems_held
 from signalnode.names import AGGREGATOR, scores_endpoint
 from signalnode.settings import MarketSettings, NodeSettings, node_of
@@ -77,6 +78,8 @@ class _Process:
         self._complaint_ns = 0
         self._ready = False
         self._scored_ns = 0
+        self._news: News | None = None  # of a live feed
+        self._outage = ""
 
     @property
     def _stopping(self) -> bool:
@@ -100,7 +103,7 @@ class _Process:
         with contextlib.ExitStack() as open_things:
             open_things.callback(publisher.close)
             feed = open_things.enter_context(
-                contextlib.closing(open_feed(self._market, self._node.state_dir))
+                contextlib.closing(open_feed(self._market, self._node.state_dir, self._node.runtime_dir))
             )
             self._prepare(feed)
             if not self._stopping:
@@ -169,7 +172,10 @@ class _Process:
                 self._log.info("the feed has ended", seq=publisher.seq)
                 self._ended = True
                 break
-            self._rest(turn.wake_ns)
+            if feed.live is None:
+                self._rest(turn.wake_ns)
+            else:
+                self._listen(feed.live, turn)
             turn = work.turn(monotonic_ns())
         self._save(work, durable=True)
         standing = work.standing(work.engine.time_ns)
@@ -204,6 +210,8 @@ class _Process:
 
     def _beat(self, publisher: Publisher, status: str) -> None:
         facts = {"epoch": publisher.epoch, "seq": publisher.seq, "status": status}
+        if self._outage:
+            facts["outage"] = self._outage
         if self._scored_ns:
             facts["score_age_s"] = round((monotonic_ns() - self._scored_ns) / NS_PER_S, 3)
         self._link.beat(**facts)
@@ -214,6 +222,19 @@ class _Process:
         if not self._stopping and (taken := signal.sigtimedwait(STOPS, wait_s)) is not None:
             self._stopped_by = taken.si_signo  # and never assigned 0: `_stop` may have run during the wait
         return self._stopping
+
+    def _listen(self, live: Outside, turn: Turn) -> None:
+        """As `_rest`, and news ends it as well where they are listened for; one poll for both."""
+        if live.outage != self._outage:
+            self._outage = live.outage
+            if live.outage:
+                self._log.warning("no news of the venue", reason=live.outage)
+            else:
+                self._log.info("heard", connection=live.connection)
+        if self._news is None:
+            self._news = News(live.socket)
+        wait_ns = turn.wake_ns - monotonic_ns()
+        self._news.wait(max(0, wait_ns), STOPS, listen=turn.listen)
 
     def _save(self, work: Work, *, durable: bool = False) -> None:
         try:

@@ -17,6 +17,7 @@ from signalnode.engine.core import SignalEngine
 from signalnode.engine.kernelclock import KernelClock
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.base import Feed
+from signalnode.feeds.health import STALE
 from signalnode.scores import MarketScores
 from signalnode.settings import EngineSettings
 
@@ -47,6 +48,7 @@ class Turn(NamedTuple):
     save: bool  # write a checkpoint
     ended: bool  # the feed is at its end and its last scores are in this turn
     wake_ns: int  # monotonic time of the next turn
+    listen: bool  # a live feed's next news is worth a turn of its own
 
 
 class Rhythm:
@@ -91,10 +93,11 @@ class Work:
 
     def turn(self, now_ns: int) -> Turn:
         """Take what is due at monotonic time `now_ns` and say what is to be done about it."""
-        until_ns = self._clock.kernel_at(now_ns)
+        live = self.feed.live
+        until_ns = self._clock.kernel_at(now_ns) if live is None else live.kernel_at(now_ns)
         taken = self._take(until_ns)
         next_ns = self.feed.next_time_ns()
-        ended = next_ns is None
+        ended = next_ns is None and live is None
         behind = taken == TAKE_MAX and not ended
         at_ns = self.engine.time_ns
         if until_ns is not None and until_ns > at_ns and not (behind or ended):
@@ -118,13 +121,17 @@ class Work:
             beat,
             save,
             ended,
-            now_ns if behind else self._wake_ns(next_ns, now_ns),
+            now_ns if behind else self._wake_ns(next_ns if live is None else None, now_ns),
+            self._resting and live is not None,
         )
 
     def standing(self, at_ns: int) -> Standing:
         """How things stand at kernel time `at_ns`."""
         engine, warm = self.engine, self.engine.warm
-        status = self.health.status(at_ns, self.feed.degraded(at_ns), warm)
+        if self.feed.live is not None and self.feed.live.outage:
+            status = STALE
+        else:
+            status = self.health.status(at_ns, self.feed.degraded(at_ns), warm)
         return Standing(engine.mid, engine.time_event_ns, engine.time_ns, warm, STATUSES[status])
 
     def _take(self, until_ns: int | None) -> int:

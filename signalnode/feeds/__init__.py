@@ -16,7 +16,7 @@ from signalnode.feeds.files.store import code_digest
 from signalnode.feeds.health import ChannelHealth
 from signalnode.feeds.synthetic import SyntheticFeed, synthetic_events
 from signalnode.feeds.venues import decoder_of
-from signalnode.settings import VENUE_NAMES, MarketSettings
+from signalnode.settings import VENUE_NAMES, MarketSettings, gateway_of
 
 __all__ = [
     "FEEDS",
@@ -66,15 +66,27 @@ def _synthetic(settings: MarketSettings, _directory: Path) -> Feed:
     return SyntheticFeed(feed.seed, events_per_s=feed.events_per_s, price=feed.price)
 
 
+def _live(settings: MarketSettings, directory: Path) -> Feed:
+    from signalnode.feeds.live.envelope import frames_endpoint
+    from signalnode.feeds.live.feed import LiveFeed
+    from signalnode.feeds.live.sessions import venue_of
+
+    feed, gateway = settings.feed, gateway_of(settings)
+    symbol = feed.symbol or venue_of(feed.venue).symbol(settings.market)
+    return LiveFeed(frames_endpoint(directory, gateway), gateway, symbol, decoder_of(feed.venue), DEPTH_BPS)
+
+
 FEEDS: dict[str, Callable[[MarketSettings, Path], Feed]] = {
     "capture": _capture,
+    "live": _live,
     "recording": _recording,
     "synthetic": _synthetic,
 }
 
 
-def open_feed(settings: MarketSettings, state_dir: Path) -> Feed:
-    """The feed of one market, at its beginning; what it decodes it keeps in `state_dir/<MARKET>/`.
+def open_feed(settings: MarketSettings, state_dir: Path, runtime_dir: Path = Path()) -> Feed:
+    """The feed of one market, at its beginning; what it decodes it keeps in `state_dir/<MARKET>/`. A live
+    one hears its gateway in `runtime_dir`.
 
     Nothing is decoded yet: that is `Feed.prepare`. Raises ConfigError for an unknown kind or venue, DataError
     for a file that is missing.
@@ -82,7 +94,8 @@ def open_feed(settings: MarketSettings, state_dir: Path) -> Feed:
     feed = settings.feed
     if feed.kind not in FEEDS:
         raise ConfigError(f"{settings.path or settings.market}: feed.kind: {feed.kind!r}; {one_of(FEEDS)}")
-    return FEEDS[feed.kind](settings, state_dir / settings.market)
+    directory = runtime_dir if feed.kind == "live" else state_dir / settings.market
+    return FEEDS[feed.kind](settings, directory)
 
 
 def rehearse() -> None:

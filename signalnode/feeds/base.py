@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
+import zmq
 
 from signalnode.compiled import entry
 from signalnode.events import EVENT, Events, join_events
@@ -15,11 +16,32 @@ from signalnode.events import EVENT, Events, join_events
 DEPTH_BPS = 10.0  # half-width of the depth band, in basis points of the mid
 
 
+class Outside(Protocol):
+    """What a live feed has besides: the world's pace instead of its driver's, and news that must be heard."""
+
+    connection: int  # number of the connection that the newest frame came over, within its gateway
+    outage: str  # why nothing can come now, as of the last `kernel_at`; "" where that is not so
+
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """What to poll for news, once prepared."""
+        ...
+
+    def kernel_at(self, now_ns: int) -> int:
+        """Take in what has come by monotonic time `now_ns`; the kernel time up to which all is known."""
+        ...
+
+
 class Feed(Protocol):
     """A source of events of one market. It never reads a clock: whoever drives it decides the pace.
 
     Kernel time (`time_received_ns`) never runs backwards in what `take` returns, across laps as well.
     """
+
+    @property
+    def live(self) -> Outside | None:
+        """What only a live feed has; one without ends with its last event."""
+        ...
 
     @property
     def position(self) -> dict[str, Any]:
@@ -50,7 +72,7 @@ class Feed(Protocol):
         ...
 
     def next_time_ns(self) -> int | None:
-        """Kernel time of the next event; None at the end."""
+        """Kernel time of the next event; None at the end, and where a live feed has none at hand."""
         ...
 
     def take(self, until_ns: int, count_max: int) -> Events:
@@ -81,6 +103,8 @@ def _first_after(block: Events, start: int, stop: int, until_ns: int) -> int:
 
 class BlockFeed:
     """What feeds that come in blocks share: looking ahead and taking. A subclass gives the blocks."""
+
+    live: Outside | None = None
 
     def __init__(self) -> None:
         self._first_after = _first_after.raw  # blocks are contiguous rows of EVENT

@@ -4,7 +4,13 @@
 puts the files together and checks what spans several of them, `arguments` hands checked settings to a child.
 """
 
-from signalnode.settings.arguments import aggregator_args, engine_args, node_of, write_snapshot
+from signalnode.settings.arguments import (
+    aggregator_args,
+    engine_args,
+    gateway_args,
+    node_of,
+    write_snapshot,
+)
 from signalnode.settings.environment import (
     cache_root,
     config_found,
@@ -13,6 +19,7 @@ from signalnode.settings.environment import (
 from signalnode.settings.loading import find_node, load_node, names_of
 from signalnode.settings.model import (
     FEED_KEYS,
+    LIVE_VENUES,
     VENUE_NAMES,
     AggregatorSettings,
     EngineSettings,
@@ -22,10 +29,13 @@ from signalnode.settings.model import (
     MarketSettings,
     NodeSettings,
     SupervisorSettings,
+    VenueSettings,
+    gateway_of,
 )
 
 __all__ = [
     "FEED_KEYS",
+    "LIVE_VENUES",
     "VENUE_NAMES",
     "AggregatorSettings",
     "EngineSettings",
@@ -35,11 +45,14 @@ __all__ = [
     "MarketSettings",
     "NodeSettings",
     "SupervisorSettings",
+    "VenueSettings",
     "aggregator_args",
     "cache_root",
     "config_found",
     "engine_args",
     "find_node",
+    "gateway_args",
+    "gateway_of",
     "load_node",
     "names_of",
     "node_of",

@@ -47,6 +47,11 @@ def engine_args(node: NodeSettings, market: str) -> dict[str, Any]:
     return {"config": str(node.path), "market": market, "settings": as_table(alone)}
 
 
+def gateway_args(node: NodeSettings, gateway: str, venue: str, url: str) -> dict[str, Any]:
+    """Arguments of a gateway, with the address of its venue. JSON-able; no market is among them."""
+    return {"gateway": gateway, "venue": venue, "url": url, "runtime_dir": str(node.runtime_dir)}
+
+
 def aggregator_args(node: NodeSettings) -> dict[str, Any]:
     """Arguments of the aggregator: `config` names the snapshot, to be read again at SIGHUP. JSON-able."""
     unchanging = dataclasses.replace(node, markets={})

@@ -8,6 +8,7 @@ import json
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from signalnode.errors import ConfigError
 from signalnode.names import (
@@ -15,17 +16,20 @@ from signalnode.names import (
     DEFAULT_ENDPOINT,
     aggregator_endpoint_fault,
     is_local,
+    is_loopback,
     market_name_fault,
     socket_path_fault,
 )
 from signalnode.settings.environment import config_path
 from signalnode.settings.model import (
     FEED_KEYS,
+    LIVE_VENUES,
     MARKETS_MAX,
     VENUE_NAMES,
     FeedSettings,
     MarketSettings,
     NodeSettings,
+    VenueSettings,
 )
 from signalnode.settings.reading import ConfigFaults, read_bytes, read_table, read_toml, shown
 
@@ -99,6 +103,7 @@ def _node(path: Path, with_markets: bool, faults: ConfigFaults) -> NodeSettings 
         # The market files are checked all the same: one look shows all there is to mend.
         node = _directories_alone(table, path)
     _check_endpoint(node, path, faults)
+    _check_venues(node, path, faults)
     _check_socket_path(node.control_path, path, "runtime_dir", faults)
     markets = _markets(node, path, faults) if with_markets else {}
     return dataclasses.replace(node, markets=markets, path=path)
@@ -224,8 +229,10 @@ def _check_feed(feed: FeedSettings, table: dict[str, Any], file: Path, faults: C
     for key in sorted(required):
         if not table.get(key):
             faults.add(file, f"feed.{key}", f"kind {feed.kind!r} needs it; add it")
-    if "venue" in required and feed.venue and feed.venue not in VENUE_NAMES:
-        faults.add(file, "feed.venue", f"{feed.venue!r} is not known; use {', '.join(VENUE_NAMES)}")
+    venues = LIVE_VENUES if feed.kind == "live" else VENUE_NAMES
+    if "venue" in required and feed.venue and feed.venue not in venues:
+        wrong = "cannot be heard live yet" if feed.venue in VENUE_NAMES else "is not known"
+        faults.add(file, "feed.venue", f"{feed.venue!r} {wrong}; use {', '.join(venues)}")
     seen: set[Path] = set()
     for recording in feed.paths if "paths" in required else ():
         if recording in seen:
@@ -270,6 +277,34 @@ def _resolved(signals: dict[str, object], file: Path) -> dict[str, object]:
         str(file.parent / item) if item.rpartition(":")[0].endswith(".py") else item for item in extra
     ]
     return {**signals, "extra": absolute}
+
+
+def _check_venues(node: NodeSettings, path: Path, faults: ConfigFaults) -> None:
+    for venue, table in node.venues.items():
+        where = f"venues.{venue}"
+        if venue not in LIVE_VENUES:
+            faults.add(path, where, f"is not known; use {', '.join(LIVE_VENUES)}")
+        elif not isinstance(table, dict):
+            faults.add(path, where, "is no table; give it ws_url")
+        else:
+            read = read_table(VenueSettings, table, path, f"{where}.", faults)
+            fault = url_fault(read.ws_url) if read is not None and read.ws_url else None
+            if fault:
+                faults.add(path, f"{where}.ws_url", fault)
+
+
+def url_fault(url: str) -> str | None:
+    """What is wrong with a WebSocket address, with the mend. Unencrypted it stays on this machine."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host, parts = "", None
+    if parts is None or not host or parts.scheme not in {"ws", "wss"}:
+        return f"{url!r} is no address; write it like wss://host/path"
+    if parts.scheme == "ws" and not is_loopback(host):
+        return f"{url} is not encrypted; use wss://"
+    return None
 
 
 def _check_endpoint(node: NodeSettings, path: Path, faults: ConfigFaults) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from signalnode.names import DEFAULT_ENDPOINT, scores_path
+from signalnode.names import DEFAULT_ENDPOINT, GATEWAY_PREFIX, scores_path
 
-FeedKind = Literal["capture", "recording", "synthetic"]
+FeedKind = Literal["capture", "live", "recording", "synthetic"]
 
 AGGREGATOR_HEARTBEAT_S = 1.0
 MARKETS_MAX = 1_000  # of one node; each is a process
@@ -134,9 +134,11 @@ class FeedSettings:
     """`[feed]` of a market file: where its events come from. `FEED_KEYS`: which keys go with which kind."""
 
     kind: FeedKind
-    # Whose frames a capture holds.
+    # Whose frames a capture holds, or who is listened to.
     venue: str = ""
-    # What the market is called in the files, where that is not its name: ETHUSDT, say.
+    # Live: one process holds a venue's connections for all its markets, or one for this market alone.
+    gateway: Literal["shared", "own"] = "shared"
+    # What the market is called in the files or at the venue, where that is not its name: ETHUSDT, say.
     symbol: str = ""
     # Files, played one after the other.
     paths: tuple[Path, ...] = ()
@@ -168,12 +170,24 @@ VENUE_NAMES = (
     "okx",
 )
 
+# Those of them that can be heard live; each has its words in the file of its name in feeds/live/sessions/.
+LIVE_VENUES = ("dydx",)
+
 # By kind: the keys that must be given, and those that may be.
 FEED_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "capture": (frozenset({"venue", "paths"}), frozenset({"symbol", "speed", "loop"})),
+    "live": (frozenset({"venue"}), frozenset({"symbol", "gateway"})),
     "recording": (frozenset({"paths"}), frozenset({"symbol", "speed", "loop"})),
     "synthetic": (frozenset(), frozenset({"speed", "seed", "events_per_s", "price"})),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueSettings:
+    """`[venues.<venue>]`: another address of a venue, such as its testnet."""
+
+    # Its WebSocket: wss://, or ws:// on this machine. Left out: the venue's own.
+    ws_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +219,8 @@ class NodeSettings:
     supervisor: SupervisorSettings = SupervisorSettings()
     # `[strategies.<name>]`: parameters of Layer 5, by strategy.
     strategies: dict[str, object] = field(default_factory=dict)
+    # `[venues.<venue>]`: other addresses, by venue.
+    venues: dict[str, object] = field(default_factory=dict)
     markets: dict[str, MarketSettings] = field(default_factory=dict)  # by name, in name order
     path: Path | None = None
 
@@ -231,3 +247,10 @@ class NodeSettings:
     def control_path(self) -> Path:
         """The socket on which the running node takes requests."""
         return self.runtime_dir / "control.sock"
+
+
+def gateway_of(market: MarketSettings) -> str:
+    """The child that holds a live market's connection; "" for a market that needs none."""
+    if market.feed.kind != "live":
+        return ""
+    return GATEWAY_PREFIX + (market.market if market.feed.gateway == "own" else market.feed.venue)

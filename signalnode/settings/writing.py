@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 CONFIG_NAME = "signalnode.toml"
@@ -28,6 +29,13 @@ def own_texts() -> dict[str, str]:
     """The shipped config, and one market whose file shows every kind of feed and every parameter."""
     _, table, parameters = _template(SIGNALS_FROM).partition("[signals]")
     return _config({OWN_MARKET: _template(OWN_MARKET) + table + parameters})
+
+
+def live_texts(venue: str, markets: Iterable[str]) -> dict[str, str]:
+    """The shipped config, and a live market of `venue` for each name."""
+    _, table, parameters = _template(SIGNALS_FROM).partition("[signals]")
+    feed = f'[feed]\nkind = "live"\nvenue = "{venue}"\n\n'
+    return _config({name: f'market = "{name}"\n\n{feed}{table}{parameters}' for name in markets})
 
 
 def _config(markets: dict[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from signalnode.settings import (
     MarketSettings,
     NodeSettings,
     SupervisorSettings,
+    VenueSettings,
 )
 from signalnode.settings.model import Within
 from tests.documents import DOCS, names_of, prose, quoted, same, table
@@ -29,11 +30,12 @@ SECTIONS: dict[str, type[Any]] = {
     "`[engine]`": EngineSettings,
     "`[aggregator]`": AggregatorSettings,
     "`[supervisor]`": SupervisorSettings,
+    "`[venues.<VENUE>]`": VenueSettings,
     "A market": MarketSettings,
     "`[feed]`": FeedSettings,
 }
 # Tables of their own, and what is no key.
-ELSEWHERE = frozenset({"engine", "aggregator", "supervisor", "strategies", "markets", "path"})
+ELSEWHERE = frozenset({"engine", "aggregator", "supervisor", "strategies", "venues", "markets", "path"})
 
 
 @pytest.mark.parametrize("heading", SECTIONS)

@@ -99,6 +99,8 @@ def test_a_signal_that_cannot_say_is_unknown_for_so_long(tmp_path: Path) -> None
 class Playing:
     """A feed of those events."""
 
+    live = None
+
     def __init__(self, events: Events) -> None:
         self._left = events
 

@@ -44,6 +44,8 @@ def feed_of(tmp_path: Path) -> Iterator[Callable[[], Feed]]:
 class At:
     """A feed of quotes at these times in ns after FIRST_NS, and then none for an hour."""
 
+    live = None
+
     def __init__(self, *times_ns: int, spoilt: bool = False) -> None:
         self._events: Events = np.resize(EVENTS[EVENTS["kind"] == QUOTE], len(times_ns))
         self._events["time_received_ns"] = FIRST_NS + np.array(times_ns)

@@ -32,7 +32,6 @@ only one in the files is meant.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -48,9 +47,8 @@ from signalnode.feeds.files.decoding import GAPS_MAX, Gaps, Slice
 from signalnode.feeds.files.framing import Held, unwrap
 from signalnode.feeds.files.lines import Line, read_lines
 from signalnode.feeds.files.tally import COSTLY, Tally
-from signalnode.feeds.venues.base import ROW, Decoder, DecoderClass, FrameFault, Row
+from signalnode.feeds.venues.base import Decoder, DecoderClass, FrameFault, Row, pack_rows
 
-TIME_REACH_NS = 2**63 - 1  # the furthest from 1970, either way, that an event's field can hold
 SYMBOLS_SHOWN = 5  # of those that a refused capture holds
 CONNECTIONS_MAX = 1_000  # whose addresses are kept, the newest
 SLICE_LINES = 2_048  # lines decoded between two chances to do something else: about 20 ms
@@ -206,13 +204,7 @@ class CaptureDecoding:
         return ()
 
     def _sift(self, rows: list[Row], numbers: list[int], state: sieve.State) -> Events:
-        packed = bytearray(ROW.size * len(rows))
-        for index, row in enumerate(rows):
-            try:
-                ROW.pack_into(packed, index * ROW.size, *row)
-            except struct.error:
-                ROW.pack_into(packed, index * ROW.size, *_within_reach(row))
-        events = np.frombuffer(packed, EVENT)
+        events = np.frombuffer(pack_rows(rows), EVENT)
         codes = np.empty(len(events), np.uint8)
         kept = sieve.sift(events, state, codes)
         self._rows.add(len(rows))
@@ -223,9 +215,3 @@ class CaptureDecoding:
             if code in COSTLY:
                 self._rows.leave_out(sieve.NAMES[code])
         return events[:kept]
-
-
-def _within_reach(row: Row) -> Row:
-    """The row with times that fit into its fields; the sieve then finds them absurd."""
-    event_ns, received_ns = (max(-TIME_REACH_NS, min(time_ns, TIME_REACH_NS)) for time_ns in row[:2])
-    return (event_ns, received_ns, *row[2:])

@@ -48,7 +48,9 @@ class Pool:
         session.want(symbol)
         reason = session.reason
         told = Tell(symbol, "refused" if session.refusal else "lost", reason)
-        return [Step(slot, self._numbers[slot], told)] if reason else []
+        if not reason and session.is_heard(symbol):
+            told = Tell(symbol, "heard", "")
+        return [Step(slot, self._numbers[slot], told)] if told.reason or told.state == "heard" else []
 
     def drop(self, symbol: str) -> None:
         """Let a market go."""

@@ -93,7 +93,7 @@ class Tell(NamedTuple):
     """Tell a market what became of it; symbol "" for all of the connection."""
 
     symbol: str
-    state: Literal["heard", "lost", "refused", "suspect"]
+    state: Literal["heard", "lost", "refused"]
     reason: str
 
 
@@ -286,11 +286,8 @@ class Session:
         return b""
 
     def _passed_on(self, heard: Heard, frame: bytes) -> list[Action]:
-        if heard.what == "torn":
-            reason = "a frame that cannot be read"
-            if heard.symbol:
-                return [Deliver(heard.symbol, frame)]
-            return [Tell("", "suspect", reason)]
+        if heard.what == "torn":  # it may have been anybody's, where it does not say
+            return [Deliver(heard.symbol, frame)]
         if heard.what in ("data", "subscribed", "unsubscribed") and (
             not heard.symbol or (heard.symbol, heard.channel) in self.asked
         ):
@@ -300,7 +297,7 @@ class Session:
     def _answered(self, asked: _Asked, heard: Heard, now_ns: int) -> list[Action]:
         if asked.state == "active":
             asked.tries = 0
-            return [Tell(heard.symbol, "heard", "")] if self._is_heard(heard.symbol) else []
+            return [Tell(heard.symbol, "heard", "")] if self.is_heard(heard.symbol) else []
         if asked.state == "refused":
             return [Tell(heard.symbol, "refused", heard.detail)]
         wait_s = RENEW_S_MIN if heard.what == "unsubscribed" else self._jittered(asked.tries)
@@ -309,7 +306,8 @@ class Session:
             asked.due_ns = max(asked.due_ns, now_ns + _ns(wait_s))
         return []
 
-    def _is_heard(self, symbol: str) -> bool:
+    def is_heard(self, symbol: str) -> bool:
+        """Whether the venue has said yes to every channel of a market."""
         return all(self.asked[symbol, channel].state == "active" for channel in self.venue.channels)
 
     def _greet(self, now_ns: int) -> list[Action]:

@@ -26,6 +26,7 @@ Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]  # ISO; one without a zon
 ROW = struct.Struct("<qqBb8d")  # packs a Row into the memory layout of EVENT
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 OTHER_SYMBOLS_MAX = 100
+TIME_REACH_NS = 2**63 - 1  # the furthest from 1970, either way, that an event's field can hold
 PLAIN_MAX = 1_024  # symbols whose plain form is kept at hand
 TRADE_NAMES_MAX = 4_096  # newest trades whose names are kept: a busy minute, 0.5 MB
 TRADE_REPEAT_MAX = 10_000  # so little behind the newest a number is a repeat; further, counting began anew
@@ -91,6 +92,18 @@ def quote_row(  # noqa: PLR0917 - the fields of a quote, in order of EVENT
 def depth_row(time_event_ns: int, time_received_ns: int, bid_depth: float, ask_depth: float) -> Row:
     """Base units within the depth band on either side."""
     return (time_event_ns, time_received_ns, DEPTH, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, bid_depth, ask_depth)
+
+
+def pack_rows(rows: Sequence[Row]) -> bytearray:
+    """Rows behind each other, as dtype EVENT. Times beyond its fields become ones that the sieve refuses."""
+    packed = bytearray(ROW.size * len(rows))
+    for index, row in enumerate(rows):
+        try:
+            ROW.pack_into(packed, index * ROW.size, *row)
+        except struct.error:
+            event_ns, received_ns = (max(-TIME_REACH_NS, min(each, TIME_REACH_NS)) for each in row[:2])
+            ROW.pack_into(packed, index * ROW.size, event_ns, received_ns, *row[2:])
+    return packed
 
 
 class BookWatch:

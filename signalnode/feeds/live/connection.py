@@ -1,0 +1,208 @@
+"""Sockets to a venue: the one file of the feeds with asyncio in it. What it does, `pool.Pool` decides."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable, Coroutine, Iterable
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
+from signalnode.feeds.live.envelope import BEAT_S
+from signalnode.feeds.live.pool import Pool, Step
+from signalnode.feeds.live.session import Close, Deliver, Open, Send, Tell
+
+OPEN_S, CLOSE_S = 10.0, 2.0
+PING_S, PONG_S = 20.0, 10.0  # ours: what tells a peer that is gone from one that is quiet
+RECEIVE_QUEUE_MAX = 64  # frames read ahead on one connection
+REASON_CHARS_MAX = 200
+
+
+class Outlet(Protocol):
+    """Where frames go, and where it is heard who wants them."""
+
+    fd: int
+
+    def frame(self, symbol: str, number: int, frame: bytes) -> None:
+        """Pass on a frame that has just come over connection `number`."""
+        ...
+
+    def tell(self, symbol: str, number: int, state: str, reason: str) -> None:
+        """Say what became of a market."""
+        ...
+
+    def beat(self) -> None:
+        """Say that all is passed on; called each BEAT_S."""
+        ...
+
+    def requests(self) -> Iterable[tuple[str, str]]:
+        """What was asked since: "want", "drop" or "renew", and the market."""
+        ...
+
+
+class Connections:
+    """Runs a pool against real sockets. `spend` takes a connect from the budget: ns to wait, or 0."""
+
+    def __init__(self, pool: Pool, url: str, outlet: Outlet, spend: Callable[[], int]) -> None:
+        self._pool, self._url, self._outlet, self._spend = pool, url, outlet, spend
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sockets: dict[int, ClientConnection] = {}  # by slot
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Until `stopped` is set; then every connection is closed."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._outlet.fd, self._on_requests)
+        try:
+            while not stopped.is_set():
+                self._on_requests()  # ZeroMQ tells of its edge alone, which a send may have taken
+                self._outlet.beat()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stopped.wait(), BEAT_S)
+        finally:
+            loop.remove_reader(self._outlet.fd)
+            if self._timer is not None:
+                self._timer.cancel()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _on_requests(self) -> None:
+        for what, symbol in self._outlet.requests():
+            if what == "want":
+                self._do(self._pool.want(symbol))
+            elif what == "drop":
+                self._pool.drop(symbol)
+            else:
+                self._pool.renew(symbol)
+        self._schedule()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._do(self._pool.on_time(monotonic_ns()))
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due_ns = self._pool.due_ns()
+        if due_ns is not None:
+            wait_s = min(max(0.0, (due_ns - monotonic_ns()) / NS_PER_S), 3_600.0)
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._on_timer)
+
+    def _do(self, steps: Iterable[Step]) -> None:
+        for slot, number, action in steps:
+            if isinstance(action, Deliver):
+                self._outlet.frame(action.symbol, number, action.frame)
+            elif isinstance(action, Tell):
+                self._outlet.tell(action.symbol, number, action.state, action.reason)
+            elif isinstance(action, Open):
+                self._start(self._connect(slot))
+            elif slot in self._sockets and isinstance(action, Send):
+                self._start(_send(self._sockets[slot], action.frame))
+            elif slot in self._sockets and isinstance(action, Close):
+                self._start(self._sockets[slot].close())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, slot: int) -> None:
+        session, steps = self._pool.sessions[slot], self._pool.steps
+        wait_ns = self._spend()
+        if wait_ns:
+            self._do(steps(slot, session.on_denied(wait_ns, monotonic_ns())))
+            self._schedule()
+            return
+        reason, status, retry_after_s = "closed", 0, 0.0
+        try:
+            async with self._dialled() as socket:
+                self._sockets[slot] = socket
+                self._do(steps(slot, session.on_opened(monotonic_ns())))
+                self._schedule()
+                await self._receive(slot, socket)
+        except InvalidStatus as error:
+            status = error.response.status_code
+            reason = f"HTTP {status}"
+            retry_after_s = seconds_of(error.response.headers.get("Retry-After", ""))
+        except ConnectionClosed as error:
+            reason = f"closed: {error}"
+        except (OSError, WebSocketException, ValueError) as error:
+            reason = f"{type(error).__name__}: {error}"
+        finally:
+            self._sockets.pop(slot, None)
+        reason = " ".join(reason.split())[:REASON_CHARS_MAX]
+        now_ns = monotonic_ns()
+        if session.state == "connecting":
+            done = session.on_failed(reason, now_ns, status=status, retry_after_s=retry_after_s)
+        else:
+            done = session.on_closed(reason, now_ns)
+        self._do(steps(slot, done))
+        self._schedule()
+
+    def _dialled(self) -> connect:
+        """Certificates are verified always, by the system's or SSL_CERT_FILE's; a proxy is the environment's.
+
+        Without compression: no venue says how it bears it, and it costs 0.3 MB and time for each frame.
+        """
+        return connect(
+            self._url,
+            ssl=ssl.create_default_context() if self._url.startswith("wss:") else None,
+            compression=None,
+            open_timeout=OPEN_S,
+            close_timeout=CLOSE_S,
+            ping_interval=PING_S,
+            ping_timeout=PONG_S,
+            max_size=self._pool.venue.limits.frame_bytes_max,
+            max_queue=RECEIVE_QUEUE_MAX,
+            user_agent_header="signalnode",
+        )
+
+    async def _receive(self, slot: int, socket: ClientConnection) -> None:
+        session = self._pool.sessions[slot]
+        while True:
+            frame = await socket.recv(decode=False)
+            now_ns = monotonic_ns()
+            self._do(self._pool.steps(slot, session.on_frame(frame, now_ns)))
+            if session.due_ns() <= now_ns:
+                self._schedule()
+
+
+async def _send(socket: ClientConnection, frame: bytes) -> None:
+    with contextlib.suppress(ConnectionClosed):  # whoever receives hears of it
+        await socket.send(frame, text=True)
+
+
+def seconds_of(retry_after: str) -> float:
+    """The header's seconds, or those until its date; 0 where it is neither (RFC 9110, 10.2.3)."""
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - wall_ns() / NS_PER_S)
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def run_connections(connections: Connections, on_loop: Callable[[asyncio.Event], None]) -> None:
+    """Run on uvloop, or on asyncio's own loop where it cannot be had; `on_loop` is given what stops it."""
+
+    async def work() -> None:
+        stopped = asyncio.Event()
+        on_loop(stopped)
+        await connections.run(stopped)
+
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work())
+    else:
+        uvloop.run(work())

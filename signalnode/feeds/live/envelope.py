@@ -1,0 +1,64 @@
+"""What passes between a gateway and who listens to it, over one ZeroMQ socket (`docs/wire.md`).
+
+Down, three parts: the market as its venue spells it, closed by a NUL; a header; the body. Subscribing to that
+first part is what makes the gateway ask the venue for the market. Up: RENEW and the first part.
+
+`sequence` counts the messages of a market from 1, so who misses one knows; beats have none. `time_ns` is the
+gateway's clock: receive time of a frame, ns since 1970; it never falls, and a beat says that nothing
+older will follow.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+FRAME, TOLD, BEAT = 1, 2, 3  # body: the raw frame; state, space, reason; the clock's offset
+BEAT_TOPIC = b"\0"
+RENEW = b"\2"
+BEAT_S = 0.1
+QUEUE_MAX = 10_000  # messages a slow engine may lag behind before it loses some, and knows it
+REQUEST_BYTES_MAX = 1_024  # of what comes up
+
+_HEADER = struct.Struct("<BqqQ")
+_OFFSET = struct.Struct("<q")
+
+
+class Header(NamedTuple):
+    """The second part. `connection`: its number within the gateway, rising; 0 for none."""
+
+    kind: int
+    time_ns: int
+    connection: int
+    sequence: int
+
+
+def pack_header(header: Header) -> bytes:
+    """25 bytes, little-endian."""
+    return _HEADER.pack(*header)
+
+
+def unpack_header(part: bytes) -> Header:
+    """The inverse. Raises struct.error."""
+    return Header._make(_HEADER.unpack(part))
+
+
+def pack_offset(offset_ns: int) -> bytes:
+    """The body of a beat: how far the gateway's clock is ahead of this machine's monotonic one."""
+    return _OFFSET.pack(offset_ns)
+
+
+def unpack_offset(part: bytes) -> int:
+    """The inverse. Raises struct.error."""
+    return int(_OFFSET.unpack(part)[0])
+
+
+def topic_of(symbol: str) -> bytes:
+    """The first part; the NUL keeps BTC-USD from being the beginning of BTC-USDT."""
+    return symbol.encode() + b"\0"
+
+
+def frames_endpoint(runtime_dir: Path, gateway: str) -> str:
+    """Where a gateway binds."""
+    return f"ipc://{runtime_dir / gateway}.frames"

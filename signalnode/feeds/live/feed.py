@@ -1,0 +1,205 @@
+"""The engine's end of a live market: frames of a gateway through the decoder that reads captures.
+
+It has no clock of its own either: kernel time is the gateway's, as far as that has said that nothing older
+will follow, and LAG_NS behind it where it says nothing. A feed that is quiet has not ended.
+
+A book without a sound image asks the gateway for a new one: at once, and then after a wait that doubles.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import zmq
+
+from signalnode.clock import NS_PER_S
+from signalnode.errors import CheckpointError
+from signalnode.events import EVENT, Events
+from signalnode.feeds import sieve
+from signalnode.feeds.base import BlockFeed
+from signalnode.feeds.faults import Faults
+from signalnode.feeds.live import envelope
+from signalnode.feeds.venues.base import DecoderClass, FrameFault, Row, pack_rows
+
+LAG_NS = NS_PER_S
+GATEWAY_SILENT_NS = 3 * NS_PER_S
+RENEW_NS, RENEW_NS_MAX = 2 * NS_PER_S, 60 * NS_PER_S
+MESSAGES_MAX = envelope.QUEUE_MAX  # read in one turn
+AHEAD_NS_MAX = NS_PER_S  # a checkpoint further ahead than this is of another clock
+
+
+class LiveFeed(BlockFeed):
+    """Frames of `symbol` from the gateway at `endpoint`; see `base.Feed` and `base.Outside`."""
+
+    def __init__(
+        self, endpoint: str, gateway: str, symbol: str, decoder_class: DecoderClass, depth_bps: float
+    ) -> None:
+        super().__init__()
+        self.live = self
+        self.outage = "not heard of yet"
+        self.connection = 0  # number of the newest frame's
+        self._gateway, self._endpoint, self._symbol = gateway, endpoint, symbol
+        self._faults = Faults()
+        self._decoder = decoder_class(symbol, depth_bps, self._faults.add)
+        self._state = sieve.new_state()
+        self._rows: list[Row] = []
+        self._sequence = 0
+        self._heard_ns = 0  # kernel time up to which all has come
+        self._offset_ns = 0  # of the gateway's clock; 0 until it has said
+        self._message_ns = 0  # monotonic time of its newest message
+        self._told = self.outage
+        self._renew_ns, self._renew_wait_ns = 0, 0
+        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
+        self._socket: zmq.Socket[bytes] | None = None
+
+    @property
+    def position(self) -> dict[str, Any]:
+        """What is heard, and the kernel time so far."""
+        return {"live": [self._gateway, self._symbol], "time_ns": int(self._state["time_ns"][0])}
+
+    def seek(self, position: Mapping[str, Any]) -> None:
+        """Go on after `position`; what came meanwhile is missing. Raises CheckpointError."""
+        if position.get("live") != [self._gateway, self._symbol]:
+            raise CheckpointError("the position is of another feed; start afresh")
+        time_ns = position.get("time_ns")
+        if not isinstance(time_ns, int) or time_ns < 0:
+            raise CheckpointError("no position of a live feed; start afresh")
+        self._state["time_ns"] = time_ns
+        self._heard_ns = max(self._heard_ns, time_ns)
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """Counts by name of what was wrong with what came."""
+        return dict(self._faults.counts)
+
+    def is_prepared(self) -> bool:
+        """Always: what there is to do takes no time."""
+        return True
+
+    def prepare(self) -> Iterator[float]:
+        """Connect to the gateway, whether it is there or not."""
+        if self._socket is None:
+            self._context = zmq.Context()
+            self._socket = self._context.socket(zmq.XSUB)
+            self._socket.setsockopt(zmq.LINGER, 0)
+            self._socket.setsockopt(zmq.RCVHWM, envelope.QUEUE_MAX)
+            self._socket.setsockopt(zmq.RECONNECT_IVL, 10)
+            self._socket.connect(self._endpoint)
+            for topic in (envelope.topic_of(self._symbol), envelope.BEAT_TOPIC):
+                self._socket.send(b"\1" + topic)
+        return iter(())
+
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """What to poll for news. After `prepare`."""
+        assert self._socket is not None
+        return self._socket
+
+    def kernel_at(self, now_ns: int) -> int:
+        """Take in what has come by monotonic time `now_ns`; the kernel time up to which all is known."""
+        self._message_ns = self._message_ns or now_ns
+        self._drain(now_ns)
+        if self._offset_ns:
+            self._heard_ns = max(self._heard_ns, now_ns + self._offset_ns - LAG_NS)
+        if now_ns - self._message_ns > GATEWAY_SILENT_NS:
+            self.outage = f"{self._gateway} does not answer"
+        else:
+            self.outage = self._told
+        self._ask(now_ns)
+        return self._heard_ns
+
+    def degraded(self, time_ns: int) -> bool:  # noqa: ARG002 - it is asked about the present alone
+        """Whether the book has no sound image now."""
+        return self._decoder.watch.book.status != "synced"
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        if self._socket is not None and self._context is not None:
+            self._socket.close()
+            self._context.term()
+            self._socket = None
+
+    def _next_block(self) -> Events:
+        rows, self._rows = self._rows, []
+        return self._sift(rows)
+
+    def _drain(self, now_ns: int) -> None:
+        for _ in range(MESSAGES_MAX):
+            try:
+                parts = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._message_ns = now_ns
+            try:
+                _, head, body = parts
+                self._take_in(envelope.unpack_header(head), body)
+            except (ValueError, struct.error) as error:
+                self._faults.add("envelope_malformed", str(error))
+
+    def _take_in(self, header: envelope.Header, body: bytes) -> None:
+        self._heard_ns = max(self._heard_ns, header.time_ns)
+        if header.kind == envelope.BEAT:
+            self._offset_ns = envelope.unpack_offset(body)
+            return
+        if self._sequence and header.sequence not in (1, self._sequence + 1):
+            missing = header.sequence - self._sequence - 1
+            self._faults.add("frames_lost", f"{missing} messages of the gateway before {header.sequence}")
+            self._decoder.watch.distrust()
+        self._sequence = header.sequence
+        if header.kind == envelope.TOLD:
+            self._on_told(*body.decode(errors="replace").partition(" ")[::2])
+        elif header.kind == envelope.FRAME:
+            self.connection = header.connection
+            self._rows += self._decode(body, header.time_ns)
+
+    def _on_told(self, state: str, reason: str) -> None:
+        self._told = "" if state == "heard" else f"{state}: {reason}"
+        if state != "heard":
+            self._faults.add(f"market_{state}", reason)
+            self._renew_wait_ns = 0
+
+    def _decode(self, frame: bytes, time_ns: int) -> Sequence[Row]:
+        before = self._faults.counts.get("book_drifted", 0)
+        try:
+            rows = self._decoder.decode(frame, time_ns)
+        except ValueError as error:  # msgspec's own are kinds of it
+            is_shape = isinstance(error, msgspec.ValidationError)
+            self._faults.add("frame_malformed" if is_shape else "line_corrupt", str(error))
+            return ()
+        except FrameFault as fault:
+            self._faults.add(fault.name, str(fault))
+            return ()
+        if self._faults.counts.get("book_drifted", 0) > before:
+            self._renew()
+        return rows
+
+    def _sift(self, rows: list[Row]) -> Events:
+        if not rows:
+            return np.zeros(0, EVENT)
+        events = np.frombuffer(pack_rows(rows), EVENT)
+        codes = np.empty(len(events), np.uint8)
+        kept = sieve.sift(events, self._state, codes)
+        for index in np.flatnonzero(codes).tolist():
+            code = int(codes[index])
+            self._faults.add(sieve.NAMES[code], sieve.describe(rows[index], code))
+        return events[:kept]
+
+    def _ask(self, now_ns: int) -> None:
+        """Ask for a new image of a book that waits for one."""
+        if self.outage or self._decoder.watch.book.status not in ("empty", "gap"):
+            self._renew_ns, self._renew_wait_ns = 0, 0
+            return
+        if now_ns >= self._renew_ns:
+            self._renew_wait_ns = min(max(RENEW_NS, 2 * self._renew_wait_ns), RENEW_NS_MAX)
+            self._renew_ns = now_ns + self._renew_wait_ns
+            self._renew()
+
+    def _renew(self) -> None:
+        try:
+            self.socket.send(envelope.RENEW + envelope.topic_of(self._symbol), zmq.NOBLOCK)
+        except zmq.Again:
+            self._faults.add("renewal_unsent")

@@ -1,0 +1,140 @@
+"""The gateway process: a venue's connections, and one ZeroMQ socket on which raw frames go to who wants them.
+
+It knows no market until somebody subscribes to it, so a market that comes or goes needs nothing here to be
+started again; and it reads a frame no further than to see whose it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import zmq
+
+from signalnode import logs
+from signalnode.bus.sockets import unlink_ipc
+from signalnode.clock import monotonic_ns, wall_ns
+from signalnode.errors import SignalnodeError
+from signalnode.feeds.live import envelope
+from signalnode.feeds.live.budget import spend
+from signalnode.feeds.live.envelope import Header
+from signalnode.feeds.live.kerneltime import agreed_offset_ns
+from signalnode.feeds.live.pool import Pool
+from signalnode.feeds.live.sessions import venue_of
+from signalnode.files import hold_lock
+from signalnode.settings.arguments import Link
+
+WAIT_NS = 1_000_000_000  # where the budget's file cannot be had
+
+
+def main(link: Link, args: Mapping[str, Any]) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit status. `args`: see `settings.gateway_args`."""
+    logs.configure()
+    log = logs.logger(gateway=args["gateway"])
+    runtime_dir = Path(args["runtime_dir"])
+    try:
+        with hold_lock(runtime_dir / f"{args['gateway']}.lock"):
+            _run(link, args, runtime_dir, log)
+    except SignalnodeError as error:
+        log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
+        return error.exit_status
+    return 0
+
+
+def _run(link: Link, args: Mapping[str, Any], runtime_dir: Path, log: logs.Logger) -> None:
+    from signalnode.feeds.live.connection import Connections, run_connections
+
+    venue = venue_of(args["venue"])
+    budget = runtime_dir / f"{venue.name}.connects"
+
+    def take_connect() -> int:
+        try:
+            return spend(budget, monotonic_ns(), venue.limits)
+        except (OSError, SignalnodeError):  # another gateway has the file just now
+            return WAIT_NS
+
+    def on_loop(stopped: asyncio.Event) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        link.ready()
+
+    offset_ns = agreed_offset_ns(runtime_dir / "gateways.clock", wall_ns(), monotonic_ns())
+    endpoint = envelope.frames_endpoint(runtime_dir, args["gateway"])
+    with contextlib.closing(FrameOutlet(endpoint, offset_ns, link, log)) as outlet:
+        pool = Pool(venue, Random())
+        run_connections(Connections(pool, args["url"], outlet, take_connect), on_loop)
+
+
+class FrameOutlet:
+    """See `connection.Outlet`: an XPUB socket, whose subscriptions say which markets are wanted."""
+
+    def __init__(self, endpoint: str, offset_ns: int, link: Link, log: logs.Logger) -> None:
+        self._endpoint, self._offset_ns, self._link, self._log = endpoint, offset_ns, link, log
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.XPUB)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.SNDHWM, envelope.QUEUE_MAX)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, envelope.REQUEST_BYTES_MAX)
+        self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # an engine that starts again wants to be answered
+        unlink_ipc(endpoint)  # ours by the lock: a kill left it
+        self._socket.bind(endpoint)
+        self.fd = int(self._socket.getsockopt(zmq.FD))
+        self._sequences: dict[str, int] = {}
+        self._frames = 0
+        self._states: dict[str, str] = {}  # newest told, by market
+
+    def _now_ns(self) -> int:
+        return monotonic_ns() + self._offset_ns
+
+    def _send(self, symbol: str, kind: int, number: int, body: bytes) -> None:
+        sequence = self._sequences[symbol] = self._sequences.get(symbol, 0) + 1
+        header = envelope.pack_header(Header(kind, self._now_ns(), number, sequence))
+        self._socket.send_multipart([envelope.topic_of(symbol), header, body], zmq.NOBLOCK)
+
+    def frame(self, symbol: str, number: int, frame: bytes) -> None:
+        """See `connection.Outlet`."""
+        self._frames += 1
+        self._send(symbol, envelope.FRAME, number, frame)
+
+    def tell(self, symbol: str, number: int, state: str, reason: str) -> None:
+        """See `connection.Outlet`; what has changed stands in the log as well."""
+        told = f"{state} {reason}"
+        if self._states.get(symbol) != told:
+            self._states[symbol] = told
+            self._log.info("market", symbol=symbol, state=state, reason=reason, connection=number)
+        self._send(symbol, envelope.TOLD, number, told.encode())
+
+    def beat(self) -> None:
+        """See `connection.Outlet`."""
+        header = envelope.pack_header(Header(envelope.BEAT, self._now_ns(), 0, 0))
+        body = envelope.pack_offset(self._offset_ns)
+        self._socket.send_multipart([envelope.BEAT_TOPIC, header, body], zmq.NOBLOCK)
+        heard = sum(told.startswith("heard") for told in self._states.values())
+        self._link.beat(frames=self._frames, markets=len(self._states), heard=heard)
+
+    def requests(self) -> Iterator[tuple[str, str]]:
+        """See `connection.Outlet`."""
+        while True:
+            try:
+                message = self._socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            what = {b"\1": "want", b"\0": "drop", envelope.RENEW: "renew"}.get(message[:1])
+            topic = message[1:]
+            if what is None or len(topic) < 2 or topic[-1:] != b"\0":
+                continue
+            symbol = topic[:-1].decode(errors="replace")
+            if what == "drop":
+                self._states.pop(symbol, None)
+            yield what, symbol
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._socket.close()
+        self._context.term()
+        unlink_ipc(self._endpoint)
