@@ -34,9 +34,8 @@ from signalnode.feeds.venues.base import (
 )
 
 LEVELS, LEVELS_FAST = 20, 5  # a side
-LATE_MS_MAX = (
-    3_600_000  # so little behind the newest block a frame is late; further, that one's time was wild
-)
+# So little behind the newest block a frame is late; further behind, the newest one's time was wild.
+LATE_MS_MAX = 3_600_000
 QUOTES = ("USDC", "USD")  # what a coin is priced in, where a market's name says it
 GREETING = b"Websocket connection established."  # old servers'; it is no JSON
 SILENT_CHANNELS = frozenset(
