@@ -139,7 +139,7 @@ def test_a_gap_after_a_halt_is_a_breakout_within_two_events(gap: float, rate: fl
 
 @pytest.mark.parametrize("rate", [10.0, 100.0])
 def test_a_market_that_wakes_is_followed_at_once(rate: float) -> None:
-    quiet, awake = Stretch(seconds=900.0, events_per_s=rate, sigma_bps=0.05), Stretch(seconds=120.0)
+    quiet = Stretch(seconds=900.0, events_per_s=rate, sigma_bps=0.05)
     before, after = (SignalEngine("ANY-USD") for _ in range(2))
     awake = Stretch(seconds=120.0, events_per_s=rate, sigma_bps=5.0)  # a hundred times as far
     before.ingest(made_market(1, quiet))
