@@ -1,0 +1,163 @@
+"""The engine's end alone, its gateway played here by a socket; and what gateways have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+
+from signalnode import SignalEngine
+from signalnode.clock import NS_PER_S
+from signalnode.engine.work import Work
+from signalnode.errors import CheckpointError
+from signalnode.feeds import ChannelHealth
+from signalnode.feeds.base import DEPTH_BPS
+from signalnode.feeds.live import envelope
+from signalnode.feeds.live.budget import granted, spend
+from signalnode.feeds.live.envelope import Header
+from signalnode.feeds.live.feed import GATEWAY_SILENT_NS, LiveFeed
+from signalnode.feeds.live.kerneltime import agreed_offset_ns
+from signalnode.feeds.live.sessions import venue_of
+from signalnode.feeds.venues import decoder_of
+from signalnode.settings import EngineSettings
+
+NOW_NS = 1_795_000_000 * NS_PER_S
+MARKET = "BTC-USD"
+LEVELS = {
+    "bids": [{"price": f"{100 - each}", "size": "1"} for each in range(1, 4)],
+    "asks": [{"price": f"{100 + each}", "size": "1"} for each in range(1, 4)],
+}
+
+
+class Gateway:
+    """A gateway's socket. What it sends has been taken in when `say` returns."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._context = zmq.Context()
+        self.socket = self._context.socket(zmq.XPUB)
+        self.socket.bind(endpoint)
+        self.socket.setsockopt(zmq.RCVTIMEO, 10_000)
+        self.feed = LiveFeed(endpoint, "gateway.dydx", MARKET, decoder_of("dydx"), DEPTH_BPS)
+        list(self.feed.prepare())
+        assert {self.socket.recv()[1:] for _ in range(2)} == {envelope.BEAT_TOPIC, b"BTC-USD\0"}
+        self.sequence = 0
+        self.now_ns = NS_PER_S  # monotonic
+
+    def say(self, kind: int, body: bytes, time_ns: int = NOW_NS) -> None:
+        self.sequence += kind != envelope.BEAT
+        topic = envelope.BEAT_TOPIC if kind == envelope.BEAT else envelope.topic_of(MARKET)
+        header = envelope.pack_header(Header(kind, time_ns, 1, self.sequence))
+        self.socket.send_multipart([topic, header, body])
+        assert self.feed.socket.poll(10_000)
+        self.feed.kernel_at(self.now_ns)
+
+    def image(self, time_ns: int = NOW_NS) -> None:
+        frame = {"type": "subscribed", "channel": "v4_orderbook", "id": MARKET, "connection_id": "c"}
+        self.say(envelope.FRAME, json.dumps({**frame, "message_id": 1, "contents": LEVELS}).encode(), time_ns)
+
+    def close(self) -> None:
+        self.feed.close()
+        self._context.destroy(linger=0)
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    played = Gateway(envelope.frames_endpoint(tmp_path, "gateway.dydx"))
+    yield played
+    played.close()
+
+
+def test_a_quiet_feed_has_not_ended_and_is_stale_while_nothing_is_heard(gateway):
+    engine = SignalEngine(MARKET)
+    work = Work(engine, gateway.feed, ChannelHealth(), EngineSettings(), 1.0)
+    work.start(0)
+    turn = work.turn(0)
+    assert not turn.ended
+    assert work.standing(0).status == "stale"
+    gateway.image()
+    gateway.say(envelope.TOLD, b"heard ")
+    assert work.turn(NS_PER_S).standing.status == "warming"
+    gateway.say(envelope.TOLD, b"lost closed: 1012")
+    work.turn(2 * NS_PER_S)
+    assert gateway.feed.outage == "lost: closed: 1012"
+    assert work.standing(NOW_NS).status == "stale"
+
+
+def test_a_gateway_that_says_nothing_is_told(gateway):
+    gateway.say(envelope.TOLD, b"heard ")
+    assert not gateway.feed.outage
+    gateway.feed.kernel_at(gateway.now_ns + GATEWAY_SILENT_NS)
+    assert not gateway.feed.outage
+    gateway.feed.kernel_at(gateway.now_ns + GATEWAY_SILENT_NS + 1)
+    assert gateway.feed.outage == "gateway.dydx does not answer"
+
+
+def test_nothing_is_known_beyond_what_the_gateway_has_said(gateway):
+    gateway.say(envelope.BEAT, envelope.pack_offset(NOW_NS), NOW_NS + NS_PER_S)
+    assert gateway.feed.kernel_at(NS_PER_S + 10) == NOW_NS + NS_PER_S
+    assert gateway.feed.kernel_at(3 * NS_PER_S) == NOW_NS + 2 * NS_PER_S
+
+
+def test_a_book_without_an_image_is_asked_for_at_once_and_then_more_and_more_seldom(gateway):
+    gateway.say(envelope.TOLD, b"heard ")
+    for second in range(20):
+        gateway.now_ns = (1 + second) * NS_PER_S
+        gateway.say(envelope.BEAT, envelope.pack_offset(NOW_NS), NOW_NS + second * NS_PER_S)
+    asked = [gateway.socket.recv() for _ in range(4)]  # at 0, 2, 6 and 14 s
+    assert asked == [envelope.RENEW + b"BTC-USD\0"] * 4
+    assert not gateway.socket.poll(0)
+
+
+def test_a_message_of_the_gateway_that_is_missing_spoils_the_book_until_its_next_image(gateway):
+    gateway.say(envelope.TOLD, b"heard ")
+    gateway.image()
+    assert not gateway.feed.degraded(0)
+    gateway.sequence += 1
+    gateway.say(envelope.TOLD, b"heard ")
+    assert gateway.feed.degraded(0)
+    assert gateway.feed.faults == {"frames_lost": 1, "book_gap": 1}
+    gateway.image()
+    assert not gateway.feed.degraded(0)
+
+
+def test_a_position_goes_on_in_time_and_another_feeds_is_refused(gateway):
+    gateway.image()
+    gateway.feed.take(2**63 - 1, 10)
+    position = gateway.feed.position
+    assert position == {"live": ["gateway.dydx", MARKET], "time_ns": NOW_NS}
+    gateway.feed.seek(position)
+    for other in ({}, {"live": ["gateway.dydx", "ETH-USD"]}, {**position, "time_ns": "now"}):
+        with pytest.raises(CheckpointError):
+            gateway.feed.seek(other)
+
+
+def test_a_budget_of_connects_lets_no_more_through_in_any_period(tmp_path):
+    limits = venue_of("dydx").limits
+    period_ns, made = int(limits.connects_period_s * NS_PER_S), []
+    now_ns, times_ns = NS_PER_S, []
+    while now_ns < 4 * period_ns:
+        times_ns, wait_ns = granted(times_ns, now_ns, limits)
+        made += [] if wait_ns else [now_ns]
+        now_ns += wait_ns or NS_PER_S // 7
+    assert all(
+        late - early >= period_ns for early, late in zip(made, made[limits.connects_max :], strict=False)
+    )
+    assert len(made) > 3 * limits.connects_max
+
+
+def test_a_budget_is_kept_over_restarts_and_a_broken_file_begins_anew(tmp_path):
+    path, limits = tmp_path / "dydx.connects", venue_of("dydx").limits
+    path.write_bytes(b"{torn")
+    waits_ns = [spend(path, NS_PER_S + each, limits) for each in range(limits.connects_max + 1)]
+    assert waits_ns[:-1] == [0] * limits.connects_max
+    assert waits_ns[-1] > 0
+
+
+def test_the_gateways_clock_never_falls_when_the_wall_clock_is_set_back(tmp_path):
+    path = tmp_path / "gateways.clock"
+    assert agreed_offset_ns(path, 1_000, 100) == 900
+    assert agreed_offset_ns(path, 500, 200) == 900
+    assert agreed_offset_ns(path, 2_000, 300) == 1_700
