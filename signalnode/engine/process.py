@@ -210,7 +210,7 @@ class _Process:
 
     def _beat(self, publisher: Publisher, status: str) -> None:
         facts = {"epoch": publisher.epoch, "seq": publisher.seq, "status": status}
-        if self._outage:
+        if self._news is not None:  # a fact once told stands until it is told anew, so "" is said, too
             facts["outage"] = self._outage
         if self._scored_ns:
             facts["score_age_s"] = round((monotonic_ns() - self._scored_ns) / NS_PER_S, 3)
