@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
@@ -43,7 +43,10 @@ class Dydx:
     """The venue; `serving` runs it."""
 
     def __init__(self, *, steps_per_s: float = 20.0) -> None:
-        self.markets = {name: Market(seed, price) for seed, (name, price) in enumerate(PRICES.items(), 1)}
+        begun = int(time() * 1_000)  # so that a venue started again repeats no trade
+        self.markets = {
+            name: Market(seed, price, begun) for seed, (name, price) in enumerate(PRICES.items(), 1)
+        }
         self.script = Script()
         self.connects = 0
         self.broken_rules: list[str] = []

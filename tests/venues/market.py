@@ -13,10 +13,10 @@ TRADES_SHARE = 0.3  # of steps
 class Market:
     """One market; each `step` changes its book and maybe trades."""
 
-    def __init__(self, seed: int, price: float) -> None:
+    def __init__(self, seed: int, price: float, first_trade: int = 0) -> None:
         self._random, self._tick = Random(seed), round(price / 60_000, 6)
         self._mid = round(price / self._tick)  # in ticks
-        self._traded = 0
+        self._traded = first_trade
         self._time = datetime(2026, 1, 1, tzinfo=UTC)
         self.bids = {self._mid - 1 - each: self._size() for each in range(LEVELS)}
         self.asks = {self._mid + 1 + each: self._size() for each in range(LEVELS)}
