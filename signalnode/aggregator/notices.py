@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 NAMED_MAX = 5  # markets named in one line; the others are counted
+FAILING_MAX = 5  # strategies told to the supervisor, whose messages are small
+FAILING_CHARS_MAX = 160  # of each
 
 
 def troubled(states: Mapping[str, str]) -> str:
@@ -17,6 +20,19 @@ def troubled(states: Mapping[str, str]) -> str:
         more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
         parts.append(f"{state} {', '.join(names[:NAMED_MAX])}{more}")
     return "; ".join(parts)
+
+
+def failing(strategies: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """`mine fails, 3 in a row: KeyError: 'mid'`, in ASCII, of each that failed lately; of many the first."""
+    told = [
+        f"{name} fails, {state['failures']} in a row: {state['error']}"
+        for name, state in strategies.items()
+        if state["failures"]
+    ]
+    more = [f"{len(told) - FAILING_MAX} more fail"] if len(told) > FAILING_MAX else []
+    return [
+        each.encode("ascii", "replace").decode()[:FAILING_CHARS_MAX] for each in told[:FAILING_MAX]
+    ] + more
 
 
 class Withheld:

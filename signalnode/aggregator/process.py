@@ -16,7 +16,7 @@ from signalnode.aggregator.budget import within
 from signalnode.aggregator.core import Aggregator, Outcome
 from signalnode.aggregator.journal import Journal, has_records, journal_dir, newest_states
 from signalnode.aggregator.memory import arrange as arrange_memory
-from signalnode.aggregator.notices import Withheld, troubled
+from signalnode.aggregator.notices import Withheld, failing, troubled
 from signalnode.aggregator.republisher import Republisher
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.aggregator.supervision import LOOK_MS, Supervision
@@ -235,6 +235,7 @@ class Process:
                 rejected=sum(core.rejected.values()),
                 decisions=core.decided,
                 withheld=self.withheld.total,
+                failing=failing(core.runner.states()),
             )
         if now_ns >= self._reconcile_ns + int(RECONCILE_S * NS_PER_S):
             self._reconcile_ns = now_ns
@@ -302,7 +303,7 @@ class Process:
             self._log.warning(
                 "strategies start afresh",
                 strategies=names,
-                reason="they have no state() and restore(), and may decide again what they decided before",
+                reason="without state() and restore() they may decide again what they decided before",
             )
 
 

@@ -30,9 +30,12 @@ class Panel:
         os.set_blocking(self._pipe, False)
 
     def tell(self, event: dict[str, Any]) -> None:
-        """Pass one event on; where the pipe is full or closed it is lost to the panel."""
+        """Pass one event on, without the traceback, which no panel shows and which would not fit; where the
+        pipe is full or closed it is lost to the panel.
+        """
+        short = {key: value for key, value in event.items() if key != "trace"}
         try:
-            os.write(self._pipe, json.dumps(event, default=str).encode()[:EVENT_BYTES_MAX] + b"\n")
+            os.write(self._pipe, json.dumps(short, default=str).encode()[:EVENT_BYTES_MAX] + b"\n")
         except OSError:
             return
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from signalnode.clock import utc_text
-from signalnode.panels.status import cpu, duration, megabytes, waits
+from signalnode.panels.status import cpu, duration, failing, megabytes, waits
 
 TRACEBACK_LINES_MAX = 40  # of the last one; the log has the rest
 _INDENT = "  "
@@ -39,6 +39,7 @@ def _facts(child: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("restarts", str(child.get("restarts", 0))),
         ("memory", megabytes(child.get("pss_bytes"))),
         ("cpu", cpu(child)),
+        ("strategy", failing(child)),
         ("log", str(child.get("log") or "")),
     ]
 

@@ -1,4 +1,7 @@
-"""An entry of a log as one line, for people or for programs. Pure: an entry in, a line out."""
+"""An entry of a log as text, for people or for programs. Pure: an entry in, a line out.
+
+A traceback has lines of its own: for people they follow, indented, so that none looks like another entry.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import Any
 TEXT_CHARS_MAX = 4_096  # of one value; the file itself has the rest
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")  # what a child printed must not steer the terminal
 _COLOURS = {"debug": "2", "warning": "33", "error": "31", "critical": "31;1"}
-_SHOWN_ABOVE = frozenset({"time", "level", "event", "line", "child", "market"})
+_SHOWN_ABOVE = frozenset({"time", "level", "event", "line", "child", "market", "trace"})
+_INDENT = "    "  # of a traceback below its entry
 
 
 def json_line(entry: Mapping[str, Any]) -> str:
@@ -19,7 +23,8 @@ def json_line(entry: Mapping[str, Any]) -> str:
 
 
 def log_line(entry: Mapping[str, Any], *, coloured: bool, named: bool = False) -> str:
-    """`2026-08-09 12:00:01.250Z warning restarting  pid=71 wait_s=0.4`; a printed line stands alone.
+    """`2026-08-09 12:00:01.250Z warning restarting  pid=71 wait_s=0.4`; a printed line stands alone, and the
+    lines of a traceback stand below.
 
     `named` puts the child's name before it, for a log of several.
     """
@@ -33,11 +38,19 @@ def log_line(entry: Mapping[str, Any], *, coloured: bool, named: bool = False) -
     rest = " ".join(f"{key}={_plain(value)}" for key, value in more.items())
     text = f"{_plain(when)} {level:<7} {_plain(what)}{'  ' + rest if rest else ''}"
     colour = _COLOURS.get(level) if coloured else None
-    return f"\033[{colour}m{text}\033[0m" if colour else text
+    head = f"\033[{colour}m{text}\033[0m" if colour else text
+    return "\n".join([head, *_indented(entry.get("trace"))])
+
+
+def _indented(trace: object) -> list[str]:
+    cut = _cut(str(trace or "").rstrip())
+    return [f"{_INDENT}{_CONTROL.sub('�', line)}" for line in cut.split("\n")] if cut else []
 
 
 def _plain(value: object) -> str:
-    text = str(value)
-    if len(text) > TEXT_CHARS_MAX:
-        text = f"{text[:TEXT_CHARS_MAX]}… ({len(text) - TEXT_CHARS_MAX} more characters)"
-    return _CONTROL.sub("�", text)
+    return _CONTROL.sub("�", _cut(str(value)))
+
+
+def _cut(text: str) -> str:
+    left_out = len(text) - TEXT_CHARS_MAX
+    return f"{text[:TEXT_CHARS_MAX]}… ({left_out} more characters)" if left_out > 0 else text

@@ -98,6 +98,12 @@ def waits(child: Mapping[str, Any]) -> str:
     return "; ".join(part for part in (str(child.get("reason") or ""), again) if part)
 
 
+def failing(child: Mapping[str, Any]) -> str:
+    """The strategies that fail, as the aggregator says: `mine fails, 3 in a row: KeyError: 'mid'`."""
+    told = child.get("failing")
+    return "; ".join(map(str, told)) if isinstance(told, list) else ""
+
+
 def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
     last = child.get("last_exit") or {}
     return (
@@ -111,7 +117,7 @@ def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
         cpu(child),
         duration(child.get("score_age_s")),
         f"{last.get('exit', '-')}{' as asked' if last.get('expected') else ''}",
-        waits(child),
+        "; ".join(part for part in (waits(child), failing(child)) if part),
     )
 
 

@@ -72,6 +72,7 @@ def _below(panel: PanelView, rows: list[Row], elapsed_s: float) -> list[Text]:
     lines += [Text(line, style="cyan", overflow="ellipsis", no_wrap=True) for line in panel.decisions]
     lines += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in panel.events]
     lines += _causes(rows)
+    lines += _failing(panel.failing)
     missed = " · −1 one score missed" if any(row.missed for row in rows) else ""
     missed += " · r1 restarted once" if any(row.restarts for row in rows) else ""
     lines.append(Text(f"0 to 100 by each market's own recent standard · {LEGEND}{missed}", style="dim"))
@@ -90,6 +91,14 @@ def _causes(rows: list[Row]) -> list[Text]:
     return [Text(line, style="yellow", overflow="ellipsis", no_wrap=True) for line in lines]
 
 
+def _failing(told: list[str]) -> list[Text]:
+    """The strategies that fail; the log has their tracebacks."""
+    lines = told[:CAUSES_MAX]
+    if len(told) > CAUSES_MAX:
+        lines.append(f"and {len(told) - CAUSES_MAX} more strategies fail; see signalnode logs aggregator")
+    return [Text(line, style="red", overflow="ellipsis", no_wrap=True) for line in lines]
+
+
 def _times(restarts: int) -> str:
     return f"{restarts} restart{'s' * (restarts != 1)}"
 
@@ -106,7 +115,7 @@ def plain_lines(panel: PanelView, now_ns: int, time: str) -> list[str]:
     if panel.busy:
         return [f"{time} {panel.busy} ({duration((now_ns - panel.started_ns) / 1e9)})"]
     names = columns(rows, SCORE_NAMES)
-    return [_plain(row, names, time) for row in rows]
+    return [*(_plain(row, names, time) for row in rows), *(f"{time} {line}" for line in panel.failing)]
 
 
 def _title(rows: list[Row], panel: PanelView, elapsed_s: float) -> Text:

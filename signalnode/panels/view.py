@@ -72,6 +72,7 @@ class PanelView:
     events: deque[str] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
     regime: dict[str, float] = field(default_factory=dict)  # strengths, 0 to 100, from the newest view
     decisions: deque[str] = field(default_factory=lambda: deque(maxlen=DECISIONS_MAX))
+    failing: list[str] = field(default_factory=list)  # strategies that fail, from the newest view
     busy: str = ""  # what the node is doing before the first score, for example compiling
     started_ns: int = 0
 
@@ -85,6 +86,7 @@ class PanelView:
         """Take one message of any kind."""
         if isinstance(message, ViewMessage):
             self.regime = message.regime
+            self.failing = _failing(message.strategies)
             self._reconcile(message.markets, now_ns)
         elif isinstance(message, DecisionMessage):
             self.decisions.append(_sentence(message))
@@ -134,7 +136,8 @@ class PanelView:
             self.busy = what
         elif event.get("level") in ("warning", "error", "critical") or event.get("event") in NEWS:
             why = event.get("reason") or event.get("error")
-            self.events.append(" ".join(f"{time} {child} {what}{f': {why}' if why else ''}".split()))
+            whose = _names(event.get("strategies") or event.get("strategy"))
+            self.events.append(" ".join(f"{time} {child} {what}{whose}{f': {why}' if why else ''}".split()))
 
     def rows(self, now_ns: int) -> list[Row]:
         """A row for each market, in name order."""
@@ -179,6 +182,21 @@ def _status(market: Market, said: str, now_ns: int) -> str:
 def known_scores(score: Score) -> dict[str, float | None]:
     """Its scores by name, None for those without evidence."""
     return {name: None if name in score.unknown else value for name, value in score.scores.items()}
+
+
+def _names(given: object) -> str:
+    """` mine, calm`, of one name or a list of them; what is cut at the edge comes after it."""
+    names = given if isinstance(given, list) else [given] if given else []
+    return f" {', '.join(map(str, names))}" if names else ""
+
+
+def _failing(strategies: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """`strategy mine fails, 3 in a row: KeyError: 'mid'`, of each that failed lately."""
+    failed = {name: state for name, state in strategies.items() if state.get("failures")}
+    return [
+        f"strategy {name} fails, {state['failures']} in a row: {state.get('error', '')}"
+        for name, state in failed.items()
+    ]
 
 
 def _sentence(decision: DecisionMessage) -> str:

@@ -110,3 +110,11 @@ def test_one_that_was_stopped_says_by_whom() -> None:
     assert child_lines({"name": "A", "state": "down", "wanted": "down"})[0].endswith(
         "down, stopped by request"
     )
+
+
+def test_a_strategy_that_fails_is_told_of_the_aggregator() -> None:
+    told = ["mine fails, 3 in a row: KeyError: 'mid'"]
+    child = {"name": "aggregator", "role": "aggregator", "state": "up", "failing": told}
+    assert f"  strategy {told[0]}" in child_lines(child)
+    assert status_lines({"children": [child]}, coloured=False)[-1].endswith(told[0])
+    assert not [line for line in child_lines({**child, "failing": []}) if "strategy" in line]

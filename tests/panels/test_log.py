@@ -51,6 +51,14 @@ def test_what_a_process_printed_does_not_steer_the_terminal(bad: str) -> None:
     assert line.isprintable()
 
 
+def test_a_traceback_stands_below_its_entry_line_by_line() -> None:
+    trace = 'Traceback:\n  File "x.py", line 3\n2026 info\033[2J fake\n'
+    lines = log_line({**ENTRY, "trace": trace}, coloured=False).split("\n")
+    assert lines[0] == log_line(ENTRY, coloured=False)
+    assert lines[1:] == ["    Traceback:", '      File "x.py", line 3', "    2026 info�[2J fake"]
+    assert "\n" not in json_line({**ENTRY, "trace": trace})
+
+
 def test_a_terminal_shows_what_is_serious_in_colour() -> None:
     assert log_line(ENTRY, coloured=True).startswith("\033[33m")
     assert "\033" not in log_line({**ENTRY, "level": "info"}, coloured=True)

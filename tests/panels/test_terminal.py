@@ -12,6 +12,7 @@ from signalnode.bus.wire import SCORE_NAMES, SILENT_AFTER_S, ProcessState, Score
 from signalnode.panels.terminal import plain_lines, screen
 from signalnode.panels.view import PanelView
 from tests.bus.messages import score
+from tests.panels.test_view import view
 
 SILENT_NS = int((SILENT_AFTER_S + 1) * 1e9)
 
@@ -166,3 +167,13 @@ def test_why_a_process_is_gone_or_was_started_again_stands_below(panel: PanelVie
     assert causes[1].rstrip() == "BTC-USDT warming, 2 restarts: SIGKILL"
     assert max(len(line) for line in lines) <= width
     assert plain_lines(panel, 0, "12:00:00")[0].endswith("seq 1234 2 restarts: SIGKILL")
+
+
+def test_a_strategy_that_fails_is_told_below_and_until_it_is_well(panel: PanelView) -> None:
+    states = {"calm": {"failures": 0, "error": ""}, "mine": {"failures": 3, "error": "KeyError: 'mid'"}}
+    told = "strategy mine fails, 3 in a row: KeyError: 'mid'"
+    panel.take(msgspec.structs.replace(view("BTC-USDT"), strategies=states), 0)
+    assert told in [line.rstrip() for line in shown(panel, 120)]
+    assert plain_lines(panel, 0, "12:00:00")[-1] == f"12:00:00 {told}"
+    panel.take(view("BTC-USDT"), 0)
+    assert not [line for line in shown(panel, 120) if "fails" in line]

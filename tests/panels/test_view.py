@@ -200,6 +200,21 @@ def test_only_the_newest_bad_news_is_kept(panel: PanelView) -> None:
     assert len(panel.events) == EVENTS_MAX
 
 
+def test_news_of_strategies_names_them_before_the_reason(panel: PanelView) -> None:
+    news = {
+        "event": "strategies start afresh",
+        "child": "aggregator",
+        "level": "warning",
+        "reason": "no state",
+    }
+    panel.tell({**news, "strategies": ["calm", "mine"]}, "12:00:01")
+    panel.tell({**news, "event": "strategy lost its turn", "strategy": "mine"}, "12:00:02")
+    assert list(panel.events) == [
+        "12:00:01 aggregator strategies start afresh calm, mine: no state",
+        "12:00:02 aggregator strategy lost its turn mine: no state",
+    ]
+
+
 @pytest.mark.parametrize(
     ("mid", "text"),
     [
