@@ -21,6 +21,7 @@ from signalnode.errors import AlreadyRunningError, RuntimeDirectoryError
 
 PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+PARQUET_MAGIC = b"PAR1"
 TRIES_MAX = 100  # to take a lock; each means that another holder came and went in between
 
 
@@ -264,3 +265,12 @@ def _is_at(path: Path, file: int) -> bool:
         return os.path.samestat(os.fstat(file), path.lstat())
     except FileNotFoundError:
         return False
+
+
+def begins_as_parquet(path: Path) -> bool | None:
+    """Whether the first bytes of a file are those of Parquet; None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
+    except OSError:
+        return None

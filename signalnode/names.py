@@ -25,6 +25,7 @@ RESERVED_NAMES = frozenset({AGGREGATOR, "control", "logs", "node", "supervisor"}
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:7450"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+_NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _TCP = re.compile(r"tcp://(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(\d{1,5})", re.ASCII)
 _IPC = "ipc://"
 
@@ -43,6 +44,12 @@ def market_name_fault(name: str) -> str | None:
     if name.lower() in RESERVED_NAMES or name.lower().startswith(GATEWAY_PREFIX):
         return f"{name!r} is a name of the node's own; choose another"
     return name_fault(name)
+
+
+def market_name_of(symbol: str) -> str:
+    """What to call the market of a venue's symbol: `BTC-USDT` for `btc/usdt`; "" where that is no name."""
+    name = _NO_NAME.sub("-", symbol).strip("-._").upper()
+    return "" if market_name_fault(name) else name
 
 
 def checked_name(name: str, what: str = "a market") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -67,7 +68,7 @@ def test_replay_never_puts_its_file_in_the_place_of_a_device(
     os.mkfifo(device)
     status, line = refused(capsys, "replay", tmp_path / "a.gz", *REPLAY, device)
     assert status == errors.DataError.exit_status
-    assert "device: is a directory, a device" in line
+    assert "device: is no plain file" in line
     assert device.is_fifo()
 
 
@@ -131,3 +132,46 @@ def test_an_import_that_cannot_be_leaves_nothing(
     assert main(["import", str(tmp_path / "mine.csv"), "--out", str(out), *more]) == status.exit_status
     assert told in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_file_that_is_named_twice_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("time,price,size\n2026-01-05,1,1\n")
+    (tmp_path / "link.csv").symlink_to("mine.csv")
+    names = tmp_path / "mine.csv", tmp_path / "link.csv"
+    status, line = refused(capsys, "import", *names, "--out", tmp_path / "out.parquet")
+    assert status == errors.DataError.exit_status
+    assert "link.csv: is named twice" in line
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "told"),
+    [
+        ("import", "mine.csv", "mine.csv: is one of the files to read"),
+        ("import", "out.csv", "a file is written as .parquet or .pq; call it so"),
+        ("replay", "out.xlsx", "a file is written as .parquet or .pq or .csv; call it so"),
+        ("replay", "folder", "folder: is a directory"),
+    ],
+)
+def test_a_file_to_write_is_called_as_what_it_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: str, name: str, told: str
+) -> None:
+    (tmp_path / "mine.csv").write_text("precious")
+    (tmp_path / "folder").mkdir()
+    _, line = refused(capsys, verb, tmp_path / "mine.csv", "--market", "A", "--out", tmp_path / name)
+    assert told in line
+    assert tree(tmp_path) == {"mine.csv", "folder"}
+
+
+def test_the_command_that_an_import_names_works_for_a_venues_symbol(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rows = (f"2026-01-05T10:00:{at:02},{60_000 + at},1.5,BTC/USDT" for at in range(9))
+    (tmp_path / "mine.csv").write_text(
+        "\n".join(["time,price,amount,symbol", *rows, "2026-01-05,,,BTC/USDT"])
+    )
+    assert main(["import", str(tmp_path / "mine.csv"), "--out", str(tmp_path / "my data.parquet")]) == 0
+    out, err = capsys.readouterr()
+    assert "1 x row_void, first at " in err
+    command = shlex.split(out.rpartition("with `")[2].partition("`")[0])
+    assert command[1:5] == ["replay", str(tmp_path / "my data.parquet"), "--market", "BTC-USDT"]
+    assert main([*command[1:-1], str(tmp_path / command[-1])]) == 0

@@ -237,7 +237,7 @@ def test_a_market_that_says_more_than_a_child_can_be_told_is_one_fault(
     folder.mkdir()
     files = [folder / f"{number}.parquet" for number in range(200)]
     for file in files:
-        file.touch()
+        file.write_bytes(b"PAR1")
     path = write_node(A="")
     listed = ", ".join(f'"{file}"' for file in files)
     text = f'market = "A"\n[feed]\nkind = "recording"\npaths = [{listed}]\n'

@@ -18,6 +18,7 @@ from signalnode.names import (
     is_local,
     is_loopback,
     market_name_fault,
+    market_name_of,
     name_fault,
     scores_endpoint,
     snapshot_endpoint,
@@ -43,6 +44,23 @@ def test_no_market_is_called_as_something_of_the_nodes_own(name: str) -> None:
     fault = market_name_fault(name)
     assert fault is not None
     assert f"{name!r} is a name of the node's own" in fault
+
+
+@pytest.mark.parametrize(
+    ("symbol", "name"),
+    [
+        ("BTC/USDT", "BTC-USDT"),
+        ("btc/usdt:usdt", "BTC-USDT-USDT"),
+        ("tBTCUSD", "TBTCUSD"),
+        (" BTC USD ", "BTC-USD"),
+        ("node", ""),
+        ("", ""),
+        ("$", ""),
+    ],
+)
+def test_a_venues_symbol_gives_a_name_that_a_market_may_have(symbol: str, name: str) -> None:
+    assert market_name_of(symbol) == name
+    assert not name or market_name_fault(name) is None
 
 
 def test_a_fault_says_what_was_to_be_named() -> None:

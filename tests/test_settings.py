@@ -193,6 +193,10 @@ def test_a_fault_of_the_node_file_is_one_line_with_file_and_key(
         ),
         ('market = "X"\n[feed]\nkind = "capture"\npaths = ["X.toml"]', "feed.venue: kind 'capture' needs it"),
         ('market = "X"\n[feed]\nkind = "recording"\npaths = ["X.toml", "X.toml"]', "is listed twice"),
+        (
+            'market = "X"\n[feed]\nkind = "recording"\npaths = ["X.toml"]',
+            "X.toml is no recording (Parquet): `signalnode import` makes one of tables",
+        ),
         ('market = "X"\n[feed]\nkind = "synthetic"\nspeed = -1.0', "feed.speed: -1.0 is out of range"),
         ('market = "X/Y"\n[feed]\nkind = "synthetic"', "market: 'X/Y' cannot name a market"),
         ('market = "X Y"\n[feed]\nkind = "synthetic"', "market: 'X Y' cannot name a market"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ import numpy.typing as npt
 from signalnode import clock
 from signalnode.errors import DataError, UsageError
 from signalnode.events import Events
-from signalnode.names import market_name_fault
+from signalnode.names import market_name_fault, market_name_of
 from signalnode.settings import MarketSettings, config_found, load_node
+
+RECORDINGS = (".parquet", ".pq")  # what a file to write may be called
+SCORES = (*RECORDINGS, ".csv")
 
 
 def replay(arguments: argparse.Namespace) -> int:
@@ -21,7 +25,7 @@ def replay(arguments: argparse.Namespace) -> int:
     wrong = market_name_fault(arguments.market)
     if wrong:
         raise UsageError(f"--market: {wrong}")
-    _check_files(arguments)
+    _check_files(arguments, SCORES)
     market = _market(arguments)
     from signalnode.compiled.loader import compile_missing
     from signalnode.engine.core import SignalEngine
@@ -53,13 +57,13 @@ def bring_in(arguments: argparse.Namespace) -> int:
     """Make a recording of tables, and say what each was taken for and what was left out of it."""
     if arguments.market and (wrong := market_name_fault(arguments.market)):
         raise UsageError(f"--market: {wrong}")
-    _check_files(arguments)
+    _check_files(arguments, RECORDINGS)
     from signalnode.compiled.loader import compile_missing
     from signalnode.feeds import Faults
     from signalnode.feeds.files.columns import check_named, check_roles
     from signalnode.feeds.files.importing import tables_in
     from signalnode.feeds.files.recording import write_recording
-    from signalnode.feeds.files.tables import Reading, merge
+    from signalnode.feeds.files.tables import Reading, merge, tell_of_void
     from signalnode.feeds.venues.base import plain_symbol
 
     reading = Reading(_named(arguments.columns), arguments.unit, arguments.symbol or arguments.market)
@@ -75,14 +79,17 @@ def bring_in(arguments: argparse.Namespace) -> int:
     symbols = {plain_symbol(table.symbol): table.symbol for table in tables if table.symbol}
     if len(symbols) > 1:
         raise DataError(f"{', '.join(symbols.values())} are of several markets: import each by itself")
+    for table in tables:
+        tell_of_void(table.name, table.void, faults)
     events = merge([source for table in tables for source in table.sources], faults)
     if not len(events):
         raise DataError(f"{arguments.files[0]}: no sound event in it: check how it was made")
-    market = arguments.market or next(iter(symbols.values()), "").upper()
+    market = arguments.market or market_name_of(next(iter(symbols.values()), ""))
     write_recording(arguments.out, events, market=market, venue="")
     first, last = (clock.utc_text(int(events["time_received_ns"][at]), "seconds") for at in (0, -1))
     print(f"{arguments.out}: {len(events):,} events of {market or 'a market'}, {first} to {last}")
-    command = f"signalnode replay {arguments.out} --market {market or 'MARKET'} --out scores.parquet"
+    recording = shlex.quote(str(arguments.out))
+    command = f"signalnode replay {recording} --market {market or 'MARKET'} --out scores.parquet"
     print(f"score them with `{command}`")
     for fault in faults.lines():
         print(f"signalnode: {fault}", file=sys.stderr)
@@ -100,16 +107,26 @@ def _named(text: str) -> dict[str, str]:
     return named
 
 
-def _check_files(arguments: argparse.Namespace) -> None:
+def _check_files(arguments: argparse.Namespace, suffixes: tuple[str, ...]) -> None:
     """What can be wrong is found before the first file is read."""
+    seen: set[Path] = set()
     for file in arguments.files:
         if not file.is_file():
             raise DataError(f"{file}: there is no such file; mend the path")
+        if file.resolve() in seen:
+            raise DataError(f"{file}: is named twice, so its volume would be doubled; leave one out")
+        seen.add(file.resolve())
     out: Path = arguments.out
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: there is no directory {out.parent}; create it or choose another --out")
-    if out.exists() and (not out.is_file() or any(out.samefile(file) for file in arguments.files)):
-        raise DataError(f"{out}: is a directory, a device or one of the recordings; choose another --out")
+    if out.is_dir():
+        raise DataError(f"{out}: is a directory; choose another --out")
+    if out.exists() and not out.is_file():
+        raise DataError(f"{out}: is no plain file; choose another --out")
+    if out.resolve() in seen:
+        raise DataError(f"{out}: is one of the files to read; choose another --out")
+    if out.suffix.lower() not in suffixes:
+        raise UsageError(f"--out {out}: a file is written as {' or '.join(suffixes)}; call it so")
 
 
 def _market(arguments: argparse.Namespace) -> MarketSettings | None:

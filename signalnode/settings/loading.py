@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from signalnode.errors import ConfigError
+from signalnode.files import begins_as_parquet
 from signalnode.names import (
     AGGREGATOR,
     DEFAULT_ENDPOINT,
@@ -242,6 +243,17 @@ def _check_feed(feed: FeedSettings, table: dict[str, Any], file: Path, faults: C
                 file,
                 "feed.paths",
                 f"there is no file {shown(recording)}; mend the path (it counts from {file.name})",
+            )
+        elif feed.kind == "recording" and begins_as_parquet(recording) is False:
+            faults.add(
+                file,
+                "feed.paths",
+                f"{shown(recording)} is no recording (Parquet): `signalnode import` makes one of tables; "
+                "raw frames of a venue are of kind 'capture'",
+            )
+        elif feed.kind == "capture" and begins_as_parquet(recording):
+            faults.add(
+                file, "feed.paths", f"{shown(recording)} is Parquet, no capture; write kind 'recording'"
             )
         seen.add(recording)
 

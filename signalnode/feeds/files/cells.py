@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SIDE_OF = {
-    **dict.fromkeys(("buy", "b", "bid", "long", "1", "+1"), 1),
-    **dict.fromkeys(("sell", "s", "a", "ask", "short", "-1"), -1),
+    **dict.fromkeys(("buy", "b", "bid", "1", "+1"), 1),
+    **dict.fromkeys(("sell", "s", "a", "ask", "-1"), -1),
     **dict.fromkeys(("", "0", "n", "none", "unknown"), 0),
 }
+POSITIONS = frozenset({"long", "short"})
 TRUTH_OF = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
@@ -126,6 +127,8 @@ def _words(column: Column, meaning: dict[str, Any], what: str) -> npt.NDArray[np
     for word in pc.unique(cells).to_pylist():
         here = pc.equal(cells, word).to_numpy()
         if word not in meaning:
+            if word in POSITIONS:
+                what = "the side of a position, not who took: call the column another name"
             raise DataError(f"{column.where}, row {column.rows[here][0]}: {word[:40]!r} is {what}")
         values[here] = meaning[word]
     return values

@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from signalnode.errors import DataError
 from signalnode.events import unit_of
 from signalnode.feeds.files.cells import first_line
 from signalnode.feeds.files.columns import KINDS, SIDES, TIMES, VALUES, plain
 from signalnode.feeds.files.levels import has_changes, level_columns, sources_of_changes, sources_of_images
 from signalnode.feeds.files.sheets import TARDIS, Sheet, sheets_in
-from signalnode.feeds.files.tables import Reading, Source, roles_of, source_of
+from signalnode.feeds.files.tables import Reading, Source, roles_of, source_of, void_rows
 from signalnode.feeds.venues.base import plain_symbol
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ class Understood(NamedTuple):
     symbol: str  # as it is called there; "" where that is not told
     columns: tuple[str, ...]
     sources: list[Source]
+    void: npt.NDArray[np.int64]  # numbers of the rows that are of no kind
 
 
 def tables_in(path: Path, reading: Reading, kinds: tuple[str, ...]) -> Iterator[Understood]:
@@ -69,7 +73,7 @@ def _understand(sheet: Sheet, reading: Reading, kinds: tuple[str, ...]) -> Under
         what = (
             f"{len(sources[0].events):,} quotes and depth of {table.num_rows:,} changes, as Tardis has them"
         )
-        return Understood(name, what, symbol, names, sources)
+        return Understood(name, what, symbol, names, sources, np.zeros(0, np.int64))
     there = [each for each in kinds or KINDS if all(role in found for role in VALUES[KINDS[each]])]
     sources = [source_of(name, table, KINDS[each], reading) for each in there]
     if "depth" in (kinds or KINDS) and "depth" not in there and level_columns(table):
@@ -83,7 +87,8 @@ def _understand(sheet: Sheet, reading: Reading, kinds: tuple[str, ...]) -> Under
     columns = ", ".join(f"{role}={found[role]}" for role in roles if role in found)
     counts = [f"{len(source.events):,} {each}" for each, source in zip(there, sources, strict=True)]
     what = f"{' and '.join(counts)} ({columns}{f', times in {reading.unit}' if reading.unit else ''})"
-    return Understood(name, f"{what}, as {vendor} has them" if vendor else what, symbol, names, sources)
+    what = f"{what}, as {vendor} has them" if vendor else what
+    return Understood(name, what, symbol, names, sources, void_rows(name, table, reading))
 
 
 def _refuse_what_only_looks_like_it(sheet: Sheet) -> None:

@@ -14,11 +14,11 @@ from signalnode.feeds.files.capture import CaptureDecoding
 from signalnode.feeds.files.decoding import Decoding
 from signalnode.feeds.files.recording import RecordingDecoding
 from signalnode.feeds.venues import decoder_of
+from signalnode.files import begins_as_parquet
 from signalnode.settings import VENUE_NAMES
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 TABLE_SUFFIX = ".csv"  # maybe with another behind it: .csv.gz
-PARQUET_MAGIC = b"PAR1"
 
 
 def load_events(
@@ -85,13 +85,7 @@ def open_decoding(
 
 def is_parquet(path: Path) -> bool:
     """Whether a file is Parquet, by its name or by its first bytes."""
-    if path.suffix.lower() in PARQUET_SUFFIXES:
-        return True
-    try:
-        with path.open("rb") as file:
-            return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
-    except OSError:
-        return False  # whoever reads it says why not
+    return path.suffix.lower() in PARQUET_SUFFIXES or begins_as_parquet(path) is True
 
 
 def one_of(names: Iterable[str]) -> str:

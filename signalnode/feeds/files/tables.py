@@ -88,6 +88,8 @@ def events_from(
     check_named(reading.named, [table.column_names for table in tables.values()])
     faults = Faults()
     sources = [source_of(name, table, KINDS[name], reading) for name, table in tables.items()]
+    for name in {id(table): name for name, table in reversed(given.items()) if table is not None}.values():
+        tell_of_void(name, void_rows(name, tables[name], reading), faults)
     events = merge(sources, faults)
     for told in faults.lines():
         warnings.warn(told, DataWarning, stacklevel=2)
@@ -182,6 +184,8 @@ def rows_of_market(name: str, table: pa.Table, reading: Reading) -> npt.NDArray[
     ours = [each for each in symbols if not symbol or plain_symbol(each) == symbol]
     if len(ours) > 1 or (symbols and not ours):
         shown = ", ".join(sorted(symbols)[:SYMBOLS_SHOWN])
+        if len(symbols) == 1:
+            raise DataError(f"{name}: holds {shown}, not {reading.symbol}: --symbol {shown} means it")
         raise DataError(f"{name}: holds {shown}: keep the rows of one market, or name it (--symbol)")
     if len(symbols) <= 1:
         return np.ones(table.num_rows, np.bool_)
@@ -205,6 +209,24 @@ def _rows_of_kind(table: pa.Table, kind: int, found: Mapping[str, str]) -> npt.N
         ours = [word for word in pc.unique(words).to_pylist() if _KIND_WORDS.get(word.lower()) == kind]
         wanted &= pc.is_in(words, pa.array(ours, pa.string())).to_numpy()
     return wanted
+
+
+def void_rows(name: str, table: pa.Table, reading: Reading) -> npt.NDArray[np.int64]:
+    """The numbers of the market's rows that are of no kind: a row of a table goes by what it holds."""
+    found = roles_of(table, reading)
+    void = rows_of_market(name, table, reading)
+    for kind, roles in VALUES.items():
+        if all(role in found for role in roles):
+            void &= ~_rows_of_kind(table, kind, found)
+    return np.flatnonzero(void)
+
+
+def tell_of_void(name: str, rows: npt.NDArray[np.int64], faults: Faults) -> None:
+    """Count rows that are of no kind, which no source has."""
+    for row in rows[:EXAMPLES_MAX].tolist():
+        faults.add("row_void", f"{name}:row {row}: holds no trade, quote or depth")
+    if len(rows) > EXAMPLES_MAX:
+        faults.add("row_void", count=len(rows) - EXAMPLES_MAX)
 
 
 def times_into(

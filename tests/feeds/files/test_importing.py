@@ -242,6 +242,21 @@ def test_of_several_symbols_the_one_that_is_meant_is_read(save: Callable[[str, s
     assert set(events["price"].tolist()) == {3.0}
 
 
+def test_a_file_of_another_symbol_says_how_it_is_meant(save: Callable[[str, str], Path]) -> None:
+    path = save(text("{iso},{price},1,BTCUSDT", "time,price,size,symbol"), "a.csv")
+    with pytest.raises(DataError, match="holds BTCUSDT, not M: --symbol BTCUSDT means it"):
+        imported(path, Reading(symbol="M"))
+
+
+def test_rows_of_a_file_that_hold_nothing_are_told_with_their_numbers(
+    save: Callable[[str, str], Path],
+) -> None:
+    path = save("time,price,size\n2024-08-08,1,1\n2024-08-08,,\n2024-08-08,1,2\n,,\n", "a.csv")
+    (table,) = tables_in(path, Reading(), ())
+    assert len(table.sources[0].events) == 2
+    assert table.void.tolist() == [1, 3]
+
+
 def test_a_unit_that_cannot_be_is_told_with_its_row(save: Callable[[str, str], Path]) -> None:
     path = save(text("{ms},{price},1", "time,price,size"), "a.csv")
     assert len(imported(path, Reading(unit="ms"))) == 50

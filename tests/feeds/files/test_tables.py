@@ -174,6 +174,11 @@ def test_other_names_are_named() -> None:
         (trades(price=["x"] * 4), {}, "trades: column price is string, not a number .*'x'"),
         (trades(price=STAMPS), {}, r"column price is timestamp\[.*\], not a number"),
         (trades(side=["buy", "up", "buy", "buy"]), {}, "column side, row 1: 'up' is neither buy nor sell"),
+        (
+            trades(side=["buy", "Long", "buy", "buy"]),
+            {},
+            "row 1: 'long' is the side of a position, not who took",
+        ),
         (trades(timestamp=["today"] * 4), {}, "column timestamp is text, and no time like 2024-08-08"),
         (trades(timestamp=[True] * 4), {}, "column timestamp is bool: a time is a timestamp, or a number"),
         (
@@ -234,6 +239,19 @@ def test_a_jump_of_days_and_a_value_that_cannot_be_are_told_with_their_rows() ->
         "1 x time_jump, first at trades:row 3: ki",
         "1 x value_absurd, first at trades:row 2:",
     ]
+
+
+def test_rows_that_hold_nothing_are_told_once_whatever_the_table_is_given_as() -> None:
+    rows = {"price": [100.0, None, 101.0, None], "size": [1.0, None, 1.0, None]}
+    rows |= {name: [None, None, None, 99.0] for name in ("bid", "bid_size")}
+    rows |= {name: [None, None, None, 102.0] for name in ("ask", "ask_size")}
+    frame = pl.DataFrame({"time": STAMPS, **rows})
+    for given in ({"trades": frame}, {"trades": frame, "quotes": frame}):
+        with pytest.warns(DataWarning) as told:
+            events_from(**given)
+        assert [str(each.message) for each in told] == [
+            "1 x row_void, first at trades:row 1: holds no trade, quote or depth"
+        ]
 
 
 def test_a_table_without_rows_gives_no_events() -> None:
