@@ -34,3 +34,17 @@ def test_a_node_of_another_version_than_the_command_is_told(
     answer = json.loads(json.dumps(answer).replace("0.0.9", __version__))
     assert main([*argv, "--config", str(config)]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_reload_says_what_became_of_the_strategies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "signalnode.toml"
+    config.write_text("")
+    changes = {"added": ["mine"], "changed": ["calm", "sniper"]}
+    monkeypatch.setattr(
+        control, "request", lambda *_: {"ok": True, "kept": 5, "reread": {"aggregator": changes}}
+    )
+    assert main(["reload", "--config", str(config)]) == 0
+    said = ["strategies added: mine", "strategies changed: calm, sniper", "untouched: 5"]
+    assert capsys.readouterr().out.splitlines() == said

@@ -293,3 +293,21 @@ def test_the_directory_of_a_control_group_may_be_passed_by_it_alone(tmp_path: Pa
         tmp_path.chmod(mode)
         with pytest.raises(RuntimeDirectoryError, match="is open to other users"):
             _check_directory(tmp_path, "runtime_dir", group)
+
+
+def test_a_strategy_counts_as_another_when_its_keys_or_its_code_change(write_node: WriteNode) -> None:
+    path = write_node()
+    bare = path.read_text()
+
+    def read_again(tables: str = "", code: str = "class Mine: ...") -> dict[str, str]:
+        path.write_text(f"{bare}{tables}")
+        (path.parent / "mine.py").write_text(code)
+        return dict(specs_of(load_node(path))[0].rereads)
+
+    tables = '[strategies.mine]\nkind = "mine.py:Mine"\n[strategies.off]\nenabled = false\n'
+    first = read_again(tables)
+    assert first.keys() == {"mine"}
+    assert read_again(tables, "class Mine: ...  # a word") == first
+    assert read_again(tables, "class Mine: x = 1") != first
+    assert read_again(tables.replace("Mine", "Yours")) != first
+    assert read_again().keys() == {"all built-in"}

@@ -47,6 +47,9 @@ def reload(arguments: argparse.Namespace) -> int:
             print(f"{key}: {', '.join(answer[key])}")
     if answer.get("adjusted"):
         print(f"another policy, not restarted: {', '.join(answer['adjusted'])}")
+    for changes in answer.get("reread", {}).values():  # the aggregator's strategies
+        for kind, names in changes.items():
+            print(f"strategies {kind}: {', '.join(names)}")
     print(f"untouched: {answer.get('kept', 0)}")
     _warn(answer)
     return 0

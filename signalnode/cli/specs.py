@@ -24,7 +24,7 @@ from signalnode.settings import (
     gateway_args,
     gateway_of,
 )
-from signalnode.settings.code import signal_files
+from signalnode.settings.code import signal_files, strategies_made_from
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 from signalnode.settings.reading import shown
 
@@ -109,6 +109,7 @@ def aggregator_spec(node: NodeSettings) -> supervisor.ChildSpec:
         role=AGGREGATOR,
         target="signalnode.aggregator.process:main",
         args=aggregator_args(node),
+        rereads=strategies_made_from(node),
         order=0,
         restart="always",
         reload_signal=signal.SIGHUP,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -11,9 +10,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from signalnode.errors import ConfigError, ExtensionError, in_words
-from signalnode.meaning import files_digest
 from signalnode.names import name_fault
-from signalnode.settings.code import run_file
+from signalnode.settings.code import run_file, strategy_keywords, strategy_kind, strategy_made_from
 from signalnode.settings.reading import ConfigFaults, read_table
 from signalnode.strategies.base import Registered, Strategy
 
@@ -62,7 +60,8 @@ def load_strategies(
             continue
         try:
             if table.get("enabled", True):
-                made_from = _made_from(name, table, config)  # before its file is run: a change since counts
+                # Before its file is run: a change since counts.
+                made_from = strategy_made_from(name, table, config)
                 same = name in living and living[name].made_from == made_from
                 strategies[name] = (
                     living[name] if same else Loaded(_instance(name, table, config, registered), made_from)
@@ -74,26 +73,11 @@ def load_strategies(
     return strategies
 
 
-def _made_from(name: str, table: Mapping[str, Any], config: Path) -> str:
-    kind = _kind(name, table)
-    file, _, _ = kind.rpartition(":")
-    meaning = files_digest([config.parent / file]) if file.endswith(".py") else ""
-    return json.dumps([kind, meaning, _keywords(table)], sort_keys=True, default=repr)
-
-
-def _kind(name: str, table: Mapping[str, Any]) -> str:
-    return str(table.get("kind", name))
-
-
-def _keywords(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in table.items() if key not in ("kind", "enabled")}
-
-
 def _instance(
     name: str, table: Mapping[str, Any], config: Path, registered: tuple[Registered, ...]
 ) -> Strategy:
-    make = _class(name, _kind(name, table), config, registered)
-    keywords = _keywords(table)
+    make = _class(name, strategy_kind(name, table), config, registered)
+    keywords = strategy_keywords(table)
     where = f"strategies.{name}"
     if dataclasses.is_dataclass(make):
         faults = ConfigFaults()

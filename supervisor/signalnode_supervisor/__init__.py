@@ -47,7 +47,8 @@ From other programs, over the control socket (newline-delimited JSON, see `contr
                                                        # {"children": {NAME: {"state": …, "reason": …}}},
                                                        # with "notes" on what is not as one would think
     request(settings.control_path, "reload")           # {"added": […], "removed": […], "restarted": […],
-                                                       # "adjusted": […, same process], "kept": n}
+                                                       # "adjusted": […, same process], "kept": n},
+                                                       # with "reread" by child on what of `rereads` changed
     request(settings.control_path, "shutdown")
 
 It raises NotRunning, NotAllowed, NoAnswer or RequestRefused (unknown name, faulty config: the message says).

@@ -35,6 +35,7 @@ POLICY = frozenset(
         "start_timeout_s",
         "stop_grace_s",
         "heartbeats_missed_max",
+        "rereads",
     }
 )
 
@@ -90,6 +91,8 @@ class ChildSpec:
     start_timeout_s: float = 60.0  # to `link.ready()` from process start, or from the latest progress
     stop_grace_s: float = 5.0  # SIGTERM to SIGKILL
     heartbeats_missed_max: int = 3  # then it counts as hung
+    # What it reads again at its reload_signal, each by name with a digest: `reload` answers what has changed.
+    rereads: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for wrong, message in _faults(self):

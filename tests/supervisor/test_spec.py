@@ -42,6 +42,7 @@ OTHER: dict[str, Any] = {
     "fingerprint": "f",
     "labels": {"market": "b"},
     "reload_signal": 1,
+    "rereads": {"k": "1"},
     "heartbeat_interval_s": 0.5,
     "limits": Limits(nice=1),
     "role": "engine",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from signalnode_supervisor.core.child import Child
@@ -28,15 +28,32 @@ class Difference:
 
     def summary(self) -> dict[str, Any]:
         """For the answer and the log: who was added, removed, restarted, or has another policy without that,
-        and how many processes were left alone.
+        and how many processes were left alone; under `reread`, what is new to those that read again.
         """
-        return {
+        reread = {child.name: _changes(child.spec.rereads, spec.rereads) for child, spec in self.adjusted}
+        told = {name: changes for name, changes in reread.items() if changes}
+        summary = {
             "added": sorted(spec.name for spec in self.added),
             "removed": sorted(child.name for child in self.removed),
             "restarted": sorted(child.name for child, _ in self.changed if child.wanted),
-            "adjusted": sorted(child.name for child, _ in self.adjusted),
+            "adjusted": sorted(
+                child.name
+                for child, spec in self.adjusted
+                if replace(spec, rereads=child.spec.rereads) != child.spec
+            ),
             "kept": self.kept,
         }
+        return summary | ({"reread": told} if told else {})
+
+
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, list[str]]:
+    """The names that were added, removed and changed, in order; of each kind only where there is one."""
+    changes = {
+        "added": sorted(after.keys() - before.keys()),
+        "removed": sorted(before.keys() - after.keys()),
+        "changed": sorted(name for name in before.keys() & after.keys() if before[name] != after[name]),
+    }
+    return {kind: names for kind, names in changes.items() if names}
 
 
 def difference(children: Mapping[str, Child], specs: Iterable[ChildSpec]) -> Difference:

@@ -244,6 +244,7 @@ class Supervisor:
             self._refuse(event, event.fault)
             return
         change = difference(self.children, event.specs)
+        told = change.summary()  # before the new specs are the children's own
         for child in change.removed:
             child.wanted, child.leaving = False, True
             self._transitions.apply(child, Event.STOP, now_ns)
@@ -260,8 +261,8 @@ class Supervisor:
             self._transitions.adjust(child, spec, now_ns)
         self._transitions.signal_reload(self.children.values(), change.touched)
         self._remember()
-        self._out.append(Log("info", "reloaded", "", change.summary()))
-        self._requests.open(event.request, "reload", change.touched, change.summary())
+        self._out.append(Log("info", "reloaded", "", told))
+        self._requests.open(event.request, "reload", change.touched, told)
 
     def _set_spec(self, child: Child, spec: ChildSpec) -> None:
         """What is started from now on; a start that was asked for with the old spec is taken back."""

@@ -76,6 +76,16 @@ def test_another_policy_touches_nobody_and_the_answer_says_so(policy: dict[str, 
     assert told["adjusted"] == [], "once is enough"
 
 
+def test_what_a_child_reads_again_is_told_and_touches_nobody() -> None:
+    desk = Desk(spec("a", rereads={"calm": "1", "mine": "1", "old": "1"}))
+    desk.bring_up("a")
+    told = reload(desk, spec("a", rereads={"calm": "1", "mine": "2", "new": "1"}))
+    assert touched(desk) == []
+    assert (told["adjusted"], told["kept"]) == ([], 1)
+    assert told["reread"] == {"a": {"added": ["new"], "removed": ["old"], "changed": ["mine"]}}
+    assert "reread" not in reload(desk, spec("a", rereads={"calm": "1", "mine": "2", "new": "1"}))
+
+
 def test_what_changes_in_both_ways_is_restarted_and_named_once() -> None:
     desk = Desk(spec())
     pid = desk.bring_up("a")
