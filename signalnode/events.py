@@ -46,6 +46,9 @@ def as_events(events: Events) -> Events:
 
     Raises TypeError where a field is missing.
     """
+    if not isinstance(events, np.ndarray):
+        kind = type(events).__name__
+        raise TypeError(f"{kind} is no array of events; make one with signalnode.events_from(trades=…)")
     if events.dtype is EVENT and events.ndim == 1 and events.flags.carray:
         return events
     if events.dtype == EVENT:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import reprlib
 from pathlib import Path
 
 from signalnode.errors import EndpointError, UsageError
@@ -54,6 +55,8 @@ def market_name_of(symbol: str) -> str:
 
 def checked_name(name: str, what: str = "a market") -> str:
     """Return `name` if it can be the name of `what`, else raise UsageError."""
+    if not isinstance(name, str):
+        raise UsageError(f"{reprlib.repr(name)} cannot name {what}; give each name as a string of its own")
     fault = name_fault(name, what)
     if fault:
         raise UsageError(fault)

@@ -11,7 +11,7 @@ import pytest
 
 from signalnode.cli import main
 from signalnode.cli.init import LONGEST_MARKET, SAMPLE, write_new
-from signalnode.errors import ConfigError, RuntimeDirectoryError, UsageError
+from signalnode.errors import RuntimeDirectoryError, UsageError
 from signalnode.settings import VENUE_NAMES, load_node
 from signalnode.settings.environment import config_option
 from signalnode.settings.model import FEED_KEYS
@@ -96,9 +96,18 @@ def test_no_file_is_written_over_and_none_beside_it(home: Path, capsys: pytest.C
     mine.parent.mkdir(parents=True)
     mine.symlink_to("nowhere")
     status, line = refused(capsys, "init", "x", "--demo")
-    assert status == ConfigError.exit_status
+    assert status == RuntimeDirectoryError.exit_status
     assert "x/markets/SOL-USD.toml: is there, so nothing was written; name another folder" in line
     assert tree(home / "x") == {"markets", "markets/SOL-USD.toml"}
+
+
+def test_a_config_that_is_there_is_named_before_its_files(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "x", "--demo"]) == 0
+    capsys.readouterr()
+    status, line = refused(capsys, "init", "x", "--demo")
+    assert (status, line.split(": ")[1]) == (RuntimeDirectoryError.exit_status, "x/signalnode.toml")
 
 
 @pytest.mark.parametrize(("taken", "fault"), [("x", "x: cannot be made"), ("x/a", "x/a: cannot be made")])

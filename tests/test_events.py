@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from signalnode import SignalEngine
 from signalnode.events import EVENT, UNIT_NS, as_events, join_events, time_fault, unit_of
 from signalnode.feeds.venues.base import ROW, quote_row, trade_row
 
@@ -39,6 +40,12 @@ def test_events_in_another_layout_are_converted_by_field_name() -> None:
 def test_events_without_a_field_are_refused_by_its_name() -> None:
     with pytest.raises(TypeError, match="ask_depth"):
         as_events(np.zeros(1, [(name, "f8") for name in (EVENT.names or ())[:-1]]))
+
+
+def test_what_is_no_array_of_events_is_told_how_to_become_one() -> None:
+    for engine_takes in (as_events, SignalEngine("A").ingest, SignalEngine("A").replay):
+        with pytest.raises(TypeError, match=r"dict is no array of events; make one with .*events_from"):
+            engine_takes({"price": [1.0]})  # type: ignore[arg-type]
 
 
 def test_the_unit_of_a_time_of_our_days_is_told_by_its_size() -> None:

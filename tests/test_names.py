@@ -33,6 +33,11 @@ def test_a_name_that_could_leave_its_file_or_topic_is_refused(name: str) -> None
         checked_name(name)
 
 
+def test_a_list_is_no_name() -> None:
+    with pytest.raises(UsageError, match=r"\['A', 'B'\] cannot name a market; give each name as a string"):
+        checked_name(["A", "B"])  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", ["BTC-USDT", "0x", "a.b_c-d", "A" * NAME_CHARS_MAX])
 def test_ordinary_names_pass(name: str) -> None:
     assert checked_name(name) == name

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from signalnode.errors import ConfigError, RuntimeDirectoryError, UsageError
+from signalnode.errors import RuntimeDirectoryError, UsageError
 from signalnode.files import NO_ROOM, ensure_directory
 from signalnode.names import market_name_fault, scores_path, socket_path_fault
 from signalnode.settings import LIVE_VENUES
@@ -67,11 +67,13 @@ def _check_live(venue: str, markets: list[str]) -> None:
 def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write every file below `folder`, in their order, or none; directories are made.
 
-    Raises ConfigError where one is there already, RuntimeDirectoryError where one cannot be written.
+    Raises RuntimeDirectoryError where one is there already, or cannot be written.
     """
-    for path in (folder / name for name in files):
+    for path in (folder / name for name in sorted(files, key=_comes_last)):
         if os.path.lexists(path):
-            raise ConfigError(f"{shown(path)}: is there, so nothing was written; name another folder")
+            raise RuntimeDirectoryError(
+                f"{shown(path)}: is there, so nothing was written; name another folder"
+            )
     made: list[Path] = []
     try:
         for name, content in files.items():
@@ -89,6 +91,11 @@ def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
             raise
         what = f"{shown(Path(error.filename))}: cannot be made ({error.strerror})"
         raise RuntimeDirectoryError(f"{what}; name another folder") from None
+
+
+def _comes_last(name: str) -> bool:
+    """The config itself tells most of what is there already."""
+    return name != CONFIG_NAME
 
 
 def _take_back(made: list[Path]) -> None:

@@ -114,7 +114,10 @@ class SignalEngine:
         """
         rows = (
             events
-            if events.dtype is EVENT and events.flags.carray and events.ndim == 1
+            if type(events) is np.ndarray
+            and events.dtype is EVENT
+            and events.flags.carray
+            and events.ndim == 1
             else as_events(events)
         )
         if self._has_extra:

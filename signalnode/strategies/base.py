@@ -6,6 +6,7 @@ takes its time from `view.time_ns`, and decides on fresh markets alone: the view
 
 from __future__ import annotations
 
+import difflib
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from signalnode.bus.wire import Direction, MarketState
 Floats = npt.NDArray[np.float64]
 
 DIRECTIONS: tuple[Direction, ...] = ("long", "short")
+NEAR = 0.85  # of difflib: a slip of the keyboard, and not long for short
 TWO_SIDED = frozenset({"momentum", "mean_reversion"})  # each of them stands for two scores, one a direction
 
 
@@ -65,6 +67,16 @@ class Relations:
 
 
 NO_RELATIONS = Relations((), np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0)))
+
+
+class UnknownScoreError(LookupError):
+    """No market has the score `name`; `others` are those that they have beside what is asked for."""
+
+    def __init__(self, name: str, others: Iterable[str] = ()) -> None:
+        near = difflib.get_close_matches(name, sorted(others), n=1, cutoff=NEAR)
+        self.name, self.near = name, near[0] if near else ""
+        mend = f"{self.near} is near: mend what is misspelt" if near else "mend its name, or add the signal"
+        super().__init__(f"no market has a score {name}; {mend}")
 
 
 class View(Mapping[str, Mapping[str, float]]):
@@ -123,14 +135,14 @@ class View(Mapping[str, Mapping[str, float]]):
         """The fresh markets that have all those scores, and evidence for each: one market's own signal is no
         score of the others, and an unknown score reads 50 and says nothing.
 
-        Raises LookupError where all markets have spoken and none has one of them: it is misspelt, and would
-        be waited for in silence.
+        Raises UnknownScoreError where all markets have spoken and none has one of them: it is misspelt, and
+        would be waited for in silence.
         """
         wanted = frozenset(names)
         for name in wanted:
             known = [market.scores for market in self.markets.values()]
             if known and all(known) and not any(name in scores for scores in known):
-                raise LookupError(f"no market has a score {name}; mend its name, or add the signal")
+                raise UnknownScoreError(name, {each for scores in known for each in scores} - wanted)
         return [market for market in self._scores if self.knows(market, wanted)]
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -11,7 +11,7 @@ from signalnode.errors import EventOrderError
 from signalnode.names import checked_name
 from signalnode.settings import load_node
 from signalnode.strategies import STRATEGIES
-from signalnode.strategies.base import Decision, Strategy, View, decisions_in, shown_value
+from signalnode.strategies.base import Decision, Strategy, UnknownScoreError, View, decisions_in, shown_value
 from signalnode.strategies.heard import view_from
 from signalnode.strategies.loading import load_strategies
 from signalnode.strategies.plain import Scores, view_of
@@ -44,6 +44,7 @@ class StrategyEngine:
             assert node.path is not None
             where, in_config = node.path, node.strategies
         given = _by_name(in_config if strategies is None else strategies)
+        _check_kinds(given)
         own = {name: each for name, each in given.items() if hasattr(each, "evaluate_opportunities")}
         tables = {name: table for name, table in given.items() if name not in own}
         loaded = load_strategies(tables, where, STRATEGIES) if tables or not own else {}
@@ -60,8 +61,8 @@ class StrategyEngine:
         `scores` is a dict of scores by market, each as `await engine.get_continuous_scores()` gives it, or a
         View, which knows more (see `strategies/plain.py`), as does one that `subscribe` heard. `time_ns` is
         when, in ns since 1970; None: now. Strategies have a memory, so time must not step back:
-        EventOrderError. TypeError and ValueError say what are no scores. What a strategy raises is raised,
-        with its name as a note.
+        EventOrderError. TypeError and ValueError say what are no scores, LookupError which score a strategy
+        goes by and none of the markets has. What a strategy raises is raised, with its name as a note.
         """
         view = self._view(scores, time_ns)
         self._seq, self._time_ns = self._seq + 1, view.time_ns
@@ -69,6 +70,10 @@ class StrategyEngine:
         for name, strategy in self.strategies.items():
             try:
                 answer = decisions_in(strategy.evaluate_opportunities(view))
+            except UnknownScoreError as error:
+                raise LookupError(
+                    _lacking(name, error, plain=not isinstance(scores, View | ViewMessage))
+                ) from error
             except Exception as error:
                 error.add_note(f"in strategy {name}")
                 raise
@@ -88,6 +93,16 @@ class StrategyEngine:
         raise EventOrderError(f"{what}; ask in order of time, or make a new StrategyEngine")
 
 
+def _lacking(strategy: str, error: UnknownScoreError, *, plain: bool) -> str:
+    """One line: whose it is, and the mend, of scores that were handed over and of a view."""
+    if not plain or error.near:
+        return f"strategy {strategy}: {error}"
+    return (
+        f"strategy {strategy}: the scores given have no {error.name}, which it goes by; "
+        "add it, or name the strategies that you want"
+    )
+
+
 def _by_name(strategies: Mapping[str, object] | Iterable[str]) -> dict[str, object]:
     if isinstance(strategies, Mapping):
         return dict(strategies)
@@ -95,6 +110,13 @@ def _by_name(strategies: Mapping[str, object] | Iterable[str]) -> dict[str, obje
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"{shown_value(names)} has no names; write {{name: strategy}}")
     return {name: {} for name in names}
+
+
+def _check_kinds(given: Mapping[str, object]) -> None:
+    for name, each in given.items():
+        if not isinstance(each, Mapping) and not hasattr(each, "evaluate_opportunities"):
+            what = f"{shown_value(each)} has no evaluate_opportunities(view)"
+            raise TypeError(f"strategy {name}: {what}; give a strategy, or a table of keys")
 
 
 def _object(given: object) -> Strategy:

@@ -132,6 +132,7 @@ def test_strategies_are_those_of_a_config(tmp_path: Path) -> None:
         ({"x": {"kind": "none.py:A"}}, ExtensionError, "no such file"),
         ({"a b": Threshold()}, UsageError, "'a b' cannot name a strategy"),
         ([Threshold()], TypeError, "has no names; write {name: strategy}"),
+        ({"mine": object()}, TypeError, r"strategy mine: object .* has no evaluate_opportunities\(view\)"),
     ],
 )
 def test_strategies_at_fault_are_told(given: Any, kind: type[Exception], said: str) -> None:
@@ -167,6 +168,25 @@ def test_a_forgotten_await_is_told() -> None:
     scores: Any = {"A": signalnode.SignalEngine("A").get_continuous_scores()}
     with pytest.raises(TypeError, match="A: its scores are still to come; write await"):
         StrategyEngine().evaluate_opportunities(scores)
+
+
+@pytest.mark.parametrize(
+    ("strategies", "given", "said"),
+    [
+        (["ranking"], "momentum_short", "strategy ranking: the scores given have no "),
+        (
+            ["threshold"],
+            "momentumshort",
+            "strategy threshold: no market has a score momentum_short; momentumsh",
+        ),
+    ],
+)
+def test_scores_that_lack_what_a_strategy_goes_by_are_told_with_its_name(
+    strategies: list[str], given: str, said: str
+) -> None:
+    scores = {"BTC": {"momentum_long": 92.0, given: 8.0}}
+    with pytest.raises(LookupError, match=said):
+        StrategyEngine(strategies).evaluate_opportunities(scores, T0)
 
 
 def test_a_market_without_scores_is_not_fresh() -> None:

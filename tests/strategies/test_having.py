@@ -31,6 +31,21 @@ def test_a_score_that_no_market_has_is_told(strategy: Strategy) -> None:
         strategy.evaluate_opportunities(view(100, {"A": market(), "B": market("stale")}))
 
 
+@pytest.mark.parametrize(
+    ("wanted", "had", "said"),
+    [
+        ("momentumlong", "momentum_long", "no market has a score momentumlong; momentum_long is near"),
+        ("momentum_long", "momentum_short", "no market has a score momentum_long; mend its name"),
+    ],
+)
+def test_a_score_that_is_misspelt_is_told_with_the_one_that_is_near(wanted: str, had: str, said: str) -> None:
+    only = market()
+    only.scores.clear()
+    only.scores[had] = 50.0
+    with pytest.raises(LookupError, match=said):
+        view(0, {"A": only}).having([wanted])
+
+
 def test_while_a_market_has_not_spoken_its_scores_are_waited_for() -> None:
     unheard = market("unheard")
     unheard.scores.clear()

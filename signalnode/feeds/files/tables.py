@@ -75,7 +75,7 @@ def events_from(
     "ns", unless the column's name ends in it.
 
     Raises DataError for a table or column that cannot be used, EventTimeError for a time that cannot be;
-    warns with DataWarning of rows that were not in order, and of those left out.
+    warns with DataWarning of rows that were not in order, of those left out, and of a table without any.
     """
     given = {"trades": trades, "quotes": quotes, "depth": depth}
     tables = {name: as_table(name, table) for name, table in given.items() if table is not None}
@@ -91,7 +91,8 @@ def events_from(
     for name in {id(table): name for name, table in reversed(given.items()) if table is not None}.values():
         tell_of_void(name, void_rows(name, tables[name], reading), faults)
     events = merge(sources, faults)
-    for told in faults.lines():
+    empty = [f"{name}: the table holds no row" for name, table in tables.items() if not table.num_rows]
+    for told in (*empty, *faults.lines()):
         warnings.warn(told, DataWarning, stacklevel=2)
     return events
 
