@@ -172,6 +172,8 @@ def test_the_command_that_an_import_names_works_for_a_venues_symbol(
     assert main(["import", str(tmp_path / "mine.csv"), "--out", str(tmp_path / "my data.parquet")]) == 0
     out, err = capsys.readouterr()
     assert "1 x row_void, first at " in err
+    assert "signalnode: it holds no quotes: scores that need them stay at 50, unknown\n" in err
     command = shlex.split(out.rpartition("with `")[2].partition("`")[0])
     assert command[1:5] == ["replay", str(tmp_path / "my data.parquet"), "--market", "BTC-USDT"]
     assert main([*command[1:-1], str(tmp_path / command[-1])]) == 0
+    assert "50 in every row, for want of evidence: liquidity_opportunity\n" in capsys.readouterr().err

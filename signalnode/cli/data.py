@@ -46,6 +46,9 @@ def replay(arguments: argparse.Namespace) -> int:
     rows = write_scores(score, decoding, arguments.out, _progress if sys.stderr.isatty() else None)
     elapsed_s = (clock.monotonic_ns() - started_ns) / clock.NS_PER_S
     print(f"{arguments.out}: {rows:,} rows from {engine.events:,} events in {elapsed_s:.1f} s")
+    unknown = engine.scores_at(engine.time_ns).unknown
+    if unknown:
+        print(f"signalnode: 50 in every row, for want of evidence: {', '.join(unknown)}", file=sys.stderr)
     if market is not None and market.signals:
         print(f"signalnode: scored with [signals] of {market.path}", file=sys.stderr)
     for fault in decoding.faults.lines():
@@ -60,7 +63,7 @@ def bring_in(arguments: argparse.Namespace) -> int:
     _check_files(arguments, RECORDINGS)
     from signalnode.compiled.loader import compile_missing
     from signalnode.feeds import Faults
-    from signalnode.feeds.files.columns import check_named, check_roles
+    from signalnode.feeds.files.columns import KINDS, check_named, check_roles
     from signalnode.feeds.files.importing import tables_in
     from signalnode.feeds.files.recording import write_recording
     from signalnode.feeds.files.tables import Reading, merge, tell_of_void
@@ -69,13 +72,12 @@ def bring_in(arguments: argparse.Namespace) -> int:
     reading = Reading(_named(arguments.columns), arguments.unit, arguments.symbol or arguments.market)
     kinds = (arguments.kind,) if arguments.kind else ()
     compile_missing(_compiling)
-    faults, tables = Faults(), []
+    faults = Faults()
     check_roles(reading.named)
-    for file in arguments.files:
-        for table in tables_in(file, reading, kinds):
-            print(f"{table.name}: {table.what}", flush=True)
-            tables.append(table)
+    tables = [table for file in arguments.files for table in tables_in(file, reading, kinds)]
     check_named(reading.named, [table.columns for table in tables])
+    for table in tables:
+        print(f"{table.name}: {table.what}")
     symbols = {plain_symbol(table.symbol): table.symbol for table in tables if table.symbol}
     if len(symbols) > 1:
         raise DataError(f"{', '.join(symbols.values())} are of several markets: import each by itself")
@@ -91,6 +93,9 @@ def bring_in(arguments: argparse.Namespace) -> int:
     recording = shlex.quote(str(arguments.out))
     command = f"signalnode replay {recording} --market {market or 'MARKET'} --out scores.parquet"
     print(f"score them with `{command}`")
+    lacks = [kind for kind in ("trades", "quotes") if not (events["kind"] == KINDS[kind]).any()]
+    for kind in lacks:
+        print(f"signalnode: it holds no {kind}: scores that need them stay at 50, unknown", file=sys.stderr)
     for fault in faults.lines():
         print(f"signalnode: {fault}", file=sys.stderr)
     return 0

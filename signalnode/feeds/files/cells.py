@@ -53,7 +53,8 @@ def times_ns(column: Column, unit: str | None) -> npt.NDArray[np.int64]:
     elif pa.types.is_floating(kind):
         values = _numpy(cells.cast(pa.float64()), np.nan)
     else:
-        raise DataError(f"{where} is {kind}: a time is a timestamp, or a number with its unit")
+        without = ": join its date to it" if pa.types.is_time(kind) else ""
+        raise DataError(f"{where} is {kind}: a time is a timestamp, or a number with its unit{without}")
     if unit is None:
         guess = unit_of(int(values[0])) if len(values) and np.isfinite(values[0]) else ""
         meant = f': by its size, unit="{guess}" (--unit {guess})' if guess else ""
@@ -76,14 +77,18 @@ def _check_times(values: npt.NDArray[Any], column: Column, unit: str) -> None:
 def _times_of_text(column: Column) -> pa.ChunkedArray:
     """Text as a timestamp (ISO 8601), or as whole numbers."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     text, fault = column.values.cast(pa.string()), ""
+    text = pc.replace_substring_regex(text, r"^\s*(\d{4})/(\d\d)/(\d\d)", r"\1-\2-\3")
     for kind in (pa.int64(), pa.timestamp("ns", "UTC"), pa.timestamp("ns")):
         try:
             return text.cast(kind)
         except pa.ArrowInvalid as error:
             fault = first_line(error)
-    raise DataError(f"{column.where} is text, and no time like 2024-08-08T23:54:14.5 ({fault})")
+    raise DataError(
+        f"{column.where} is text, and no time like 2024-08-08T23:54:14.5 ({fault}): write them so"
+    )
 
 
 def floats(column: Column) -> npt.NDArray[np.float64]:

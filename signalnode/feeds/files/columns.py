@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from signalnode.errors import DataError
 from signalnode.events import DEPTH, QUOTE, TRADE
 
+NAMES_SHOWN = 12  # columns of a table that is refused
 KINDS = {"trades": TRADE, "quotes": QUOTE, "depth": DEPTH}
 
 # Fields of EVENT that an event of each kind has. All must be there.
@@ -90,6 +91,17 @@ def find_columns(names: Sequence[str], named: Mapping[str, str]) -> dict[str, st
         if any(each in there for each in usual)
     }
     return found | {role: name for role, name in named.items() if name in names}
+
+
+def lacking_fault(names: Sequence[str], found: Mapping[str, str], kinds: Sequence[str]) -> str:
+    """What to say of a table that holds none of `kinds`: the columns it has, and what the nearest lacks."""
+    near = max(kinds, key=lambda kind: sum(role in found for role in VALUES[KINDS[kind]]))
+    lacks = [role for role in VALUES[KINDS[near]] if role not in found]
+    is_near = len(lacks) < len(VALUES[KINDS[near]])
+    shown = ", ".join(names[:NAMES_SHOWN])
+    meant = ",".join(f"{role}=…" for role in lacks)
+    what = f" ({near} lack {', '.join(lacks)})" if is_near else ""
+    return f"no {' or '.join(kinds)} in its columns {shown}{what}: name them, --columns {meant}"
 
 
 def check_roles(named: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ and `_25` give quotes and depth, `incremental_book_L2` those of the book that is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from signalnode.errors import DataError
 from signalnode.events import unit_of
 from signalnode.feeds.files.cells import first_line
-from signalnode.feeds.files.columns import KINDS, SIDES, TIMES, VALUES, plain
+from signalnode.feeds.files.columns import KINDS, SIDES, TIMES, VALUES, check_named, lacking_fault, plain
 from signalnode.feeds.files.levels import has_changes, level_columns, sources_of_changes, sources_of_images
 from signalnode.feeds.files.sheets import TARDIS, Sheet, sheets_in
 from signalnode.feeds.files.tables import Reading, Source, roles_of, source_of, void_rows
@@ -27,7 +27,6 @@ from signalnode.feeds.venues.base import plain_symbol
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NAMES_SHOWN = 12  # columns of a table that is refused
 BARS = frozenset({"open", "high", "low", "close"})
 COUNTED = frozenset({"time", "timestamp", "transacttime", "transactiontime"})  # times of the vendors known
 _NAME = re.compile(r"(?:^|[/:])([A-Z0-9_]+)-(?:trades|aggTrades|bookTicker)-\d{4}-")
@@ -80,15 +79,26 @@ def _understand(sheet: Sheet, reading: Reading, kinds: tuple[str, ...]) -> Under
         sources += sources_of_images(name, table, reading)
         there.append("depth")
     if not there:
-        shown = ", ".join(names[:NAMES_SHOWN])
-        wanted = " or ".join(kinds or KINDS)
-        raise DataError(f"{name}: no {wanted} in its columns {shown}: name them, --columns price=…,size=…")
+        check_named(reading.named, [names])
+        raise DataError(f"{name}: {lacking_fault(names, found, kinds or tuple(KINDS))}")
     roles = (*TIMES, *(role for each in there for role in VALUES[KINDS[each]]), *SIDES)
     columns = ", ".join(f"{role}={found[role]}" for role in roles if role in found)
     counts = [f"{len(source.events):,} {each}" for each, source in zip(there, sources, strict=True)]
-    what = f"{' and '.join(counts)} ({columns}{f', times in {reading.unit}' if reading.unit else ''})"
+    if "trades" in there and not any(role in found for role in SIDES):
+        columns += ", no column of who took: sides unknown"
+    what = (
+        f"{' and '.join(counts)} ({columns}{f', times in {reading.unit}' if _counts(table, found) else ''})"
+    )
     what = f"{what}, as {vendor} has them" if vendor else what
     return Understood(name, what, symbol, names, sources, void_rows(name, table, reading))
+
+
+def _counts(table: pa.Table, found: Mapping[str, str]) -> bool:
+    """Whether the times of a table are numbers, which count in a unit."""
+    import pyarrow as pa
+
+    kinds = [table.schema.field(found[role]).type for role in TIMES if role in found]
+    return any(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds)
 
 
 def _refuse_what_only_looks_like_it(sheet: Sheet) -> None:

@@ -53,6 +53,24 @@ def read_lines(path: Path, faults: Faults) -> Iterator[Line]:
         ) from None
 
 
+def check_no_archive(path: Path) -> None:
+    """Raise DataError for a zip archive, which no reader of lines takes."""
+    try:
+        with path.open("rb") as file:
+            is_archive = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+    except OSError:
+        return  # whoever reads it says why not
+    if is_archive:
+        raise _is_archive(path)
+
+
+def _is_archive(path: Path) -> DataError:
+    return DataError(
+        f"{path}: a zip archive: `signalnode import` makes a recording of its tables; "
+        "raw frames are to be unpacked, or packed with gzip"
+    )
+
+
 def _blocks(path: Path, file: BinaryIO, faults: Faults) -> Iterator[bytes]:
     magic = file.read(len(XZ_MAGIC))
     file.seek(0)
@@ -63,7 +81,7 @@ def _blocks(path: Path, file: BinaryIO, faults: Faults) -> Iterator[bytes]:
     if magic.startswith(ZSTD_MAGIC):
         return _unzstd(path, file, faults)
     if magic.startswith(ZIP_MAGIC):
-        raise DataError(f"{path}: a zip archive: unpack it, or pack it with gzip")
+        raise _is_archive(path)
     if path.suffix in (".gz", ".xz", ".zst") and magic:
         raise DataError(f"{path}: not {path.suffix[1:]} as its name says: rename or replace it")
     return iter(lambda: file.read(READ_BYTES), b"")

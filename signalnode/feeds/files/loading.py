@@ -12,6 +12,7 @@ from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.files.capture import CaptureDecoding
 from signalnode.feeds.files.decoding import Decoding
+from signalnode.feeds.files.lines import check_no_archive
 from signalnode.feeds.files.recording import RecordingDecoding
 from signalnode.feeds.venues import decoder_of
 from signalnode.files import begins_as_parquet
@@ -76,6 +77,9 @@ def open_decoding(
     for path in files:
         if TABLE_SUFFIX in map(str.lower, path.suffixes):
             raise DataError(f"{path}: a table: `signalnode import` makes a recording of it")
+        if not path.is_file():
+            raise DataError(f"{path}: there is no such file; mend the path")
+        check_no_archive(path)
     if not venue:
         raise DataError(f"{files[0]}: whose frames are in it? Name the venue, {one_of(VENUE_NAMES)}")
     if venue not in VENUE_NAMES:

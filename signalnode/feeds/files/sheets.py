@@ -1,7 +1,8 @@
 """Files of tables, CSV or Parquet, as Arrow tables.
 
 A CSV file may be packed (gzip, xz, zstd, or a zip archive of several), begin with a byte order mark or with
-lines of `#`, and be cut by commas, semicolons, tabs or bars. Two vendors' layouts are known:
+lines of `#`, and be cut by commas, semicolons, tabs or bars; without commas between, they may stand in its
+numbers, for points. Two vendors' layouts are known:
 
 - Tardis ("Downloadable CSV files", docs.tardis.dev): its tables begin with the columns `exchange`, `symbol`,
   `timestamp` and `local_timestamp`, and count times in microseconds.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import csv
 import gzip
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -26,7 +28,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from signalnode.errors import DataError
 from signalnode.events import unit_of
 from signalnode.feeds.files.cells import first_line
-from signalnode.feeds.files.columns import SIDES, TIMES, VALUES, plain
+from signalnode.feeds.files.columns import KINDS, SIDES, TIMES, VALUES, lacking_fault, plain
 from signalnode.feeds.files.levels import IS_SNAPSHOT
 from signalnode.feeds.files.lines import BYTE_ORDER_MARK, GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC, ZSTD_MAGIC
 from signalnode.feeds.files.loading import is_parquet
@@ -39,7 +41,12 @@ SNIFF_BYTES = 65_536  # of a file, in which its first row must end
 MEMBERS_MAX = 1_000  # files of one zip archive
 DELIMITERS = ",;\t|"
 TARDIS, BINANCE = "Tardis", "Binance"
+NO_TABLES = {  # by how a file begins
+    b"<": "is a page of HTML or XML, no table: was a download refused?",
+    b"{": "is JSON, no table: `signalnode replay` takes raw frames of a venue as they are, with --venue",
+}
 TRUTHS = frozenset({"true", "false"})
+NO_NUMBER = "write plain numbers like 2499.72, without signs of a currency or of thousands"
 BAR_CELLS = (11, 12)  # of a row of Binance's klines
 
 # Binance's tables without names, by their first row: cells, those that are true or false, and times.
@@ -54,6 +61,7 @@ _BINANCE: dict[_Shape, tuple[str, ...]] = {
         *("transaction_time", "event_time"),
     ),
 }
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d{1,2}|\d{4,})")
 _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
@@ -74,6 +82,7 @@ class _Form(NamedTuple):
     names: tuple[str, ...]
     has_names: bool  # whether the first row holds them
     vendor: str
+    decimal_point: str = "."
 
 
 def sheets_in(path: Path, reading: Reading) -> Iterator[Sheet]:
@@ -106,13 +115,19 @@ def _members(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
             yield str(path), lambda: _unpacked(path, magic)
             return
         with zipfile.ZipFile(path) as archive:
-            members = [each for each in archive.infolist() if not each.is_dir()][: MEMBERS_MAX + 1]
+            members = [each for each in archive.infolist() if _is_file(each)][: MEMBERS_MAX + 1]
             if not 0 < len(members) <= MEMBERS_MAX:
                 raise DataError(f"{path}: a zip archive of no file, or of over {MEMBERS_MAX:,}")
             for member in members:
                 yield f"{path}:{member.filename}", lambda member=member: archive.open(member)  # type: ignore[misc]
     except _DAMAGED as error:
         raise DataError(f"{path}: cannot be read ({first_line(error)}): check the file") from None
+
+
+def _is_file(member: zipfile.ZipInfo) -> bool:
+    """Whether a member of an archive is a file of whoever made it, not one that a file browser left there."""
+    name = member.filename
+    return not (member.is_dir() or name.startswith("__MACOSX/") or name.rpartition("/")[2].startswith("."))
 
 
 def _unpacked(path: Path, magic: bytes) -> Any:
@@ -134,7 +149,7 @@ def _read_csv(name: str, open_member: Callable[[], Any], reading: Reading) -> Sh
     try:
         with open_member() as file:
             form = _form(name, file.read(SNIFF_BYTES))
-        wanted = _conversion(form.names, reading)
+        wanted = _conversion(name, form.names, reading)
         with open_member() as file:
             table = arrow_csv.read_csv(
                 file,
@@ -144,18 +159,22 @@ def _read_csv(name: str, open_member: Callable[[], Any], reading: Reading) -> Sh
                     use_threads=False,  # or an error would not know its row
                 ),
                 parse_options=arrow_csv.ParseOptions(delimiter=form.delimiter),
-                convert_options=arrow_csv.ConvertOptions(strings_can_be_null=True, **wanted),
+                convert_options=arrow_csv.ConvertOptions(
+                    strings_can_be_null=True, decimal_point=form.decimal_point, **wanted
+                ),
             )
     except pa.ArrowInvalid as error:
-        raise DataError(f"{name}: cannot be read as CSV ({first_line(error)}): mend that line") from None
+        told = first_line(error)
+        mend = NO_NUMBER if "conversion error to double" in told else "mend that line"
+        raise DataError(f"{name}: cannot be read as CSV ({told}): {mend}") from None
     except _DAMAGED as error:
         raise DataError(f"{name}: cannot be unpacked ({first_line(error)}): check the file") from None
     return Sheet(name, form.vendor, form.names, as_table(name, table))
 
 
-def _conversion(names: tuple[str, ...], reading: Reading) -> dict[str, Any]:
+def _conversion(name: str, names: tuple[str, ...], reading: Reading) -> dict[str, Any]:
     """Which columns are read: those with a role, where it is clear which is a time. And their types: whole
-    prices in the first rows make no column of integers.
+    prices in the first rows make no column of integers. Raises DataError where no name is known.
     """
     import pyarrow as pa
 
@@ -163,6 +182,8 @@ def _conversion(names: tuple[str, ...], reading: Reading) -> dict[str, Any]:
     numbers = {found[role] for roles in VALUES.values() for role in roles if role in found}
     words = {found[role] for role in (*SIDES, "symbol", "kind") if role in found}
     levels = {each for each in names if plain(each).startswith(("bids", "asks"))}
+    if not found and not levels:
+        raise DataError(f"{name}: {lacking_fault(names, found, tuple(KINDS))}; is it a table?")
     types = dict.fromkeys(numbers | levels, pa.float64()) | dict.fromkeys(words, pa.string())
     times = {found[role] for role in TIMES if role in found}
     wanted = {*types, *times, IS_SNAPSHOT} if times and numbers | levels else set(names)
@@ -175,6 +196,8 @@ def _form(name: str, head: bytes) -> _Form:
         raise DataError(f"{name}: is empty")
     if b"\0" in head:
         raise DataError(f"{name}: is neither text nor Parquet")
+    if head.lstrip()[:1] in NO_TABLES:
+        raise DataError(f"{name}: {NO_TABLES[head.lstrip()[:1]]}")
     lines = head.decode(errors="replace").splitlines()
     skip = next((at for at, line in enumerate(lines) if line.strip() and not line.startswith("#")), 0)
     first = lines[skip]
@@ -184,8 +207,18 @@ def _form(name: str, head: bytes) -> _Form:
         twice = sorted({cell for cell in cells if cells.count(cell) > 1})
         if twice:
             raise DataError(f"{name}: has the columns {', '.join(twice)} twice")
-        return _Form(skip, delimiter, cells, True, _vendor(cells))
+        return _Form(
+            skip, delimiter, cells, True, _vendor(cells), _decimal_point(lines[skip + 1 :], delimiter)
+        )
     return _Form(skip, delimiter, _binance_names(name, cells), False, BINANCE)
+
+
+def _decimal_point(lines: list[str], delimiter: str) -> str:
+    """A comma where some number can have it as nothing else: `2499,72`; `60,000` may be thousands."""
+    if delimiter == ",":
+        return "."
+    cells = [cell.strip() for line in lines for cell in line.split(delimiter)]
+    return "," if any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells) else "."
 
 
 def _vendor(names: tuple[str, ...]) -> str:

@@ -303,8 +303,16 @@ def test_an_empty_capture_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_missing_capture_is_refused_before_any_is_decoded(
     tmp_path: Path, excerpts: tuple[Path, Path]
 ) -> None:
-    with pytest.raises(DataError, match=r"none\.gz: no such capture"):
+    with pytest.raises(DataError, match=r"none\.gz: there is no such file"):
         next(open_decoding([excerpts[0], tmp_path / "none.gz"], venue="binance", market="BTC-USDT").slices())
+
+
+def test_a_missing_file_and_a_zip_archive_are_told_before_a_venue_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nope: there is no such file"):
+        load_events([tmp_path / "nope"])
+    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04")
+    with pytest.raises(DataError, match=r"a\.zip: a zip archive: `signalnode import` makes a recording"):
+        load_events(tmp_path / "a.zip")
 
 
 def test_a_capture_of_no_venue_is_refused_with_those_that_are_known(excerpts: tuple[Path, Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -162,6 +163,8 @@ PACKED: dict[str, bytes] = {
     "windows.CSV": b"\xef\xbb\xbf" + OWN.replace("\n", "\r\n").encode(),
     "commented.csv": b"# mine\n\n" + OWN.encode(),
     "commas.csv": OWN.replace(";", ",").encode(),
+    "decimal commas.csv": re.sub(r";(\d+)\.", r";\1,", OWN).encode(),
+    "slashes.csv": OWN.replace("2024-08-08T", "2024/08/08 ").encode(),
     "tabs.tsv": OWN.replace(";", "\t").encode(),
     "a.csv.gz": gzip.compress(OWN.encode()),
     "a.csv.xz": lzma.compress(OWN.encode()),
@@ -181,6 +184,8 @@ def test_a_table_is_read_however_it_is_written_and_packed(
 
 def test_every_file_of_a_zip_archive_is_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("__MACOSX/._trades.csv", bytes(8))
+        archive.writestr(".DS_Store", bytes(8))
         archive.writestr("trades.csv", OWN)
         archive.writestr("BTCUSDT-bookTicker-2024-08-08.csv", LAYOUTS["Binance bookTicker"][0])
     events, tables = both(tmp_path / "a.zip", None, ())
@@ -212,6 +217,16 @@ def test_a_table_in_parquet_is_read_by_the_same_rules(tmp_path: Path) -> None:
         (f"{START_MS},1,1,1,1,5,{START_MS},2,13,4,1,0\n", "a.csv", "holds bars"),
         ("time,open,high,low,close,price,volume\n2024-08-08,1,1,1,1,1,1\n", "a.csv", "holds bars"),
         ("time,level\n2024-08-08,1\n", "a.csv", "no trades or quotes or depth in its columns time, level"),
+        ("time,price\n2024-08-08,1\n", "a.csv", r"columns time, price \(trades lack size\): .* size=…$"),
+        ("Time,Bid,Ask\n", "a.csv", "holds no row"),
+        ("Time,Bid,Ask\n2024-08-08,1,2\n", "a.csv", r"quotes lack bid_size, ask_size\): .* bid_size=…,"),
+        ("Date,Time,Price,Size\n2024-08-08,10:00:00,1,2\n", "a.csv", "Time is time32.*: join its date to it"),
+        ("This is the readme.\nIt holds no table.\n", "a.csv", "its columns This .*; is it a table"),
+        ("<!DOCTYPE html>\n<html>404</html>\n", "a.csv", "is a page of HTML or XML, no table"),
+        ('{"e":"trade"}\n', "a.csv", "is JSON, no table: .* --venue"),
+        ("time,price,size\n2024-08-08,$1.5,1\n", "a.csv", r"value '\$1.5'.*: write plain numbers like"),
+        ("time;price;size\n2024-08-08;60,000;1\n", "a.csv", "invalid value '60,000'.*: write plain numbers"),
+        ("time,price,size\n02/03/2024 00:33:24,1,1\n", "a.csv", "no time like 2024-08-08T.*: write them so"),
         ("price,size\n1,1\n", "a.csv", "no column for time among price, size"),
         (LAYOUTS["Tardis trades"][0], "binance_liquidations_2024.csv", "holds liquidations, not all trades"),
         (f"time,price,size\n{START_MS},1,1\n", "a.csv", r'time is int64: .*unit="ms" \(--unit ms\)'),
@@ -255,6 +270,15 @@ def test_rows_of_a_file_that_hold_nothing_are_told_with_their_numbers(
     (table,) = tables_in(path, Reading(), ())
     assert len(table.sources[0].events) == 2
     assert table.void.tolist() == [1, 3]
+
+
+def test_what_a_table_was_taken_for_says_what_it_lacks(save: Callable[[str, str], Path]) -> None:
+    path = save(text("{iso},{price},1,{flag}", "time,price,size,is_buyer"), "a.csv")
+    (table,) = tables_in(path, Reading(unit="us"), ())
+    told = "50 trades (time=time, price=price, size=size, no column of who took: sides unknown)"
+    assert table.what == told
+    with pytest.raises(DataError, match="price is to be 'Prise', but there are time, px"):
+        imported(save("time,px0,size\n2024-08-08,1,1\n", "b.csv"), Reading({"price": "Prise"}))
 
 
 def test_a_unit_that_cannot_be_is_told_with_its_row(save: Callable[[str, str], Path]) -> None:
