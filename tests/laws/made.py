@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -56,16 +57,19 @@ def _times_s(random: np.random.Generator, s: Stretch) -> Floats:
     return np.sort(random.uniform(0.0, s.seconds, count))
 
 
+def _faded_sums(steps: Floats, keep: float) -> Floats:
+    """Each step and `keep` of the sum before it: `scipy.signal.lfilter`, which takes a second to import."""
+    return np.array(list(accumulate(steps.tolist(), lambda total, step: step + keep * total)), float)
+
+
 def _piece(
     random: np.random.Generator, s: Stretch, log_mid: float, start_ns: int, tick: float
 ) -> tuple[Events, float]:
-    from scipy.signal import lfilter  # a quarter of a second, in each process that only collects tests
-
     times = _times_s(random, s)
     n = len(times)
     steps = np.sqrt(np.diff(times, prepend=0.0)) * random.standard_normal(n) * s.sigma_bps
     keep = math.exp(-1.0 / (s.events_per_s * s.pull_s))
-    path = log_mid + (s.jump_bps + s.drift_bps_s * times + lfilter([1.0], [1.0, -keep], steps)) * 1e-4
+    path = log_mid + (s.jump_bps + s.drift_bps_s * times + _faded_sums(steps, keep)) * 1e-4
     events = np.zeros(n, EVENT)
     events["time_received_ns"] = start_ns + (times * NS_PER_S).astype(np.int64)
     events["time_event_ns"] = events["time_received_ns"] - 5_000_000
