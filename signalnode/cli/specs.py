@@ -109,7 +109,7 @@ def aggregator_spec(node: NodeSettings) -> supervisor.ChildSpec:
         role=AGGREGATOR,
         target="signalnode.aggregator.process:main",
         args=aggregator_args(node),
-        rereads=strategies_made_from(node),
+        rereads=strategies_made_from(node, files_digest),
         order=0,
         restart="always",
         reload_signal=signal.SIGHUP,

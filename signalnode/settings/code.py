@@ -6,14 +6,14 @@ import hashlib
 import importlib.util
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from signalnode.meaning import files_digest
 from signalnode.settings.model import MarketSettings, NodeSettings
 
+FilesDigest = Callable[[Iterable[Path]], str]
 ALL_BUILT_IN = "all built-in"  # what runs where `[strategies]` is empty
 
 
@@ -25,14 +25,15 @@ def own_code(node: NodeSettings) -> list[Path]:
     return [*_files(kinds, node.path.parent), *signals]
 
 
-def strategies_made_from(node: NodeSettings) -> dict[str, str]:
+def strategies_made_from(node: NodeSettings, files_digest: FilesDigest) -> dict[str, str]:
     """By name of each strategy that the config asks for, 16 hex digits that change with what makes it.
 
-    An empty table stands for all that are built in, under one name.
+    An empty table stands for all that are built in, under one name. `files_digest` is that of `meaning`, the
+    layer above.
     """
     config = node.path or Path()
     made = {
-        name: strategy_made_from(name, table, config)
+        name: strategy_made_from(name, table, config, files_digest)
         for name, table in node.strategies.items()
         if isinstance(table, dict) and table.get("enabled", True)
     }
@@ -40,7 +41,7 @@ def strategies_made_from(node: NodeSettings) -> dict[str, str]:
     return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in by_name.items()}
 
 
-def strategy_made_from(name: str, table: Mapping[str, Any], config: Path) -> str:
+def strategy_made_from(name: str, table: Mapping[str, Any], config: Path, files_digest: FilesDigest) -> str:
     """All that a strategy is made from: kind, keys and, of a user's file, what its code means."""
     kind = strategy_kind(name, table)
     file, _, _ = kind.rpartition(":")

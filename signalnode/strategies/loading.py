@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from signalnode.errors import ConfigError, ExtensionError, in_words
+from signalnode.meaning import files_digest
 from signalnode.names import name_fault
 from signalnode.settings.code import run_file, strategy_keywords, strategy_kind, strategy_made_from
 from signalnode.settings.reading import ConfigFaults, read_table
@@ -61,7 +62,7 @@ def load_strategies(
         try:
             if table.get("enabled", True):
                 # Before its file is run: a change since counts.
-                made_from = strategy_made_from(name, table, config)
+                made_from = strategy_made_from(name, table, config, files_digest)
                 same = name in living and living[name].made_from == made_from
                 strategies[name] = (
                     living[name] if same else Loaded(_instance(name, table, config, registered), made_from)
