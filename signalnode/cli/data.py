@@ -140,8 +140,8 @@ def _market(arguments: argparse.Namespace) -> MarketSettings | None:
     return load_node(path).markets.get(arguments.market) if path else None
 
 
-def _compiling(done: str) -> None:
-    print(f"compiling the kernel, once for this version: {done} functions", file=sys.stderr, flush=True)
+def _compiling(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _progress(rows: int, done: float) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 KEPT_MAX = 4  # object files of other versions and processors that stay in the cache
 FAULT_CHARS_MAX = 1_000
 DIGEST_BYTES = 32
+BEGINS = "compiling the kernel, once for this version: ten seconds, up to a minute on a slow machine"
 
 ENTRY_MODULES = (  # every module that has one
     "signalnode.signals.kernel",
@@ -81,7 +82,8 @@ def is_cached() -> bool:
 
 
 def compile_missing(tell: Callable[[str], None]) -> None:
-    """Compile in a process of its own unless it is done; `tell` is given a line as each function is ready.
+    """Compile in a process of its own unless it is done; `tell` is given a line that says how long it takes,
+    and one as each function is ready.
 
     Raises CompilationError with the compiler's last word.
     """
@@ -99,13 +101,14 @@ def compile_missing(tell: Callable[[str], None]) -> None:
 
 def _compile(tell: Callable[[str], None]) -> str:
     """Run the compiler to its end; its last word."""
+    tell(BEGINS)
     program = f"import sys; sys.path.insert(0, sys.argv[2]); import {COMPILER[0]} as c; c.main()"
     command = [sys.executable, "-c", program, str(object_path()), str(PACKAGE.parent)]
     nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
     with tempfile.TemporaryFile("w+") as faults:
         with subprocess.Popen(command, stdin=nothing, stdout=pipe, stderr=faults, text=True) as compiler:
             for line in compiler.stdout or ():
-                tell(line.rstrip())
+                tell(f"compiling the kernel: {line.rstrip()} functions")
         faults.seek(0)
         return (faults.read().splitlines() or [f"it ended with {compiler.returncode}"])[-1]
 
@@ -144,7 +147,7 @@ def _linked() -> Any:
     """LLVM's linker with the object file in it; it owns the memory of the code."""
     code = _stored()
     if not code:
-        compile_missing(lambda _line: None)
+        compile_missing(functools.partial(print, file=sys.stderr, flush=True))  # or Python would seem to hang
         code = _stored()
     _check_layout()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from signalnode import clock, feeds, logs
@@ -29,9 +30,8 @@ TURNS = 200  # enough that the interpreter has specialised the code of a turn
 def preload() -> None:
     """Compile, or load what is compiled, and run an engine of a synthetic market in a temporary directory."""
     if not is_cached():
-        print("compiling the kernel, once for this version: about ten seconds", flush=True)
         started_ns = clock.monotonic_ns()
-        compile_missing(lambda done: print(f"compiling the kernel: {done} functions", flush=True))
+        compile_missing(partial(print, flush=True))
         seconds = (clock.monotonic_ns() - started_ns) / clock.NS_PER_S
         print(f"compiled in {seconds:.1f} s, kept as {object_path()}", flush=True)
     feeds.rehearse()

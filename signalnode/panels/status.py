@@ -26,6 +26,7 @@ _COLOURS = {
     "given_up": "31;1",
     "down": "2",
 }
+_DOING = {"preloading": "preloading (the first start compiles the kernel: see signalnode logs)"}
 _NUMBERS = frozenset({"pid", "uptime", "restarts", "memory", "cpu", "score"})
 
 
@@ -63,7 +64,8 @@ def duration(seconds: float | None) -> str:
 def _node_line(supervisor: Mapping[str, Any], children: Sequence[Mapping[str, Any]]) -> str:
     up = sum(child.get("state") == "up" for child in children)
     running = f"node {supervisor.get('pid', '-')} up {duration(supervisor.get('uptime_s'))}"
-    doing = supervisor.get("state", "up")
+    state = str(supervisor.get("state", "up"))
+    doing = _DOING.get(state, state)
     starved = len(supervisor.get("starved") or ())
     small = f"; the machine is too small: {starved} wait for a processor" if starved else ""
     return f"{running}, {up} of {len(children)} processes up{'' if doing == 'up' else f', {doing}'}{small}"

@@ -8,6 +8,7 @@ parameters) -> float` that becomes a one-sided signal of its own name. A reading
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
 import math
@@ -86,9 +87,12 @@ def _load(place: str) -> Any:
             module = run_file(Path(source), f"signalnode_signal_{Path(source).stem}")
         else:
             module = importlib.import_module(source)
-        return getattr(module, name)
+        found = getattr(module, name, None)
     except (Exception, SystemExit) as error:  # whatever the user's file raises is theirs to see
         raise ExtensionError(f"{place}: cannot be loaded: {in_words(error)}; mend the file") from None
+    if found is None:
+        raise ExtensionError(f"{place}: {source} holds no {name!r}; mend the name after the colon")
+    return found
 
 
 def _as_signal(place: str, thing: Any) -> Signal:
@@ -103,8 +107,18 @@ def _as_signal(place: str, thing: Any) -> Signal:
     try:
         float(thing.reading(_record(np.ones(1, FEATURES)), _record(np.ones(1, PARAMETER_DTYPE))))
     except (Exception, SystemExit) as error:
-        raise ExtensionError(f"{place}: its reading fails: {in_words(error)}; mend the file") from None
+        mend = _near_field(error) or "mend the file"
+        raise ExtensionError(f"{place}: its reading fails: {in_words(error)}; {mend}") from None
     return thing
+
+
+def _near_field(error: BaseException) -> str:
+    """The mend of a feature or parameter that is misspelt; "" where that is not what went wrong."""
+    if not isinstance(error, AttributeError) or not isinstance(error.obj, np.record):
+        return ""
+    known = error.obj.dtype.names or ()
+    near = difflib.get_close_matches(str(error.name), known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
 
 
 def _record(array: Any) -> Any:

@@ -13,7 +13,7 @@ from signalnode.errors import ConfigError, ExtensionError, in_words
 from signalnode.meaning import files_digest
 from signalnode.names import name_fault
 from signalnode.settings.code import run_file, strategy_keywords, strategy_kind, strategy_made_from
-from signalnode.settings.reading import ConfigFaults, read_table
+from signalnode.settings.reading import ConfigFaults, read_table, shown
 from signalnode.strategies.base import Registered, Strategy
 
 ENTRY_POINT_GROUP = "signalnode.strategies"
@@ -49,15 +49,15 @@ def load_strategies(
     wanted = tables or {each.name: {} for each in registered}
     faults: list[str] = []
     if len(wanted) > STRATEGIES_MAX:
-        faults.append(f"{config}: strategies: {len(wanted)} of them; {STRATEGIES_MAX} is the most")
+        faults.append(f"{shown(config)}: strategies: {len(wanted)} of them; {STRATEGIES_MAX} is the most")
     strategies: dict[str, Loaded] = {}
     for name, table in wanted.items():
         fault = name_fault(name, "a strategy")
         if fault:  # it stands in the topic of its decisions
-            faults.append(f"{config}: strategies: {fault}")
+            faults.append(f"{shown(config)}: strategies: {fault}")
             continue
         if not isinstance(table, Mapping):
-            faults.append(f"{config}: strategies.{name}: is not a table; write [strategies.{name}]")
+            faults.append(f"{shown(config)}: strategies.{name}: is not a table; write [strategies.{name}]")
             continue
         try:
             if table.get("enabled", True):
@@ -98,16 +98,15 @@ def _instance(
             raise _refused(config, where, make, error) from error
     if not callable(getattr(strategy, "evaluate_opportunities", None)):
         raise ExtensionError(
-            f"{config}: {where}: {make.__name__} has no evaluate_opportunities(view); add it"
+            f"{shown(config)}: {where}: {make.__name__} has no evaluate_opportunities(view); add it"
         )
     instance: Strategy = strategy
     return instance
 
 
 def _refused(config: Path, where: str, make: type[Any], error: BaseException) -> ExtensionError:
-    return ExtensionError(
-        f"{config}: {where}: {make.__name__} refused its keys ({in_words(error)}); compare its __init__"
-    )
+    what = f"{make.__name__} refused its keys ({in_words(error)})"
+    return ExtensionError(f"{shown(config)}: {where}: {what}; compare its __init__")
 
 
 def _class(name: str, kind: str, config: Path, registered: tuple[Registered, ...]) -> type[Any]:
@@ -123,18 +122,18 @@ def _class(name: str, kind: str, config: Path, registered: tuple[Registered, ...
                 loaded: type[Any] = point.load()
             except (Exception, SystemExit) as error:
                 raise ExtensionError(
-                    f"{config}: strategies.{name}: {point.value} cannot be loaded: {in_words(error)}"
+                    f"{shown(config)}: strategies.{name}: {point.value} cannot be loaded: {in_words(error)}"
                 ) from error
             return loaded
     known = ", ".join(each.name for each in registered)
     raise ConfigError(
-        f"{config}: strategies.{name}.kind: {kind!r} is not known; "
+        f"{shown(config)}: strategies.{name}.kind: {kind!r} is not known; "
         f"use {known}, the name of an entry point, or FILE.py:Class"
     )
 
 
 def _from_file(name: str, file: Path, attribute: str, config: Path) -> type[Any]:
-    where = f"{config}: strategies.{name}.kind: {file}"
+    where = f"{shown(config)}: strategies.{name}.kind: {shown(file)}"
     if not file.is_file():
         raise ExtensionError(f"{where}: no such file; mend the path, which counts from the config file")
     try:

@@ -47,7 +47,7 @@ def test_what_was_asked_for_does_not_look_like_a_crash() -> None:
 
 def test_a_node_that_still_loads_says_so() -> None:
     lines = status_lines({"supervisor": {"state": "preloading"}, "children": []}, coloured=False)
-    assert lines[0].endswith("preloading")
+    assert "preloading (the first start compiles the kernel" in lines[0]
 
 
 def test_a_terminal_gets_colours_and_a_pipe_none() -> None:

@@ -21,7 +21,7 @@ def width(f, p): return f.spread * 1e4
 TILT = Signal(("tilt_long", "tilt_short"), lambda f, p: f.imbalance)
 """
 BAD = {
-    "missing_name": ("x = 1", "nothing_here", "AttributeError"),
+    "missing_name": ("x = 1", "nothing_here", "mine.py holds no 'nothing_here'; mend the name after"),
     "syntax": ("def broken(:", "broken", "SyntaxError"),
     "raises_at_import": ("raise RuntimeError('no licence')", "f", "RuntimeError: no licence"),
     "unspeakable": (
@@ -33,7 +33,8 @@ BAD = {
     "no_signal": ("f = 3", "f", "neither a Signal nor a function"),
     "wrong_arguments": ("def f(x): return 1.0", "f", "its reading fails: TypeError"),
     "no_number": ("def f(f, p): return 'high'", "f", "its reading fails: ValueError"),
-    "unknown_feature": ("def f(f, p): return f.sunshine", "f", "sunshine"),
+    "unknown_feature": ("def f(f, p): return f.sunshine", "f", "'sunshine'; known are mid, trend"),
+    "misspelt_feature": ("def f(f, p): return f.volatilty", "f", "did you mean volatility?"),
     "own_parameters": (
         "from signalnode.signals import PARAMETERS\nfrom signalnode.signals.base import Signal\n"
         "S = Signal(('s',), lambda f, p: 1.0, parameters=PARAMETERS[:1])",
