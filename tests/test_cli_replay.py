@@ -101,7 +101,7 @@ def test_a_table_of_ones_own_is_imported_and_scored(
     assert "mine.csv: 30 trades (time=Time, price=last, size=qty, side=side)\n" in out
     assert "30 events of BTC-USD, 2026-01-05T10:00:00Z to 2026-01-05T10:00:29Z\n" in out
     assert f"`signalnode replay {made} --market BTC-USD --out scores.parquet`" in out
-    assert "1 x put_in_order, first at " in err
+    assert "1 x put_in_order (rows put in order of time), first at " in err
     assert main(["replay", str(made), "--market", "BTC-USD", "--out", str(scores)]) == 0
     assert scores.read_text().count("\n") == 1 + 291
 
@@ -171,7 +171,7 @@ def test_the_command_that_an_import_names_works_for_a_venues_symbol(
     )
     assert main(["import", str(tmp_path / "mine.csv"), "--out", str(tmp_path / "my data.parquet")]) == 0
     out, err = capsys.readouterr()
-    assert "1 x row_void, first at " in err
+    assert "1 x row_void (rows that hold nothing: left out), first at " in err
     assert "signalnode: it holds no quotes: scores that need them stay at 50, unknown\n" in err
     command = shlex.split(out.rpartition("with `")[2].partition("`")[0])
     assert command[1:5] == ["replay", str(tmp_path / "my data.parquet"), "--market", "BTC-USDT"]

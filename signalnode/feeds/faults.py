@@ -9,6 +9,26 @@ EXAMPLES_MAX = 3  # examples kept of each fault: enough to find the place, few e
 FAULT_NAMES_MAX = 64  # distinct faults counted; what comes later is counted under "other"
 EXAMPLE_CHARS_MAX = 200
 
+# What a name means, where the first example alone does not say it.
+MEANINGS = {
+    "kind_unknown": "neither trade, quote nor depth: left out",
+    "time_absurd": "a time that cannot be: left out",
+    "time_jump": "a lone time far ahead: left out",
+    "time_backwards": "over a second earlier than the row before: left out",
+    "time_clamped": "up to a second earlier than the row before: put at its time",
+    "value_absurd": "a price or size that cannot be: left out",
+    "quote_crossed": "a bid not below its ask: left out",
+    "price_jump": "a lone price far off: left out",
+    "event_time_absurd": "a venue's time that cannot be: the one received stands in for it",
+    "put_in_order": "rows put in order of time",
+    "row_void": "rows that hold nothing: left out",
+}
+
+
+def named(fault: str) -> str:
+    """A fault by its name, with what it means."""
+    return f"{fault} ({MEANINGS[fault]})" if fault in MEANINGS else fault
+
 
 class DataWarning(UserWarning):
     """What was wrong with data that was handed in from Python: a line of `Faults.lines`."""
@@ -45,7 +65,7 @@ class Faults:
     def lines(self) -> list[str]:
         """One line for each fault, most frequent first: "12 x line_corrupt, first at a.gz:7: not JSON"."""
         ordered = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
-        return [f"{count} x {name}" + self._first(name) for name, count in ordered]
+        return [f"{count} x {named(name)}" + self._first(name) for name, count in ordered]
 
     def _first(self, name: str) -> str:
         seen = self.examples.get(name)

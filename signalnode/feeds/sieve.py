@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from signalnode.clock import utc_text
 from signalnode.compiled import compiled, entry
 from signalnode.events import EVENT, TIME_MAX_NS, TIME_MIN_NS, Events, time_fault
 
@@ -60,6 +61,7 @@ KIND_UNKNOWN, TIME_ABSURD, TIME_JUMP, TIME_BACKWARDS, TIME_CLAMPED = 1, 2, 3, 4,
 VALUE_ABSURD, QUOTE_CROSSED, PRICE_JUMP, EVENT_TIME_ABSURD = 6, 7, 8, 9
 
 _VALUES = (EVENT.names or ())[4:]
+_KINDS = {1: ("trade", _VALUES[:2]), 2: ("quote", _VALUES[2:6]), 3: ("depth", _VALUES[6:])}
 State = npt.NDArray[np.void]
 STATE = np.dtype(
     [
@@ -96,11 +98,14 @@ def describe(row: Sequence[Any], code: int = 0) -> str:
 
     `row` holds the fields of EVENT in order.
     """
-    time_event_ns, time_received_ns, kind, side, *values = row
+    time_event_ns, time_received_ns, kind, _, *values = row
     if code == TIME_ABSURD:
         return time_fault(int(time_received_ns))
-    shown = " ".join(f"{name}={value:g}" for name, value in zip(_VALUES, values, strict=True) if value)
-    return f"kind {kind} side {side} received {time_received_ns} event {time_event_ns} {shown}"
+    if code == EVENT_TIME_ABSURD:
+        return f"at the venue {time_fault(int(time_event_ns))}"
+    word, names = _KINDS.get(kind, (f"kind {kind}", ()))
+    shown = ", ".join(f"{name} {values[_VALUES.index(name)]:.10g}" for name in names)
+    return f"{word}{' of ' if shown else ''}{shown}, received {utc_text(int(time_received_ns))}"
 
 
 @compiled

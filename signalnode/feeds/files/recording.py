@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -103,6 +103,13 @@ class RecordingDecoding:
         return out[:end]
 
 
+class _Place(NamedTuple):
+    """Where a row group begins: the file, and the number of its first row there."""
+
+    path: Path
+    row: int
+
+
 class _OpenRecordings:
     """Some recordings opened together: their row groups in order, and the sieve all rows go through."""
 
@@ -114,9 +121,9 @@ class _OpenRecordings:
         self._orders: list[Order] = []
         self.rows: int = sum(file.metadata.num_rows for _, file in self._files)
 
-    def groups(self) -> Iterator[tuple[str, pa.Table]]:
-        """Each row group, and where it stands: the path and the number of its first row. While one is worked
-        on, the next is being read.
+    def groups(self) -> Iterator[tuple[_Place, pa.Table]]:
+        """Each row group, and where it stands: path, number of its first row. While one is worked on, the
+        next is being read.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -130,29 +137,31 @@ class _OpenRecordings:
                     group = coming.result()
                     if index + 1 < file.num_row_groups:
                         coming = ahead.submit(_read_group, path, file, index + 1)
-                    yield f"{path}: row group {index}, row {row}", group
+                    yield _Place(path, row), group
                     row += group.num_rows
                 file.close()
 
-    def sift_into(self, where: str, group: pa.Table, out: Events) -> int:
+    def sift_into(self, where: _Place, group: pa.Table, out: Events) -> int:
         """Copy a row group into `out`, of as many rows, the sound ones first; return how many those are."""
         columns = {name: _column(group, name) for name in NAMES}
-        _check_values(where, group.column_names, columns["kind"])
+        _check_values(where.path, group.column_names, columns["kind"])
         _rows_of_columns(out, *columns.values())
         codes = np.empty(len(out), np.uint8)
         kept = sieve.sift(out, self._state, codes)
         self._tally.add(len(out))
-        self._order.add(where, codes)
+        self._order.add(where.row, codes)
         if codes.any():
             self._count(where, group, codes)
         return kept
 
-    def _count(self, where: str, group: pa.Table, codes: npt.NDArray[np.uint8]) -> None:
+    def _count(self, where: _Place, group: pa.Table, codes: npt.NDArray[np.uint8]) -> None:
         for code in np.unique(codes[codes > 0]).tolist():
             rows = np.flatnonzero(codes == code).tolist()
             for row in rows[:EXAMPLES_MAX]:
                 values = [_column(group.slice(row, 1), name)[0] for name in NAMES]
-                self._faults.add(sieve.NAMES[code], f"{where}+{row}: {sieve.describe(values, code)}")
+                self._faults.add(
+                    sieve.NAMES[code], f"{where.path}:row {where.row + row}: {sieve.describe(values, code)}"
+                )
             self._faults.add(sieve.NAMES[code], count=len(rows[EXAMPLES_MAX:]))
             if code in COSTLY:
                 self._tally.leave_out(sieve.NAMES[code], len(rows))
@@ -232,12 +241,12 @@ def _read_group(path: Path, file: pq.ParquetFile, index: int) -> pa.Table:
         raise _damaged(path, error) from None
 
 
-def _check_values(where: str, names: Sequence[str], kinds: npt.NDArray[np.uint8]) -> None:
+def _check_values(path: Path, names: Sequence[str], kinds: npt.NDArray[np.uint8]) -> None:
     """Raise DataError where there are rows of a kind without all its columns."""
     for word, kind in KINDS.items():
         lacks = [name for name in VALUES[kind] if name not in names]
         if lacks and (kinds == kind).any():
-            raise DataError(f"{where}: it holds {word}, but lacks the columns {', '.join(lacks)}")
+            raise DataError(f"{path}: it holds {word}, but lacks the columns {', '.join(lacks)}")
 
 
 def _column(group: pa.Table, name: str) -> Any:

@@ -225,7 +225,7 @@ def void_rows(name: str, table: pa.Table, reading: Reading) -> npt.NDArray[np.in
 def tell_of_void(name: str, rows: npt.NDArray[np.int64], faults: Faults) -> None:
     """Count rows that are of no kind, which no source has."""
     for row in rows[:EXAMPLES_MAX].tolist():
-        faults.add("row_void", f"{name}:row {row}: holds no trade, quote or depth")
+        faults.add("row_void", f"{name}:row {row}: no trade, quote or depth")
     if len(rows) > EXAMPLES_MAX:
         faults.add("row_void", count=len(rows) - EXAMPLES_MAX)
 

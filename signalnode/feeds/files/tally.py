@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from signalnode.errors import DataError
 from signalnode.feeds import sieve
-from signalnode.feeds.faults import Faults
+from signalnode.feeds.faults import Faults, named
 
 EARLY_SHARE_MAX = 0.01  # of a file's rows: what a recorder may mix up, and a file of no order never has
 _MENDED = frozenset((sieve.TIME_CLAMPED, sieve.EVENT_TIME_ABSURD))
@@ -52,7 +52,7 @@ class Tally:
         first = f", first at {here[0]}" if here else ""
         raise DataError(
             f"{self._path}: {left_out:,} of its {self._seen:,} {self._unit} cannot be used "
-            f"({name}{first}): {_MENDS.get(name, 'check how it was made')}"
+            f"({named(name)}{first}): {_MENDS.get(name, 'check how it was made')}"
         )
 
 
@@ -65,15 +65,15 @@ class Order:
         self._path, self._rows = path, rows
         self._has_begun = False
         self._early = 0  # rows left out though others of this file had been taken
-        self._first = ""
+        self._first = 0
 
-    def add(self, where: str, codes: npt.NDArray[np.uint8]) -> None:
-        """Note what became of the rows of one group."""
+    def add(self, row: int, codes: npt.NDArray[np.uint8]) -> None:
+        """Note what became of the rows of one group, whose first is number `row` of the file."""
         begin = 0 if self._has_begun else int(np.argmax(np.append(codes == 0, True)))
         self._has_begun = begin < len(codes)
         early = np.flatnonzero(codes[begin:] == sieve.TIME_BACKWARDS)
-        if len(early) and not self._first:
-            self._first = f"{where}+{begin + early[0]}"
+        if len(early) and not self._early:
+            self._first = row + begin + int(early[0])
         self._early += len(early)
 
     def finish(self) -> None:
@@ -81,5 +81,5 @@ class Order:
         if self._early > EARLY_SHARE_MAX * self._rows:
             raise DataError(
                 f"{self._path}: not in order of time: {self._early:,} of its {self._rows:,} rows are earlier "
-                f"than those before, first at {self._first}: `signalnode import` puts them in order"
+                f"than those before, first at row {self._first}: `signalnode import` puts them in order"
             )

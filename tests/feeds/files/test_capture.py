@@ -206,7 +206,7 @@ def test_faults_are_bounded_however_bad_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "told"),
     [
-        ([quote("-1")] * 5, r"5 of its 9 rows cannot be used \(value_absurd, first at .*a\.gz:5"),
+        ([quote("-1")] * 5, r"5 of its 9 rows cannot be used \(value_absurd .*, first at .*a\.gz:5"),
         ([b"no frame\n"] * 5, r"5 of its 9 lines cannot be used \(line_corrupt, first at .*a\.gz:5"),
         (
             [line(n, quote(), time_ns=START_NS - n * 10**10) for n in range(1, 6)],
