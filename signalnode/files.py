@@ -132,6 +132,18 @@ class Lock:
         self._file = file
         self._owner = os.getpid()
 
+    def put_back(self) -> bool:
+        """Take the lock anew where somebody removed its file; whether that was so."""
+        if self._file < 0 or _is_at(self.path, self._file):
+            return False
+        try:
+            other = hold_lock(self.path)
+        except (AlreadyRunningError, OSError):  # its directory is gone as well, for now
+            return False
+        os.close(self._file)
+        self._file = other._file
+        return True
+
     def release(self) -> None:
         """Remove the file and let the next one in. Twice is harmless, and a fork's copy removes nothing."""
         if self._file >= 0:

@@ -97,15 +97,20 @@ def test_what_runs_without_a_supervisor_is_named(
     assert "but these run on: A-USD" in line
 
 
-def test_status_of_a_hung_supervisor_says_soon_what_is_seen_from_outside(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("words", [["status"], ["stop", "A-USD"], ["reload"], ["shutdown"]], ids=" ".join)
+def test_whoever_asks_a_hung_supervisor_is_told_soon_what_is_seen_from_outside(
+    words: list[str],
+    config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(control, "LOOK_TIMEOUT_S", 0.05)
     with socket.socket(socket.AF_UNIX) as listener, (tmp_path / "run" / "A-USD.lock").open("w") as lock:
         listener.bind(str(tmp_path / "run" / "control.sock"))
         listener.listen()
         fcntl.flock(lock, fcntl.LOCK_EX)
-        status, line = refused(capsys, "status", "--config", config)
+        status, line = refused(capsys, *words, "--config", config)
     assert status == errors.RequestError.exit_status
     assert "no answer" in line
     assert "alive by their locks: A-USD" in line

@@ -45,6 +45,16 @@ def test_a_released_lock_can_be_taken_again(tmp_path: Path) -> None:
     hold_lock(tmp_path / "A.lock").release()
 
 
+def test_a_lock_whose_file_was_removed_is_taken_anew(tmp_path: Path) -> None:
+    with hold_lock(tmp_path / "A.lock") as lock:
+        assert not lock.put_back()
+        (tmp_path / "A.lock").unlink()
+        assert lock.put_back()
+        with pytest.raises(AlreadyRunningError):
+            hold_lock(tmp_path / "A.lock")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_released_lock_leaves_no_file(tmp_path: Path) -> None:
     hold_lock(tmp_path / "A.lock").release()
     assert not (tmp_path / "A.lock").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,8 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
     try:
         path = Path(args["config"])
         node = load_node(path)
-        with hold_lock(node.lock_path_of(AGGREGATOR)), Process(node, path, log) as process:
+        with hold_lock(node.lock_path_of(AGGREGATOR)) as lock, Process(node, path, log) as process:
+            process.put_back.append(lock.put_back)
             process.run(link)
     except SignalnodeError as error:
         log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
@@ -122,6 +123,8 @@ class Process:
         self._poller = zmq.Poller()
         for each in (self._sub, *self._republisher.sockets, self._signals):
             self._poller.register(each, zmq.POLLIN)
+        # What makes again whatever of ours somebody removes; each says whether it had to.
+        self.put_back: list[Callable[[], bool]] = [self._republisher.put_back]
         self._supervision = Supervision(node.standing_path)
         self._look_ns = 0
         self._stopping = False
@@ -224,8 +227,8 @@ class Process:
             self._beat_ns = now_ns + int(AGGREGATOR_HEARTBEAT_S * NS_PER_S)
             core = self.core
             silent = core.board.silent(now_ns)
-            if self._republisher.put_back():
-                self._log.warning("somebody removed the socket, made again")
+            if True in [put_back() for put_back in self.put_back]:
+                self._log.warning("somebody removed the lock or a socket, made again")
             link.beat(
                 epoch=core.epoch,
                 markets=len(core.board.entries),

@@ -124,8 +124,11 @@ def _ask(verb: str, arguments: argparse.Namespace, names: list[str] | None = Non
     from signalnode_supervisor import NoAnswer, NotAllowed, NotRunning, RequestRefused, control
 
     node = find_node(arguments.config)
-    wait_s = control.LOOK_TIMEOUT_S if verb == "status" else control.TIMEOUT_S
+    looks = verb == "status"
     try:
+        if not looks:  # what is to be done may take minutes: first whether anybody is there to do it
+            control.request(node.control_path, "ping", (), control.LOOK_TIMEOUT_S)
+        wait_s = control.LOOK_TIMEOUT_S if looks else control.TIMEOUT_S
         return control.request(node.control_path, verb, names or [], wait_s)
     except NotRunning:
         where, alive = shown(node.control_path), processes_alive(node)

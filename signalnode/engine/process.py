@@ -24,7 +24,7 @@ from signalnode.engine.work import Turn, Work
 from signalnode.errors import CheckpointError, SignalnodeError
 from signalnode.feeds import ChannelHealth, open_feed
 from signalnode.feeds.base import Feed, Outside
-from signalnode.files import hold_lock, seems_held
+from signalnode.files import Lock, hold_lock, seems_held
 from signalnode.names import AGGREGATOR, scores_endpoint
 from signalnode.settings import MarketSettings, NodeSettings, node_of
 from signalnode.settings.arguments import Link
@@ -45,8 +45,8 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
     try:
         node = node_of(args)
         market = node.markets[args["market"]]
-        with hold_lock(node.lock_path_of(market.market)):
-            stopped_by = _Process(link, node, market, log).run()
+        with hold_lock(node.lock_path_of(market.market)) as lock:
+            stopped_by = _Process(link, node, market, log, lock).run()
     except SignalnodeError as error:
         log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
         return error.exit_status
@@ -70,8 +70,10 @@ def _end_by(number: int) -> None:
 class _Process:
     """One engine: feed in, scores out, checkpoints beside it."""
 
-    def __init__(self, link: Link, node: NodeSettings, market: MarketSettings, log: logs.Logger) -> None:
-        self._link, self._node, self._market, self._log = link, node, market, log
+    def __init__(
+        self, link: Link, node: NodeSettings, market: MarketSettings, log: logs.Logger, lock: Lock
+    ) -> None:
+        self._link, self._node, self._market, self._log, self._lock = link, node, market, log, lock
         self._directory = node.market_state_dir(market.market)
         self._stopped_by = 0  # the signal that told it to end
         self._ended = False  # its feed
@@ -202,8 +204,8 @@ class _Process:
                 self._ready = True
                 self._link.ready(epoch=publisher.epoch)
         if turn.heartbeat:
-            if publisher.put_back():
-                self._log.warning("somebody removed the socket, made again")
+            if self._lock.put_back() | publisher.put_back():
+                self._log.warning("somebody removed the lock or the socket, made again")
             publisher.heartbeat(time_published_ns=wall_ns(), **turn.standing._asdict())
         if turn.beat:
             self._beat(publisher, turn.standing.status)
