@@ -10,6 +10,7 @@ import pytest
 
 from signalnode import __version__
 from signalnode.cli import main
+from signalnode.errors import UsageError
 from signalnode_supervisor import control
 
 UP = {"ok": True, "supervisor": {"pid": 7, "version": "0.0.9"}, "children": []}
@@ -48,3 +49,8 @@ def test_a_reload_says_what_became_of_the_strategies(
     assert main(["reload", "--config", str(config)]) == 0
     said = ["strategies added: mine", "strategies changed: calm, sniper", "untouched: 5"]
     assert capsys.readouterr().out.splitlines() == said
+
+
+def test_a_misspelt_command_is_told_with_the_one_that_is_near(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stats"]) == UsageError.exit_status
+    assert "invalid choice: 'stats'; did you mean status; see `signalnode --help`" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from signalnode.bus.wire import Score
-from signalnode.cli.streams import _first, _print
+from signalnode.cli.streams import KNOWN_MAX, _absent, _first, _print
 from tests.bus.messages import score
 
 
@@ -44,3 +44,10 @@ def test_a_node_without_that_market_is_told_from_no_node(
 def test_a_score_without_evidence_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
     _print(score(unknown=("volume_spike",)), as_json=False)
     assert "volatility_breakout=50.0 volume_spike=- liquidity_opportunity=50.0" in capsys.readouterr().out
+
+
+def test_a_market_that_the_config_does_not_have_is_told_with_those_that_it_has() -> None:
+    said = "; the config has no BTCUSDT, but BTC-USDT, ETH-USDT"
+    assert _absent(["BTCUSDT", "BTC-USDT"], ["BTC-USDT", "ETH-USDT"]) == said
+    assert _absent(["BTC-USDT"], ["BTC-USDT"]) == _absent([], ["A"]) == _absent(["A"], []) == ""
+    assert _absent(["X"], [f"M{number}" for number in range(KNOWN_MAX + 3)]).endswith("M9 and 3 more")

@@ -88,6 +88,11 @@ def test_the_config_is_found_through_the_environment(
     assert list(load_node().markets) == ["SOL-USD"]
 
 
+def test_a_folder_stands_for_the_config_in_it(write_node: WriteNode) -> None:
+    path = write_node()
+    assert load_node(path.parent).path == path.resolve()
+
+
 def test_markets_come_in_name_order(write_node: WriteNode) -> None:
     names = ["c", "B", "a"]
     node = load_node(write_node("", **{name: SYNTHETIC.format(name=name) for name in names}))

@@ -16,6 +16,8 @@ from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import Strategy
 
 BATCH_ROWS = 8_192
+CSV_SUFFIX = ".csv"
+HEADER_CHARS_MAX = 65_536  # of a CSV file's first line
 MEND = "write it with `signalnode replay`"
 ABOUT = ("time_ns", "mid", "warm", "status")  # every other column is a score, added signals' among them
 COLUMNS = (*ABOUT, *SCORE_NAMES)
@@ -41,9 +43,9 @@ def replay_decisions(
 ) -> Iterator[Outcome]:
     """Every view of the recorded scores, with the decisions taken on it and what went wrong.
 
-    `files` are Parquet files as `signalnode replay` writes them, by market, each market's in order of time.
-    Rows of equal time are taken in order of the market's name. Strategies have no budget here: time does not
-    press. Raises DataError for a file that is missing, not of that form, or goes back in time.
+    `files` are Parquet or `.csv` files as `signalnode replay` writes them, by market, each market's in order
+    of time. Rows of equal time are taken in order of the market's name. Strategies have no budget here: time
+    does not press. Raises DataError for a file that is missing, not of that form, or goes back in time.
     """
     streams = [_scores(market, files[market]) for market in sorted(files)]
     core: Aggregator | None = None
@@ -91,21 +93,40 @@ def _message(
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     import pyarrow
-    import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
-            _check_columns(path, file.schema_arrow)
-            for batch in file.iter_batches(BATCH_ROWS):
-                empty = [name for name in batch.schema.names if batch.column(name).null_count]
-                if empty:
-                    raise DataError(f"{path}: rows without {', '.join(empty)}; {MEND}")
-                yield from batch.to_pylist()
+        for batch in (_csv_batches if path.suffix.lower() == CSV_SUFFIX else _parquet_batches)(path):
+            empty = [name for name in batch.schema.names if batch.column(name).null_count]
+            if empty:
+                raise DataError(f"{path}: rows without {', '.join(empty)}; {MEND}")
+            yield from batch.to_pylist()
     except (OSError, pyarrow.ArrowException) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise DataError(
             f"{path}: cannot be read ({reason}); give a score file of `signalnode replay`"
         ) from None
+
+
+def _parquet_batches(path: Path) -> Iterator[Any]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        _check_columns(path, file.schema_arrow)
+        yield from file.iter_batches(BATCH_ROWS)
+
+
+def _csv_batches(path: Path) -> Iterator[Any]:
+    """As Parquet's: with types that do not depend on what the first rows hold, and NaN no missing value."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    with path.open(encoding="utf-8", errors="replace") as file:
+        names = [name.strip('"') for name in file.readline(HEADER_CHARS_MAX).rstrip("\r\n").split(",")]
+    kinds = dict.fromkeys(names, pa.float64()) | {"time_ns": pa.int64(), "status": pa.string()}
+    options = csv.ConvertOptions(column_types=kinds, null_values=[""], strings_can_be_null=True)
+    with csv.open_csv(path, convert_options=options) as reader:
+        _check_columns(path, reader.schema)
+        yield from reader
 
 
 def _check_columns(path: Path, schema: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,14 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see `{self.prog} --help`")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As argparse does, with the nearest choice instead of all, where there is one."""
+        known = [str(choice) for choice in action.choices or ()]
+        near = difflib.get_close_matches(str(value), known, n=1) if known and value not in known else []
+        if near:
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}; did you mean {near[0]}")
+        super()._check_value(action, value)
 
 
 class _Program(_Parser):

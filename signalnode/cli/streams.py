@@ -15,8 +15,10 @@ from signalnode.bus.subscriber import subscribe as open_subscription
 from signalnode.bus.wire import SILENT_AFTER_S, Score
 from signalnode.errors import ConfigError
 from signalnode.panels.view import known_scores, price, rounded
-from signalnode.settings import FeedSettings, NodeSettings, load_node
+from signalnode.settings import FeedSettings, NodeSettings, find_node, load_node, names_of
 from signalnode.settings.environment import config_option
+
+KNOWN_MAX = 10  # markets of the config that one line names
 
 
 def subscribe(arguments: argparse.Namespace) -> int:
@@ -25,7 +27,9 @@ def subscribe(arguments: argparse.Namespace) -> int:
     newest = arguments.newest
     with open_subscription(*arguments.markets, endpoint=endpoint, keys=keys, newest=newest) as heard:
         option = "" if arguments.endpoint else config_option(arguments.config)
-        _print(_first(heard, endpoint, arguments.markets, option), arguments.json)
+        known = [] if arguments.endpoint else names_of(find_node(arguments.config))[:-1]
+        absent = _absent(arguments.markets, known)
+        _print(_first(heard, endpoint, arguments.markets, option, absent), arguments.json)
         left = (arguments.count or 0) - 1
         while left:
             score = heard.receive()
@@ -42,7 +46,18 @@ def _source(arguments: argparse.Namespace) -> tuple[str, Path | None]:
     return aggregator.endpoint, arguments.keys or aggregator.keys_dir
 
 
-def _first(heard: Subscription, endpoint: str, markets: Sequence[str], option: str = "") -> Score:
+def _absent(markets: Sequence[str], known: Sequence[str]) -> str:
+    """Those that the config does not have, and what it has; "" where there is nothing to say."""
+    unknown = [market for market in markets if market not in known]
+    if not unknown or not known:
+        return ""
+    more = f" and {len(known) - KNOWN_MAX} more" if len(known) > KNOWN_MAX else ""
+    return f"; the config has no {', '.join(unknown)}, but {', '.join(known[:KNOWN_MAX])}{more}"
+
+
+def _first(
+    heard: Subscription, endpoint: str, markets: Sequence[str], option: str = "", absent: str = ""
+) -> Score:
     """The first score. ZeroMQ waits without a word for a node that is not there, so we have to say it."""
     told = False
     while True:
@@ -52,7 +67,7 @@ def _first(heard: Subscription, endpoint: str, markets: Sequence[str], option: s
         if not told:
             told = True
             why = _nothing(endpoint, markets, heard.answered())
-            print(f"signalnode: {why} `signalnode status{option}`", file=sys.stderr)
+            print(f"signalnode: {why} `signalnode status{option}`{absent}", file=sys.stderr)
 
 
 def _nothing(endpoint: str, markets: Sequence[str], is_answered: bool) -> str:

@@ -50,7 +50,7 @@ def screen(panel: PanelView, now_ns: int, width: int, height: int) -> Group:
     """
     rows = panel.rows(now_ns)
     elapsed_s = (now_ns - panel.started_ns) / 1e9
-    below = _below(panel, rows, elapsed_s)
+    below = _below(panel, rows, now_ns)
     room = height - 2 - sum(max(1, len(wrap(line.plain, width))) if not line.no_wrap else 1 for line in below)
     shown = _most_needed(rows, max(ROWS_MIN, room if len(rows) <= room else room - 1))
     parts: list[Text | Table] = [_title(rows, panel, elapsed_s), _table(shown, width)]
@@ -61,9 +61,10 @@ def screen(panel: PanelView, now_ns: int, width: int, height: int) -> Group:
     return Group(*parts, *below)
 
 
-def _below(panel: PanelView, rows: list[Row], elapsed_s: float) -> list[Text]:
+def _below(panel: PanelView, rows: list[Row], now_ns: int) -> list[Text]:
     """What stands under the table."""
-    lines: list[Text] = []
+    elapsed_s = (now_ns - panel.started_ns) / 1e9
+    lines: list[Text] = [Text(silence, style="red")] if (silence := panel.silence(now_ns)) else []
     if panel.busy:
         spin = SPINNER[int(elapsed_s * 10) % len(SPINNER)]
         lines.append(Text(f"{spin} {panel.busy}  {duration(elapsed_s)}", style="cyan"))
@@ -115,7 +116,8 @@ def plain_lines(panel: PanelView, now_ns: int, time: str) -> list[str]:
     if panel.busy:
         return [f"{time} {panel.busy} ({duration((now_ns - panel.started_ns) / 1e9)})"]
     names = columns(rows, SCORE_NAMES)
-    return [*(_plain(row, names, time) for row in rows), *(f"{time} {line}" for line in panel.failing)]
+    news = [line for line in (panel.silence(now_ns), *panel.failing) if line]
+    return [*(_plain(row, names, time) for row in rows), *(f"{time} {line}" for line in news)]
 
 
 def _title(rows: list[Row], panel: PanelView, elapsed_s: float) -> Text:

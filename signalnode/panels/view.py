@@ -75,6 +75,7 @@ class PanelView:
     failing: list[str] = field(default_factory=list)  # strategies that fail, from the newest view
     busy: str = ""  # what the node is doing before the first score, for example compiling
     started_ns: int = 0
+    is_heard: bool = False  # anything at all
 
     def expect(self, notes: Mapping[str, str]) -> None:
         """Show these markets, whether or not they have spoken."""
@@ -84,6 +85,7 @@ class PanelView:
 
     def take(self, message: Message, now_ns: int) -> None:
         """Take one message of any kind."""
+        self.is_heard = True
         if isinstance(message, ViewMessage):
             self.regime = message.regime
             self.failing = _failing(message.strategies)
@@ -138,6 +140,12 @@ class PanelView:
             why = event.get("reason") or event.get("error")
             whose = _names(event.get("strategies") or event.get("strategy"))
             self.events.append(" ".join(f"{time} {child} {what}{whose}{f': {why}' if why else ''}".split()))
+
+    def silence(self, now_ns: int) -> str:
+        """What to say where nothing was ever heard; "" else, and while it may still come."""
+        if self.is_heard or self.busy or now_ns - self.started_ns < SILENT_AFTER_S * NS_PER_S:
+            return ""
+        return f"nothing heard yet; is the node running? See signalnode status{self.config_option}"
 
     def rows(self, now_ns: int) -> list[Row]:
         """A row for each market, in name order."""

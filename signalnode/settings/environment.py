@@ -14,12 +14,14 @@ CONFIG_PATH_DEFAULT = Path("config/signalnode.toml")
 
 
 def config_path(explicit: Path | None) -> Path:
-    """The node's TOML file: `explicit`, else SIGNALNODE_CONFIG, else config/signalnode.toml.
+    """The node's TOML file: `explicit`, else SIGNALNODE_CONFIG, else config/signalnode.toml. A folder stands
+    for the signalnode.toml in it.
 
     Absolute and without links: reached by whichever path, it is one node with one `runtime_dir`.
     """
     named = os.environ.get("SIGNALNODE_CONFIG", "")
-    return (explicit or (Path(named) if named else CONFIG_PATH_DEFAULT)).expanduser().resolve()
+    path = (explicit or (Path(named) if named else CONFIG_PATH_DEFAULT)).expanduser().resolve()
+    return path / CONFIG_PATH_DEFAULT.name if path.is_dir() else path
 
 
 def config_option(path: Path | None) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 from signalnode.aggregator.core import Aggregator
 from signalnode.aggregator.replay import named_files, replay_decisions
@@ -117,6 +118,19 @@ def test_strategies_see_the_scores_of_added_signals_too(tmp_path: Path) -> None:
 def test_the_same_files_give_the_same_bits_again(tmp_path: Path) -> None:
     files = recorded(tmp_path)
     assert decided(files) == decided(files)
+
+
+def test_scores_written_as_csv_give_the_same_bits(tmp_path: Path) -> None:
+    files = recorded(tmp_path)
+    asked = {market: [path.with_suffix(".csv")] for market, (path,) in files.items()}
+    for market, (path,) in files.items():
+        table = pq.read_table(path)
+        mid = pa.array([float("nan"), *table["mid"].to_pylist()[1:]])
+        table = table.set_column(table.schema.get_field_index("mid"), "mid", mid)
+        pq.write_table(table, path)
+        options = csv.WriteOptions(quoting_style="none")
+        csv.write_csv(table, asked[market][0], options)
+    assert decided(asked) == decided(files)
 
 
 def test_files_name_their_market_by_argument_or_by_name() -> None:

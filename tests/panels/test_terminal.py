@@ -177,3 +177,14 @@ def test_a_strategy_that_fails_is_told_below_and_until_it_is_well(panel: PanelVi
     assert plain_lines(panel, 0, "12:00:00")[-1] == f"12:00:00 {told}"
     panel.take(view("BTC-USDT"), 0)
     assert not [line for line in shown(panel, 120) if "fails" in line]
+
+
+def test_where_no_node_speaks_the_panel_says_so_until_one_does() -> None:
+    lonely = PanelView("tcp://127.0.0.1:7450", config_option=" --config x.toml")
+    lonely.expect({"BTC-USDT": ""})
+    told = "nothing heard yet; is the node running? See signalnode status --config x.toml"
+    assert told not in [line.rstrip() for line in shown(lonely, 120)]
+    assert told in [line.rstrip() for line in shown(lonely, 120, SILENT_NS)]
+    assert plain_lines(lonely, SILENT_NS, "12:00:00")[-1] == f"12:00:00 {told}"
+    lonely.take(view("BTC-USDT"), SILENT_NS)
+    assert not [line for line in shown(lonely, 120, 2 * SILENT_NS) if "nothing heard" in line]
