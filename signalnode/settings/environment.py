@@ -21,7 +21,7 @@ def config_path(explicit: Path | None) -> Path:
     """
     named = os.environ.get("SIGNALNODE_CONFIG", "")
     path = (explicit or (Path(named) if named else CONFIG_PATH_DEFAULT)).expanduser().resolve()
-    return path / CONFIG_PATH_DEFAULT.name if path.is_dir() else path
+    return path / CONFIG_PATH_DEFAULT.name if os.path.isdir(path) else path  # False where nobody may look
 
 
 def config_option(path: Path | None) -> str:
