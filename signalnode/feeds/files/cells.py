@@ -22,6 +22,11 @@ SIDE_OF = {
     **dict.fromkeys(("", "0", "n", "none", "unknown"), 0),
 }
 POSITIONS = frozenset({"long", "short"})
+TIME_FORMS = {  # of text, and what Arrow reads as the same
+    r"^\s*(\d{4})/(\d\d)/(\d\d)": r"\1-\2-\3",
+    r"(:\d\d),(\d+)": r"\1.\2",  # ISO 8601 has both signs
+    r" *UTC$": "Z",
+}
 TRUTH_OF = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
@@ -80,7 +85,8 @@ def _times_of_text(column: Column) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
     text, fault = column.values.cast(pa.string()), ""
-    text = pc.replace_substring_regex(text, r"^\s*(\d{4})/(\d\d)/(\d\d)", r"\1-\2-\3")
+    for written, meant in TIME_FORMS.items():
+        text = pc.replace_substring_regex(text, written, meant)
     for kind in (pa.int64(), pa.timestamp("ns", "UTC"), pa.timestamp("ns")):
         try:
             return text.cast(kind)

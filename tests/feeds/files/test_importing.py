@@ -165,6 +165,8 @@ PACKED: dict[str, bytes] = {
     "commas.csv": OWN.replace(";", ",").encode(),
     "decimal commas.csv": re.sub(r";(\d+)\.", r";\1,", OWN).encode(),
     "slashes.csv": OWN.replace("2024-08-08T", "2024/08/08 ").encode(),
+    "commas in times.csv": re.sub(r"([:;]\d+)\.", r"\1,", OWN).encode(),
+    "zones.csv": re.sub("(2024[^;]*)", r"\1 UTC", OWN).encode(),
     "tabs.tsv": OWN.replace(";", "\t").encode(),
     "a.csv.gz": gzip.compress(OWN.encode()),
     "a.csv.xz": lzma.compress(OWN.encode()),
