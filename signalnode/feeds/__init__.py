@@ -7,7 +7,7 @@ from pathlib import Path
 
 from signalnode.errors import ConfigError
 from signalnode.feeds.base import DEPTH_BPS, Feed
-from signalnode.feeds.faults import Faults
+from signalnode.feeds.faults import DataWarning, Faults
 from signalnode.feeds.files.capture import CaptureDecoding
 from signalnode.feeds.files.loading import load_events, load_events_with_faults, one_of, open_decoding
 from signalnode.feeds.files.playback import PlaybackFeed
@@ -21,6 +21,7 @@ from signalnode.settings import VENUE_NAMES, MarketSettings, gateway_of
 __all__ = [
     "FEEDS",
     "ChannelHealth",
+    "DataWarning",
     "Faults",
     "Feed",
     "load_events",

@@ -3,16 +3,20 @@
 What a dict of scores by market cannot carry is neutral: every market that has scores is fresh, was heard at
 this moment (`age_s` 0) and is warm (1), for whoever hands its scores over answers for them; `epoch` is 0 and
 `mid` is 0, as before any price. Regime, measures and relations are empty, as before the first fresh market.
-The scores of an engine say themselves which of them are unknown; where all are, the market is warming.
+The scores of an engine say themselves which of them are unknown; where all are, the market is warming. A row
+of the table that `SignalEngine.replay` gives has its mid and its warmth beside its scores.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 import numbers
 import operator
 from collections.abc import Mapping
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from signalnode.bus.wire import MarketState, ViewMessage
 from signalnode.clock import wall_ns
@@ -21,8 +25,9 @@ from signalnode.strategies.base import View
 from signalnode.strategies.heard import view_from
 
 # By market and name, each 0 to 100; a View is such a mapping as well.
-Scores: TypeAlias = Mapping[str, Mapping[str, float]] | ViewMessage
+Scores: TypeAlias = Mapping[str, Mapping[str, float] | np.void] | ViewMessage
 
+ROW_ABOUT = ("time_ns", "mid", "warm")  # what stands beside the scores in a row of a replay's table
 _FORM = '{"BTC-USD": {"momentum_long": 85.5, …}, …}'
 
 
@@ -48,6 +53,11 @@ def _state(market: object, given: object, seq: int) -> MarketState:
     if inspect.iscoroutine(given):
         given.close()  # or Python would say of it, too, that it was never awaited
         raise TypeError(f"{market}: its scores are still to come; write await get_continuous_scores()")
+    about: dict[str, float] = {}
+    if isinstance(given, np.void) and given.dtype.names:
+        row = {name: given[name].item() for name in given.dtype.names}
+        about = {name: row.pop(name) for name in ROW_ABOUT if name in row}
+        given = row
     if not isinstance(market, str) or not isinstance(given, Mapping):
         raise TypeError(f"{market!r}: {_kind(given)} is given, where scores by market are wanted, as {_FORM}")
     scores = {name: _checked(market, name, value) for name, value in given.items()}
@@ -58,8 +68,8 @@ def _state(market: object, given: object, seq: int) -> MarketState:
         age_s=0.0,
         epoch=0,
         seq=seq,
-        mid=0.0,
-        warm=1.0,
+        mid=0.0 if math.isnan(mid := about.get("mid", 0.0)) else mid,
+        warm=about.get("warm", 1.0),
         scores=scores,
         unknown=unknown,
     )

@@ -189,6 +189,16 @@ def test_scores_that_lack_what_a_strategy_goes_by_are_told_with_its_name(
         StrategyEngine(strategies).evaluate_opportunities(scores, T0)
 
 
+def test_a_row_of_a_replay_is_as_good_as_its_scores_and_knows_its_mid() -> None:
+    fields = [("time_ns", "<i8"), *((name, "<f8") for name in ("mid", *SCORE_NAMES, "warm"))]
+    row = np.array([(T0, 61_805.2, *RISING.values(), 0.5)], fields)[0]
+    seen = view_of({"BTC-USD": row}, row["time_ns"])
+    assert (dict(seen["BTC-USD"]), seen.time_ns) == (RISING, T0)
+    assert (seen.markets["BTC-USD"].mid, seen.markets["BTC-USD"].warm) == (61_805.2, 0.5)
+    row["mid"] = np.nan
+    assert view_of({"BTC-USD": row}).markets["BTC-USD"].mid == 0.0
+
+
 def test_a_market_without_scores_is_not_fresh() -> None:
     seen = view_of({"A": {}, "B": CALM})
     assert (list(seen), seen.markets["A"].state) == (["B"], "unheard")
