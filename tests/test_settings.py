@@ -237,6 +237,13 @@ def test_a_fault_of_a_market_file_is_one_line_with_file_and_key(
     assert all("X.toml: " in fault for fault in faults)
 
 
+def test_a_capture_that_is_parquet_is_a_fault(write_node: WriteNode, tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    text = f'market = "X"\n[feed]\nkind = "capture"\nvenue = "okx"\npaths = ["{tmp_path}/a.parquet"]'
+    (fault,) = faults_of(write_node("", X=text))
+    assert "a.parquet is Parquet, no capture; write kind 'recording'" in fault
+
+
 def test_a_service_works_in_the_root_and_names_files_in_full(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -61,7 +61,8 @@ _BINANCE: dict[_Shape, tuple[str, ...]] = {
         *("transaction_time", "event_time"),
     ),
 }
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d{1,2}|\d{4,})")
+_DECIMAL_COMMA = re.compile(r"[+-]?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))")
+_DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+")
 _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
@@ -191,6 +192,8 @@ def _conversion(name: str, names: tuple[str, ...], reading: Reading) -> dict[str
 
 
 def _form(name: str, head: bytes) -> _Form:
+    if len(head) == SNIFF_BYTES:  # half a line would be half a number
+        head = head[: head.rfind(b"\n") + 1] or head
     head = head.removeprefix(BYTE_ORDER_MARK)
     if not head.strip():
         raise DataError(f"{name}: is empty")
@@ -215,10 +218,9 @@ def _form(name: str, head: bytes) -> _Form:
 
 def _decimal_point(lines: list[str], delimiter: str) -> str:
     """A comma where some number can have it as nothing else: `2499,72`; `60,000` may be thousands."""
-    if delimiter == ",":
-        return "."
-    cells = [cell.strip() for line in lines for cell in line.split(delimiter)]
-    return "," if any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells) else "."
+    cells = {cell.strip() for line in lines for cell in line.split(delimiter)} if delimiter != "," else ()
+    has_points = any(_DECIMAL_POINT.fullmatch(cell) for cell in cells)
+    return "," if not has_points and any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells) else "."
 
 
 def _vendor(names: tuple[str, ...]) -> str:

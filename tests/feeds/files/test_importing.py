@@ -18,6 +18,7 @@ from signalnode.errors import DataError, EventTimeError, SignalnodeError
 from signalnode.events import DEPTH, QUOTE, TRADE, Events
 from signalnode.feeds import Faults
 from signalnode.feeds.files.importing import Understood, tables_in
+from signalnode.feeds.files.sheets import SNIFF_BYTES, _form
 from signalnode.feeds.files.tables import Reading, merge
 
 START_MS = 1_723_075_200_000
@@ -281,6 +282,29 @@ def test_what_a_table_was_taken_for_says_what_it_lacks(save: Callable[[str, str]
     assert table.what == told
     with pytest.raises(DataError, match="price is to be 'Prise', but there are time, px"):
         imported(save("time,px0,size\n2024-08-08,1,1\n", "b.csv"), Reading({"price": "Prise"}))
+
+
+@pytest.mark.parametrize(
+    ("cells", "point"),
+    [
+        ("60000,5;1", ","),
+        ("60000;0,125", ","),
+        ("60000;0,1234", ","),
+        ("60,000;1", "."),
+        ("60,000;1.5", "."),
+        ("60000.5;1,5", "."),
+        ("1,000,000;1", "."),
+    ],
+)
+def test_a_comma_is_decimal_only_where_it_can_be_nothing_else(cells: str, point: str) -> None:
+    assert _form("a.csv", f"time;price;size\n2024-08-08;{cells}\n".encode()).decimal_point == point
+
+
+def test_half_a_number_at_the_end_of_what_is_looked_at_tells_nothing() -> None:
+    row = b"2024-08-08T00:00:00;60,000;1\n"
+    head = (b"time;price;size\n" + row * SNIFF_BYTES)[:SNIFF_BYTES]
+    for cut in range(len(row)):
+        assert _form("a.csv", b"#" * cut + b"\n" + head[: -cut - 1]).decimal_point == "."
 
 
 def test_a_unit_that_cannot_be_is_told_with_its_row(save: Callable[[str, str], Path]) -> None:
