@@ -135,7 +135,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 def test_subscribe_prints_moving_scores_of_every_market(node: Node) -> None:
     done = node.ask("subscribe", "--json", "--count", str(SENTINEL_COUNT))
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(messages) == SENTINEL_COUNT
     assert {message["market"] for message in messages} == set(MARKETS)
