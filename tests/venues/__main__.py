@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from pathlib import Path
 
-from .dydx import Dydx
+from .server import Server
 
-VENUES = {"dydx": Dydx}
+VENUES = sorted(
+    path.stem for path in Path(__file__).parent.glob("*.py") if "\nPROTOCOL = " in path.read_text()
+)
 
 
 async def _serve(name: str, port: int) -> None:
-    async with VENUES[name]().serving(port=port) as url:
-        print(f'[venues.{name}]\nws_url = "{url}"', flush=True)
+    server = Server(name)
+    async with server.serving(port=port):
+        print(f'[venues.{name}]\nws_url = "{server.ws_url}"', flush=True)
         await asyncio.Event().wait()
 
 

@@ -4,7 +4,6 @@ scores from the frames that were passed on, whatever happens on the way.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -12,7 +11,6 @@ import signal
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,7 +26,8 @@ from signalnode.feeds.live import envelope
 from signalnode.feeds.live.feed import LiveFeed
 from signalnode.feeds.venues import decoder_of
 from signalnode.scores import MarketScores
-from tests.venues.dydx import Dydx
+from tests.venues import faults
+from tests.venues.server import Running, Server
 
 Start = Callable[..., subprocess.Popen[bytes]]
 GRID_NS = NS_PER_S // 10
@@ -41,36 +40,6 @@ class Link:
     def beat(self, **facts): pass
 sys.exit(main(Link(), json.loads(sys.argv[1])))
 """
-
-
-class Running:
-    """A venue, in a thread with a loop of its own."""
-
-    def __init__(self, tls: ssl.SSLContext) -> None:
-        self.venue, self.url, self._tls = Dydx(steps_per_s=100.0), "", tls
-        self._loop, self._up = asyncio.new_event_loop(), threading.Event()
-        self._stopped: asyncio.Event | None = None
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
-
-    def __enter__(self) -> Running:
-        self._thread.start()
-        assert self._up.wait(WAIT_S)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._stopped is not None
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join(WAIT_S)
-        self._loop.close()
-
-    def close_all(self, code: int) -> None:
-        asyncio.run_coroutine_threadsafe(self.venue.close_all(code), self._loop).result(WAIT_S)
-
-    async def _serve(self) -> None:
-        self._stopped = asyncio.Event()
-        async with self.venue.serving(tls=self._tls) as self.url:
-            self._up.set()
-            await self._stopped.wait()
 
 
 class Tapped(LiveFeed):
@@ -152,8 +121,8 @@ def authority() -> trustme.CA:
 def running(authority: trustme.CA) -> Iterator[Running]:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(tls)
-    with Running(tls) as venue:
-        yield venue
+    with Running(Server("dydx", steps_per_s=100.0), tls=tls) as servers:
+        yield servers
 
 
 @pytest.fixture
@@ -163,7 +132,12 @@ def gateway(running: Running, authority: trustme.CA, tmp_path: Path) -> Iterator
     authority.cert_pem.write_to_path(trusted)
 
     def start(**environment: str) -> subprocess.Popen[bytes]:
-        args = {"gateway": "gateway.dydx", "venue": "dydx", "url": running.url, "runtime_dir": str(tmp_path)}
+        args = {
+            "gateway": "gateway.dydx",
+            "venue": "dydx",
+            "url": running.servers[0].ws_url,
+            "runtime_dir": str(tmp_path),
+        }
         command = [sys.executable, "-c", GATEWAY, json.dumps(args)]
         environ = os.environ | {"SSL_CERT_FILE": str(trusted)} | environment
         started.append(subprocess.Popen(command, env=environ))
@@ -190,14 +164,13 @@ def test_what_is_scored_live_is_what_replay_scores_from_the_frames_with_faults_i
 ):
     process = gateway()
     listener.until_sound()
-    broken_off = b'{"type":"channel_data","channel":"v4_orderbook","id":"BTC-USD"'
-    running.venue.script.raw += [("BTC-USD", broken_off)]
+    venue = running.servers[0].venue
+    venue.script.faults.append(faults.broken_off("BTC-USD"))
     listener.until(lambda: "line_corrupt" in listener.feed.faults, "a frame that breaks off")
     listener.until_sound()
-    running.venue.script.raw += [("BTC-USD", b'{"type":"channel_data","contents":{"bids":[["1","NaN"]]}}')]
-    running.venue.script.lose.add("BTC-USD")
+    venue.script.faults += [faults.number_put("BTC-USD", b"NaN"), faults.lost("BTC-USD")]
     listener.until_sound()
-    running.close_all(1012)
+    running.do(lambda: venue.close_all(1012))
     listener.until(lambda: bool(listener.feed.outage), "the close")
     assert "1012" in listener.feed.outage
     listener.until_sound()
@@ -222,18 +195,19 @@ def test_what_is_scored_live_is_what_replay_scores_from_the_frames_with_faults_i
     for row, time_ns in enumerate(times_ns):
         for name, score in listener.scores.get(time_ns, {}).items():
             assert float(table[name][row]) == score, (name, time_ns)
-    assert not running.venue.broken_rules
+    assert not venue.broken_rules
 
 
 def test_a_refusal_is_told_with_its_reason_and_not_tried_again(running, gateway, listener):
-    running.venue.script.status = 403
+    venue = running.servers[0].venue
+    venue.script.status = 403
     gateway()
     listener.until(lambda: listener.feed.outage == "refused: HTTP 403", "the refusal")
-    assert running.venue.connects == 1
+    assert venue.connects == 1
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(running, gateway, listener, tmp_path):
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
     gateway(SSL_CERT_FILE=str(tmp_path / "other.pem"))
     listener.until(lambda: "CERTIFICATE_VERIFY_FAILED" in listener.feed.outage, "the refusal")
-    assert running.venue.connects == 0
+    assert running.servers[0].venue.connects == 0

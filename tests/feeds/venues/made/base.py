@@ -65,9 +65,10 @@ class Market:
             asks[ask], bids[ask] = 0, self._lots()
         elif moves > 0.9 and bid > MID - WANDERS_MAX:
             bids[bid], asks[bid] = 0, self._lots()
-        return self._apply(Step(bids, asks, trades))
+        return self.apply(Step(bids, asks, trades))
 
-    def _apply(self, step: Step) -> Step:
+    def apply(self, step: Step) -> Step:
+        """Bring the book to where `step` says."""
         for levels, changes in ((self.bids, step.bids), (self.asks, step.asks)):
             for tick, lots in changes.items():
                 levels[tick] = lots

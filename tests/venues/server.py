@@ -1,0 +1,161 @@
+"""A venue on a socket: WebSocket and REST on one port, with TLS where it is given.
+
+`serving` is for who has a loop; `Running` runs a server in a thread of its own, and `do` lets a test reach
+into the venue there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
+from time import monotonic, time, time_ns
+from typing import TypeVar
+
+from websockets.asyncio.server import Request, Response, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Headers
+
+from .protocol import protocol_of
+from .venue import Answer, Close, Peer, Venue
+
+T = TypeVar("T")
+WAIT_S = 30.0  # on a busy machine
+
+
+class Server:
+    """The venue called `name`, whose markets take `steps_per_s` steps."""
+
+    def __init__(self, name: str, *, steps_per_s: float = 20.0, symbols: tuple[str, ...] = ()) -> None:
+        begun = int(time() * 1_000)  # so that a venue started again repeats no number
+        self.venue = Venue(protocol_of(name), symbols=symbols, begun=begun, now_s=monotonic())
+        self._pause_s = 1.0 / steps_per_s
+        self._news: dict[Peer, asyncio.Event] = {}
+        self.ws_url = self.rest_url = ""
+
+    @contextlib.asynccontextmanager
+    async def serving(self, *, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
+        """Serve on this machine, at `ws_url` and `rest_url`."""
+        protocol = self.venue.protocol
+        async with serve(
+            self._serve,
+            "127.0.0.1",
+            port,
+            process_request=self._admit,
+            ssl=tls,
+            compression=None,
+            ping_interval=protocol.ping_s,
+            ping_timeout=protocol.pong_s,
+        ) as server:
+            host, secure = f"localhost:{server.sockets[0].getsockname()[1]}", "" if tls is None else "s"
+            self.ws_url = f"ws{secure}://{host}{protocol.path}"
+            self.rest_url = f"http{secure}://{host}{protocol.rest_path}"
+            steps = asyncio.create_task(self._run())
+            try:
+                yield
+            finally:
+                steps.cancel()
+
+    def flush(self) -> None:
+        """Have what the venue put out be sent."""
+        if not self.venue.script.frozen:
+            for peer, news in self._news.items():
+                if peer.out:
+                    news.set()
+
+    def _admit(self, _connection: ServerConnection, request: Request) -> Response | None:
+        if "Upgrade" in request.headers:
+            answer = self.venue.refused(request.path)
+        else:
+            answer = self.venue.answer(request.path, monotonic())
+        return None if answer is None else response(answer)
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        peer = self.venue.open(socket.request.path, monotonic())
+        self._news[peer] = asyncio.Event()
+        sends = asyncio.create_task(self._send(peer, socket))
+        try:
+            self.flush()
+            async for frame in socket:
+                data = frame.encode() if isinstance(frame, str) else frame
+                self.venue.on_frame(peer, data, monotonic())
+                self.flush()
+        except ConnectionClosed:
+            pass
+        finally:
+            self.venue.on_closed(peer)
+            del self._news[peer]
+            sends.cancel()
+
+    async def _send(self, peer: Peer, socket: ServerConnection) -> None:
+        news = self._news[peer]
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await news.wait()
+                news.clear()
+                while peer.out and not self.venue.script.frozen:
+                    out = peer.out.popleft()
+                    if isinstance(out, Close):
+                        await socket.close(out.code, out.reason[:120])
+                    else:
+                        await socket.send(out, text=True)
+
+    async def _run(self) -> None:
+        next_s = monotonic()
+        while True:
+            next_s = max(next_s + self._pause_s, monotonic() - 1.0)  # a slow machine is not caught up with
+            await asyncio.sleep(next_s - monotonic())
+            if not self.venue.script.frozen:
+                self.venue.step(time_ns())
+                self.venue.on_time(monotonic())
+                self.flush()
+
+
+class Running:
+    """Servers in one thread with a loop of their own; `with Running(...)`."""
+
+    def __init__(self, *servers: Server, tls: ssl.SSLContext | None = None) -> None:
+        self.servers, self._tls = servers, tls
+        self._loop, self._up = asyncio.new_event_loop(), threading.Event()
+        self._stopped = asyncio.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+
+    def __enter__(self) -> Running:
+        self._thread.start()
+        assert self._up.wait(WAIT_S)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stopped.set)
+        self._thread.join(WAIT_S)
+        self._loop.close()
+
+    def do(self, work: Callable[[], T]) -> T:
+        """Call `work` in the servers' thread, and send what came of it."""
+
+        async def call() -> T:
+            done = work()
+            for server in self.servers:
+                server.flush()
+            return done
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(WAIT_S)
+
+    async def _serve(self) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            for server in self.servers:
+                await stack.enter_async_context(server.serving(tls=self._tls))
+            self._up.set()
+            await self._stopped.wait()
+
+
+def response(answer: Answer) -> Response:
+    """Of HTTP/1.1."""
+    headers = Headers({"Content-Length": str(len(answer.body)), "Connection": "close"})
+    for name, value in answer.headers:
+        headers[name] = value
+    return Response(answer.status, HTTPStatus(answer.status).phrase, headers, answer.body)

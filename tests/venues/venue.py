@@ -1,0 +1,206 @@
+"""A venue without a socket and without a clock: its listings, its clients, and what is to go wrong.
+
+`Script` holds what goes wrong from now on; single frames are spoiled by the `faults` in it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from .faults import Fault, What
+from .listing import Listing
+from .protocol import Message, Protocol
+
+OUT_MAX = 20_000  # frames that wait for a client who does not read, before it is closed
+NS_PER_S = 1_000_000_000
+
+
+class Close(NamedTuple):
+    """The connection's end, from our side."""
+
+    code: int
+    reason: str = ""
+
+
+class Answer(NamedTuple):
+    """Of HTTP."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Script:
+    """What goes wrong from now on."""
+
+    status: int = 0  # HTTP status that every new connection gets; 0: it is let in
+    rest_status: int = 0  # and every REST request
+    retry_after: str = ""
+    location: str = ""  # of a redirect
+    faults: list[Fault] = field(default_factory=list)  # of frames, each until it is done
+    silent: set[tuple[str, What]] = field(default_factory=set)  # made, and never sent
+    frozen: bool = False  # nothing is sent any more, and nothing closed
+
+
+class Peer:
+    """One connection. `out` holds what is to be sent, in order."""
+
+    def __init__(self, venue: Venue, number: int, path: str, now_s: float) -> None:
+        self.venue, self.number, self.path = venue, number, path
+        self.opened_s = self.now_s = self.heard_s = now_s
+        self.subscribed: dict[tuple[str, str], None] = {}  # symbol and channel, in the order asked
+        self.state: dict[str, Any] = {}  # the protocol's own
+        self.out: deque[bytes | Close] = deque()
+        self.is_closed = False
+        self._times: dict[object, deque[float]] = {}
+
+    def send(self, message: Message) -> None:
+        """Send an answer."""
+        self._put(self.venue.protocol.seal(self, message))
+
+    def data(self, symbol: str, channel: str, message: Message) -> None:
+        """Send data, through what the script does to it. A number it takes is taken also where it is lost."""
+        frame = self.venue.protocol.seal(self, message)
+        script, what = self.venue.script, self.venue.what(channel)
+        if (symbol, what) in script.silent:
+            return
+        for fault in script.faults:
+            if (fault.symbol, fault.what) == (symbol, what) and fault.peer in (0, self.number):
+                fault.peer = self.number
+                frames = fault.pass_on(frame)
+                if not fault.count:
+                    script.faults.remove(fault)
+                break
+        else:
+            frames = [frame]
+        for each in frames:
+            self.venue.sent[symbol] = self.venue.sent.get(symbol, 0) + 1
+            self._put(each)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close, behind what is to be sent still."""
+        if not self.is_closed:
+            self.is_closed = True
+            self.out.append(Close(code, reason))
+
+    def break_rule(self, what: str, code: int = 0) -> None:
+        """Note that the client broke a rule, and close where there is a code for that."""
+        self.venue.broken_rules.append(what)
+        if code:
+            self.close(code, what)
+
+    def is_too_often(self, what: object, count_max: int, period_s: float) -> bool:
+        """Count one more of `what`; whether these are over `count_max` within any `period_s`."""
+        times = self._times.setdefault(what, deque(maxlen=count_max + 1))
+        times.append(self.now_s)
+        return len(times) > count_max and times[-1] - times[0] < period_s
+
+    def _put(self, frame: bytes) -> None:
+        if self.is_closed:
+            return
+        if len(self.out) >= OUT_MAX:
+            self.out.clear()
+            self.close(1008, "does not read")
+        else:
+            self.out.append(frame)
+
+
+class Venue:
+    """See the module. `begun` is where numbers begin; a venue that starts again repeats none."""
+
+    def __init__(
+        self, protocol: Protocol, *, symbols: tuple[str, ...] = (), begun: int = 1_000_000, now_s: float = 0.0
+    ) -> None:
+        self.protocol, self.script = protocol, Script()
+        self.listings = {
+            symbol: Listing(symbol, seed, begun) for seed, symbol in enumerate(symbols or protocol.symbols, 1)
+        }
+        self.peers: set[Peer] = set()
+        self.connects = 0
+        self.broken_rules: list[str] = []
+        self.sent: dict[str, int] = {}  # frames of data, by symbol
+        self.now_s = now_s
+
+    def what(self, channel: str) -> What:
+        """Whether a channel is a book's or of trades."""
+        return "trades" if channel.startswith(self.protocol.trades) else "book"
+
+    def refused(self, path: str) -> Answer | None:
+        """What a client gets instead of a connection; None where it is let in."""
+        self.connects += 1
+        if self.script.status:
+            return self._bad(self.script.status)
+        return None if self.protocol.accepts(path) else Answer(404)
+
+    def open(self, path: str, now_s: float) -> Peer:
+        """A client that was let in."""
+        self.now_s = now_s
+        peer = Peer(self, self.connects, path, now_s)
+        self.peers.add(peer)
+        self.protocol.on_open(peer)
+        return peer
+
+    def on_frame(self, peer: Peer, frame: bytes, now_s: float) -> None:
+        """A client has sent something."""
+        peer.now_s = peer.heard_s = self.now_s = now_s
+        if not peer.is_closed:
+            self.protocol.on_frame(peer, frame)
+
+    def on_closed(self, peer: Peer) -> None:
+        """A client is gone."""
+        peer.is_closed = True
+        self.peers.discard(peer)
+
+    def on_time(self, now_s: float) -> None:
+        """Time has passed."""
+        self.now_s = now_s
+        for peer in list(self.peers):
+            peer.now_s = now_s
+            if not peer.is_closed:
+                self.protocol.on_time(peer)
+
+    def step(self, time_ns: int) -> None:
+        """Every market takes a step; `time_ns`: since 1970."""
+        for listing in self.listings.values():
+            listing.move(time_ns)
+            self._tell(listing)
+
+    def cross(self, symbol: str, time_ns: int) -> None:
+        """Let a book be crossed until the next step."""
+        self.listings[symbol].cross(time_ns)
+        self._tell(self.listings[symbol])
+
+    def close_all(self, code: int, reason: str = "") -> None:
+        """Close every connection with this code."""
+        for peer in list(self.peers):
+            peer.close(code, reason)
+
+    def answer(self, target: str, now_s: float) -> Answer:
+        """What REST says to a GET of `target`."""
+        self.now_s = now_s
+        if self.script.rest_status:
+            return self._bad(self.script.rest_status)
+        path, _, query = target.partition("?")
+        found = self.protocol.answer(self, path, dict(parse_qsl(query)))
+        return Answer(404, b"{}") if found is None else found
+
+    def _bad(self, status: int) -> Answer:
+        named = (("Retry-After", self.script.retry_after), ("Location", self.script.location))
+        return Answer(status, b"", tuple((name, value) for name, value in named if value))
+
+    def _tell(self, listing: Listing) -> None:
+        wanted: dict[str, list[Peer]] = {}
+        for peer in self.peers:
+            for symbol, channel in peer.subscribed:
+                if symbol == listing.symbol:
+                    wanted.setdefault(channel, []).append(peer)
+        for channel in sorted(
+            wanted, key=self.what, reverse=True
+        ):  # what traded, then what became of the book
+            for message in self.protocol.data(listing, channel):
+                for peer in wanted[channel]:
+                    peer.data(listing.symbol, channel, message)
