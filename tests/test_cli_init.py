@@ -154,7 +154,7 @@ def test_a_config_named_is_not_passed_over(home: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("named", "said"),
     [
-        (["binance", "BTC-USDT"], "--venue: 'binance' cannot be heard live; use dydx"),
+        (["bitstamp", "BTC-USDT"], "--venue: 'bitstamp' cannot be heard live yet; use dydx"),
         (["dydx"], "--venue: no market named; "),
         (["dydx", "BTC/USD"], "'BTC/USD' cannot name a market; "),
         (["dydx", "gateway.x"], "'gateway.x' is a name of the node's own; "),

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from signalnode.cli.venues import checked_live
 from signalnode.errors import RuntimeDirectoryError, UsageError
 from signalnode.files import NO_ROOM, ensure_directory
 from signalnode.names import market_name_fault, scores_path, socket_path_fault
-from signalnode.settings import LIVE_VENUES
 from signalnode.settings.environment import CONFIG_PATH_DEFAULT, config_option
 from signalnode.settings.reading import shown
 from signalnode.settings.writing import CONFIG_NAME, OWN_MARKET, demo_texts, live_texts, own_texts
@@ -32,14 +32,17 @@ def init(arguments: argparse.Namespace) -> int:
         raise UsageError("init: DIR says where to write; leave --config out")
     venue, *markets = arguments.venue or ("",)
     if venue:
-        _check_live(venue, markets)
+        check_live("init: --venue", venue, markets)
     folder: Path = (arguments.folder or CONFIG_PATH_DEFAULT.parent).expanduser()
     longest = max([LONGEST_MARKET, *markets], key=len)
     fault = socket_path_fault(scores_path(folder.resolve() / "run", longest))
     if fault:
         raise UsageError(f"init: {fault.rpartition(';')[0]}; choose a folder with a shorter path")
     if venue:
-        texts, what = live_texts(venue, markets), f"{', '.join(markets)}, live from {venue}"
+        texts, what = (
+            live_texts(venue, dict.fromkeys(markets, "")),
+            f"{', '.join(markets)}, live from {venue}",
+        )
     elif arguments.demo:
         texts, what = demo_texts(), DEMO
     else:
@@ -51,29 +54,27 @@ def init(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_live(venue: str, markets: list[str]) -> None:
-    if venue not in LIVE_VENUES:
-        raise UsageError(f"init: --venue: {venue!r} cannot be heard live; use {', '.join(LIVE_VENUES)}")
+def check_live(what: str, venue: str, markets: list[str]) -> None:
+    """Raise UsageError unless these can be live markets of `venue`; `what` says where they stand."""
+    checked_live(venue, what)
     if not markets:
-        raise UsageError(f"init: --venue: no market named; write it like --venue {venue} BTC-USD ETH-USD")
+        raise UsageError(f"{what}: no market named; write it like {venue} BTC-USD ETH-USD")
     for market in markets:
         fault = market_name_fault(market)
         if fault:
-            raise UsageError(f"init: --venue: {fault}")
+            raise UsageError(f"{what}: {fault}")
         if markets.count(market) > 1:
-            raise UsageError(f"init: --venue: {market} is named twice; leave one out")
+            raise UsageError(f"{what}: {market} is named twice; leave one out")
 
 
-def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_new(folder: Path, files: Mapping[str, bytes], mend: str = "name another folder") -> None:
     """Write every file below `folder`, in their order, or none; directories are made.
 
     Raises RuntimeDirectoryError where one is there already, or cannot be written.
     """
     for path in (folder / name for name in sorted(files, key=_comes_last)):
         if os.path.lexists(path):
-            raise RuntimeDirectoryError(
-                f"{shown(path)}: is there, so nothing was written; name another folder"
-            )
+            raise RuntimeDirectoryError(f"{shown(path)}: is there, so nothing was written; {mend}")
     made: list[Path] = []
     try:
         for name, content in files.items():

@@ -168,7 +168,18 @@ def _add_subscribe(verb: _Verb) -> None:
     )
 
 
+def _add_venues(verb: _Verb, _: _Parser) -> None:
+    venues = verb("venues", "venues:venues", "List the venues: live or not, their limits and addresses.")
+    venues.add_argument("--json", action="store_true", help="one JSON object")
+
+
 def _add_markets(verb: _Verb, _: _Parser) -> None:
+    add = verb(
+        "add", "add:add", "Write the files of live markets beside the others; `reload` brings them in."
+    )
+    add.add_argument("venue", metavar="VENUE", help="whose markets: dydx, say")
+    add.add_argument("markets", nargs="+", metavar="NAME", help="BTC-USD, say")
+    add.add_argument("--reload", action="store_true", help="and have the running node bring them in")
     verb("reload", "requests:reload", "Read the config again and apply what changed.")
     for name, what in (
         ("start", "Start markets that are down, or have been given up."),
@@ -262,6 +273,7 @@ _GROUPS: tuple[tuple[str, Callable[[_Verb, _Parser], None]], ...] = (
     ("first steps", _add_first_steps),
     ("run and watch", _add_watching),
     ("markets", _add_markets),
+    ("venues", _add_venues),
     ("recordings", _add_data),
     ("decisions (Layer 5)", _add_layer5),
     ("this machine and others", _add_machine),

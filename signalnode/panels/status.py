@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from signalnode.panels.table import table_lines
+
 COLUMNS = (
     "name",
     "state",
@@ -33,15 +35,10 @@ _NUMBERS = frozenset({"pid", "uptime", "restarts", "memory", "cpu", "score"})
 def status_lines(answer: Mapping[str, Any], *, coloured: bool) -> list[str]:
     """Lines for the answer to a `status` request: the node, then a row for each child."""
     children: Sequence[Mapping[str, Any]] = answer.get("children", [])
-    cells = [COLUMNS, *(_cells(child) for child in children)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
-    lines = [_node_line(answer.get("supervisor", {}), children), ""]
-    for row, child in zip(cells, [None, *children], strict=True):
-        text = "  ".join(
-            _aligned(cell, width, name) for cell, width, name in zip(row, widths, COLUMNS, strict=True)
-        )
-        lines.append(_painted(text.rstrip(), child, coloured))
-    return lines
+    texts = table_lines(COLUMNS, [_cells(child) for child in children], _NUMBERS)
+    rows = zip(texts, [None, *children], strict=True)
+    painted = [_painted(text, child, coloured) for text, child in rows]
+    return [_node_line(answer.get("supervisor", {}), children), "", *painted]
 
 
 def duration(seconds: float | None) -> str:
@@ -121,10 +118,6 @@ def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
         f"{last.get('exit', '-')}{' as asked' if last.get('expected') else ''}",
         "; ".join(part for part in (waits(child), failing(child)) if part),
     )
-
-
-def _aligned(cell: str, width: int, column: str) -> str:
-    return cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
 
 
 def _painted(text: str, child: Mapping[str, Any] | None, coloured: bool) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 CONFIG_NAME = "signalnode.toml"
@@ -31,11 +31,16 @@ def own_texts() -> dict[str, str]:
     return _config({OWN_MARKET: _template(OWN_MARKET) + table + parameters})
 
 
-def live_texts(venue: str, markets: Iterable[str]) -> dict[str, str]:
-    """The shipped config, and a live market of `venue` for each name."""
+def live_texts(venue: str, symbols: Mapping[str, str]) -> dict[str, str]:
+    """The shipped config, and a live market of `venue` for each name; see `live_market_text`."""
+    return _config({name: live_market_text(venue, name, symbol) for name, symbol in symbols.items()})
+
+
+def live_market_text(venue: str, market: str, symbol: str) -> str:
+    """The file of a live market; `symbol` is what the venue calls it, "" where its name says that."""
     _, table, parameters = _template(SIGNALS_FROM).partition("[signals]")
-    feed = f'[feed]\nkind = "live"\nvenue = "{venue}"\n\n'
-    return _config({name: f'market = "{name}"\n\n{feed}{table}{parameters}' for name in markets})
+    feed = f'[feed]\nkind = "live"\nvenue = "{venue}"\n' + (f'symbol = "{symbol}"\n' if symbol else "")
+    return f'market = "{market}"\n\n{feed}\n{table}{parameters}'
 
 
 def _config(markets: dict[str, str]) -> dict[str, str]:

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import importlib
 
-from signalnode.feeds.venues.base import DecoderClass
+from signalnode.feeds.venues.base import DecoderClass, LossSeenBy
 
 
 def decoder_of(venue: str) -> DecoderClass:
     """The decoder of a venue in VENUE_NAMES: DECODER of the file that has its name."""
     decoder: DecoderClass = importlib.import_module(f"{__name__}.{venue}").DECODER
     return decoder
+
+
+def loss_seen_by(venue: str) -> LossSeenBy:
+    """What shows at a venue in VENUE_NAMES that an update of the book was lost."""
+    seen_by: LossSeenBy = importlib.import_module(f"{__name__}.{venue}").DECODER.loss_seen_by
+    return seen_by

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
@@ -21,6 +21,8 @@ from signalnode.events import DEPTH, QUOTE, TRADE
 
 Row = tuple[int, int, int, int, float, float, float, float, float, float, float, float]  # fields of EVENT
 OnFault = Callable[[str, str], None]  # fault name, what was seen
+# What shows that an update of the book was lost: numbers, a checksum, or nothing; or each message is whole.
+LossSeenBy = Literal["sequence", "checksum", "nothing", "whole books"]
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]  # ISO; one without a zone could be any
 
 ROW = struct.Struct("<qqBb8d")  # packs a Row into the memory layout of EVENT
@@ -172,6 +174,8 @@ class MarketDecoder:
     """What the decoder of every venue holds: whose frames came, the book, and the trade numbers; `Decoder`
     tells what each is.
     """
+
+    loss_seen_by: LossSeenBy = "nothing"
 
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         self.symbol = plain_symbol(market)

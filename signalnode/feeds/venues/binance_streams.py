@@ -123,6 +123,7 @@ class StreamsDecoder(MarketDecoder):
     """Decoder of one symbol; see `base.Decoder`. A venue of its own may know more than frames tell."""
 
     is_future = False  # all share one count of updates
+    loss_seen_by = "sequence"
 
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         super().__init__(market, depth_bps, on_fault)

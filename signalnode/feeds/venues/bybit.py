@@ -92,6 +92,8 @@ _trades = msgspec.json.Decoder(list[_Trade], strict=False)
 class BybitDecoder(MarketDecoder):
     """Decoder of one symbol; see `base.Decoder`. The market may say its category: `linear:BTCUSDT`."""
 
+    loss_seen_by = "sequence"
+
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         category, _, symbol = market.rpartition(":")
         super().__init__(symbol, depth_bps, on_fault)

@@ -72,6 +72,8 @@ _trades = msgspec.json.Decoder(list[_TradeEvent], strict=False)
 class CoinbaseDecoder(MarketDecoder):
     """Decoder of one product; see `base.Decoder`."""
 
+    loss_seen_by = "sequence"
+
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         super().__init__(market, depth_bps, on_fault)
         self._on_fault = on_fault

@@ -91,6 +91,8 @@ _trades = msgspec.json.Decoder(list[_Trade])
 class DeribitDecoder(MarketDecoder):
     """Decoder of one instrument; see `base.Decoder`."""
 
+    loss_seen_by = "sequence"
+
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         super().__init__(market, depth_bps, on_fault)
         self._channel = ""  # of the book

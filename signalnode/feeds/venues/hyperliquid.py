@@ -97,6 +97,8 @@ _text = msgspec.json.Decoder(str)
 class HyperliquidDecoder(MarketDecoder):
     """Decoder of one coin; see `base.Decoder`. A market named `BTC-USD` is the coin `BTC`."""
 
+    loss_seen_by = "whole books"
+
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         super().__init__(_coin_of(market), depth_bps, on_fault)
         self._on_fault = on_fault

@@ -93,6 +93,8 @@ _trades = msgspec.json.Decoder(list[_Trade])
 class KrakenDecoder(MarketDecoder):
     """Decoder of one symbol; see `base.Decoder`."""
 
+    loss_seen_by = "checksum"
+
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         super().__init__(market, depth_bps, on_fault)
         self._on_fault = on_fault

@@ -80,6 +80,8 @@ _trade = msgspec.json.Decoder(_Trade)
 class KrakenFuturesDecoder(MarketDecoder):
     """Decoder of one product; see `base.Decoder`."""
 
+    loss_seen_by = "sequence"
+
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         super().__init__(market, depth_bps, on_fault)
         self._names = TradeNames(on_fault)

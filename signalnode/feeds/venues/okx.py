@@ -114,6 +114,8 @@ _instruments = msgspec.json.Decoder(_Instruments)
 class OkxDecoder(MarketDecoder):
     """Decoder of one instrument; see `base.Decoder`."""
 
+    loss_seen_by = "sequence"
+
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         super().__init__(market, depth_bps, on_fault)
         self._on_fault = on_fault

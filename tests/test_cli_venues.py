@@ -1,0 +1,54 @@
+"""`venues`: every venue with what is known of it, and the addresses that this config gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from signalnode.cli import main
+from signalnode.errors import ConfigError
+from signalnode.settings import LIVE_VENUES, VENUE_NAMES
+from tests.command_line import refused
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SIGNALNODE_CONFIG", raising=False)
+    return tmp_path
+
+
+def rows(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, list[str]]:
+    assert main(["venues", *argv]) == 0
+    _, *lines, _ = capsys.readouterr().out.splitlines()
+    return {line.split()[0]: line.split() for line in lines}
+
+
+def test_every_venue_has_a_row_without_any_config(capsys: pytest.CaptureFixture[str]) -> None:
+    told = rows(capsys)
+    assert tuple(told) == VENUE_NAMES
+    assert {venue for venue, cells in told.items() if cells[1] == "live"} == set(LIVE_VENUES)
+    assert told["dydx"][-1] == "wss://indexer.dydx.trade/v4/ws"
+
+
+def test_as_json_it_holds_limits_and_addresses_of_those_that_can_be_heard(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["venues", "--json"]) == 0
+    told = {each["venue"]: each for each in json.loads(capsys.readouterr().out)["venues"]}
+    assert told["dydx"]["markets_max"] == 32
+    assert told["dydx"]["loss_seen_by"] == "nothing"
+    assert all("ws_url" in told[venue] for venue in LIVE_VENUES)
+
+
+def test_another_address_in_the_config_is_the_one_shown(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "config").mkdir()
+    config = home / "config" / "signalnode.toml"
+    config.write_text('[venues.dydx]\nws_url = "ws://localhost:1/v4/ws"\n')
+    assert rows(capsys)["dydx"][-1] == "ws://localhost:1/v4/ws"
+    config.write_text('[venues.dydx]\nws_url = "ws://elsewhere/v4/ws"\n')
+    assert refused(capsys, "venues")[0] == ConfigError.exit_status
