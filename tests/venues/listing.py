@@ -67,6 +67,7 @@ class Listing:
 
     def cross(self, time_ns: int) -> None:
         """A step whose bid stands above the ask; the next one takes it away."""
+        self.new_trades = []
         bid = min(self.market.asks) + 2
         self.market.time_ns = time_ns
         self._crossed = Step({bid: 0}, {}, ())

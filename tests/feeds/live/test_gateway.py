@@ -14,24 +14,15 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import trustme
 
-from signalnode import SignalEngine, load_events
-from signalnode.clock import NS_PER_S, monotonic_ns, pause
-from signalnode.events import QUOTE, Events, join_events
-from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.live import envelope
-from signalnode.feeds.live.feed import LiveFeed
-from signalnode.feeds.venues import decoder_of
-from signalnode.scores import MarketScores
 from tests.venues import faults
+from tests.venues.listening import Listener
 from tests.venues.server import Running, Server
 
 Start = Callable[..., subprocess.Popen[bytes]]
-GRID_NS = NS_PER_S // 10
-WAIT_S = 30.0  # on a busy machine
 GATEWAY = """
 import json, sys
 from signalnode.feeds.live.gateway import main
@@ -40,76 +31,6 @@ class Link:
     def beat(self, **facts): pass
 sys.exit(main(Link(), json.loads(sys.argv[1])))
 """
-
-
-class Tapped(LiveFeed):
-    """Keeps the frames that the gateway passed on."""
-
-    frames: list[tuple[int, bytes]]
-
-    def _take_in(self, header: envelope.Header, body: bytes) -> None:
-        if header.kind == envelope.FRAME:
-            self.frames.append((header.time_ns, body))
-        super()._take_in(header, body)
-
-
-class Listener:
-    """A feed with an engine behind it."""
-
-    def __init__(self, directory: Path, market: str) -> None:
-        endpoint = envelope.frames_endpoint(directory, "gateway.dydx")
-        self.feed = Tapped(endpoint, "gateway.dydx", market, decoder_of("dydx"), DEPTH_BPS)
-        list(self.feed.prepare())
-        self.engine = SignalEngine(market)
-        self.events: list[Events] = []
-        self.frames: list[tuple[int, bytes]] = []
-        self.feed.frames = self.frames
-        self.scores: dict[int, MarketScores] = {}
-        self._grid_ns = 0
-
-    def close(self) -> None:
-        self.feed.close()
-
-    def turn(self) -> None:
-        heard_ns = self.feed.kernel_at(monotonic_ns())
-        while (next_ns := self.feed.next_time_ns()) is not None:
-            self._grid_ns = self._grid_ns or next_ns
-            self._score_before(next_ns)
-            events = self.feed.take(next_ns, 2_048)
-            self.engine.ingest(events)
-            self.events.append(events)
-        self._score_before(heard_ns + 1)
-        pause(NS_PER_S // 500)
-
-    def _score_before(self, time_ns: int) -> None:
-        """Ask at each grid point before `time_ns` that was not asked at yet."""
-        while 0 < self._grid_ns < time_ns:
-            self.scores[self._grid_ns] = self.engine.scores_at(self._grid_ns)
-            self._grid_ns += GRID_NS
-
-    def until(self, holds: Callable[[], bool], what: str) -> None:
-        end_ns = monotonic_ns() + int(WAIT_S * NS_PER_S)
-        while not holds():
-            assert monotonic_ns() < end_ns, f"never: {what}; {self.feed.outage}; {self.feed.faults}"
-            self.turn()
-
-    def drain(self) -> None:
-        """Take what is on the way still; the gateway is gone."""
-        tapped = -1
-        while tapped < len(self.frames):
-            tapped = len(self.frames)
-            pause(NS_PER_S // 20)
-            self.turn()
-
-    def until_sound(self) -> None:
-        """Until a quote has come of a book that is whole again."""
-        self.until(lambda: not self.feed.outage and not self.feed.degraded(0), "a sound book")
-        count = self.quotes
-        self.until(lambda: self.quotes > count + 5, "quotes")
-
-    @property
-    def quotes(self) -> int:
-        return sum(int((block["kind"] == QUOTE).sum()) for block in self.events)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +75,9 @@ def gateway(running: Running, authority: trustme.CA, tmp_path: Path) -> Iterator
 
 @pytest.fixture
 def listener(tmp_path: Path) -> Iterator[Listener]:
-    listening = Listener(tmp_path, "BTC-USD")
+    endpoint = envelope.frames_endpoint(tmp_path, "gateway.dydx")
+    listening = Listener(endpoint, "gateway.dydx", "dydx", "BTC-USD")
+    list(listening.feed.prepare())
     yield listening
     listening.close()
 
@@ -183,18 +106,7 @@ def test_what_is_scored_live_is_what_replay_scores_from_the_frames_with_faults_i
     process.wait()
     listener.drain()
 
-    capture = tmp_path / "passed_on"
-    capture.write_bytes(b"".join(b"%d %s\n" % each for each in listener.frames))
-    live = join_events(listener.events)
-    replayed = load_events(capture, venue="dydx", market="BTC-USD")
-    assert np.array_equal(live, replayed)
-    assert np.all(np.diff(live["time_received_ns"]) >= 0)
-    table = SignalEngine("BTC-USD").replay(replayed, GRID_NS)
-    times_ns = [int(time_ns) for time_ns in table["time_ns"]]
-    assert len(listener.scores.keys() & set(times_ns)) > 10
-    for row, time_ns in enumerate(times_ns):
-        for name, score in listener.scores.get(time_ns, {}).items():
-            assert float(table[name][row]) == score, (name, time_ns)
+    listener.check_replay(tmp_path / "passed_on")
     assert not venue.broken_rules
 
 

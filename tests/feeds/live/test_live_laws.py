@@ -1,0 +1,199 @@
+"""What must hold at every live venue, whatever happens on the way: a venue as strict as the real one, a pool
+of sessions and the markets' feeds and engines, in one process and in virtual time.
+
+Held against the market as it truly is, at every tick (`virtual.Truth`); and at the end live is replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from signalnode.settings import LIVE_VENUES
+from tests.effort import drawn
+from tests.venues import faults
+from tests.venues.faults import Fault
+from tests.venues.virtual import Virtual
+
+UNSEEN = frozenset({"dydx", "gemini", "bitstamp"})  # venues that number no updates: a lost one shows nowhere
+FAULTS: dict[str, Callable[[str], Fault]] = {
+    "a frame that breaks off": faults.broken_off,
+    "a frame that is no text": faults.not_text,
+    "no number": lambda symbol: faults.number_put(symbol, b"NaN"),
+    "a text for a number": lambda symbol: faults.number_put(symbol, b'"x"'),
+    "a number too large": lambda symbol: faults.number_put(symbol, b"1e999"),
+    "an update twice": faults.doubled,
+    "an update late": faults.late,
+    "an update lost": faults.lost,
+    "a wrong checksum": faults.checksum_wrong,
+    "a frame too large": faults.huge,
+    "a trade lost": lambda symbol: faults.lost(symbol, "trades"),
+    "a trade twice": lambda symbol: faults.doubled(symbol, "trades"),
+    "a trade late": lambda symbol: faults.late(symbol, "trades"),
+    "a trade that breaks off": lambda symbol: faults.broken_off(symbol, "trades"),
+}
+UNCROSSED = frozenset({"dydx"})  # whose rule drops levels, right or wrong
+UNTOLD = frozenset({"an update lost", "an update late"})
+CODES = (1000, 1001, 1008, 1011, 1012, 1013, 4008)
+
+
+at_every_venue = pytest.mark.parametrize("venue", LIVE_VENUES)
+# What no venue's own words decide is held at one, and in the long tests at each.
+at_one_venue = pytest.mark.parametrize("venue", LIVE_VENUES[: drawn(1, len(LIVE_VENUES))])
+
+
+@pytest.fixture
+def world(venue: str) -> Virtual:
+    made = Virtual(venue, count=2)
+    made.until_sound()
+    return made
+
+
+def put_right(world: Virtual, venue: str, name: str) -> None:
+    """Let a second pass, and then what cannot be seen be mended by a new connection."""
+    unseen = venue in UNSEEN and name in UNTOLD
+    truth = world.truths[world.symbol]
+    truth.is_known = not unseen
+    world.until_spoiled()
+    world.run(1.0)
+    if unseen:
+        reconnect(world)
+    world.until_sound()
+
+
+def reconnect(world: Virtual) -> None:
+    """Whatever was lost unseen is told anew."""
+    world.venue.close_all(1012)
+    world.run(0.1)
+    for truth in world.truths.values():
+        truth.forget()
+
+
+@at_every_venue
+def test_a_book_is_never_shown_broken_and_no_trade_is_lost_or_told_twice(world, venue, tmp_path):
+    for name, fault_of in FAULTS.items():
+        world.venue.script.faults.append(fault_of(world.symbol))
+        put_right(world, venue, name)
+    world.run(2.0)
+    world.finish(tmp_path)
+
+
+@at_every_venue
+def test_a_market_comes_through_any_schedule_of_faults(venue, tmp_path):
+    for seed in range(drawn(1, 200)):
+        random = Random(seed)
+        world = Virtual(venue, count=2, seed=seed)
+        world.until_sound()
+        for _ in range(8):
+            fault = faults.drawn(random, random.choice(list(world.listeners)))
+            world.truths[fault.symbol].is_known = venue not in UNSEEN
+            world.venue.script.faults.append(fault)
+            world.run(random.random() * 2.0)
+            if random.random() < 0.2:
+                world.venue.close_all(random.choice(CODES))
+        world.until_spoiled()
+        reconnect(world)
+        world.until_sound()
+        world.run(1.0)
+        world.finish(tmp_path)
+
+
+@at_one_venue
+def test_every_close_is_told_with_its_code_and_made_good(world, tmp_path):
+    for code in CODES:
+        world.venue.close_all(code)
+        world.tick()
+        assert str(code) in world.feed.outage
+        world.until_sound()
+    world.finish(tmp_path)
+
+
+@at_one_venue
+def test_a_venue_that_is_away_for_ten_minutes_is_asked_seldom_and_found_again(world, venue, tmp_path):
+    world.venue.script.status = 503
+    world.venue.close_all(1012)
+    before = world.venue.connects
+    world.run(600.0, 10**9)
+    assert "503" in world.feed.outage
+    assert 10 <= world.venue.connects - before <= 60
+    world.venue.script.status = 0
+    world.until_sound()
+    world.finish(tmp_path)
+
+
+@at_one_venue
+def test_a_venue_that_wants_to_be_left_alone_is(world):
+    world.venue.script.status, world.venue.script.retry_after = 429, "40"
+    world.venue.close_all(1008)
+    before = world.venue.connects
+    world.until(lambda: world.venue.connects > before, "a connect")
+    world.run(39.0, 10**8)
+    assert world.venue.connects == before + 1
+    world.venue.script.status = 0
+    world.until_sound()
+
+
+@pytest.mark.parametrize("status", [403, 451])
+@at_one_venue
+def test_a_refusal_that_cannot_heal_is_told_once_and_left(world, status):
+    world.venue.script.status, count = status, len(world.peers)
+    world.venue.close_all(1008)
+    before = world.venue.connects
+    world.run(180.0, 10**9)
+    assert world.venue.connects == before + count
+    assert world.feed.outage == f"refused: HTTP {status}"
+
+
+@at_one_venue
+def test_a_peer_that_is_gone_without_a_word_is_found_out(world, venue, tmp_path):
+    world.frozen |= world.peers.keys()
+    world.until(lambda: bool(world.feed.outage), "the outage")
+    assert "silent" in world.feed.outage
+    world.until_sound()
+    world.finish(tmp_path)
+
+
+@at_one_venue
+def test_a_book_that_was_promised_and_does_not_come_is_asked_for_again(venue, tmp_path):
+    world = Virtual(venue, count=2)
+    world.venue.script.silent.add((world.symbol, "book"))
+    world.run(15.0)
+    other = list(world.listeners)[1]
+    assert world.listeners[other].is_sound
+    world.venue.script.silent.clear()
+    if venue in UNSEEN:
+        reconnect(world)
+    world.until_sound()
+    world.finish(tmp_path)
+
+
+@at_every_venue
+def test_a_crossed_book_is_shown_to_nobody(world, venue, tmp_path):
+    truth = world.truths[world.symbol]
+    for _ in range(5):
+        truth.is_known = venue not in UNCROSSED
+        world.cross()
+        world.until_sound()
+    world.finish(tmp_path)
+
+
+@at_one_venue
+def test_a_halt_is_no_outage_and_costs_nothing(world, tmp_path):
+    world.venue.listings[world.symbol].halted = True
+    world.run(20.0)
+    assert not world.feed.outage
+    world.venue.listings[world.symbol].halted = False
+    world.until_sound()
+    world.run(1.0)
+    world.finish(tmp_path)
+
+
+@at_one_venue
+def test_the_venues_clock_may_jump(world, tmp_path):
+    for jump_s in (-3_600, 7_200):
+        world.venue_ahead_ns = jump_s * 10**9
+        world.run(2.0)
+        world.until_sound()
+    world.finish(tmp_path)

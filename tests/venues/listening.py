@@ -1,0 +1,118 @@
+"""Who listens to a gateway: a feed with an engine behind it, which keeps what came and what was scored.
+
+`check_replay` is the law "live is replay": the frames that were passed on, replayed, give the same events
+and the same scores, bit for bit, at every grid point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from signalnode import SignalEngine, load_events
+from signalnode.clock import NS_PER_S, monotonic_ns, pause
+from signalnode.events import EVENT, QUOTE, Events, join_events
+from signalnode.feeds.base import DEPTH_BPS
+from signalnode.feeds.live import envelope
+from signalnode.feeds.live.feed import LiveFeed
+from signalnode.feeds.venues import decoder_of
+from signalnode.scores import MarketScores
+
+GRID_NS = NS_PER_S // 10
+WAIT_S = 30.0  # on a busy machine
+GRID_POINTS_MIN = 10
+
+
+class Tapped(LiveFeed):
+    """Keeps the frames that the gateway passed on."""
+
+    frames: list[tuple[int, bytes]]
+
+    def _take_in(self, header: envelope.Header, body: bytes) -> None:
+        if header.kind == envelope.FRAME:
+            self.frames.append((header.time_ns, body))
+        super()._take_in(header, body)
+
+
+class Listener:
+    """Listens to `symbol` at `endpoint`, once its feed is prepared."""
+
+    def __init__(self, endpoint: str, gateway: str, venue: str, symbol: str) -> None:
+        self.venue, self.symbol = venue, symbol
+        self.feed = Tapped(endpoint, gateway, symbol, decoder_of(venue), DEPTH_BPS)
+        self.feed.frames = self.frames = list[tuple[int, bytes]]()
+        self.engine = SignalEngine(symbol)
+        self.events: list[Events] = []
+        self.scores: dict[int, MarketScores] = {}
+        self._grid_ns = 0
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the market is heard and has its book."""
+        return not self.feed.outage and not self.feed.degraded(0)
+
+    @property
+    def quotes(self) -> int:
+        """So many came."""
+        return sum(int((block["kind"] == QUOTE).sum()) for block in self.events)
+
+    def turn(self, now_ns: int) -> Events:
+        """Take what has come by monotonic time `now_ns`, and score at each grid point that is past."""
+        heard_ns, taken = self.feed.kernel_at(now_ns), [np.zeros(0, EVENT)]
+        while (next_ns := self.feed.next_time_ns()) is not None:
+            self._grid_ns = self._grid_ns or next_ns
+            self._score_before(next_ns)
+            events = self.feed.take(next_ns, 2_048)
+            self.engine.ingest(events)
+            taken.append(events)
+        self._score_before(heard_ns + 1)
+        self.events.append(join_events(taken))
+        return self.events[-1]
+
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        """Take what comes until it holds; and fail where it never does."""
+        end_ns = monotonic_ns() + int(WAIT_S * NS_PER_S)
+        while not holds():
+            assert monotonic_ns() < end_ns, f"never: {what}; {self.feed.outage}; {self.feed.faults}"
+            self.turn(monotonic_ns())
+            pause(NS_PER_S // 500)
+
+    def until_sound(self) -> None:
+        """Until quotes have come of a book that is whole."""
+        self.until(lambda: self.is_sound, "a sound book")
+        count = self.quotes
+        self.until(lambda: self.quotes > count + 5, "quotes")
+
+    def drain(self) -> None:
+        """Take what is on the way still; the gateway is gone."""
+        tapped = -1
+        while tapped < len(self.frames):
+            tapped = len(self.frames)
+            pause(NS_PER_S // 20)
+            self.turn(monotonic_ns())
+
+    def check_replay(self, capture: Path) -> None:
+        """The law; the frames are written to `capture`."""
+        capture.write_bytes(b"".join(b"%d %s\n" % each for each in self.frames))
+        live = join_events(self.events)
+        replayed = load_events(capture, venue=self.venue, market=self.symbol)
+        assert np.array_equal(live, replayed)
+        assert np.all(np.diff(live["time_received_ns"]) >= 0)
+        table = SignalEngine(self.symbol).replay(replayed, GRID_NS)
+        times_ns = [int(time_ns) for time_ns in table["time_ns"]]
+        assert len(self.scores.keys() & set(times_ns)) > GRID_POINTS_MIN
+        for row, time_ns in enumerate(times_ns):
+            for name, score in self.scores.get(time_ns, {}).items():
+                assert float(table[name][row]) == score, (name, time_ns)
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self.feed.close()
+
+    def _score_before(self, time_ns: int) -> None:
+        """Ask at each grid point before `time_ns` that was not asked at yet."""
+        while 0 < self._grid_ns < time_ns:
+            self.scores[self._grid_ns] = self.engine.scores_at(self._grid_ns)
+            self._grid_ns += GRID_NS

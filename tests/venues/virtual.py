@@ -1,0 +1,303 @@
+"""A venue, a pool of sessions and the feeds of its markets in one process, in virtual time, without sockets.
+
+Each tick is one step of the venue, delivered at once. What the feeds say is held against the market as it
+truly is: `Truth` has the claims.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from math import isclose
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import zmq
+
+from signalnode.clock import NS_PER_S
+from signalnode.events import DEPTH, QUOTE, TRADE, Events
+from signalnode.feeds.live import envelope
+from signalnode.feeds.live.envelope import Header
+from signalnode.feeds.live.feed import LiveFeed
+from signalnode.feeds.live.pool import Pool, Step
+from signalnode.feeds.live.session import Close, Deliver, Open, Send, Tell
+from signalnode.feeds.live.sessions import venue_of
+from tests.feeds.venues.made.base import LOTS, TICKS
+
+from . import venue as made
+from .faults import What
+from .listening import Listener
+from .listing import Numbered
+from .protocol import protocol_of
+from .venue import Peer, Venue
+
+TICK_NS = 50_000_000
+OFFSET_NS = 1_795_000_000 * NS_PER_S  # of the gateway's clock, which is the venue's as well
+GATEWAY = "gateway.virtual"
+
+
+class Wire:
+    """The feed's socket, without one: what the gateway says comes in, what the feed asks goes out."""
+
+    def __init__(self, ask: Callable[[bytes], None]) -> None:
+        self.parts: deque[list[bytes]] = deque()
+        self._ask = ask
+
+    def recv_multipart(self, _flags: int = 0) -> list[bytes]:
+        if not self.parts:
+            raise zmq.Again
+        return self.parts.popleft()
+
+    def send(self, message: bytes, _flags: int = 0) -> None:
+        self._ask(message)
+
+
+class Virtual:
+    """The first `count` markets of a venue; see the module."""
+
+    def __init__(self, name: str, *, count: int = 1, seed: int = 1) -> None:
+        self.now_ns = NS_PER_S
+        self.venue = Venue(protocol_of(name), now_s=1.0)
+        self.pool = Pool(venue_of(name), Random(seed))
+        self.peers: dict[int, Peer] = {}  # by slot
+        self.frozen: set[int] = set()  # slots whose connection is half open: nothing comes, nothing is closed
+        self.listeners: dict[str, Listener] = {}
+        self.wires: dict[str, Wire] = {}
+        self.truths: dict[str, Truth] = {}
+        self.venue_ahead_ns = 0  # of the venue's clock
+        self._sequences: Counter[str] = Counter()
+        for symbol in list(self.venue.listings)[:count]:
+            self._listen(name, symbol)
+
+    @property
+    def symbol(self) -> str:
+        """The first market's."""
+        return next(iter(self.listeners))
+
+    @property
+    def feed(self) -> LiveFeed:
+        """The first market's."""
+        return self.listeners[self.symbol].feed
+
+    def tick(self, tick_ns: int = TICK_NS) -> None:
+        """One step of the venue, and what comes of it."""
+        self._move(self.venue.step, tick_ns)
+
+    def cross(self) -> None:
+        """A tick in which the first market's book stands crossed, and no other moves."""
+        self._move(lambda time_ns: self.venue.cross(self.symbol, time_ns), TICK_NS)
+
+    def finish(self, directory: Path) -> None:
+        """No trade was lost or told twice, live is replay, and the venue had nothing to object to."""
+        for symbol, listener in self.listeners.items():
+            self.truths[symbol].check_trades()
+            assert self.truths[symbol].checked
+            listener.check_replay(directory / "passed_on")
+        assert not self.venue.broken_rules
+
+    def _move(self, step: Callable[[int], None], tick_ns: int) -> None:
+        self.now_ns += tick_ns
+        spoiled = {fault.symbol for fault in self.venue.script.faults if fault.what == "trades"}
+        step(self.now_ns + OFFSET_NS + self.venue_ahead_ns)
+        self.venue.on_time(self.now_ns / NS_PER_S)
+        for symbol, truth in self.truths.items():
+            truth.on_step(is_due=symbol not in spoiled and self._is_reached(symbol, "trades"))
+        self._pump()
+        self._on_time()
+        for symbol, wire in self.wires.items():
+            wire.parts.append(self._beat())
+            listener = self.listeners[symbol]
+            events = listener.turn(self.now_ns)
+            is_sound = listener.is_sound and self._is_reached(symbol, "book")
+            self.truths[symbol].on_events(events, sound=is_sound)
+
+    def until(self, holds: Callable[[], bool], what: str, *, seconds: float = 120.0) -> None:
+        """Tick until it holds; and fail where it never does."""
+        end_ns = self.now_ns + int(seconds * NS_PER_S)
+        while not holds():
+            assert self.now_ns < end_ns, f"never: {what}; {self.feed.outage}; {self.feed.faults}"
+            self.tick()
+
+    def run(self, seconds: float, tick_ns: int = TICK_NS) -> None:
+        """So much time passes, `tick_ns` a step."""
+        for _ in range(round(seconds * NS_PER_S / tick_ns)):
+            self.tick(tick_ns)
+
+    def until_sound(self) -> None:
+        """Until all books are whole, and were for a second."""
+        self.until(self.is_sound, "a sound book")
+        self.run(1.0)
+        self.until(self.is_sound, "a sound book")
+
+    def until_spoiled(self) -> None:
+        """Until every fault of the script was done."""
+        self.until(lambda: not self.venue.script.faults, "frames to spoil")
+
+    def is_sound(self) -> bool:
+        """Whether every market is heard and has its book."""
+        return all(listener.is_sound for listener in self.listeners.values())
+
+    def _listen(self, name: str, symbol: str) -> None:
+        listener = Listener("", GATEWAY, name, symbol)
+        self.wires[symbol] = Wire(lambda asked: self._on_asked(symbol, asked))
+        listener.feed._socket = self.wires[symbol]  # type: ignore[assignment] # what it uses of one
+        self.listeners[symbol] = listener
+        self.truths[symbol] = Truth(self.venue, symbol)
+        self._do(self.pool.want(symbol))
+
+    def _is_reached(self, symbol: str, what: What) -> bool:
+        """Whether a change of this moment goes to somebody whose connection stands."""
+        if (symbol, what) in self.venue.script.silent:
+            return False
+        return any(
+            of == symbol and self.venue.what(channel) == what
+            for slot, peer in self.peers.items()
+            if slot not in self.frozen and not peer.is_closed
+            for of, channel in peer.subscribed
+        )
+
+    def _on_asked(self, symbol: str, asked: bytes) -> None:
+        assert asked == envelope.RENEW + envelope.topic_of(symbol)
+        self.pool.renew(symbol)
+
+    def _on_time(self) -> None:
+        for _ in range(1_000):
+            due_ns = self.pool.due_ns()
+            if due_ns is None or due_ns > self.now_ns:
+                return
+            self._do(self.pool.on_time(self.now_ns))
+            self._pump()
+        raise AssertionError("the pool is due for ever")
+
+    def _pump(self) -> None:
+        """Deliver all that the venue has put out."""
+        for slot, peer in list(self.peers.items()):
+            while peer.out and slot not in self.frozen and self.peers.get(slot) is peer:
+                out = peer.out.popleft()
+                if isinstance(out, made.Close):
+                    self._gone(slot, f"closed: received {out.code} {out.reason}")
+                elif len(out) > self.pool.venue.limits.frame_bytes_max:
+                    for truth in self.truths.values():
+                        truth.excuse()  # what stood behind it on the wire is lost
+                    self._gone(slot, "closed: sent 1009")
+                else:
+                    session = self.pool.sessions[slot]
+                    self._do(self.pool.steps(slot, session.on_frame(out, self.now_ns)))
+
+    def _gone(self, slot: int, reason: str) -> None:
+        self.venue.on_closed(self.peers.pop(slot))
+        self.frozen.discard(slot)
+        self._do(self.pool.steps(slot, self.pool.sessions[slot].on_closed(reason, self.now_ns)))
+
+    def _do(self, steps: list[Step]) -> None:
+        for slot, number, action in steps:
+            if isinstance(action, Deliver):
+                self._say(action.symbol, envelope.FRAME, number, action.frame)
+            elif isinstance(action, Tell):
+                self._say(action.symbol, envelope.TOLD, number, f"{action.state} {action.reason}".encode())
+            elif isinstance(action, Open):
+                self._connect(slot)
+            elif isinstance(action, Send) and slot in self.peers:
+                if slot not in self.frozen:
+                    self.venue.on_frame(self.peers[slot], action.frame, self.now_ns / NS_PER_S)
+            elif isinstance(action, Close) and slot in self.peers:
+                self._gone(slot, action.reason)
+
+    def _connect(self, slot: int) -> None:
+        session, path = self.pool.sessions[slot], self.venue.protocol.path
+        refused = self.venue.refused(path)
+        if refused is None:
+            self.peers[slot] = self.venue.open(path, self.now_ns / NS_PER_S)
+            self._do(self.pool.steps(slot, session.on_opened(self.now_ns)))
+            self._pump()
+            return
+        wait_s = float(dict(refused.headers).get("Retry-After", 0))
+        failed = session.on_failed(
+            f"HTTP {refused.status}", self.now_ns, status=refused.status, retry_after_s=wait_s
+        )
+        self._do(self.pool.steps(slot, failed))
+
+    def _say(self, symbol: str, kind: int, number: int, body: bytes) -> None:
+        self._sequences[symbol] += 1
+        header = Header(kind, self.now_ns + OFFSET_NS, number, self._sequences[symbol])
+        self.wires[symbol].parts.append([envelope.topic_of(symbol), envelope.pack_header(header), body])
+
+    def _beat(self) -> list[bytes]:
+        header = envelope.pack_header(Header(envelope.BEAT, self.now_ns + OFFSET_NS, 0, 0))
+        return [envelope.BEAT_TOPIC, header, envelope.pack_offset(OFFSET_NS)]
+
+
+class Truth:
+    """What a market truly did, beside what its feed says of it.
+
+    At each tick: no quote is crossed; while the feed calls its book sound, what it told last is the market's
+    top and depth. At the end: no trade came twice, none that never was, and none is missing that was sent.
+    """
+
+    def __init__(self, venue: Venue, symbol: str) -> None:
+        self._listing, self._venue = venue.listings[symbol], venue
+        self.due: Counter[tuple[int, float, float]] = Counter()  # trades that must come
+        self.optional: Counter[tuple[int, float, float]] = Counter()  # that may
+        self.came: Counter[tuple[int, float, float]] = Counter()
+        self._newest = 0  # number of a trade
+        self.is_known = True  # whether the book must be true: nothing was lost that nobody can see
+        self.quote: Any = None
+        self.depth: Any = None
+        self.checked = 0  # ticks at which the book was held against the market
+
+    def on_step(self, *, is_due: bool) -> None:
+        """The market has moved; whether its trades must come."""
+        counted = self.due if is_due else self.optional
+        for each in self._listing.new_trades:
+            if each.number > self._newest:
+                self._newest = each.number
+                counted[_key(each)] += 1
+
+    def excuse(self) -> None:
+        """The newest trades need not come."""
+        for each in self._listing.new_trades:
+            self.due[_key(each)] -= 1
+            self.optional[_key(each)] += 1
+
+    def on_events(self, events: Events, *, sound: bool) -> None:
+        """The feed has given these."""
+        for event in events:
+            if event["kind"] == TRADE:
+                side, price, size = (event[each].item() for each in ("aggressor_side", "price", "size"))
+                self.came[side, price, round(size, 6)] += 1
+            elif event["kind"] == QUOTE:
+                assert event["bid"] < event["ask"]
+                self.quote = event
+            elif event["kind"] == DEPTH:
+                self.depth = event
+        if not sound:
+            self.quote = self.depth = None
+        elif self.quote is not None and self.is_known:
+            self._check_book()
+
+    def forget(self) -> None:
+        """Whatever was lost unseen, a new image is to come."""
+        self.is_known, self.quote, self.depth = True, None, None
+
+    def check_trades(self) -> None:
+        """At the end."""
+        missing, extra = self.due - self.came, self.came - self.due - self.optional
+        assert not missing, f"never came: {missing}"
+        assert not extra, f"came without having been, or twice: {extra}"
+
+    def _check_book(self) -> None:
+        quote, depth = self._listing.market.rows(0, 0)
+        self.checked += 1
+        told = [self.quote[name].item() for name in ("bid", "bid_size", "ask", "ask_size")]
+        assert all(map(isclose, told, quote[6:10])), (told, quote[6:10])
+        if self.depth is not None:
+            told = [self.depth[name].item() for name in ("bid_depth", "ask_depth")]
+            assert all(isclose(*each, rel_tol=1e-6) for each in zip(told, depth[10:], strict=True)), (
+                told,
+                depth[10:],
+            )
+
+
+def _key(each: Numbered) -> tuple[int, float, float]:
+    return each.trade.side, each.trade.tick / TICKS, each.trade.lots / LOTS
