@@ -169,6 +169,7 @@ class Book:
         self._joined: Literal["empty", "synced", "gap"] = "empty"
         self.last_id = 0  # newest update applied
         self.gaps = 0  # times deltas were found missing
+        self.snapshots = 0  # taken
         self.levels_refused = 0  # levels with an impossible price or size, each left out
         self._watched = 0  # levels of the snapshot that tell how far deltas have been
         self._deltas = 0  # applied since the snapshot, while levels are watched
@@ -200,6 +201,7 @@ class Book:
         self._watched = len(self._bids.unheard) + len(self._asks.unheard)
         self._deltas = self._deltas_max = 0
         self.last_id, self._joined = last_id, "synced"
+        self.snapshots += 1
         waiting = list(self._pending)
         self._pending.clear()
         for delta in waiting:

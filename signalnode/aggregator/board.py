@@ -141,4 +141,5 @@ class Board:
             scores={} if newest is None else newest.scores,
             unknown=() if newest is None else newest.unknown,
             process=entry.process,
+            health=None if message is None else message.health,
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, NotRequired, TypedDict, TypeVar, Unpack
 
 import zmq
 
 from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, put_back, unlink_ipc
 from signalnode.bus.topics import END, HEARTBEAT, SCORE
-from signalnode.bus.wire import VERSION, End, Heartbeat, Score, Status, encode_content
+from signalnode.bus.wire import VERSION, End, Health, Heartbeat, Score, Status, encode_content
 from signalnode.clock import NS_PER_MS, monotonic_ns
 from signalnode.errors import EndpointError
 from signalnode.names import check_endpoint
@@ -33,6 +33,7 @@ class Header(TypedDict):
     time_published_ns: int
     warm: float
     status: Status
+    health: NotRequired[Health | None]  # of a live market
 
 
 class Publisher:

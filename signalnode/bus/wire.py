@@ -31,7 +31,8 @@ HEARTBEAT_S_MAX = 1.0  # longest silence of a healthy engine
 SILENT_AFTER_S = 3 * HEARTBEAT_S_MAX  # then a market is silent: it crashed, hangs or is cut off
 SCORES_MAX = 64  # scores in one message: the seven and the user's
 MESSAGE_BYTES_MAX = 65_536  # score, heartbeat, end, decision; a score is about 360 bytes
-VIEW_BYTES_MAX = 1_048_576  # view; 500 markets take about 150 kB
+VIEW_BYTES_MAX = 1_048_576  # view; 500 markets take about 150 kB, live ones 330
+REASON_CHARS_MAX = 200
 
 _FLOAT_MAX = 1.7976931348623157e308
 Status = Literal["warming", "live", "degraded", "stale"]
@@ -70,6 +71,27 @@ class WireError(ValueError):
         super().__init__(f"{reason}: {detail}")
 
 
+class Channel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How a channel of a live market stands, by its newest event. Ages and limit in ms; None: not known."""
+
+    age_ms: _Count  # by our clock
+    venue_age_ms: _Count | None = None  # by the venue's clock, less the quickest way of the last minute
+    limit_ms: _Count | None = None  # longer, and the channel is silent by this market's own standard
+    gaps: _Count = 0  # times that something of it is known to be missing, since the engine's start
+    snapshots: _Count = 0  # images taken
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The data behind a live market. A channel is None before its first event."""
+
+    trades: Channel | None = None
+    quotes: Channel | None = None
+    depth: Channel | None = None
+    connection: _Count = 0  # number of the newest frame's, within its gateway; 0 before the first
+    clock_ms: int | None = None  # our time of receipt less the venue's time, the least of the last minute
+    reason: Annotated[str, Meta(max_length=REASON_CHARS_MAX)] = ""  # of `degraded` and `stale`
+
+
 class _MarketMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):
     """What score, heartbeat and end share. Times in ns since 1970; `mid` is 0 before the first price."""
 
@@ -83,6 +105,7 @@ class _MarketMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"
     mid: _Positive
     warm: _Share
     status: Status
+    health: Health | None = None  # of a live market
 
 
 class Score(_MarketMessage, frozen=True, kw_only=True, tag="score", omit_defaults=True):
@@ -94,11 +117,11 @@ class Score(_MarketMessage, frozen=True, kw_only=True, tag="score", omit_default
     unknown: _Unknown = ()
 
 
-class Heartbeat(_MarketMessage, frozen=True, kw_only=True, tag="heartbeat"):
+class Heartbeat(_MarketMessage, frozen=True, kw_only=True, tag="heartbeat", omit_defaults=True):
     """The engine's work loop is alive; `seq` is the last score's."""
 
 
-class End(_MarketMessage, frozen=True, kw_only=True, tag="end"):
+class End(_MarketMessage, frozen=True, kw_only=True, tag="end", omit_defaults=True):
     """The engine stopped as planned; `seq` is the last score's."""
 
 
@@ -124,6 +147,7 @@ class MarketState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     scores: _Scores
     unknown: _Unknown = ()  # of the scores: those without evidence
     process: ProcessState | None = None  # where a supervisor says so
+    health: Health | None = None  # of a live market
 
 
 class ViewMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="view"):

@@ -85,7 +85,8 @@ def _print(score: Score, as_json: bool) -> None:
     else:
         scores = " ".join(f"{name}={rounded(value, 1)}" for name, value in known_scores(score).items())
         head = f"{score.market} seq={score.seq} mid={price(score.mid)}"
-        text = f"{head} {scores} warm={score.warm:.2f} {score.status}"
+        why = f": {score.health.reason}" if score.health is not None and score.health.reason else ""
+        text = f"{head} {scores} warm={score.warm:.2f} {score.status}{why}"
     print(text, flush=True)
 
 

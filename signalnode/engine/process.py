@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
+import msgspec
+
 from signalnode import logs
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.publisher import Publisher
@@ -20,6 +22,7 @@ from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
 from signalnode.engine.forked import POLL_MS, only_forward, run_forked
 from signalnode.engine.news import News
+from signalnode.engine.standing import Standing
 from signalnode.engine.work import Turn, Work
 from signalnode.errors import CheckpointError, SignalnodeError
 from signalnode.feeds import ChannelHealth, open_feed
@@ -33,7 +36,7 @@ STOPS = (signal.SIGTERM, signal.SIGINT)  # blocked, and taken while resting: nev
 AGGREGATOR_WAIT_MS = 4 * RECONNECT_MAX_MS  # for it to find the engine, also on a busy machine
 SUBSCRIBER_WAIT_MS = 20  # for whoever else heard the engine before: they look every 10 ms
 PROGRESS_S = 2.0  # between two lines that say how far a decoding has come
-COMPLAINT_S = 60.0  # between two lines about a checkpoint that cannot be written
+COMPLAINT_S = 60.0  # between two lines about a checkpoint that cannot be written, or about faulty data
 
 
 def main(link: Link, args: Mapping[str, Any]) -> int:
@@ -82,6 +85,7 @@ class _Process:
         self._scored_ns = 0
         self._news: News | None = None  # of a live feed
         self._outage = ""
+        self._faults_ns = 0  # when faults of a live feed may be told again
 
     @property
     def _stopping(self) -> bool:
@@ -208,12 +212,13 @@ class _Process:
                 self._log.warning("somebody removed the lock or the socket, made again")
             publisher.heartbeat(time_published_ns=wall_ns(), **turn.standing._asdict())
         if turn.beat:
-            self._beat(publisher, turn.standing.status)
+            self._beat(publisher, turn.standing)
 
-    def _beat(self, publisher: Publisher, status: str) -> None:
-        facts = {"epoch": publisher.epoch, "seq": publisher.seq, "status": status}
-        if self._news is not None:  # a fact once told stands until it is told anew, so "" is said, too
+    def _beat(self, publisher: Publisher, standing: Standing) -> None:
+        facts: dict[str, Any] = {"epoch": publisher.epoch, "seq": publisher.seq, "status": standing.status}
+        if standing.health is not None:  # a fact once told stands until it is told anew, so "" is said, too
             facts["outage"] = self._outage
+            facts["health"] = msgspec.to_builtins(standing.health)
         if self._scored_ns:
             facts["score_age_s"] = round((monotonic_ns() - self._scored_ns) / NS_PER_S, 3)
         self._link.beat(**facts)
@@ -233,10 +238,19 @@ class _Process:
                 self._log.warning("no news of the venue", reason=live.outage)
             else:
                 self._log.info("heard", connection=live.connection)
+        if turn.heartbeat:
+            self._tell_faults(live)
         if self._news is None:
             self._news = News(live.socket)
         wait_ns = turn.wake_ns - monotonic_ns()
         self._news.wait(max(0, wait_ns), STOPS, listen=turn.listen)
+
+    def _tell_faults(self, live: Outside) -> None:
+        now_ns = monotonic_ns()
+        if now_ns < self._faults_ns or not (told := live.news_of_faults()):
+            return
+        self._faults_ns = now_ns + int(COMPLAINT_S * NS_PER_S)
+        self._log.warning("faults in the data", faults="; ".join(told))
 
     def _save(self, work: Work, *, durable: bool = False) -> None:
         try:

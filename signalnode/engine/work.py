@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from signalnode.bus.wire import STATUSES
 from signalnode.clock import NS_PER_MS
 from signalnode.engine.core import SignalEngine
 from signalnode.engine.kernelclock import KernelClock
+from signalnode.engine.standing import Standing, standing_of
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.base import Feed
-from signalnode.feeds.health import STALE
 from signalnode.scores import MarketScores
 from signalnode.settings import EngineSettings
 
@@ -26,16 +25,6 @@ TAKE_MAX = 2_048  # events in a turn; 0.1 ms of work, then whatever else is due 
 HEARTBEAT_SHARES = (0.75, 0.9)  # so that it is never late
 BEAT_SHARES = (0.45, 0.6)  # of a heartbeat's: a supervisor that allows none to be missed waits a whole one
 SAVE_SHARES = (0.85, 1.0)  # of the checkpoint interval, which is the most that a kill may cost
-
-
-class Standing(NamedTuple):
-    """How the engine stands, as every message says it. Times in ns; `mid` NaN before the first price."""
-
-    mid: float
-    time_event_ns: int
-    time_received_ns: int
-    warm: float
-    status: str  # warming, live, degraded, stale
 
 
 class Turn(NamedTuple):
@@ -127,12 +116,7 @@ class Work:
 
     def standing(self, at_ns: int) -> Standing:
         """How things stand at kernel time `at_ns`."""
-        engine, warm = self.engine, self.engine.warm
-        if self.feed.live is not None and self.feed.live.outage:
-            status = STALE
-        else:
-            status = self.health.status(at_ns, self.feed.degraded(at_ns), warm)
-        return Standing(engine.mid, engine.time_event_ns, engine.time_ns, warm, STATUSES[status])
+        return standing_of(self.engine, self.feed, self.health, at_ns)
 
     def _take(self, until_ns: int | None) -> int:
         limit_ns = 2**63 - 1 if until_ns is None else until_ns

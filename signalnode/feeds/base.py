@@ -5,7 +5,7 @@ events in blocks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import zmq
@@ -16,11 +16,36 @@ from signalnode.events import EVENT, Events, join_events
 DEPTH_BPS = 10.0  # half-width of the depth band, in basis points of the mid
 
 
+class Losses(NamedTuple):
+    """What became of one channel since the start."""
+
+    gaps: int  # times that something is known to be missing
+    snapshots: int  # images taken
+
+
 class Outside(Protocol):
     """What a live feed has besides: the world's pace instead of its driver's, and news that must be heard."""
 
     connection: int  # number of the connection that the newest frame came over, within its gateway
     outage: str  # why nothing can come now, as of the last `kernel_at`; "" where that is not so
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the book; "" where nothing is."""
+        ...
+
+    @property
+    def clock_ns(self) -> int | None:
+        """Our time of receipt less the venue's time, the least of late; None where no frame has a time."""
+        ...
+
+    def news_of_faults(self) -> list[str]:
+        """A line for each fault in the data since the last call."""
+        ...
+
+    def losses(self) -> Mapping[str, Losses]:
+        """What became of each channel, by its name."""
+        ...
 
     @property
     def socket(self) -> zmq.Socket[bytes]:

@@ -43,20 +43,23 @@ class Faults:
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
         self.examples: dict[str, list[str]] = {}
+        self._newest: dict[str, str] = {}  # example of each that `news` has not told
+        self._told: dict[str, int] = {}  # counts as of the last `news`
 
     def add(self, name: str, where: str = "", count: int = 1) -> None:
         """Count one fault (or `count` of them) seen at `where`."""
         if name not in self.counts and len(self.counts) >= FAULT_NAMES_MAX:
             name = "other"
         self.counts[name] = self.counts.get(name, 0) + count
+        self._newest[name] = where[:EXAMPLE_CHARS_MAX]
         seen = self.examples.setdefault(name, [])
         if where and len(seen) < EXAMPLES_MAX:
             seen.append(where[:EXAMPLE_CHARS_MAX])
 
     def clear(self) -> None:
         """Forget everything counted."""
-        self.counts.clear()
-        self.examples.clear()
+        for memory in (self.counts, self.examples, self._newest, self._told):
+            memory.clear()
 
     def wants_example(self, name: str) -> bool:
         """Whether `where` would still be kept; so that a caller need not build it otherwise."""
@@ -66,6 +69,17 @@ class Faults:
         """One line for each fault, most frequent first: "12 x line_corrupt, first at a.gz:7: not JSON"."""
         ordered = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
         return [f"{count} x {named(name)}" + self._first(name) for name, count in ordered]
+
+    def news(self) -> list[str]:
+        """One line for each fault counted since the last call: "2 x book_gap, the last: after 7"."""
+        lines = []
+        for name, where in self._newest.items():
+            count = self.counts[name] - self._told.get(name, 0)
+            last = f", the last: {where}" if where else ""
+            lines.append(f"{count} x {named(name)}{last}")
+            self._told[name] = self.counts[name]
+        self._newest.clear()
+        return lines
 
     def _first(self, name: str) -> str:
         seen = self.examples.get(name)

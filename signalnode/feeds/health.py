@@ -18,7 +18,7 @@ while a market that has truly become quieter is learnt within a few such gaps.
 from __future__ import annotations
 
 from math import exp
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,24 @@ CHANNELS = {"trades": TRADE, "quotes": QUOTE, "depth": DEPTH}
 # The statuses, as their places in `bus.wire.STATUSES`.
 WARMING, LIVE, DEGRADED, STALE = 0, 1, 2, 3
 
-STATE = np.dtype([("newest_ns", "<i8"), ("gaps", "<i8"), ("sum_s", "<f8"), ("squares", "<f8")])
+STATE = np.dtype(
+    [
+        ("newest_ns", "<i8"),  # when the newest event was received; 0 before the first
+        ("event_ns", "<i8"),  # its time at the venue
+        ("gaps", "<i8"),
+        ("sum_s", "<f8"),
+        ("squares", "<f8"),
+    ]
+)
+WAIT = np.dtype([("waited_ns", "<i8"), ("late_ns", "<i8"), ("limit_s", "<f8")])
+
+
+class Wait(NamedTuple):
+    """How long a channel has been waited for."""
+
+    waited_ns: int  # since its newest event was received
+    late_ns: int  # what that took from the venue to here, by the two clocks; 0 where the venue's is not known
+    limit_s: float  # longest wait that is normal; infinite while there is no standard yet
 
 
 @compiled
@@ -61,7 +78,7 @@ def _hear(event: Any, state: Any) -> None:
         channel.sum_s = channel.sum_s * keep + gap_s
         channel.squares = channel.squares * keep + gap_s * gap_s
         channel.gaps += 1
-    channel.newest_ns = time_ns
+    channel.newest_ns, channel.event_ns = time_ns, event.time_event_ns
 
 
 @entry(events=EVENT, state=STATE)
@@ -81,6 +98,16 @@ def _silent(state: npt.NDArray[Any], now_ns: int) -> int:
             if waited_s > SILENCE_S_MIN and waited_s > _limit_s(channel):
                 found |= 1 << kind
     return found
+
+
+@entry(state=STATE, waits=WAIT)
+def _measure(state: npt.NDArray[Any], now_ns: int, waits: npt.NDArray[Any]) -> None:
+    """Fill in row k of `waits` for the channel in row k; one never heard has waited for −1 ns."""
+    for kind in range(len(state)):
+        channel, wait = state[kind], waits[kind]
+        wait.waited_ns = max(now_ns - channel.newest_ns, 0) if channel.newest_ns > 0 else -1
+        wait.late_ns = channel.newest_ns - channel.event_ns
+        wait.limit_s = _limit_s(channel)
 
 
 @compiled
@@ -112,11 +139,6 @@ def _observe_with_statuses(  # noqa: PLR0917 - compiled code takes no keywords
         i += 1
 
 
-@entry(state=STATE)
-def _limit_of(state: npt.NDArray[Any], kind: int) -> float:
-    return _limit_s(state[kind])
-
-
 class ChannelHealth:
     """Learns each channel's pace from the events and says which are silent.
 
@@ -126,6 +148,7 @@ class ChannelHealth:
 
     def __init__(self) -> None:
         self.state: npt.NDArray[np.void] = np.zeros(1 + DEPTH, STATE)
+        self._waits = np.zeros(1 + DEPTH, WAIT)
         self._observe, self._silent = _observe.raw, _silent.raw  # a feed's arrays need no check each time
 
     def observe(self, events: Events) -> None:
@@ -152,13 +175,15 @@ class ChannelHealth:
         """The status at kernel time `now_ns`; see `status_of`."""
         return status_of(self._silent(self.state, now_ns), degraded, warm)
 
+    def waits(self, now_ns: int) -> dict[str, Wait]:
+        """How long each channel that was ever heard has been waited for at kernel time `now_ns`."""
+        _measure.raw(self.state, now_ns, self._waits)
+        measured = self._waits.tolist()
+        return {name: Wait(*measured[kind]) for name, kind in CHANNELS.items() if measured[kind][0] >= 0}
+
     def restore(self, state: bytes) -> None:
         """Go on from what `state.tobytes()` gave elsewhere."""
         self.state[:] = np.frombuffer(state, STATE)
-
-    def limit_s(self, channel: str) -> float:
-        """Longest wait, in seconds, that is normal for `channel`; infinite while there is no standard yet."""
-        return _limit_of(self.state, CHANNELS[channel])
 
     def silent(self, now_ns: int) -> tuple[str, ...]:
         """The channels that have waited too long at kernel time `now_ns`; none that was never heard."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from signalnode.clock import utc_text
-from signalnode.panels.status import cpu, duration, failing, megabytes, waits
+from signalnode.panels.status import cpu, duration, failing, megabytes, trouble, waits
 
 TRACEBACK_LINES_MAX = 40  # of the last one; the log has the rest
 _INDENT = "  "
@@ -34,7 +34,8 @@ def _facts(child: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("process", f"{pid}, up {duration(child.get('uptime_s'))}{adopted}" if pid else ""),
         ("heard", f"{duration(child.get('heard_s'))} ago" if child.get("heard_s") is not None else ""),
         ("score", f"{duration(score_age_s)} ago, seq {child.get('seq')}" if score_age_s is not None else ""),
-        ("data", str(child.get("status") or "")),
+        ("data", ": ".join(part for part in (str(child.get("status") or ""), trouble(child)) if part)),
+        *_channels(child),
         ("epoch", str(child.get("epoch") or "")),
         ("restarts", str(child.get("restarts", 0))),
         ("memory", megabytes(child.get("pss_bytes"))),
@@ -42,6 +43,26 @@ def _facts(child: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("strategy", failing(child)),
         ("log", str(child.get("log") or "")),
     ]
+
+
+def _channels(child: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """`trades  0.4s ago, at most 4.8s; 1 gap`, of each channel of a live market; and its connection."""
+    health = child.get("health")
+    if not isinstance(health, Mapping):
+        return []
+    facts = [(name, _channel(each)) for name, each in health.items() if isinstance(each, Mapping)]
+    clock_ms = health.get("clock_ms")
+    clock = "" if clock_ms is None else f"; events come {clock_ms} ms after its time"
+    return [*facts, ("venue", f"connection {health.get('connection', 0)}{clock}")]
+
+
+def _channel(channel: Mapping[str, Any]) -> str:
+    age_ms, limit_ms = channel.get("age_ms") or 0, channel.get("limit_ms")
+    limit = "" if limit_ms is None else f", at most {duration(limit_ms / 1e3)}"
+    gaps, snapshots = channel.get("gaps") or 0, channel.get("snapshots") or 0
+    counts = [(gaps, "gap"), (snapshots, "snapshot")]
+    lost = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count)
+    return f"{duration(age_ms / 1e3)} ago{limit}{'; ' * bool(lost)}{lost}"
 
 
 def _exit_line(each: Mapping[str, Any]) -> str:

@@ -103,6 +103,12 @@ def failing(child: Mapping[str, Any]) -> str:
     return "; ".join(map(str, told)) if isinstance(told, list) else ""
 
 
+def trouble(child: Mapping[str, Any]) -> str:
+    """Why a live market's data is no better: `trades silent for 7.1 s, over 4.8`."""
+    health = child.get("health")
+    return str(health.get("reason") or "") if isinstance(health, Mapping) else ""
+
+
 def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
     last = child.get("last_exit") or {}
     return (
@@ -116,7 +122,7 @@ def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
         cpu(child),
         duration(child.get("score_age_s")),
         f"{last.get('exit', '-')}{' as asked' if last.get('expected') else ''}",
-        "; ".join(part for part in (waits(child), failing(child)) if part),
+        "; ".join(part for part in (waits(child), trouble(child), failing(child)) if part),
     )
 
 

@@ -73,6 +73,7 @@ def _below(panel: PanelView, rows: list[Row], now_ns: int) -> list[Text]:
     lines += [Text(line, style="cyan", overflow="ellipsis", no_wrap=True) for line in panel.decisions]
     lines += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in panel.events]
     lines += _causes(rows)
+    lines += _troubles(rows)
     lines += _failing(panel.failing)
     missed = " · −1 one score missed" if any(row.missed for row in rows) else ""
     missed += " · r1 restarted once" if any(row.restarts for row in rows) else ""
@@ -89,6 +90,17 @@ def _causes(rows: list[Row]) -> list[Text]:
     lines = [f"{row.market} {row.status}, {_times(row.restarts)}: {row.why}" for row in told[:CAUSES_MAX]]
     if len(told) > CAUSES_MAX:
         lines.append(f"and {len(told) - CAUSES_MAX} more processes; see signalnode status")
+    return [Text(line, style="yellow", overflow="ellipsis", no_wrap=True) for line in lines]
+
+
+def _troubles(rows: list[Row]) -> list[Text]:
+    """What is wrong with the data of markets whose processes are well."""
+    told = [
+        f"{row.market} {row.status}: {row.trouble}" for row in rows if row.trouble and row.status in STATUSES
+    ]
+    lines = told[:CAUSES_MAX]
+    if len(told) > CAUSES_MAX:
+        lines.append(f"and {len(told) - CAUSES_MAX} more markets; see signalnode status")
     return [Text(line, style="yellow", overflow="ellipsis", no_wrap=True) for line in lines]
 
 
@@ -210,4 +222,5 @@ def _plain(row: Row, names: list[str], time: str) -> str:
     lost = f" missed {row.missed}" if row.missed else ""
     why = f": {row.why}" if row.why else ""
     again = f" {_times(row.restarts)}{why}" if row.restarts or row.why else ""
+    again += f" ({row.trouble})" if row.trouble and row.status in STATUSES else ""
     return f"{head} {scores} warm {row.warm:.0%} age {duration(row.age_s)} seq {row.seq}{lost}{again}"

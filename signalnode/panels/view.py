@@ -59,6 +59,7 @@ class Row:
     missed: int
     restarts: int = 0  # of its process, since the supervisor started
     why: str = ""  # its process stands so, or was started again
+    trouble: str = ""  # with the data of a live market
 
 
 @dataclass(slots=True)
@@ -172,6 +173,7 @@ def _row(name: str, market: Market, now_ns: int) -> Row:
         missed=market.missed,
         restarts=restarts,
         why=why,
+        trouble="" if last.health is None else last.health.reason,
     )
 
 

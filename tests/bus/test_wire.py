@@ -13,8 +13,10 @@ from signalnode.bus.wire import (
     MESSAGE_BYTES_MAX,
     SCORE_NAMES,
     SCORES_MAX,
+    Channel,
     DecisionMessage,
     End,
+    Health,
     Heartbeat,
     Score,
     ViewMessage,
@@ -100,6 +102,16 @@ def test_heartbeat_and_end_travel_under_their_own_topics_without_scores() -> Non
         frames = encode(message)
         assert frames[0] == topic
         assert "scores" not in msgpack.unpackb(frames[1])
+
+
+def test_a_live_markets_health_goes_with_every_kind_and_is_absent_elsewhere() -> None:
+    health = Health(trades=Channel(age_ms=7, limit_ms=4_800, gaps=1), connection=2, clock_ms=-3)
+    told = {"age_ms": 7, "venue_age_ms": None, "limit_ms": 4_800, "gaps": 1, "snapshots": 0}
+    for made in (score, heartbeat, end):
+        frames = encode(made(health=health))
+        assert decode(frames) == made(health=health)
+        assert msgpack.unpackb(frames[1])["health"] == {"trades": told, "connection": 2, "clock_ms": -3}
+        assert "health" not in msgpack.unpackb(encode(made())[1])
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ def after(events: Events, health: ChannelHealth | None = None) -> tuple[ChannelH
     return health, int(events["time_received_ns"][-1])
 
 
+def limit_s(health: ChannelHealth) -> float:
+    return health.waits(START_NS)["trades"].limit_s
+
+
 def test_a_channel_never_heard_of_is_not_silent() -> None:
     assert ChannelHealth().silent(START_NS) == ()
 
@@ -44,7 +48,7 @@ def test_an_event_of_no_channel_changes_nothing(kind: int) -> None:
 @pytest.mark.parametrize("gap_s", [0.5, 5.0, 60.0])
 def test_silence_is_measured_by_the_markets_own_pace(gap_s: float) -> None:
     health, end_ns = after(ticking(TRADE, gap_s, 200))
-    assert health.limit_s("trades") == pytest.approx(15 * gap_s, rel=1e-6)
+    assert limit_s(health) == pytest.approx(15 * gap_s, rel=1e-6)
     assert health.silent(end_ns + int(14.9 * gap_s * S)) == ()
     assert health.silent(end_ns + int(15.1 * gap_s * S)) == ("trades",)
 
@@ -68,11 +72,20 @@ def test_a_channel_that_comes_back_is_no_longer_silent() -> None:
     assert health.silent(end_ns + 61 * S) == ()
 
 
+def test_a_wait_is_told_with_its_limit_and_the_way_from_the_venue() -> None:
+    events = ticking(TRADE, 0.5, 200)
+    events["time_event_ns"] = events["time_received_ns"] - 30_000_000
+    health, end_ns = after(events)
+    assert health.waits(end_ns + 7 * S) == {"trades": (7 * S, 30_000_000, pytest.approx(7.5))}
+    assert health.waits(end_ns - S)["trades"].waited_ns == 0
+    assert after(ticking(QUOTE, 1.0, 2))[0].waits(START_NS)["quotes"].limit_s == np.inf
+
+
 def test_an_outage_does_not_dull_the_standard() -> None:
     health, end_ns = after(ticking(TRADE, 0.5, 1_000))
-    before_s = health.limit_s("trades")
+    before_s = limit_s(health)
     health.observe(ticking(TRADE, 0.5, 1, end_ns + 3_600 * S))
-    assert health.limit_s("trades") < 2 * before_s
+    assert limit_s(health) < 2 * before_s
 
 
 def test_a_market_that_has_become_quieter_is_learnt() -> None:

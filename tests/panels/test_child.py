@@ -118,3 +118,24 @@ def test_a_strategy_that_fails_is_told_of_the_aggregator() -> None:
     assert f"  strategy {told[0]}" in child_lines(child)
     assert status_lines({"children": [child]}, coloured=False)[-1].endswith(told[0])
     assert not [line for line in child_lines({**child, "failing": []}) if "strategy" in line]
+
+
+HEALTH = {
+    "trades": {"age_ms": 7_100, "venue_age_ms": 7_130, "limit_ms": 4_800, "gaps": 1, "snapshots": 0},
+    "quotes": {"age_ms": 100, "venue_age_ms": None, "limit_ms": None, "gaps": 0, "snapshots": 2},
+    "connection": 3,
+    "clock_ms": -20,
+    "reason": "trades silent for 7.1 s, over 4.8",
+}
+
+
+def test_a_live_markets_channels_are_shown_and_why_its_data_is_stale() -> None:
+    child = {"name": "BTC-USD", "state": "up", "status": "stale", "health": HEALTH}
+    lines = child_lines(child)
+    at = lines.index("  data     stale: trades silent for 7.1 s, over 4.8")
+    assert lines[at + 1 : at + 4] == [
+        "  trades   7.1s ago, at most 4.8s; 1 gap",
+        "  quotes   0.1s ago; 2 snapshots",
+        "  venue    connection 3; events come -20 ms after its time",
+    ]
+    assert status_lines({"children": [child]}, coloured=False)[-1].endswith(str(HEALTH["reason"]))

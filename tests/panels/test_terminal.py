@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from signalnode.bus.wire import SCORE_NAMES, SILENT_AFTER_S, ProcessState, Score
+from signalnode.bus.wire import SCORE_NAMES, SILENT_AFTER_S, Health, ProcessState, Score
 from signalnode.panels.terminal import plain_lines, screen
 from signalnode.panels.view import PanelView
 from tests.bus.messages import score
@@ -167,6 +167,13 @@ def test_why_a_process_is_gone_or_was_started_again_stands_below(panel: PanelVie
     assert causes[1].rstrip() == "BTC-USDT warming, 2 restarts: SIGKILL"
     assert max(len(line) for line in lines) <= width
     assert plain_lines(panel, 0, "12:00:00")[0].endswith("seq 1234 2 restarts: SIGKILL")
+
+
+def test_why_a_markets_data_is_stale_stands_below_and_in_its_line(panel: PanelView) -> None:
+    health = Health(reason="trades silent for 7.1 s, over 4.8")
+    panel.take(score(market="BTC-USDT", seq=1235, status="stale", health=health), 0)
+    assert "BTC-USDT stale: trades silent for 7.1 s, over 4.8" in shown(panel, 120)
+    assert any("(trades silent for 7.1 s, over 4.8)" in line for line in plain_lines(panel, 0, "12:00:00"))
 
 
 def test_a_strategy_that_fails_is_told_below_and_until_it_is_well(panel: PanelView) -> None:

@@ -20,16 +20,21 @@ from signalnode.clock import NS_PER_S
 from signalnode.errors import CheckpointError
 from signalnode.events import EVENT, Events
 from signalnode.feeds import sieve
-from signalnode.feeds.base import BlockFeed
+from signalnode.feeds.base import BlockFeed, Losses
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.live import envelope
+from signalnode.feeds.live.venueclock import VenueClock
 from signalnode.feeds.venues.base import DecoderClass, FrameFault, Row, pack_rows
 
 LAG_NS = NS_PER_S
 GATEWAY_SILENT_NS = 3 * NS_PER_S
 RENEW_NS, RENEW_NS_MAX = 2 * NS_PER_S, 60 * NS_PER_S
 MESSAGES_MAX = envelope.QUEUE_MAX  # read in one turn
-AHEAD_NS_MAX = NS_PER_S  # a checkpoint further ahead than this is of another clock
+TROUBLES = {
+    "empty": "no image of the book yet",
+    "gap": "updates of the book are missing: waiting for an image",
+    "crossed": "the book is crossed",
+}
 
 
 class LiveFeed(BlockFeed):
@@ -45,6 +50,7 @@ class LiveFeed(BlockFeed):
         self._gateway, self._endpoint, self._symbol = gateway, endpoint, symbol
         self._faults = Faults()
         self._decoder = decoder_class(symbol, depth_bps, self._faults.add)
+        self._clock = VenueClock(self._faults.add)
         self._state = sieve.new_state()
         self._rows: list[Row] = []
         self._sequence = 0
@@ -52,6 +58,7 @@ class LiveFeed(BlockFeed):
         self._offset_ns = 0  # of the gateway's clock; 0 until it has said
         self._message_ns = 0  # monotonic time of its newest message
         self._told = self.outage
+        self._losses = 0  # times that frames are missing, whatever their channel
         self._renew_ns, self._renew_wait_ns = 0, 0
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
@@ -75,6 +82,31 @@ class LiveFeed(BlockFeed):
     def faults(self) -> dict[str, int]:
         """Counts by name of what was wrong with what came."""
         return dict(self._faults.counts)
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the book; "" where nothing is."""
+        status = self._decoder.watch.book.status
+        return "" if status == "synced" else TROUBLES[status]
+
+    @property
+    def clock_ns(self) -> int | None:
+        """Our time of receipt less the venue's time, the least of late; None where no frame has a time."""
+        return self._clock.offset_ns
+
+    def news_of_faults(self) -> list[str]:
+        """A line for each fault in the data since the last call."""
+        return self._faults.news()
+
+    def losses(self) -> dict[str, Losses]:
+        """What became of each channel; see `base.Outside`."""
+        watch = self._decoder.watch
+        book = Losses(watch.gaps, watch.book.snapshots)
+        return {
+            "trades": Losses(self._losses + self._faults.counts.get("trade_gap", 0), 0),
+            "quotes": book if watch.gives_quotes else Losses(self._losses, 0),
+            "depth": book,
+        }
 
     def is_prepared(self) -> bool:
         """Always: what there is to do takes no time."""
@@ -148,6 +180,7 @@ class LiveFeed(BlockFeed):
         if self._sequence and header.sequence not in (1, self._sequence + 1):
             missing = header.sequence - self._sequence - 1
             self._faults.add("frames_lost", f"{missing} messages of the gateway before {header.sequence}")
+            self._losses += 1
             self._decoder.watch.distrust()
         self._sequence = header.sequence
         if header.kind == envelope.TOLD:
@@ -157,7 +190,8 @@ class LiveFeed(BlockFeed):
             self._rows += self._decode(body, header.time_ns)
 
     def _on_told(self, state: str, reason: str) -> None:
-        self._told = "" if state == "heard" else f"{state}: {reason}"
+        was_heard, self._told = not self._told, "" if state == "heard" else f"{state}: {reason}"
+        self._losses += was_heard and state != "heard"
         if state != "heard":
             self._faults.add(f"market_{state}", reason)
             self._renew_wait_ns = 0
@@ -186,6 +220,7 @@ class LiveFeed(BlockFeed):
         for index in np.flatnonzero(codes).tolist():
             code = int(codes[index])
             self._faults.add(sieve.NAMES[code], sieve.describe(rows[index], code))
+        self._clock.observe(events[:kept])
         return events[:kept]
 
     def _ask(self, now_ns: int) -> None:

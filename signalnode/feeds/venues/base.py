@@ -114,6 +114,8 @@ class BookWatch:
     def __init__(self, depth_bps: float, on_fault: OnFault) -> None:
         self.book = Book()
         self.in_gap = False
+        self.gaps = 0  # times that updates were found missing
+        self.gives_quotes = False  # the market's, rather than a channel of their own
         self._depth_bps = depth_bps
         self._on_fault = on_fault
         self._refused = 0
@@ -124,6 +126,7 @@ class BookWatch:
         self, status: BookStatus, time_event_ns: int, time_received_ns: int
     ) -> tuple[Row, ...]:
         """As `rows_after`, behind a quote where the best of the book is not what it was."""
+        self.gives_quotes = True
         was, self._top = self._top, self.book.top()
         rows = self.rows_after(status, time_event_ns, time_received_ns)
         if self._top is None or self._top == was:
@@ -134,6 +137,7 @@ class BookWatch:
         """Note that a message left the book in `status`; the depth event that makes, if it can be trusted."""
         was_in_gap, self.in_gap = self.in_gap, status == "gap"
         if self.in_gap and not was_in_gap:
+            self.gaps += 1
             self._on_fault(
                 "book_gap", f"updates after {self.book.last_id} are missing; waiting for a snapshot"
             )

@@ -10,7 +10,8 @@ import pytest
 import zmq
 
 from signalnode import SignalEngine
-from signalnode.clock import NS_PER_S
+from signalnode.bus.wire import Channel, Health
+from signalnode.clock import NS_PER_MS, NS_PER_S, utc_text
 from signalnode.engine.work import Work
 from signalnode.errors import CheckpointError
 from signalnode.feeds import ChannelHealth
@@ -53,6 +54,13 @@ class Gateway:
         self.socket.send_multipart([topic, header, body])
         assert self.feed.socket.poll(10_000)
         self.feed.kernel_at(self.now_ns)
+
+    def trade(self, number: int, time_ns: int, event_ns: int) -> None:
+        trade = {"id": f"{number:08x}", "side": "BUY", "price": "100", "size": "1"}
+        trade["createdAt"] = utc_text(event_ns, "milliseconds")
+        frame: dict[str, object] = {"type": "channel_data", "channel": "v4_trades", "id": MARKET}
+        frame |= {"message_id": 9, "contents": {"trades": [trade]}}
+        self.say(envelope.FRAME, json.dumps(frame).encode(), time_ns)
 
     def image(self, time_ns: int = NOW_NS) -> None:
         frame = {"type": "subscribed", "channel": "v4_orderbook", "id": MARKET, "connection_id": "c"}
@@ -121,6 +129,64 @@ def test_a_message_of_the_gateway_that_is_missing_spoils_the_book_until_its_next
     assert gateway.feed.faults == {"frames_lost": 1, "book_gap": 1}
     gateway.image()
     assert not gateway.feed.degraded(0)
+
+
+def test_every_message_says_how_each_channel_stands(gateway):
+    work = Work(SignalEngine(MARKET), gateway.feed, ChannelHealth(), EngineSettings(), 1.0)
+    work.start(0)
+    gateway.say(envelope.TOLD, b"heard ")
+    gateway.image()
+    for second in range(40):
+        time_ns = NOW_NS + second * NS_PER_S
+        gateway.trade(second, time_ns, time_ns - (50 if second else 20) * NS_PER_MS)
+    work.turn(gateway.now_ns)
+    health = work.standing(NOW_NS + 45 * NS_PER_S).health
+    book = Channel(age_ms=45_000, gaps=0, snapshots=1)  # dYdX's book has no time of its own
+    assert health == Health(
+        trades=Channel(age_ms=6_000, venue_age_ms=6_030, limit_ms=15_000),
+        quotes=book,
+        depth=book,
+        connection=1,
+        clock_ms=20,
+    )
+
+
+def test_trades_that_stop_while_the_book_goes_on_are_named_with_their_limit(gateway):
+    work = Work(SignalEngine(MARKET), gateway.feed, ChannelHealth(), EngineSettings(), 1.0)
+    work.start(0)
+    gateway.say(envelope.TOLD, b"heard ")
+    for tenth in range(60):
+        time_ns = NOW_NS + tenth * 100 * NS_PER_MS
+        gateway.trade(tenth, time_ns, time_ns - NS_PER_MS)
+    last_ns = time_ns
+    gateway.image(last_ns + 2_100 * NS_PER_MS)
+    work.turn(gateway.now_ns)
+    assert work.standing(last_ns + 2_000 * NS_PER_MS).status == "warming"
+    standing = work.standing(last_ns + 2_100 * NS_PER_MS)
+    assert standing.status == "stale"
+    assert standing.health.reason == "trades silent for 2.1 s, over 2.0"
+
+
+def test_what_is_lost_is_counted_by_channel_and_why_is_told(gateway):
+    work = Work(SignalEngine(MARKET), gateway.feed, ChannelHealth(), EngineSettings(), 1.0)
+    gateway.say(envelope.TOLD, b"lost not connected yet")
+    gateway.say(envelope.TOLD, b"heard ")
+    gateway.image()
+    gateway.sequence += 1
+    gateway.trade(1, NOW_NS, NOW_NS - 1)
+    work.turn(gateway.now_ns)
+    standing = work.standing(NOW_NS)
+    assert standing.status == "degraded"
+    assert standing.health.reason == "updates of the book are missing: waiting for an image"
+    assert [each.gaps for each in (standing.health.trades, standing.health.quotes)] == [1, 1]
+    gateway.say(envelope.TOLD, b"lost closed: 1012")
+    assert gateway.feed.losses()["trades"].gaps == 2
+    assert [line.partition(",")[0] for line in gateway.feed.news_of_faults()] == [
+        "2 x market_lost",
+        "1 x frames_lost",
+        "1 x book_gap",
+    ]
+    assert gateway.feed.news_of_faults() == []
 
 
 def test_a_position_goes_on_in_time_and_another_feeds_is_refused(gateway):

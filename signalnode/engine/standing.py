@@ -1,0 +1,76 @@
+"""How an engine stands, as every message says it, and why: of a live market with its health. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from signalnode.bus.wire import REASON_CHARS_MAX, STATUSES, Channel, Health, Status
+from signalnode.clock import NS_PER_MS, NS_PER_S
+from signalnode.engine.core import SignalEngine
+from signalnode.feeds import ChannelHealth
+from signalnode.feeds.base import Feed, Losses, Outside
+from signalnode.feeds.health import DEGRADED, STALE, Wait
+
+NONE_LOST = Losses(0, 0)
+
+
+class Standing(NamedTuple):
+    """As of one kernel time. Times in ns; `mid` NaN before the first price."""
+
+    mid: float
+    time_event_ns: int
+    time_received_ns: int
+    warm: float
+    status: Status
+    health: Health | None = None  # of a live market
+
+
+def standing_of(engine: SignalEngine, feed: Feed, health: ChannelHealth, at_ns: int) -> Standing:
+    """How things stand at kernel time `at_ns`."""
+    warm, live = engine.warm, feed.live
+    status = health.status(at_ns, feed.degraded(at_ns), warm)
+    if live is not None and live.outage:
+        status = STALE
+    told = None if live is None else _health_of(live, status, health.waits(at_ns))
+    return Standing(engine.mid, engine.time_event_ns, engine.time_ns, warm, STATUSES[status], told)
+
+
+def _health_of(live: Outside, status: int, waits: Mapping[str, Wait]) -> Health:
+    clock_ns, losses = live.clock_ns, live.losses()
+    channels = {name: _channel(wait, losses.get(name, NONE_LOST), clock_ns) for name, wait in waits.items()}
+    return Health(
+        connection=live.connection,
+        clock_ms=None if clock_ns is None else clock_ns // NS_PER_MS,
+        reason=_reason(live, status, waits)[:REASON_CHARS_MAX],
+        **channels,
+    )
+
+
+def _channel(wait: Wait, losses: Losses, clock_ns: int | None) -> Channel:
+    """A venue's clock that is ahead of ours is in `clock_ns` too, so that no age is below ours."""
+    venue_age_ms = None
+    if wait.late_ns and clock_ns is not None:
+        venue_age_ms = (wait.waited_ns + max(wait.late_ns - clock_ns, 0)) // NS_PER_MS
+    return Channel(
+        age_ms=wait.waited_ns // NS_PER_MS,
+        venue_age_ms=venue_age_ms,
+        limit_ms=int(wait.limit_s * 1e3) if wait.limit_s < float("inf") else None,
+        gaps=losses.gaps,
+        snapshots=losses.snapshots,
+    )
+
+
+def _reason(live: Outside, status: int, waits: Mapping[str, Wait]) -> str:
+    """Why the status is no better; "" where it need not be."""
+    if live.outage:
+        return live.outage
+    if status == DEGRADED:
+        return live.trouble
+    if status != STALE:
+        return ""
+    return ", ".join(
+        f"{name} silent for {wait.waited_ns / NS_PER_S:.1f} s, over {wait.limit_s:.1f}"
+        for name, wait in waits.items()
+        if wait.waited_ns > wait.limit_s * NS_PER_S
+    )

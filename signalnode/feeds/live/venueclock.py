@@ -1,0 +1,81 @@
+"""How far a venue's clock is from ours, as its frames tell it. Pure: times come with the events.
+
+Of one event we know only our time of receipt less the venue's time: the way it took, and what the two clocks
+differ by. The way varies, but never below a least; so the least of a window is the clocks' difference and the
+quickest way ("minimum filter": NTP's clock filter, RFC 5905, 10, after Mills). It is negative where the
+venue's clock is ahead by more than that way.
+
+The least of each whole window is held against the one when all was last well. Where it is off by MOVED_NS_MAX
+a clock was set, or drifts, or the venue's data come so much later: which of them, no frame can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from signalnode.clock import NS_PER_MS, NS_PER_S
+from signalnode.events import Events
+
+WINDOW_NS = 30 * NS_PER_S
+EVENTS_MIN = 10  # of a window; one with fewer goes on
+MOVED_NS_MAX = 500 * NS_PER_MS
+AHEAD_NS_MAX = 100 * NS_PER_MS  # an NTP client keeps a machine within a few ms
+UNKNOWN_NS = 2**63 - 1
+
+
+class VenueClock:
+    """Learns from sound events. `on_fault(name, text)` is told what is wrong with the clocks."""
+
+    def __init__(self, on_fault: Callable[[str, str], None]) -> None:
+        self._on_fault = on_fault
+        self._until_ns = 0  # of the present window
+        self._events = 0  # in it
+        self._least_ns = self._former_ns = UNKNOWN_NS  # of the present window and the one before
+        self._usual_ns = UNKNOWN_NS  # what it was when all was well, or last told of
+        self._is_ahead = False
+
+    @property
+    def offset_ns(self) -> int | None:
+        """Our time of receipt less the venue's, the least of this window and the one before; None where no
+        event had a venue's time.
+        """
+        least_ns = min(self._least_ns, self._former_ns)
+        return None if least_ns == UNKNOWN_NS else least_ns
+
+    def observe(self, events: Events) -> None:
+        """Learn from events, dtype EVENT, in kernel time order. Where both times are the same the venue's is
+        not known.
+        """
+        if not len(events):
+            return
+        ways_ns = events["time_received_ns"] - events["time_event_ns"]
+        ways_ns = ways_ns[ways_ns != 0]
+        if not len(ways_ns):
+            return
+        newest_ns = events["time_received_ns"][-1].item()
+        if newest_ns >= self._until_ns and (self._events >= EVENTS_MIN or not self._until_ns):
+            self._close(newest_ns)
+        self._events += len(ways_ns)
+        self._least_ns = min(self._least_ns, ways_ns.min().item())
+
+    def _close(self, newest_ns: int) -> None:
+        if self._events:
+            self._judge(self._least_ns)
+        self._former_ns, self._least_ns = self._least_ns, UNKNOWN_NS
+        self._until_ns, self._events = newest_ns + WINDOW_NS, 0
+
+    def _judge(self, least_ns: int) -> None:
+        was_ahead, self._is_ahead = self._is_ahead, least_ns < -AHEAD_NS_MAX
+        if self._is_ahead and not was_ahead:
+            ahead_ms = -least_ns // NS_PER_MS
+            self._on_fault("venue_clock_ahead", f"by {ahead_ms} ms at least: is this machine's set by NTP?")
+        if self._usual_ns == UNKNOWN_NS:
+            self._usual_ns = least_ns
+        elif abs(least_ns - self._usual_ns) > MOVED_NS_MAX:
+            is_step = abs(least_ns - self._former_ns) > MOVED_NS_MAX
+            way = f"{least_ns // NS_PER_MS} ms after the venue's time, {self._usual_ns // NS_PER_MS} before"
+            self._on_fault(
+                "clock_stepped" if is_step else "clock_drifted",
+                f"events come {way}: a clock was set or is off, or data come late",
+            )
+            self._usual_ns = least_ns
