@@ -13,9 +13,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
+from signalnode.feeds.live.actions import Close, Deliver, Open, Send, Tell
 from signalnode.feeds.live.envelope import BEAT_S
 from signalnode.feeds.live.pool import Pool, Step
-from signalnode.feeds.live.session import Close, Deliver, Open, Send, Tell
 
 OPEN_S, CLOSE_S = 10.0, 2.0
 PING_S, PONG_S = 20.0, 10.0  # ours: what tells a peer that is gone from one that is quiet
@@ -123,7 +123,7 @@ class Connections:
             return
         reason, status, retry_after_s = "closed", 0, 0.0
         try:
-            async with self._dialled() as socket:
+            async with self._dialled(session.route.url_path) as socket:
                 self._sockets[slot] = socket
                 self._do(steps(slot, session.on_opened(monotonic_ns())))
                 self._schedule()
@@ -147,13 +147,13 @@ class Connections:
         self._do(steps(slot, done))
         self._schedule()
 
-    def _dialled(self) -> connect:
+    def _dialled(self, url_path: str) -> connect:
         """Certificates are verified always, by the system's or SSL_CERT_FILE's; a proxy is the environment's.
 
         Without compression: no venue says how it bears it, and it costs 0.3 MB and time for each frame.
         """
         return connect(
-            self._url,
+            self._url + url_path,
             ssl=ssl.create_default_context() if self._url.startswith("wss:") else None,
             compression=None,
             open_timeout=OPEN_S,
@@ -171,7 +171,7 @@ class Connections:
             frame = await socket.recv(decode=False)
             now_ns = monotonic_ns()
             self._do(self._pool.steps(slot, session.on_frame(frame, now_ns)))
-            if session.due_ns() <= now_ns:
+            if session.has_moved:
                 self._schedule()
 
 

@@ -1,27 +1,39 @@
-"""The connections of one gateway: each market on one of them, and a new one where all are full. Pure.
+"""The connections of one gateway: each market at one place, and a new place where all are full. Pure.
 
-A market stays where it is until nobody wants it, so whoever comes or goes moves nobody else. Each physical
-connection has a number of its own, rising, which goes with its frames.
+A place is a connection for each of the venue's routes that its markets need: one at most venues. A market
+stays where it is until nobody wants it, so whoever comes or goes moves nobody else. Each physical connection
+has a number of its own, rising, which goes with its frames.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from signalnode.feeds.live.session import Action, Deliver, Open, Session, Tell
-from signalnode.feeds.live.sessions.base import Venue
+from signalnode.feeds.live.actions import Action, Deliver, Open, Retire, Tell
+from signalnode.feeds.live.session import Session
+from signalnode.feeds.live.sessions.base import Route, Venue
 
 MARKETS_MAX = 1_000  # of one gateway, as of a node
 
 
 class Step(NamedTuple):
-    """Something to be done, and about which connection: its place in the pool, and its number."""
+    """Something to be done, and about which connection: its place among the sessions, and its number."""
 
     slot: int
     number: int
     action: Action
+
+
+@dataclass(slots=True)
+class _Place:
+    """Markets that need the same routes, and the slots of those, in order."""
+
+    routes: tuple[Route, ...]
+    slots: list[int]
+    symbols: set[str] = field(default_factory=set)
 
 
 class Pool:
@@ -34,34 +46,36 @@ class Pool:
         self.sessions: list[Session] = []
         self._numbers: list[int] = []
         self._newest = 0
-        self._slots: dict[str, int] = {}  # by symbol
+        self._places: list[_Place] = []
+        self._placed: dict[str, _Place] = {}  # by symbol
         self._random = random
 
     def want(self, symbol: str) -> list[Step]:
         """Have a market's frames come, from now on; where they cannot, say why."""
-        if symbol not in self._slots:
-            if len(self._slots) >= MARKETS_MAX:
-                return [Step(0, 0, Tell(symbol, "refused", f"over {MARKETS_MAX} markets"))]
-            self._slots[symbol] = self._room()
-        slot = self._slots[symbol]
-        session = self.sessions[slot]
-        session.want(symbol)
-        reason = session.reason
-        told = Tell(symbol, "refused" if session.refusal else "lost", reason)
-        if not reason and session.is_heard(symbol):
-            told = Tell(symbol, "heard", "")
-        return [Step(slot, self._numbers[slot], told)] if told.reason or told.state == "heard" else []
+        place = self._placed.get(symbol)
+        if place is None:
+            place = self._room(self.venue.routes(symbol))
+            if place is None:
+                return [Step(0, 0, Tell(symbol, "refused", "the venue bears no more markets from here"))]
+            place.symbols.add(symbol)
+            self._placed[symbol] = place
+        for slot in place.slots:
+            self.sessions[slot].want(symbol)
+        return [Step(place.slots[0], self._numbers[place.slots[0]], each) for each in self._known(symbol)]
 
     def drop(self, symbol: str) -> None:
         """Let a market go."""
-        slot = self._slots.pop(symbol, None)
-        if slot is not None:
-            self.sessions[slot].drop(symbol)
+        place = self._placed.pop(symbol, None)
+        if place is not None:
+            place.symbols.discard(symbol)
+            for slot in place.slots:
+                self.sessions[slot].drop(symbol)
 
     def renew(self, symbol: str) -> None:
         """Have a market's book start over."""
-        if symbol in self._slots:
-            self.sessions[self._slots[symbol]].renew(symbol)
+        place = self._placed.get(symbol)
+        for slot in place.slots if place is not None else ():
+            self.sessions[slot].renew(symbol)
 
     def due_ns(self) -> int | None:
         """When `on_time` has something to do; None without a connection."""
@@ -77,25 +91,58 @@ class Pool:
 
     def steps(self, slot: int, actions: Iterable[Action]) -> list[Step]:
         """What a session wants done, as steps."""
-        found = []
+        found: list[Step] = []
         for action in actions:
             if isinstance(action, Open):
                 self._newest += 1
                 self._numbers[slot] = self._newest
-            whole = isinstance(action, Tell | Deliver) and not action.symbol
-            each = [action]
-            if whole:
-                each = [action._replace(symbol=one) for one in sorted(self.sessions[slot].symbols)]  # type: ignore[call-arg]
-            found += [Step(slot, self._numbers[slot], one) for one in each]
+            if isinstance(action, Retire):
+                found += self.steps(slot, self.sessions[slot].give_up(action.reason))
+            else:
+                found += [Step(slot, self._numbers[slot], one) for one in self._spelled_out(slot, action)]
         return found
 
-    def _room(self) -> int:
-        used = [0] * len(self.sessions)
-        for slot in self._slots.values():
-            used[slot] += 1
-        for slot, count in enumerate(used):
-            if count < self.venue.limits.markets_max:
-                return slot
-        self.sessions.append(Session(self.venue, self._random))
+    def _spelled_out(self, slot: int, action: Action) -> Iterator[Action]:
+        if isinstance(action, Tell):
+            for symbol in [action.symbol] if action.symbol else sorted(self.sessions[slot].symbols):
+                if action.state != "heard" or self._is_heard(symbol):
+                    yield action._replace(symbol=symbol)
+        elif isinstance(action, Deliver) and not action.symbol:
+            for symbol in sorted(self.sessions[slot].symbols):
+                yield action._replace(symbol=symbol)
+        else:
+            yield action
+
+    def _is_heard(self, symbol: str) -> bool:
+        place = self._placed.get(symbol)
+        return place is not None and all(self.sessions[slot].is_heard(symbol) for slot in place.slots)
+
+    def _known(self, symbol: str) -> Iterator[Tell]:
+        """What can be told of a market at once."""
+        sessions = [self.sessions[slot] for slot in self._placed[symbol].slots]
+        refusal = next(filter(None, (session.refused(symbol) for session in sessions)), "")
+        reason = next(filter(None, (session.reason for session in sessions)), "")
+        if refusal:
+            yield Tell(symbol, "refused", refusal)
+        elif reason:
+            yield Tell(symbol, "lost", reason)
+        elif self._is_heard(symbol):
+            yield Tell(symbol, "heard", "")
+
+    def _room(self, routes: tuple[Route, ...]) -> _Place | None:
+        """A place for one more market; None where the venue bears no more."""
+        if len(self._placed) >= MARKETS_MAX:
+            return None
+        for place in self._places:
+            if place.routes == routes and len(place.symbols) < self.venue.limits.markets_max:
+                return place
+        used = sum(len(place.slots) for place in self._places if place.symbols)
+        if used + len(routes) > self.venue.limits.connections_max:
+            return None
+        self._places.append(_Place(routes, [self._slot(route) for route in routes]))
+        return self._places[-1]
+
+    def _slot(self, route: Route) -> int:
+        self.sessions.append(Session(self.venue, self._random, route))
         self._numbers.append(0)
         return len(self.sessions) - 1

@@ -1,41 +1,54 @@
 """One connection to a venue and its subscriptions, without a socket and without a clock: what happened goes
 in, with the monotonic time in ns, and what is to be done comes out.
 
-Both lifecycles are tables. What they do not hold has come too late to matter, and changes nothing.
+All lifecycles are tables: CONNECTION here, SUBSCRIPTION in `subscriptions.py`, IMAGE in `images.py`. What
+they do not hold has come too late to matter, and changes nothing.
 
 A connection that failed or was closed is made again after a random share of a wait that doubles each time,
 BACKOFF_S to BACKOFF_S_MAX ("full jitter"; Brooker, "Exponential Backoff And Jitter", 2015), and not before
 the venue's `Retry-After`. One that stood STEADY_S starts over at BACKOFF_S. A refusal that cannot heal, HTTP
-4xx but HEALING, is told once, and nothing is tried again.
+3xx and 4xx but HEALING, is told once, and nothing is tried again.
 
-A subscription without an answer for ANSWER_S is left and asked for anew, for its answer may have been lost;
-after ASKED_MAX tries the market is refused. A book that must start over is left and asked for anew as well,
-and no subscription twice within RENEW_S_MIN.
+One that the venue will close soon, by its word or at RETIRE_SHARE of its lifetime, and one that is doubted,
+asks to be replaced (`Retire`), once; it stays until it is let go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable
+from math import isinf
 from random import Random
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from signalnode.clock import NS_PER_S
-from signalnode.feeds.live.sessions.base import Heard, Venue
+from signalnode.feeds.live.actions import (
+    NEVER_NS,
+    RETRY_AFTER_S_MAX,
+    Action,
+    Close,
+    Deliver,
+    Fetch,
+    Open,
+    Retire,
+    Send,
+    Tell,
+    cannot_heal,
+    jittered_s,
+    ns_of,
+)
+from signalnode.feeds.live.images import Images
+from signalnode.feeds.live.sessions.base import Heard, Route, Venue
+from signalnode.feeds.live.subscriptions import Change, Subscriptions
 
-BACKOFF_S, BACKOFF_S_MAX = 1.0, 60.0
 STEADY_S = 60.0
-GREETING_S = ANSWER_S = 10.0
-ASKED_MAX = 5
-RENEW_S_MIN = 2.0
-RETRY_AFTER_S_MAX = 3_600.0
-HEALING = frozenset({408, 425, 429})  # of 4xx: it was slow, too early, too often
-NEVER_NS = 2**63 - 1
+GREETING_S = 10.0
+RETIRE_SHARE = 23 / 24  # of a lifetime
+IDLE_S = 10.0  # a connection that no market wants is kept: an engine that starts again is soon back
+OUTBOX_MAX = 16  # frames that wait to be sent besides subscriptions
 
-Connection = Literal["resting", "connecting", "greeting", "ready", "closing", "refused"]
-Subscription = Literal["wanted", "asked", "active", "leaving", "left", "refused"]
+State = Literal["resting", "connecting", "greeting", "ready", "closing", "refused"]
 
-CONNECTION: dict[tuple[Connection, str], Connection] = {
+CONNECTION: dict[tuple[State, str], State] = {
     ("resting", "due"): "connecting",
     ("connecting", "opened"): "greeting",
     ("connecting", "failed"): "resting",
@@ -48,136 +61,88 @@ CONNECTION: dict[tuple[Connection, str], Connection] = {
     ("closing", "closed"): "resting",
 }
 
-SUBSCRIPTION: dict[tuple[Subscription, str], Subscription] = {
-    ("wanted", "sent"): "asked",
-    ("asked", "subscribed"): "active",
-    ("asked", "failed"): "wanted",
-    ("asked", "refused"): "refused",
-    ("asked", "overdue"): "leaving",
-    ("active", "renewed"): "leaving",
-    ("active", "unsubscribed"): "wanted",  # by the venue's own will
-    ("leaving", "sent"): "left",
-    ("leaving", "unsubscribed"): "wanted",
-    ("left", "unsubscribed"): "wanted",
-    ("asked", "closed"): "wanted",
-    ("active", "closed"): "wanted",
-    ("leaving", "closed"): "wanted",
-    ("left", "closed"): "wanted",
-}
-
-
-class Open(NamedTuple):
-    """Connect to the venue."""
-
-
-class Send(NamedTuple):
-    """Send a frame."""
-
-    frame: bytes
-
-
-class Close(NamedTuple):
-    """Close the connection; `closed` is to be told when it is."""
-
-    reason: str
-
-
-class Deliver(NamedTuple):
-    """Pass a frame on to a market; symbol "" for all of the connection."""
-
-    symbol: str
-    frame: bytes
-
-
-class Tell(NamedTuple):
-    """Tell a market what became of it; symbol "" for all of the connection."""
-
-    symbol: str
-    state: Literal["heard", "lost", "refused"]
-    reason: str
-
-
-Action = Open | Send | Close | Deliver | Tell
-
-
-@dataclass(slots=True)
-class _Asked:
-    """How one channel of one market stands."""
-
-    state: Subscription = "wanted"
-    due_ns: int = 0  # before it may be sent, or when its answer is overdue
-    tries: int = 0  # since the last answer
-    sent_ns: int = -NEVER_NS
-
 
 class Session:
-    """One connection; see the module. Each method returns what is to be done, in order."""
+    """One connection by `route`; see the module. Each method returns what is to be done, in order."""
 
-    def __init__(self, venue: Venue, random: Random) -> None:
-        self.venue = venue
-        self.state: Connection = "resting"
+    def __init__(self, venue: Venue, random: Random, route: Route | None = None) -> None:
+        self.venue, self.route = venue, route or Route("", venue.channels)
+        self.state: State = "resting"
         self.refusal = ""  # why nothing is tried any more
-        self.asked: dict[tuple[str, str], _Asked] = {}  # by symbol and channel
-        self._farewells: list[bytes] = []  # to be sent for markets that nobody wants any more
+        self.subscriptions = Subscriptions(venue, random)
+        self.images = Images(venue, random)
+        self._outbox: deque[bytes] = deque(maxlen=OUTBOX_MAX)
         self._random = random
         self._failures = 0  # in a row
         self._due_ns = 0  # of the connection's own next step
-        self._send_ns = 0  # before which nothing may be sent
+        self._send_ns = 0  # before which no request may be sent
+        self._ping_ns = NEVER_NS
+        self._retire_ns = self._idle_ns = NEVER_NS
         self._ready_ns = self._heard_ns = 0
+        self._refused: dict[str, str] = {}  # markets, with the reason
         self._reason = "not connected yet"
+        self._known_due_ns = -1  # what `due_ns` said last, while nothing has changed; −1 otherwise
 
     @property
     def symbols(self) -> set[str]:
         """The markets that are wanted of this connection."""
-        return {symbol for symbol, _ in self.asked}
+        return self.subscriptions.symbols
 
     @property
     def reason(self) -> str:
         """Why nothing can be heard now; "" where that is not so."""
         return "" if self.state == "ready" else self._reason
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether what `due_ns` says may have changed since it was asked last."""
+        return self._known_due_ns < 0
+
+    def refused(self, symbol: str) -> str:
+        """Why a market is not tried any more; "" where it is."""
+        return self.refusal or self._refused.get(symbol, "")
+
+    def is_heard(self, symbol: str) -> bool:
+        """Whether the venue has said yes to every channel of a market that comes over this connection."""
+        return self.state == "ready" and self.subscriptions.is_heard(symbol)
+
     def want(self, symbol: str) -> None:
         """Subscribe to a market, as soon as that can be."""
-        for channel in self.venue.channels:
-            self.asked.setdefault((symbol, channel), _Asked())
+        self._known_due_ns, self._idle_ns = -1, NEVER_NS
+        self.subscriptions.want(symbol, self.route.channels)
 
     def drop(self, symbol: str) -> None:
         """Leave a market."""
-        for channel in self.venue.channels:
-            gone = self.asked.pop((symbol, channel), None)
-            if gone is not None and gone.state in ("asked", "active", "leaving") and self.state == "ready":
-                self._farewells.append(self.venue.unsubscribe(symbol, channel))
+        self._known_due_ns = -1
+        self.subscriptions.drop(symbol)
+        self.images.drop(symbol)
+        self._refused.pop(symbol, None)
 
     def renew(self, symbol: str) -> None:
         """Have the book of a market start over; where its image is under way that is enough."""
-        asked = self.asked.get((symbol, self.venue.channels[0]))
-        if asked is not None and self._step(asked, "renewed"):
-            asked.due_ns = asked.sent_ns + _ns(RENEW_S_MIN)
+        self._known_due_ns = -1
+        asked = self.subscriptions.asked.get((symbol, self.subscriptions.book))
+        if asked is None:
+            return
+        if self.venue.image(symbol) is None:
+            self.subscriptions.renew((symbol, self.subscriptions.book))
+        elif asked.state == "active":
+            self.images.need(symbol)
 
     def due_ns(self) -> int:
         """When `on_time` has something to do; NEVER_NS while that cannot be told."""
-        if self.state == "resting":
-            return self._due_ns if self.asked else NEVER_NS
-        if self.state == "greeting":
-            return self._due_ns
-        if self.state != "ready":
-            return NEVER_NS
-        dues = [self._silent_ns(), self._retire_ns()]
-        for asked in self.asked.values():
-            if asked.state in ("wanted", "leaving"):
-                dues.append(max(asked.due_ns, self._send_ns))
-            elif asked.state in ("asked", "left"):
-                dues.append(asked.due_ns)
-        if self._farewells or not self.asked:
-            dues.append(self._send_ns)
-        return min(dues)
+        if self._known_due_ns < 0:
+            self._known_due_ns = self._worked_out_due_ns()
+        return self._known_due_ns
 
     def on_opened(self, now_ns: int) -> list[Action]:
         """The socket is open."""
         if not self._move("opened"):
             return []
-        self._heard_ns, self._due_ns = now_ns, now_ns + _ns(GREETING_S)
-        return [] if self.venue.greets else self._greet(now_ns)
+        self._heard_ns, self._due_ns = now_ns, now_ns + ns_of(GREETING_S)
+        if not self.venue.greets:
+            self._greet(now_ns)
+        return []
 
     def on_denied(self, wait_ns: int, now_ns: int) -> list[Action]:
         """No connection may be made for so long: the budget of this address is spent."""
@@ -191,7 +156,7 @@ class Session:
     ) -> list[Action]:
         """The connection could not be made. `status`: the HTTP status that refused it, else 0."""
         self._reason = reason
-        if 400 <= status < 500 and status not in HEALING:
+        if cannot_heal(status):
             if not self._move("refused"):
                 return []
             self.refusal = reason
@@ -210,13 +175,12 @@ class Session:
             return []
         if not was_asked_to:
             self._reason = reason
-        if self._ready_ns and now_ns - self._ready_ns >= _ns(STEADY_S):
+        if self._ready_ns and now_ns - self._ready_ns >= ns_of(STEADY_S):
             self._failures = 0
-        self._ready_ns = 0
-        self._farewells.clear()
-        for asked in self.asked.values():
-            if self._step(asked, "closed"):
-                asked.due_ns, asked.tries = 0, 0
+        self._ready_ns, self._ping_ns, self._retire_ns, self._idle_ns = 0, NEVER_NS, NEVER_NS, NEVER_NS
+        self._outbox.clear()
+        self.subscriptions.close()
+        self.images.close()
         self._back_off(now_ns, retry_after_s)
         return [Tell("", "lost", self._reason)]
 
@@ -225,127 +189,178 @@ class Session:
         self._heard_ns = now_ns
         if self.state not in ("greeting", "ready"):
             return []
-        heard = self.venue.hear(frame, self.symbols)
-        actions = self._passed_on(heard, frame)
-        if heard.what == "greeting" and self.state == "greeting":
-            return [*actions, *self._greet(now_ns)]
-        asked = self.asked.get((heard.symbol, heard.channel))
-        if asked is None or not self._step(asked, heard.what):
-            return actions
-        return [*actions, *self._answered(asked, heard, now_ns)]
+        heard = self.venue.hear(frame, self.subscriptions.symbols)
+        if heard.what == "data":
+            return self._on_data(heard, frame)
+        if heard.what == "torn":  # it may have been anybody's, where it does not say
+            return [Deliver(heard.symbol, frame)]
+        return [] if heard.what == "noise" else self._on_word(heard, frame, now_ns)
+
+    def on_answer(
+        self,
+        fetch: Fetch,
+        status: int,
+        body: bytes,
+        now_ns: int,
+        *,
+        reason: str = "",
+        retry_after_s: float = 0.0,
+    ) -> list[Action]:
+        """What was fetched has come; status 0 where nothing could be had, `reason` says why."""
+        self._known_due_ns = -1
+        found = self.images.on_answer(fetch, status, body, now_ns, reason=reason, retry_after_s=retry_after_s)
+        self._note_refused(found)
+        return found
+
+    def on_fetch_denied(self, fetch: Fetch, wait_ns: int, now_ns: int) -> None:
+        """It was not asked for: the budget of this address is spent for so long."""
+        self._known_due_ns = -1
+        self.images.on_denied(fetch.symbol, wait_ns, now_ns)
 
     def on_time(self, now_ns: int) -> list[Action]:
         """Time has passed."""
+        if now_ns < self._known_due_ns:
+            return []
+        self._known_due_ns = -1
         if self.state == "resting":
-            if not self.asked or now_ns < self._due_ns:
+            if not self.symbols or now_ns < self._due_ns:
                 return []
             self._move("due")
             return [Open()]
         if self.state == "greeting":
-            return self._give_up("no greeting came") if now_ns >= self._due_ns else []
+            return self.give_up("no greeting came") if now_ns >= self._due_ns else []
         return self._on_ready_time(now_ns) if self.state == "ready" else []
 
+    def give_up(self, reason: str) -> list[Action]:
+        """Close the connection, and make it anew where it is wanted."""
+        if not self._move("given_up"):
+            return []
+        self._reason = reason
+        return [Close(reason)]
+
+    def _worked_out_due_ns(self) -> int:
+        if self.state == "resting":
+            return self._due_ns if self.symbols else NEVER_NS
+        if self.state == "greeting":
+            return self._due_ns
+        if self.state != "ready":
+            return NEVER_NS
+        own_ns = min(self._silent_ns(), self._end_ns(), self._retire_ns, self._ping_ns)
+        if self._outbox:
+            own_ns = min(own_ns, self._send_ns)
+        if not self.subscriptions.asked:
+            own_ns = min(own_ns, self._send_ns if self._idle_ns == NEVER_NS else self._idle_ns)
+        return min(own_ns, self.subscriptions.due_ns(self._send_ns), self.images.due_ns())
+
     def _on_ready_time(self, now_ns: int) -> list[Action]:
-        if not self.asked and not self._farewells:
-            return self._give_up("no market wants it")
+        if not self.subscriptions.asked:
+            self._idle_ns = min(self._idle_ns, now_ns + ns_of(IDLE_S))
+            if now_ns >= self._idle_ns:
+                return self.give_up("no market wants it")
         if now_ns >= self._silent_ns():
-            return self._give_up(f"silent for {self.venue.limits.silence_s_max:g} s")
-        if now_ns >= self._retire_ns():
-            return self._give_up("made anew before the venue closes it")
-        for key, asked in self.asked.items():
-            if asked.due_ns > now_ns or asked.state not in ("asked", "left"):
-                continue
-            if asked.state == "left":
-                return self._give_up(f"{key[0]}: no answer about {key[1]}")
-            self._step(asked, "overdue")
-            if asked.tries >= ASKED_MAX:
-                asked.state = "refused"
-                return [Tell(key[0], "refused", f"no answer about {key[1]} to {ASKED_MAX} requests")]
-        return self._sends(now_ns)
+            return self.give_up(f"silent for {self.venue.limits.silence_s_max:g} s")
+        if now_ns >= self._end_ns():
+            return self.give_up("made anew before the venue closes it")
+        late = self.subscriptions.overdue(now_ns)
+        if late is not None:
+            return self.give_up(f"{late[0]}: no answer about {late[1]}")
+        found: list[Action] = []
+        if self.venue.ping is not None and now_ns >= self._ping_ns:
+            self._ping_ns = now_ns + ns_of(self.venue.ping.every_s)
+            found += self._now(self.venue.ping.frame, now_ns)
+        if now_ns >= self._retire_ns:
+            found += self._retire("made anew before the venue closes it")
+        for change in self.subscriptions.on_time(now_ns):
+            found += self._told(change)
+        self._note_refused(found)
+        for symbol in self.subscriptions.refreshed(now_ns):
+            self.renew(symbol)
+        return [*found, *self.images.on_time(now_ns), *self._sends(now_ns)]
 
     def _sends(self, now_ns: int) -> list[Action]:
         if now_ns < self._send_ns:
             return []
-        frame = self._farewells.pop(0) if self._farewells else self._next_request(now_ns)
-        if not frame:
-            return []
-        self._send_ns = now_ns + _ns(1.0 / self.venue.limits.sends_per_s)
+        frame = self._outbox.popleft() if self._outbox else self.subscriptions.request(now_ns)
+        return self._now(frame, now_ns) if frame else []
+
+    def _now(self, frame: bytes, now_ns: int) -> list[Action]:
+        """Send at once; requests wait for it."""
+        self._send_ns = max(self._send_ns, now_ns) + ns_of(1.0 / self.venue.limits.sends_per_s)
         return [Send(frame)]
 
-    def _next_request(self, now_ns: int) -> bytes:
-        for (symbol, channel), asked in self.asked.items():
-            if asked.state not in ("wanted", "leaving") or asked.due_ns > now_ns:
-                continue
-            ask: Callable[[str, str], bytes] = self.venue.unsubscribe
-            if asked.state == "wanted":
-                ask, asked.sent_ns = self.venue.subscribe, now_ns
-                asked.tries += 1
-            self._step(asked, "sent")
-            asked.due_ns = now_ns + _ns(ANSWER_S)
-            return ask(symbol, channel)
-        return b""
+    def _on_word(self, heard: Heard, frame: bytes, now_ns: int) -> list[Action]:
+        """What a frame has to say to us."""
+        self._known_due_ns = -1
+        if heard.what == "greeting":
+            if self.state == "greeting":
+                self._greet(now_ns)
+            return []
+        if heard.what == "asks":
+            return self._now(heard.detail.encode(), now_ns)
+        if heard.what == "retiring":
+            return self._retire(heard.detail or "the venue is about to close it")
+        return [*self._passed_on(heard, frame), *self._on_answer(heard, now_ns)]
+
+    def _on_data(self, heard: Heard, frame: bytes) -> list[Action]:
+        if not heard.symbol:
+            return [Deliver("", frame)]
+        is_wanted = self.subscriptions.on_data((heard.symbol, heard.channel))
+        return [Deliver(heard.symbol, frame)] if is_wanted else []
 
     def _passed_on(self, heard: Heard, frame: bytes) -> list[Action]:
-        if heard.what == "torn":  # it may have been anybody's, where it does not say
-            return [Deliver(heard.symbol, frame)]
-        if heard.what in ("data", "subscribed", "unsubscribed") and (
-            not heard.symbol or (heard.symbol, heard.channel) in self.asked
-        ):
-            return [Deliver(heard.symbol, frame)]
-        return []
+        if heard.what not in ("subscribed", "unsubscribed") or heard.symbol not in self.symbols:
+            return []
+        return [Deliver(heard.symbol, frame)]
 
-    def _answered(self, asked: _Asked, heard: Heard, now_ns: int) -> list[Action]:
-        if asked.state == "active":
-            asked.tries = 0
-            return [Tell(heard.symbol, "heard", "")] if self.is_heard(heard.symbol) else []
-        if asked.state == "refused":
-            return [Tell(heard.symbol, "refused", heard.detail)]
-        wait_s = RENEW_S_MIN if heard.what == "unsubscribed" else self._jittered(asked.tries)
-        asked.due_ns = max(asked.sent_ns + _ns(RENEW_S_MIN), now_ns if heard.what == "unsubscribed" else 0)
-        if heard.what == "failed":
-            asked.due_ns = max(asked.due_ns, now_ns + _ns(wait_s))
-        return []
+    def _on_answer(self, heard: Heard, now_ns: int) -> list[Action]:
+        found = [
+            action for change in self.subscriptions.on_answer(heard, now_ns) for action in self._told(change)
+        ]
+        self._note_refused(found)
+        return found
 
-    def is_heard(self, symbol: str) -> bool:
-        """Whether the venue has said yes to every channel of a market."""
-        return all(self.asked[symbol, channel].state == "active" for channel in self.venue.channels)
+    def _note_refused(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Tell) and action.state == "refused":
+                self._refused[action.symbol] = action.reason
 
-    def _greet(self, now_ns: int) -> list[Action]:
+    def _told(self, change: Change) -> list[Action]:
+        if change.state == "doubted":
+            return self._retire(change.detail)
+        if change.state == "refused":
+            return [Tell(change.symbol, "refused", change.detail)]
+        if change.channel == self.subscriptions.book and self.venue.image(change.symbol) is not None:
+            self.images.need(change.symbol)
+        return [Tell(change.symbol, "heard", "")] if self.is_heard(change.symbol) else []
+
+    def _greet(self, now_ns: int) -> None:
         self._move("greeted")
         self._ready_ns, self._send_ns = now_ns, now_ns
-        return []
+        self._outbox.extend(self.venue.standing)
+        if self.venue.ping is not None:
+            self._ping_ns = now_ns + ns_of(self.venue.ping.every_s)
+        lifetime_s = self.venue.limits.lifetime_s_max
+        if not isinf(lifetime_s):
+            self._retire_ns = now_ns + ns_of(lifetime_s * RETIRE_SHARE)
 
-    def _give_up(self, reason: str) -> list[Action]:
-        self._move("given_up")
-        self._reason = reason
-        return [Close(reason)]
+    def _retire(self, reason: str) -> list[Action]:
+        self._retire_ns = NEVER_NS
+        return [Retire(reason)]
 
     def _silent_ns(self) -> int:
-        return self._heard_ns + _ns(self.venue.limits.silence_s_max)
+        return self._heard_ns + ns_of(self.venue.limits.silence_s_max)
 
-    def _retire_ns(self) -> int:
+    def _end_ns(self) -> int:
         lifetime_s = self.venue.limits.lifetime_s_max
-        return NEVER_NS if lifetime_s == float("inf") else self._ready_ns + _ns(lifetime_s)
+        return NEVER_NS if isinf(lifetime_s) else self._ready_ns + ns_of(lifetime_s)
 
     def _back_off(self, now_ns: int, retry_after_s: float) -> None:
         self._failures += 1
-        wait_s = max(self._jittered(self._failures), min(retry_after_s, RETRY_AFTER_S_MAX))
-        self._due_ns = now_ns + _ns(wait_s)
-
-    def _jittered(self, failures: int) -> float:
-        doubled_s = BACKOFF_S * 2.0 ** min(failures - 1, 16)
-        return self._random.random() * min(BACKOFF_S_MAX, doubled_s)
+        wait_s = max(jittered_s(self._random, self._failures), min(retry_after_s, RETRY_AFTER_S_MAX))
+        self._due_ns = now_ns + ns_of(wait_s)
 
     def _move(self, event: str) -> bool:
+        self._known_due_ns = -1
         after = CONNECTION.get((self.state, event))
         self.state = after or self.state
         return after is not None
-
-    def _step(self, asked: _Asked, event: str) -> bool:
-        after = SUBSCRIPTION.get((asked.state, event))
-        asked.state = after or asked.state
-        return after is not None
-
-
-def _ns(seconds: float) -> int:
-    return int(seconds * NS_PER_S)

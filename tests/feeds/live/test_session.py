@@ -11,20 +11,12 @@ from random import Random
 import pytest
 
 from signalnode.clock import NS_PER_S
+from signalnode.feeds.live.actions import NEVER_NS, RENEW_S_MIN, Close, Deliver, Open, Send, Tell
+from signalnode.feeds.live.images import IMAGE
 from signalnode.feeds.live.pool import Pool, Step
-from signalnode.feeds.live.session import (
-    CONNECTION,
-    NEVER_NS,
-    RENEW_S_MIN,
-    SUBSCRIPTION,
-    Close,
-    Deliver,
-    Open,
-    Send,
-    Session,
-    Tell,
-)
+from signalnode.feeds.live.session import CONNECTION, Session
 from signalnode.feeds.live.sessions import venue_of
+from signalnode.feeds.live.subscriptions import SUBSCRIPTION
 
 DYDX = venue_of("dydx")
 GREETING = b'{"type":"connected","connection_id":"c","message_id":0}'
@@ -99,7 +91,7 @@ def test_a_market_that_the_venue_does_not_know_is_refused_and_its_neighbour_is_h
     (refused,) = session.on_frame(told, NS_PER_S)
     assert refused.symbol == "NO-USD"
     assert refused.state == "refused"
-    assert session.asked["BTC-USD", "v4_trades"].state == "asked"
+    assert session.subscriptions.asked["BTC-USD", "v4_trades"].state == "asked"
 
 
 def test_a_frame_that_cannot_be_read_goes_to_its_own_market_and_else_to_all():
@@ -113,13 +105,13 @@ def test_a_connection_without_frames_is_given_up():
     session = ready()
     run_until(session, 9 * NS_PER_S)
     for channel in DYDX.channels:
-        session.on_frame(answer(DYDX.subscribe("BTC-USD", channel)), 9 * NS_PER_S)
+        session.on_frame(answer(DYDX.subscribe(["BTC-USD"], channel, 1)), 9 * NS_PER_S)
     (closing,) = run_until(session, 39 * NS_PER_S)
     assert closing == Close("silent for 30 s")
 
 
 def test_every_state_can_be_reached_and_only_a_refusal_is_final():
-    for table, start in ((CONNECTION, "resting"), (SUBSCRIPTION, "wanted")):
+    for table, start in ((CONNECTION, "resting"), (SUBSCRIPTION, "wanted"), (IMAGE, "idle")):
         states = {state for state, _ in table} | set(table.values())
         reached = {start}
         for _ in states:
@@ -204,7 +196,7 @@ def heal(seed: int) -> None:
     session.want("BTC-USD")
     session.want("ETH-USD")
     now_ns = data_ns = 0
-    while now_ns < 200 * NS_PER_S:
+    while now_ns < 180 * NS_PER_S:
         venue.inbox.sort(key=lambda item: item[0])
         soonest_ns = venue.inbox[0][0] if venue.inbox else NEVER_NS
         now_ns = max(now_ns, min(session.due_ns(), soonest_ns, data_ns))
@@ -229,8 +221,8 @@ def heal(seed: int) -> None:
                 venue.subscribed.clear()
                 venue.put(now_ns, "closed")
     assert session.state == "ready", seed
-    assert {asked.state for asked in session.asked.values()} == {"active"}, seed
-    assert venue.subscribed == {(channel, symbol) for symbol, channel in session.asked}
+    assert {asked.state for asked in session.subscriptions.asked.values()} == {"active"}, seed
+    assert venue.subscribed == {(channel, symbol) for symbol, channel in session.subscriptions.asked}
 
 
 def _told(session: Session, what: str, frame: bytes, now_ns: int) -> list[object]:

@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, NamedTuple, Protocol
 
-# What a frame is to a connection. `data` goes to its market; `noise` to nobody; `torn` cannot be read.
-What = Literal["greeting", "subscribed", "unsubscribed", "data", "refused", "failed", "noise", "torn"]
+# What a frame is to a connection: `data` goes to its market, `noise` to nobody, and `torn` cannot be read;
+# `asks` wants `detail` sent back at once; `retiring` says that the venue will close soon.
+What = Literal[
+    "greeting", "subscribed", "unsubscribed", "data", "refused", "failed", "noise", "torn", "asks", "retiring"
+]
 
 
 class Heard(NamedTuple):
-    """What one frame says, read no further than to route it."""
+    """What one frame says, read no further than to route it.
+
+    An answer that names its request's number alone says so in `number`: the session knows what that was, so
+    there `subscribed` is any yes. Data with no symbol goes to every market of the connection.
+    """
 
     what: What
     symbol: str = ""  # of the market, as the venue spells it; "" where it is of the whole connection
     channel: str = ""
-    detail: str = ""  # of a refusal, in the venue's words
+    detail: str = ""  # of a refusal, in the venue's words; what is to be sent back
+    number: int = 0
+
+
+class Ping(NamedTuple):
+    """What must be said each so many seconds, beside the protocol's own pings."""
+
+    frame: bytes
+    every_s: float
+
+
+class Request(NamedTuple):
+    """What is asked of a venue's REST: behind its base address, and what it weighs in the venue's limits."""
+
+    url_path: str
+    weight: float = 1.0
+
+
+class Route(NamedTuple):
+    """Channels that come over one connection, and where that goes, behind the venue's `ws_url`."""
+
+    url_path: str
+    channels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,32 +56,53 @@ class Limits:
     markets_max: int  # on one connection
     connects_max: int  # of one address within `connects_period_s`
     connects_period_s: float
+    connections_max: int = 1_000  # of one gateway at once
     sends_per_s: float  # messages that one connection may send
+    asks_max: int = 1  # markets in one request of a channel
     silence_s_max: float  # longest time without any frame on a connection with subscriptions
-    lifetime_s_max: float = float("inf")  # after which the venue closes; we go before
+    lifetime_s_max: float = inf  # after which the venue closes; we go before
+    refresh_s: float = inf  # so often a book is asked for anew where nothing shows a loss
+    requests_max: float = 60.0  # REST, by weight, of one address within `requests_period_s`
+    requests_period_s: float = 60.0
     frame_bytes_max: int = 4_194_304
+    answer_bytes_max: int = 4_194_304  # of one REST answer
 
 
 class Venue(Protocol):
-    """One venue's words. All methods are pure."""
+    """One venue's words; its class names this one as its base. All methods are pure."""
 
     name: str
     ws_url: str
-    greets: bool  # whether the venue speaks first, and wants to be waited for
+    rest_url: str = ""  # base of every `Request`; "" where none is made
+    greets: bool = False  # whether the venue speaks first, and wants to be waited for
+    answer_is_image: bool = False  # whether the yes to a book's subscription brings the book itself
     channels: tuple[str, ...]  # of every market, the book's first
+    standing: tuple[bytes, ...] = ()  # sent once on each connection, before any subscription
+    ping: Ping | None = None
     limits: Limits
 
     def symbol(self, market: str) -> str:
         """What the venue calls a market of ours."""
         ...
 
-    def subscribe(self, symbol: str, channel: str) -> bytes:
-        """The frame that asks for a channel of a market."""
+    def routes(self, symbol: str) -> tuple[Route, ...]:  # noqa: ARG002
+        """The connections that a market needs: one with all channels, at `ws_url` itself, at most venues."""
+        return (Route("", self.channels),)
+
+    def subscribe(self, symbols: Sequence[str], channel: str, number: int) -> bytes:
+        """The frame that asks for a channel of at most `limits.asks_max` markets.
+
+        `number` is the request's, from 1 on each connection.
+        """
         ...
 
-    def unsubscribe(self, symbol: str, channel: str) -> bytes:
+    def unsubscribe(self, symbols: Sequence[str], channel: str, number: int) -> bytes:
         """The frame that leaves it."""
         ...
+
+    def image(self, symbol: str) -> Request | None:  # noqa: ARG002
+        """What to fetch for a book to start from; None where it comes over the connection."""
+        return None
 
     def hear(self, frame: bytes, symbols: Collection[str]) -> Heard:
         """What a frame says; `symbols` are those of its connection. Never raises."""

@@ -10,7 +10,7 @@ An error mostly says neither channel nor market; those two that name them in the
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -37,12 +37,14 @@ _WHATS = {
 }
 
 
-class Dydx:
+class Dydx(Venue):
     """See `base.Venue`."""
 
     name = "dydx"
     ws_url = "wss://indexer.dydx.trade/v4/ws"
+    rest_url = "https://indexer.dydx.trade"
     greets = True
+    answer_is_image = True
     channels: tuple[str, ...] = (BOOK, TRADES)
     limits = Limits(
         markets_max=32,
@@ -50,19 +52,21 @@ class Dydx:
         connects_period_s=60.0,
         sends_per_s=10.0,
         silence_s_max=30.0,
+        refresh_s=300.0,
     )
 
     def symbol(self, market: str) -> str:
         """As ours: BTC-USD."""
         return market
 
-    def subscribe(self, symbol: str, channel: str) -> bytes:
-        """Unbatched: a batch holds updates back for 250 ms."""
-        return msgspec.json.encode({"type": "subscribe", "channel": channel, "id": symbol, "batched": False})
+    def subscribe(self, symbols: Sequence[str], channel: str, number: int) -> bytes:  # noqa: ARG002
+        """Unbatched: a batch holds updates back for 250 ms. An answer names market and channel."""
+        asked = {"type": "subscribe", "channel": channel, "id": symbols[0], "batched": False}
+        return msgspec.json.encode(asked)
 
-    def unsubscribe(self, symbol: str, channel: str) -> bytes:
+    def unsubscribe(self, symbols: Sequence[str], channel: str, number: int) -> bytes:  # noqa: ARG002
         """See `base.Venue`."""
-        return msgspec.json.encode({"type": "unsubscribe", "channel": channel, "id": symbol})
+        return msgspec.json.encode({"type": "unsubscribe", "channel": channel, "id": symbols[0]})
 
     def hear(self, frame: bytes, symbols: Collection[str]) -> Heard:
         """See `base.Venue`."""

@@ -1,0 +1,295 @@
+"""What one connection is subscribed to, by market and channel. Pure; times are monotonic, in ns.
+
+A subscription without an answer for ANSWER_S is left and asked for anew, for its answer may have been lost;
+after ASKED_MAX tries the market is refused. Requests of one channel are gathered, `Limits.asks_max` markets
+in one; where such a request is refused as a whole, each of its markets is asked for alone.
+
+What is `active` and brings nothing is asked for anew after ACKED_SILENT_S, which doubles each time up to
+ACKED_SILENT_S_MAX; of a book each second time the connection itself is doubted. A channel but the book's is
+so watched only if it has spoken before: many markets trade seldom. No subscription is asked for twice within
+RENEW_S_MIN, and a book each `Limits.refresh_s`, at moments drawn over half to all of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from random import Random
+from typing import Literal, NamedTuple
+
+from signalnode.feeds.live.actions import NEVER_NS, RENEW_S_MIN, jittered_s, ns_of
+from signalnode.feeds.live.sessions.base import Heard, Venue
+
+ANSWER_S = 10.0
+ASKED_MAX = 5
+ACKED_SILENT_S, ACKED_SILENT_S_MAX = 10.0, 640.0
+NUMBERS_MAX = 256  # requests whose numbers are known, the newest
+LEFT_MAX = 1_000  # subscriptions let go, whose last request is still remembered
+
+State = Literal["wanted", "asked", "active", "leaving", "left", "refused"]
+Key = tuple[str, str]  # symbol, channel
+
+SUBSCRIPTION: dict[tuple[State, str], State] = {
+    ("wanted", "sent"): "asked",
+    ("asked", "subscribed"): "active",
+    ("asked", "failed"): "wanted",
+    ("asked", "refused"): "refused",
+    ("asked", "overdue"): "leaving",
+    ("active", "renewed"): "leaving",
+    ("active", "unsubscribed"): "wanted",  # by the venue's own will
+    ("leaving", "sent"): "left",
+    ("leaving", "unsubscribed"): "wanted",
+    ("left", "unsubscribed"): "wanted",
+    ("asked", "closed"): "wanted",
+    ("active", "closed"): "wanted",
+    ("leaving", "closed"): "wanted",
+    ("left", "closed"): "wanted",
+}
+
+
+class Change(NamedTuple):
+    """What became of a subscription: it is active, refused, or doubted with its connection."""
+
+    symbol: str
+    channel: str
+    state: Literal["active", "refused", "doubted"]
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Asked:
+    """How one channel of one market stands."""
+
+    state: State = "wanted"
+    is_wanted: bool = True  # else it is let go as soon as the venue has answered
+    is_alone: bool = False  # to be asked for without others
+    due_ns: int = 0  # before it may be sent, or when its answer is overdue
+    tries: int = 0  # since the last answer
+    sent_ns: int = -NEVER_NS
+    refresh_ns: int = NEVER_NS
+    silent_ns: int = NEVER_NS  # when it will have brought nothing for too long; NEVER_NS once it has spoken
+    has_spoken: bool = False  # over any connection
+    silences: int = 0  # in a row
+
+
+class _Numbered(NamedTuple):
+    what: Literal["subscribed", "unsubscribed"]  # by a yes
+    keys: tuple[Key, ...]
+
+
+class Subscriptions:
+    """See the module."""
+
+    def __init__(self, venue: Venue, random: Random) -> None:
+        self.venue, self.book = venue, venue.channels[0]
+        self.asked: dict[Key, Asked] = {}
+        self.symbols: set[str] = set()  # that are wanted
+        self._channels: dict[str, tuple[str, ...]] = {}  # by symbol
+        self._random = random
+        self._number = 0
+        self._numbered: dict[int, _Numbered] = {}
+        self._left_ns: dict[Key, int] = {}  # when what is let go was asked for last
+
+    def want(self, symbol: str, channels: Sequence[str]) -> None:
+        """Subscribe to a market, as soon as that can be."""
+        self.symbols.add(symbol)
+        self._channels[symbol] = tuple(channels)
+        for channel in channels:
+            asked = self.asked.get((symbol, channel))
+            if asked is None:
+                sent_ns = self._left_ns.pop((symbol, channel), -NEVER_NS)
+                asked = self.asked[symbol, channel] = Asked(sent_ns=sent_ns)
+                asked.due_ns = sent_ns + ns_of(RENEW_S_MIN)
+            asked.is_wanted = True
+
+    def drop(self, symbol: str) -> None:
+        """Leave a market."""
+        self.symbols.discard(symbol)
+        for channel in self._channels.pop(symbol, ()):
+            self.asked[symbol, channel].is_wanted = False
+            self._let_go((symbol, channel))
+
+    def renew(self, key: Key) -> bool:
+        """Leave and ask anew; whether that is to be done: what is under way is enough."""
+        asked = self.asked.get(key)
+        if asked is None or not self._step(asked, "renewed"):
+            return False
+        asked.due_ns = asked.sent_ns + ns_of(RENEW_S_MIN)
+        return True
+
+    def is_heard(self, symbol: str) -> bool:
+        """Whether the venue has said yes to every channel of a market."""
+        channels = self._channels.get(symbol, ())
+        return bool(channels) and all(self.asked[symbol, each].state == "active" for each in channels)
+
+    def close(self) -> None:
+        """The connection is gone, and with it all that it was subscribed to."""
+        self._number = 0
+        self._numbered.clear()
+        for key, asked in list(self.asked.items()):
+            asked.silent_ns = asked.refresh_ns = NEVER_NS
+            if self._step(asked, "closed"):
+                asked.due_ns, asked.tries, asked.sent_ns = 0, 0, -NEVER_NS
+            self._let_go(key)
+        self._left_ns.clear()
+
+    def due_ns(self, send_ns: int) -> int:
+        """When something is to be done, where nothing may be sent before `send_ns`."""
+        due_ns = NEVER_NS
+        for asked in self.asked.values():
+            if asked.state in ("wanted", "leaving"):
+                due_ns = min(due_ns, max(asked.due_ns, send_ns))
+            elif asked.state in ("asked", "left"):
+                due_ns = min(due_ns, asked.due_ns)
+            elif asked.state == "active":
+                due_ns = min(due_ns, asked.refresh_ns, asked.silent_ns)
+        return due_ns
+
+    def overdue(self, now_ns: int) -> Key | None:
+        """What was left, and the venue does not say so."""
+        late = (key for key, asked in self.asked.items() if asked.state == "left" and asked.due_ns <= now_ns)
+        return next(late, None)
+
+    def on_time(self, now_ns: int) -> Iterator[Change]:
+        """Time has passed: what is late, silent or to be refreshed is on its way to being asked for anew."""
+        for key, asked in list(self.asked.items()):
+            if asked.state == "asked" and asked.due_ns <= now_ns:
+                self._step(asked, "overdue")
+                if asked.tries >= ASKED_MAX and asked.is_wanted:
+                    asked.state = "refused"
+                    yield Change(*key, "refused", f"no answer about {key[1]} to {ASKED_MAX} requests")
+            elif asked.state == "active" and asked.silent_ns <= now_ns:
+                asked.silences += 1
+                asked.silent_ns = NEVER_NS
+                if key[1] == self.book and asked.silences % 2 == 0:
+                    self._watch(key, asked, now_ns)
+                    yield Change(*key, "doubted", f"{key[0]}: {key[1]} was agreed to and brings nothing")
+                else:
+                    self.renew(key)
+
+    def refreshed(self, now_ns: int) -> Iterator[str]:
+        """The markets whose book is to be asked for anew by now."""
+        for (symbol, _), asked in self.asked.items():
+            if asked.state == "active" and asked.refresh_ns <= now_ns:
+                self._plan_refresh(asked, now_ns)
+                yield symbol
+
+    def request(self, now_ns: int) -> bytes:
+        """The next frame to be sent; b"" where there is none."""
+        for key, asked in self.asked.items():
+            if asked.state in ("wanted", "leaving") and asked.due_ns <= now_ns:
+                return self._request(self._together(key, asked, now_ns), asked.state == "wanted", now_ns)
+        return b""
+
+    def on_data(self, key: Key) -> bool:
+        """Data has come for a subscription; whether anybody wants it."""
+        asked = self.asked.get(key)
+        if asked is None:
+            return False
+        asked.has_spoken, asked.silences, asked.silent_ns = True, 0, NEVER_NS
+        return asked.is_wanted
+
+    def on_answer(self, heard: Heard, now_ns: int) -> list[Change]:
+        """The venue has answered, or done something by its own will."""
+        what, keys = self._meant(heard)
+        is_several = len(keys) > 1 and what == "refused"
+        found: list[Change] = []
+        for key in keys:
+            asked = self.asked.get(key)
+            if asked is None:
+                continue
+            asked.is_alone |= is_several
+            if self._step(asked, "failed" if is_several else what):
+                found += self._answered(key, asked, what, heard.detail, now_ns)
+        return found
+
+    def _meant(self, heard: Heard) -> tuple[str, Sequence[Key]]:
+        if heard.symbol and heard.channel:
+            return heard.what, [(heard.symbol, heard.channel)]
+        asked = self._numbered.get(heard.number)
+        if asked is None:
+            return heard.what, ()
+        what = asked.what if heard.what in ("subscribed", "unsubscribed") else heard.what
+        if heard.symbol:  # one of several, each with an answer of its own
+            return what, [key for key in asked.keys if key[0] == heard.symbol]
+        del self._numbered[heard.number]
+        return what, asked.keys
+
+    def _answered(self, key: Key, asked: Asked, what: str, detail: str, now_ns: int) -> list[Change]:
+        if asked.state == "refused":
+            is_wanted = asked.is_wanted
+            self._let_go(key)
+            return [Change(*key, "refused", detail)] if is_wanted else []
+        if asked.state == "active":
+            asked.tries = 0
+            self._let_go(key)
+            if not asked.is_wanted:
+                return []
+            self._watch(key, asked, now_ns)
+            if key[1] == self.book:
+                self._plan_refresh(asked, now_ns)
+            return [Change(*key, "active")]
+        self._let_go(key)
+        asked.due_ns = max(asked.sent_ns + ns_of(RENEW_S_MIN), now_ns)
+        if what == "failed":
+            asked.due_ns = max(asked.due_ns, now_ns + ns_of(jittered_s(self._random, asked.tries)))
+        return []
+
+    def _let_go(self, key: Key) -> None:
+        """Forget what nobody wants any more, or leave it first where the venue is to send it."""
+        asked = self.asked[key]
+        if asked.is_wanted:
+            return
+        if asked.state == "active":
+            self.renew(key)
+        elif asked.state in ("wanted", "refused"):
+            del self.asked[key]
+            self._left_ns[key] = asked.sent_ns
+            if len(self._left_ns) > LEFT_MAX:
+                del self._left_ns[next(iter(self._left_ns))]
+
+    def _watch(self, key: Key, asked: Asked, now_ns: int) -> None:
+        if key[1] == self.book and self.venue.answer_is_image:
+            asked.silences, asked.silent_ns = 0, NEVER_NS
+        elif key[1] == self.book or asked.has_spoken:
+            wait_s = min(ACKED_SILENT_S * 2.0 ** min(asked.silences, 16), ACKED_SILENT_S_MAX)
+            asked.silent_ns = now_ns + ns_of(wait_s)
+
+    def _plan_refresh(self, asked: Asked, now_ns: int) -> None:
+        refresh_s = self.venue.limits.refresh_s
+        if isfinite(refresh_s):
+            asked.refresh_ns = now_ns + ns_of(refresh_s * (0.5 + self._random.random() / 2))
+
+    def _together(self, key: Key, first: Asked, now_ns: int) -> tuple[Key, ...]:
+        """What can be asked for in one request with `key`, which comes first."""
+        count_max = 1 if first.is_alone else self.venue.limits.asks_max
+        keys = [key]
+        if count_max > 1:
+            for other, asked in self.asked.items():
+                if len(keys) == count_max:
+                    break
+                is_same = other[1] == key[1] and asked.state == first.state and other != key
+                if is_same and asked.due_ns <= now_ns and not asked.is_alone:
+                    keys.append(other)
+        return tuple(keys)
+
+    def _request(self, keys: tuple[Key, ...], is_wanted: bool, now_ns: int) -> bytes:
+        self._number += 1
+        for key in keys:
+            asked = self.asked[key]
+            if is_wanted:
+                asked.sent_ns = now_ns
+                asked.tries += 1
+            self._step(asked, "sent")
+            asked.due_ns = now_ns + ns_of(ANSWER_S)
+        self._numbered[self._number] = _Numbered("subscribed" if is_wanted else "unsubscribed", keys)
+        if len(self._numbered) > NUMBERS_MAX:
+            del self._numbered[next(iter(self._numbered))]
+        ask = self.venue.subscribe if is_wanted else self.venue.unsubscribe
+        return ask([symbol for symbol, _ in keys], keys[0][1], self._number)
+
+    def _step(self, asked: Asked, event: str) -> bool:
+        after = SUBSCRIPTION.get((asked.state, event))
+        asked.state = after or asked.state
+        return after is not None

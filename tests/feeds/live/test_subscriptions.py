@@ -1,0 +1,203 @@
+"""What a session says to a venue that counts requests, wants pings and forgets to send: in time made up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from random import Random
+
+from signalnode.clock import NS_PER_S
+from signalnode.feeds.live.actions import Close, Deliver, Open, Retire, Send, Tell
+from signalnode.feeds.live.pool import Pool
+from signalnode.feeds.live.session import IDLE_S, RETIRE_SHARE
+from signalnode.feeds.live.sessions.base import Ping
+from signalnode.feeds.live.subscriptions import ACKED_SILENT_S
+from tests.feeds.live.made_up import BOOK, LIMITS, TRADES, MadeUp, Timed, said
+
+
+def ready(venue: MadeUp, *symbols: str) -> Timed:
+    session = Timed(venue, Random(1))
+    for symbol in symbols:
+        session.want(symbol)
+    assert session.on_time(0) == [Open()]
+    session.on_opened(0)
+    return session
+
+
+def asked(actions: list[object]) -> list[object]:
+    return [json.loads(action.frame) for action in actions if isinstance(action, Send)]
+
+
+def heard(session: Timed, *numbers: int, at_s: float = 1.0) -> list[object]:
+    now_ns = int(at_s * NS_PER_S)
+    return [
+        action for number in numbers for action in session.on_frame(said("subscribed", number=number), now_ns)
+    ]
+
+
+def test_markets_are_asked_for_together_as_many_as_the_venue_takes():
+    session = ready(MadeUp(), "A", "B", "C", "D")
+    sent = asked(session.run_until(1.0))
+    assert sent == [
+        ["subscribe", ["A", "B", "C"], BOOK, 1],
+        ["subscribe", ["A", "B", "C"], TRADES, 2],
+        ["subscribe", ["D"], BOOK, 3],
+        ["subscribe", ["D"], TRADES, 4],
+    ]
+    assert heard(session, 1) == []
+    assert heard(session, 2) == [Tell(each, "heard", "") for each in "ABC"]
+    assert heard(session, 3, 4) == [Tell("D", "heard", "")]
+
+
+def test_a_refusal_of_several_has_each_of_them_asked_for_alone_and_refuses_the_one():
+    session = ready(MadeUp(), "A", "B", "C")
+    session.run_until(1.0)
+    assert session.on_frame(said("refused", number=1, detail="no B"), NS_PER_S) == []
+    sent = [each for each in asked(session.run_until(9.0)) if each[2] == BOOK]
+    assert [each[:2] for each in sent] == [["subscribe", [one]] for one in "ABC"]
+    (told,) = session.on_frame(said("refused", number=sent[1][3], detail="no B"), 9 * NS_PER_S)
+    assert told == Tell("B", "refused", "no B")
+    assert session.refused("B") == "no B"
+    assert heard(session, 2, sent[0][3], sent[2][3]) == [Tell("A", "heard", ""), Tell("C", "heard", "")]
+
+
+def test_an_answer_to_leaving_that_names_its_number_alone_is_known_for_one():
+    session = ready(MadeUp(), "A")
+    session.run_until(1.0)
+    heard(session, 1, 2)
+    session.renew("A")
+    (left,) = asked(session.run_until(5.0))
+    assert left == ["unsubscribe", ["A"], BOOK, 3]
+    heard(session, 3)
+    assert asked(session.run_until(5.0)) == [["subscribe", ["A"], BOOK, 4]]
+
+
+def test_what_a_connection_wants_said_first_is_said_first_and_pings_are_never_late():
+    venue = MadeUp(standing=(b'"heartbeats"',), ping=Ping(b'"ping"', 20.0))
+    session = ready(venue, "A")
+    sent = asked(session.run_until(1.0))
+    assert sent[0] == "heartbeats"
+    assert [each[0] for each in sent[1:]] == ["subscribe", "subscribe"]
+    heard(session, 1, 2)
+    for channel in (BOOK, TRADES):
+        session.on_frame(said("data", "A", channel), NS_PER_S)
+    assert session.due_ns() == 20 * NS_PER_S
+    assert session.on_time(20 * NS_PER_S) == [Send(b'"ping"')]
+    session.on_frame(said("noise"), 20 * NS_PER_S)
+    assert session.due_ns() == 40 * NS_PER_S
+
+
+def test_what_the_venue_asks_is_answered_at_once_and_what_is_of_all_goes_to_all():
+    session = ready(MadeUp(), "A")
+    session.run_until(1.0)
+    assert session.on_frame(said("asks", detail="here"), NS_PER_S) == [Send(b"here")]
+    whole = said("data")
+    assert session.on_frame(whole, NS_PER_S) == [Deliver("", whole)]
+
+
+def test_a_connection_that_is_to_end_asks_to_be_replaced_and_only_once():
+    session = ready(MadeUp(limits=replace(LIMITS, lifetime_s_max=2400.0, silence_s_max=1e6)), "A")
+    session.run_until(1.0)
+    heard(session, 1, 2)
+    session.on_frame(said("data", "A", BOOK), NS_PER_S)
+    assert session.on_frame(said("retiring"), NS_PER_S) == [Retire("the venue is about to close it")]
+    assert session.run_until(2300.0) == []
+    again = ready(MadeUp(limits=replace(LIMITS, lifetime_s_max=2400.0, silence_s_max=1e6)), "A")
+    again.run_until(1.0)
+    heard(again, 1, 2)
+    again.on_frame(said("data", "A", BOOK), NS_PER_S)
+    assert again.due_ns() == int(2400 * RETIRE_SHARE) * NS_PER_S
+    assert [type(each) for each in again.run_until(2399.0)] == [Retire]
+    assert [type(each) for each in again.run_until(2400.0)] == [Close]
+
+
+def test_a_book_that_was_agreed_to_and_is_silent_is_renewed_and_then_its_connection_is_doubted():
+    session = ready(MadeUp(limits=replace(LIMITS, silence_s_max=1e6)), "A")
+    session.run_until(0.5)
+    heard(session, 1, 2, at_s=0.5)
+    assert asked(session.run_until(0.4 + ACKED_SILENT_S)) == []
+    assert asked(session.run_until(1.0 + ACKED_SILENT_S)) == [["unsubscribe", ["A"], BOOK, 3]]
+    heard(session, 3, at_s=11.0)
+    session.run_until(12.0)
+    heard(session, 4, at_s=12.0)
+    assert session.run_until(11.9 + 2 * ACKED_SILENT_S) == []
+    (doubted,) = session.run_until(12.0 + 2 * ACKED_SILENT_S)
+    assert isinstance(doubted, Retire)
+    assert session.run_until(11.9 + 6 * ACKED_SILENT_S) == []  # and the next doubt comes later
+
+
+def test_trades_that_never_came_are_no_silence():
+    session = ready(MadeUp(limits=replace(LIMITS, silence_s_max=1e6)), "A")
+    session.run_until(1.0)
+    heard(session, 1, 2)
+    session.on_frame(said("data", "A", BOOK), NS_PER_S)
+    assert session.run_until(1_000.0) == []
+
+
+def test_books_are_refreshed_where_nothing_shows_a_loss_at_moments_of_their_own():
+    session = ready(MadeUp(limits=replace(LIMITS, silence_s_max=1e6, refresh_s=300.0)), "A", "B")
+    session.run_until(1.0)
+    heard(session, 1, 2)
+    for symbol in "AB":
+        session.on_frame(said("data", symbol, BOOK), NS_PER_S)
+    assert session.run_until(150.0) == []
+    left_ns: dict[str, int] = {}
+    while (now_ns := session.due_ns()) < 301 * NS_PER_S:
+        for what, (symbol,), _, number in asked(session.on_time(now_ns)):
+            left_ns.setdefault(symbol, now_ns)
+            session.on_frame(said("subscribed", number=number), now_ns)
+            if what == "subscribe":
+                session.on_frame(said("data", symbol, BOOK), now_ns)
+    assert left_ns.keys() == {"A", "B"}
+    assert left_ns["A"] != left_ns["B"]
+
+
+def test_a_market_that_comes_back_at_once_is_left_first_and_not_asked_for_twice():
+    session = ready(MadeUp(), "A")
+    session.run_until(0.5)
+    heard(session, 1, 2, at_s=0.5)
+    session.drop("A")
+    session.want("A")
+    sent = asked(session.run_until(5.0))
+    assert [each[0] for each in sent] == ["unsubscribe", "unsubscribe"]
+    for each in sent:
+        session.on_frame(said("subscribed", number=each[3]), 5 * NS_PER_S)
+    assert [each[0] for each in asked(session.run_until(6.0))] == ["subscribe", "subscribe"]
+
+
+def test_a_connection_that_nobody_wants_is_kept_a_while():
+    session = ready(MadeUp(), "A")
+    session.run_until(1.0)
+    heard(session, 1, 2)
+    session.drop("A")
+    for each in asked(session.run_until(5.0)):
+        session.on_frame(said("subscribed", number=each[3]), 2 * NS_PER_S)
+    assert session.on_time(2 * NS_PER_S) == []
+    assert session.run_until(1.9 + IDLE_S) == []
+    assert session.run_until(2.0 + IDLE_S) == [Close("no market wants it")]
+
+
+def test_a_market_by_two_routes_is_heard_when_both_are():
+    pool = Pool(MadeUp(has_routes=True), Random(1))
+    pool.want("A")
+    assert [step.action for step in pool.on_time(0)] == [Open(), Open()]
+    told = []
+    for slot, session in enumerate(pool.sessions):
+        session.on_opened(0)
+        (sent,) = pool.on_time(session.due_ns())
+        assert json.loads(sent.action.frame)[2] == session.route.channels[0]
+        told += pool.steps(slot, session.on_frame(said("subscribed", number=1), NS_PER_S))
+    assert [step.action for step in told] == [Tell("A", "heard", "")]
+    lost = pool.steps(0, pool.sessions[0].on_closed("gone", NS_PER_S))
+    assert [step.action for step in lost] == [Tell("A", "lost", "gone")]
+    assert [step.action for step in pool.want("A")] == [Tell("A", "lost", "gone")]
+
+
+def test_a_market_beyond_what_the_venue_bears_is_refused():
+    pool = Pool(MadeUp(limits=replace(LIMITS, markets_max=1, connections_max=2)), Random(1))
+    pool.want("A")
+    pool.want("B")
+    (step,) = pool.want("C")
+    assert step.action == Tell("C", "refused", "the venue bears no more markets from here")
+    pool.drop("A")
+    assert [step.action.state for step in pool.want("C")] == ["lost"]
