@@ -29,10 +29,11 @@ class Standing(NamedTuple):
 def standing_of(engine: SignalEngine, feed: Feed, health: ChannelHealth, at_ns: int) -> Standing:
     """How things stand at kernel time `at_ns`."""
     warm, live = engine.warm, feed.live
-    status = health.status(at_ns, feed.degraded(at_ns), warm)
+    since_ns = 0 if live is None else live.since_ns
+    status = health.status(at_ns, feed.degraded(at_ns), warm, since_ns)
     if live is not None and live.outage:
         status = STALE
-    told = None if live is None else _health_of(live, status, health.waits(at_ns))
+    told = None if live is None else _health_of(live, status, health.waits(at_ns, since_ns))
     return Standing(engine.mid, engine.time_event_ns, engine.time_ns, warm, STATUSES[status], told)
 
 
@@ -72,5 +73,5 @@ def _reason(live: Outside, status: int, waits: Mapping[str, Wait]) -> str:
     return ", ".join(
         f"{name} silent for {wait.waited_ns / NS_PER_S:.1f} s, over {wait.limit_s:.1f}"
         for name, wait in waits.items()
-        if wait.waited_ns > wait.limit_s * NS_PER_S
+        if wait.is_silent
     )

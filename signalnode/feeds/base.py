@@ -28,6 +28,7 @@ class Outside(Protocol):
 
     connection: int  # number of the connection that the newest frame came over, within its gateway
     outage: str  # why nothing can come now, as of the last `kernel_at`; "" where that is not so
+    since_ns: int  # kernel time since when something can, after the last outage
 
     @property
     def trouble(self) -> str:

@@ -11,6 +11,9 @@ On the Binance recordings the longest wait was 6.4 of them (BTC and ETH, each ch
 markets of 1 to 500 events a second 9.1. So 15 gives no false alarm there, and notices that BTC trades have
 stopped in five seconds.
 
+What could not come was not silent: after an outage, or a start from a checkpoint, a wait begins when the
+venue is heard again.
+
 A gap beyond the limit teaches only as much as the limit itself, so that an outage does not dull the standard,
 while a market that has truly become quieter is learnt within a few such gaps.
 """
@@ -44,7 +47,7 @@ STATE = np.dtype(
         ("squares", "<f8"),
     ]
 )
-WAIT = np.dtype([("waited_ns", "<i8"), ("late_ns", "<i8"), ("limit_s", "<f8")])
+WAIT = np.dtype([("waited_ns", "<i8"), ("late_ns", "<i8"), ("limit_s", "<f8"), ("is_silent", "?")])
 
 
 class Wait(NamedTuple):
@@ -53,6 +56,7 @@ class Wait(NamedTuple):
     waited_ns: int  # since its newest event was received
     late_ns: int  # what that took from the venue to here, by the two clocks; 0 where the venue's is not known
     limit_s: float  # longest wait that is normal; infinite while there is no standard yet
+    is_silent: bool  # for longer than that, of the time in which it could be heard
 
 
 @compiled
@@ -87,27 +91,32 @@ def _observe(events: Events, state: npt.NDArray[Any]) -> None:
         _hear(events[i], state)
 
 
+@compiled
+def _is_silent(channel: Any, now_ns: int, since_ns: int) -> bool:
+    """Whether a channel has waited too long, where nothing could come before `since_ns`."""
+    waited_s = (now_ns - max(channel.newest_ns, since_ns)) * 1e-9
+    return bool(channel.newest_ns > 0 and waited_s > SILENCE_S_MIN and waited_s > _limit_s(channel))
+
+
 @entry(state=STATE)
-def _silent(state: npt.NDArray[Any], now_ns: int) -> int:
-    """Bit k is set when the channel in row k has waited too long."""
+def _silent(state: npt.NDArray[Any], now_ns: int, since_ns: int) -> int:
+    """Bit k is set when the channel in row k is silent."""
     found = 0
     for kind in range(len(state)):
-        channel = state[kind]
-        if channel.newest_ns > 0:
-            waited_s = (now_ns - channel.newest_ns) * 1e-9
-            if waited_s > SILENCE_S_MIN and waited_s > _limit_s(channel):
-                found |= 1 << kind
+        if _is_silent(state[kind], now_ns, since_ns):
+            found |= 1 << kind
     return found
 
 
 @entry(state=STATE, waits=WAIT)
-def _measure(state: npt.NDArray[Any], now_ns: int, waits: npt.NDArray[Any]) -> None:
+def _measure(state: npt.NDArray[Any], now_ns: int, since_ns: int, waits: npt.NDArray[Any]) -> None:
     """Fill in row k of `waits` for the channel in row k; one never heard has waited for −1 ns."""
     for kind in range(len(state)):
         channel, wait = state[kind], waits[kind]
         wait.waited_ns = max(now_ns - channel.newest_ns, 0) if channel.newest_ns > 0 else -1
         wait.late_ns = channel.newest_ns - channel.event_ns
         wait.limit_s = _limit_s(channel)
+        wait.is_silent = _is_silent(channel, now_ns, since_ns)
 
 
 @compiled
@@ -133,7 +142,7 @@ def _observe_with_statuses(  # noqa: PLR0917 - compiled code takes no keywords
         while i < len(events) and events[i].time_received_ns <= times_ns[row]:
             _hear(events[i], state)
             i += 1
-        statuses[row] = status_of(_silent(state, times_ns[row]), degraded[row], warms[row])
+        statuses[row] = status_of(_silent(state, times_ns[row], 0), degraded[row], warms[row])
     while i < len(events):
         _hear(events[i], state)
         i += 1
@@ -171,13 +180,13 @@ class ChannelHealth:
         _observe_with_statuses(events, self.state, times_ns, degraded, warms, statuses)
         return statuses
 
-    def status(self, now_ns: int, degraded: bool, warm: float) -> int:
-        """The status at kernel time `now_ns`; see `status_of`."""
-        return status_of(self._silent(self.state, now_ns), degraded, warm)
+    def status(self, now_ns: int, degraded: bool, warm: float, since_ns: int = 0) -> int:
+        """The status at kernel time `now_ns`; see `status_of`. Nothing could come before `since_ns`."""
+        return status_of(self._silent(self.state, now_ns, since_ns), degraded, warm)
 
-    def waits(self, now_ns: int) -> dict[str, Wait]:
+    def waits(self, now_ns: int, since_ns: int = 0) -> dict[str, Wait]:
         """How long each channel that was ever heard has been waited for at kernel time `now_ns`."""
-        _measure.raw(self.state, now_ns, self._waits)
+        _measure.raw(self.state, now_ns, since_ns, self._waits)
         measured = self._waits.tolist()
         return {name: Wait(*measured[kind]) for name, kind in CHANNELS.items() if measured[kind][0] >= 0}
 
@@ -187,5 +196,5 @@ class ChannelHealth:
 
     def silent(self, now_ns: int) -> tuple[str, ...]:
         """The channels that have waited too long at kernel time `now_ns`; none that was never heard."""
-        found = _silent(self.state, now_ns)
+        found = _silent(self.state, now_ns, 0)
         return tuple(name for name, kind in CHANNELS.items() if found >> kind & 1) if found else ()

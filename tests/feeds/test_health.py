@@ -5,7 +5,7 @@ import pytest
 
 from signalnode.events import EVENT, QUOTE, TRADE, Events
 from signalnode.feeds import synthetic_events
-from signalnode.feeds.health import GAPS_MIN, ChannelHealth
+from signalnode.feeds.health import GAPS_MIN, LIVE, STALE, ChannelHealth
 
 S = 1_000_000_000
 START_NS = 1_700_000_000 * S
@@ -76,9 +76,19 @@ def test_a_wait_is_told_with_its_limit_and_the_way_from_the_venue() -> None:
     events = ticking(TRADE, 0.5, 200)
     events["time_event_ns"] = events["time_received_ns"] - 30_000_000
     health, end_ns = after(events)
-    assert health.waits(end_ns + 7 * S) == {"trades": (7 * S, 30_000_000, pytest.approx(7.5))}
+    assert health.waits(end_ns + 7 * S) == {"trades": (7 * S, 30_000_000, pytest.approx(7.5), False)}
     assert health.waits(end_ns - S)["trades"].waited_ns == 0
     assert after(ticking(QUOTE, 1.0, 2))[0].waits(START_NS)["quotes"].limit_s == np.inf
+
+
+def test_a_wait_in_which_nothing_could_come_is_no_silence() -> None:
+    health, end_ns = after(ticking(TRADE, 1.0, 100))  # a normal wait is up to 15 s
+    back_ns = end_ns + 60 * S
+    wait = health.waits(back_ns + 14 * S, back_ns)["trades"]
+    assert (wait.waited_ns, wait.is_silent) == (74 * S, False)
+    assert health.status(back_ns + 14 * S, False, 1.0, back_ns) == LIVE
+    assert health.status(back_ns + 16 * S, False, 1.0, back_ns) == STALE
+    assert health.waits(back_ns + 16 * S, back_ns)["trades"].is_silent
 
 
 def test_an_outage_does_not_dull_the_standard() -> None:

@@ -46,6 +46,7 @@ class LiveFeed(BlockFeed):
         super().__init__()
         self.live = self
         self.outage = "not heard of yet"
+        self.since_ns = 0
         self.connection = 0  # number of the newest frame's
         self._gateway, self._endpoint, self._symbol = gateway, endpoint, symbol
         self._faults = Faults()
@@ -138,9 +139,12 @@ class LiveFeed(BlockFeed):
         if self._offset_ns:
             self._heard_ns = max(self._heard_ns, now_ns + self._offset_ns - LAG_NS)
         if now_ns - self._message_ns > GATEWAY_SILENT_NS:
-            self.outage = f"{self._gateway} does not answer"
+            outage = f"{self._gateway} does not answer"
         else:
-            self.outage = self._told
+            outage = self._told
+        if self.outage and not outage:
+            self.since_ns = self._heard_ns
+        self.outage = outage
         self._ask(now_ns)
         return self._heard_ns
 
