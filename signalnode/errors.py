@@ -120,3 +120,12 @@ class OutputError(SignalnodeError):
     """There is no room left for what a command writes."""
 
     exit_status = 14
+
+
+class VenueError(SignalnodeError):
+    """A venue cannot be reached from here, or refuses. What it quotes may have lines; here it is one."""
+
+    exit_status = 16
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))

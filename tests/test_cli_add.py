@@ -16,6 +16,7 @@ from tests.command_line import refused, tree
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SIGNALNODE_CONFIG", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # no venue is asked
     main(["init", "config", "--venue", "dydx", "BTC-USD"])
     return tmp_path
 

@@ -26,6 +26,7 @@ FILES = {"a/first": b"1", "second": b"2"}
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SIGNALNODE_CONFIG", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # no venue is asked
     return tmp_path
 
 

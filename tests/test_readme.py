@@ -79,7 +79,9 @@ def on_port(text: str, port: int) -> str:
 @pytest.fixture(scope="module")
 def environment(clone: Path) -> dict[str, str]:
     path = f"{clone / '.venv' / 'bin'}:{os.environ['PATH']}"
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path, "XDG_CONFIG_HOME": str(clone / "home")}
+    alone = {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "localhost,127.0.0.1"}  # no venue is asked
+    own = {"PYTHONPATH": str(ROOT), "PATH": path, "XDG_CONFIG_HOME": str(clone / "home")}
+    return {**os.environ, **alone, **own}
 
 
 @pytest.fixture(scope="module")

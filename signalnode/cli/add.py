@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from signalnode.cli.init import check_live, write_new
+from signalnode.cli.init import check_live, refuse_written, write_new
+from signalnode.cli.markets import rest_url_of, symbols_of
 from signalnode.errors import UsageError
 from signalnode.names import scores_path, socket_path_fault
 from signalnode.settings import load_node
@@ -12,6 +13,8 @@ from signalnode.settings.environment import config_option
 from signalnode.settings.model import MARKETS_MAX
 from signalnode.settings.reading import shown
 from signalnode.settings.writing import live_market_text
+
+MEND = "edit it, or delete it first"
 
 
 def add(arguments: argparse.Namespace) -> int:
@@ -24,12 +27,16 @@ def add(arguments: argparse.Namespace) -> int:
     )
     if there + len(markets) > MARKETS_MAX:
         raise UsageError(f"add: {there} markets are there; a node takes {MARKETS_MAX}")
-    for market in markets:
+    refuse_written((node.markets_dir / f"{market}.toml" for market in markets), MEND)
+    symbols = symbols_of("add", venue, markets, rest_url_of(arguments, venue))
+    for market in symbols:
         fault = socket_path_fault(scores_path(node.runtime_dir, market))
         if fault:
             raise UsageError(f"add: {market}: {fault}")
-    files = {f"{market}.toml": live_market_text(venue, market, "").encode() for market in markets}
-    write_new(node.markets_dir, files, "edit it, or delete it first")
+    files = {
+        f"{name}.toml": live_market_text(venue, name, symbol).encode() for name, symbol in symbols.items()
+    }
+    write_new(node.markets_dir, files, MEND)
     for name in files:
         print(f"{shown(node.markets_dir / name)}: written, live from {venue}")
     if arguments.reload:

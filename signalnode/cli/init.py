@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from signalnode.cli.venues import checked_live
@@ -16,6 +16,7 @@ from signalnode.errors import RuntimeDirectoryError, UsageError
 from signalnode.files import NO_ROOM, ensure_directory
 from signalnode.names import market_name_fault, scores_path, socket_path_fault
 from signalnode.settings.environment import CONFIG_PATH_DEFAULT, config_option
+from signalnode.settings.loading import URL_SCHEMES, url_fault
 from signalnode.settings.reading import shown
 from signalnode.settings.writing import CONFIG_NAME, OWN_MARKET, demo_texts, live_texts, own_texts
 
@@ -30,19 +31,20 @@ def init(arguments: argparse.Namespace) -> int:
     """Write config and markets, and say the next two commands."""
     if arguments.config is not None:
         raise UsageError("init: DIR says where to write; leave --config out")
+    folder: Path = (arguments.folder or CONFIG_PATH_DEFAULT.parent).expanduser()
     venue, *markets = arguments.venue or ("",)
+    urls = {key: getattr(arguments, key) for key in ("ws_url", "rest_url") if getattr(arguments, key)}
     if venue:
         check_live("init: --venue", venue, markets)
-    folder: Path = (arguments.folder or CONFIG_PATH_DEFAULT.parent).expanduser()
+    elif urls:
+        raise UsageError("init: --ws-url and --rest-url are a venue's; name it by --venue")
     longest = max([LONGEST_MARKET, *markets], key=len)
     fault = socket_path_fault(scores_path(folder.resolve() / "run", longest))
     if fault:
         raise UsageError(f"init: {fault.rpartition(';')[0]}; choose a folder with a shorter path")
     if venue:
-        texts, what = (
-            live_texts(venue, dict.fromkeys(markets, "")),
-            f"{', '.join(markets)}, live from {venue}",
-        )
+        symbols = _symbols(venue, markets, urls)
+        texts, what = live_texts(venue, symbols, urls), f"{', '.join(symbols)}, live from {venue}"
     elif arguments.demo:
         texts, what = demo_texts(), DEMO
     else:
@@ -52,6 +54,19 @@ def init(arguments: argparse.Namespace) -> int:
     write_new(folder, files | {name: text.encode() for name, text in texts.items()})
     _tell(folder / CONFIG_NAME, what)
     return 0
+
+
+def _symbols(venue: str, markets: list[str], urls: Mapping[str, str]) -> dict[str, str]:
+    """See `markets.symbols_of`; a venue of another address is asked there or not at all."""
+    from signalnode.cli.markets import symbols_of
+
+    for key, url in urls.items():
+        fault = url_fault(url, URL_SCHEMES[key])
+        if fault:
+            raise UsageError(f"init: --{key.replace('_', '-')}: {fault}")
+    if "ws_url" in urls and "rest_url" not in urls:
+        return dict.fromkeys(markets, "")
+    return symbols_of("init: --venue", venue, markets, urls.get("rest_url", ""))
 
 
 def check_live(what: str, venue: str, markets: list[str]) -> None:
@@ -67,14 +82,19 @@ def check_live(what: str, venue: str, markets: list[str]) -> None:
             raise UsageError(f"{what}: {market} is named twice; leave one out")
 
 
+def refuse_written(paths: Iterable[Path], mend: str) -> None:
+    """Raise RuntimeDirectoryError for the first of these that is there already."""
+    for path in paths:
+        if os.path.lexists(path):
+            raise RuntimeDirectoryError(f"{shown(path)}: is there, so nothing was written; {mend}")
+
+
 def write_new(folder: Path, files: Mapping[str, bytes], mend: str = "name another folder") -> None:
     """Write every file below `folder`, in their order, or none; directories are made.
 
     Raises RuntimeDirectoryError where one is there already, or cannot be written.
     """
-    for path in (folder / name for name in sorted(files, key=_comes_last)):
-        if os.path.lexists(path):
-            raise RuntimeDirectoryError(f"{shown(path)}: is there, so nothing was written; {mend}")
+    refuse_written((folder / name for name in sorted(files, key=_comes_last)), mend)
     made: list[Path] = []
     try:
         for name, content in files.items():

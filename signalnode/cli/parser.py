@@ -127,6 +127,8 @@ def _add_first_steps(verb: _Verb, _: _Parser) -> None:
     what.add_argument(
         "--venue", nargs="+", metavar=("VENUE", "MARKET"), help="live markets of a venue: dydx BTC-USD, say"
     )
+    _add_rest_url(init)
+    init.add_argument("--ws-url", default="", metavar="URL", help="another address of the venue's WebSocket")
     verb("check", "check:check", "Check the config and list every fault.")
 
 
@@ -171,6 +173,21 @@ def _add_subscribe(verb: _Verb) -> None:
 def _add_venues(verb: _Verb, _: _Parser) -> None:
     venues = verb("venues", "venues:venues", "List the venues: live or not, their limits and addresses.")
     venues.add_argument("--json", action="store_true", help="one JSON object")
+    markets = verb("markets", "markets:markets", "Ask a venue which markets it has.")
+    markets.add_argument("venue", metavar="VENUE", help="dydx, say")
+    markets.add_argument("--search", default="", metavar="TEXT", help="only those with this in their name")
+    markets.add_argument("--sort", choices=("name", "volume"), default="name", help="default: name")
+    markets.add_argument("--json", action="store_true", help="one JSON object")
+    _add_rest_url(markets)
+
+
+def _add_rest_url(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--rest-url",
+        default="",
+        metavar="URL",
+        help="another address of the venue's REST (default: the config's)",
+    )
 
 
 def _add_markets(verb: _Verb, _: _Parser) -> None:
@@ -179,6 +196,7 @@ def _add_markets(verb: _Verb, _: _Parser) -> None:
     )
     add.add_argument("venue", metavar="VENUE", help="whose markets: dydx, say")
     add.add_argument("markets", nargs="+", metavar="NAME", help="BTC-USD, say")
+    _add_rest_url(add)
     add.add_argument("--reload", action="store_true", help="and have the running node bring them in")
     verb("reload", "requests:reload", "Read the config again and apply what changed.")
     for name, what in (

@@ -62,3 +62,18 @@ def colours_refused() -> bool:
 def user_units_dir() -> Path:
     """Where a user's own systemd units are: XDG_CONFIG_HOME or ~/.config, then systemd/user."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
+
+
+def certificates_fault() -> str | None:
+    """What is wrong with the file of SSL_CERT_FILE, with the mend; OpenSSL would pass over it."""
+    named = os.environ.get("SSL_CERT_FILE")
+    if not named:
+        return None
+    import ssl
+
+    try:
+        ssl.create_default_context(cafile=named)
+    except OSError as error:  # SSLError is one
+        why = "holds no certificates" if isinstance(error, ssl.SSLError) else error.strerror
+        return f"SSL_CERT_FILE: {named}: {why}; name a file of certificates (PEM), or leave it out"
+    return None

@@ -34,6 +34,7 @@ from signalnode.settings.model import (
 )
 from signalnode.settings.reading import ConfigFaults, read_bytes, read_table, read_toml, shown
 
+URL_SCHEMES = {"ws_url": ("ws", "wss"), "rest_url": ("http", "https")}  # of a venue: plain and encrypted
 _DIRECTORY_KEYS = ("runtime_dir", "state_dir", "markets_dir")
 
 
@@ -297,25 +298,30 @@ def _check_venues(node: NodeSettings, path: Path, faults: ConfigFaults) -> None:
         if venue not in LIVE_VENUES:
             faults.add(path, where, f"is not known; use {', '.join(LIVE_VENUES)}")
         elif not isinstance(table, dict):
-            faults.add(path, where, "is no table; give it ws_url")
+            faults.add(path, where, "is no table; give it ws_url or rest_url")
         else:
             read = read_table(VenueSettings, table, path, f"{where}.", faults)
-            fault = url_fault(read.ws_url) if read is not None and read.ws_url else None
-            if fault:
-                faults.add(path, f"{where}.ws_url", fault)
+            for key, schemes in URL_SCHEMES.items():
+                url = getattr(read, key, "")
+                fault = url_fault(url, schemes) if url else None
+                if fault:
+                    faults.add(path, f"{where}.{key}", fault)
 
 
-def url_fault(url: str) -> str | None:
-    """What is wrong with a WebSocket address, with the mend. Unencrypted it stays on this machine."""
+def url_fault(url: str, schemes: tuple[str, str]) -> str | None:
+    """What is wrong with an address of a venue, with the mend. Of the two schemes the first is unencrypted,
+    and stays on this machine.
+    """
+    plain, secure = schemes
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         host, parts = "", None
-    if parts is None or not host or parts.scheme not in {"ws", "wss"}:
-        return f"{url!r} is no address; write it like wss://host/path"
-    if parts.scheme == "ws" and not is_loopback(host):
-        return f"{url} is not encrypted; use wss://"
+    if parts is None or not host or parts.scheme not in schemes:
+        return f"{url!r} is no address; write it like {secure}://host/path"
+    if parts.scheme == plain and not is_loopback(host):
+        return f"{url} is not encrypted; use {secure}://"
     return None
 
 

@@ -188,6 +188,8 @@ class VenueSettings:
 
     # Its WebSocket: wss://, or ws:// on this machine. Left out: the venue's own.
     ws_url: str = ""
+    # Its REST: https://, or http:// on this machine.
+    rest_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,9 +31,14 @@ def own_texts() -> dict[str, str]:
     return _config({OWN_MARKET: _template(OWN_MARKET) + table + parameters})
 
 
-def live_texts(venue: str, symbols: Mapping[str, str]) -> dict[str, str]:
-    """The shipped config, and a live market of `venue` for each name; see `live_market_text`."""
-    return _config({name: live_market_text(venue, name, symbol) for name, symbol in symbols.items()})
+def live_texts(venue: str, symbols: Mapping[str, str], urls: Mapping[str, str]) -> dict[str, str]:
+    """The shipped config with these addresses of `venue`, and a live market of it for each name."""
+    texts = _config({name: live_market_text(venue, name, symbol) for name, symbol in symbols.items()})
+    if urls:
+        texts[CONFIG_NAME] += f"\n[venues.{venue}]\n" + "".join(
+            f'{key} = "{url}"\n' for key, url in urls.items()
+        )
+    return texts
 
 
 def live_market_text(venue: str, market: str, symbol: str) -> str:

@@ -17,7 +17,7 @@ VENUES = sorted(
 async def _serve(name: str, port: int) -> None:
     server = Server(name)
     async with server.serving(port=port):
-        print(f'[venues.{name}]\nws_url = "{server.ws_url}"', flush=True)
+        print(f'[venues.{name}]\nws_url = "{server.ws_url}"\nrest_url = "{server.rest_url}"', flush=True)
         await asyncio.Event().wait()
 
 

@@ -12,7 +12,7 @@ from tests.feeds.venues.made.dydx import arrays, objects
 
 from .listing import Listing, Numbered, iso
 from .protocol import Message, Protocol
-from .venue import Peer
+from .venue import Answer, Peer, Venue
 
 BOOK, TRADES = "v4_orderbook", "v4_trades"
 SUBSCRIPTIONS_MAX = 32  # a channel
@@ -22,7 +22,7 @@ LEVELS = 100  # a side of an image
 class Dydx(Protocol):
     """See `Protocol`. Each frame has the connection's name and its number on it."""
 
-    name, path, rest_path = "dydx", "/v4/ws", "/v4"
+    name, path = "dydx", "/v4/ws"
     symbols = ("BTC-USD", "ETH-USD", "SOL-USD")
     book, trades = BOOK, TRADES
     ping_s, pong_s = 30.0, 10.0
@@ -82,6 +82,14 @@ class Dydx(Protocol):
         if not contents:
             return []
         return [{"type": "channel_data", "channel": channel, "id": listing.symbol, "contents": contents}]
+
+    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
+        """Its markets; nothing else is asked of it."""
+        if path != "/v4/perpetualMarkets":
+            return None
+        listed = {"status": "ACTIVE", "tickSize": "1", "stepSize": "0.0001", "volume24H": "247500844.6834"}
+        markets = {symbol: {"ticker": symbol, **listed} for symbol in venue.listings}
+        return Answer(200, json.dumps({"markets": markets}).encode())
 
     def seal(self, peer: Peer, message: Message) -> bytes:
         """Number it."""

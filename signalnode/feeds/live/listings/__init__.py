@@ -1,0 +1,16 @@
+"""What each venue lists: one small reader of its REST answers a file, called as the venue is.
+
+LIVE_VENUES in `signalnode/settings/model.py` says which of them can be used.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from signalnode.feeds.live.listings.base import Listing
+
+
+def listing_of(venue: str) -> Listing:
+    """How a venue in VENUE_NAMES lists its markets: LISTING of the file that has its name."""
+    listing: Listing = importlib.import_module(f"{__name__}.{venue}").LISTING
+    return listing

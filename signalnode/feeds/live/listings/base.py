@@ -1,0 +1,94 @@
+"""What a venue lists of its markets, and how it is asked: pages in, instruments out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+
+from signalnode.names import market_name_of
+
+PAGES_MAX = 50  # of one listing, whatever the venue says
+
+
+class Page(NamedTuple):
+    """One answer of a venue's REST to ask for, behind its base address; POST where there is a body."""
+
+    url_path: str
+    body: bytes = b""
+
+
+class Instrument(NamedTuple):
+    """One market as its venue lists it; "" for what it does not say."""
+
+    market: str  # as ours; "" where its venue's name cannot be one
+    symbol: str  # as its `[feed]` needs it
+    tick_size: str
+    size_step: str  # as the venue counts: contracts, where it trades those
+    state: str  # in the venue's own word
+    is_open: bool  # whether it trades now, as far as the listing says
+    listed_as: str  # what its venue calls it where it tells of volumes
+
+
+@dataclass(slots=True)
+class Found:
+    """What one page says. `volumes`: of 24 h in quote currency, by `listed_as`."""
+
+    instruments: list[Instrument] = field(default_factory=list)
+    volumes: dict[str, float] = field(default_factory=dict)
+    next: Page | None = None
+
+
+class Listing(NamedTuple):
+    """How a venue is asked, and what it answers. `read` raises msgspec.DecodeError, KeyError and the like
+    where an answer has another shape.
+    """
+
+    rest_url: str
+    pages: tuple[Page, ...]
+    read: Callable[[Page, bytes], Found]
+
+
+def instrument(
+    name: str, symbol: str, *, tick_size: str, size_step: str, state: str, is_open: bool, listed_as: str = ""
+) -> Instrument:
+    """One market, called as ours by `name`: BTC/USD, say."""
+    market, tick_size, size_step = market_name_of(name), plain(tick_size), plain(size_step)
+    return Instrument(market, symbol, tick_size, size_step, state, is_open, listed_as or symbol)
+
+
+def plain(number: str) -> str:
+    """A number's text without exponent and trailing zeros: 1E-7 as 0.0000001; "" for none."""
+    if not number:
+        return ""
+    text = f"{Decimal(number):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def step_of(decimals: int) -> str:
+    """The step of so many decimals: 0.01 for 2."""
+    return f"{Decimal(1).scaleb(-decimals):f}"
+
+
+def product(a: str, b: str) -> float:
+    """The product of two numbers in text."""
+    return float(a) * float(b)
+
+
+def decoded(body: bytes, shape: Any) -> Any:
+    """`body` as JSON of a shape, checked; numbers may stand in quotes."""
+    return msgspec.json.decode(body, type=shape, strict=False)
+
+
+def first_each(instruments: Iterable[Instrument]) -> list[Instrument]:
+    """No market twice: whichever is listed second can only be called by its symbol."""
+    seen: dict[str, str] = {}
+    found = []
+    for each in instruments:
+        other = seen.setdefault(each.market, each.symbol)
+        name = each.market if other == each.symbol else market_name_of(each.symbol)
+        found.append(each._replace(market=name))
+    return found

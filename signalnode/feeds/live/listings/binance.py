@@ -1,0 +1,7 @@
+"""Binance spot; see `binance_rules`."""
+
+from __future__ import annotations
+
+from signalnode.feeds.live.listings.binance_rules import binance_listing
+
+LISTING = binance_listing("https://api.binance.com", "/api/v3")

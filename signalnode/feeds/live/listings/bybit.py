@@ -1,0 +1,93 @@
+"""Bybit v5: spot, linear and inverse. Source: Bybit, `instruments-info` and `tickers`.
+
+The same symbol may be spot and a perpetual, so that of a perpetual says its category, `linear:BTCUSDT`, and
+our name for it ends in PERP. The turnover of inverse ones is base currency; their volume is USD.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from signalnode.feeds.live.listings.base import Found, Instrument, Listing, Page, decoded, instrument
+
+CATEGORIES = ("spot", "linear", "inverse")
+_INSTRUMENTS, _TRAFFIC = "/v5/market/instruments-info?limit=1000&category=", "/v5/market/tickers?category="
+
+
+class _Price(msgspec.Struct, rename="camel"):
+    tick_size: str = ""
+
+
+class _Lot(msgspec.Struct, rename="camel"):
+    qty_step: str = ""
+    base_precision: str = ""  # its name at spot
+
+
+class _Listed(msgspec.Struct, rename="camel"):
+    symbol: str
+    status: str
+    base_coin: str
+    quote_coin: str
+    price_filter: _Price
+    lot_size_filter: _Lot
+    contract_type: str = ""
+
+
+class _Instruments(msgspec.Struct, rename="camel"):
+    rows: list[_Listed] = msgspec.field(name="list")
+    next_page_cursor: str | None = None
+
+
+class _Traded(msgspec.Struct):
+    symbol: str
+    turnover24h: str = ""
+    volume24h: str = ""
+
+
+class _Traffic(msgspec.Struct):
+    rows: list[_Traded] = msgspec.field(name="list")
+
+
+class _InstrumentsAnswer(msgspec.Struct):
+    result: _Instruments
+
+
+class _TrafficAnswer(msgspec.Struct):
+    result: _Traffic
+
+
+def _read(page: Page, body: bytes) -> Found:
+    category = page.url_path.partition("category=")[2].partition("&")[0]
+    if page.url_path.startswith(_TRAFFIC):
+        traded = decoded(body, _TrafficAnswer).result.rows
+        told = {each.symbol: each.volume24h if category == "inverse" else each.turnover24h for each in traded}
+        return Found(volumes={_symbol_of(category, name): float(text) for name, text in told.items() if text})
+    answer = decoded(body, _InstrumentsAnswer).result
+    cursor = answer.next_page_cursor
+    more = Page(f"{_INSTRUMENTS}{category}&cursor={cursor}") if cursor else None
+    return Found([_instrument(category, each) for each in answer.rows], next=more)
+
+
+def _symbol_of(category: str, name: str) -> str:
+    return name if category == "spot" else f"{category}:{name}"
+
+
+def _instrument(category: str, each: _Listed) -> Instrument:
+    name = f"{each.base_coin}-{each.quote_coin}"
+    if category != "spot":
+        name = f"{name}-PERP" if each.contract_type.endswith("Perpetual") else each.symbol
+    return instrument(
+        name,
+        _symbol_of(category, each.symbol),
+        tick_size=each.price_filter.tick_size,
+        size_step=each.lot_size_filter.qty_step or each.lot_size_filter.base_precision,
+        state=each.status.lower(),
+        is_open=each.status == "Trading",
+    )
+
+
+LISTING = Listing(
+    "https://api.bybit.com",
+    tuple(Page(f"{path}{each}") for each in CATEGORIES for path in (_INSTRUMENTS, _TRAFFIC)),
+    _read,
+)

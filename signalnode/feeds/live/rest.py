@@ -1,0 +1,92 @@
+"""One request to a venue's REST, for commands: bounded in time and size, over `reach`."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from signalnode.clock import NS_PER_S, monotonic_ns
+from signalnode.errors import VenueError
+from signalnode.feeds.live.reach import Tell, address_of, reach, silent
+
+ANSWER_S_MAX = 60.0
+ANSWER_BYTES_MAX = 64 * 1_048_576  # Binance's listing has a good ten of them
+CHUNK_BYTES = 65_536
+QUOTED_CHARS_MAX = 120  # of what a venue says to a request that it refuses
+
+_MENDS: dict[int, str] = {
+    403: "it may not serve your country or address; another address of it goes into rest_url",
+    404: "there is no such thing; is rest_url right?",
+    418: "this address was banned for asking too often; wait",
+    429: "this address has asked too often; wait",
+    451: "it does not serve your country",
+}
+
+
+class Reply(NamedTuple):
+    """What came: HTTP status, headers by their names in lower case, body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def fetch(base_url: str, url_path: str, body: bytes = b"", *, tell: Tell = silent) -> Reply:
+    """GET, or POST of the JSON `body`; whatever the status is. Raises VenueError."""
+    address = address_of(base_url)
+    url = base_url.rstrip("/") + url_path
+    stream = reach(base_url, tell)
+    connection = http.client.HTTPConnection(address.host, address.port)
+    connection.sock = stream
+    headers = {"User-Agent": "signalnode", "Accept": "application/json"}
+    if body:
+        headers["Content-Type"] = "application/json"
+    path = url.partition("://")[2].partition("/")
+    try:
+        connection.request("POST" if body else "GET", f"/{path[2]}", body or None, headers)
+        answer = connection.getresponse()
+        content = _content(answer, url)
+    except TimeoutError:
+        raise VenueError(f"{url}: no answer in time; try again, or ask `signalnode doctor`") from None
+    except (OSError, http.client.HTTPException) as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise VenueError(
+            f"{url}: no whole answer came ({why[:QUOTED_CHARS_MAX]}); is the address right?"
+        ) from None
+    finally:
+        stream.close()
+    return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, content)
+
+
+def body_of(reply: Reply, url: str) -> bytes:
+    """The body of an answer that says yes; raises VenueError for any other."""
+    if reply.status == http.client.OK:
+        return reply.body
+    if 300 <= reply.status < 400:
+        to = reply.headers.get("location", "nowhere")[:QUOTED_CHARS_MAX]
+        raise VenueError(f"{url}: is elsewhere, it says: {to}; where you trust that, write it as rest_url")
+    mend = _MENDS.get(reply.status, "try again later" if reply.status >= 500 else "is rest_url right?")
+    after = reply.headers.get("retry-after")
+    wait = f" (it says: {after[:QUOTED_CHARS_MAX]} s)" if after else ""
+    said = reply.body[:QUOTED_CHARS_MAX].decode(errors="replace").split("\n")[0]
+    quoted = f": {said!r}" if said.isprintable() and said else ""
+    raise VenueError(f"{url}: HTTP {reply.status}{quoted}; {mend}{wait}")
+
+
+def _content(answer: http.client.HTTPResponse, url: str) -> bytes:
+    end_ns = monotonic_ns() + int(ANSWER_S_MAX * NS_PER_S)
+    parts: list[bytes] = []
+    size = 0
+    while part := answer.read1(CHUNK_BYTES):
+        parts.append(part)
+        size += len(part)
+        if size > ANSWER_BYTES_MAX:
+            raise VenueError(
+                f"{url}: answers with more than {ANSWER_BYTES_MAX // 1_048_576} MB; is it the right address?"
+            )
+        if monotonic_ns() > end_ns:
+            raise TimeoutError
+    if answer.length:
+        raise http.client.IncompleteRead(b"".join(parts)[:1], answer.length)
+    return b"".join(parts)
