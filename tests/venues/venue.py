@@ -56,6 +56,7 @@ class Peer:
         self.state: dict[str, Any] = {}  # the protocol's own
         self.out: deque[bytes | Close] = deque()
         self.is_closed = False
+        self.spoiled: set[tuple[str, str]] = set()  # symbols and channels whose newest frame was
         self._times: dict[object, deque[float]] = {}
 
     def send(self, message: Message) -> None:
@@ -68,15 +69,17 @@ class Peer:
         script, what = self.venue.script, self.venue.what(channel)
         if (symbol, what) in script.silent:
             return
+        is_spoiled = False
         for fault in script.faults:
             if (fault.symbol, fault.what) == (symbol, what) and fault.peer in (0, self.number):
                 fault.peer = self.number
-                frames = fault.pass_on(frame)
+                frames, is_spoiled = fault.pass_on(frame), True
                 if not fault.count:
                     script.faults.remove(fault)
                 break
         else:
             frames = [frame]
+        (self.spoiled.add if is_spoiled else self.spoiled.discard)((symbol, channel))
         for each in frames:
             self.venue.sent[symbol] = self.venue.sent.get(symbol, 0) + 1
             self._put(each)

@@ -154,7 +154,7 @@ class Virtual:
             of == symbol and self.venue.what(channel) == what
             for slot, peer in self.peers.items()
             if slot not in self.frozen and not peer.is_closed
-            for of, channel in peer.subscribed
+            for of, channel in peer.subscribed.keys() - peer.spoiled
         )
 
     def _on_asked(self, symbol: str, asked: bytes) -> None:
@@ -205,7 +205,8 @@ class Virtual:
                 self._gone(slot, action.reason)
 
     def _connect(self, slot: int) -> None:
-        session, path = self.pool.sessions[slot], self.venue.protocol.path
+        session = self.pool.sessions[slot]
+        path = self.venue.protocol.path + session.route.url_path
         refused = self.venue.refused(path)
         if refused is None:
             self.peers[slot] = self.venue.open(path, self.now_ns / NS_PER_S)

@@ -150,17 +150,20 @@ class Connections:
     def _dialled(self, url_path: str) -> connect:
         """Certificates are verified always, by the system's or SSL_CERT_FILE's; a proxy is the environment's.
 
-        Without compression: no venue says how it bears it, and it costs 0.3 MB and time for each frame.
+        Without compression: no venue says how it bears it, and it costs 0.3 MB and time for each frame. No
+        pings of the protocol where the venue has its own, for such a venue may not answer them (so ccxt, of
+        OKX and Hyperliquid): there the session tells a peer that is gone, by its silence.
         """
+        venue = self._pool.venue
         return connect(
             self._url + url_path,
             ssl=ssl.create_default_context() if self._url.startswith("wss:") else None,
             compression=None,
             open_timeout=OPEN_S,
             close_timeout=CLOSE_S,
-            ping_interval=PING_S,
+            ping_interval=PING_S if venue.ping is None else None,
             ping_timeout=PONG_S,
-            max_size=self._pool.venue.limits.frame_bytes_max,
+            max_size=venue.limits.frame_bytes_max,
             max_queue=RECEIVE_QUEUE_MAX,
             user_agent_header="signalnode",
         )

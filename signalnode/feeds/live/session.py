@@ -191,7 +191,7 @@ class Session:
             return []
         heard = self.venue.hear(frame, self.subscriptions.symbols)
         if heard.what == "data":
-            return self._on_data(heard, frame)
+            return self._on_data(heard, frame, now_ns)
         if heard.what == "torn":  # it may have been anybody's, where it does not say
             return [Deliver(heard.symbol, frame)]
         return [] if heard.what == "noise" else self._on_word(heard, frame, now_ns)
@@ -301,10 +301,10 @@ class Session:
             return self._retire(heard.detail or "the venue is about to close it")
         return [*self._passed_on(heard, frame), *self._on_answer(heard, now_ns)]
 
-    def _on_data(self, heard: Heard, frame: bytes) -> list[Action]:
+    def _on_data(self, heard: Heard, frame: bytes, now_ns: int) -> list[Action]:
         if not heard.symbol:
             return [Deliver("", frame)]
-        is_wanted = self.subscriptions.on_data((heard.symbol, heard.channel))
+        is_wanted = self.subscriptions.on_data((heard.symbol, heard.channel), now_ns)
         return [Deliver(heard.symbol, frame)] if is_wanted else []
 
     def _passed_on(self, heard: Heard, frame: bytes) -> list[Action]:

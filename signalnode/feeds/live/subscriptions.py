@@ -12,12 +12,14 @@ RENEW_S_MIN, and a book each `Limits.refresh_s`, at moments drawn over half to a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from random import Random
 from typing import Literal, NamedTuple
 
+from signalnode.clock import NS_PER_S
 from signalnode.feeds.live.actions import NEVER_NS, RENEW_S_MIN, jittered_s, ns_of
 from signalnode.feeds.live.sessions.base import Heard, Venue
 
@@ -25,6 +27,7 @@ ANSWER_S = 10.0
 ASKED_MAX = 5
 ACKED_SILENT_S, ACKED_SILENT_S_MAX = 10.0, 640.0
 NUMBERS_MAX = 256  # requests whose numbers are known, the newest
+HOUR_NS = 3_600 * NS_PER_S
 LEFT_MAX = 1_000  # subscriptions let go, whose last request is still remembered
 
 State = Literal["wanted", "asked", "active", "leaving", "left", "refused"]
@@ -87,6 +90,10 @@ class Subscriptions:
         self.symbols: set[str] = set()  # that are wanted
         self._channels: dict[str, tuple[str, ...]] = {}  # by symbol
         self._random = random
+        silence_s = venue.limits.book_silence_s_max
+        self._book_silence_ns = ns_of(silence_s) if isfinite(silence_s) else 0
+        hourly_max = venue.limits.asks_hourly_max
+        self._requests_ns = deque[int](maxlen=int(hourly_max) if isfinite(hourly_max) else 0)
         self._number = 0
         self._numbered: dict[int, _Numbered] = {}
         self._left_ns: dict[Key, int] = {}  # when what is let go was asked for last
@@ -127,6 +134,7 @@ class Subscriptions:
         """The connection is gone, and with it all that it was subscribed to."""
         self._number = 0
         self._numbered.clear()
+        self._requests_ns.clear()
         for key, asked in list(self.asked.items()):
             asked.silent_ns = asked.refresh_ns = NEVER_NS
             if self._step(asked, "closed"):
@@ -136,7 +144,7 @@ class Subscriptions:
 
     def due_ns(self, send_ns: int) -> int:
         """When something is to be done, where nothing may be sent before `send_ns`."""
-        due_ns = NEVER_NS
+        due_ns, send_ns = NEVER_NS, max(send_ns, self._free_ns())
         for asked in self.asked.values():
             if asked.state in ("wanted", "leaving"):
                 due_ns = min(due_ns, max(asked.due_ns, send_ns))
@@ -177,17 +185,21 @@ class Subscriptions:
 
     def request(self, now_ns: int) -> bytes:
         """The next frame to be sent; b"" where there is none."""
+        if now_ns < self._free_ns():
+            return b""
         for key, asked in self.asked.items():
             if asked.state in ("wanted", "leaving") and asked.due_ns <= now_ns:
                 return self._request(self._together(key, asked, now_ns), asked.state == "wanted", now_ns)
         return b""
 
-    def on_data(self, key: Key) -> bool:
+    def on_data(self, key: Key, now_ns: int) -> bool:
         """Data has come for a subscription; whether anybody wants it."""
         asked = self.asked.get(key)
         if asked is None:
             return False
         asked.has_spoken, asked.silences, asked.silent_ns = True, 0, NEVER_NS
+        if key[1] == self.book and self._book_silence_ns:
+            asked.silent_ns = now_ns + self._book_silence_ns
         return asked.is_wanted
 
     def on_answer(self, heard: Heard, now_ns: int) -> list[Change]:
@@ -203,6 +215,11 @@ class Subscriptions:
             if self._step(asked, "failed" if is_several else what):
                 found += self._answered(key, asked, what, heard.detail, now_ns)
         return found
+
+    def _free_ns(self) -> int:
+        """When the venue bears one more request; 0: it does."""
+        is_full = 0 < len(self._requests_ns) == self._requests_ns.maxlen
+        return self._requests_ns[0] + HOUR_NS if is_full else 0
 
     def _meant(self, heard: Heard) -> tuple[str, Sequence[Key]]:
         if heard.symbol and heard.channel:
@@ -276,6 +293,7 @@ class Subscriptions:
 
     def _request(self, keys: tuple[Key, ...], is_wanted: bool, now_ns: int) -> bytes:
         self._number += 1
+        self._requests_ns.append(now_ns)
         for key in keys:
             asked = self.asked[key]
             if is_wanted:
@@ -283,6 +301,8 @@ class Subscriptions:
                 asked.tries += 1
             self._step(asked, "sent")
             asked.due_ns = now_ns + ns_of(ANSWER_S)
+            if not is_wanted and not self.venue.answers_leaving and self._step(asked, "unsubscribed"):
+                self._answered(key, asked, "unsubscribed", "", now_ns)
         self._numbered[self._number] = _Numbered("subscribed" if is_wanted else "unsubscribed", keys)
         if len(self._numbered) > NUMBERS_MAX:
             del self._numbered[next(iter(self._numbered))]

@@ -113,10 +113,14 @@ class BybitDecoder(MarketDecoder):
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `base.Decoder`."""
-        head = _frame.decode(frame)
-        channel, _, rest = head.topic.partition(".")
-        if channel == "orderbook":
-            return self._on_book(head, rest, time_received_ns)
+        try:
+            head = _frame.decode(frame)
+            channel, _, rest = head.topic.partition(".")
+            if channel == "orderbook":
+                return self._on_book(head, rest, time_received_ns)
+        except ValueError:
+            self.watch.distrust()  # it may have been an update of ours
+            raise
         if channel == "publicTrade":
             return self._on_trades(head, rest, time_received_ns)
         if channel in SILENT_TOPICS:

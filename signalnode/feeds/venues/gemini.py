@@ -70,9 +70,13 @@ class GeminiDecoder(MarketDecoder):
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `base.Decoder`."""
-        head = _head.decode(frame)
-        if head.type == "l2_updates":
-            return self._on_book(_book.decode(frame), time_received_ns)
+        try:
+            head = _head.decode(frame)
+            if head.type == "l2_updates":
+                return self._on_book(_book.decode(frame), time_received_ns)
+        except ValueError:
+            self.watch.distrust()  # it may have been an update of ours
+            raise
         if head.type == "trade":
             return self._on_trade(_trade.decode(frame), time_received_ns)
         if head.result == "error":

@@ -35,7 +35,7 @@ from signalnode.feeds.venues.base import (
 
 LEVELS, LEVELS_FAST = 20, 5  # a side
 # So little behind the newest block a frame is late; further behind, the newest one's time was wild.
-LATE_MS_MAX = 3_600_000
+LATE_MS_MAX = 60_000
 QUOTES = ("USDC", "USD")  # what a coin is priced in, where a market's name says it
 GREETING = b"Websocket connection established."  # old servers'; it is no JSON
 SILENT_CHANNELS = frozenset(
@@ -100,7 +100,7 @@ class HyperliquidDecoder(MarketDecoder):
     loss_seen_by = "whole books"
 
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
-        super().__init__(_coin_of(market), depth_bps, on_fault)
+        super().__init__(coin_of(market), depth_bps, on_fault)
         self._on_fault = on_fault
         self._names = TradeNames(on_fault)
         self._are_past = True  # the trades of the next message
@@ -112,11 +112,15 @@ class HyperliquidDecoder(MarketDecoder):
         """The events in one frame; see `base.Decoder`."""
         if frame.strip() == GREETING:
             return ()
-        head = _head.decode(frame)
-        if head.channel == "l2Book":
-            return self._on_book(_book.decode(head.data), time_received_ns)
-        if head.channel == "bbo":
-            return self._on_best(_best.decode(head.data), time_received_ns)
+        try:
+            head = _head.decode(frame)
+            if head.channel == "l2Book":
+                return self._on_book(_book.decode(head.data), time_received_ns)
+            if head.channel == "bbo":
+                return self._on_best(_best.decode(head.data), time_received_ns)
+        except ValueError:
+            self.watch.distrust()  # it may have been a book of ours
+            raise
         if head.channel == "trades":
             return self._on_trades(_trades.decode(head.data), time_received_ns)
         if head.channel == "subscriptionResponse":
@@ -196,7 +200,8 @@ def _is_behind(time_ms: int, newest_ms: int) -> bool:
     return newest_ms - LATE_MS_MAX <= time_ms < newest_ms
 
 
-def _coin_of(market: str) -> str:
+def coin_of(market: str) -> str:
+    """The coin that a market's name is of."""
     coin, dash, quote = market.rpartition("-")
     return coin if dash and coin and quote.upper() in QUOTES else market
 

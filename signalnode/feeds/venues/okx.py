@@ -131,16 +131,20 @@ class OkxDecoder(MarketDecoder):
         """The events in one frame; see `base.Decoder`."""
         if frame == b"pong":
             return ()
-        head = _frame.decode(frame)
-        channel = head.argument.channel
+        try:
+            head = _frame.decode(frame)
+            channel = head.argument.channel
+            if channel in WINDOWS and not head.event:
+                return self._on_book(head, time_received_ns)
+            if channel == BBO and not head.event:
+                return self._on_bbo(head, time_received_ns)
+        except ValueError:
+            self.watch.distrust()  # it may have been an update of ours
+            raise
         if head.event:
             return self._on_answer(head)
         if channel in TRADES:
             return self._on_trades(head, time_received_ns)
-        if channel in WINDOWS:
-            return self._on_book(head, time_received_ns)
-        if channel == BBO:
-            return self._on_bbo(head, time_received_ns)
         if channel.startswith(SILENT_CHANNELS):
             return ()
         raise FrameFault("frame_unknown", f"no channel known as {channel[:40]!r}")

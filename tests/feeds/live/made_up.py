@@ -32,6 +32,7 @@ class MadeUp(Venue):
     ws_url: str = "wss://made.up"
     rest_url: str = "https://made.up"
     greets: bool = False
+    answers_leaving: bool = True
     answer_is_image: bool = False
     channels: tuple[str, ...] = (BOOK, TRADES)
     standing: tuple[bytes, ...] = ()

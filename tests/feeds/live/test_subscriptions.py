@@ -49,6 +49,47 @@ def test_markets_are_asked_for_together_as_many_as_the_venue_takes():
     assert heard(session, 3, 4) == [Tell("D", "heard", "")]
 
 
+def test_no_more_is_asked_in_an_hour_than_the_venue_takes():
+    session = ready(MadeUp(limits=replace(LIMITS, asks_hourly_max=6)), "A")
+    times_s = []
+    for second in range(2, 9_000, 2):
+        for number in [each[3] for each in asked(session.run_until(float(second)))]:
+            times_s.append(second)
+            heard(session, number, at_s=second)
+        session.on_frame(said("data", "A", BOOK), second * NS_PER_S)
+        session.renew("A")
+    assert len(times_s) == 18
+    assert all(late - early >= 3_600 - 2 for early, late in zip(times_s, times_s[6:], strict=False))
+
+
+def test_a_book_that_falls_silent_is_asked_for_anew_and_then_its_connection_doubted():
+    session = ready(MadeUp(limits=replace(LIMITS, book_silence_s_max=20.0)), "A")
+    session.run_until(1.0)
+    heard(session, 1, 2)
+    for second in (2, 15, 30):
+        session.on_frame(said("data", "A", BOOK), second * NS_PER_S)
+        session.on_frame(said("data", "A", TRADES), second * NS_PER_S)
+    assert not asked(session.run_until(49.9))
+    session.on_frame(said("data", "A", TRADES), 49 * NS_PER_S)
+    (left,) = asked(session.run_until(50.1))
+    assert left[:3] == ["unsubscribe", ["A"], BOOK]
+
+
+def test_a_venue_that_does_not_answer_to_leaving_is_taken_at_its_silence():
+    session = ready(MadeUp(answers_leaving=False), "A")
+    session.run_until(1.0)
+    heard(session, 1, 2)
+    session.on_frame(said("data", "A", BOOK), NS_PER_S)
+    session.renew("A")
+    sent = asked(session.run_until(5.0))
+    assert [each[0] for each in sent] == ["unsubscribe", "subscribe"]
+    heard(session, sent[1][3], at_s=5.0)
+    session.drop("A")
+    sent = asked(session.run_until(9.0))
+    assert {each[0] for each in sent} == {"unsubscribe"}
+    assert not session.subscriptions.asked
+
+
 def test_a_refusal_of_several_has_each_of_them_asked_for_alone_and_refuses_the_one():
     session = ready(MadeUp(), "A", "B", "C")
     session.run_until(1.0)

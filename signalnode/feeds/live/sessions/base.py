@@ -59,7 +59,9 @@ class Limits:
     connections_max: int = 1_000  # of one gateway at once
     sends_per_s: float  # messages that one connection may send
     asks_max: int = 1  # markets in one request of a channel
+    asks_hourly_max: float = inf  # requests to subscribe or to leave, of one connection
     silence_s_max: float  # longest time without any frame on a connection with subscriptions
+    book_silence_s_max: float = inf  # of one market's book; after that it is asked for anew
     lifetime_s_max: float = inf  # after which the venue closes; we go before
     refresh_s: float = inf  # so often a book is asked for anew where nothing shows a loss
     requests_max: float = 60.0  # REST, by weight, of one address within `requests_period_s`
@@ -75,6 +77,7 @@ class Venue(Protocol):
     ws_url: str
     rest_url: str = ""  # base of every `Request`; "" where none is made
     greets: bool = False  # whether the venue speaks first, and wants to be waited for
+    answers_leaving: bool = True  # else a subscription is left as soon as that is said
     answer_is_image: bool = False  # whether the yes to a book's subscription brings the book itself
     channels: tuple[str, ...]  # of every market, the book's first
     standing: tuple[bytes, ...] = ()  # sent once on each connection, before any subscription
