@@ -180,6 +180,14 @@ def _add_venues(verb: _Verb, _: _Parser) -> None:
     markets.add_argument("--json", action="store_true", help="one JSON object")
     _add_rest_url(markets)
 
+    doctor = verb("doctor", "doctor:doctor", "Say what is wrong between here and a venue, step by step.")
+    doctor.add_argument("venue", nargs="?", metavar="VENUE", help="default: those of the config, else all")
+    doctor.add_argument(
+        "--market", default="", metavar="NAME", help="what to ask for (default: the config's)"
+    )
+    _add_rest_url(doctor)
+    doctor.add_argument("--ws-url", default="", metavar="URL", help="another address of its WebSocket")
+
 
 def _add_rest_url(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(

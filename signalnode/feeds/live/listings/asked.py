@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import msgspec
-
 from signalnode.errors import VenueError
 from signalnode.feeds.live.listings import listing_of
-from signalnode.feeds.live.listings.base import PAGES_MAX, Found, Instrument, first_each
+from signalnode.feeds.live.listings.base import PAGES_MAX, UNREADABLE, Found, Instrument, first_each
 from signalnode.feeds.live.rest import body_of, fetch
 
 
@@ -36,7 +34,7 @@ def ask(venue: str, rest_url: str = "") -> list[Listed]:
         body = body_of(fetch(base_url, page.url_path, page.body), url)
         try:
             found: Found = listing.read(page, body)
-        except (ValueError, ArithmeticError, LookupError, msgspec.MsgspecError) as error:
+        except UNREADABLE as error:
             raise VenueError(
                 f"{url}: answers in another form than {venue} ({error}); is it the right address?"
             ) from None

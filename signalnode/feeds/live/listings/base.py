@@ -14,6 +14,10 @@ from signalnode.names import market_name_of
 PAGES_MAX = 50  # of one listing, whatever the venue says
 
 
+# What `Listing.read` raises where an answer has another form.
+UNREADABLE = (ValueError, ArithmeticError, LookupError, msgspec.MsgspecError)
+
+
 class Page(NamedTuple):
     """One answer of a venue's REST to ask for, behind its base address; POST where there is a body."""
 
@@ -43,9 +47,7 @@ class Found:
 
 
 class Listing(NamedTuple):
-    """How a venue is asked, and what it answers. `read` raises msgspec.DecodeError, KeyError and the like
-    where an answer has another shape.
-    """
+    """How a venue is asked, and what it answers. `read` raises one of UNREADABLE."""
 
     rest_url: str
     pages: tuple[Page, ...]
