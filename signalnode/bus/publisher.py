@@ -56,8 +56,8 @@ class Publisher:
         self._name = market.encode()
         self._score_topic = SCORE + self._name
         self._endpoint = check_endpoint(endpoint)
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = self._context.socket(zmq.XPUB)
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()  # for other sockets of the process, too
+        self._socket = self.context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.SNDHWM, queue_max)
         self._socket.setsockopt(zmq.LINGER, LINGER_MS)
         self._socket.setsockopt(zmq.BACKLOG, BACKLOG_MAX)
@@ -66,7 +66,7 @@ class Publisher:
             self._socket.bind(endpoint)
         except zmq.ZMQError as error:
             self._socket.close(linger=0)
-            self._context.term()
+            self.context.term()
             raise EndpointError(
                 f"{endpoint}: {error.strerror}; choose another address or free this one"
             ) from None
@@ -116,7 +116,7 @@ class Publisher:
         if self._socket.closed:
             return
         self._socket.close(linger=LINGER_MS)
-        self._context.term()
+        self.context.term()
         unlink_ipc(self._endpoint)
 
     def _message(self, kind: type[M], header: Header, **more: Any) -> bytes:

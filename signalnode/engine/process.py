@@ -109,7 +109,9 @@ class _Process:
         with contextlib.ExitStack() as open_things:
             open_things.callback(publisher.close)
             feed = open_things.enter_context(
-                contextlib.closing(open_feed(self._market, self._node.state_dir, self._node.runtime_dir))
+                contextlib.closing(
+                    open_feed(self._market, self._node.state_dir, self._node.runtime_dir, publisher.context)
+                )
             )
             self._prepare(feed)
             if not self._stopping:

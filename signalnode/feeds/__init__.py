@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import zmq
+
 from signalnode.errors import ConfigError
 from signalnode.feeds.base import DEPTH_BPS, Feed
 from signalnode.feeds.faults import DataWarning, Faults
@@ -67,14 +69,17 @@ def _synthetic(settings: MarketSettings, _directory: Path) -> Feed:
     return SyntheticFeed(feed.seed, events_per_s=feed.events_per_s, price=feed.price)
 
 
-def _live(settings: MarketSettings, directory: Path) -> Feed:
+def _live(
+    settings: MarketSettings, directory: Path, context: zmq.Context[zmq.Socket[bytes]] | None = None
+) -> Feed:
     from signalnode.feeds.live.envelope import frames_endpoint
     from signalnode.feeds.live.feed import LiveFeed
     from signalnode.feeds.live.sessions import venue_of
 
     feed, gateway = settings.feed, gateway_of(settings)
     symbol = feed.symbol or venue_of(feed.venue).symbol(settings.market)
-    return LiveFeed(frames_endpoint(directory, gateway), gateway, symbol, decoder_of(feed.venue), DEPTH_BPS)
+    endpoint = frames_endpoint(directory, gateway)
+    return LiveFeed(endpoint, gateway, symbol, decoder_of(feed.venue), DEPTH_BPS, context=context)
 
 
 FEEDS: dict[str, Callable[[MarketSettings, Path], Feed]] = {
@@ -85,9 +90,14 @@ FEEDS: dict[str, Callable[[MarketSettings, Path], Feed]] = {
 }
 
 
-def open_feed(settings: MarketSettings, state_dir: Path, runtime_dir: Path = Path()) -> Feed:
+def open_feed(
+    settings: MarketSettings,
+    state_dir: Path,
+    runtime_dir: Path = Path(),
+    context: zmq.Context[zmq.Socket[bytes]] | None = None,
+) -> Feed:
     """The feed of one market, at its beginning; what it decodes it keeps in `state_dir/<MARKET>/`. A live
-    one hears its gateway in `runtime_dir`.
+    one hears its gateway in `runtime_dir`, by the `context` of the process where that has one.
 
     Nothing is decoded yet: that is `Feed.prepare`. Raises ConfigError for an unknown kind or venue, DataError
     for a file that is missing.
@@ -95,12 +105,16 @@ def open_feed(settings: MarketSettings, state_dir: Path, runtime_dir: Path = Pat
     feed = settings.feed
     if feed.kind not in FEEDS:
         raise ConfigError(f"{settings.path or settings.market}: feed.kind: {feed.kind!r}; {one_of(FEEDS)}")
-    directory = runtime_dir if feed.kind == "live" else state_dir / settings.market
-    return FEEDS[feed.kind](settings, directory)
+    if feed.kind == "live":
+        return _live(settings, runtime_dir, context)
+    return FEEDS[feed.kind](settings, state_dir / settings.market)
 
 
 def rehearse() -> None:
     """Work out what each decoder means, once for all processes that are forked from this one."""
+    from signalnode.feeds.live.rehearsal import rehearse as rehearse_live
+
     code_digest(RecordingDecoding)
     for venue in VENUE_NAMES:
         code_digest(CaptureDecoding, decoder_of(venue))
+    rehearse_live()

@@ -30,10 +30,10 @@ class Tapped(LiveFeed):
 
     frames: list[tuple[int, bytes]]
 
-    def _take_in(self, header: envelope.Header, body: bytes) -> None:
+    def take_in(self, header: envelope.Header, body: bytes) -> None:
         if header.kind == envelope.FRAME:
             self.frames.append((header.time_ns, body))
-        super()._take_in(header, body)
+        super().take_in(header, body)
 
 
 class Listener:

@@ -41,7 +41,14 @@ class LiveFeed(BlockFeed):
     """Frames of `symbol` from the gateway at `endpoint`; see `base.Feed` and `base.Outside`."""
 
     def __init__(
-        self, endpoint: str, gateway: str, symbol: str, decoder_class: DecoderClass, depth_bps: float
+        self,
+        endpoint: str,
+        gateway: str,
+        symbol: str,
+        decoder_class: DecoderClass,
+        depth_bps: float,
+        *,
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,  # of the process, where it has one
     ) -> None:
         super().__init__()
         self.live = self
@@ -61,7 +68,7 @@ class LiveFeed(BlockFeed):
         self._told = self.outage
         self._losses = 0  # times that frames are missing, whatever their channel
         self._renew_ns, self._renew_wait_ns = 0, 0
-        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
+        self._context, self._owns_context = context, context is None
         self._socket: zmq.Socket[bytes] | None = None
 
     @property
@@ -116,7 +123,7 @@ class LiveFeed(BlockFeed):
     def prepare(self) -> Iterator[float]:
         """Connect to the gateway, whether it is there or not."""
         if self._socket is None:
-            self._context = zmq.Context()
+            self._context = self._context or zmq.Context()
             self._socket = self._context.socket(zmq.XSUB)
             self._socket.setsockopt(zmq.LINGER, 0)
             self._socket.setsockopt(zmq.RCVHWM, envelope.QUEUE_MAX)
@@ -156,8 +163,9 @@ class LiveFeed(BlockFeed):
         """Let go of the socket."""
         if self._socket is not None and self._context is not None:
             self._socket.close()
-            self._context.term()
             self._socket = None
+            if self._owns_context:
+                self._context.term()
 
     def _next_block(self) -> Events:
         rows, self._rows = self._rows, []
@@ -172,11 +180,12 @@ class LiveFeed(BlockFeed):
             self._message_ns = now_ns
             try:
                 _, head, body = parts
-                self._take_in(envelope.unpack_header(head), body)
+                self.take_in(envelope.unpack_header(head), body)
             except (ValueError, struct.error) as error:
                 self._faults.add("envelope_malformed", str(error))
 
-    def _take_in(self, header: envelope.Header, body: bytes) -> None:
+    def take_in(self, header: envelope.Header, body: bytes) -> None:
+        """One message of the gateway, in order."""
         self._heard_ns = max(self._heard_ns, header.time_ns)
         if header.kind == envelope.BEAT:
             self._offset_ns = envelope.unpack_offset(body)

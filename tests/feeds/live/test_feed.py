@@ -21,6 +21,7 @@ from signalnode.feeds.live.budget import granted, spend
 from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.feed import GATEWAY_SILENT_NS, LiveFeed
 from signalnode.feeds.live.kerneltime import agreed_offset_ns
+from signalnode.feeds.live.rehearsal import rehearse
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.venues import decoder_of
 from signalnode.settings import EngineSettings
@@ -187,6 +188,14 @@ def test_what_is_lost_is_counted_by_channel_and_why_is_told(gateway):
         "1 x book_gap",
     ]
     assert gateway.feed.news_of_faults() == []
+
+
+def test_what_is_gone_through_before_the_fork_leaves_no_fault(monkeypatch):
+    feeds = []
+    monkeypatch.setattr(LiveFeed, "losses", lambda feed: feeds.append(feed) or {})
+    rehearse()
+    assert not feeds[-1].faults
+    assert not feeds[-1].degraded(0)
 
 
 def test_a_position_goes_on_in_time_and_another_feeds_is_refused(gateway):
