@@ -7,17 +7,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.feeds.venues.made.base import Ticks, Trade, price, size
+from tests.feeds.venues.made.base import LOTS, TICKS, Ticks, Trade, price, size
 
 from .listing import Listing, Numbered
 from .protocol import Message, Protocol
-from .venue import Peer
+from .venue import Answer, Peer, Venue
 
 BOOK, TRADES, BEST = "books", "trades", "bbo-tbt"
 LEVELS = 400  # a side of an image
 OPERATIONS_MAX, HOUR_S = 480, 3_600.0
 SILENT_S = 30.0
+INSTRUMENTS = "/api/v5/public/instruments"
 STEP = 7  # between two numbers of updates
+# What a contract is worth, and in what.
+CONTRACTS = {"BTC-USDT-SWAP": ("0.01", "BTC"), "BTC-USD-SWAP": ("100", "USD")}
 OLD = Numbered(1, 1_000_000_000_000_000_000, Trade(1, 9_000, 1))  # a trade of long ago
 
 
@@ -25,7 +28,7 @@ class Okx(Protocol):
     """See `Protocol`."""
 
     name, path, rest_path = "okx", "/ws/v5/public", ""
-    symbols = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
+    symbols = ("BTC-USDT", "BTC-USDT-SWAP", "BTC-USD-SWAP")
     book, trades = BOOK, TRADES
     ping_s = None
 
@@ -52,6 +55,14 @@ class Okx(Protocol):
         """Close who is silent."""
         if peer.now_s - peer.heard_s > SILENT_S:
             peer.break_rule("No data received in 30s.", 4004)
+
+    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
+        """What contracts are worth."""
+        if path != INSTRUMENTS:
+            return None
+        worth, currency = CONTRACTS.get(query.get("instId", ""), ("", ""))
+        row = {"instId": query.get("instId", ""), "ctVal": worth, "ctMult": "1", "ctValCcy": currency}
+        return Answer(200, json.dumps({"code": "0", "msg": "", "data": [row] if worth else []}).encode())
 
     def _do(self, peer: Peer, asked: dict[str, Any], operation: str, symbol: str, channel: str) -> None:
         if symbol not in peer.venue.listings or channel not in (BOOK, TRADES, BEST):
@@ -95,8 +106,17 @@ class Okx(Protocol):
         return [_book(listing, "update", listing.time_ns, step.bids, step.asks, numbers)]
 
 
-def _levels(ticks: Ticks) -> list[list[str]]:
-    return [[price(tick), size(lots), "0", "1"] for tick, lots in ticks.items()]
+def _size(listing: Listing, tick: int, lots: int) -> str:
+    """In contracts, where it has such."""
+    worth, currency = CONTRACTS.get(listing.symbol, ("", ""))
+    if not worth:
+        return size(lots)
+    contracts = lots / LOTS / float(worth) * (tick / TICKS if currency == "USD" else 1.0)
+    return f"{contracts:.7f}"
+
+
+def _levels(listing: Listing, ticks: Ticks) -> list[list[str]]:
+    return [[price(tick), _size(listing, tick, lots), "0", "1"] for tick, lots in ticks.items()]
 
 
 def _frame(listing: Listing, channel: str, data: dict[str, Any], **more: str) -> Message:
@@ -106,18 +126,30 @@ def _frame(listing: Listing, channel: str, data: dict[str, Any], **more: str) ->
 def _book(  # noqa: PLR0917 - what a frame of a book says
     listing: Listing, action: str, time_ns: int, bids: Ticks, asks: Ticks, numbers: dict[str, int]
 ) -> Message:
-    data = {"asks": _levels(asks), "bids": _levels(bids), "ts": str(time_ns // 10**6), "checksum": 0}
+    data = {
+        "asks": _levels(listing, asks),
+        "bids": _levels(listing, bids),
+        "ts": str(time_ns // 10**6),
+        "checksum": 0,
+    }
     return _frame(listing, BOOK, data | numbers, action=action)
 
 
 def _best(listing: Listing, bids: Ticks, asks: Ticks) -> Message:
-    data = {"asks": _levels(asks), "bids": _levels(bids), "ts": str(listing.time_ns // 10**6)}
+    data = {
+        "asks": _levels(listing, asks),
+        "bids": _levels(listing, bids),
+        "ts": str(listing.time_ns // 10**6),
+    }
     return _frame(listing, BEST, data | {"seqId": listing.update * STEP})
 
 
 def _traded(listing: Listing, each: Numbered) -> Message:
     one = {"instId": listing.symbol, "tradeId": str(each.number), "px": price(each.trade.tick)}
-    one |= {"sz": size(each.trade.lots), "side": "buy" if each.trade.side > 0 else "sell"}
+    one |= {
+        "sz": _size(listing, each.trade.tick, each.trade.lots),
+        "side": "buy" if each.trade.side > 0 else "sell",
+    }
     return _frame(listing, TRADES, one | {"ts": str(each.time_ns // 10**6), "count": "1"})
 
 

@@ -1,7 +1,8 @@
-"""Books that a venue gives by REST alone: when to fetch one, and what became of it. Pure.
+"""What a venue gives by REST alone, books and facts: when to fetch one, and what became of it. Pure.
 
 One is fetched when its changes have begun to come, and whenever the market's feed finds that it does not
-join them; not twice within RENEW_S_MIN, and at most FETCHES_MAX at once over one connection. What fails is
+join them; facts come first, and again with each book that starts over, for it may be another engine that
+asks. Not twice within RENEW_S_MIN, and at most FETCHES_MAX at once over one connection. What fails is
 fetched again after a random share of a wait that doubles, and not before `Retry-After`; what cannot heal is
 told once and left.
 """
@@ -93,8 +94,8 @@ class Images:
             if image.state == "asked":
                 self._fail(image, now_ns, 0.0)
             elif image.state == "wanted" and room > 0:
-                request = self._venue.image(symbol)
-                assert request is not None, f"{self._venue.name} has images and none of {symbol}"
+                request = self._venue.image(symbol) or self._venue.facts(symbol)
+                assert request is not None, f"{self._venue.name} has nothing to be fetched of {symbol}"
                 room -= 1
                 self._step(image, "sent")
                 image.tries += 1

@@ -25,6 +25,7 @@ from signalnode.feeds.live.actions import (
     NEVER_NS,
     RETRY_AFTER_S_MAX,
     Action,
+    Answer,
     Close,
     Deliver,
     Fetch,
@@ -80,6 +81,7 @@ class Session:
         self._retire_ns = self._idle_ns = NEVER_NS
         self._ready_ns = self._heard_ns = 0
         self._refused: dict[str, str] = {}  # markets, with the reason
+        self._learnt: set[str] = set()  # markets whose facts, or book, were fetched
         self._reason = "not connected yet"
         self._known_due_ns = -1  # what `due_ns` said last, while nothing has changed; −1 otherwise
 
@@ -110,6 +112,8 @@ class Session:
         """Subscribe to a market, as soon as that can be."""
         self._known_due_ns, self._idle_ns = -1, NEVER_NS
         self.subscriptions.want(symbol, self.route.channels)
+        if self.state == "ready":
+            self._learn(symbol)
 
     def drop(self, symbol: str) -> None:
         """Leave a market."""
@@ -117,6 +121,7 @@ class Session:
         self.subscriptions.drop(symbol)
         self.images.drop(symbol)
         self._refused.pop(symbol, None)
+        self._learnt.discard(symbol)
 
     def renew(self, symbol: str) -> None:
         """Have the book of a market start over; where its image is under way that is enough."""
@@ -125,6 +130,8 @@ class Session:
         if asked is None:
             return
         if self.venue.image(symbol) is None:
+            if self.venue.facts(symbol) is not None:
+                self.images.need(symbol)
             self.subscriptions.renew((symbol, self.subscriptions.book))
         elif asked.state == "active":
             self.images.need(symbol)
@@ -209,6 +216,9 @@ class Session:
         """What was fetched has come; status 0 where nothing could be had, `reason` says why."""
         self._known_due_ns = -1
         found = self.images.on_answer(fetch, status, body, now_ns, reason=reason, retry_after_s=retry_after_s)
+        if any(isinstance(action, Answer) for action in found):
+            self._learnt.add(fetch.symbol)
+            self.subscriptions.release(fetch.symbol, now_ns)
         self._note_refused(found)
         return found
 
@@ -342,6 +352,14 @@ class Session:
         lifetime_s = self.venue.limits.lifetime_s_max
         if not isinf(lifetime_s):
             self._retire_ns = now_ns + ns_of(lifetime_s * RETIRE_SHARE)
+        for symbol in self.symbols:
+            self._learn(symbol)
+
+    def _learn(self, symbol: str) -> None:
+        """Have the facts of a market come before its frames, where there are such and nobody has them."""
+        if symbol not in self._learnt and self.venue.facts(symbol) is not None:
+            self.subscriptions.hold(symbol)
+            self.images.need(symbol)
 
     def _retire(self, reason: str) -> list[Action]:
         self._retire_ns = NEVER_NS

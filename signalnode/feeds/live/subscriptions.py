@@ -125,6 +125,17 @@ class Subscriptions:
         asked.due_ns = asked.sent_ns + ns_of(RENEW_S_MIN)
         return True
 
+    def hold(self, symbol: str) -> None:
+        """Do not ask for a market before `release`."""
+        for asked in self._wanted(symbol):
+            asked.due_ns = NEVER_NS
+
+    def release(self, symbol: str, now_ns: int) -> None:
+        """Ask for what was held."""
+        for asked in self._wanted(symbol):
+            if asked.due_ns == NEVER_NS:
+                asked.due_ns = max(asked.sent_ns + ns_of(RENEW_S_MIN), now_ns)
+
     def is_heard(self, symbol: str) -> bool:
         """Whether the venue has said yes to every channel of a market."""
         channels = self._channels.get(symbol, ())
@@ -215,6 +226,10 @@ class Subscriptions:
             if self._step(asked, "failed" if is_several else what):
                 found += self._answered(key, asked, what, heard.detail, now_ns)
         return found
+
+    def _wanted(self, symbol: str) -> Iterator[Asked]:
+        of_market = (self.asked[symbol, channel] for channel in self._channels.get(symbol, ()))
+        return (asked for asked in of_market if asked.state == "wanted")
 
     def _free_ns(self) -> int:
         """When the venue bears one more request; 0: it does."""

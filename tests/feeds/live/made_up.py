@@ -39,6 +39,7 @@ class MadeUp(Venue):
     ping: Ping | None = None
     limits: Limits = LIMITS
     has_images: bool = False
+    has_facts: bool = False
     has_routes: bool = False
 
     def symbol(self, market: str) -> str:
@@ -57,6 +58,9 @@ class MadeUp(Venue):
 
     def image(self, symbol: str) -> Request | None:
         return Request(f"/depth?symbol={symbol}", 5.0) if self.has_images else None
+
+    def facts(self, symbol: str) -> Request | None:
+        return Request(f"/facts?symbol={symbol}") if self.has_facts else None
 
     def hear(self, frame: bytes, symbols: Collection[str]) -> Heard:  # noqa: ARG002
         try:

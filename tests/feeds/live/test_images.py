@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from signalnode.clock import NS_PER_S
-from signalnode.feeds.live.actions import RENEW_S_MIN, Answer, Fetch, Open, Tell
+from signalnode.feeds.live.actions import RENEW_S_MIN, Answer, Fetch, Open, Send, Tell
 from signalnode.feeds.live.images import FETCHES_MAX
 from tests.feeds.live.made_up import BOOK, LIMITS, MadeUp, Timed, said
 
@@ -100,3 +100,48 @@ def test_an_image_that_comes_after_its_connection_has_gone_is_nobodys():
     session.run_until(1.0)
     session.on_closed("gone", 2 * NS_PER_S)
     assert session.on_answer(FETCH, 200, b"book", 2 * NS_PER_S) == []
+
+
+def knowing() -> Timed:
+    session = Timed(MadeUp(has_facts=True), Random(1))
+    session.want("A")
+    session.on_time(0)
+    session.on_opened(0)
+    return session
+
+
+FACTS = Fetch("A", "/facts?symbol=A", 1.0)
+
+
+def test_facts_come_before_a_market_is_asked_for():
+    session = knowing()
+    assert session.run_until(5.0) == [FACTS]
+    assert session.on_answer(FACTS, 200, b"facts", 5 * NS_PER_S) == [Answer("A", "/facts?symbol=A", b"facts")]
+    assert [type(each) for each in session.run_until(6.0)] == [Send, Send]
+
+
+def test_facts_that_cannot_be_had_are_fetched_again_and_known_ones_stay_known_over_a_reconnect():
+    session = knowing()
+    session.run_until(5.0)
+    session.on_answer(FACTS, 503, b"", 5 * NS_PER_S)
+    assert session.run_until(20.0) == [FACTS]
+    session.on_closed("gone", 20 * NS_PER_S)
+    session.on_time(session.due_ns())
+    session.on_opened(30 * NS_PER_S)
+    assert session.run_until(31.0) == [FACTS]
+    session.on_answer(FACTS, 200, b"facts", 31 * NS_PER_S)
+    session.on_closed("gone", 32 * NS_PER_S)
+    session.on_time(session.due_ns())
+    session.on_opened(40 * NS_PER_S)
+    assert [type(each) for each in session.run_until(41.0)] == [Send, Send]
+
+
+def test_a_book_that_starts_over_has_the_facts_fetched_again():
+    session = knowing()
+    session.run_until(1.0)
+    session.on_answer(FACTS, 200, b"facts", NS_PER_S)
+    session.run_until(2.0)
+    for number in (1, 2):
+        session.on_frame(said("subscribed", number=number), 2 * NS_PER_S)
+    session.renew("A")
+    assert {type(each) for each in session.run_until(8.0)} == {Fetch, Send}

@@ -33,7 +33,7 @@ EXPECTED: dict[str, list[tuple[str, str, str, str, bool, float | None]]] = {
     "binance_coinm": [("BTC-USD-PERP", "BTCUSD_PERP", "0.01", "0.00001", True, 60_001.0)],
     "bitstamp": [("BTC-USD", "btcusd", "1", "0.00000001", True, 150_000.0)],
     "bybit": [
-        ("BTC-USDT", "BTCUSDT", "0.1", "0.000001", True, 100.5),
+        ("BTC-USDT", "spot:BTCUSDT", "0.1", "0.000001", True, 100.5),
         ("BTC-USDT-PERP", "linear:BTCUSDT", "0.1", "0.001", True, 700.0),
         ("BTC-USD-PERP", "inverse:BTCUSD", "0.1", "1", True, 40_000.0),
         ("BTC-26DEC26", "linear:BTC-26DEC26", "0.1", "0.01", True, None),

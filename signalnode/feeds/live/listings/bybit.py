@@ -69,7 +69,7 @@ def _read(page: Page, body: bytes) -> Found:
 
 
 def _symbol_of(category: str, name: str) -> str:
-    return name if category == "spot" else f"{category}:{name}"
+    return f"{category}:{name}"
 
 
 def _instrument(category: str, each: _Listed) -> Instrument:

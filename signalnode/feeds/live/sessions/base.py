@@ -107,6 +107,10 @@ class Venue(Protocol):
         """What to fetch for a book to start from; None where it comes over the connection."""
         return None
 
+    def facts(self, symbol: str) -> Request | None:  # noqa: ARG002
+        """What to fetch before a market's frames can be read; None where they say all themselves."""
+        return None
+
     def hear(self, frame: bytes, symbols: Collection[str]) -> Heard:
         """What a frame says; `symbols` are those of its connection. Never raises."""
         ...

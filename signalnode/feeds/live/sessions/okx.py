@@ -6,7 +6,8 @@ for 30 s is closed with 4004, so the text `ping` is sent, which is answered by `
 About a minute before a connection is closed for an upgrade of theirs it says so, by a notice of code 64008.
 
 `books` come each 100 ms and give the depth, `bbo-tbt` each 10 ms and give the quotes. An answer names channel
-and instrument; an error mostly in its text alone, else by the number of the request.
+and instrument; an error mostly in its text alone, else by the number of the request. All but spot counts
+contracts, whose worth is fetched before a market is asked for.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from signalnode.feeds.live.sessions.base import Heard, Limits, Ping, Venue, named_in
+from signalnode.feeds.live.sessions.base import Heard, Limits, Ping, Request, Venue, named_in
+from signalnode.feeds.venues.okx import SPOT_PARTS
 
 BOOK, TRADES, BEST = "books", "trades", "bbo-tbt"
+KINDS = {3: "FUTURES", 5: "OPTION"}  # by the parts of a name
 RETIRING = "64008"
 PONG = b"pong"
 # Of errors: service unavailable, too often (twice), an error of theirs (twice).
@@ -57,6 +60,8 @@ class Okx(Venue):
         sends_per_s=3.0,
         asks_max=25,
         asks_hourly_max=480,
+        requests_max=15.0,  # of 20
+        requests_period_s=2.0,
         silence_s_max=40.0,  # two pings without an answer
     )
 
@@ -64,6 +69,15 @@ class Okx(Venue):
         """As ours, but that a perpetual is a swap: BTC-USDT-SWAP for BTC-USDT-PERP."""
         named = market.upper()
         return f"{named.removesuffix('-PERP')}-SWAP" if named.endswith("-PERP") else named
+
+    def facts(self, symbol: str) -> Request | None:
+        """What a contract is worth, of all but spot."""
+        parts = symbol.split("-")
+        if len(parts) <= SPOT_PARTS:
+            return None
+        kind = "SWAP" if parts[-1] == "SWAP" else KINDS.get(len(parts), "")
+        family = f"&instFamily={'-'.join(parts[:2])}" if kind == "OPTION" else ""
+        return Request(f"/api/v5/public/instruments?instType={kind}{family}&instId={symbol}")
 
     def subscribe(self, symbols: Sequence[str], channel: str, number: int) -> bytes:
         """See `base.Venue`."""

@@ -78,3 +78,17 @@ def test_a_request_asks_for_many_and_has_its_number():
     assert asked["id"] == "5"
     assert asked["args"] == [{"channel": BOOK, "instId": each} for each in (SYMBOL, "ETH-USDT")]
     assert json.loads(VENUE.unsubscribe([SYMBOL], BOOK, 6))["op"] == "unsubscribe"
+
+
+@pytest.mark.parametrize(
+    ("symbol", "asked"),
+    [
+        ("BTC-USDT", None),
+        ("BTC-USDT-SWAP", "instType=SWAP&instId=BTC-USDT-SWAP"),
+        ("BTC-USD-270326", "instType=FUTURES&instId=BTC-USD-270326"),
+        ("BTC-USD-270326-60000-C", "instType=OPTION&instFamily=BTC-USD&instId=BTC-USD-270326-60000-C"),
+    ],
+)
+def test_what_a_contract_is_worth_is_fetched_of_all_but_spot(symbol, asked):
+    request = VENUE.facts(symbol)
+    assert (request and request.url_path) == (asked and f"/api/v5/public/instruments?{asked}")
