@@ -14,7 +14,7 @@ from tests.effort import LONG
 repeatable = settings(
     derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("repeatable", repeatable, max_examples=100)
+settings.register_profile("repeatable", repeatable, max_examples=50)
 settings.register_profile(LONG, repeatable, max_examples=3_000)
 settings.load_profile("repeatable")
 

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
+import pytest
 from hypothesis import settings
 
+T = TypeVar("T")
 LONG = "long"
+PATIENCE_S = 180.0  # far beyond what anything takes on a busy machine; a test that waits this long has failed
 
 
-def drawn(usual: int, long: int) -> int:
-    """How many seeds, inputs or examples a test takes in this run."""
+def drawn(usual: T, long: T) -> T:
+    """How many seeds, inputs, examples or seconds a test takes in this run."""
     return long if settings.get_current_profile_name() == LONG else usual
+
+
+def some(choices: Sequence[T], usual: int) -> Sequence[T]:
+    """The first of them, or all: what a test is made over in this run."""
+    return choices[: drawn(usual, len(choices))]
+
+
+def only_long(why: str) -> pytest.MarkDecorator:
+    """For a test that has a smaller one beside it in `make test`."""
+    return pytest.mark.skipif(not drawn(False, True), reason=f"{why}: in make test-long")

@@ -1,4 +1,8 @@
-"""docs/extend.md followed to the letter, in a copy of signalnode: what it says is enough."""
+"""docs/extend.md followed to the letter, in a copy of signalnode: what it says is enough.
+
+A kernel of the copy's own takes fifteen seconds to compile, which is left to `make test-long`. Here the new
+functions run in plain Python and are compiled alone; what does not hang on them takes this checkout's code.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from signalnode.compiled.loader import compile_missing, object_path
 from tests.documents import DOCS, ROOT, Block, blocks
+from tests.effort import only_long
 
 PAGE = DOCS / "extend.md"
 ENOUGH_S = 600.0  # to compile a kernel of its own on a busy machine
@@ -52,11 +58,6 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "pyproject.toml", folder)
     for block in blocks(PAGE):
         follow(block, folder)
-    base = tmp_path_factory.getbasetemp()
-    whole_run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    # One compiler for all workers: their copies are alike.
-    (whole_run / "extended-cache").mkdir(exist_ok=True)
-    (folder / "cache").symlink_to(whole_run / "extended-cache")
     return folder
 
 
@@ -77,7 +78,57 @@ def told(copy: Path, *command: str, **more: str) -> str:
     return done.stdout
 
 
-def test_a_feature_family_and_a_signal_of_it_move_compiled_and_in_plain_python(copy: Path) -> None:
+def test_a_feature_family_and_a_signal_of_it_move_in_plain_python(copy: Path) -> None:
+    program = """
+import numpy as np
+from signalnode.signals import BUILT_IN_SCORES, SIGNALS
+from signalnode.signals.extra import shapes_of
+from signalnode.signals.kernel import ALL_NS, SCORING, consume, score
+from signalnode.signals.parameters import parameters_of
+from tests.compiled.rows import Rows
+from tests.laws.made import Stretch, made_market
+events = made_market(1, Stretch(seconds=60.0, events_per_s=10.0, trades=0.5))
+values = {}
+for memory_s in (5.0, 20.0):
+    scoring = np.zeros(1, SCORING)
+    scoring["parameters"] = parameters_of({"aggression_s": memory_s})
+    scoring["shapes"][0] = shapes_of(SIGNALS)
+    with np.errstate(all="ignore"):
+        for part in np.array_split(events, 60):
+            consume.function(Rows(scoring), Rows(part), 0, ALL_NS, 0)
+            score.function(Rows(scoring), int(part["time_received_ns"][-1]))
+            named = dict(zip(BUILT_IN_SCORES, scoring["scores"][0].tolist(), strict=True))
+            seen = named["aggression_long"], scoring["features"]["aggression"][0]
+            values.setdefault(memory_s, []).append(seen)
+scores, features = zip(*values[5.0])
+print(min(scores) < 30.0, max(scores) > 70.0)
+print(min(features) < 0.0 < max(features), values[5.0] != values[20.0])
+"""
+    assert told(copy, "-c", program).split() == ["True"] * 4
+
+
+def test_the_functions_of_a_family_and_a_signal_can_be_compiled(copy: Path) -> None:
+    program = """
+from __future__ import annotations
+from signalnode.compiled import compiler, entry
+from signalnode.events import EVENT
+from signalnode.features import aggression as family
+from signalnode.signals import aggression as signal
+from signalnode.signals.kernel import SCORING
+@entry(scoring=SCORING, events=EVENT)
+def alone(scoring, events) -> float:
+    k = scoring[0]
+    family.on_trade(k.state, k.parameters, events[0])
+    family.measure(k.state, k.parameters, 0, k.weights, k.features)
+    return signal.reading(k.features, k.parameters)
+compiler._hand_to_numba()
+print("define double" in compiler.native(alone))
+"""
+    assert told(copy, "-c", program) == "True\n"
+
+
+@only_long("a kernel of its own is compiled")
+def test_a_feature_family_and_a_signal_of_it_move_compiled_as_in_plain_python(copy: Path) -> None:
     program = """
 import numpy as np
 from signalnode import SignalEngine
@@ -101,6 +152,22 @@ print(usual.features_at(usual.time_ns)["aggression"] != engine.features_at(engin
     assert told(copy, "-c", program).split() == ["True"] * 5
 
 
+def test_the_tests_of_every_signal_and_parameter_take_up_what_is_new_at_once(copy: Path) -> None:
+    files = (
+        "tests/laws/test_symmetry.py",
+        "tests/laws/test_calibration.py",
+        "tests/signals/test_register.py",
+    )
+    run = told(
+        copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", *files, "-k", "aggression"
+    )
+    assert "complement[sparse-aggression_long]" in run
+    assert "ninety_is_beaten_one_time_in_ten[synthetic-1-aggression_long]" in run
+    assert "declared[aggression_long]" in run
+    assert "takes_its_default[aggression_s]" in run
+
+
+@only_long("a kernel of its own is compiled")
 def test_the_laws_hold_for_a_signal_of_the_register_at_once(copy: Path) -> None:
     files = ("tests/laws/test_symmetry.py", "tests/laws/test_exactness.py", "tests/signals/test_register.py")
     some = "aggression or (sparse and (mirror or units or batches or elsewhere))"
@@ -113,8 +180,12 @@ def test_the_laws_hold_for_a_signal_of_the_register_at_once(copy: Path) -> None:
 def test_a_venue_is_decoded(copy: Path) -> None:
     lines = [f"{1_700_000_000_000_000_000 + at} {json.dumps(frame)}\n" for at, frame in enumerate(FRAMES)]
     (copy / "a.capture").write_text("".join(lines))
-    program = """
+    compile_missing(lambda _: None)  # here: feeds are compiled alike, with this venue or without
+    program = f"""
+from pathlib import Path
 from signalnode import load_events
+from signalnode.compiled import loader
+loader.object_path = lambda: Path({str(object_path())!r})
 events = load_events("a.capture", venue="simplex", market="A-USD")
 print(*zip(events["kind"].tolist(), events["price"].tolist(), events["aggressor_side"].tolist()))
 """

@@ -21,9 +21,10 @@ from signalnode.bus.subscriber import Subscription, subscribe
 from signalnode.bus.wire import Score
 from signalnode.names import scores_endpoint
 from tests.bus.messages import moment, score
+from tests.effort import PATIENCE_S
 
 REPO = Path(__file__).parents[2]
-DEADLINE_S = 30.0
+DEADLINE_S = PATIENCE_S
 THRESHOLD = "[strategies.threshold]\nentry = 80\nexit = 40\ndwell_s = 0.0"
 
 CHILD = """

@@ -27,7 +27,7 @@ from signalnode.bus.wire import (
 from tests.bus.messages import end, heartbeat, score
 from tests.effort import drawn
 
-INPUTS = drawn(20_000, 1_000_000)
+INPUTS = drawn(5_000, 1_000_000)
 REASONS = {
     "too_large",
     "frames",

@@ -17,11 +17,12 @@ from signalnode.features.weights import WEIGHTS
 from signalnode.feeds import synthetic_events
 from signalnode.signals.parameters import parameters_of
 from tests.compiled.rows import Row, Rows
+from tests.effort import drawn
 from tests.laws.streams import stream
 
 MARKETS: dict[str, Callable[[], Events]] = {
-    "btc": lambda: stream("btc")[:2_000],
-    "synthetic": lambda: synthetic_events(4, 2_000, events_per_s=5.0),
+    "btc": lambda: stream("btc")[: drawn(500, 2_000)],
+    "synthetic": lambda: synthetic_events(4, drawn(500, 2_000), events_per_s=5.0),
 }
 
 

@@ -1,11 +1,9 @@
-"""Two signals as a user would add them, from outside: a plain function, and a compiled two-sided one."""
+"""Two signals as a user would add them, from outside: a function, and a two-sided one."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
-
-import numba
 
 from signalnode.signals.base import Signal
 
@@ -15,10 +13,9 @@ def pace(f: Any, p: Any) -> float:
     return math.log(f.volume / f.volume_usual + 1e-3) if f.volume_usual > 0.0 else -math.inf
 
 
-@numba.njit
-def _lean(f: Any, p: Any) -> float:
+def lean(f: Any, p: Any) -> float:
     away: float = f.imbalance - 0.5 * f.order_flow
     return away
 
 
-LEAN = Signal(("lean_long", "lean_short"), _lean)
+LEAN = Signal(("lean_long", "lean_short"), lean)

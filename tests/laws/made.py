@@ -59,6 +59,8 @@ def _times_s(random: np.random.Generator, s: Stretch) -> Floats:
 
 def _faded_sums(steps: Floats, keep: float) -> Floats:
     """Each step and `keep` of the sum before it: `scipy.signal.lfilter`, which takes a second to import."""
+    if keep == 1.0:
+        return np.cumsum(steps)
     return np.array(list(accumulate(steps.tolist(), lambda total, step: step + keep * total)), float)
 
 

@@ -18,15 +18,14 @@ from signalnode.clock import NS_PER_S
 from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
 from signalnode.feeds import synthetic_events
 from signalnode.signals import BUILT_IN_SCORES, SIGNALS
-from tests.effort import drawn
+from tests.effort import drawn, some
 
 SAMPLE = Path(__file__).parents[2] / "signalnode" / "sample"
-# Taken from where they stand by an engine, as a user's are: they bring numba, which takes its time.
-ADDED = {"extra": ["tests.laws.added:pace", "tests.laws.added:LEAN"]}
+ADDED = {"extra": ["tests.laws.added:pace", drawn("tests.laws.added:LEAN", "tests.laws.added_compiled:LEAN")]}
 LEAN = ("lean_long", "lean_short")
 NAMES = (*BUILT_IN_SCORES, "pace", *LEAN)
 TWO_SIDED = [*(signal.scores for signal in SIGNALS if signal.two_sided), LEAN]
-STREAMS = ("btc", "eth", "alternating", "sparse", "reverting")
+STREAMS = some(("btc", "alternating", "sparse", "reverting", "eth"), 3)
 TOLERANCE = 1e-6
 START_NS = 1_700_000_000 * NS_PER_S
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from signalnode.compiled.loader import COMPILER, ENTRY_MODULES
 from signalnode.features import FAMILIES
 from signalnode.feeds.files.capture import CaptureDecoding
 from signalnode.feeds.venues import decoder_of
-from signalnode.meaning import CLOSED, PACKAGE, Meaning, meaning_of
+from signalnode.meaning import CLOSED, PACKAGE, Meaning, meaning_of, source
 from signalnode.settings import VENUE_NAMES
 from signalnode.signals import SIGNALS
 from signalnode.signals.identity import FORMULAS
@@ -91,6 +91,22 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("copy") / "signalnode"
     shutil.copytree(PACKAGE, place, ignore=shutil.ignore_patterns("sample", "__pycache__"))
     return place
+
+
+@pytest.fixture(scope="module", autouse=True)
+def parsed_once() -> Iterator[None]:
+    """What no edit touched is not parsed again."""
+    made, parsed = source.Module, dict[tuple[str, Path, bytes], source.Module]()
+
+    def module(name: str, path: Path) -> source.Module:
+        key = name, path, path.read_bytes() if path.is_file() else b""
+        if key not in parsed:
+            parsed[key] = made(name, path)
+        return parsed[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "Module", module)
+        yield
 
 
 @pytest.fixture(scope="module")

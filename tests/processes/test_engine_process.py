@@ -21,7 +21,7 @@ from signalnode.bus.wire import End, Score, decode
 from signalnode.feeds import synthetic_events
 from signalnode.feeds.files.recording import write_recording
 from signalnode.files import hold_lock
-from tests.effort import drawn
+from tests.effort import PATIENCE_S, drawn, some
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
@@ -76,10 +76,9 @@ ON_A_FULL_DISK = """
 mount -t tmpfs -o size=8k,mode=700 tmpfs "$0" && { cat /dev/zero > "$0/filler" 2> /dev/null; exec "$@"; }
 """
 EVENTS = synthetic_events(11, 12_000, events_per_s=50.0)
-COLD_STARTS = drawn(2, 30)
+COLD_STARTS = drawn(1, 30)
 SLOW, FAST = 1.0, 1_000.0  # four minutes, so that no test sees the end before it wants to; at once
-FIRST_S, SOON_S = 120, 30  # the very first start on a machine compiles the kernel
-KILLS = 2
+KILLS = drawn(1, 2)
 MARKETS = ("ALPHA-USD", "BETA-USD")
 
 
@@ -163,7 +162,7 @@ class Ear:
         self._socket.connect(f"ipc://{home.folder}/run/{market}.scores")
         self.heard: list[Any] = []
 
-    def until(self, satisfied: Callable[[Any], bool], wait_s: float = SOON_S) -> Any:
+    def until(self, satisfied: Callable[[Any], bool], wait_s: float = PATIENCE_S) -> Any:
         """The first message from now on that satisfies."""
         while self._socket.poll(int(wait_s * 1_000)):
             frames = self._socket.recv_multipart()
@@ -197,7 +196,7 @@ def listen(home: Home) -> Iterator[Callable[[str], Ear]]:
 
 def finished(engine: subprocess.Popen[str]) -> tuple[int, list[dict[str, Any]]]:
     """Its exit status and its log, a line each, once it is gone."""
-    out, _ = engine.communicate(timeout=SOON_S)
+    out, _ = engine.communicate(timeout=PATIENCE_S)
     return engine.returncode, [json.loads(line) for line in out.splitlines()]
 
 
@@ -210,7 +209,7 @@ def test_killed_again_and_again_the_last_scores_are_those_of_a_run_without_a_sto
 ) -> None:
     ear, neighbour = (listen(market) for market in MARKETS)
     engine, other = (home.start(market) for market in MARKETS)
-    reached = ear.until(a_score, FIRST_S)
+    reached = ear.until(a_score)
     for resumed in (False, *[True] * (KILLS - 1)):
         ear.until(a_score_past(reached.seq + 5))
         engine.send_signal(signal.SIGKILL)
@@ -249,7 +248,7 @@ def test_killed_again_and_again_the_last_scores_are_those_of_a_run_without_a_sto
 
 def test_a_second_engine_of_a_market_is_refused_in_one_line(home: Home, listen: Callable[[str], Ear]) -> None:
     ear, first = listen(MARKETS[0]), home.start(MARKETS[0])
-    heard = ear.until(a_score, FIRST_S)
+    heard = ear.until(a_score)
     status, log = finished(home.start(MARKETS[0]))
     assert status == 6
     (line,) = log
@@ -261,12 +260,12 @@ def test_a_second_engine_of_a_market_is_refused_in_one_line(home: Home, listen: 
     assert {message.epoch for message in ear.heard} == {heard.epoch}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", some([signal.SIGTERM, signal.SIGINT], 1))
 def test_a_stop_leaves_an_end_and_nothing_else_and_can_be_told_from_the_end_of_a_feed(
     home: Home, listen: Callable[[str], Ear], number: signal.Signals
 ) -> None:
     ear, engine = listen(MARKETS[0]), home.start(MARKETS[0])
-    ear.until(a_score, FIRST_S)
+    ear.until(a_score)
     assert home.left() == ["ALPHA-USD.lock", "ALPHA-USD.scores"]
     engine.send_signal(number)
     end = ear.until(an_end)
@@ -287,7 +286,7 @@ def test_a_first_decoding_tells_its_progress_to_the_end_and_a_second_start_has_n
     told = []
     for _ in range(2):
         ear, engine = listen(MARKETS[0]), home.start(MARKETS[0], PROGRAM_THAT_TELLS)
-        ear.until(a_score, FIRST_S)
+        ear.until(a_score)
         engine.send_signal(signal.SIGTERM)
         _, log = finished(engine)
         told.append([line["progress"] for line in lines_of(log, "progress")])
@@ -302,7 +301,7 @@ def test_checkpoints_that_cannot_be_used_are_told_and_cost_no_more_than_the_warm
     home: Home, listen: Callable[[str], Ear]
 ) -> None:
     ear, engine = listen(MARKETS[0]), home.start(MARKETS[0])
-    ear.until(a_score_past(20), FIRST_S)
+    ear.until(a_score_past(20))
     engine.send_signal(signal.SIGTERM)
     assert finished(engine)[0] == -signal.SIGTERM
     home.write_market(MARKETS[0], SLOW, "[signals]\ntrend_s = 20.0\n")
@@ -332,7 +331,7 @@ def test_the_first_score_of_a_still_market_is_not_lost_on_an_aggregator_that_con
             engine = home.start(MARKETS[0])
             while not (run / f"{MARKETS[0]}.scores").exists():
                 time.sleep(0.005)  # nothing can be awaited: this is how a connection is tried again
-            assert listen(MARKETS[0]).until(a_score, FIRST_S).seq == 1
+            assert listen(MARKETS[0]).until(a_score).seq == 1
             engine.kill()
             engine.communicate()
             (run / f"{MARKETS[0]}.scores").unlink()
@@ -344,7 +343,7 @@ def test_an_engine_that_starts_while_its_package_is_being_replaced_needs_nothing
     home: Home, listen: Callable[[str], Ear]
 ) -> None:
     ear, engine = listen(MARKETS[0]), home.start(MARKETS[0], PROGRAM_WITHOUT_ITS_PACKAGE)
-    ear.until(a_score, FIRST_S)
+    ear.until(a_score)
     engine.send_signal(signal.SIGTERM)
     ear.until(an_end)
     assert finished(engine)[0] == -signal.SIGTERM

@@ -21,13 +21,13 @@ from signalnode.bus.subscriber import subscribe
 from signalnode.bus.wire import SCORE_NAMES, Score, ViewMessage
 from signalnode_supervisor import NotRunning
 from signalnode_supervisor.control import request
+from tests.effort import PATIENCE_S, some
 from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 SYNTHETIC = 'market = "{name}"\n[feed]\nkind = "synthetic"\nseed = {seed}\nevents_per_s = 100.0\n'
 MARKETS = ("ALPHA-USD", "BETA-USD", "GAMMA-USD")
-FIRST_SCORE_S = 180.0  # the very first start on a machine compiles the kernel
-SOON_S = 60.0  # far beyond what anything here takes
+SOON_S = PATIENCE_S
 SENTINEL_COUNT = 60
 
 
@@ -117,7 +117,7 @@ def heard(node: Node) -> None:
     waiting = set(MARKETS)
     with subscribe(endpoint=node.endpoint) as scores:
         while waiting:
-            message = scores.receive(FIRST_SCORE_S)
+            message = scores.receive(SOON_S)
             assert isinstance(message, Score), node.process.poll()
             waiting.discard(message.market)
 
@@ -265,7 +265,7 @@ def test_a_started_market_is_heard_at_once_and_what_nobody_started_waits_for_rel
     assert node.ask("reload").stdout == f"removed: NEW-USD\nuntouched: {len(before)}\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", some([signal.SIGINT, signal.SIGTERM], 1))
 def test_the_end_is_clean_and_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
     node = Node(tmp_path, "--panel")
     try:

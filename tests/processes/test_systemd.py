@@ -16,7 +16,7 @@ import pytest
 
 from signalnode.errors import RequestError
 from tests.documents import DOCS, commands, is_for_systemd
-from tests.effort import drawn
+from tests.effort import only_long
 from tests.machine import PROGRAM, USER, CannotBootError, Machine
 
 ROOT = Path(__file__).parent.parent.parent
@@ -221,9 +221,8 @@ def reinstalled(machine: Machine, more: str) -> Iterator[None]:
         reinstall(NODE)
 
 
+@only_long("two starts of the service, for a policy that few have")
 def test_users_of_the_control_group_may_ask_the_service(service: Machine) -> None:
-    if not drawn(False, True):
-        pytest.skip("two starts of the service, for a policy that few have: in make test-long")
     ask = f"{PROGRAM} restart ALPHA-USD --config {CONFIG}"
     refused = service.run(ask, USER)
     assert refused.returncode == RequestError.exit_status
@@ -236,6 +235,7 @@ def test_users_of_the_control_group_may_ask_the_service(service: Machine) -> Non
         assert service.run("ls /run/signalnode/", USER).returncode, "it may pass, and not look"
 
 
+@only_long("three starts of the service; test_node.py has it without one")
 def test_markets_that_are_kept_outlive_a_killed_supervisor(service: Machine) -> None:
     with reinstalled(service, 'on_supervisor_death = "keep"\n'):
         before = engines_of(service)
@@ -244,6 +244,7 @@ def test_markets_that_are_kept_outlive_a_killed_supervisor(service: Machine) -> 
         assert engines_of(service) == before, "the same processes, adopted"
 
 
+@only_long("three starts of the service; the watchdog has its tests in tests/supervisor")
 def test_a_node_that_hangs_is_started_again(service: Machine) -> None:
     assert shown(service, "WatchdogUSec") == "30s"
     drop_in = service.path(QUICK_WATCHDOG)

@@ -22,6 +22,7 @@ from signalnode.feeds.files import capture, recording
 from signalnode.feeds.files.recording import write_recording
 from signalnode.research.replay import write_scores
 from signalnode.settings import EngineSettings, FeedSettings, MarketSettings
+from tests.effort import drawn, some
 from tests.feeds import frames
 
 INTERVAL_NS = 100 * NS_PER_MS
@@ -94,7 +95,7 @@ def seconds_of(statuses: list[str], status: str) -> tuple[float, float, int]:
     return rows[0] * INTERVAL_NS / 1e9, rows[-1] * INTERVAL_NS / 1e9, len(rows)
 
 
-@pytest.fixture(params=[7, 2_048])
+@pytest.fixture(params=some([7, 2_048], 1))
 def lines_a_slice(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture, "SLICE_LINES", request.param)
 
@@ -144,7 +145,7 @@ def test_silence_outweighs_a_gap_and_a_gap_outweighs_warmth(tmp_path: Path) -> N
     assert set(statuses[450:460]) == {"degraded"}
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(drawn(2, 6)))
 def test_whatever_a_capture_holds_both_say_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
@@ -192,7 +193,7 @@ def made_up(kind: int, quiet: bool) -> Events:
 
 
 @pytest.mark.parametrize("kind", [TRADE, QUOTE])
-@pytest.mark.parametrize("rows_a_group", [100, recording.ROW_GROUP_ROWS])
+@pytest.mark.parametrize("rows_a_group", some([100, recording.ROW_GROUP_ROWS], 1))
 def test_a_recording_tells_the_same_in_groups_of_any_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: int, rows_a_group: int
 ) -> None:

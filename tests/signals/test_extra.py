@@ -95,7 +95,7 @@ def install(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
 
 
 def test_an_installed_signal_comes_for_every_market(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, "tests.laws.added:LEAN")
+    install(monkeypatch, "tests.laws.added_compiled:LEAN")
     assert SignalEngine("ANY-USD").names == (*BUILT_IN_SCORES, "lean_long", "lean_short")
 
 

@@ -13,10 +13,11 @@ import pytest
 from signalnode import SignalEngine
 from signalnode.clock import NS_PER_S
 from signalnode.signals.scale import CATCH_UP_MAX, PRIOR_SAMPLES
+from tests.effort import drawn
 from tests.laws.made import Stretch, made_market
 
 ScaleOf = Callable[..., Any]
-SAMPLES = 5_000
+SAMPLES = drawn(3_000, 5_000)
 POINTS_MAX = 2.5  # of a hundred, between a histogram of 64 bins and every single reading
 MEMORY_SAMPLES = 1_800.0
 
@@ -81,7 +82,7 @@ def test_a_stronger_reading_never_scores_less(two_sided: bool, scale_of: ScaleOf
     scale = scale_of(two_sided)
     scale.learn(readings_of("heavy_tails"))
     for warm in (0.0, 0.5, 1.0):
-        scores = [scale.score(x, warm) for x in np.linspace(-30.0, 30.0, 2_001)]
+        scores = [scale.score(x, warm) for x in np.linspace(-30.0, 30.0, drawn(1_001, 2_001))]
         assert np.all(np.diff(scores) >= 0.0)
         assert np.max(np.diff(scores)) < 5.0, "no jump anywhere"
 

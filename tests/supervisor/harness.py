@@ -18,8 +18,7 @@ from typing import Any
 
 from signalnode_supervisor.control import request
 from signalnode_supervisor.linux.procfs import kill_marked, pids_marked
-
-PATIENCE_S = 30.0  # far beyond what anything here takes; a test that waits this long has failed
+from tests.effort import PATIENCE_S
 
 
 def spec(name: str, target: str = "steady", **more: Any) -> dict[str, Any]:

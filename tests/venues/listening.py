@@ -19,9 +19,10 @@ from signalnode.feeds.live import envelope
 from signalnode.feeds.live.feed import LiveFeed
 from signalnode.feeds.venues import decoder_of
 from signalnode.scores import MarketScores
+from tests.effort import PATIENCE_S
 
 GRID_NS = NS_PER_S // 10
-WAIT_S = 30.0  # on a busy machine
+WAIT_S = PATIENCE_S
 GRID_POINTS_MIN = 10
 
 
