@@ -86,6 +86,9 @@ def symbols_of(what: str, venue: str, names: Sequence[str], rest_url: str) -> di
     symbols = {}
     for name in names:
         found = named(name, listed)
+        if found is None and _is_listed(venue_of(venue).symbol(name), listed):
+            symbols[name] = ""  # BTC-USD at Deribit, which lists BTC-PERPETUAL
+            continue
         if found is None:
             raise UsageError(f"{what}: {venue} lists no {name}; {_near(venue, name, listed)}")
         each = found.instrument
@@ -103,6 +106,10 @@ def named(name: str, listed: Iterable[Listed]) -> Listed | None:
             if spelled(name) in {spelled(each.instrument.market), spelled(each.instrument.symbol)}:
                 return each
     return None
+
+
+def _is_listed(symbol: str, listed: Iterable[Listed]) -> bool:
+    return any(each.instrument.symbol == symbol for each in listed)
 
 
 def _near(venue: str, name: str, listed: Iterable[Listed]) -> str:

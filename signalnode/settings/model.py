@@ -171,7 +171,16 @@ VENUE_NAMES = (
 )
 
 # Those of them that can be heard live; each has its words in the file of its name in feeds/live/sessions/.
-LIVE_VENUES = ("dydx", "bybit", "hyperliquid", "gemini")
+LIVE_VENUES = (
+    "dydx",
+    "coinbase",
+    "kraken",
+    "bybit",
+    "hyperliquid",
+    "gemini",
+    "deribit",
+    "kraken_futures",
+)
 
 # By kind: the keys that must be given, and those that may be.
 FEED_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {

@@ -157,6 +157,8 @@ class Venue:
         """A client is gone."""
         peer.is_closed = True
         self.peers.discard(peer)
+        faults = self.script.faults
+        faults[:] = [fault for fault in faults if fault.peer != peer.number]  # nothing is left to spoil
 
     def on_time(self, now_s: float) -> None:
         """Time has passed."""

@@ -199,6 +199,10 @@ class CaptureDecoding:
             name = "frame_malformed" if isinstance(error, msgspec.ValidationError) else "line_corrupt"
             self.faults_here(name, str(error))
             self._lines.leave_out(name)
+        except RecursionError as error:  # brackets nested as deep as nobody means them
+            decoder.watch.distrust()
+            self.faults_here("line_corrupt", str(error))
+            self._lines.leave_out("line_corrupt")
         except FrameFault as fault:
             self.faults_here(fault.name, str(fault))
         return ()

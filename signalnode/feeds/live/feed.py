@@ -217,6 +217,10 @@ class LiveFeed(BlockFeed):
             is_shape = isinstance(error, msgspec.ValidationError)
             self._faults.add("frame_malformed" if is_shape else "line_corrupt", str(error))
             return ()
+        except RecursionError as error:  # brackets nested as deep as nobody means them
+            self._decoder.watch.distrust()
+            self._faults.add("line_corrupt", str(error))
+            return ()
         except FrameFault as fault:
             self._faults.add(fault.name, str(fault))
             return ()

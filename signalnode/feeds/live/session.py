@@ -312,15 +312,17 @@ class Session:
         return [*self._passed_on(heard, frame), *self._on_answer(heard, now_ns)]
 
     def _on_data(self, heard: Heard, frame: bytes, now_ns: int) -> list[Action]:
-        if not heard.symbol:
+        is_wanted = not heard.symbol or self.subscriptions.on_data((heard.symbol, heard.channel), now_ns)
+        if self.venue.is_counted:
             return [Deliver("", frame)]
-        is_wanted = self.subscriptions.on_data((heard.symbol, heard.channel), now_ns)
         return [Deliver(heard.symbol, frame)] if is_wanted else []
 
     def _passed_on(self, heard: Heard, frame: bytes) -> list[Action]:
-        if heard.what not in ("subscribed", "unsubscribed") or heard.symbol not in self.symbols:
+        if heard.what not in ("subscribed", "unsubscribed"):
             return []
-        return [Deliver(heard.symbol, frame)]
+        if self.venue.is_counted:
+            return [Deliver("", frame)]
+        return [Deliver(heard.symbol, frame)] if heard.symbol in self.symbols else []
 
     def _on_answer(self, heard: Heard, now_ns: int) -> list[Action]:
         found = [

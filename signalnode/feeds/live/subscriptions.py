@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 
 from signalnode.clock import NS_PER_S
 from signalnode.feeds.live.actions import NEVER_NS, RENEW_S_MIN, jittered_s, ns_of
-from signalnode.feeds.live.sessions.base import Heard, Venue
+from signalnode.feeds.live.sessions.base import OLDEST, Heard, Venue
 
 ANSWER_S = 10.0
 ASKED_MAX = 5
@@ -73,12 +73,16 @@ class Asked:
     refresh_ns: int = NEVER_NS
     silent_ns: int = NEVER_NS  # when it will have brought nothing for too long; NEVER_NS once it has spoken
     has_spoken: bool = False  # over any connection
+    is_early: bool = False  # whether it has brought something before the answer
     silences: int = 0  # in a row
 
 
 class _Numbered(NamedTuple):
     what: Literal["subscribed", "unsubscribed"]  # by a yes
     keys: tuple[Key, ...]
+
+
+_WAITING: dict[str, State] = {"subscribed": "asked", "unsubscribed": "left"}  # for that answer
 
 
 class Subscriptions:
@@ -209,16 +213,17 @@ class Subscriptions:
         if asked is None:
             return False
         asked.has_spoken, asked.silences, asked.silent_ns = True, 0, NEVER_NS
+        asked.is_early |= asked.state == "asked"
         if key[1] == self.book and self._book_silence_ns:
             asked.silent_ns = now_ns + self._book_silence_ns
         return asked.is_wanted
 
     def on_answer(self, heard: Heard, now_ns: int) -> list[Change]:
         """The venue has answered, or done something by its own will."""
-        what, keys = self._meant(heard)
-        is_several = len(keys) > 1 and what == "refused"
+        events = self._meant(heard)
+        is_several = len(events) > 1 and all(what == "refused" for _, what in events)
         found: list[Change] = []
-        for key in keys:
+        for key, what in events:
             asked = self.asked.get(key)
             if asked is None:
                 continue
@@ -236,17 +241,42 @@ class Subscriptions:
         is_full = 0 < len(self._requests_ns) == self._requests_ns.maxlen
         return self._requests_ns[0] + HOUR_NS if is_full else 0
 
-    def _meant(self, heard: Heard) -> tuple[str, Sequence[Key]]:
+    def _meant(self, heard: Heard) -> list[tuple[Key, str]]:
+        """What a frame says of which subscriptions."""
         if heard.symbol and heard.channel:
-            return heard.what, [(heard.symbol, heard.channel)]
-        asked = self._numbered.get(heard.number)
+            return [((heard.symbol, heard.channel), heard.what)]
+        if heard.listed is not None and not heard.number:
+            return list(self._of_all(heard.listed))
+        number = self._oldest() if heard.number == OLDEST else heard.number
+        asked = self._numbered.get(number)
         if asked is None:
-            return heard.what, ()
-        what = asked.what if heard.what in ("subscribed", "unsubscribed") else heard.what
-        if heard.symbol:  # one of several, each with an answer of its own
-            return what, [key for key in asked.keys if key[0] == heard.symbol]
-        del self._numbered[heard.number]
-        return what, asked.keys
+            return []
+        keys = [key for key in asked.keys if heard.symbol in ("", key[0])]
+        if not heard.symbol:  # else it is one of several, each with an answer of its own
+            del self._numbered[number]
+        what: str = heard.what
+        if what in ("subscribed", "unsubscribed") or (asked.what, what) == ("unsubscribed", "refused"):
+            what = asked.what  # what the venue refuses to leave is not there
+        if heard.listed is None or asked.what == "unsubscribed":
+            return [(key, what) for key in keys if self._waits_for(key, asked)]
+        return [(key, what if key in heard.listed else "refused") for key in keys]
+
+    def _of_all(self, listed: frozenset[Key]) -> Iterator[tuple[Key, str]]:
+        for key, asked in self.asked.items():
+            if key in listed and asked.state == "asked":
+                yield key, "subscribed"
+            elif key not in listed and asked.state in ("active", "leaving", "left"):
+                yield key, "unsubscribed"
+
+    def _oldest(self) -> int:
+        for number, asked in list(self._numbered.items()):
+            if any(self._waits_for(key, asked) for key in asked.keys):
+                return number
+            del self._numbered[number]
+        return 0
+
+    def _waits_for(self, key: Key, asked: _Numbered) -> bool:
+        return key in self.asked and self.asked[key].state == _WAITING[asked.what]
 
     def _answered(self, key: Key, asked: Asked, what: str, detail: str, now_ns: int) -> list[Change]:
         if asked.state == "refused":
@@ -282,7 +312,7 @@ class Subscriptions:
                 del self._left_ns[next(iter(self._left_ns))]
 
     def _watch(self, key: Key, asked: Asked, now_ns: int) -> None:
-        if key[1] == self.book and self.venue.answer_is_image:
+        if asked.is_early or (key[1] == self.book and self.venue.answer_is_image):
             asked.silences, asked.silent_ns = 0, NEVER_NS
         elif key[1] == self.book or asked.has_spoken:
             wait_s = min(ACKED_SILENT_S * 2.0 ** min(asked.silences, 16), ACKED_SILENT_S_MAX)
@@ -312,7 +342,7 @@ class Subscriptions:
         for key in keys:
             asked = self.asked[key]
             if is_wanted:
-                asked.sent_ns = now_ns
+                asked.sent_ns, asked.is_early = now_ns, False
                 asked.tries += 1
             self._step(asked, "sent")
             asked.due_ns = now_ns + ns_of(ANSWER_S)

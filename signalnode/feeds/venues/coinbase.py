@@ -47,7 +47,7 @@ class _Level(msgspec.Struct):
 class _BookEvent(msgspec.Struct):
     type: Literal["snapshot", "update"]
     product_id: str
-    updates: list[_Level]
+    updates: msgspec.Raw
 
 
 class _Trade(msgspec.Struct):
@@ -65,7 +65,8 @@ class _TradeEvent(msgspec.Struct):
 
 
 _frame = msgspec.json.Decoder(_Frame)
-_books = msgspec.json.Decoder(list[_BookEvent], strict=False)  # lax: numbers come as strings
+_books = msgspec.json.Decoder(list[_BookEvent])
+_levels = msgspec.json.Decoder(list[_Level], strict=False)  # lax: numbers come as strings
 _trades = msgspec.json.Decoder(list[_TradeEvent], strict=False)
 
 
@@ -85,12 +86,7 @@ class CoinbaseDecoder(MarketDecoder):
         head = _frame.decode(frame)
         self._on_sequence(head.sequence_num)
         if head.channel == "l2_data":
-            events = _books.decode(head.events)
-            return [
-                row
-                for one in events
-                for row in self._on_book(one, time_ns_of(head.timestamp), time_received_ns)
-            ]
+            return self._on_books(head, time_received_ns)
         if head.channel == "market_trades":
             return [
                 row for one in _trades.decode(head.events) for row in self._on_trades(one, time_received_ns)
@@ -109,11 +105,22 @@ class CoinbaseDecoder(MarketDecoder):
             self.watch.book.forget()
         self._sequence = sequence
 
+    def _on_books(self, head: _Frame, time_received_ns: int) -> Sequence[Row]:
+        time_event_ns, rows = time_ns_of(head.timestamp), list[Row]()
+        try:
+            for event in _books.decode(head.events):
+                rows += self._on_book(event, time_event_ns, time_received_ns)
+        except ValueError:
+            self.watch.distrust()  # it may have been an update of ours, and its number counts as seen
+            raise
+        return rows
+
     def _on_book(self, event: _BookEvent, time_event_ns: int, time_received_ns: int) -> Iterator[Row]:
         if not self._is_ours(event.product_id):
             return
-        bids: list[Level] = [(level.price, level.size) for level in event.updates if level.side == "bid"]
-        asks: list[Level] = [(level.price, level.size) for level in event.updates if level.side == "offer"]
+        levels = _levels.decode(event.updates)  # read of our own product's alone
+        bids: list[Level] = [(level.price, level.size) for level in levels if level.side == "bid"]
+        asks: list[Level] = [(level.price, level.size) for level in levels if level.side == "offer"]
         self._book_messages += 1
         number, book = self._book_messages, self.watch.book
         if event.type == "snapshot":

@@ -106,7 +106,11 @@ class KrakenDecoder(MarketDecoder):
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `base.Decoder`."""
-        head = _frame.decode(frame)
+        try:
+            head = _frame.decode(frame)
+        except ValueError:
+            self.watch.distrust()  # it may have been an update of ours
+            raise
         if head.channel == "book":
             return self._on_books(head, time_received_ns)
         if head.channel == "trade":

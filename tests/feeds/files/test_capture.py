@@ -330,3 +330,10 @@ def test_decoding_comes_in_slices_that_tell_how_far_it_is(excerpts: tuple[Path, 
     assert done == sorted(done)
     assert len(done) >= 3
     assert done[-1] == 1.0
+
+
+def test_brackets_nested_too_deep_are_a_corrupt_line(tmp_path):
+    nested = b"%d %s\n" % (START_NS, b'{"stream":"btcusdt@trade","data":' + b"[" * 100_000)
+    events, faults = load(capture(tmp_path / "a", [trade(1), nested, trade(2)]))
+    assert len(events) == 2
+    assert faults.counts == {"line_corrupt": 1}

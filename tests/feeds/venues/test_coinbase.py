@@ -173,3 +173,19 @@ def test_a_capture_of_another_product_is_refused_unless_it_is_named(tmp_path: Pa
         load_events_with_faults(path, venue="coinbase", market="WRONG-USD")
     events, _ = load_events_with_faults(path, venue="coinbase", market="WRONG-USD", symbol="ETH-USD")
     assert len(events) == 1
+
+
+def test_an_update_of_ours_that_cannot_be_read_costs_the_book() -> None:
+    decode = Decoding()
+    decode("l2_data", book("snapshot", *BOOK))
+    with pytest.raises(msgspec.ValidationError):
+        decode("l2_data", book("update", ("bid", "x", 1.0)))  # type: ignore[arg-type] # no number
+    assert decode.decoder.watch.book.status != "synced"
+
+
+def test_levels_of_another_product_are_not_even_read() -> None:
+    decode = Decoding()
+    decode("l2_data", book("snapshot", *BOOK))
+    decode("l2_data", book("update", ("bid", "x", 1.0), product="ETH-USD"))  # type: ignore[arg-type] # no number
+    assert decode.decoder.watch.book.status == "synced"
+    assert decode.reports == []

@@ -204,3 +204,10 @@ def test_what_keeps_the_connection_alive_says_nothing(frame: bytes) -> None:
 def test_an_unknown_channel_is_named() -> None:
     with pytest.raises(FrameFault, match="'level4'"):
         Decoding()(b'{"channel":"level4"}')
+
+
+def test_a_frame_that_cannot_be_read_costs_the_book_for_the_checksum_sees_ten_levels_of_it() -> None:
+    decode = Decoding()
+    with pytest.raises(ValueError, match="truncated"):
+        decode(b'{"channel":"book","type":"update","data":[{"sy')
+    assert decode.best is None

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal, NamedTuple, Protocol
 
+import msgspec
+
+OLDEST = -1  # of a request's number: that which has had no answer for longest
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what decoding any bytes may raise
+
 # What a frame is to a connection: `data` goes to its market, `noise` to nobody, and `torn` cannot be read;
 # `asks` wants `detail` sent back at once; `retiring` says that the venue will close soon.
 What = Literal[
@@ -19,6 +24,9 @@ class Heard(NamedTuple):
 
     An answer that names its request's number alone says so in `number`: the session knows what that was, so
     there `subscribed` is any yes. Data with no symbol goes to every market of the connection.
+
+    `listed` are the subscriptions, as symbol and channel, that a yes is about: of a request with a number
+    those that were accepted, and without one all that the connection has now.
     """
 
     what: What
@@ -26,6 +34,7 @@ class Heard(NamedTuple):
     channel: str = ""
     detail: str = ""  # of a refusal, in the venue's words; what is to be sent back
     number: int = 0
+    listed: frozenset[tuple[str, str]] | None = None
 
 
 class Ping(NamedTuple):
@@ -78,6 +87,7 @@ class Venue(Protocol):
     rest_url: str = ""  # base of every `Request`; "" where none is made
     greets: bool = False  # whether the venue speaks first, and wants to be waited for
     answers_leaving: bool = True  # else a subscription is left as soon as that is said
+    is_counted: bool = False  # whether it numbers a connection's frames: then every market gets them all
     answer_is_image: bool = False  # whether the yes to a book's subscription brings the book itself
     channels: tuple[str, ...]  # of every market, the book's first
     standing: tuple[bytes, ...] = ()  # sent once on each connection, before any subscription

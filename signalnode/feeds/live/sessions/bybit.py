@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from signalnode.feeds.live.sessions.base import Heard, Limits, Ping, Route, Venue
+from signalnode.feeds.live.sessions.base import UNREADABLE, Heard, Limits, Ping, Route, Venue
 from signalnode.feeds.venues.bybit import CATEGORIES, INVERSE
 
 BOOK, TRADES, TOUCH = "orderbook.1000", "publicTrade", "orderbook.1"
@@ -83,7 +83,7 @@ class Bybit(Venue):
         """See `base.Venue`."""
         try:
             head = _head.decode(frame)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             return Heard("torn", _named_in(frame, symbols))
         if head.topic:
             channel, _, named = head.topic.rpartition(".")

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from signalnode.feeds.live.sessions.base import Heard, Limits, Venue, named_in
+from signalnode.feeds.live.sessions.base import UNREADABLE, Heard, Limits, Venue, named_in
 
 BOOK, TRADES = "v4_orderbook", "v4_trades"
 
@@ -72,7 +72,7 @@ class Dydx(Venue):
         """See `base.Venue`."""
         try:
             head = _head.decode(frame)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             return Heard("torn", named_in(frame, symbols))
         if head.type == "error":
             return self._error(head, symbols)

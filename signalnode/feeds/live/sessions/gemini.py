@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from signalnode.feeds.live.sessions.base import Heard, Limits, Venue, named_in
+from signalnode.feeds.live.sessions.base import UNREADABLE, Heard, Limits, Venue, named_in
 from signalnode.feeds.venues.base import plain_symbol
 
 CHANNEL = "l2"
@@ -65,7 +65,7 @@ class Gemini(Venue):
         """See `base.Venue`."""
         try:
             head = _head.decode(frame)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             return Heard("torn", named_in(frame, symbols))
         if head.type not in DATA or not head.symbol:
             return Heard("noise", detail=f"{head.type or head.result} {head.reason} {head.message}"[:200])

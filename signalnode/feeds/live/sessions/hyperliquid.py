@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from signalnode.feeds.live.sessions.base import Heard, Limits, Ping, Venue, named_in
+from signalnode.feeds.live.sessions.base import UNREADABLE, Heard, Limits, Ping, Venue, named_in
 from signalnode.feeds.venues.hyperliquid import GREETING, coin_of
 
 BOOK, TRADES, BEST = "l2Book", "trades", "bbo"
@@ -88,7 +88,7 @@ class Hyperliquid(Venue):
             return Heard("noise")
         try:
             return self._hear(_head.decode(frame))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             return Heard("torn", named_in(frame, symbols))
 
     def _hear(self, head: _Head) -> Heard:
@@ -110,7 +110,7 @@ def _error(said: str) -> Heard:
     cause, brace, rest = said.partition("{")
     try:
         asked = _subscription.decode(brace + rest)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return Heard("noise", detail=said[:200])
     what = next((what for text, what in ERRORS.items() if cause.startswith(text)), "failed")
     return Heard(what, asked.coin, asked.type, said[:200])  # type: ignore[arg-type] # one of those
