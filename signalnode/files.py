@@ -72,13 +72,16 @@ def write_over(path: Path, content: bytes, *, durable: bool = False) -> None:
     """
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
-        with _named(path), _closing(file):
+        try:  # no context managers: engines do this each second
             _write_all(file, content)
             if durable:
                 os.fsync(file)
+        finally:
+            os.close(file)
         if durable:
             _sync(path.parent)
-    except OSError:
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write and a sync do not say it
         with contextlib.suppress(OSError):
             path.unlink()
         raise

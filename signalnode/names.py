@@ -6,6 +6,7 @@ rule for all of them. What the supervisor keeps for itself besides, its specs sa
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import reprlib
@@ -29,6 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _TCP = re.compile(r"tcp://(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(\d{1,5})", re.ASCII)
 _IPC = "ipc://"
+_PATHS_MAX = 1_024  # socket files whose paths are remembered, for they are looked for each second
 
 
 def name_fault(name: str, what: str = "a market") -> str | None:
@@ -100,6 +102,7 @@ def host_and_port(endpoint: str) -> tuple[str, int] | None:
     return (found[1], int(found[2])) if found else None
 
 
+@functools.lru_cache(maxsize=_PATHS_MAX)
 def ipc_path(endpoint: str) -> Path | None:
     """The socket file of an ipc endpoint; None for any other."""
     path = endpoint.removeprefix(_IPC)

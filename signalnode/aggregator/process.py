@@ -154,15 +154,17 @@ class Process:
 
     def turn(self, link: Link) -> None:
         """Wait for something to happen or to be due, and do all of it once."""
-        self._poller.poll(self._wait_ms())
+        ready = [each for each, _ in self._poller.poll(self._wait_ms())]
         if step_ns := self._time.step_ns():
             self._log.warning("the clock was set, or the machine slept", by_s=round(step_ns / NS_PER_S, 3))
         now_ns = self._time.now_ns()
         for outcome in self.core.advance(now_ns, self._time.ahead_ns):
             self._publish(outcome)
-        self._drain(now_ns)
-        self._republisher.serve(self.core, now_ns)
-        self._heed_signals()
+        if self._sub in ready:
+            self._drain(now_ns)
+        self._republisher.serve(self.core, now_ns, ready)
+        if self._signals in ready:
+            self._heed_signals()
         self._housekeeping(link, now_ns)
 
     def _drain(self, now_ns: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import zmq
 
@@ -74,14 +74,18 @@ class Republisher:
         """When late joiners are to be served."""
         return self._serve_ns
 
-    def serve(self, core: Aggregator, now_ns: int) -> None:
-        """Let peers in, take their subscriptions and answer their questions."""
-        if self._zap is not None:
+    def serve(self, core: Aggregator, now_ns: int, ready: Collection[object]) -> None:
+        """Let peers in, take their subscriptions and answer their questions, where those of `sockets` that
+        are `ready` have any: to look at one in vain costs as much as a score.
+        """
+        if self._zap is not None and self._zap.socket in ready:
             self._zap.answer()
-        self._subscriptions(now_ns)
+        if self._xpub in ready:
+            self._subscriptions(now_ns)
         if now_ns >= self._serve_ns:
             self._late_joiners(core)
-        self._requests(core)
+        if self._router in ready:
+            self._requests(core)
 
     def reload(self) -> None:
         """Read the allowed keys again."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict, TypeVar, Unpack
+from typing import NotRequired, TypedDict, TypeVar, Unpack
 
 import zmq
 
@@ -21,7 +20,7 @@ BACKLOG_MAX = 128  # connections waiting to be accepted
 SUBSCRIBED = b"\x01"  # what a subscription begins with, before its topic; ZeroMQ's XPUB
 
 
-M = TypeVar("M", Score, Heartbeat, End)
+M = TypeVar("M", Heartbeat, End)
 
 
 class Header(TypedDict):
@@ -81,12 +80,39 @@ class Publisher:
                 return True
         return False
 
-    def score(
-        self, *, scores: Mapping[str, float], unknown: tuple[str, ...] = (), **header: Unpack[Header]
+    def score(  # spelt out: ten times a second a dictionary of the header is one too many
+        self,
+        *,
+        scores: dict[str, float],
+        unknown: tuple[str, ...] = (),
+        mid: float,
+        time_event_ns: int,
+        time_received_ns: int,
+        time_published_ns: int,
+        warm: float,
+        status: Status,
+        health: Health | None = None,
     ) -> int:
-        """Send one set of scores, `unknown` those without evidence; returns the `seq` it went under."""
+        """Send one set of scores, `unknown` those without evidence; returns the `seq` it went under. The rest
+        is as in Header.
+        """
         self.seq += 1
-        self._newest, self._repeat = self._message(Score, header, scores=scores, unknown=unknown), False
+        message = Score(
+            v=VERSION,
+            market=self.market,
+            epoch=self.epoch,
+            seq=self.seq,
+            mid=mid if math.isfinite(mid) else 0.0,
+            time_event_ns=time_event_ns,
+            time_received_ns=time_received_ns,
+            time_published_ns=time_published_ns,
+            warm=warm,
+            status=status,
+            health=health,
+            scores=scores,
+            unknown=unknown,
+        )
+        self._newest, self._repeat = encode_content(message), False
         self._send(self._score_topic, self._newest)
         return self.seq
 
@@ -119,12 +145,10 @@ class Publisher:
         self.context.term()
         unlink_ipc(self._endpoint)
 
-    def _message(self, kind: type[M], header: Header, **more: Any) -> bytes:
+    def _message(self, kind: type[M], header: Header) -> bytes:
         if not math.isfinite(header["mid"]):
             header["mid"] = 0.0
-        return encode_content(
-            kind(v=VERSION, market=self.market, epoch=self.epoch, seq=self.seq, **header, **more)
-        )
+        return encode_content(kind(v=VERSION, market=self.market, epoch=self.epoch, seq=self.seq, **header))
 
     def _send(self, topic: bytes, content: bytes) -> None:
         self._socket.send(topic, MORE)

@@ -43,6 +43,7 @@ ENTRY_MODULES = (  # every module that has one
     "signalnode.feeds.health",
     "signalnode.feeds.sieve",
     "signalnode.feeds.synthetic",
+    "signalnode.engine.step",
 )
 COMPILER = ("signalnode.compiled.compiler", "signalnode.compiled")
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from signalnode import clock
+from signalnode.engine.step import FACTS, LAYOUT, STEP, Step
+from signalnode.engine.step import step as take_step
 from signalnode.errors import CheckpointError, DataError, EventOrderError, EventTimeError
 from signalnode.events import EVENT, Events, as_events, time_fault
 from signalnode.features import FEATURES
+from signalnode.feeds import ChannelHealth
+from signalnode.feeds.base import first_after
 from signalnode.scores import MarketScores
 from signalnode.settings import MarketSettings
 from signalnode.signals import BUILT_IN_SCORES, SIGNALS
@@ -33,6 +37,7 @@ from signalnode.signals.kernel import (
 from signalnode.signals.parameters import parameters_of
 
 DEFAULT_INTERVAL_NS = 100 * clock.NS_PER_MS
+NO_EVENTS = np.zeros(0, EVENT)
 ROWS_MAX = 50_000_000  # in the answer of one replay, 4 GB: one event with a wrong date must not ask for more
 
 
@@ -68,7 +73,10 @@ class SignalEngine:
         self._sample_s, self._baseline_s = (
             self._parameters[name].item() for name in ("sample_s", "baseline_s")
         )
-        self._ingest, self._score = ingest.raw, score.raw  # their arrays are checked, or made, here
+        self._step = np.zeros(1, STEP)
+        self._stepped = self._step.view(np.uint8).data
+        # Their arrays are checked, or made, here.
+        self._ingest, self._score, self._take_step = ingest.raw, score.raw, take_step.raw
         self._next_row_ns: int | None = None
         self._ingested_ns = 0
 
@@ -141,13 +149,37 @@ class SignalEngine:
                 f"{self.market}: asked for scores at {time_ns}, but the newest event is of {self.time_ns}; "
                 "ask for then or later"
             )
-        scores = self._scores.tolist()
-        unknown = _unknown_names(self._unknown.item())
-        if not self._has_extra:
-            return MarketScores.of(zip(BUILT_IN_SCORES, scores), unknown)  # noqa: B905 - a keyword costs 0.2 µs
-        extra = self._extra.score(self._features)
-        named = [*zip(BUILT_IN_SCORES, scores, strict=True), *extra.items()]
-        return MarketScores.of(named, unknown + extra.unknown)
+        return self._named(self._scores.tolist(), self._unknown.item())
+
+    def step(  # noqa: PLR0917 - ten times a second in each engine
+        self,
+        block: Events,
+        start: int,
+        count_max: int,
+        health: ChannelHealth,
+        take_ns: int,
+        until_ns: int,
+        since_ns: int = 0,
+    ) -> Step:
+        """Take from block[start:], as feeds make them, what is at or before `take_ns`, `count_max` at most;
+        let `health` hear it, and say how all stands as of kernel time `until_ns`. That is the newest event's
+        where it is later, or where `count_max` were taken. `since_ns`: nothing could come before it. Raises
+        as `ingest` does.
+        """
+        if self._has_extra:
+            return self._step_along(block, start, count_max, health, take_ns, until_ns, since_ns)
+        scoring, out = self._scoring, self._step
+        wrong = self._take_step(
+            scoring, block, health.state, out, start, count_max, take_ns, until_ns, since_ns
+        )
+        if wrong >= 0:
+            self._refuse(wrong, block)
+        values = LAYOUT.unpack_from(self._stepped)
+        return Step._make((*values[:FACTS], values[FACTS:]))
+
+    def scores_of(self, step: Step) -> MarketScores:
+        """The scores by name, of the newest step; as `scores_at` would give them."""
+        return self._named(step.scores, step.unknown)
 
     async def get_continuous_scores(self) -> MarketScores:
         """The scores by name, now: at the newest event's kernel time, and as much later as has passed since
@@ -220,6 +252,35 @@ class SignalEngine:
             part[:] = np.frombuffer(state[start : start + part.nbytes], part.dtype)
             start += part.nbytes
         self._ingested_ns = clock.monotonic_ns()
+
+    def _step_along(  # noqa: PLR0917
+        self,
+        block: Events,
+        start: int,
+        count_max: int,
+        health: ChannelHealth,
+        take_ns: int,
+        until_ns: int,
+        since_ns: int = 0,
+    ) -> Step:
+        """As `step`, with the added signals learning along."""
+        stop = first_after(block, start, min(start + count_max, len(block)), take_ns)
+        self.ingest(block[start:stop])
+        health.observe(block[start:stop])
+        left, out = count_max - (stop - start), self._step
+        wrong = self._take_step(self._scoring, block, health.state, out, stop, left, 0, until_ns, since_ns)
+        assert wrong < 0
+        values = LAYOUT.unpack_from(self._stepped)
+        return Step._make((*values[:FACTS], values[FACTS:]))
+
+    def _named(self, scores: Sequence[float], unknown_bits: int) -> MarketScores:
+        """By name; those of added signals as of the features that were measured last."""
+        unknown = _unknown_names(unknown_bits)
+        if not self._has_extra:
+            return MarketScores.of(zip(BUILT_IN_SCORES, scores), unknown)  # noqa: B905 - a keyword costs 0.2 µs
+        extra = self._extra.score(self._features)
+        named = [*zip(BUILT_IN_SCORES, scores, strict=True), *extra.items()]
+        return MarketScores.of(named, unknown + extra.unknown)
 
     def _refuse(self, wrong: int, rows: Events) -> None:
         if wrong < 0:

@@ -196,14 +196,20 @@ class _Process:
             publisher.wait_for_subscriber(SUBSCRIBER_WAIT_MS)
 
     def _send(self, publisher: Publisher, turn: Turn) -> None:
-        if turn.standing is None:
+        standing = turn.standing
+        if standing is None:
             return
         if turn.scores is not None:
             publisher.score(
                 scores=turn.scores,
                 unknown=turn.scores.unknown,
+                mid=standing.mid,
+                time_event_ns=standing.time_event_ns,
+                time_received_ns=standing.time_received_ns,
                 time_published_ns=wall_ns(),
-                **turn.standing._asdict(),
+                warm=standing.warm,
+                status=standing.status,
+                health=standing.health,
             )
             self._scored_ns = monotonic_ns()
             if not self._ready:
@@ -212,9 +218,9 @@ class _Process:
         if turn.heartbeat:
             if self._lock.put_back() | publisher.put_back():
                 self._log.warning("somebody removed the lock or the socket, made again")
-            publisher.heartbeat(time_published_ns=wall_ns(), **turn.standing._asdict())
+            publisher.heartbeat(time_published_ns=wall_ns(), **standing._asdict())
         if turn.beat:
-            self._beat(publisher, turn.standing)
+            self._beat(publisher, standing)
 
     def _beat(self, publisher: Publisher, standing: Standing) -> None:
         facts: dict[str, Any] = {"epoch": publisher.epoch, "seq": publisher.seq, "status": standing.status}

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from signalnode.bus.wire import REASON_CHARS_MAX, STATUSES, Channel, Health, Status
 from signalnode.clock import NS_PER_MS, NS_PER_S
-from signalnode.engine.core import SignalEngine
+from signalnode.engine.step import Step
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.base import Feed, Losses, Outside
-from signalnode.feeds.health import DEGRADED, STALE, Wait
+from signalnode.feeds.health import DEGRADED, STALE, Wait, status_of
 
 NONE_LOST = Losses(0, 0)
 
@@ -26,15 +26,15 @@ class Standing(NamedTuple):
     health: Health | None = None  # of a live market
 
 
-def standing_of(engine: SignalEngine, feed: Feed, health: ChannelHealth, at_ns: int) -> Standing:
-    """How things stand at kernel time `at_ns`."""
-    warm, live = engine.warm, feed.live
-    since_ns = 0 if live is None else live.since_ns
-    status = health.status(at_ns, feed.degraded(at_ns), warm, since_ns)
-    if live is not None and live.outage:
-        status = STALE
-    told = None if live is None else _health_of(live, status, health.waits(at_ns, since_ns))
-    return Standing(engine.mid, engine.time_event_ns, engine.time_ns, warm, STATUSES[status], told)
+def standing_of(step: Step, feed: Feed, health: ChannelHealth) -> Standing:
+    """How things stand after `step`."""
+    live, at_ns = feed.live, step.at_ns
+    status = status_of(step.silent, feed.degraded(at_ns), step.warm)
+    told = None
+    if live is not None:
+        status = STALE if live.outage else status
+        told = _health_of(live, status, health.waits(at_ns, live.since_ns))
+    return Standing(step.mid, step.time_event_ns, step.time_ns, step.warm, STATUSES[status], told)
 
 
 def _health_of(live: Outside, status: int, waits: Mapping[str, Wait]) -> Health:

@@ -12,13 +12,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from signalnode.clock import NS_PER_MS
-from signalnode.engine.core import SignalEngine
+from signalnode.engine.core import NO_EVENTS, SignalEngine
 from signalnode.engine.kernelclock import KernelClock
 from signalnode.engine.standing import Standing, standing_of
+from signalnode.engine.step import Step
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.base import Feed
 from signalnode.scores import MarketScores
 from signalnode.settings import EngineSettings
+from signalnode.signals.kernel import ALL_NS
 
 TAKE_MAX = 2_048  # events in a turn; 0.1 ms of work, then whatever else is due gets its turn
 # Shares of an interval: from when on a thing may be done, and when it must be. Between the two lies a score.
@@ -69,6 +71,7 @@ class Work:
         self._save = Rhythm(settings.checkpoint_interval_ms, SAVE_SHARES)
         self._sent: MarketScores | None = None
         self._heard = False  # an event since the last score
+        self._behind = False  # more events are due than one turn takes
         self._resting = True  # none in the interval before that: the next one is listened for
 
     def start(self, now_ns: int) -> None:
@@ -84,16 +87,14 @@ class Work:
         """Take what is due at monotonic time `now_ns` and say what is to be done about it."""
         live = self.feed.live
         until_ns = self._clock.kernel_at(now_ns) if live is None else live.kernel_at(now_ns)
-        taken = self._take(until_ns)
-        next_ns = self.feed.next_time_ns()
+        step = self._take(until_ns)
+        next_ns = step.next_ns or self.feed.next_time_ns()
         ended = next_ns is None and live is None
-        behind = taken == TAKE_MAX and not ended
-        at_ns = self.engine.time_ns
-        if until_ns is not None and until_ns > at_ns and not (behind or ended):
-            at_ns = until_ns
+        if ended:
+            step = self._look(0)
         scores = None
-        if now_ns >= self._next_publish_ns or ended or (taken and self._resting):
-            scores = self._score(at_ns, now_ns, ended=ended)
+        if now_ns >= self._next_publish_ns or ended or (self._heard and self._resting):
+            scores = self._score(step, now_ns, ended=ended)
         heartbeat = now_ns >= self._heartbeat.from_ns
         if heartbeat:
             self._heartbeat.done(now_ns)
@@ -104,37 +105,54 @@ class Work:
         if save:
             self._save.done(now_ns)
         return Turn(
-            self.standing(at_ns) if scores is not None or heartbeat or beat else None,
+            standing_of(step, self.feed, self.health) if scores is not None or heartbeat or beat else None,
             scores,
             heartbeat,
             beat,
             save,
             ended,
-            now_ns if behind else self._wake_ns(next_ns if live is None else None, now_ns),
+            now_ns
+            if self._behind and not ended
+            else self._wake_ns(next_ns if live is None else None, now_ns),
             self._resting and live is not None,
         )
 
     def standing(self, at_ns: int) -> Standing:
-        """How things stand at kernel time `at_ns`."""
-        return standing_of(self.engine, self.feed, self.health, at_ns)
+        """How things stand at kernel time `at_ns`, or of the newest event where that is later."""
+        return standing_of(self._look(at_ns), self.feed, self.health)
 
-    def _take(self, until_ns: int | None) -> int:
-        limit_ns = 2**63 - 1 if until_ns is None else until_ns
-        events = self.feed.take(limit_ns, TAKE_MAX)
-        taken = len(events)
-        if taken:
-            self.engine.ingest(events)
-            self.health.observe(events)
+    def _take(self, until_ns: int | None) -> Step:
+        """Take events up to kernel time `until_ns` (None: all) block by block, TAKE_MAX at most."""
+        take_ns, at_ns = (ALL_NS, 0) if until_ns is None else (until_ns, until_ns)
+        left, since_ns = TAKE_MAX, self._since_ns()
+        while True:
+            block, start = self.feed.ahead()
+            step = self.engine.step(block, start, left, self.health, take_ns, at_ns, since_ns)
+            if step.reached == start:
+                break
+            self.feed.pass_to(step.reached)
             self._heard = True
-        return taken
+            left -= step.reached - start
+            if step.reached < len(block) or left <= 0:
+                break
+        self._behind = left <= 0
+        return step
 
-    def _score(self, at_ns: int, now_ns: int, *, ended: bool) -> MarketScores | None:
+    def _look(self, at_ns: int) -> Step:
+        """How all stands at kernel time `at_ns`, or as of the newest event where that is later."""
+        return self.engine.step(NO_EVENTS, 0, 1, self.health, 0, at_ns, self._since_ns())
+
+    def _since_ns(self) -> int:
+        live = self.feed.live
+        return 0 if live is None else live.since_ns
+
+    def _score(self, step: Step, now_ns: int, *, ended: bool) -> MarketScores | None:
         """The scores where they have moved, and in any case at the end; and the time of the next."""
         self._next_publish_ns = _next(self._next_publish_ns, self._publish_ns, now_ns)
         self._resting, self._heard = not self._heard, False
-        if not self.engine.time_ns:
+        if not step.time_ns:
             return None
-        scores, sent = self.engine.scores_at(at_ns), self._sent
+        scores, sent = self.engine.scores_of(step), self._sent
         if scores == sent and scores.unknown == sent.unknown and not ended:
             return None
         self._sent = scores

@@ -105,6 +105,16 @@ class Feed(Protocol):
         """The next events at or before `until_ns`, in order, at most `count_max`; maybe none."""
         ...
 
+    def ahead(self) -> tuple[Events, int]:
+        """The block at hand and the place in it of the next event; its end where there is none. What `take`
+        does, without its copy: `pass_to` says how many were taken.
+        """
+        ...
+
+    def pass_to(self, at: int) -> None:
+        """Go on with the event at that place of the block at hand."""
+        ...
+
     def degraded(self, time_ns: int) -> bool:
         """Whether, at this kernel time, the feed was mending a gap in its book."""
         ...
@@ -115,7 +125,7 @@ class Feed(Protocol):
 
 
 @entry(block=EVENT)
-def _first_after(block: Events, start: int, stop: int, until_ns: int) -> int:
+def first_after(block: Events, start: int, stop: int, until_ns: int) -> int:
     """Index of the first of block[start:stop] after `until_ns`; `stop` where there is none."""
     low, high = start, stop
     while low < high:
@@ -133,7 +143,7 @@ class BlockFeed:
     live: Outside | None = None
 
     def __init__(self) -> None:
-        self._first_after = _first_after.raw  # blocks are contiguous rows of EVENT
+        self._first_after = first_after.raw  # blocks are contiguous rows of EVENT
         self._at = 0  # next event within the block
         self._set_block(np.zeros(0, EVENT))
 
@@ -158,6 +168,16 @@ class BlockFeed:
     def next_time_ns(self) -> int | None:
         """Kernel time of the next event; None at the end."""
         return self._times_ns.item(self._at) if self._ensure_block() else None
+
+    def ahead(self) -> tuple[Events, int]:
+        """The block at hand and the place in it of the next event; its end where there is none."""
+        if self._at >= self._size:
+            self._ensure_block()
+        return self._block, self._at
+
+    def pass_to(self, at: int) -> None:
+        """Go on with the event at that place of the block at hand."""
+        self._at = at
 
     def take(self, until_ns: int, count_max: int) -> Events:
         """The next events at or before `until_ns`, in order, at most `count_max`; maybe none."""

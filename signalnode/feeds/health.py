@@ -69,7 +69,8 @@ def _limit_s(channel: Any) -> float:
 
 
 @compiled
-def _hear(event: Any, state: Any) -> None:
+def hear(event: Any, state: Any) -> None:
+    """Learn from one event."""
     if event.kind >= len(state):  # no channel, and compiled code would write beside the array
         return
     channel = state[event.kind]
@@ -88,7 +89,7 @@ def _hear(event: Any, state: Any) -> None:
 @entry(events=EVENT, state=STATE)
 def _observe(events: Events, state: npt.NDArray[Any]) -> None:
     for i in range(events.shape[0]):
-        _hear(events[i], state)
+        hear(events[i], state)
 
 
 @compiled
@@ -99,7 +100,7 @@ def _is_silent(channel: Any, now_ns: int, since_ns: int) -> bool:
 
 
 @entry(state=STATE)
-def _silent(state: npt.NDArray[Any], now_ns: int, since_ns: int) -> int:
+def silent_at(state: npt.NDArray[Any], now_ns: int, since_ns: int) -> int:
     """Bit k is set when the channel in row k is silent."""
     found = 0
     for kind in range(len(state)):
@@ -123,8 +124,8 @@ def _measure(state: npt.NDArray[Any], now_ns: int, since_ns: int, waits: npt.NDA
 def status_of(silent: int, degraded: Any, warm: float) -> int:
     """The status of a market, as its place in `bus.wire.STATUSES`: what is worse hides what is better.
 
-    `silent`: the channels that are, see `_silent`; `degraded`: the feed's book is broken, so that it gives no
-    depth, and that silence is the gap's; `warm`: 0 to 1, share of the baseline window seen.
+    `silent`: the channels that are, see `silent_at`; `degraded`: the feed's book is broken, so that it gives
+    no depth, and that silence is the gap's; `warm`: 0 to 1, share of the baseline window seen.
     """
     if degraded:
         return STALE if silent & ~(1 << DEPTH) else DEGRADED
@@ -140,11 +141,11 @@ def _observe_with_statuses(  # noqa: PLR0917 - compiled code takes no keywords
     i = 0
     for row in range(len(times_ns)):
         while i < len(events) and events[i].time_received_ns <= times_ns[row]:
-            _hear(events[i], state)
+            hear(events[i], state)
             i += 1
-        statuses[row] = status_of(_silent(state, times_ns[row], 0), degraded[row], warms[row])
+        statuses[row] = status_of(silent_at(state, times_ns[row], 0), degraded[row], warms[row])
     while i < len(events):
-        _hear(events[i], state)
+        hear(events[i], state)
         i += 1
 
 
@@ -158,7 +159,7 @@ class ChannelHealth:
     def __init__(self) -> None:
         self.state: npt.NDArray[np.void] = np.zeros(1 + DEPTH, STATE)
         self._waits = np.zeros(1 + DEPTH, WAIT)
-        self._observe, self._silent = _observe.raw, _silent.raw  # a feed's arrays need no check each time
+        self._observe = _observe.raw  # a feed's arrays need no check each time
 
     def observe(self, events: Events) -> None:
         """Learn from events, shape (n,), dtype EVENT, in kernel time order."""
@@ -180,10 +181,6 @@ class ChannelHealth:
         _observe_with_statuses(events, self.state, times_ns, degraded, warms, statuses)
         return statuses
 
-    def status(self, now_ns: int, degraded: bool, warm: float, since_ns: int = 0) -> int:
-        """The status at kernel time `now_ns`; see `status_of`. Nothing could come before `since_ns`."""
-        return status_of(self._silent(self.state, now_ns, since_ns), degraded, warm)
-
     def waits(self, now_ns: int, since_ns: int = 0) -> dict[str, Wait]:
         """How long each channel that was ever heard has been waited for at kernel time `now_ns`."""
         _measure.raw(self.state, now_ns, since_ns, self._waits)
@@ -196,5 +193,5 @@ class ChannelHealth:
 
     def silent(self, now_ns: int) -> tuple[str, ...]:
         """The channels that have waited too long at kernel time `now_ns`; none that was never heard."""
-        found = _silent(self.state, now_ns, 0)
+        found = silent_at(self.state, now_ns, 0)
         return tuple(name for name, kind in CHANNELS.items() if found >> kind & 1) if found else ()

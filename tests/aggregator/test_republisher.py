@@ -47,7 +47,7 @@ def test_a_flood_of_questions_takes_no_more_than_its_share_of_a_turn(
         while answered < 20:
             while not republisher.sockets[1].poll(10_000):
                 pass
-            republisher.serve(core, 0)
+            republisher.serve(core, 0, republisher.sockets)
             turns += 1
             found = 0
             while peer.poll(100):

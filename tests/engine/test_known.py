@@ -14,6 +14,7 @@ from signalnode.clock import NS_PER_S
 from signalnode.engine.work import Work
 from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
 from signalnode.feeds import ChannelHealth, synthetic_events
+from signalnode.feeds.base import BlockFeed
 from signalnode.settings import EngineSettings
 from signalnode.signals import BUILT_IN_SCORES
 from tests.laws.streams import ADDED
@@ -96,21 +97,14 @@ def test_a_signal_that_cannot_say_is_unknown_for_so_long(tmp_path: Path) -> None
     assert engine.scores_at(engine.time_ns).unknown == ("mine",)
 
 
-class Playing:
-    """A feed of those events."""
-
-    live = None
+class Playing(BlockFeed):
+    """A feed of those events, and then none for long."""
 
     def __init__(self, events: Events) -> None:
-        self._left = events
-
-    def next_time_ns(self) -> int:
-        return int(self._left["time_received_ns"][0]) if len(self._left) else 2**62
-
-    def take(self, until_ns: int, count_max: int) -> Events:
-        count = min(count_max, int(np.searchsorted(self._left["time_received_ns"], until_ns, side="right")))
-        taken, self._left = self._left[:count], self._left[count:]
-        return taken
+        super().__init__()
+        last = events[-1:].copy()
+        last["time_received_ns"] += 3_600 * NS_PER_S
+        self._set_block(np.concatenate([events, last]))
 
     def degraded(self, time_ns: int) -> bool:  # noqa: ARG002 - part of what a feed is
         return False

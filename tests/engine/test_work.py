@@ -14,6 +14,7 @@ from signalnode.clock import NS_PER_MS, NS_PER_S
 from signalnode.engine.work import Turn, Work
 from signalnode.events import QUOTE, Events
 from signalnode.feeds import ChannelHealth, Feed, open_feed, synthetic_events
+from signalnode.feeds.base import BlockFeed
 from signalnode.feeds.files.recording import write_recording
 from signalnode.settings import EngineSettings, FeedSettings, MarketSettings
 
@@ -41,25 +42,16 @@ def feed_of(tmp_path: Path) -> Iterator[Callable[[], Feed]]:
         feed.close()
 
 
-class At:
+class At(BlockFeed):
     """A feed of quotes at these times in ns after FIRST_NS, and then none for an hour."""
 
-    live = None
-
     def __init__(self, *times_ns: int, spoilt: bool = False) -> None:
-        self._events: Events = np.resize(EVENTS[EVENTS["kind"] == QUOTE], len(times_ns))
-        self._events["time_received_ns"] = FIRST_NS + np.array(times_ns)
+        super().__init__()
+        events: Events = np.resize(EVENTS[EVENTS["kind"] == QUOTE], len(times_ns) + 1)
+        events["time_received_ns"] = FIRST_NS + np.array([*times_ns, 3_600 * NS_PER_S])
         if spoilt:
-            self._events["bid"] = math.nan
-
-    def next_time_ns(self) -> int:
-        times_ns = self._events["time_received_ns"]
-        return int(times_ns[0]) if len(times_ns) else FIRST_NS + 3_600 * NS_PER_S
-
-    def take(self, until_ns: int, count_max: int) -> Events:
-        count = min(count_max, int((self._events["time_received_ns"] <= until_ns).sum()))
-        taken, self._events = self._events[:count], self._events[count:]
-        return taken
+            events["bid"] = math.nan
+        self._set_block(events)
 
     def degraded(self, time_ns: int) -> bool:  # noqa: ARG002 - part of what a feed is
         return False

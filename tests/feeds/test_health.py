@@ -5,7 +5,7 @@ import pytest
 
 from signalnode.events import EVENT, QUOTE, TRADE, Events
 from signalnode.feeds import synthetic_events
-from signalnode.feeds.health import GAPS_MIN, LIVE, STALE, ChannelHealth
+from signalnode.feeds.health import GAPS_MIN, LIVE, STALE, ChannelHealth, silent_at, status_of
 
 S = 1_000_000_000
 START_NS = 1_700_000_000 * S
@@ -86,8 +86,8 @@ def test_a_wait_in_which_nothing_could_come_is_no_silence() -> None:
     back_ns = end_ns + 60 * S
     wait = health.waits(back_ns + 14 * S, back_ns)["trades"]
     assert (wait.waited_ns, wait.is_silent) == (74 * S, False)
-    assert health.status(back_ns + 14 * S, False, 1.0, back_ns) == LIVE
-    assert health.status(back_ns + 16 * S, False, 1.0, back_ns) == STALE
+    assert status_of(silent_at(health.state, back_ns + 14 * S, back_ns), False, 1.0) == LIVE
+    assert status_of(silent_at(health.state, back_ns + 16 * S, back_ns), False, 1.0) == STALE
     assert health.waits(back_ns + 16 * S, back_ns)["trades"].is_silent
 
 

@@ -27,6 +27,8 @@ KINDS = ("ready", "beat")
 PREPARE_S_MAX = 3600.0  # longest start, in seconds from process start, of a child that reports progress
 PROGRESS_WHOLE = 1.0  # `progress` of a child that has all its preparations behind it
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # `dumps` makes an encoder each time
+
 
 @dataclass(frozen=True, slots=True)
 class ChildMessage:
@@ -40,11 +42,11 @@ class ChildMessage:
 def encode(kind: str, at_ns: int, facts: Mapping[str, Any]) -> bytes:
     """The line for a message; facts that cannot be encoded or are too large are left out."""
     try:
-        line = json.dumps({"kind": kind, "at_ns": at_ns, "facts": facts}, separators=(",", ":")).encode()
+        line = _encode({"kind": kind, "at_ns": at_ns, "facts": facts}).encode()
     except (TypeError, ValueError):
         line = b""
     if not line or len(line) >= MESSAGE_BYTES_MAX:
-        line = json.dumps({"kind": kind, "at_ns": at_ns, "facts": {}}, separators=(",", ":")).encode()
+        line = _encode({"kind": kind, "at_ns": at_ns, "facts": {}}).encode()
     return line + b"\n"
 
 

@@ -160,7 +160,7 @@ def test_trades_that_stop_while_the_book_goes_on_are_named_with_their_limit(gate
         time_ns = NOW_NS + tenth * 100 * NS_PER_MS
         gateway.trade(tenth, time_ns, time_ns - NS_PER_MS)
     last_ns = time_ns
-    gateway.image(last_ns + 2_100 * NS_PER_MS)
+    gateway.image(last_ns + 2_000 * NS_PER_MS)
     work.turn(gateway.now_ns)
     assert work.standing(last_ns + 2_000 * NS_PER_MS).status == "warming"
     standing = work.standing(last_ns + 2_100 * NS_PER_MS)
