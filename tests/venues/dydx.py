@@ -14,7 +14,7 @@ from .listing import Listing, Numbered, iso
 from .protocol import Message, Protocol
 from .venue import Answer, Peer, Venue
 
-BOOK, TRADES = "v4_orderbook", "v4_trades"
+BOOK, TRADES, MARKETS = "v4_orderbook", "v4_trades", "v4_markets"
 SUBSCRIPTIONS_MAX = 32  # a channel
 LEVELS = 100  # a side of an image
 
@@ -36,7 +36,9 @@ class Dydx(Protocol):
         try:
             asked = json.loads(frame)
             kind = asked["type"]
-            key = (asked["id"], asked["channel"]) if kind != "ping" else ("", "")
+            key = ("", asked.get("channel", ""))
+            if kind != "ping" and key[1] != MARKETS:
+                key = (asked["id"], asked["channel"])
         except (ValueError, KeyError, TypeError):
             kind, key = "", ("", "")
         if kind == "unsubscribe":
@@ -51,6 +53,10 @@ class Dydx(Protocol):
     def _subscribe(self, peer: Peer, symbol: str, channel: str) -> None:
         if peer.is_too_often((symbol, channel), 2, 1.0):
             peer.break_rule(f"{channel} of {symbol} asked for three times in a second", 1008)
+        elif channel == MARKETS:
+            peer.state[MARKETS] = states = {each: _state(of) for each, of in peer.venue.listings.items()}
+            markets = {each: {"ticker": each, "status": state} for each, state in states.items()}
+            peer.send({"type": "subscribed", "channel": channel, "contents": {"markets": markets}})
         elif channel not in (BOOK, TRADES) or symbol not in peer.venue.listings:
             self._refuse(peer, f"Invalid subscription id for channel: ({channel}-{symbol})")
         elif (symbol, channel) in peer.subscribed:
@@ -61,6 +67,17 @@ class Dydx(Protocol):
             peer.subscribed[symbol, channel] = None
             contents = self._opening(peer.venue.listings[symbol], channel)
             peer.send({"type": "subscribed", "channel": channel, "id": symbol, "contents": contents})
+
+    def on_time(self, peer: Peer) -> None:
+        """Tell what has halted, or trades again."""
+        super().on_time(peer)
+        states = peer.state.get(MARKETS, {})
+        for symbol, listing in peer.venue.listings.items() if states else ():
+            state = _state(listing)
+            if states[symbol] != state:
+                states[symbol] = state
+                told = {"trading": {symbol: {"id": "1", "status": state}}}
+                peer.send({"type": "channel_data", "channel": MARKETS, "contents": told})
 
     def _opening(self, listing: Listing, channel: str) -> dict[str, Any]:
         if channel == TRADES:
@@ -87,8 +104,11 @@ class Dydx(Protocol):
         """Its markets; nothing else is asked of it."""
         if path != "/v4/perpetualMarkets":
             return None
-        listed = {"status": "ACTIVE", "tickSize": "1", "stepSize": "0.0001", "volume24H": "247500844.6834"}
-        markets = {symbol: {"ticker": symbol, **listed} for symbol in venue.listings}
+        listed = {"tickSize": "1", "stepSize": "0.0001", "volume24H": "247500844.6834"}
+        markets = {
+            symbol: {"ticker": symbol, "status": _state(listing), **listed}
+            for symbol, listing in venue.listings.items()
+        }
         return Answer(200, json.dumps({"markets": markets}).encode())
 
     def seal(self, peer: Peer, message: Message) -> bytes:
@@ -97,6 +117,10 @@ class Dydx(Protocol):
         peer.state["message_id"] = number = peer.state.get("message_id", -1) + 1
         numbered = {"connection_id": f"connection-{peer.number}", "message_id": number}
         return super().seal(peer, message | numbered)
+
+
+def _state(listing: Listing) -> str:
+    return "PAUSED" if listing.halted else "ACTIVE"
 
 
 def _trade(each: Numbered) -> dict[str, Any]:

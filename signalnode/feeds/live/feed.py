@@ -147,8 +147,11 @@ class LiveFeed(BlockFeed):
             self._heard_ns = max(self._heard_ns, now_ns + self._offset_ns - LAG_NS)
         if now_ns - self._message_ns > GATEWAY_SILENT_NS:
             outage = f"{self._gateway} does not answer"
-        else:
+        elif self._told:
             outage = self._told
+        else:
+            halt = self._decoder.halt
+            outage = f"halted by the venue: {halt}" if halt else ""
         if self.outage and not outage:
             self.since_ns = self._heard_ns
         self.outage = outage

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal, Protocol
@@ -49,6 +49,7 @@ class Decoder(Protocol):
     matched: int  # frames of that symbol so far (Coinbase: events and trades)
     others: dict[str, int]  # frames of other symbols, as the venue spells them; OTHER_SYMBOLS_MAX of them
     watch: BookWatch
+    halt: str  # why the venue does not trade the market, in its own word; "" while it does, or says nothing
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in `frame`. Raises FrameFault, or ValueError (msgspec.DecodeError is one) where it is no
@@ -186,6 +187,7 @@ class MarketDecoder:
         self.matched = 0
         self.others: dict[str, int] = {}
         self.watch = BookWatch(depth_bps, on_fault)
+        self.halt = ""
         self._trades = TradeNumbers(on_fault)
         self._spelling = self.symbol  # the newest spelling that was found to be ours
 
@@ -195,6 +197,11 @@ class MarketDecoder:
 
     def on_address(self, address: str) -> None:
         """Nothing: at most venues a frame says all of what it is about."""
+
+    def _hear_state(self, symbol: str, state: str, open_states: Container[str]) -> None:
+        """Note the state of an instrument, as its venue says it; "" where it does not."""
+        if state and plain_symbol(symbol) == self.symbol:
+            self.halt = "" if state in open_states else state.lower()
 
     def _is_ours(self, symbol: str) -> bool:
         """Count a frame of `symbol`, however the venue spells it, and say whether it is the market's."""

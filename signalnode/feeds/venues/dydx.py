@@ -1,8 +1,8 @@
-"""dYdX v4: the channels `v4_orderbook` and `v4_trades` of its indexer.
+"""dYdX v4: the channels `v4_orderbook`, `v4_trades` and `v4_markets` of its indexer.
 
 Formats: dYdX, "Indexer WebSocket API". A trade's `side` is the taker's. A deleveraging moves positions and is
 no order flow, so it is left out; a liquidation is a trade. Trades listed in the answer to a subscription are
-past ones, and no news.
+past ones, and no news. `v4_markets` says of each instrument whether it trades.
 
 The book has no sequence, no checksum and no time, so its receive time stands for both, and a lost update
 shows nowhere. What can be known is kept:
@@ -42,10 +42,9 @@ from signalnode.feeds.venues.base import (
 SNAPSHOT_LEVELS = 100  # a side, at most, in the answer to a subscription
 DROPS_MAX = 100  # crossing levels dropped in a minute; more, and the image is worth asking for again
 DROPS_PERIOD_NS = 60 * NS_PER_S
-BOOK, TRADES = "v4_orderbook", "v4_trades"
-SILENT_CHANNELS = frozenset(
-    {"", "v4_markets", "v4_candles", "v4_block_height", "v4_subaccounts", "v4_parent_subaccounts"}
-)
+BOOK, TRADES, MARKETS = "v4_orderbook", "v4_trades", "v4_markets"
+OPEN_STATES = frozenset({"ACTIVE"})  # of an instrument; PAUSED, CANCEL_ONLY, FINAL_SETTLEMENT … trade nothing
+SILENT_CHANNELS = frozenset({"", "v4_candles", "v4_block_height", "v4_subaccounts", "v4_parent_subaccounts"})
 EMPTY = msgspec.Raw(b"")
 
 
@@ -89,12 +88,23 @@ class _Trades(msgspec.Struct):
     trades: list[_Trade]
 
 
+class _Market(msgspec.Struct):
+    status: str = ""
+
+
+class _Markets(msgspec.Struct):
+    markets: dict[str, _Market] = {}  # all there are, in the answer to a subscription
+    trading: dict[str, _Market] = {}  # what has changed
+
+
 # Lax, because dYdX sends every number that matters as a string.
 _frame = msgspec.json.Decoder(_Frame)
 _image = msgspec.json.Decoder(_Image, strict=False)
 _update = msgspec.json.Decoder(_Update, strict=False)
 _updates = msgspec.json.Decoder(list[_Update], strict=False)
 _trades = msgspec.json.Decoder(_Trades, strict=False)
+_markets = msgspec.json.Decoder(_Markets)
+_market_lists = msgspec.json.Decoder(list[_Markets])
 _trade_lists = msgspec.json.Decoder(list[_Trades], strict=False)
 
 
@@ -129,9 +139,19 @@ class DydxDecoder(MarketDecoder):
             return self._on_book(head, time_received_ns)
         if head.channel == TRADES and self._is_ours(head.id):
             return list(self._on_trades(head, time_received_ns))
+        if head.channel == MARKETS:
+            self._on_markets(head)
+            return ()
         if head.channel in SILENT_CHANNELS or head.channel in (BOOK, TRADES):
             return ()
         raise FrameFault("frame_unknown", f"no channel known as {head.channel[:40]!r}")
+
+    def _on_markets(self, head: _Frame) -> None:
+        is_image = head.type == "subscribed"
+        said = [_markets.decode(head.contents)] if is_image else _lists_of(head, _markets, _market_lists)
+        for one in said:
+            for symbol, market in (*one.markets.items(), *one.trading.items()):
+                self._hear_state(symbol, market.status, OPEN_STATES)
 
     def _on_trades(self, head: _Frame, time_received_ns: int) -> Iterator[Row]:
         for one in _lists_of(head, _trades, _trade_lists):

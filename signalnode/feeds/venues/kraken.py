@@ -1,4 +1,4 @@
-"""Kraken spot, protocol v2: the channels `book` and `trade`.
+"""Kraken spot, protocol v2: the channels `book`, `trade`, and `instrument`, which says what trades.
 
 Formats: Kraken, "WebSocket API v2". A trade's `side` is the taker's, its number consecutive; a `snapshot` of
 trades are past ones, and no news.
@@ -36,7 +36,8 @@ from signalnode.feeds.venues.base import (
 
 DEPTHS = (10, 25, 100, 500, 1_000)
 CHECKED = 10  # best levels a side that the checksum covers
-SILENT_CHANNELS = frozenset({"heartbeat", "ticker", "ohlc", "instrument"})
+OPEN_STATES = frozenset({"online", "limit_only", "reduce_only"})  # of an instrument
+SILENT_CHANNELS = frozenset({"heartbeat", "ticker", "ohlc"})
 TEXT_MAX = 64  # characters of a number
 EMPTY = msgspec.Raw(b"")
 
@@ -60,6 +61,15 @@ class _Frame(msgspec.Struct):
 
 class _Status(msgspec.Struct):
     connection_id: int = 0
+
+
+class _Pair(msgspec.Struct):
+    symbol: str
+    status: str = ""
+
+
+class _Instruments(msgspec.Struct):
+    pairs: list[_Pair] = []
 
 
 class _Level(msgspec.Struct):
@@ -86,6 +96,7 @@ class _Trade(msgspec.Struct):
 
 _frame = msgspec.json.Decoder(_Frame)
 _statuses = msgspec.json.Decoder(list[_Status])
+_instruments = msgspec.json.Decoder(_Instruments)
 _books = msgspec.json.Decoder(list[_Book])
 _trades = msgspec.json.Decoder(list[_Trade])
 
@@ -117,6 +128,9 @@ class KrakenDecoder(MarketDecoder):
             return list(self._on_trades(head, time_received_ns))
         if head.channel == "status":
             self._on_status(head)
+        elif head.channel == "instrument":
+            for pair in _instruments.decode(head.data).pairs:
+                self._hear_state(pair.symbol, pair.status, OPEN_STATES)
         elif head.method or head.error:
             self._on_answer(head)
         elif head.channel not in SILENT_CHANNELS:

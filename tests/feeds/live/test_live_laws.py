@@ -36,6 +36,7 @@ FAULTS: dict[str, Callable[[str], Fault]] = {
 }
 UNCROSSED = frozenset({"dydx"})  # whose rule drops levels, right or wrong
 UNTOLD = frozenset({"an update lost", "an update late"})
+HALTS = {"dydx": "halted by the venue: paused"}  # where frames say what trades
 CODES = (1000, 1001, 1008, 1011, 1012, 1013, 4008)
 
 
@@ -181,10 +182,10 @@ def test_a_crossed_book_is_shown_to_nobody(world, venue, tmp_path):
 
 
 @at_one_venue
-def test_a_halt_is_no_outage_and_costs_nothing(world, tmp_path):
+def test_a_halt_is_told_where_the_venue_says_so_and_costs_nothing(world, venue, tmp_path):
     world.venue.listings[world.symbol].halted = True
     world.run(20.0)
-    assert not world.feed.outage
+    assert world.feed.outage == HALTS.get(venue, "")
     world.venue.listings[world.symbol].halted = False
     world.until_sound()
     world.run(1.0)

@@ -41,7 +41,7 @@ def run_until(session: Session, until_ns: int) -> list[object]:
     done: list[object] = []
     while (due_ns := session.due_ns()) <= until_ns:
         done += session.on_time(due_ns)
-    return done
+    return [each for each in done if not isinstance(each, Send) or each.frame not in DYDX.standing]
 
 
 def test_a_market_is_asked_for_after_the_greeting_and_heard_when_both_channels_answer():
@@ -64,6 +64,16 @@ def test_a_book_starts_over_by_leaving_and_asking_anew_and_not_twice_within_the_
     session.on_frame(answer(left.frame), int(RENEW_S_MIN * NS_PER_S) + NS_PER_S)
     (again,) = run_until(session, 10 * NS_PER_S)
     assert json.loads(again.frame)["type"] == "subscribe"
+
+
+def test_states_of_markets_go_to_each_and_prices_of_all_to_none():
+    session = ready()
+    sent = [session.on_time(session.due_ns()) for _ in DYDX.standing]
+    assert [each.frame for actions in sent for each in actions] == list(DYDX.standing)
+    told = {"type": "channel_data", "channel": "v4_markets"}
+    halted = json.dumps({**told, "contents": {"trading": {"BTC-USD": {"status": "PAUSED"}}}}).encode()
+    assert session.on_frame(halted, 0) == [Deliver("", halted)]
+    assert session.on_frame(json.dumps({**told, "contents": {"oraclePrices": {}}}).encode(), 0) == []
 
 
 def test_a_refusal_that_cannot_heal_is_told_once_and_nothing_is_tried_again():
@@ -162,6 +172,8 @@ class Venue:
             self.inbox.append((now_ns + 2, "frame", GREETING))
 
     def take(self, frame: bytes, now_ns: int) -> None:
+        if frame in DYDX.standing:
+            return
         asked = json.loads(frame)
         key = (asked["channel"], asked["id"])
         if asked["type"] == "subscribe":

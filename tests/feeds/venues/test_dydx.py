@@ -127,6 +127,19 @@ def test_updates_of_a_new_connection_wait_for_its_image_and_those_of_the_old_one
     assert decode.reports == ["book_gap"]
 
 
+def test_what_the_venue_halts_is_known_until_it_trades_again() -> None:
+    decode = Decoding()
+    states = {"BTC-USD": {"status": "ACTIVE"}, "ETH-USD": {"status": "PAUSED"}}
+    decode(decode.venue.frame("subscribed", "v4_markets", {"markets": states}))
+    assert decode.decoder.halt == ""
+    for told, halt in (("CANCEL_ONLY", "cancel_only"), ("", "cancel_only"), ("ACTIVE", "")):
+        changed = {"status": told} if told else {"openInterest": "1"}
+        decode(decode.venue.frame("channel_data", "v4_markets", {"trading": {"BTC-USD": changed}}))
+        assert decode.decoder.halt == halt
+    decode(decode.venue.frame("channel_data", "v4_markets", {"oraclePrices": {"BTC-USD": {"marketId": 0}}}))
+    assert decode.reports == []
+
+
 def test_a_hole_in_the_message_ids_is_other_channels() -> None:
     decode = Decoding()
     decode.venue.frame("channel_data", "v4_markets", {})

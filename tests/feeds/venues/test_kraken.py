@@ -53,6 +53,20 @@ class Decoding:
         return self.decoder.watch.book.top()
 
 
+def test_what_the_venue_halts_is_known_until_it_trades_again() -> None:
+    decode = Decoding()
+    for kind, state, halt in (
+        ("snapshot", "online", ""),
+        ("update", "cancel_only", "cancel_only"),
+        ("update", "limit_only", ""),
+        ("update", "delisted", "delisted"),
+    ):
+        pairs = f'[{{"symbol":"ETH/USD","status":"maintenance"}},{{"symbol":"BTC/USD","status":"{state}"}}]'
+        decode(f'{{"channel":"instrument","type":"{kind}","data":{{"pairs":{pairs}}}}}'.encode())
+        assert decode.decoder.halt == halt
+    assert decode.reports == []
+
+
 def test_a_snapshot_gives_the_quote_and_the_depth() -> None:
     assert Decoding().opening == [
         (TIME_NS, 77, QUOTE, 0, 0, 0, 99.0, 1.0, 101.0, 3.0, 0, 0),

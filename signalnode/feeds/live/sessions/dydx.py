@@ -5,6 +5,8 @@ bears 32 subscriptions a channel; the same channel and market may be asked for t
 with 1008, so each subscription waits `session.RENEW_S_MIN`. It pings by protocol, each 30 s. The answer to a
 subscription brings the book's image, so a new image is asked for by leaving and asking again.
 
+`v4_markets` is of all markets, and has no id: what it says of their states goes to each.
+
 An error mostly says neither channel nor market; those two that name them in their text are told apart here.
 """
 
@@ -16,7 +18,7 @@ import msgspec
 
 from signalnode.feeds.live.sessions.base import UNREADABLE, Heard, Limits, Venue, named_in
 
-BOOK, TRADES = "v4_orderbook", "v4_trades"
+BOOK, TRADES, MARKETS = "v4_orderbook", "v4_trades", "v4_markets"
 
 
 class _Head(msgspec.Struct):
@@ -46,6 +48,7 @@ class Dydx(Venue):
     greets = True
     answer_is_image = True
     channels: tuple[str, ...] = (BOOK, TRADES)
+    standing = (msgspec.json.encode({"type": "subscribe", "channel": MARKETS, "batched": False}),)
     limits = Limits(
         markets_max=32,
         connects_max=10,  # none is published; it runs behind Cloudflare
@@ -76,6 +79,8 @@ class Dydx(Venue):
             return Heard("torn", named_in(frame, symbols))
         if head.type == "error":
             return self._error(head, symbols)
+        if head.channel == MARKETS:  # of prices as well, several a second
+            return Heard("data" if b'"status"' in frame else "noise", "", MARKETS)
         what = _WHATS.get(head.type)
         if what is None or (what not in {"greeting", "noise"} and not head.id):
             return Heard("noise", detail=f"a frame of type {head.type[:40]!r}")
