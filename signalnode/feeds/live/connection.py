@@ -155,7 +155,7 @@ class Connections:
         OKX and Hyperliquid): there the session tells a peer that is gone, by its silence.
         """
         venue = self._pool.venue
-        return connect(
+        return _Dial(
             self._url + url_path,
             ssl=ssl.create_default_context() if self._url.startswith("wss:") else None,
             compression=None,
@@ -176,6 +176,13 @@ class Connections:
             self._do(self._pool.steps(slot, session.on_frame(frame, now_ns)))
             if session.has_moved:
                 self._schedule()
+
+
+class _Dial(connect):
+    """A redirect is an answer like any other: followed, it would cost connects and may lead elsewhere."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
 
 
 async def _send(socket: ClientConnection, frame: bytes) -> None:

@@ -1,36 +1,27 @@
-"""A real gateway process against a venue of our own, over TLS: what an engine scores live is what replay
-scores from the frames that were passed on, whatever happens on the way.
+"""Real gateway processes against venues of our own, over TLS, side by side: what engines score live is what
+replay scores from the frames that were passed on, whatever happens on the way.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import signal
+import datetime
 import ssl
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 
+from signalnode.clock import NS_PER_S, monotonic_ns, pause
 from signalnode.feeds.live import envelope
+from signalnode.settings import LIVE_VENUES
 from tests.venues import faults
-from tests.venues.listening import Listener
+from tests.venues.gateways import Gateways, gateway_name, gateways
+from tests.venues.listening import WAIT_S, Listener
 from tests.venues.server import Running, Server
 
-Start = Callable[..., subprocess.Popen[bytes]]
-GATEWAY = """
-import json, sys
-from signalnode.feeds.live.gateway import main
-class Link:
-    def ready(self, **facts): pass
-    def beat(self, **facts): pass
-sys.exit(main(Link(), json.loads(sys.argv[1])))
-"""
+Start = Callable[..., None]
+STEPS_PER_S = 20.0  # of each venue; all share a thread
 
 
 @pytest.fixture(scope="module")
@@ -38,76 +29,129 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
+@pytest.fixture(scope="module")
+def started() -> Iterator[Gateways]:
+    with gateways() as made:
+        yield made
+
+
+@pytest.fixture
+def trusted(authority: trustme.CA, tmp_path: Path) -> dict[str, str]:
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    return {"SSL_CERT_FILE": str(tmp_path / "authority.pem")}
+
+
+def tls_of(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(tls)
+    return tls
+
+
 @pytest.fixture
 def running(authority: trustme.CA) -> Iterator[Running]:
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(tls)
-    with Running(Server("dydx", steps_per_s=100.0), tls=tls) as servers:
+    """dYdX alone."""
+    with Running(Server("dydx", steps_per_s=100.0), tls=tls_of(authority.issue_cert("localhost"))) as servers:
         yield servers
 
 
 @pytest.fixture
-def gateway(running: Running, authority: trustme.CA, tmp_path: Path) -> Iterator[Start]:
-    started: list[subprocess.Popen[bytes]] = []
-    trusted = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(trusted)
+def gateway(running: Running, started: Gateways, trusted: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Starts dYdX's; with what it shall see of the environment, or another address."""
 
-    def start(**environment: str) -> subprocess.Popen[bytes]:
-        args = {
-            "gateway": "gateway.dydx",
-            "venue": "dydx",
-            "url": running.servers[0].ws_url,
-            "runtime_dir": str(tmp_path),
-        }
-        command = [sys.executable, "-c", GATEWAY, json.dumps(args)]
-        environ = os.environ | {"SSL_CERT_FILE": str(trusted)} | environment
-        started.append(subprocess.Popen(command, env=environ))
-        return started[-1]
+    def start(url: str = "", **environment: str) -> None:
+        started.start(running.servers[0], tmp_path, trusted | environment, url=url)
 
     yield start
-    for process in started:
-        process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-        process.kill()
-        process.wait()
+    started.kill_all()
+
+
+def listening_to(server: Server, directory: Path) -> Listener:
+    name = server.venue.protocol.name
+    endpoint = envelope.frames_endpoint(directory, gateway_name(name))
+    made = Listener(endpoint, gateway_name(name), name, next(iter(server.venue.listings)))
+    list(made.feed.prepare())
+    return made
 
 
 @pytest.fixture
-def listener(tmp_path: Path) -> Iterator[Listener]:
-    endpoint = envelope.frames_endpoint(tmp_path, "gateway.dydx")
-    listening = Listener(endpoint, "gateway.dydx", "dydx", "BTC-USD")
-    list(listening.feed.prepare())
-    yield listening
-    listening.close()
+def listener(running: Running, tmp_path: Path) -> Iterator[Listener]:
+    made = listening_to(running.servers[0], tmp_path)
+    yield made
+    made.close()
+
+
+class Crowd:
+    """A market of each venue, listened to at once."""
+
+    def __init__(self, listeners: list[Listener]) -> None:
+        self.listeners = listeners
+
+    def turn(self) -> None:
+        for each in self.listeners:
+            each.turn(monotonic_ns())
+        pause(NS_PER_S // 200)
+
+    def until(self, holds: Callable[[Listener], bool], what: str) -> None:
+        """Until each has held once."""
+        end_ns, waiting = monotonic_ns() + int(2 * WAIT_S * NS_PER_S), list(self.listeners)
+        while waiting:
+            assert monotonic_ns() < end_ns, [(what, w.venue, w.feed.outage, w.feed.faults) for w in waiting]
+            self.turn()
+            waiting = [each for each in waiting if not holds(each)]
+
+    def until_sound(self) -> None:
+        self.until(lambda each: each.is_sound, "a sound book")
+        counts = {each.venue: each.quotes for each in self.listeners}
+        self.until(lambda each: each.is_sound and each.quotes > counts[each.venue] + 3, "quotes")
+
+
+@pytest.fixture
+def everywhere(authority: trustme.CA) -> Iterator[Running]:
+    servers = [Server(name, steps_per_s=STEPS_PER_S) for name in LIVE_VENUES]
+    with Running(*servers, tls=tls_of(authority.issue_cert("localhost"))) as running:
+        yield running
+
+
+@pytest.fixture
+def crowd(everywhere: Running, started: Gateways, trusted: dict[str, str], tmp_path: Path) -> Iterator[Crowd]:
+    for server in everywhere.servers:
+        started.start(server, tmp_path, trusted)
+    made = Crowd([listening_to(server, tmp_path) for server in everywhere.servers])
+    yield made
+    for each in made.listeners:
+        each.close()
+    started.kill_all()
 
 
 def test_what_is_scored_live_is_what_replay_scores_from_the_frames_with_faults_in_between(
-    running, gateway, listener, tmp_path
+    everywhere, crowd, started, trusted, tmp_path
 ):
-    process = gateway()
-    listener.until_sound()
-    venue = running.servers[0].venue
-    venue.script.faults.append(faults.broken_off("BTC-USD"))
-    listener.until(lambda: "line_corrupt" in listener.feed.faults, "a frame that breaks off")
-    listener.until_sound()
-    venue.script.faults += [faults.number_put("BTC-USD", b"NaN"), faults.lost("BTC-USD")]
-    listener.until_sound()
-    running.do(lambda: venue.close_all(1012))
-    listener.until(lambda: bool(listener.feed.outage), "the close")
-    assert "1012" in listener.feed.outage
-    listener.until_sound()
-    process.kill()
-    process.wait()
-    process = gateway()
-    listener.until(lambda: bool(listener.feed.outage), "the new gateway's first word")
-    listener.until_sound()
-    process.kill()
-    process.wait()
-    listener.drain()
-
-    listener.check_replay(tmp_path / "passed_on")
-    assert not venue.broken_rules
+    crowd.until_sound()
+    venues = [server.venue for server in everywhere.servers]
+    for fault_of in (faults.broken_off, lambda symbol: faults.number_put(symbol, b"NaN"), faults.lost):
+        before = {each.venue: sum(each.feed.faults.values()) for each in crowd.listeners}
+        for venue in venues:
+            venue.script.faults.append(fault_of(next(iter(venue.listings))))
+        crowd.until(lambda _: not any(venue.script.faults for venue in venues), "frames to spoil")
+        if fault_of is faults.broken_off:
+            told = before
+            crowd.until(lambda each: sum(each.feed.faults.values()) > told[each.venue], "the fault")  # noqa: B023
+        crowd.until_sound()
+    everywhere.do(lambda: [venue.close_all(1012) for venue in venues])
+    crowd.until(lambda each: "1012" in each.feed.outage, "the close")
+    crowd.until_sound()
+    for server in everywhere.servers[:2]:
+        started.kill(server.venue.protocol.name)
+        started.start(server, tmp_path, trusted)
+    killed = Crowd(crowd.listeners[:2])
+    killed.until(lambda each: bool(each.feed.outage), "the new gateway's first word")
+    crowd.until_sound()
+    started.kill_all()
+    for each in crowd.listeners:
+        each.drain()
+        each.check_replay(tmp_path / "passed_on")
+    for venue in venues:
+        assert not venue.broken_rules, venue.protocol.name
 
 
 def test_a_refusal_is_told_with_its_reason_and_not_tried_again(running, gateway, listener):
@@ -123,3 +167,34 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(running, gateway, list
     gateway(SSL_CERT_FILE=str(tmp_path / "other.pem"))
     listener.until(lambda: "CERTIFICATE_VERIFY_FAILED" in listener.feed.outage, "the refusal")
     assert running.servers[0].venue.connects == 0
+
+
+@pytest.mark.parametrize("what", ["expired", "of another host"])
+def test_a_certificate_that_is_wrong_is_refused(what, authority, started, trusted, tmp_path):
+    day = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    certificate = authority.issue_cert("localhost", not_after=day)
+    if what != "expired":
+        certificate = authority.issue_cert("elsewhere.example")
+    with Running(Server("dydx"), tls=tls_of(certificate)) as running:
+        listener = listening_to(running.servers[0], tmp_path)
+        started.start(running.servers[0], tmp_path, trusted)
+        listener.until(lambda: "CERTIFICATE_VERIFY_FAILED" in listener.feed.outage, "the refusal")
+        assert running.servers[0].venue.connects == 0
+        listener.close()
+        started.kill_all()
+
+
+def test_a_redirect_is_told_and_not_followed(running, gateway, listener):
+    venue = running.servers[0].venue
+    venue.script.status, venue.script.location = 302, "wss://localhost:1/elsewhere"
+    gateway()
+    listener.until(lambda: "302" in listener.feed.outage, "the refusal")
+    assert venue.connects == 1
+
+
+def test_a_frame_larger_than_is_borne_closes_and_is_made_good(running, gateway, listener):
+    gateway()
+    listener.until_sound()
+    running.servers[0].venue.script.faults.append(faults.huge(listener.symbol))
+    listener.until(lambda: "1009" in listener.feed.outage, "the close")
+    listener.until_sound()
