@@ -14,7 +14,7 @@ from .listing import Listing, Numbered, iso
 from .protocol import Message, Protocol
 from .venue import Peer
 
-BOOK, TRADES = "book", "trade"
+BOOK, TRADES, INSTRUMENTS = "book", "trade", "instrument"
 DEPTHS = (10, 25, 100, 500, 1_000)
 REQUESTS_MAX = 10  # a second
 BEAT = '{"channel":"heartbeat"}'
@@ -52,6 +52,11 @@ class Kraken(Protocol):
         elif peer.is_too_often("requests", REQUESTS_MAX, 1.0):
             peer.break_rule("over ten requests in a second")
             peer.send({"Error": "Exceeded msg rate"})
+        elif method == "subscribe" and params.get("channel") == INSTRUMENTS:
+            told = {"channel": INSTRUMENTS, "snapshot": True, "warnings": ["tick_size is deprecated"]}
+            peer.send({"method": method, "result": told, "success": True})
+            peer.state[INSTRUMENTS] = states = {each: _state(of) for each, of in peer.venue.listings.items()}
+            peer.send(_instruments("snapshot", states))
         elif method not in ("subscribe", "unsubscribe"):
             self._refuse(peer, method, "", number, "Unsupported method")
         elif not isinstance(params.get("symbol"), list):
@@ -99,7 +104,13 @@ class Kraken(Protocol):
         peer.send({"error": error, "method": method, "success": False, "req_id": number, **named})
 
     def on_time(self, peer: Peer) -> None:
-        """A heartbeat each second while anything is subscribed to."""
+        """A heartbeat each second while anything is subscribed to, and what has halted or trades again."""
+        states = peer.state.get(INSTRUMENTS)
+        if states is not None:
+            now = {each: _state(of) for each, of in peer.venue.listings.items()}
+            if told := dict(now.items() - states.items()):
+                states |= told
+                peer.send(_instruments("update", told))
         if peer.subscribed and peer.now_s >= peer.state.get("beat_s", 0.0):
             peer.state["beat_s"] = peer.now_s + 1.0
             peer.send(BEAT)
@@ -115,6 +126,15 @@ class Kraken(Protocol):
             return []
         bids, asks = (changed(*each) for each in zip(before, after, strict=True))
         return [_book("update", listing, (bids, asks), after)]
+
+
+def _state(listing: Listing) -> str:
+    return "maintenance" if listing.halted else "online"
+
+
+def _instruments(kind: str, states: dict[str, str]) -> Message:
+    pairs = [{"symbol": symbol, "status": state} for symbol, state in states.items()]
+    return {"channel": INSTRUMENTS, "type": kind, "data": {"assets": [], "pairs": pairs}}
 
 
 def _book(kind: str, listing: Listing, told: Shown, shown: Shown) -> Message:

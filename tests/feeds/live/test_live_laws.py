@@ -36,7 +36,10 @@ FAULTS: dict[str, Callable[[str], Fault]] = {
 }
 UNCROSSED = frozenset({"dydx"})  # whose rule drops levels, right or wrong
 UNTOLD = frozenset({"an update lost", "an update late"})
-HALTS = {"dydx": "halted by the venue: paused"}  # where frames say what trades
+HALTS = {  # where frames say what trades
+    "dydx": "halted by the venue: paused",
+    "kraken": "halted by the venue: maintenance",
+}
 CODES = (1000, 1001, 1008, 1011, 1012, 1013, 4008)
 
 
@@ -181,7 +184,7 @@ def test_a_crossed_book_is_shown_to_nobody(world, venue, tmp_path):
     world.finish(tmp_path)
 
 
-@at_one_venue
+@pytest.mark.parametrize("venue", sorted({*HALTS, *LIVE_VENUES[: drawn(1, len(LIVE_VENUES))]}))
 def test_a_halt_is_told_where_the_venue_says_so_and_costs_nothing(world, venue, tmp_path):
     world.venue.listings[world.symbol].halted = True
     world.run(20.0)

@@ -6,6 +6,8 @@ BTC/USD; the XBT of the older protocol and of REST's `wsname` is not supported. 
 `status`, sends a heartbeat each second while anything is subscribed to, and answers `ping` always, so that a
 connection all of whose markets it refused is no silent one.
 
+`instrument` is of all pairs, and goes to each market: what it says of their states.
+
 Each symbol of a request has an answer of its own, with the request's `req_id`. An error names its symbol and
 no channel; a depth that Kraken has not is refused so, while heartbeats go on. A book is left with the depth
 it was asked for with.
@@ -23,7 +25,7 @@ import msgspec
 
 from signalnode.feeds.live.sessions.base import UNREADABLE, Heard, Limits, Ping, Venue, named_in
 
-BOOK, TRADES = "book", "trade"
+BOOK, TRADES, INSTRUMENTS = "book", "trade", "instrument"
 DEPTH = 500  # levels a side: 10, 25, 100, 500 or 1,000
 DOUBLED = "already subscribed"  # its answer was lost: it is left first, as one that is overdue
 SOON = ("exceeded", "rate", "internal", "unavailable", "busy")  # of an error that may heal
@@ -38,9 +40,13 @@ class _Symbol(msgspec.Struct):
     symbol: str = ""
 
 
+class _Instruments(msgspec.Struct):
+    pairs: list[_Symbol] = []
+
+
 class _Head(msgspec.Struct):
     channel: str = ""
-    data: list[_Symbol] = []
+    data: list[_Symbol] | _Instruments = []
     method: str = ""
     success: bool = True
     error: str = ""
@@ -60,6 +66,7 @@ class Kraken(Venue):
     rest_url = "https://api.kraken.com"
     greets = True
     channels: tuple[str, ...] = (BOOK, TRADES)
+    standing = (msgspec.json.encode({"method": "subscribe", "params": {"channel": INSTRUMENTS}}),)
     ping = Ping(b'{"method":"ping"}', 4.0)
     limits = Limits(
         markets_max=50,  # none is published
@@ -88,7 +95,9 @@ class Kraken(Venue):
             head = _head.decode(frame)
         except UNREADABLE:
             return Heard("torn", named_in(frame, symbols))
-        if head.channel in (BOOK, TRADES):
+        if head.channel == INSTRUMENTS:
+            return Heard("data", "", INSTRUMENTS)
+        if head.channel in (BOOK, TRADES) and isinstance(head.data, list):
             named = {each.symbol for each in head.data}
             return Heard("data", named.pop() if len(named) == 1 else "", head.channel)
         if head.channel == "status":
@@ -107,6 +116,8 @@ def _request(method: str, symbols: Sequence[str], channel: str, number: int, **m
 
 def _answer(head: _Head) -> Heard:
     result = head.result or _Result()
+    if result.channel == INSTRUMENTS:
+        return Heard("noise")
     symbol, detail = head.symbol or result.symbol, head.error[:200]
     if head.success and not detail:
         what = "subscribed" if head.method == "subscribe" else "unsubscribed"
