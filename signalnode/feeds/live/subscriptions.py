@@ -6,8 +6,10 @@ in one; where such a request is refused as a whole, each of its markets is asked
 
 What is `active` and brings nothing is asked for anew after ACKED_SILENT_S, which doubles each time up to
 ACKED_SILENT_S_MAX; of a book each second time the connection itself is doubted. A channel but the book's is
-so watched only if it has spoken before: many markets trade seldom. No subscription is asked for twice within
-RENEW_S_MIN, and a book each `Limits.refresh_s`, at moments drawn over half to all of that.
+so watched only if it has spoken before: many markets trade seldom. One that has spoken FRAMES_MIN times and
+then is silent for PATIENCE times its longest wait, DEAD_S_MIN at least, is asked for anew as well: venues let
+single subscriptions die. No subscription is asked for twice within RENEW_S_MIN, and a book each
+`Limits.refresh_s`, at moments drawn over half to all of that.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ ANSWER_S = 10.0
 ASKED_MAX = 5
 ACKED_SILENT_S, ACKED_SILENT_S_MAX = 10.0, 640.0
 NUMBERS_MAX = 256  # requests whose numbers are known, the newest
+DEAD_S_MIN, PATIENCE = 60.0, 10  # and so many times the longest wait it is used to
+FRAMES_MIN = 20  # before a channel is known
+FORGOTTEN_IN = 10_000  # frames, for the most part
 HOUR_NS = 3_600 * NS_PER_S
 LEFT_MAX = 1_000  # subscriptions let go, whose last request is still remembered
 
@@ -75,6 +80,9 @@ class Asked:
     has_spoken: bool = False  # over any connection
     is_early: bool = False  # whether it has brought something before the answer
     silences: int = 0  # in a row
+    spoke_ns: int = 0  # last over this connection; 0: not yet
+    frames: int = 0  # of all connections
+    longest_ns: int = 0  # wait between two of them, which is forgotten slowly
 
 
 class _Numbered(NamedTuple):
@@ -152,6 +160,7 @@ class Subscriptions:
         self._requests_ns.clear()
         for key, asked in list(self.asked.items()):
             asked.silent_ns = asked.refresh_ns = NEVER_NS
+            asked.spoke_ns = 0
             if self._step(asked, "closed"):
                 asked.due_ns, asked.tries, asked.sent_ns = 0, 0, -NEVER_NS
             self._let_go(key)
@@ -212,10 +221,16 @@ class Subscriptions:
         asked = self.asked.get(key)
         if asked is None:
             return False
+        waited_ns = now_ns - asked.spoke_ns if asked.spoke_ns else 0
+        asked.longest_ns = max(waited_ns, asked.longest_ns - asked.longest_ns // FORGOTTEN_IN)
         asked.has_spoken, asked.silences, asked.silent_ns = True, 0, NEVER_NS
         asked.is_early |= asked.state == "asked"
+        asked.spoke_ns = now_ns
+        asked.frames += 1
         if key[1] == self.book and self._book_silence_ns:
             asked.silent_ns = now_ns + self._book_silence_ns
+        elif key[1] != self.book and asked.frames >= FRAMES_MIN:
+            asked.silent_ns = now_ns + self._patience_ns(asked)
         return asked.is_wanted
 
     def on_answer(self, heard: Heard, now_ns: int) -> list[Change]:
@@ -315,8 +330,14 @@ class Subscriptions:
         if asked.is_early or (key[1] == self.book and self.venue.answer_is_image):
             asked.silences, asked.silent_ns = 0, NEVER_NS
         elif key[1] == self.book or asked.has_spoken:
-            wait_s = min(ACKED_SILENT_S * 2.0 ** min(asked.silences, 16), ACKED_SILENT_S_MAX)
-            asked.silent_ns = now_ns + ns_of(wait_s)
+            wait_ns = ns_of(min(ACKED_SILENT_S * 2.0 ** min(asked.silences, 16), ACKED_SILENT_S_MAX))
+            asked.silent_ns = now_ns + (
+                wait_ns if key[1] == self.book else max(wait_ns, self._patience_ns(asked))
+            )
+
+    def _patience_ns(self, asked: Asked) -> int:
+        """How long a channel may be silent that has shown what it is used to."""
+        return max(ns_of(DEAD_S_MIN), PATIENCE * asked.longest_ns) if asked.frames >= FRAMES_MIN else 0
 
     def _plan_refresh(self, asked: Asked, now_ns: int) -> None:
         refresh_s = self.venue.limits.refresh_s

@@ -75,6 +75,23 @@ def test_a_book_that_falls_silent_is_asked_for_anew_and_then_its_connection_doub
     assert left[:3] == ["unsubscribe", ["A"], BOOK]
 
 
+def test_a_channel_that_dies_while_the_book_goes_on_is_asked_for_anew_and_a_slow_one_is_not():
+    session = ready(MadeUp(), "A", "B")
+    session.run_until(1.0)
+    heard(session, 1, 2)
+    renewed = []
+    for second in range(2, 1_200):
+        if second < 900:
+            session.on_frame(said("data", "A", TRADES), second * NS_PER_S)
+        if second % 40 == 0:
+            session.on_frame(said("data", "B", TRADES), second * NS_PER_S)
+        for symbol in "AB":
+            session.on_frame(said("data", symbol, BOOK), second * NS_PER_S)
+        renewed += [(second, *each[:3]) for each in asked(session.run_until(float(second)))]
+    assert renewed[0][:] == (959, "unsubscribe", ["A"], TRADES)
+    assert all(symbols == ["A"] for _, _, symbols, _ in renewed)
+
+
 def test_a_venue_that_does_not_answer_to_leaving_is_taken_at_its_silence():
     session = ready(MadeUp(answers_leaving=False), "A")
     session.run_until(1.0)
