@@ -52,6 +52,7 @@ SILENT_CHANNELS = (
     "index-",
     "price-limit",
 )
+OPEN_STATES = frozenset({"live"})  # of an instrument; suspend, preopen, expired and others trade nothing
 CHECKED_LEVELS = 25
 SPOT_PARTS = 2  # of an instrument's name: BTC-USDT; those of BTC-USDT-SWAP are three
 
@@ -97,6 +98,7 @@ class _Instrument(msgspec.Struct):
     contract: str = msgspec.field(default="", name="ctVal")
     multiplier: str = msgspec.field(default="", name="ctMult")
     currency: str = msgspec.field(default="", name="ctValCcy")
+    state: str = ""
 
 
 class _Instruments(msgspec.Struct):
@@ -150,9 +152,10 @@ class OkxDecoder(MarketDecoder):
         raise FrameFault("frame_unknown", f"no channel known as {channel[:40]!r}")
 
     def decode_reply(self, url: str, body: bytes, time_received_ns: int) -> Sequence[Row]:  # noqa: ARG002
-        """None, but it may say what a contract is worth; see `base.Decoder`."""
+        """None, but it may say what a contract is worth, and whether it trades; see `base.Decoder`."""
         if urlsplit(url).path.endswith("/public/instruments"):
             for each in _instruments.decode(body).data:
+                self._hear_state(each.symbol, each.state, OPEN_STATES)
                 if each.contract and plain_symbol(each.symbol) == self.symbol:
                     self._contract = float(each.contract) * float(each.multiplier or 1)
                     self._in_usd = each.currency == "USD"

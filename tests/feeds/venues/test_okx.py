@@ -172,3 +172,12 @@ def test_a_subscription_that_is_refused_is_told_and_a_pong_is_nothing() -> None:
     assert refused.value.name == "subscription_refused"
     with pytest.raises(FrameFault, match="no channel known"):
         decode(frame("liquidations", {}))
+
+
+def test_what_the_venue_has_suspended_is_known_from_its_listing() -> None:
+    decoder = OkxDecoder("BTC-USDT-SWAP", 10.0, lambda _name, _detail: None)
+    url = "https://www.okx.com/api/v5/public/instruments?instType=SWAP&instId=BTC-USDT-SWAP"
+    for state, halt in (("live", ""), ("suspend", "suspend"), ("live", "")):
+        listed = f'{{"instId":"BTC-USDT-SWAP","ctVal":"0.01","ctValCcy":"BTC","state":"{state}"}}'
+        assert decoder.decode_reply(url, f'{{"code":"0","data":[{listed}]}}'.encode(), 7) == ()
+        assert decoder.halt == halt
