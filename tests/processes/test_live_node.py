@@ -16,7 +16,7 @@ import trustme
 
 from signalnode.bus.subscriber import subscribe
 from signalnode.bus.wire import Heartbeat, Score
-from tests.processes.test_node import FIRST_SCORE_S, SOON_S, Node
+from tests.processes.test_node import SOON_S, Node
 from tests.venues.server import Running, Server
 
 LIVE = ("ALPHA-USD", "BETA-USD")
@@ -82,7 +82,7 @@ def test_what_is_killed_comes_back_and_nobody_else_notices(node: LiveNode, serve
     venue = server.servers[0].venue
     with subscribe(endpoint=node.endpoint, kinds=("score", "heartbeat")) as messages:
         heard = Heard(messages)
-        heard.until(lambda _: heard.are_live(), FIRST_SCORE_S)
+        heard.until(lambda _: heard.are_live(), SOON_S)
         first = node.children()
         connects = venue.connects
 
