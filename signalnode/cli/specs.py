@@ -84,13 +84,15 @@ def gateway_spec(node: NodeSettings, name: str, venue: str) -> supervisor.ChildS
     """A gateway, which is started again whatever happens: its markets are deaf without it."""
     from signalnode.feeds.live.sessions import venue_of
 
-    given = node.venues.get(venue)
-    url = str(given.get("ws_url", "")) if isinstance(given, dict) else ""
+    words = venue_of(venue)
+    table = node.venues.get(venue)
+    given = table if isinstance(table, dict) else {}
+    urls = {key: str(given.get(key, "")) or getattr(words, key) for key in ("ws_url", "rest_url")}
     return supervisor.ChildSpec(
         name=name,
         role=GATEWAY,
         target="signalnode.feeds.live.gateway:main",
-        args=gateway_args(node, name, venue, url or venue_of(venue).ws_url),
+        args=gateway_args(node, name, venue, **urls),
         order=1,
         restart="always",
         heartbeat_interval_s=GATEWAY_HEARTBEAT_S,

@@ -47,9 +47,12 @@ def engine_args(node: NodeSettings, market: str) -> dict[str, Any]:
     return {"config": str(node.path), "market": market, "settings": as_table(alone)}
 
 
-def gateway_args(node: NodeSettings, gateway: str, venue: str, url: str) -> dict[str, Any]:
-    """Arguments of a gateway, with the address of its venue. JSON-able; no market is among them."""
-    return {"gateway": gateway, "venue": venue, "url": url, "runtime_dir": str(node.runtime_dir)}
+def gateway_args(
+    node: NodeSettings, gateway: str, venue: str, *, ws_url: str, rest_url: str
+) -> dict[str, Any]:
+    """Arguments of a gateway, with the addresses of its venue. JSON-able; no market is among them."""
+    urls = {"ws_url": ws_url, "rest_url": rest_url}
+    return {"gateway": gateway, "venue": venue, **urls, "runtime_dir": str(node.runtime_dir)}
 
 
 def aggregator_args(node: NodeSettings) -> dict[str, Any]:

@@ -173,6 +173,9 @@ VENUE_NAMES = (
 # Those of them that can be heard live; each has its words in the file of its name in feeds/live/sessions/.
 LIVE_VENUES = (
     "dydx",
+    "binance",
+    "binance_coinm",
+    "binance_usdm",
     "coinbase",
     "kraken",
     "bybit",

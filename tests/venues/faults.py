@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
 
-What = Literal["book", "trades"]
+What = Literal["book", "quotes", "trades"]
 Change = Callable[[bytes], Iterable[bytes]]
 
 NUMBER = re.compile(rb'"?-?\d+\.\d+(?:[eE][-+]?\d+)?"?')  # prices and sizes

@@ -57,7 +57,6 @@ class Gateways:
         args = {
             "gateway": gateway_name(name),
             "venue": name,
-            "url": url or server.ws_url,
             "ws_url": url or server.ws_url,
             "rest_url": server.rest_url,
             "runtime_dir": str(directory),

@@ -15,6 +15,7 @@ from signalnode import SignalEngine, load_events
 from signalnode.clock import NS_PER_S, monotonic_ns, pause
 from signalnode.events import EVENT, QUOTE, Events, join_events
 from signalnode.feeds.base import DEPTH_BPS
+from signalnode.feeds.files.framing import Held, line_of
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.feed import LiveFeed
 from signalnode.feeds.venues import decoder_of
@@ -27,13 +28,19 @@ GRID_POINTS_MIN = 10
 
 
 class Tapped(LiveFeed):
-    """Keeps the frames that the gateway passed on."""
+    """Keeps what the gateway passed on, as lines of a capture."""
 
-    frames: list[tuple[int, bytes]]
+    lines: list[bytes]
 
     def take_in(self, header: envelope.Header, body: bytes) -> None:
-        if header.kind == envelope.FRAME:
-            self.frames.append((header.time_ns, body))
+        held = Held(header.time_ns, body, connection=str(header.connection))
+        if header.kind == envelope.ANSWER:
+            url, answer = envelope.unpack_answer(body)
+            held = held._replace(frame=answer, url=url)
+        elif header.kind == envelope.ADDRESS:
+            held = held._replace(frame=b"", address=body.decode())
+        if header.kind in (envelope.FRAME, envelope.ANSWER, envelope.ADDRESS):
+            self.lines.append(line_of(held))
         super().take_in(header, body)
 
 
@@ -43,7 +50,7 @@ class Listener:
     def __init__(self, endpoint: str, gateway: str, venue: str, symbol: str) -> None:
         self.venue, self.symbol = venue, symbol
         self.feed = Tapped(endpoint, gateway, symbol, decoder_of(venue), DEPTH_BPS)
-        self.feed.frames = self.frames = list[tuple[int, bytes]]()
+        self.feed.lines = self.lines = list[bytes]()
         self.engine = SignalEngine(symbol)
         self.events: list[Events] = []
         self.scores: dict[int, MarketScores] = {}
@@ -89,14 +96,14 @@ class Listener:
     def drain(self) -> None:
         """Take what is on the way still; the gateway is gone."""
         tapped = -1
-        while tapped < len(self.frames):
-            tapped = len(self.frames)
+        while tapped < len(self.lines):
+            tapped = len(self.lines)
             pause(NS_PER_S // 20)
             self.turn(monotonic_ns())
 
     def check_replay(self, capture: Path) -> None:
         """The law; the frames are written to `capture`."""
-        capture.write_bytes(b"".join(b"%d %s\n" % each for each in self.frames))
+        capture.write_bytes(b"".join(self.lines))
         live = join_events(self.events)
         replayed = load_events(capture, venue=self.venue, market=self.symbol)
         assert np.array_equal(live, replayed)

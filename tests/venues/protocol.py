@@ -36,6 +36,7 @@ class Protocol:
     rest_path = ""  # of its REST addresses
     symbols: tuple[str, ...] = ()  # as the venue spells them
     book, trades = "", ""  # what the channels of the two begin with
+    quotes = ""  # and that of quotes, where a venue has one of its own: nothing shows that one is lost
     ping_s: float | None = 20.0  # of pings by WebSocket's own protocol; None: none
     pong_s: float | None = 20.0
 

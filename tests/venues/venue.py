@@ -129,7 +129,9 @@ class Venue:
         self.now_s = now_s
 
     def what(self, channel: str) -> What:
-        """Whether a channel is a book's or of trades."""
+        """Whether a channel is a book's, of quotes or of trades."""
+        if self.protocol.quotes and channel.startswith(self.protocol.quotes):
+            return "quotes"
         return "trades" if channel.startswith(self.protocol.trades) else "book"
 
     def refused(self, path: str) -> Answer | None:

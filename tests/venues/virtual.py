@@ -18,10 +18,10 @@ import zmq
 from signalnode.clock import NS_PER_S
 from signalnode.events import DEPTH, QUOTE, TRADE, Events
 from signalnode.feeds.live import envelope
+from signalnode.feeds.live.actions import Address, Answer, Close, Deliver, Fetch, Open, Send, Tell
 from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.feed import LiveFeed
 from signalnode.feeds.live.pool import Pool, Step
-from signalnode.feeds.live.session import Close, Deliver, Open, Send, Tell
 from signalnode.feeds.live.sessions import venue_of
 from tests.feeds.venues.made.base import LOTS, TICKS
 
@@ -196,6 +196,13 @@ class Virtual:
                 self._say(action.symbol, envelope.FRAME, number, action.frame)
             elif isinstance(action, Tell):
                 self._say(action.symbol, envelope.TOLD, number, f"{action.state} {action.reason}".encode())
+            elif isinstance(action, Address):
+                self._say(action.symbol, envelope.ADDRESS, number, f"wss://{action.url_path}".encode())
+            elif isinstance(action, Answer):
+                answer = envelope.pack_answer(f"https://{action.url_path}", action.body)
+                self._say(action.symbol, envelope.ANSWER, number, answer)
+            elif isinstance(action, Fetch):
+                self._fetch(slot, action)
             elif isinstance(action, Open):
                 self._connect(slot)
             elif isinstance(action, Send) and slot in self.peers:
@@ -218,6 +225,16 @@ class Virtual:
             f"HTTP {refused.status}", self.now_ns, status=refused.status, retry_after_s=wait_s
         )
         self._do(self.pool.steps(slot, failed))
+
+    def _fetch(self, slot: int, fetch: Fetch) -> None:
+        target = self.venue.protocol.rest_path + fetch.url_path
+        answer = self.venue.answer(target, self.now_ns / NS_PER_S)
+        wait_s = float(dict(answer.headers).get("Retry-After", 0))
+        session, reason = self.pool.sessions[slot], f"HTTP {answer.status}"
+        done = session.on_answer(
+            fetch, answer.status, answer.body, self.now_ns, reason=reason, retry_after_s=wait_s
+        )
+        self._do(self.pool.steps(slot, done))
 
     def _say(self, symbol: str, kind: int, number: int, body: bytes) -> None:
         self._sequences[symbol] += 1

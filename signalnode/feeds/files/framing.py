@@ -1,6 +1,8 @@
-"""How a capture's lines hold frames: two forms, told apart line by line.
+"""How a capture's lines hold frames: three forms, told apart line by line.
 
 - `<time_received_ns> <frame as JSON>`.
+- What a gateway passed on, `<time_received_ns>@<connection> <frame>`. With a sign behind the connection, `<`,
+  it is what was fetched over HTTP, `<url> <body>`; with `>`, the URL where the connection goes.
 - JSON lines `{"t": "recv", "ts": <seconds>, "data": "<frame>"}`, as cryptofeed records them, and replies to
   what was fetched, `{"t": "http", "ts": …, "url": "https://…", "data": "…"}`. A line `{"t": "connect",
   "conn": …, "addr": "wss://…"}` tells where the frames of a connection came from; others (header, send) tell
@@ -48,7 +50,7 @@ def unwrap(line: bytes) -> Held | None:
     """
     if line[:1] != b"{":
         stamp, _, frame = line.partition(b" ")
-        return Held(int(stamp), frame)
+        return _passed_on(stamp, frame) if b"@" in stamp else Held(int(stamp), frame)
     recorded = _recorded.decode(line)
     if recorded.what == "connect" and recorded.address:
         return Held(0, b"", connection=recorded.connection, address=recorded.address)
@@ -57,3 +59,28 @@ def unwrap(line: bytes) -> Held | None:
     time_ns = round(recorded.time_s * MICROSECONDS_PER_S) * NS_PER_MICROSECOND
     url = recorded.url if recorded.what == "http" else ""
     return Held(time_ns, recorded.data.encode(), url, recorded.connection)
+
+
+def line_of(held: Held) -> bytes:
+    """The line of what a gateway passed on, with its newline; `unwrap` is the inverse.
+
+    Line ends in a frame become spaces, which mean the same in JSON.
+    """
+    stamp = b"%d@%s" % (held.time_ns, held.connection.encode())
+    if held.address:
+        return b"%s> %s\n" % (stamp, held.address.encode())
+    body = held.frame.replace(b"\r", b" ").replace(b"\n", b" ")
+    if held.url:
+        return b"%s< %s %s\n" % (stamp, held.url.encode(), body)
+    return b"%s %s\n" % (stamp, body)
+
+
+def _passed_on(stamp: bytes, rest: bytes) -> Held:
+    time, _, connection = stamp.partition(b"@")
+    time_ns, number = int(time), connection.rstrip(b"<>").decode()
+    if connection.endswith(b">"):
+        return Held(time_ns, b"", connection=number, address=rest.decode())
+    if connection.endswith(b"<"):
+        url, _, body = rest.partition(b" ")
+        return Held(time_ns, body, url.decode(), number)
+    return Held(time_ns, rest, connection=number)

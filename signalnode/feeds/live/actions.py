@@ -67,7 +67,14 @@ class Answer(NamedTuple):
     body: bytes
 
 
-Action = Open | Send | Close | Retire | Deliver | Tell | Fetch | Answer
+class Address(NamedTuple):
+    """Tell a market where its connection goes, behind the venue's `ws_url`; symbol "" for all of it."""
+
+    symbol: str
+    url_path: str
+
+
+Action = Open | Send | Close | Retire | Deliver | Tell | Fetch | Answer | Address
 
 
 def ns_of(seconds: float) -> int:

@@ -1,26 +1,44 @@
-"""Sockets to a venue: the one file of the feeds with asyncio in it. What it does, `pool.Pool` decides."""
+"""Sockets and requests to a venue: the one file of the feeds with asyncio in it. `pool.Pool` decides all.
+
+A redirect is followed nowhere: whoever stands behind it was not named by anybody.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import ssl
+import threading
 from collections.abc import Callable, Coroutine, Iterable
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
-from signalnode.feeds.live.actions import Close, Deliver, Open, Send, Tell
+from signalnode.errors import VenueError
+from signalnode.feeds.live.actions import Address, Answer, Close, Deliver, Fetch, Open, Send, Tell
+from signalnode.feeds.live.budget import Budget
 from signalnode.feeds.live.envelope import BEAT_S
 from signalnode.feeds.live.pool import Pool, Step
+from signalnode.feeds.live.rest import fetch as fetch_rest
 
 OPEN_S, CLOSE_S = 10.0, 2.0
+FETCH_S_MAX = 20.0  # for a whole answer
 PING_S, PONG_S = 20.0, 10.0  # ours: what tells a peer that is gone from one that is quiet
 RECEIVE_QUEUE_MAX = 64  # frames read ahead on one connection
 REASON_CHARS_MAX = 200
+ASKED_TOO_OFTEN = (418, 429)  # HTTP statuses that are of this address, not of what was asked
+
+T = TypeVar("T")
+
+
+class Urls(NamedTuple):
+    """The two addresses of a venue, each without the paths behind it."""
+
+    ws: str
+    rest: str
 
 
 class Outlet(Protocol):
@@ -30,6 +48,14 @@ class Outlet(Protocol):
 
     def frame(self, symbol: str, number: int, frame: bytes) -> None:
         """Pass on a frame that has just come over connection `number`."""
+        ...
+
+    def answer(self, symbol: str, number: int, url: str, body: bytes) -> None:
+        """Pass on what was fetched from `url` for a market."""
+        ...
+
+    def address(self, symbol: str, number: int, url: str) -> None:
+        """Say where connection `number` goes."""
         ...
 
     def tell(self, symbol: str, number: int, state: str, reason: str) -> None:
@@ -46,10 +72,10 @@ class Outlet(Protocol):
 
 
 class Connections:
-    """Runs a pool against real sockets. `spend` takes a connect from the budget: ns to wait, or 0."""
+    """Runs a pool against real sockets, within a budget."""
 
-    def __init__(self, pool: Pool, url: str, outlet: Outlet, spend: Callable[[], int]) -> None:
-        self._pool, self._url, self._outlet, self._spend = pool, url, outlet, spend
+    def __init__(self, pool: Pool, urls: Urls, outlet: Outlet, budget: Budget) -> None:
+        self._pool, self._urls, self._outlet, self._budget = pool, urls, outlet, budget
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: dict[int, ClientConnection] = {}  # by slot
         self._timer: asyncio.TimerHandle | None = None
@@ -102,8 +128,14 @@ class Connections:
                 self._outlet.frame(action.symbol, number, action.frame)
             elif isinstance(action, Tell):
                 self._outlet.tell(action.symbol, number, action.state, action.reason)
+            elif isinstance(action, Answer):
+                self._outlet.answer(action.symbol, number, self._urls.rest + action.url_path, action.body)
+            elif isinstance(action, Address):
+                self._outlet.address(action.symbol, number, self._urls.ws + action.url_path)
             elif isinstance(action, Open):
                 self._start(self._connect(slot))
+            elif isinstance(action, Fetch):
+                self._start(self._fetch(slot, action))
             elif slot in self._sockets and isinstance(action, Send):
                 self._start(_send(self._sockets[slot], action.frame))
             elif slot in self._sockets and isinstance(action, Close):
@@ -116,7 +148,7 @@ class Connections:
 
     async def _connect(self, slot: int) -> None:
         session, steps = self._pool.sessions[slot], self._pool.steps
-        wait_ns = self._spend()
+        wait_ns = self._budget.connect(monotonic_ns())
         if wait_ns:
             self._do(steps(slot, session.on_denied(wait_ns, monotonic_ns())))
             self._schedule()
@@ -131,7 +163,7 @@ class Connections:
         except InvalidStatus as error:
             status = error.response.status_code
             reason = f"HTTP {status}"
-            retry_after_s = seconds_of(error.response.headers.get("Retry-After", ""))
+            retry_after_s = self._wait_asked(status, error.response.headers.get("Retry-After", ""))
         except ConnectionClosed as error:
             reason = f"closed: {error}"
         except (OSError, WebSocketException, ValueError) as error:
@@ -147,6 +179,37 @@ class Connections:
         self._do(steps(slot, done))
         self._schedule()
 
+    async def _fetch(self, slot: int, fetch: Fetch) -> None:
+        session = self._pool.sessions[slot]
+        wait_ns = self._budget.request(fetch.weight, monotonic_ns())
+        if wait_ns:
+            session.on_fetch_denied(fetch, wait_ns, monotonic_ns())
+            self._schedule()
+            return
+        bytes_max = self._pool.venue.limits.answer_bytes_max
+        status, body, retry_after_s, reason = 0, b"", 0.0, ""
+        try:
+            reply = await _in_thread(
+                lambda: fetch_rest(self._urls.rest, fetch.url_path, within_s=FETCH_S_MAX, bytes_max=bytes_max)
+            )
+        except VenueError as error:
+            reason = str(error)
+        else:
+            status, body, reason = reply.status, reply.body, f"HTTP {reply.status} to {fetch.url_path}"
+            retry_after_s = self._wait_asked(status, reply.headers.get("retry-after", ""))
+        done = session.on_answer(
+            fetch, status, body, monotonic_ns(), reason=reason[:REASON_CHARS_MAX], retry_after_s=retry_after_s
+        )
+        self._do(self._pool.steps(slot, done))
+        self._schedule()
+
+    def _wait_asked(self, status: int, retry_after: str) -> float:
+        """Seconds that the venue wants to be left alone; where it means this address, for all gateways."""
+        wait_s = seconds_of(retry_after)
+        if status in ASKED_TOO_OFTEN:
+            self._budget.ban(wait_s, monotonic_ns())
+        return wait_s
+
     def _dialled(self, url_path: str) -> connect:
         """Certificates are verified always, by the system's or SSL_CERT_FILE's; a proxy is the environment's.
 
@@ -156,8 +219,8 @@ class Connections:
         """
         venue = self._pool.venue
         return _Dial(
-            self._url + url_path,
-            ssl=ssl.create_default_context() if self._url.startswith("wss:") else None,
+            self._urls.ws + url_path,
+            ssl=ssl.create_default_context() if self._urls.ws.startswith("wss:") else None,
             compression=None,
             open_timeout=OPEN_S,
             close_timeout=CLOSE_S,
@@ -183,6 +246,27 @@ class _Dial(connect):
 
     def process_redirect(self, exc: Exception) -> Exception:
         return exc
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """What `work` gives or raises, in a thread that nobody waits for at the end."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def put(settle: Callable[[Any], None], value: object) -> None:
+        if not done.done():
+            settle(value)
+
+    def run() -> None:
+        try:
+            settle, value = done.set_result, work()
+        except Exception as error:
+            settle, value = done.set_exception, error  # type: ignore[assignment] # either takes its value
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(put, settle, value)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await done
 
 
 async def _send(socket: ClientConnection, frame: bytes) -> None:

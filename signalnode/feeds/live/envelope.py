@@ -14,7 +14,9 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-FRAME, TOLD, BEAT = 1, 2, 3  # body: the raw frame; state, space, reason; the clock's offset
+# The body: the raw frame; state, space, reason; the clock's offset; address, NUL and what was fetched there;
+# where the connection goes.
+FRAME, TOLD, BEAT, ANSWER, ADDRESS = 1, 2, 3, 4, 5
 BEAT_TOPIC = b"\0"
 RENEW = b"\2"
 BEAT_S = 0.1
@@ -52,6 +54,17 @@ def pack_offset(offset_ns: int) -> bytes:
 def unpack_offset(part: bytes) -> int:
     """The inverse. Raises struct.error."""
     return int(_OFFSET.unpack(part)[0])
+
+
+def pack_answer(url: str, body: bytes) -> bytes:
+    """The body of an ANSWER."""
+    return url.encode() + b"\0" + body
+
+
+def unpack_answer(part: bytes) -> tuple[str, bytes]:
+    """The inverse."""
+    url, _, body = part.partition(b"\0")
+    return url.decode(errors="replace"), body
 
 
 def topic_of(symbol: str) -> bytes:

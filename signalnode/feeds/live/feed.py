@@ -9,7 +9,8 @@ A book without a sound image asks the gateway for a new one: at once, and then a
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ LAG_NS = NS_PER_S
 GATEWAY_SILENT_NS = 3 * NS_PER_S
 RENEW_NS, RENEW_NS_MAX = 2 * NS_PER_S, 60 * NS_PER_S
 MESSAGES_MAX = envelope.QUEUE_MAX  # read in one turn
+ADDRESSES_MAX = 16  # of the newest connections
 TROUBLES = {
     "empty": "no image of the book yet",
     "gap": "updates of the book are missing: waiting for an image",
@@ -59,6 +61,8 @@ class LiveFeed(BlockFeed):
         self._faults = Faults()
         self._decoder = decoder_class(symbol, depth_bps, self._faults.add)
         self._clock = VenueClock(self._faults.add)
+        self._addresses: dict[int, str] = {}  # of connections, by number
+        self._over = 0  # number of the connection whose address the decoder knows
         self._state = sieve.new_state()
         self._rows: list[Row] = []
         self._sequence = 0
@@ -202,8 +206,13 @@ class LiveFeed(BlockFeed):
         if header.kind == envelope.TOLD:
             self._on_told(*body.decode(errors="replace").partition(" ")[::2])
         elif header.kind == envelope.FRAME:
-            self.connection = header.connection
-            self._rows += self._decode(body, header.time_ns)
+            self._note_connection(header.connection)
+            self._rows += self._decode(self._decoder.decode, body, header.time_ns)
+        elif header.kind == envelope.ANSWER:
+            reply = partial(self._decoder.decode_reply, *envelope.unpack_answer(body))
+            self._rows += self._decode(reply, header.time_ns)
+        elif header.kind == envelope.ADDRESS:
+            self._note_address(header.connection, body.decode(errors="replace"))
 
     def _on_told(self, state: str, reason: str) -> None:
         was_heard, self._told = not self._told, "" if state == "heard" else f"{state}: {reason}"
@@ -212,10 +221,22 @@ class LiveFeed(BlockFeed):
             self._faults.add(f"market_{state}", reason)
             self._renew_wait_ns = 0
 
-    def _decode(self, frame: bytes, time_ns: int) -> Sequence[Row]:
+    def _note_connection(self, number: int) -> None:
+        self.connection = number
+        if number != self._over:
+            self._over = number
+            self._decoder.on_address(self._addresses.get(number, ""))
+
+    def _note_address(self, number: int, address: str) -> None:
+        if number not in self._addresses and len(self._addresses) >= ADDRESSES_MAX:
+            del self._addresses[next(iter(self._addresses))]
+        self._addresses[number] = address
+        self._over = 0  # its frames may come from elsewhere now
+
+    def _decode(self, decode: Callable[..., Sequence[Row]], *what: Any) -> Sequence[Row]:
         before = self._faults.counts.get("book_drifted", 0)
         try:
-            rows = self._decoder.decode(frame, time_ns)
+            rows = decode(*what)
         except ValueError as error:  # msgspec's own are kinds of it
             is_shape = isinstance(error, msgspec.ValidationError)
             self._faults.add("frame_malformed" if is_shape else "line_corrupt", str(error))

@@ -21,15 +21,13 @@ from signalnode.bus.sockets import unlink_ipc
 from signalnode.clock import monotonic_ns, wall_ns
 from signalnode.errors import SignalnodeError
 from signalnode.feeds.live import envelope
-from signalnode.feeds.live.budget import spend
+from signalnode.feeds.live.budget import Budget
 from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.kerneltime import agreed_offset_ns
 from signalnode.feeds.live.pool import Pool
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.files import hold_lock
 from signalnode.settings.arguments import Link
-
-WAIT_NS = 1_000_000_000  # where the budget's file cannot be had
 
 
 def main(link: Link, args: Mapping[str, Any]) -> int:
@@ -47,16 +45,9 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
 
 
 def _run(link: Link, args: Mapping[str, Any], runtime_dir: Path, log: logs.Logger) -> None:
-    from signalnode.feeds.live.connection import Connections, run_connections
+    from signalnode.feeds.live.connection import Connections, Urls, run_connections
 
     venue = venue_of(args["venue"])
-    budget = runtime_dir / f"{venue.name}.connects"
-
-    def take_connect() -> int:
-        try:
-            return spend(budget, monotonic_ns(), venue.limits)
-        except (OSError, SignalnodeError):  # another gateway has the file just now
-            return WAIT_NS
 
     def on_loop(stopped: asyncio.Event) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,7 +58,9 @@ def _run(link: Link, args: Mapping[str, Any], runtime_dir: Path, log: logs.Logge
     endpoint = envelope.frames_endpoint(runtime_dir, args["gateway"])
     with contextlib.closing(FrameOutlet(endpoint, offset_ns, link, log)) as outlet:
         pool = Pool(venue, Random())
-        run_connections(Connections(pool, args["url"], outlet, take_connect), on_loop)
+        budget = Budget(runtime_dir / f"{venue.name}.budget", venue.limits)
+        urls = Urls(args["ws_url"], args["rest_url"])
+        run_connections(Connections(pool, urls, outlet, budget), on_loop)
 
 
 class FrameOutlet:
@@ -100,6 +93,14 @@ class FrameOutlet:
         """See `connection.Outlet`."""
         self._frames += 1
         self._send(symbol, envelope.FRAME, number, frame)
+
+    def answer(self, symbol: str, number: int, url: str, body: bytes) -> None:
+        """See `connection.Outlet`."""
+        self._send(symbol, envelope.ANSWER, number, envelope.pack_answer(url, body))
+
+    def address(self, symbol: str, number: int, url: str) -> None:
+        """See `connection.Outlet`."""
+        self._send(symbol, envelope.ADDRESS, number, url.encode())
 
     def tell(self, symbol: str, number: int, state: str, reason: str) -> None:
         """See `connection.Outlet`; what has changed stands in the log as well."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from signalnode.feeds.live.actions import Action, Deliver, Open, Retire, Tell
+from signalnode.feeds.live.actions import Action, Address, Deliver, Open, Retire, Tell
 from signalnode.feeds.live.session import Session
 from signalnode.feeds.live.sessions.base import Route, Venue
 
@@ -59,9 +59,14 @@ class Pool:
                 return [Step(0, 0, Tell(symbol, "refused", "the venue bears no more markets from here"))]
             place.symbols.add(symbol)
             self._placed[symbol] = place
+        found = []
         for slot in place.slots:
-            self.sessions[slot].want(symbol)
-        return [Step(place.slots[0], self._numbers[place.slots[0]], each) for each in self._known(symbol)]
+            session = self.sessions[slot]
+            session.want(symbol)
+            if session.is_open:
+                found.append(Step(slot, self._numbers[slot], Address(symbol, session.route.url_path)))
+        first = place.slots[0]
+        return [*found, *(Step(first, self._numbers[first], each) for each in self._known(symbol))]
 
     def drop(self, symbol: str) -> None:
         """Let a market go."""
@@ -107,7 +112,7 @@ class Pool:
             for symbol in [action.symbol] if action.symbol else sorted(self.sessions[slot].symbols):
                 if action.state != "heard" or self._is_heard(symbol):
                     yield action._replace(symbol=symbol)
-        elif isinstance(action, Deliver) and not action.symbol:
+        elif isinstance(action, Deliver | Address) and not action.symbol:
             for symbol in sorted(self.sessions[slot].symbols):
                 yield action._replace(symbol=symbol)
         else:

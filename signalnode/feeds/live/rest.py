@@ -1,4 +1,4 @@
-"""One request to a venue's REST, for commands: bounded in time and size, over `reach`."""
+"""One request to a venue's REST, for commands and in a gateway: bounded in time and size, over `reach`."""
 
 from __future__ import annotations
 
@@ -32,8 +32,19 @@ class Reply(NamedTuple):
     body: bytes
 
 
-def fetch(base_url: str, url_path: str, body: bytes = b"", *, tell: Tell = silent) -> Reply:
-    """GET, or POST of the JSON `body`; whatever the status is. Raises VenueError."""
+def fetch(
+    base_url: str,
+    url_path: str,
+    body: bytes = b"",
+    *,
+    tell: Tell = silent,
+    within_s: float = ANSWER_S_MAX,
+    bytes_max: int = ANSWER_BYTES_MAX,
+) -> Reply:
+    """GET, or POST of the JSON `body`; whatever the status is. The answer is read for `within_s` at most.
+
+    Raises VenueError.
+    """
     address = address_of(base_url)
     url = base_url.rstrip("/") + url_path
     stream = reach(base_url, tell)
@@ -46,7 +57,7 @@ def fetch(base_url: str, url_path: str, body: bytes = b"", *, tell: Tell = silen
     try:
         connection.request("POST" if body else "GET", f"/{path[2]}", body or None, headers)
         answer = connection.getresponse()
-        content = _content(answer, url)
+        content = _content(answer, url, within_s, bytes_max)
     except TimeoutError:
         raise VenueError(f"{url}: no answer in time; try again, or ask `signalnode doctor`") from None
     except (OSError, http.client.HTTPException) as error:
@@ -74,16 +85,16 @@ def body_of(reply: Reply, url: str) -> bytes:
     raise VenueError(f"{url}: HTTP {reply.status}{quoted}; {mend}{wait}")
 
 
-def _content(answer: http.client.HTTPResponse, url: str) -> bytes:
-    end_ns = monotonic_ns() + int(ANSWER_S_MAX * NS_PER_S)
+def _content(answer: http.client.HTTPResponse, url: str, within_s: float, bytes_max: int) -> bytes:
+    end_ns = monotonic_ns() + int(within_s * NS_PER_S)
     parts: list[bytes] = []
     size = 0
     while part := answer.read1(CHUNK_BYTES):
         parts.append(part)
         size += len(part)
-        if size > ANSWER_BYTES_MAX:
+        if size > bytes_max:
             raise VenueError(
-                f"{url}: answers with more than {ANSWER_BYTES_MAX // 1_048_576} MB; is it the right address?"
+                f"{url}: answers with more than {bytes_max // 1_048_576} MB; is it the right address?"
             )
         if monotonic_ns() > end_ns:
             raise TimeoutError

@@ -25,6 +25,7 @@ from signalnode.feeds.live.actions import (
     NEVER_NS,
     RETRY_AFTER_S_MAX,
     Action,
+    Address,
     Answer,
     Close,
     Deliver,
@@ -96,6 +97,11 @@ class Session:
         return "" if self.state == "ready" else self._reason
 
     @property
+    def is_open(self) -> bool:
+        """Whether there is a connection that brings frames, or will soon."""
+        return self.state in ("greeting", "ready")
+
+    @property
     def has_moved(self) -> bool:
         """Whether what `due_ns` says may have changed since it was asked last."""
         return self._known_due_ns < 0
@@ -149,13 +155,13 @@ class Session:
         self._heard_ns, self._due_ns = now_ns, now_ns + ns_of(GREETING_S)
         if not self.venue.greets:
             self._greet(now_ns)
-        return []
+        return [Address("", self.route.url_path)]
 
     def on_denied(self, wait_ns: int, now_ns: int) -> list[Action]:
         """No connection may be made for so long: the budget of this address is spent."""
         self._move("failed")
         self._due_ns = now_ns + wait_ns
-        self._reason = "waits, for this address has connected as often as the venue bears"
+        self._reason = "waits, for the venue bears no more from this address now"
         return []
 
     def on_failed(
@@ -368,6 +374,8 @@ class Session:
         return [Retire(reason)]
 
     def _silent_ns(self) -> int:
+        if self.subscriptions.book not in self.route.channels:
+            return NEVER_NS  # trades alone may be few
         return self._heard_ns + ns_of(self.venue.limits.silence_s_max)
 
     def _end_ns(self) -> int:

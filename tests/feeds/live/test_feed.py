@@ -17,7 +17,7 @@ from signalnode.errors import CheckpointError
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.live import envelope
-from signalnode.feeds.live.budget import granted, spend
+from signalnode.feeds.live.budget import BAN_S, BAN_S_MAX, Budget, granted
 from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.feed import GATEWAY_SILENT_NS, LiveFeed
 from signalnode.feeds.live.kerneltime import agreed_offset_ns
@@ -198,6 +198,18 @@ def test_what_is_gone_through_before_the_fork_leaves_no_fault(monkeypatch):
     assert not feeds[-1].degraded(0)
 
 
+def test_what_was_fetched_is_read_as_in_a_capture_and_addresses_go_to_the_decoder(gateway, monkeypatch):
+    told: list[object] = []
+    decoder = gateway.feed._decoder
+    monkeypatch.setattr(decoder, "decode_reply", lambda *what: (told.append(what), ())[1])
+    monkeypatch.setattr(decoder, "on_address", told.append)
+    gateway.say(envelope.ANSWER, envelope.pack_answer("https://venue/depth", b"{}"))
+    gateway.say(envelope.ADDRESS, b"wss://venue/public")
+    gateway.say(envelope.FRAME, b'{"type":"pong"}')
+    gateway.say(envelope.FRAME, b'{"type":"pong"}')
+    assert told == [("https://venue/depth", b"{}", NOW_NS), "wss://venue/public"]
+
+
 def test_a_position_goes_on_in_time_and_another_feeds_is_refused(gateway):
     gateway.image()
     gateway.feed.take(2**63 - 1, 10)
@@ -209,12 +221,12 @@ def test_a_position_goes_on_in_time_and_another_feeds_is_refused(gateway):
             gateway.feed.seek(other)
 
 
-def test_a_budget_of_connects_lets_no_more_through_in_any_period(tmp_path):
+def test_a_budget_of_connects_lets_no_more_through_in_any_period():
     limits = venue_of("dydx").limits
     period_ns, made = int(limits.connects_period_s * NS_PER_S), []
-    now_ns, times_ns = NS_PER_S, []
+    now_ns, spent = NS_PER_S, []
     while now_ns < 4 * period_ns:
-        times_ns, wait_ns = granted(times_ns, now_ns, limits)
+        spent, wait_ns = granted(spent, 1.0, now_ns, limits.connects_max, limits.connects_period_s)
         made += [] if wait_ns else [now_ns]
         now_ns += wait_ns or NS_PER_S // 7
     assert all(
@@ -223,12 +235,38 @@ def test_a_budget_of_connects_lets_no_more_through_in_any_period(tmp_path):
     assert len(made) > 3 * limits.connects_max
 
 
+def test_a_budget_counts_by_weight_and_lets_through_what_weighs_more_than_all_of_it():
+    spent, wait_ns = granted([(1, 6.0), (2, 3.0)], 4.0, 10, 10.0, 1.0)
+    assert wait_ns == 1 + NS_PER_S - 10
+    assert spent == [(1, 6.0), (2, 3.0)]
+    assert granted(spent, 8.0, 10, 10.0, 1.0)[1] == 2 + NS_PER_S - 10
+    assert granted([], 100.0, 10, 10.0, 1.0) == ([(10, 100.0)], 0)
+
+
 def test_a_budget_is_kept_over_restarts_and_a_broken_file_begins_anew(tmp_path):
-    path, limits = tmp_path / "dydx.connects", venue_of("dydx").limits
+    path, limits = tmp_path / "dydx.budget", venue_of("dydx").limits
     path.write_bytes(b"{torn")
-    waits_ns = [spend(path, NS_PER_S + each, limits) for each in range(limits.connects_max + 1)]
+    waits_ns = [Budget(path, limits).connect(NS_PER_S + each) for each in range(limits.connects_max + 1)]
     assert waits_ns[:-1] == [0] * limits.connects_max
     assert waits_ns[-1] > 0
+    assert Budget(path, limits).request(1.0, NS_PER_S) == 0
+
+
+def test_a_ban_holds_for_every_gateway_and_everything_that_is_asked(tmp_path):
+    one, other = (Budget(tmp_path / "dydx.budget", venue_of("dydx").limits) for _ in range(2))
+    one.ban(30.0, NS_PER_S)
+    for budget in (one, other):
+        assert budget.connect(2 * NS_PER_S) == budget.request(1.0, 2 * NS_PER_S) == 29 * NS_PER_S
+    one.ban(0.0, 2 * NS_PER_S)
+    assert other.connect(2 * NS_PER_S) == BAN_S * NS_PER_S
+    later_ns = NS_PER_S * (3 + int(BAN_S))
+    assert other.connect(later_ns) == one.request(1.0, later_ns) == 0
+
+
+def test_a_ban_of_another_boots_clock_is_none(tmp_path):
+    path = tmp_path / "dydx.budget"
+    Budget(path, venue_of("dydx").limits).ban(BAN_S_MAX, 1_000_000 * NS_PER_S)
+    assert Budget(path, venue_of("dydx").limits).connect(NS_PER_S) == 0
 
 
 def test_the_gateways_clock_never_falls_when_the_wall_clock_is_set_back(tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from signalnode.clock import NS_PER_S
-from signalnode.feeds.live.actions import Close, Deliver, Open, Retire, Send, Tell
+from signalnode.feeds.live.actions import Address, Close, Deliver, Open, Retire, Send, Tell
 from signalnode.feeds.live.pool import Pool
 from signalnode.feeds.live.session import IDLE_S, RETIRE_SHARE
 from signalnode.feeds.live.sessions.base import Ping
@@ -248,7 +248,8 @@ def test_a_market_by_two_routes_is_heard_when_both_are():
     assert [step.action for step in told] == [Tell("A", "heard", "")]
     lost = pool.steps(0, pool.sessions[0].on_closed("gone", NS_PER_S))
     assert [step.action for step in lost] == [Tell("A", "lost", "gone")]
-    assert [step.action for step in pool.want("A")] == [Tell("A", "lost", "gone")]
+    known = [Address("A", "/trades"), Tell("A", "lost", "gone")]  # what stands, and what does not
+    assert [step.action for step in pool.want("A")] == known
 
 
 def test_a_market_beyond_what_the_venue_bears_is_refused():

@@ -1,0 +1,39 @@
+"""Binance COIN-M futures: see `binance_words.py`.
+
+One address for all streams. Single trades are not published, so `@aggTrade` it is. BTC-USD is the perpetual
+contract BTCUSD_PERP; others are called by `symbol` in `[feed]`. Limits as USD-M's.
+"""
+
+from __future__ import annotations
+
+from signalnode.feeds.live.sessions.base import Limits, Venue
+from signalnode.feeds.live.sessions.binance_words import AGGREGATES, DEPTH, QUOTES, BinanceVenue
+
+
+class BinanceCoinm(BinanceVenue):
+    """See `base.Venue`."""
+
+    name = "binance_coinm"
+    ws_url = "wss://dstream.binance.com/stream"
+    rest_url = "https://dapi.binance.com"
+    channels = (DEPTH, QUOTES, AGGREGATES)
+    image_path, image_weight = "/dapi/v1/depth", 20.0
+    limits = Limits(
+        markets_max=100,
+        connects_max=150,
+        connects_period_s=300.0,
+        sends_per_s=5.0,
+        asks_max=50,
+        silence_s_max=60.0,
+        lifetime_s_max=86_400.0,
+        requests_max=1_200.0,
+        requests_period_s=60.0,
+    )
+
+    def symbol(self, market: str) -> str:
+        """BTC-USD as BTCUSD_PERP; a delivery's own name, BTCUSD_270326, stays."""
+        plain = market.replace("-", "").upper()
+        return plain if "_" in plain else f"{plain}_PERP"
+
+
+VENUE: Venue = BinanceCoinm()
