@@ -15,6 +15,8 @@ import pytest
 from signalnode import errors
 from signalnode.cli import main
 from signalnode.cli.terminal import is_coloured
+from signalnode.names import DEFAULT_ENDPOINT
+from signalnode.settings import find_node
 from signalnode_supervisor import control
 from tests.command_line import refused
 
@@ -68,6 +70,26 @@ def test_a_fault_in_the_config_keeps_nobody_from_the_running_node(
         status, line = refused(capsys, *verb, "--config", config)
         assert status == errors.NotRunningError.exit_status
         assert "elsewhere/control.sock" in line
+    assert "no journal here yet" in refused(capsys, "decisions", "--config", config)[1]
+
+
+@pytest.mark.parametrize(
+    "fault", ["broken = = ", "[strategies\nendpoint = 7", "[[x]]\nkeys_dir = 1", "y = 1"]
+)
+def test_a_fault_in_the_config_keeps_nobody_from_hearing_the_running_node(config: Path, fault: str) -> None:
+    config.write_text(
+        f'[aggregator]\nendpoint = "ipc:///run/bus" # here\n{fault}\n[aggregator.more]\nz = = 1\n'
+    )
+    node = find_node(config, bus=True)
+    assert node.aggregator.endpoint == "ipc:///run/bus"
+    assert node.aggregator.keys_dir is None
+
+
+def test_where_a_node_publishes_must_be_given_rightly_to_hear_it(config: Path) -> None:
+    config.write_text("[aggregator]\nendpoint = 7\n")
+    with pytest.raises(errors.ConfigError, match="endpoint"):
+        find_node(config, bus=True)
+    assert find_node(config).aggregator.endpoint == DEFAULT_ENDPOINT  # nothing that `status` needs
 
 
 def test_what_an_editor_leaves_beside_the_markets_is_no_market(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,33 @@ def test_a_node_of_another_version_than_the_command_is_told(
     answer = json.loads(json.dumps(answer).replace("0.0.9", __version__))
     assert main([*argv, "--config", str(config)]) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "asked"),
+    [
+        (["restart", "A-USD"], ["ping", "restart"]),
+        (["restart", "--all"], ["status", "restart"]),
+        (["shutdown"], ["status", "shutdown"]),
+    ],
+    ids=" ".join,
+)
+def test_whether_a_node_is_there_is_asked_once(
+    argv: list[str], asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "signalnode.toml"
+    config.write_text("")
+    up = {"supervisor": {"pid": os.getpid()}, "children": [{"name": "A-USD", "role": "engine"}]}
+    verbs: list[str] = []
+
+    def answered(_path: Path, verb: str, *_: Any) -> dict[str, Any]:
+        verbs.append(verb)
+        return up if verb == "status" else {}
+
+    monkeypatch.setattr(control, "request", answered)
+    monkeypatch.setattr(select, "select", lambda *_: ([1], [], []))
+    assert main([*argv, "--config", str(config)]) == 0
+    assert verbs == asked
 
 
 def test_a_reload_says_what_became_of_the_strategies(

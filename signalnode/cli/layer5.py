@@ -13,7 +13,7 @@ import msgspec
 from signalnode.bus.wire import DecisionMessage
 from signalnode.clock import NS_PER_S, utc_text, wall_ns
 from signalnode.errors import DataError, UsageError
-from signalnode.settings import NodeSettings, load_node
+from signalnode.settings import NodeSettings, find_node, load_node
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -23,8 +23,7 @@ def decisions(arguments: argparse.Namespace) -> int:
     from signalnode.aggregator.journal import damaged_files, journal_dir, read_journal
 
     since_ns = 0 if arguments.since is None else since(arguments.since, wall_ns())
-    node = load_node(arguments.config, with_markets=False)
-    directory = journal_dir(node.state_dir)
+    directory = journal_dir(find_node(arguments.config).state_dir)
     for each in read_journal(directory, since_ns):
         _print(each.decision, arguments.json)
     for path in damaged_files(directory):

@@ -68,7 +68,7 @@ def shutdown(arguments: argparse.Namespace) -> int:
         )
     ended = os.pidfd_open(supervisor["pid"])
     try:
-        _ask("shutdown", arguments)
+        _ask("shutdown", arguments, is_there=True)
         if not select.select([ended], [], [], LAST_ACTS_S_MAX)[0]:
             raise RequestError(f"its markets have stopped; process {supervisor['pid']} has not ended yet")
     finally:
@@ -91,7 +91,7 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def _change(verb: str, arguments: argparse.Namespace) -> int:
-    answer = _ask(verb, arguments, _names(arguments))
+    answer = _ask(verb, arguments, _names(arguments), is_there=arguments.all)
     for name, child in answer.get("children", {}).items():
         reason = child.get("reason")
         print(f"{name}: {child['state'].replace('_', ' ')}{f' ({reason})' if reason else ''}")
@@ -120,13 +120,18 @@ def _warn(answer: dict[str, Any]) -> None:
         print(f"signalnode: {note}", file=sys.stderr)
 
 
-def _ask(verb: str, arguments: argparse.Namespace, names: list[str] | None = None) -> dict[str, Any]:
+def _ask(
+    verb: str, arguments: argparse.Namespace, names: list[str] | None = None, *, is_there: bool = False
+) -> dict[str, Any]:
+    """The node's answer; with `is_there` it gave one to another question just before."""
     from signalnode_supervisor import NoAnswer, NotAllowed, NotRunning, RequestRefused, control
 
     node = find_node(arguments.config)
     looks = verb == "status"
     try:
-        if not looks:  # what is to be done may take minutes: first whether anybody is there to do it
+        if not (
+            looks or is_there
+        ):  # what is to be done may take minutes: first whether anybody is there to do it
             control.request(node.control_path, "ping", (), control.LOOK_TIMEOUT_S)
         wait_s = control.LOOK_TIMEOUT_S if looks else control.TIMEOUT_S
         return control.request(node.control_path, verb, names or [], wait_s)

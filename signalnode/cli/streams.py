@@ -42,7 +42,7 @@ def subscribe(arguments: argparse.Namespace) -> int:
 def _source(arguments: argparse.Namespace) -> tuple[str, Path | None]:
     if arguments.endpoint:
         return arguments.endpoint, arguments.keys
-    aggregator = load_node(arguments.config, with_markets=False).aggregator
+    aggregator = find_node(arguments.config, bus=True).aggregator
     return aggregator.endpoint, arguments.keys or aggregator.keys_dir
 
 
@@ -94,12 +94,12 @@ def top(arguments: argparse.Namespace) -> int:
     """Watch the board until Ctrl-C."""
     from signalnode.panels.watch import EventPipe, watch
 
-    node = load_node(arguments.config)
-    notes = _notes(node)
+    node = find_node(arguments.config, bus=True)
+    notes: Mapping[str, str] = dict.fromkeys(names_of(node)[:-1], "")
 
     def newest() -> Mapping[str, str]:
         nonlocal notes
-        with contextlib.suppress(ConfigError):  # edited again since; what we have will do
+        with contextlib.suppress(ConfigError):  # being edited; what we have will do
             notes = _notes(load_node(arguments.config))
         return notes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ from signalnode.settings.reading import ConfigFaults, read_bytes, read_table, re
 
 URL_SCHEMES = {"ws_url": ("ws", "wss"), "rest_url": ("http", "https")}  # of a venue: plain and encrypted
 _DIRECTORY_KEYS = ("runtime_dir", "state_dir", "markets_dir")
+_BUS_KEYS = ("endpoint", "keys_dir")  # of the aggregator
+_HEADING = re.compile(r"\s*\[([A-Za-z0-9_-]+)\]\s*(#.*)?$")
 
 
 def load_node(path: Path | None = None, *, with_markets: bool = True) -> NodeSettings:
@@ -53,11 +56,12 @@ def load_node(path: Path | None = None, *, with_markets: bool = True) -> NodeSet
     return node
 
 
-def find_node(path: Path | None = None) -> NodeSettings:
-    """Settings good for finding a running node: its directories as far as the file gives them, else defaults.
+def find_node(path: Path | None = None, *, bus: bool = False) -> NodeSettings:
+    """Settings good for finding a running node: its directories as far as the file gives them, else defaults;
+    with `bus` also where it publishes, and by which keys.
 
     A fault elsewhere in it, even one of TOML's grammar, must not lock its owner out of a node that runs.
-    Raises ConfigError where there is no file to read, or one of the directories is given wrongly.
+    Raises ConfigError where there is no file to read, or one of what is looked for is given wrongly.
     """
     path = config_path(path)
     faults = ConfigFaults()
@@ -69,22 +73,33 @@ def find_node(path: Path | None = None) -> NodeSettings:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         table = _readable_lines(text)
-    given = {key: table[key] for key in _DIRECTORY_KEYS if key in table}
+    given: dict[str, Any] = {key: table[key] for key in _DIRECTORY_KEYS if key in table}
+    aggregator = table.get("aggregator")
+    if bus and isinstance(aggregator, dict):
+        given["aggregator"] = {key: aggregator[key] for key in _BUS_KEYS if key in aggregator}
     node = read_table(NodeSettings, given, path, "", faults)
+    if node is not None and bus:
+        _check_endpoint(node, path, faults)
     if node is None or faults.lines:
         raise ConfigError(faults.lines)
     return dataclasses.replace(node, path=path)
 
 
 def _readable_lines(text: str) -> dict[str, Any]:
-    """The keys before the first table, line by line, without the lines that are no TOML."""
-    table: dict[str, Any] = {}
+    """The keys of the file and of its tables, line by line, without the lines that are no TOML."""
+    whole: dict[str, Any] = {}
+    table = whole
     for line in text.splitlines():
-        if line.lstrip().startswith("["):
-            break
-        with contextlib.suppress(tomllib.TOMLDecodeError):
-            table |= tomllib.loads(line)
-    return table
+        heading = _HEADING.match(line)
+        if heading:
+            found = whole.setdefault(heading[1], {})
+            table = found if isinstance(found, dict) else {}
+        elif line.lstrip().startswith("["):  # what it would be is not known: not what is above it
+            table = {}
+        else:
+            with contextlib.suppress(tomllib.TOMLDecodeError):
+                table |= tomllib.loads(line)
+    return whole
 
 
 def names_of(node: NodeSettings) -> list[str]:
