@@ -90,6 +90,16 @@ def test_markets_are_held_against_the_listing_before_anything_is_written(home, r
     assert node.venues == {"dydx": {"rest_url": rest_url}}
 
 
+def test_a_name_of_ours_is_taken_where_the_venues_own_rule_finds_it_listed(home, capsys):
+    body = answer("deribit", "/api/v2/public/get_instruments")
+    with listening(answering(http("200 OK", body))) as port:
+        live = ("init", "x", "--rest-url", f"http://127.0.0.1:{port}", "--venue", "deribit")
+        assert main([*live, "BTC-USD", "btc-perpetual"]) == 0
+        assert "deribit lists no ETH-USD" in refused(capsys, *live, "ETH-USD")[1]
+    markets = load_node(home / "x" / "signalnode.toml").markets
+    assert {name: each.feed.symbol for name, each in markets.items()} == {"BTC-USD": "", "BTC-PERPETUAL": ""}
+
+
 def test_what_is_added_is_held_against_the_listing_of_the_config(home, rest_url, capsys):
     assert main(["init", "config", "--rest-url", rest_url, "--venue", "dydx", "BTC-USD"]) == 0
     status, line = refused(capsys, "add", "dydx", "ZZZ")

@@ -13,7 +13,7 @@ from tests.feeds.venues.made.base import Ticks, price, size
 
 from .listing import Listing, Numbered
 from .protocol import Message, Protocol
-from .venue import Peer
+from .venue import Answer, Peer, Venue
 
 BOOK, TRADES, HEARTBEATS = "level2", "market_trades", "heartbeats"
 FIRST_S, IDLE_S = 5.0, 60.0
@@ -24,7 +24,7 @@ LEVELS = 1_000  # all there are
 class Coinbase(Protocol):
     """See `Protocol`. Each frame but an error has the connection's next number on it."""
 
-    name, path, rest_path = "coinbase", "/", ""
+    name, path = "coinbase", "/"
     symbols = ("BTC-USD", "ETH-USD", "SOL-USD")
     book, trades = BOOK, TRADES
 
@@ -111,6 +111,14 @@ class Coinbase(Protocol):
             peer.state["sent_s"] = peer.now_s
             message = {"channel": message["channel"], "sequence_num": number, **message}
         return super().seal(peer, message)
+
+    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
+        """Its products; nothing else is asked of it."""
+        if path != "/api/v3/brokerage/market/products":
+            return None
+        told = {"status": "online", "price_increment": "0.01", "base_increment": "0.001"}
+        products = [{"product_id": symbol, **told} for symbol in venue.listings]
+        return Answer(200, json.dumps({"products": products}).encode())
 
 
 def _frame(channel: str, event: dict[str, Any], time: str = "2026-08-09T21:05:48.228846629Z") -> Message:

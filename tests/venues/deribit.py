@@ -12,7 +12,7 @@ from tests.feeds.venues.made.base import LOTS, TICKS, Ticks
 
 from .listing import Listing
 from .protocol import Message, Protocol
-from .venue import Peer
+from .venue import Answer, Peer, Venue
 
 BOOK, TRADES = "book", "trades"
 CONNECTIONS_MAX = 32
@@ -25,7 +25,7 @@ LEVELS = 1_000  # all there are
 class Deribit(Protocol):
     """See `Protocol`. A channel is kept as `book.100ms`, without its instrument."""
 
-    name, path, rest_path = "deribit", "/ws/api/v2", ""
+    name, path = "deribit", "/ws/api/v2"
     symbols = ("BTC_USDC-PERPETUAL", "BTC-PERPETUAL", "ETH-PERPETUAL")
     book, trades = BOOK, TRADES
     ping_s, pong_s = None, None
@@ -129,6 +129,14 @@ class Deribit(Protocol):
             return []
         change = _book(listing, "change", step.bids, step.asks, listing.update)
         return [_notice(listing, channel, change | {"prev_change_id": listing.update - 1})]
+
+    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
+        """Its instruments; nothing else is asked of it."""
+        if path != "/api/v2/public/get_instruments":
+            return None
+        told = {"is_active": True, "tick_size": 0.01, "min_trade_amount": 0.001}
+        listed = [{"instrument_name": symbol, **told} for symbol in venue.listings]
+        return Answer(200, json.dumps({"jsonrpc": "2.0", "result": listed}).encode())
 
 
 def _key(peer: Peer, name: str) -> tuple[str, str] | None:

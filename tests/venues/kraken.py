@@ -12,7 +12,7 @@ from tests.feeds.venues.made.kraken import changed, checksum, levels, size
 
 from .listing import Listing, Numbered, iso
 from .protocol import Message, Protocol
-from .venue import Peer
+from .venue import Answer, Peer, Venue
 
 BOOK, TRADES, INSTRUMENTS = "book", "trade", "instrument"
 DEPTHS = (10, 25, 100, 500, 1_000)
@@ -24,7 +24,7 @@ Shown = tuple[Ticks, Ticks]
 class Kraken(Protocol):
     """See `Protocol`. A book's channel is kept with its depth: book.500."""
 
-    name, path, rest_path = "kraken", "/v2", ""
+    name, path = "kraken", "/v2"
     symbols = ("BTC/USD", "ETH/USD", "SOL/USD")
     book, trades = BOOK, TRADES
     ping_s, pong_s = None, None
@@ -126,6 +126,21 @@ class Kraken(Protocol):
             return []
         bids, asks = (changed(*each) for each in zip(before, after, strict=True))
         return [_book("update", listing, (bids, asks), after)]
+
+    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
+        """Its pairs, which REST calls by the older name, and what they traded."""
+        told = {"pair_decimals": 2, "lot_decimals": 8, "status": "online"}
+        names = {each: each.replace("BTC", "XBT") for each in venue.listings}
+        found: dict[str, Any] = {
+            "/0/public/AssetPairs": {
+                name.replace("/", ""): {"altname": name.replace("/", ""), "wsname": name, **told}
+                for name in names.values()
+            },
+            "/0/public/Ticker": {},
+        }
+        if path not in found:
+            return None
+        return Answer(200, json.dumps({"error": [], "result": found[path]}).encode())
 
 
 def _state(listing: Listing) -> str:

@@ -11,7 +11,7 @@ from tests.feeds.venues.made.base import LOTS, TICKS, Ticks
 
 from .listing import Listing, Numbered
 from .protocol import Message, Protocol
-from .venue import Peer
+from .venue import Answer, Peer, Venue
 
 BOOK, TRADES, HEARTBEAT = "book", "trade", "heartbeat"
 REQUESTS_MAX = 100  # a second
@@ -22,7 +22,7 @@ LEVELS = 1_000  # all there are
 class KrakenFutures(Protocol):
     """See `Protocol`."""
 
-    name, path, rest_path = "kraken_futures", "/ws/v1", ""
+    name, path = "kraken_futures", "/ws/v1"
     symbols = ("PF_XBTUSD", "PF_ETHUSD", "PF_SOLUSD")
     book, trades = BOOK, TRADES
     ping_s, pong_s = None, None
@@ -124,6 +124,17 @@ class KrakenFutures(Protocol):
                 level |= {"seq": number, "timestamp": listing.time_ns // 10**6}
                 made.append({"feed": BOOK, "product_id": listing.symbol, **level})
         return made
+
+    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
+        """Its contracts; what they traded is not told."""
+        told = {"tradeable": True, "tickSize": 0.01, "contractValueTradePrecision": 3}
+        found: dict[str, Any] = {
+            "/derivatives/api/v3/instruments": {
+                "instruments": [{"symbol": symbol, **told} for symbol in venue.listings]
+            },
+            "/derivatives/api/v3/tickers": {"tickers": []},
+        }
+        return Answer(200, json.dumps(found[path]).encode()) if path in found else None
 
 
 def _trade(listing: Listing, each: Numbered) -> dict[str, Any]:

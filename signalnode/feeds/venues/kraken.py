@@ -63,13 +63,13 @@ class _Status(msgspec.Struct):
     connection_id: int = 0
 
 
-class _Pair(msgspec.Struct):
+class _Market(msgspec.Struct):
     symbol: str
     status: str = ""
 
 
 class _Instruments(msgspec.Struct):
-    pairs: list[_Pair] = []
+    markets: list[_Market] = msgspec.field(default_factory=list, name="pairs")
 
 
 class _Level(msgspec.Struct):
@@ -129,8 +129,8 @@ class KrakenDecoder(MarketDecoder):
         if head.channel == "status":
             self._on_status(head)
         elif head.channel == "instrument":
-            for pair in _instruments.decode(head.data).pairs:
-                self._hear_state(pair.symbol, pair.status, OPEN_STATES)
+            for market in _instruments.decode(head.data).markets:
+                self._hear_state(market.symbol, market.status, OPEN_STATES)
         elif head.method or head.error:
             self._on_answer(head)
         elif head.channel not in SILENT_CHANNELS:

@@ -40,6 +40,7 @@ HALTS = {  # where frames say what trades
     "dydx": "halted by the venue: paused",
     "kraken": "halted by the venue: maintenance",
 }
+WORDLESS = frozenset({"dydx", "binance", "binance_usdm", "binance_coinm"})  # where nothing happens
 CODES = (1000, 1001, 1008, 1011, 1012, 1013, 4008)
 
 
@@ -202,3 +203,13 @@ def test_the_venues_clock_may_jump(world, tmp_path):
         world.run(2.0)
         world.until_sound()
     world.finish(tmp_path)
+
+
+@at_every_venue
+def test_markets_that_do_nothing_for_minutes_cost_no_connection(world, venue):
+    for listing in world.venue.listings.values():
+        listing.halted = True
+    before = world.venue.connects
+    world.run(150.0, 10**9)
+    assert world.venue.connects == before or venue in WORDLESS
+    assert not world.venue.broken_rules

@@ -6,7 +6,7 @@ BTC/USD; the XBT of the older protocol and of REST's `wsname` is not supported. 
 `status`, sends a heartbeat each second while anything is subscribed to, and answers `ping` always, so that a
 connection all of whose markets it refused is no silent one.
 
-`instrument` is of all pairs, and goes to each market: what it says of their states.
+`instrument` is of all markets, and goes to each market: what it says of their states.
 
 Each symbol of a request has an answer of its own, with the request's `req_id`. An error names its symbol and
 no channel; a depth that Kraken has not is refused so, while heartbeats go on. A book is left with the depth
@@ -41,7 +41,7 @@ class _Symbol(msgspec.Struct):
 
 
 class _Instruments(msgspec.Struct):
-    pairs: list[_Symbol] = []
+    markets: list[_Symbol] = msgspec.field(default_factory=list, name="pairs")
 
 
 class _Head(msgspec.Struct):
