@@ -179,6 +179,7 @@ LIVE_VENUES = (
     "coinbase",
     "kraken",
     "bybit",
+    "okx",
     "hyperliquid",
     "gemini",
     "deribit",

@@ -17,7 +17,7 @@ BOOK, TRADES, BEST = "books", "trades", "bbo-tbt"
 LEVELS = 400  # a side of an image
 OPERATIONS_MAX, HOUR_S = 480, 3_600.0
 SILENT_S = 30.0
-INSTRUMENTS = "/api/v5/public/instruments"
+INSTRUMENTS = "instruments"
 STEP = 7  # between two numbers of updates
 # What a contract is worth, and in what.
 CONTRACTS = {"BTC-USDT-SWAP": ("0.01", "BTC"), "BTC-USD-SWAP": ("100", "USD")}
@@ -40,7 +40,9 @@ class Okx(Protocol):
         try:
             asked = json.loads(frame)
             operation = asked["op"]
-            keys = [(str(each["instId"]), str(each["channel"])) for each in asked["args"]]
+            keys = [
+                (str(each.get("instId", each.get("instType"))), each["channel"]) for each in asked["args"]
+            ]
         except (ValueError, KeyError, TypeError):
             operation, keys, asked = "", [], {}
         if operation not in ("subscribe", "unsubscribe"):
@@ -55,16 +57,27 @@ class Okx(Protocol):
         """Close who is silent."""
         if peer.now_s - peer.heard_s > SILENT_S:
             peer.break_rule("No data received in 30s.", 4004)
+        for kind, states in peer.state.get(INSTRUMENTS, {}).items():
+            rows = [_instrument(each) for each in peer.venue.listings.values() if _kind(each.symbol) == kind]
+            news = [row for row in rows if states.get(row["instId"]) != row["state"]]
+            if news:  # all, first
+                states |= {row["instId"]: row["state"] for row in news}
+                peer.send({"arg": {"channel": INSTRUMENTS, "instType": kind}, "data": news})
 
-    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
+    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:
         """What contracts are worth."""
-        if path != INSTRUMENTS:
+        if path != f"/api/v5/public/{INSTRUMENTS}":
             return None
-        worth, currency = CONTRACTS.get(query.get("instId", ""), ("", ""))
-        row = {"instId": query.get("instId", ""), "ctVal": worth, "ctMult": "1", "ctValCcy": currency}
-        return Answer(200, json.dumps({"code": "0", "msg": "", "data": [row] if worth else []}).encode())
+        asked = venue.listings.get(query.get("instId", ""))
+        rows = [_instrument(asked)] if asked is not None else []
+        return Answer(200, json.dumps({"code": "0" if rows else "51001", "msg": "", "data": rows}).encode())
 
     def _do(self, peer: Peer, asked: dict[str, Any], operation: str, symbol: str, channel: str) -> None:
+        if channel == INSTRUMENTS:
+            argument = {"channel": channel, "instType": symbol}
+            peer.send({"event": operation, "arg": argument, "connId": f"connection-{peer.number}"})
+            peer.state.setdefault(INSTRUMENTS, {})[symbol] = {}
+            return
         if symbol not in peer.venue.listings or channel not in (BOOK, TRADES, BEST):
             told = f"Wrong URL or channel:{channel},instId:{symbol} doesn't exist."
             self._refuse(peer, asked, "60018", f"{told} Please use the correct URL, channel and parameters.")
@@ -104,6 +117,16 @@ class Okx(Protocol):
             return [_best(listing, *listing.market.best(1))]
         numbers = {"seqId": listing.update * STEP, "prevSeqId": (listing.update - 1) * STEP}
         return [_book(listing, "update", listing.time_ns, step.bids, step.asks, numbers)]
+
+
+def _kind(symbol: str) -> str:
+    return "SWAP" if symbol.endswith("-SWAP") else "SPOT"
+
+
+def _instrument(listing: Listing) -> dict[str, str]:
+    worth, currency = CONTRACTS.get(listing.symbol, ("", ""))
+    row = {"instType": _kind(listing.symbol), "instId": listing.symbol, "ctVal": worth, "ctValCcy": currency}
+    return row | {"ctMult": "1" if worth else "", "state": "suspend" if listing.halted else "live"}
 
 
 def _size(listing: Listing, tick: int, lots: int) -> str:

@@ -12,7 +12,8 @@ jump, and may fall after a maintenance. Captures of before have no numbers and a
 deepest. Quotes are `bbo-tbt` where that comes, else the top of the book.
 
 Swaps, futures and options count contracts. What one is worth stands in the reply of `/public/instruments`;
-sizes are not known before that came, so those markets give nothing but `size_unknown`.
+sizes are not known before that came, so those markets give nothing but `size_unknown`. The channel
+`instruments` says the same where an instrument changes, and whether it trades.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ from signalnode.feeds.venues.base import (
 EMPTY = msgspec.Raw(b"")
 BBO = "bbo-tbt"
 WINDOWS = {"books": 400, "books-l2-tbt": 400, "books50-l2-tbt": 50, "books5": 5}  # levels a side
-TRADES = ("trades", "trades-all")
+TRADES, INSTRUMENTS = ("trades", "trades-all"), "instruments"
+OPEN_STATES = frozenset({"live", "post_only"})  # of an instrument; suspend, preopen, expired, … trade nothing
 SILENT_CHANNELS = (
     "tickers",
     "candle",
@@ -52,7 +54,6 @@ SILENT_CHANNELS = (
     "index-",
     "price-limit",
 )
-OPEN_STATES = frozenset({"live"})  # of an instrument; suspend, preopen, expired and others trade nothing
 CHECKED_LEVELS = 25
 SPOT_PARTS = 2  # of an instrument's name: BTC-USDT; those of BTC-USDT-SWAP are three
 
@@ -111,6 +112,7 @@ _levels = msgspec.json.Decoder(list[Price], strict=False)
 _texts = msgspec.json.Decoder(list[Text])
 _trades = msgspec.json.Decoder(list[_Trade], strict=False)
 _instruments = msgspec.json.Decoder(_Instruments)
+_rows = msgspec.json.Decoder(list[_Instrument])
 
 
 class OkxDecoder(MarketDecoder):
@@ -147,19 +149,24 @@ class OkxDecoder(MarketDecoder):
             return self._on_answer(head)
         if channel in TRADES:
             return self._on_trades(head, time_received_ns)
-        if channel.startswith(SILENT_CHANNELS):
-            return ()
-        raise FrameFault("frame_unknown", f"no channel known as {channel[:40]!r}")
+        if channel == INSTRUMENTS:
+            self._hear_of(_rows.decode(head.data))
+        elif not channel.startswith(SILENT_CHANNELS):
+            raise FrameFault("frame_unknown", f"no channel known as {channel[:40]!r}")
+        return ()
 
     def decode_reply(self, url: str, body: bytes, time_received_ns: int) -> Sequence[Row]:  # noqa: ARG002
         """None, but it may say what a contract is worth, and whether it trades; see `base.Decoder`."""
         if urlsplit(url).path.endswith("/public/instruments"):
-            for each in _instruments.decode(body).data:
-                self._hear_state(each.symbol, each.state, OPEN_STATES)
-                if each.contract and plain_symbol(each.symbol) == self.symbol:
-                    self._contract = float(each.contract) * float(each.multiplier or 1)
-                    self._in_usd = each.currency == "USD"
+            self._hear_of(_instruments.decode(body).data)
         return ()
+
+    def _hear_of(self, instruments: Sequence[_Instrument]) -> None:
+        for each in instruments:
+            self._hear_state(each.symbol, each.state, OPEN_STATES)
+            if each.contract and plain_symbol(each.symbol) == self.symbol:
+                self._contract = float(each.contract) * float(each.multiplier or 1)
+                self._in_usd = each.currency == "USD"
 
     def _on_answer(self, head: _Frame) -> Sequence[Row]:
         if head.event == "error":

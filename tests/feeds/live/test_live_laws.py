@@ -39,6 +39,7 @@ UNTOLD = frozenset({"an update lost", "an update late"})
 HALTS = {  # where frames say what trades
     "dydx": "halted by the venue: paused",
     "kraken": "halted by the venue: maintenance",
+    "okx": "halted by the venue: suspend",
 }
 WORDLESS = frozenset({"dydx", "binance", "binance_usdm", "binance_coinm"})  # where nothing happens
 CODES = (1000, 1001, 1008, 1011, 1012, 1013, 4008)

@@ -181,3 +181,18 @@ def test_what_the_venue_has_suspended_is_known_from_its_listing() -> None:
         listed = f'{{"instId":"BTC-USDT-SWAP","ctVal":"0.01","ctValCcy":"BTC","state":"{state}"}}'
         assert decoder.decode_reply(url, f'{{"code":"0","data":[{listed}]}}'.encode(), 7) == ()
         assert decoder.halt == halt
+
+
+def test_a_market_that_does_not_trade_is_halted_and_the_channel_says_what_a_contract_is_worth() -> None:
+    decode = Decoding("BTC-USDT-SWAP")
+    row = {"instId": "BTC-USDT-SWAP", "state": "suspend", "ctVal": "0.01", "ctMult": "1", "ctValCcy": "BTC"}
+    told = {"arg": {"channel": "instruments", "instType": "SWAP"}, "data": [row, row | {"instId": "X-USDT"}]}
+    assert decode(told) == []
+    assert decode.decoder.halt == "suspend"
+    told["data"] = [{"instId": "BTC-USDT-SWAP", "state": "live"}]
+    assert decode(told) == []
+    assert decode.decoder.halt == ""
+    sold = {"tradeId": "5", "px": "100.5", "sz": "2", "side": "sell"}
+    (traded,) = decode(frame("trades", sold, "BTC-USDT-SWAP"))
+    assert traded[5] == pytest.approx(0.02)
+    assert decode.reports == []

@@ -7,7 +7,8 @@ About a minute before a connection is closed for an upgrade of theirs it says so
 
 `books` come each 100 ms and give the depth, `bbo-tbt` each 10 ms and give the quotes. An answer names channel
 and instrument; an error mostly in its text alone, else by the number of the request. All but spot counts
-contracts, whose worth is fetched before a market is asked for.
+contracts, whose worth is fetched before a market is asked for. `instruments` is of all of a kind, and goes to
+each market: what it says of their states.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from signalnode.feeds.live.sessions.base import Heard, Limits, Ping, Request, Venue, named_in
-from signalnode.feeds.venues.okx import SPOT_PARTS
+from signalnode.feeds.live.sessions.base import UNREADABLE, Heard, Limits, Ping, Request, Venue, named_in
+from signalnode.feeds.venues.okx import INSTRUMENTS, SPOT_PARTS
 
 BOOK, TRADES, BEST = "books", "trades", "bbo-tbt"
 KINDS = {3: "FUTURES", 5: "OPTION"}  # by the parts of a name
+STANDING = [{"channel": INSTRUMENTS, "instType": kind} for kind in ("SPOT", "SWAP", "FUTURES")]
 RETIRING = "64008"
 PONG = b"pong"
 # Of errors: service unavailable, too often (twice), an error of theirs (twice).
@@ -52,6 +54,7 @@ class Okx(Venue):
     ws_url = "wss://ws.okx.com:8443/ws/v5/public"
     rest_url = "https://www.okx.com"
     channels: tuple[str, ...] = (BOOK, TRADES, BEST)
+    standing = (msgspec.json.encode({"op": "subscribe", "args": STANDING}),)
     ping = Ping(b"ping", 15.0)
     limits = Limits(
         markets_max=50,
@@ -93,12 +96,12 @@ class Okx(Venue):
             return Heard("noise")
         try:
             head = _head.decode(frame)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             return Heard("torn", named_in(frame, symbols))
         channel, symbol = head.argument.channel, head.argument.symbol
         if head.event:
             return _word(head)
-        return Heard("data" if symbol else "noise", symbol, channel)
+        return Heard("data" if symbol or channel == INSTRUMENTS else "noise", symbol, channel)
 
 
 def _word(head: _Head) -> Heard:

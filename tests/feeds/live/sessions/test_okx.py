@@ -92,3 +92,10 @@ def test_a_request_asks_for_many_and_has_its_number():
 def test_what_a_contract_is_worth_is_fetched_of_all_but_spot(symbol, asked):
     request = VENUE.facts(symbol)
     assert (request and request.url_path) == (asked and f"/api/v5/public/instruments?{asked}")
+
+
+def test_what_is_said_of_the_states_of_instruments_is_for_every_market():
+    told = {"arg": {"channel": "instruments", "instType": "SPOT"}, "data": [{"instId": SYMBOL}]}
+    assert hear(told) == ("data", "", "instruments", 0)
+    (standing,) = VENUE.standing
+    assert {each["channel"] for each in json.loads(standing)["args"]} == {"instruments"}
