@@ -3,7 +3,8 @@
 It has no clock of its own either: kernel time is the gateway's, as far as that has said that nothing older
 will follow, and LAG_NS behind it where it says nothing. A feed that is quiet has not ended.
 
-A book without a sound image asks the gateway for a new one: at once, and then after a wait that doubles.
+A book without a sound image asks the gateway for a new one: at once, and then after a wait that doubles. One
+that is crossed waits first.
 """
 
 from __future__ import annotations
@@ -265,10 +266,13 @@ class LiveFeed(BlockFeed):
         return events[:kept]
 
     def _ask(self, now_ns: int) -> None:
-        """Ask for a new image of a book that waits for one."""
-        if self.outage or self._decoder.watch.book.status not in ("empty", "gap"):
+        """Ask for a new image of a book that waits for one, or stays crossed: the next update may mend it."""
+        status = self._decoder.watch.book.status
+        if self.outage or status == "synced":
             self._renew_ns, self._renew_wait_ns = 0, 0
             return
+        if status == "crossed" and not self._renew_wait_ns:
+            self._renew_ns, self._renew_wait_ns = now_ns + RENEW_NS, RENEW_NS
         if now_ns >= self._renew_ns:
             self._renew_wait_ns = min(max(RENEW_NS, 2 * self._renew_wait_ns), RENEW_NS_MAX)
             self._renew_ns = now_ns + self._renew_wait_ns

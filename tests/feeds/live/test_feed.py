@@ -63,9 +63,10 @@ class Gateway:
         frame |= {"message_id": 9, "contents": {"trades": [trade]}}
         self.say(envelope.FRAME, json.dumps(frame).encode(), time_ns)
 
-    def image(self, time_ns: int = NOW_NS) -> None:
-        frame = {"type": "subscribed", "channel": "v4_orderbook", "id": MARKET, "connection_id": "c"}
-        self.say(envelope.FRAME, json.dumps({**frame, "message_id": 1, "contents": LEVELS}).encode(), time_ns)
+    def image(self, time_ns: int = NOW_NS, contents: object = LEVELS) -> None:
+        frame: dict[str, object] = {"type": "subscribed", "channel": "v4_orderbook", "id": MARKET}
+        frame |= {"connection_id": "c", "message_id": 1, "contents": contents}
+        self.say(envelope.FRAME, json.dumps(frame).encode(), time_ns)
 
     def close(self) -> None:
         self.feed.close()
@@ -118,6 +119,21 @@ def test_a_book_without_an_image_is_asked_for_at_once_and_then_more_and_more_sel
     asked = [gateway.socket.recv() for _ in range(4)]  # at 0, 2, 6 and 14 s
     assert asked == [envelope.RENEW + b"BTC-USD\0"] * 4
     assert not gateway.socket.poll(0)
+
+
+def test_a_book_that_stays_crossed_is_asked_for_and_one_that_mends_is_not(gateway):
+    gateway.say(envelope.TOLD, b"heard ")
+    gateway.socket.recv()  # it had none yet
+    for crossed_s, asked in ((1, 0), (7, 2)):  # at 2 and at 6 s
+        gateway.image(contents={"bids": [{"price": "101", "size": "1"}], "asks": LEVELS["asks"]})
+        begun_ns = gateway.now_ns
+        for second in range(crossed_s + 1):
+            gateway.now_ns = begun_ns + second * NS_PER_S
+            gateway.say(envelope.BEAT, envelope.pack_offset(NOW_NS))
+        assert gateway.feed.degraded(0)
+        gateway.image()
+        assert [gateway.socket.recv() for _ in range(asked)] == [envelope.RENEW + b"BTC-USD\0"] * asked
+        assert not gateway.socket.poll(0)
 
 
 def test_a_message_of_the_gateway_that_is_missing_spoils_the_book_until_its_next_image(gateway):
