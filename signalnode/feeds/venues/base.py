@@ -246,24 +246,36 @@ class TradeNames:
 
 
 class TradeNumbers:
-    """Watches a venue's consecutive trade numbers: repeats are dropped, holes are counted."""
+    """Watches a venue's consecutive trade numbers: repeats are dropped, holes are counted, and what comes
+    late into one is news.
+    """
 
     def __init__(self, on_fault: OnFault) -> None:
         self._newest = 0
+        self._missing: set[int] = set()  # of the newest TRADE_NAMES_MAX or so
         self._on_fault = on_fault
 
     def begin_at(self, number: int) -> None:
         """Take `number` for the newest seen, as after a list of past trades: none before it is missing."""
         self._newest = number
+        self._missing.clear()
 
     def is_new(self, number: int, merged: int = 1) -> bool:
         """Whether the trade with this number was not seen before; it may be the last of several merged."""
         newest = self._newest
+        if number in self._missing:
+            self._missing.difference_update(range(number - merged + 1, number + 1))
+            return True
         if newest - TRADE_REPEAT_MAX < number <= newest:
             self._on_fault("trade_repeated", f"trade {number} again")
             return False
         missing = number - merged - newest
         if newest and missing > 0:
             self._on_fault("trade_gap", f"{missing} trades missing before {number}")
+            if missing + len(self._missing) > TRADE_NAMES_MAX:
+                self._missing.clear()
+            self._missing.update(
+                range(max(newest, number - merged - TRADE_NAMES_MAX) + 1, number - merged + 1)
+            )
         self._newest = number
         return True

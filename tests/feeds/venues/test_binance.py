@@ -83,9 +83,9 @@ def test_another_symbol_is_counted_and_left_out() -> None:
     assert decode.decoder.others == {"ETHUSDT": 2}
 
 
-def test_a_trade_seen_twice_is_left_out_and_missing_ones_are_counted() -> None:
+def test_a_trade_seen_twice_is_left_out_a_late_one_is_not_and_missing_ones_are_counted() -> None:
     decode = Decoding()
-    assert [len(decode(trade(number))) for number in (5, 6, 6, 9, 8)] == [1, 1, 0, 1, 0]
+    assert [len(decode(trade(number))) for number in (5, 6, 6, 9, 8, 8)] == [1, 1, 0, 1, 1, 0]
     assert decode.reports == ["trade_repeated", "trade_gap", "trade_repeated"]
 
 
