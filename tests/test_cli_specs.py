@@ -20,6 +20,7 @@ from signalnode.names import NAME_CHARS_MAX, RESERVED_NAMES, SOCKET_PATH_BYTES_M
 from signalnode.settings import load_node
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 from signalnode_supervisor import ChildSpec, control
+from tests.effort import some
 
 MARKET = 'market = "{name}"\n[feed]\nkind = "synthetic"\n{more}\n'
 CPU = min(os.sched_getaffinity(0))
@@ -210,7 +211,7 @@ def test_a_reload_restarts_just_the_market_whose_own_signal_means_something_else
     assert [name for name in before if before[name].digest() != after[name].digest()] == ["A"]
 
 
-@pytest.mark.parametrize("place", ["markets/calm.py", "mine.py"])
+@pytest.mark.parametrize("place", some(["markets/calm.py", "mine.py"], 1))
 def test_a_file_of_the_users_own_is_checked_again_once_it_was_edited(
     write_node: WriteNode, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

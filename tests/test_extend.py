@@ -161,7 +161,6 @@ def test_the_tests_of_every_signal_and_parameter_take_up_what_is_new_at_once(cop
     run = told(
         copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", *files, "-k", "aggression"
     )
-    assert "complement[sparse-aggression_long]" in run
     assert "ninety_is_beaten_one_time_in_ten[synthetic-1-aggression_long]" in run
     assert "declared[aggression_long]" in run
     assert "takes_its_default[aggression_s]" in run

@@ -14,7 +14,7 @@ from signalnode.clock import NS_PER_S
 from signalnode.events import Events
 from signalnode.feeds import synthetic_events
 from signalnode.signals import BUILT_IN_SCORES
-from tests.effort import drawn
+from tests.effort import drawn, some
 from tests.laws.made import Stretch, made_market
 from tests.laws.streams import NAMES, engine
 
@@ -50,7 +50,7 @@ def points_off(scores: npt.NDArray[np.float64]) -> float:
 
 @pytest.mark.parametrize("score", BUILT_IN_SCORES)
 @pytest.mark.parametrize("seed", range(1, 1 + drawn(1, 4)))
-@pytest.mark.parametrize("market", ["synthetic", *MARKETS])
+@pytest.mark.parametrize("market", some(["synthetic", *MARKETS], 3))
 def test_a_score_of_ninety_is_beaten_one_time_in_ten(market: str, seed: int, score: str) -> None:
     table = table_of(market, seed)
     assert len(table) > 40_000
@@ -58,10 +58,10 @@ def test_a_score_of_ninety_is_beaten_one_time_in_ten(market: str, seed: int, sco
 
 
 def test_added_signals_are_calibrated_as_well() -> None:
-    events = made_market(3, Stretch(seconds=20_000.0, pull_s=120.0, events_per_s=3.0))
+    events = made_market(3, Stretch(seconds=drawn(12_000.0, 20_000.0), pull_s=120.0, events_per_s=3.0))
     table = engine().replay(events, 3 * NS_PER_S)[WARM_ROWS // 3 :]
     for name in NAMES:
-        assert points_off(table[name]) < POINTS_MAX, name
+        assert points_off(table[name]) < drawn(1.6, 1.0) * POINTS_MAX, name
 
 
 def test_a_bias_of_six_points_would_be_noticed() -> None:

@@ -21,7 +21,7 @@ from signalnode.bus.subscriber import subscribe
 from signalnode.bus.wire import SCORE_NAMES, Score, ViewMessage
 from signalnode_supervisor import NotRunning
 from signalnode_supervisor.control import request
-from tests.effort import PATIENCE_S, some
+from tests.effort import PATIENCE_S, only_long, some
 from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
@@ -284,6 +284,7 @@ def test_the_end_is_clean_and_nothing_is_left(tmp_path: Path, number: signal.Sig
     assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
 
 
+@only_long("a node of its own, beside the two that end clean")
 def test_an_end_in_a_hurry_leaves_nothing_either(tmp_path: Path) -> None:
     node = Node(tmp_path)
     try:

@@ -16,7 +16,7 @@ import pytest
 
 from signalnode.bus.subscriber import subscribe
 from signalnode.bus.wire import Score
-from tests.effort import drawn
+from tests.effort import only_long
 from tests.processes.test_node import MARKETS, SOON_S, Node, heard
 
 POLICY = """
@@ -29,7 +29,7 @@ nice = 2
 LIMITS = "[limits]\nmemory_mb_max = 400\nnice = 3\ncpus = [{cpu}]\nfiles_max = 200\n"
 HOUR_NS = 3_600_000_000_000
 SHORT_START = "[supervisor]\nstart_timeout_s = 1.0\n"
-COPIES = drawn(5, 10)  # of the sample: they take longer to decode than a start may take
+COPIES = 10  # of the sample: they take longer to decode than a start may take
 CPU = min(os.sched_getaffinity(0))
 PROBES_MAX, PROBE_S = 12_000, 0.01  # looks at a state that is about to change, and the time between two
 
@@ -216,21 +216,19 @@ def test_what_was_stopped_stays_stopped_when_the_node_starts_again(tmp_path: Pat
         node.clear()
 
 
-def test_a_recording_at_its_end_stays_ended(tmp_path: Path) -> None:
+def test_a_recording_at_its_end_stays_ended(node: Node) -> None:
     excerpt = Path(__file__).parent.parent / "data" / "binance" / "btcusdt_first.gz"
-    node = Node(tmp_path)
-    try:
-        heard(node)
-        (node.config.parent / "markets" / "SHORT.toml").write_text(
-            'market = "SHORT"\n[feed]\nkind = "capture"\nvenue = "binance"\nsymbol = "BTCUSDT"\nspeed = 0\n'
-            f'paths = ["{excerpt}"]\n'
-        )
-        assert node.ask("reload").stdout.startswith("added: SHORT\n")
-        ended = state_of(node, "SHORT", lambda child: child["state"] == "down")
-        assert (ended["reason"], ended["wanted"], ended["restarts"]) == ("exit 0", "up", 0)
-        assert node.ask("start", "SHORT").returncode == 0
-    finally:
-        node.clear()
+    path = node.config.parent / "markets" / "SHORT.toml"
+    path.write_text(
+        'market = "SHORT"\n[feed]\nkind = "capture"\nvenue = "binance"\nsymbol = "BTCUSDT"\nspeed = 0\n'
+        f'paths = ["{excerpt}"]\n'
+    )
+    assert node.ask("reload").stdout.startswith("added: SHORT\n")
+    ended = state_of(node, "SHORT", lambda child: child["state"] == "down")
+    assert (ended["reason"], ended["wanted"], ended["restarts"]) == ("exit 0", "up", 0)
+    assert node.ask("start", "SHORT").returncode == 0
+    path.unlink()
+    assert node.ask("reload").stdout.startswith("removed: SHORT\n")
 
 
 def later(lines: list[bytes], by_ns: int) -> bytes:
@@ -239,6 +237,7 @@ def later(lines: list[bytes], by_ns: int) -> bytes:
     return b"".join(b"%d %s" % (int(received) + by_ns, frame) for received, frame in parts)
 
 
+@only_long("five seconds of decoding; tests/processes/supervisor/test_starting.py has the like")
 def test_a_first_decoding_may_take_longer_than_a_start(tmp_path: Path) -> None:
     sample = Path(__file__).parent.parent.parent / "signalnode" / "sample" / "btcusdt_20240808.xz"
     node = Node(tmp_path, extra=SHORT_START)

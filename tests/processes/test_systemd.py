@@ -134,6 +134,7 @@ def test_the_readmes_lines_run_a_service_of_the_machine(service: Machine) -> Non
     assert service.told("systemctl is-enabled signalnode") == "enabled\n", "at the next boot it starts"
 
 
+@only_long("a second systemd and a node, beside the service of the machine")
 def test_the_readmes_lines_run_a_service_of_ones_own(machine: Machine) -> None:
     home = f"/home/{USER}/signalnode"
     synthetic = shutil.ignore_patterns("*-USDT.toml")  # recordings have to be decoded first

@@ -17,6 +17,7 @@ from signalnode.feeds.live.pool import Pool, Step
 from signalnode.feeds.live.session import CONNECTION, Session
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.live.subscriptions import SUBSCRIPTION
+from tests.effort import drawn
 
 DYDX = venue_of("dydx")
 GREETING = b'{"type":"connected","connection_id":"c","message_id":0}'
@@ -248,7 +249,7 @@ def _told(session: Session, what: str, frame: bytes, now_ns: int) -> list[object
     return session.on_failed(what, now_ns, status=status, retry_after_s=5.0 if status == 429 else 0.0)
 
 
-@pytest.mark.parametrize("first", range(0, 500, 100))
+@pytest.mark.parametrize("first", range(0, drawn(100, 500), 100))
 def test_after_any_schedule_of_faults_every_market_is_heard_again(first):
     for seed in range(first, first + 100):
         heal(seed)

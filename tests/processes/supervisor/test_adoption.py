@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.effort import some
 from tests.supervisor.harness import Node, eventually, is_alive, spec
 
 Make = Callable[..., Node]
@@ -131,7 +132,7 @@ def test_a_runtime_directory_that_takes_nothing_ends_no_supervisor(node: Make) -
     assert one.pid("b") == pids[1]
 
 
-@pytest.mark.parametrize(("key", "other"), [("began", 1), ("mark", "another/a.1")])
+@pytest.mark.parametrize(("key", "other"), some([("began", 1), ("mark", "another/a.1")], 1))
 def test_a_process_that_is_not_the_one_written_down_is_not_taken(node: Make, key: str, other: object) -> None:
     one = _kept(node, spec("a")).up()
     pid = one.pid("a")

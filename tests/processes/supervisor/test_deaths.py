@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from signalnode_supervisor.errors import RequestRefused
+from tests.effort import only_long
 from tests.supervisor.harness import Node, eventually, is_alive, spec
 
 Make = Callable[..., Node]
@@ -172,6 +173,7 @@ def test_a_stopped_child_is_found_dumped_and_replaced(node: Make) -> None:
     assert "Fatal Python error: Aborted" in one.child("a")["last_exit"]["traceback"]
 
 
+@only_long("two busy seconds, beside a stopped child that is dumped")
 def test_a_stuck_child_leaves_the_stack_of_all_its_threads(node: Make) -> None:
     one = node(spec("a", "stuck", heartbeats_missed_max=5, restart="never")).up()
     one.until("hung", "a")
