@@ -36,8 +36,13 @@ LINES_ENOUGH = 3  # of a program that never ends
 PANEL_ROW = re.compile(
     r"^[A-Z]+-USDT? (replay|synthetic) +(warming|live|degraded|stale) +[\d.,]+ (.{1} *\d+ ){7}"
 )
-# What is no fault: a file of trades alone has nothing to say of quotes.
-NOTICE = re.compile(r"^signalnode: (it holds no \w+: .* stay at 50|50 in every row, for want).*\n", re.M)
+# No fault: a file of trades alone has nothing to say of quotes, a venue may be out of reach from here,
+# and a market's first score may be late on a busy machine.
+NOTICE = re.compile(
+    r"^signalnode: (it holds no \w+: .* stay at 50|50 in every row, for want|not held against .* listing: "
+    r"|a node answers on .* nothing is heard of .* yet).*\n",
+    re.M,
+)
 # What says nothing where all is well, and what may have nothing to say yet.
 SILENT = ("export", "eval")
 SOON_SPEAKING = "signalnode decisions"

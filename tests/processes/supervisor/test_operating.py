@@ -326,8 +326,8 @@ def test_whatever_somebody_removed_of_the_runtime_directory_is_made_again(node: 
     assert one.pid("a") == pid
     os.kill(pid, signal.SIGKILL)
     one.until("up", "a")
-    assert {path.name for path in one.runtime_dir.iterdir()} == set(names)
-    assert {path.name for path in (one.runtime_dir / "children").iterdir()} == {"a.json", "a.lock"}
+    eventually(lambda: set(os.listdir(one.runtime_dir)) == set(names), "nothing is half written")
+    eventually(lambda: set(os.listdir(one.runtime_dir / "children")) == {"a.json", "a.lock"}, "nor there")
     one.stop()
 
 
