@@ -22,6 +22,13 @@ MEANINGS = {
     "event_time_absurd": "a venue's time that cannot be: the one received stands in for it",
     "put_in_order": "rows put in order of time",
     "row_void": "rows that hold nothing: left out",
+    "frames_lost": "messages of the gateway that did not come: a new image of the book is asked for",
+    "envelope_malformed": "no message of a gateway: left out",
+    "market_lost": "nothing could come of it for a while",
+    "market_refused": "the venue does not send it",
+    "clock_stepped": "the venue's times moved against ours at once",
+    "clock_drifted": "the venue's times moved against ours, little by little",
+    "venue_clock_ahead": "times of the venue that are still to come here",
 }
 
 

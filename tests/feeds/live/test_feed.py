@@ -206,6 +206,22 @@ def test_what_is_lost_is_counted_by_channel_and_why_is_told(gateway):
     assert gateway.feed.news_of_faults() == []
 
 
+def test_a_message_that_is_none_of_a_gateways_costs_itself_and_what_it_may_have_been(gateway):
+    gateway.say(envelope.TOLD, b"heard ")
+    gateway.image()
+    topic = envelope.topic_of(MARKET)
+    for parts in ([topic], [topic, b"short", b""], [topic, b"x" * 25, b"", b""], [topic, b"x" * 26, b""]):
+        gateway.socket.send_multipart(parts)
+        assert gateway.feed.socket.poll(10_000)
+        gateway.feed.kernel_at(gateway.now_ns)
+    assert gateway.feed.faults == {"envelope_malformed": 4}
+    assert not gateway.feed.degraded(0)
+    gateway.sequence += 4
+    gateway.say(envelope.TOLD, b"heard ")
+    assert gateway.feed.faults["frames_lost"] == 1
+    assert gateway.feed.degraded(0)
+
+
 def test_what_is_gone_through_before_the_fork_leaves_no_fault(monkeypatch):
     feeds = []
     monkeypatch.setattr(LiveFeed, "losses", lambda feed: feeds.append(feed) or {})

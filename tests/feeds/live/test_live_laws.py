@@ -11,11 +11,12 @@ from random import Random
 
 import pytest
 
+from signalnode.feeds import ChannelHealth
 from signalnode.settings import LIVE_VENUES
 from tests.effort import drawn
 from tests.venues import faults
 from tests.venues.faults import Fault
-from tests.venues.virtual import Virtual
+from tests.venues.virtual import OFFSET_NS, Virtual
 
 UNSEEN = frozenset({"dydx", "gemini", "bitstamp"})  # venues that number no updates: a lost one shows nowhere
 FAULTS: dict[str, Callable[[str], Fault]] = {
@@ -195,6 +196,24 @@ def test_a_halt_is_told_where_the_venue_says_so_and_costs_nothing(world, venue, 
     world.until_sound()
     world.run(1.0)
     world.finish(tmp_path)
+
+
+@at_one_venue
+def test_trades_that_stop_under_a_moving_book_are_told_in_five_seconds_and_no_others(world):
+    heard = {symbol: ChannelHealth() for symbol in world.listeners}
+
+    def silent_after(seconds: float) -> set[tuple[str, str]]:
+        found = set()
+        for _ in range(round(seconds / 0.05)):
+            world.tick()
+            for symbol, health in heard.items():
+                health.observe(world.listeners[symbol].events[-1])
+                found |= {(symbol, channel) for channel in health.silent(world.now_ns + OFFSET_NS)}
+        return found
+
+    assert not silent_after(10.0)
+    world.venue.script.silent.add((world.symbol, "trades"))
+    assert silent_after(5.0) == {(world.symbol, "trades")}
 
 
 @at_one_venue
