@@ -38,7 +38,7 @@ from signalnode.settings.reading import ConfigFaults, read_bytes, read_table, re
 URL_SCHEMES = {"ws_url": ("ws", "wss"), "rest_url": ("http", "https")}  # of a venue: plain and encrypted
 _DIRECTORY_KEYS = ("runtime_dir", "state_dir", "markets_dir")
 _BUS_KEYS = ("endpoint", "keys_dir")  # of the aggregator
-_HEADING = re.compile(r"\s*\[([A-Za-z0-9_-]+)\]\s*(#.*)?$")
+_HEADING = re.compile(r"\s*\[([\w-]+)\]\s*(#.*)?$")
 
 
 def load_node(path: Path | None = None, *, with_markets: bool = True) -> NodeSettings:

@@ -134,6 +134,10 @@ class BookWatch:
             return rows
         return (quote_row(time_event_ns, time_received_ns, *self._top), *rows)
 
+    def forget_quote(self) -> None:
+        """Have the best of the book told again: what was told since came from elsewhere."""
+        self._top = None
+
     def rows_after(self, status: BookStatus, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
         """Note that a message left the book in `status`; the depth event that makes, if it can be trusted."""
         was_in_gap, self.in_gap = self.in_gap, status == "gap"

@@ -6,7 +6,7 @@ at the ask were `Buy`, 227 of 227 at the bid `Sell`. Block trades (`BT`), agreed
 A book of 50, 200 or 1000 levels a side is kept to so many by the venue. Its snapshot comes in the stream, and
 replaces the book whenever it comes, as after a restart of theirs, with `u` 1; an update has the `u` after the
 one before. Where several books come, depth is of the deepest. Quotes are the top of `orderbook.1` where that
-comes, which is sent anew after 3 s without a change, and of the book elsewhere.
+comes, which is sent anew after 3 s without a change, and of the book elsewhere, or once that is silent.
 
 A frame does not say whose category its symbol is of: BTCUSDT is traded spot and linear. The address of the
 connection says it. `linear:BTCUSDT` names one; BTCUSDT alone is what comes first, and frames of the other are
@@ -22,7 +22,7 @@ from typing import Literal
 import msgspec
 
 from signalnode.book import Book, Top
-from signalnode.clock import NS_PER_MS
+from signalnode.clock import NS_PER_MS, NS_PER_S
 from signalnode.feeds.venues.base import (
     DecoderClass,
     FrameFault,
@@ -39,6 +39,7 @@ from signalnode.feeds.venues.base import (
 Levels = list[tuple[float, float]]
 EMPTY = msgspec.Raw(b"")
 CATEGORIES = ("spot", "linear", "inverse")
+TOUCH_SILENT_NS = 6 * NS_PER_S  # after which `orderbook.1` has died
 WINDOWS = {"1": 1, "25": 25, "50": 50, "100": 100, "200": 200, "500": 500, "1000": 1000}  # levels a side
 SILENT_TOPICS = frozenset(
     {
@@ -105,6 +106,7 @@ class BybitDecoder(MarketDecoder):
         self._window = 0  # levels a side of the deepest book
         self._touch: Book | None = None  # of `orderbook.1`
         self._touch_top: Top | None = None
+        self._touched_ns = 0
 
     def on_address(self, address: str) -> None:
         """Learn the category: the address ends in it."""
@@ -182,6 +184,9 @@ class BybitDecoder(MarketDecoder):
             return ()
         else:
             status = book.follow(d.update_id - 1, d.update_id, d.bids, d.asks)
+        if self._touch is not None and time_received_ns - self._touched_ns > TOUCH_SILENT_NS:
+            self._touch = self._touch_top = None
+            self.watch.forget_quote()
         if self._touch is not None:
             return self.watch.rows_after(status, time_event_ns, time_received_ns)
         return self.watch.rows_and_quote_after(status, time_event_ns, time_received_ns)
@@ -193,6 +198,7 @@ class BybitDecoder(MarketDecoder):
 
     def _on_touch(self, d: _Book, is_image: bool, time_event_ns: int, time_received_ns: int) -> Sequence[Row]:
         touch = self._touch = self._touch or Book()
+        self._touched_ns = time_received_ns
         if is_image:
             touch.replace(d.update_id, d.bids, d.asks, 1)
         else:

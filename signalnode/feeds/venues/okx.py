@@ -9,7 +9,8 @@ is no news. `trades` merges the fills of one taker at one price, `count` of them
 Its snapshot comes in the stream and replaces the book. An update names the one before, `prevSeqId`: numbers
 jump, and may fall after a maintenance. Captures of before have no numbers and a CRC32 instead, of the best
 25 levels a side as text, bid and ask by turns; today it is 0. Where several books come, depth is of the
-deepest. Quotes are `bbo-tbt` where that comes, else the top of the book.
+deepest. Quotes are `bbo-tbt` where that comes, else the top of the book; and where that has changed and
+`bbo-tbt` does not say so.
 
 Swaps, futures and options count contracts. What one is worth stands in the reply of `/public/instruments`;
 sizes are not known before that came, so those markets give nothing but `size_unknown`. The channel
@@ -26,8 +27,8 @@ from zlib import crc32
 
 import msgspec
 
-from signalnode.book import Book
-from signalnode.clock import NS_PER_MS
+from signalnode.book import Book, Top
+from signalnode.clock import NS_PER_MS, NS_PER_S
 from signalnode.feeds.venues.base import (
     DecoderClass,
     FrameFault,
@@ -42,6 +43,7 @@ from signalnode.feeds.venues.base import (
 
 EMPTY = msgspec.Raw(b"")
 BBO = "bbo-tbt"
+BBO_SILENT_NS = 2 * NS_PER_S  # behind a book whose best it does not have it has died
 WINDOWS = {"books": 400, "books-l2-tbt": 400, "books50-l2-tbt": 50, "books5": 5}  # levels a side
 TRADES, INSTRUMENTS = ("trades", "trades-all"), "instruments"
 OPEN_STATES = frozenset({"live", "post_only"})  # of an instrument; suspend, preopen, expired, … trade nothing
@@ -125,7 +127,8 @@ class OkxDecoder(MarketDecoder):
         self._on_fault = on_fault
         self._is_old = False  # the next trade, for it was pushed on subscribing
         self._trades_channel = TRADES[0]
-        self._has_bbo = False
+        self._best: Top | None = None  # newest of `bbo-tbt`; None where that does not come
+        self._best_ns = 0
         self._window = 0  # levels a side of the deepest book
         self._texts: dict[float, tuple[str, str]] = {}  # by price: a level as sent, where a checksum came
         self._contract = 0.0  # what one is worth; 0 until that is known
@@ -232,7 +235,7 @@ class OkxDecoder(MarketDecoder):
             top = image.top()
             if top is not None:
                 rows.append(quote_row(d.time_ms * NS_PER_MS, time_received_ns, *top))
-        self._has_bbo = True
+                self._best, self._best_ns = top, time_received_ns
         return rows
 
     def _on_book(self, head: _Frame, time_received_ns: int) -> Sequence[Row]:
@@ -264,7 +267,11 @@ class OkxDecoder(MarketDecoder):
             watch.distrust()
             return ()
         time_event_ns = d.time_ms * NS_PER_MS
-        if self._has_bbo:
+        is_late = time_received_ns - self._best_ns > BBO_SILENT_NS
+        if self._best is not None and is_late and book.top() not in (None, self._best):
+            self._best = None
+            watch.forget_quote()
+        if self._best is not None:
             return watch.rows_after(status, time_event_ns, time_received_ns)
         return watch.rows_and_quote_after(status, time_event_ns, time_received_ns)
 

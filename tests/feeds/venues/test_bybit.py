@@ -26,8 +26,8 @@ class Decoding:
         self.reports: list[str] = []
         self.decoder = BybitDecoder(market, depth_bps, lambda name, _detail: self.reports.append(name))
 
-    def __call__(self, frame: object) -> list[Row]:
-        return list(self.decoder.decode(msgspec.json.encode(frame), 77))
+    def __call__(self, frame: object, at_s: float = 0.0) -> list[Row]:
+        return list(self.decoder.decode(msgspec.json.encode(frame), 77 + int(at_s * 1e9)))
 
     def kinds(self, frame: object) -> list[int]:
         return [row[2] for row in self(frame)]
@@ -175,3 +175,15 @@ def test_a_subscription_that_is_refused_is_told_and_other_answers_are_none() -> 
 def test_an_unknown_topic_is_named(topic: str) -> None:
     with pytest.raises(FrameFault, match="no topic known"):
         Decoding()({"topic": topic, "type": "delta", "data": {}, "ts": 1})
+
+
+def test_quotes_are_of_the_book_again_once_the_best_of_it_is_silent() -> None:
+    decode = Decoding()
+    decode(book("snapshot", 1, BIDS, ASKS))
+    assert [row[2] for row in decode(book("snapshot", 50, BIDS[:1], ASKS[:1], levels=1))] == [QUOTE]
+    better = [("99.5", "1")]
+    assert [row[2] for row in decode(book("delta", 2, better), 5.0)] == [DEPTH]
+    assert [row[2] for row in decode(book("delta", 3, [("97.0", "1")]), 7.0)] == [QUOTE, DEPTH]
+    assert decode.decoder.watch.book.top() == (99.5, 1.0, 101.0, 3.0)
+    assert [row[2] for row in decode(book("snapshot", 60, better, ASKS[:1], levels=1), 8.0)] == [QUOTE]
+    assert [row[2] for row in decode(book("delta", 4, [("99.6", "1")]), 8.1)] == [DEPTH]

@@ -31,8 +31,8 @@ class Decoding:
         self.reports: list[str] = []
         self.decoder = OkxDecoder(market, 110.0, lambda name, _detail: self.reports.append(name))
 
-    def __call__(self, frame: object) -> list[Row]:
-        return list(self.decoder.decode(msgspec.json.encode(frame), 77))
+    def __call__(self, frame: object, at_s: float = 0.0) -> list[Row]:
+        return list(self.decoder.decode(msgspec.json.encode(frame), 77 + int(at_s * 1e9)))
 
     def kinds(self, frame: object) -> list[int]:
         return [row[2] for row in self(frame)]
@@ -196,3 +196,14 @@ def test_a_market_that_does_not_trade_is_halted_and_the_channel_says_what_a_cont
     (traded,) = decode(frame("trades", sold, "BTC-USDT-SWAP"))
     assert traded[5] == pytest.approx(0.02)
     assert decode.reports == []
+
+
+def test_quotes_are_of_the_book_again_once_its_best_has_changed_and_nobody_says_so() -> None:
+    decode = Decoding()
+    decode(book("snapshot", -1, 1, BIDS, ASKS))
+    assert decode.kinds(frame("bbo-tbt", {"bids": BIDS[:1], "asks": ASKS})) == [QUOTE]
+    lower = [["97.0", "1", "0", "1"]]
+    assert [row[2] for row in decode(book("update", 1, 2, lower), 60.0)] == [DEPTH]
+    better = [["99.5", "1", "0", "1"]]
+    assert [row[2] for row in decode(book("update", 2, 3, better), 61.0)] == [QUOTE, DEPTH]
+    assert decode.kinds(frame("bbo-tbt", {"bids": better, "asks": ASKS})) == [QUOTE]
