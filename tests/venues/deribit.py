@@ -19,6 +19,7 @@ CONNECTIONS_MAX = 32
 CREDITS_MAX, CREDITS_PER_S, COST = 30_000.0, 10_000.0, 500.0
 COSTS = {"public/subscribe": 3_000.0, "public/unsubscribe": 3_000.0}
 INTERVAL_S_MIN = 10
+STATES = ("platform_state", "instrument.state.any.any")
 LEVELS = 1_000  # all there are
 
 
@@ -74,8 +75,11 @@ class Deribit(Protocol):
             self._refuse(peer, number, 13778, "raw_subscriptions_not_available_for_unauthorized")
             return
         done = [(each, key) for each in channels if (key := _key(peer, each))]
-        _answer(peer, number, [each for each, _ in done])
-        if len(done) < len(channels):
+        states = [each for each in channels if each in STATES]
+        if states:
+            peer.state["halted"] = set[str]()
+        _answer(peer, number, [each for each, _ in done] + states)
+        if len(done) + len(states) < len(channels):
             peer.break_rule(f"channels that there are not, among {len(channels)}")
         for _, key in done:
             if method == "public/unsubscribe":
@@ -96,7 +100,8 @@ class Deribit(Protocol):
         peer.send({"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message}})
 
     def on_time(self, peer: Peer) -> None:
-        """A heartbeat each interval, and with it a test."""
+        """A heartbeat each interval, and with it a test; and what is locked, or free again."""
+        self._tell_states(peer)
         interval_s = peer.state.get("interval_s", 0.0)
         if not interval_s or peer.now_s < peer.state["beat_s"]:
             return
@@ -107,6 +112,17 @@ class Deribit(Protocol):
         for kind in ("heartbeat", "test_request"):
             peer.send({"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": kind}})
         peer.state["tested_s"] = peer.now_s
+
+    def _tell_states(self, peer: Peer) -> None:
+        told = peer.state.get("halted")
+        for listing in peer.venue.listings.values() if told is not None else ():
+            if (listing.symbol in told) is not listing.halted:
+                (told.add if listing.halted else told.discard)(listing.symbol)
+                underlying = listing.symbol.partition("-")[0].lower()
+                index = underlying if "_" in underlying else f"{underlying}_usd"
+                data = {"price_index": index, "locked": listing.halted}
+                notice = {"channel": "platform_state", "data": data}
+                peer.send({"jsonrpc": "2.0", "method": "subscription", "params": notice})
 
     def data(self, listing: Listing, channel: str) -> list[Message]:
         """One notification a change."""

@@ -13,9 +13,9 @@ from .listing import Listing, Numbered
 from .protocol import Message, Protocol
 from .venue import Answer, Peer, Venue
 
-BOOK, TRADES, HEARTBEAT = "book", "trade", "heartbeat"
+BOOK, TRADES, TICKER, HEARTBEAT = "book", "trade", "ticker", "heartbeat"
 REQUESTS_MAX = 100  # a second
-BEAT_S = 30.0
+BEAT_S, TICKER_S = 30.0, 1.0
 LEVELS = 1_000  # all there are
 
 
@@ -46,7 +46,7 @@ class KrakenFutures(Protocol):
         except (ValueError, KeyError, TypeError):
             self._refuse(peer, "Json Error")
             return
-        if event not in ("subscribe", "unsubscribe") or feed not in (BOOK, TRADES, HEARTBEAT):
+        if event not in ("subscribe", "unsubscribe") or feed not in (BOOK, TRADES, TICKER, HEARTBEAT):
             self._refuse(peer, "Invalid feed")
         elif feed == HEARTBEAT:
             peer.state["beat_s"] = peer.now_s
@@ -59,23 +59,26 @@ class KrakenFutures(Protocol):
 
     def _take(self, peer: Peer, event: str, key: tuple[str, str]) -> None:
         product, feed = key
+        held = peer.state.setdefault(TICKER, {}) if feed == TICKER else peer.subscribed
         told = {"event": f"{event}d", "feed": feed, "product_ids": [product]}
         if event == "unsubscribe":
-            if key in peer.subscribed:
-                del peer.subscribed[key]
+            if key in held:
+                del held[key]
                 peer.send(told)
             else:
                 self._refuse(peer, "Not subscribed to feed")
             return
-        if key in peer.subscribed:
+        if key in held:
             self._refuse(peer, "Already subscribed to feed, re-requesting")
         else:
-            peer.subscribed[key] = None
+            held[key] = None
             peer.send(told)
         self._open(peer, peer.venue.listings[product], feed)
 
     def _open(self, peer: Peer, listing: Listing, feed: str) -> None:
         time_ms = listing.time_ns // 10**6
+        if feed == TICKER:
+            return
         if feed == TRADES:
             past = [_trade(listing, each) for each in reversed(listing.trades)]
             peer.send({"feed": "trade_snapshot", "product_id": listing.symbol, "trades": past})
@@ -95,7 +98,12 @@ class KrakenFutures(Protocol):
         peer.send({"event": "error", "message": message})
 
     def on_time(self, peer: Peer) -> None:
-        """Heartbeats, for who asked for them."""
+        """Heartbeats and states, for who asked for them."""
+        if peer.now_s >= peer.state.get("told_s", 0.0):
+            peer.state["told_s"] = peer.now_s + TICKER_S
+            for product, _ in peer.state.get(TICKER, ()):
+                is_halted = peer.venue.listings[product].halted
+                peer.send({"feed": TICKER, "product_id": product, "suspended": is_halted, "tag": "perpetual"})
         if peer.now_s >= peer.state.get("beat_s", float("inf")):
             peer.state["beat_s"] = peer.now_s + BEAT_S
             peer.send({"feed": HEARTBEAT, "time": int(peer.now_s * 1_000)})

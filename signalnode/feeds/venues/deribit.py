@@ -9,6 +9,8 @@ its own, are kept to those.
 Amounts of inverse contracts (BTC-PERPETUAL, BTC-27MAR26) are USD; those of options (BTC-27MAR26-90000-C),
 and of linear contracts (BTC_USDC-PERPETUAL), are base units. Where a book comes in several channels, that
 whose snapshot comes first counts.
+
+`platform_state` says whether an instrument's index is locked, `instrument.state` what becomes of it.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ EMPTY = msgspec.Raw(b"")
 SILENT_CHANNELS = (
     *("ticker", "quote", "chart", "deribit_", "incremental_ticker", "markprice", "instrument", "perpetual"),
 )
+OPEN_STATES = ("created", "started", "open")
 GROUPED_PARTS = 5  # of a channel's name: book.BTC-PERPETUAL.none.20.100ms
 WINDOWS = {"1": 1, "10": 10, "20": 20}  # levels a side of those
 
@@ -82,7 +85,19 @@ class _Trade(msgspec.Struct):
     block: str | None = msgspec.field(default=None, name="block_trade_id")
 
 
+class _Platform(msgspec.Struct):
+    index: str = msgspec.field(default="", name="price_index")
+    locked: bool = False
+
+
+class _State(msgspec.Struct):
+    instrument: str = msgspec.field(name="instrument_name")
+    state: str
+
+
 _frame = msgspec.json.Decoder(_Frame)
+_platform = msgspec.json.Decoder(_Platform)
+_state = msgspec.json.Decoder(_State)
 _book = msgspec.json.Decoder(_Book)
 _image = msgspec.json.Decoder(_Image)
 _trades = msgspec.json.Decoder(list[_Trade])
@@ -96,6 +111,8 @@ class DeribitDecoder(MarketDecoder):
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         super().__init__(market, depth_bps, on_fault)
         self._channel = ""  # of the book
+        underlying = market.partition("-")[0].lower()
+        self._index = underlying if "_" in underlying else f"{underlying}_usd"
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `base.Decoder`."""
@@ -110,10 +127,22 @@ class DeribitDecoder(MarketDecoder):
             return self._on_image(head.params, WINDOWS[parts[3]], time_received_ns)
         if parts[0] == "trades":
             return self._on_trades(head.params.data, time_received_ns)
+        if channel == "platform_state" or channel.startswith("instrument.state."):
+            return self._on_state(head.params)
         is_answer = not channel and (head.method or head.request_id is not None)
         if is_answer or channel.startswith(SILENT_CHANNELS):
             return ()
         raise FrameFault("frame_unknown", f"no channel known as {channel[:40]!r}")
+
+    def _on_state(self, sent: _Parameters) -> Sequence[Row]:
+        if sent.channel == "platform_state":
+            platform = _platform.decode(sent.data)
+            if platform.index == self._index:
+                self.halt = "locked" if platform.locked else ""
+        else:
+            told = _state.decode(sent.data)
+            self._hear_state(told.instrument, told.state, OPEN_STATES)
+        return ()
 
     def _on_book(self, sent: _Parameters, time_received_ns: int) -> Sequence[Row]:
         d = _book.decode(sent.data)

@@ -2,7 +2,8 @@
 
 Formats: Kraken, "Futures WebSocket API, Public Feeds". `side` of a trade is the taker's (3 of 3 on a
 recording). `trade_snapshot` lists past trades: no news. `book_snapshot` replaces the book; each `book`
-message after it is one level, with the `seq` after the one before, no trade's.
+message after it is one level, with the `seq` after the one before, no trade's. `ticker` says whether a
+product is suspended.
 
 `PI_` and `FI_` products, inverse, count contracts of 1 USD; sizes of all others are in base units. The names
 come in upper case: PI_XBTUSD.
@@ -28,7 +29,7 @@ from signalnode.feeds.venues.base import (
 )
 
 FLOW = ("fill", "liquidation")  # types of a trade; blocks and assignments are no order flow
-SILENT_FEEDS = frozenset({"ticker", "ticker_lite", "heartbeat", "trade_snapshot"})
+SILENT_FEEDS = frozenset({"ticker_lite", "heartbeat", "trade_snapshot"})
 INVERSE = ("PI_", "FI_")
 CONTRACT_USD = 1.0
 
@@ -71,10 +72,16 @@ class _Trade(msgspec.Struct):
     kind: str = msgspec.field(default="fill", name="type")
 
 
+class _Ticker(msgspec.Struct):
+    product: str = msgspec.field(default="", name="product_id")
+    suspended: bool = False
+
+
 _head = msgspec.json.Decoder(_Head)
 _snapshot = msgspec.json.Decoder(_Snapshot)
 _update = msgspec.json.Decoder(_Update)
 _trade = msgspec.json.Decoder(_Trade)
+_ticker = msgspec.json.Decoder(_Ticker)
 
 
 class KrakenFuturesDecoder(MarketDecoder):
@@ -99,6 +106,10 @@ class KrakenFuturesDecoder(MarketDecoder):
             return self._on_trade(_trade.decode(frame), time_received_ns)
         if head.feed == "book_snapshot":
             return self._on_snapshot(_snapshot.decode(frame), time_received_ns)
+        if head.feed == "ticker":
+            told = _ticker.decode(frame)
+            self._hear_state(told.product, "suspended" if told.suspended else "open", ("open",))
+            return ()
         raise FrameFault("frame_unknown", f"no feed known as {head.feed[:40]!r}")
 
     def _on_snapshot(self, s: _Snapshot, time_received_ns: int) -> Sequence[Row]:

@@ -40,6 +40,8 @@ UNTOLD = frozenset({"an update lost", "an update late"})
 HALTS = {  # where frames say what trades
     "dydx": "halted by the venue: paused",
     "kraken": "halted by the venue: maintenance",
+    "deribit": "halted by the venue: locked",
+    "kraken_futures": "halted by the venue: suspended",
     "okx": "halted by the venue: suspend",
 }
 WORDLESS = frozenset({"dydx", "binance", "binance_usdm", "binance_coinm"})  # where nothing happens

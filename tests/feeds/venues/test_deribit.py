@@ -104,3 +104,24 @@ def test_what_is_refused_and_what_is_unknown_are_told() -> None:
     assert refused.value.name == "subscription_refused"
     with pytest.raises(FrameFault, match="no channel known"):
         decode(f"book.{decode.market}.none.77.100ms", {})
+
+
+@pytest.mark.parametrize(
+    ("market", "index"),
+    [("BTC_USDC-PERPETUAL", "btc_usdc"), ("BTC-PERPETUAL", "btc_usd"), ("ETH-27MAR26", "eth_usd")],
+)
+def test_an_instrument_is_halted_while_its_index_is_locked(market: str, index: str) -> None:
+    decode = Decoding(market)
+    assert decode("platform_state", {"price_index": "sol_usdc", "locked": True}) == []
+    assert decode.decoder.halt == ""
+    decode("platform_state", {"price_index": index, "locked": True})
+    assert decode.decoder.halt == "locked"
+    decode("platform_state", {"price_index": index, "locked": False})
+    assert decode.decoder.halt == ""
+
+
+def test_an_instrument_that_ends_is_told_and_no_other() -> None:
+    decode = Decoding("BTC-27MAR26")
+    for name, halt in (("BTC-26JUN26", ""), ("BTC-27MAR26", "closed")):
+        decode("instrument.state.any.any", {"instrument_name": name, "state": "closed", "timestamp": SENT_MS})
+        assert decode.decoder.halt == halt

@@ -81,3 +81,14 @@ def test_what_is_refused_and_what_is_unknown_are_told() -> None:
     assert refused.value.name == "subscription_refused"
     with pytest.raises(FrameFault, match="no feed known"):
         decode("fills")
+
+
+def test_a_product_that_is_suspended_is_told_and_no_other() -> None:
+    decode = Decoding("PI_XBTUSD")
+    for product, is_suspended, halt in (
+        ("PI_ETHUSD", True, ""),
+        ("PI_XBTUSD", True, "suspended"),
+        ("PI_XBTUSD", False, ""),
+    ):
+        assert decode("ticker", product_id=product, suspended=is_suspended, bid=21978.5) == []
+        assert decode.decoder.halt == halt

@@ -6,6 +6,9 @@ second, and who has none left is closed after an error 10028. So requests are fe
 instruments. `public/set_heartbeat` makes the venue ask `test_request`, which must be answered at once, else
 it closes. Channels that are `raw` want a key, so the book comes gathered over 100 ms.
 
+`platform_state` tells of indices that are locked, `instrument.state` of instruments that end; both are of
+all, and go to each market.
+
 The answer to a request has its `id` and lists what was accepted; what it does not know is just not there.
 
 A market of ours, BTC-USD, is the inverse perpetual, BTC-PERPETUAL, and with another quote the linear one,
@@ -28,8 +31,15 @@ HEARTBEAT_S = 10  # the least there is
 # too_many_requests, retry, settlement_in_progress, matching_engine_queue_full, system_maintenance, timed_out
 HEALING = frozenset({10028, 10040, 10041, 10047, 11051, 13888})
 EMPTY = msgspec.Raw(b"")
-TEST = b'{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}'
+STATES = ("platform_state", "instrument.state.any.any")
 _OURS = re.compile(r"([A-Z0-9]+)-([A-Z]{3,5})")
+
+
+def _asked(method: str, number: int, **params: Any) -> bytes:
+    return msgspec.json.encode({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+
+
+TEST = _asked("public/test", 0).decode()
 
 
 class _Parameters(msgspec.Struct):
@@ -62,14 +72,8 @@ class Deribit(Venue):
     rest_url = "https://www.deribit.com"
     channels: tuple[str, ...] = (BOOK, TRADES)
     standing: tuple[bytes, ...] = (
-        msgspec.json.encode(
-            {
-                "jsonrpc": "2.0",
-                "id": 0,
-                "method": "public/set_heartbeat",
-                "params": {"interval": HEARTBEAT_S},
-            }
-        ),
+        _asked("public/set_heartbeat", 0, interval=HEARTBEAT_S),
+        _asked("public/subscribe", 0, channels=STATES),
     )
     limits = Limits(
         markets_max=100,  # none is published
@@ -104,11 +108,8 @@ class Deribit(Venue):
             if head.params.channel:
                 return _data(head.params.channel)
             if head.method == "heartbeat":
-                return (
-                    Heard("asks", detail=TEST.decode())
-                    if head.params.type == "test_request"
-                    else Heard("noise")
-                )
+                is_test = head.params.type == "test_request"
+                return Heard("asks", detail=TEST) if is_test else Heard("noise")
             if not head.id:
                 return Heard("noise", detail=head.error.message[:200] if head.error else "")
             if head.error is not None:
@@ -122,8 +123,7 @@ class Deribit(Venue):
 
 
 def _request(method: str, symbols: Sequence[str], channel: str, number: int) -> bytes:
-    asked: dict[str, Any] = {"channels": [f"{channel}.{symbol}.{EVERY}" for symbol in symbols]}
-    return msgspec.json.encode({"jsonrpc": "2.0", "id": number, "method": method, "params": asked})
+    return _asked(method, number, channels=[f"{channel}.{symbol}.{EVERY}" for symbol in symbols])
 
 
 def _key(name: str) -> tuple[str, str]:
@@ -133,6 +133,8 @@ def _key(name: str) -> tuple[str, str]:
 
 
 def _data(name: str) -> Heard:
+    if name in STATES:
+        return Heard("data", "", name)
     symbol, channel = _key(name)
     return Heard("data", symbol, channel) if channel in (BOOK, TRADES) and symbol else Heard("noise")
 

@@ -2,7 +2,8 @@
 
 Source: Kraken, "Futures WebSocket API", "Public Feeds" and "Rate limits": 100 requests a second, 100
 connections; a ping at least each 60 s, for which those of WebSocket's own protocol do (`connection.PING_S`).
-It greets with the event `info`. The feed `heartbeat` tells a quiet connection from a dead one.
+It greets with the event `info`. The feed `heartbeat` tells a quiet connection from a dead one, and `ticker`,
+once a second, whether a product is suspended.
 
 Each product of a request has an answer of its own; an error says neither feed nor product. Requests are
 answered in order, so it is about the oldest without an answer, and each asks for one product. Who asks for
@@ -20,8 +21,14 @@ import msgspec
 
 from signalnode.feeds.live.sessions.base import OLDEST, UNREADABLE, Heard, Limits, Venue, named_in
 
-BOOK, TRADES = "book", "trade"
-DATA = {"book_snapshot": BOOK, "book": BOOK, "trade_snapshot": TRADES, "trade": TRADES}
+BOOK, TRADES, STATES = "book", "trade", "ticker"
+DATA = {
+    "book_snapshot": BOOK,
+    "book": BOOK,
+    "trade_snapshot": TRADES,
+    "trade": TRADES,
+    "ticker": STATES,
+}
 KINDS = ("PF_", "PI_", "FF_", "FI_", "PV_")  # perpetual or dated; linear, inverse, vanilla
 ANSWERS = {
     "subscribed": "subscribed",
@@ -49,7 +56,7 @@ class KrakenFutures(Venue):
     ws_url = "wss://futures.kraken.com/ws/v1"
     rest_url = "https://futures.kraken.com"
     greets = True
-    channels: tuple[str, ...] = (BOOK, TRADES)
+    channels: tuple[str, ...] = (BOOK, TRADES, STATES)
     standing: tuple[bytes, ...] = (b'{"event":"subscribe","feed":"heartbeat"}',)
     limits = Limits(
         markets_max=50,  # none is published
