@@ -100,7 +100,7 @@ def test_without_arguments_every_verb_is_shown_in_the_group_of_what_one_wants_to
     begun = {
         "first steps": "init",
         "run and watch": "run",
-        "markets": "reload",
+        "markets": "add",
         "decisions (Layer 5)": "decisions",
     }
     for group, verb in begun.items():

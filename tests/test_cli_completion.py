@@ -22,7 +22,7 @@ from tests.command_line import shown_by_help
 from tests.shells import Typist, fish_offers
 
 ROOT = Path(__file__).parent.parent
-NAMES = ["A-USD", "BROKEN", "aggregator"]
+NAMES = ["A-USD", "BROKEN", "aggregator", "gateway.dydx"]
 Asked = Callable[[str], list[str]]
 
 
@@ -33,6 +33,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     markets = folder / "config" / "markets"
     markets.mkdir(parents=True)
     (folder / "config" / "signalnode.toml").write_text("")
+    (folder / "run").mkdir()
+    (folder / "run" / "gateway.dydx.lock").touch()
     (markets / "A-USD.toml").write_text('market = "A-USD"\n[feed]\nkind = "synthetic"\n')
     (markets / "BROKEN.toml").write_text("= no")
     (markets / "not a name.toml").write_text("")

@@ -109,7 +109,7 @@ def test_one_fault_does_not_hide_the_other(told):
     closed = closed_port()
     status, steps, err = told(ws_url=f"ws://localhost:{closed}", rest_url=f"http://localhost:{closed}")
     assert (status, steps) == (VenueError.exit_status, ["name", "name"])
-    assert [line.count("refuses") for line in err.splitlines()] == [1, 1]
+    assert [line.count("connection refused") for line in err.splitlines()] == [1, 1]
 
 
 def test_a_venue_that_says_nothing_is_told(told, venue, monkeypatch):

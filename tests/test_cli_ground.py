@@ -109,6 +109,18 @@ def test_what_an_editor_leaves_beside_the_markets_is_no_market(
     assert "markets: A-USD\n" in capsys.readouterr().out
 
 
+def test_a_gateway_has_a_log_like_any_other(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, line = refused(capsys, "logs", "gateway.dydx", "--config", config)
+    assert status == errors.RequestError.exit_status
+    assert "no log of gateway.dydx" in line
+    (tmp_path / "state" / "logs").mkdir(parents=True)
+    (tmp_path / "state" / "logs" / "gateway.dydx.log").write_text('{"event": "market"}\n')
+    assert main(["logs", "gateway.dydx", "--config", str(config)]) == 0
+    assert capsys.readouterr().out.endswith("market\n")
+
+
 def test_what_runs_without_a_supervisor_is_named(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from signalnode.clock import utc_text
-from signalnode.panels.status import cpu, duration, failing, megabytes, trouble, waits
+from signalnode.panels.status import cpu, data, duration, failing, megabytes, trouble, waits
 
 TRACEBACK_LINES_MAX = 40  # of the last one; the log has the rest
 _INDENT = "  "
@@ -34,7 +34,8 @@ def _facts(child: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("process", f"{pid}, up {duration(child.get('uptime_s'))}{adopted}" if pid else ""),
         ("heard", f"{duration(child.get('heard_s'))} ago" if child.get("heard_s") is not None else ""),
         ("score", f"{duration(score_age_s)} ago, seq {child.get('seq')}" if score_age_s is not None else ""),
-        ("data", ": ".join(part for part in (str(child.get("status") or ""), trouble(child)) if part)),
+        ("data", ": ".join(part for part in (data(child), trouble(child)) if part not in {"", "-"})),
+        ("frames", f"{child['frames']:,}" if child.get("frames") is not None else ""),
         *_channels(child),
         ("epoch", str(child.get("epoch") or "")),
         ("restarts", str(child.get("restarts", 0))),

@@ -104,9 +104,16 @@ def failing(child: Mapping[str, Any]) -> str:
 
 
 def trouble(child: Mapping[str, Any]) -> str:
-    """Why a live market's data is no better: `trades silent for 7.1 s, over 4.8`."""
+    """Why a live market's data is no better, `trades silent for 7.1 s, over 4.8`; or a gateway's."""
     health = child.get("health")
-    return str(health.get("reason") or "") if isinstance(health, Mapping) else ""
+    return str((health.get("reason") if isinstance(health, Mapping) else child.get("outage")) or "")
+
+
+def data(child: Mapping[str, Any]) -> str:
+    """What an engine says of its data; of a gateway, how many of its markets are heard."""
+    if child.get("heard") is None:
+        return str(child.get("status") or "-")
+    return f"{child['heard']} of {child.get('markets', '-')} heard"
 
 
 def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
@@ -114,7 +121,7 @@ def _cells(child: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         str(child.get("name", "-")),
         str(child.get("state", "-")).replace("_", " "),
-        str(child.get("status") or "-"),
+        data(child),
         str(child.get("pid") or "-"),
         duration(child.get("uptime_s")),
         str(child.get("restarts", 0)),

@@ -16,6 +16,7 @@ from signalnode.files import begins_as_parquet
 from signalnode.names import (
     AGGREGATOR,
     DEFAULT_ENDPOINT,
+    GATEWAY_PREFIX,
     aggregator_endpoint_fault,
     is_local,
     is_loopback,
@@ -103,12 +104,17 @@ def _readable_lines(text: str) -> dict[str, Any]:
 
 
 def names_of(node: NodeSettings) -> list[str]:
-    """Markets by their files, which are not read: a faulty one has a name as well. Then the node's own."""
+    """Markets by their files, which are not read: a faulty one has a name as well. Then the node's own, of
+    gateways those that run.
+    """
     try:
         names = [file.stem for file in _market_files(node)]
     except OSError:
         names = []
-    return [*(name for name in names if market_name_fault(name) is None), AGGREGATOR]
+    gateways: list[str] = []
+    with contextlib.suppress(OSError):
+        gateways = sorted(path.stem for path in node.runtime_dir.glob(f"{GATEWAY_PREFIX}*.lock"))
+    return [*(name for name in names if market_name_fault(name) is None), AGGREGATOR, *gateways]
 
 
 def _node(path: Path, with_markets: bool, faults: ConfigFaults) -> NodeSettings | None:

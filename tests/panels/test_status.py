@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from signalnode.panels.child import child_lines
 from signalnode.panels.status import duration, status_lines
 
 ANSWER = {
@@ -34,6 +35,25 @@ def test_each_process_has_a_row_under_one_heading() -> None:
     assert engine.startswith("BTC-USDT    backing off  live    -")
     assert engine.endswith("SIGKILL    again in 2 s")
     assert "7.1 MB" in engine
+
+
+def test_a_gateway_says_how_many_of_its_markets_are_heard_and_why_not_all() -> None:
+    said = {
+        "name": "gateway.dydx",
+        "role": "gateway",
+        "state": "up",
+        "markets": 2,
+        "heard": 0,
+        "frames": 1_234,
+    }
+    told = {**said, "outage": "BTC-USD, and 1 more: lost: connection refused"}
+    line = status_lines({"children": [told]}, coloured=False)[-1]
+    assert line.startswith("gateway.dydx  up     0 of 2 heard  ")
+    assert line.endswith("-          BTC-USD, and 1 more: lost: connection refused")
+    lines = child_lines(told)
+    assert "  data     0 of 2 heard: BTC-USD, and 1 more: lost: connection refused" in lines
+    assert "  frames   1,234" in lines
+    assert child_lines({**said, "heard": 2})[1:3] == ["  data     2 of 2 heard", "  frames   1,234"]
 
 
 def test_an_answer_that_lacks_everything_is_still_a_table() -> None:

@@ -25,4 +25,7 @@ if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in VENUES:
         raise SystemExit(f"usage: python -m tests.venues {{{','.join(VENUES)}}} [PORT]")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0))
+        try:
+            asyncio.run(_serve(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0))
+        except OSError as error:
+            raise SystemExit(f"{error.strerror}; name another port") from None

@@ -22,6 +22,7 @@ from signalnode.feeds.live.actions import Address, Answer, Close, Deliver, Fetch
 from signalnode.feeds.live.budget import Budget
 from signalnode.feeds.live.envelope import BEAT_S
 from signalnode.feeds.live.pool import Pool, Step
+from signalnode.feeds.live.reasons import reason_of
 from signalnode.feeds.live.rest import fetch as fetch_rest
 
 OPEN_S, CLOSE_S = 10.0, 2.0
@@ -167,7 +168,7 @@ class Connections:
         except ConnectionClosed as error:
             reason = f"closed: {error}"
         except (OSError, WebSocketException, ValueError) as error:
-            reason = f"{type(error).__name__}: {error}"
+            reason = reason_of(error)
         finally:
             self._sockets.pop(slot, None)
         reason = " ".join(reason.split())[:REASON_CHARS_MAX]

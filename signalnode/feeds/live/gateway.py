@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -115,8 +115,21 @@ class FrameOutlet:
         header = envelope.pack_header(Header(envelope.BEAT, self._now_ns(), 0, 0))
         body = envelope.pack_offset(self._offset_ns)
         self._socket.send_multipart([envelope.BEAT_TOPIC, header, body], zmq.NOBLOCK)
-        heard = sum(told.startswith("heard") for told in self._states.values())
-        self._link.beat(frames=self._frames, markets=len(self._states), heard=heard)
+        lost = [symbol for symbol, told in self._states.items() if not told.startswith("heard")]
+        self._link.beat(
+            frames=self._frames,
+            markets=len(self._states),
+            heard=len(self._states) - len(lost),
+            outage=self._outage(lost),
+        )
+
+    def _outage(self, lost: Sequence[str]) -> str:
+        """Why the first of these is not heard, and how many more are not; "" where all are."""
+        if not lost:
+            return ""
+        state, _, reason = self._states[lost[0]].partition(" ")
+        more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
+        return f"{lost[0]}{more}: {state}: {reason}"
 
     def requests(self) -> Iterator[tuple[str, str]]:
         """See `connection.Outlet`."""

@@ -6,7 +6,6 @@ What fails is one line: what, where, the mend. Each wait is bounded, and Ctrl-C 
 
 from __future__ import annotations
 
-import errno
 import http.client
 import io
 import queue
@@ -21,6 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from signalnode.clock import NS_PER_S, monotonic_ns
 from signalnode.errors import VenueError
+from signalnode.feeds.live.reasons import reason_of
 from signalnode.settings.environment import certificates_fault
 
 STEP_S_MAX = 10.0  # that one of them may take
@@ -30,23 +30,16 @@ T = TypeVar("T")
 _Place = tuple[Any, Any, int, str, Any]  # as getaddrinfo gives it
 Tell = Callable[[str, str], None]  # a step that is done, and what was seen
 
-# verify_code of OpenSSL, x509_vfy.h: what is wrong with a certificate, and the mend.
-_CERTIFICATE: dict[int, str] = {
-    9: "is not valid yet; is the clock of this machine right?",
-    10: "has expired; where the clock of this machine is right, whoever runs it must renew it",
-    62: "is another name's; is the address right, and does nothing stand in between?",
-    64: "is another address's; is the address right, and does nothing stand in between?",
+# By OpenSSL's verify_code, see `reasons`: the mend.
+_MENDS: dict[int, str] = {
+    9: "; is the clock of this machine right?",
+    10: "; where the clock of this machine is right, whoever runs it must renew it",
+    62: "; is the address right, and does nothing stand in between?",
+    64: "; is the address right, and does nothing stand in between?",
     **dict.fromkeys(
         (18, 19, 20, 21),
-        "is of an authority that is not known here; where your network has its own, name the file of its"
-        " certificates by SSL_CERT_FILE",
+        "; where your network has its own, name the file of its certificates by SSL_CERT_FILE",
     ),
-}
-_TCP: dict[int, str] = {
-    errno.ECONNREFUSED: "refuses; does anything listen there, and is the address right?",
-    errno.ENETUNREACH: "is in a network that cannot be reached; is this machine online?",
-    errno.EHOSTUNREACH: "cannot be reached; is this machine online?",
-    errno.ECONNRESET: "has hung up; a firewall may be in between",
 }
 
 
@@ -175,7 +168,7 @@ def _connected(what: str, address: Address, tell: Tell) -> socket.socket:
             stream.connect(place)
         except OSError as error:
             stream.close()
-            fault = f"({number}) {_why_not(error)}"
+            fault = f"({number}): {_why_not(error)}"
             continue
         except BaseException:
             stream.close()
@@ -189,10 +182,8 @@ def _connected(what: str, address: Address, tell: Tell) -> socket.socket:
 def _why_not(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         mend = "a firewall may swallow it: is there a proxy to be named by HTTPS_PROXY?"
-        return f"does not answer within {STEP_S_MAX:g} s; {mend}"
-    return _TCP.get(
-        error.errno or 0, f"cannot be reached ({error.strerror or error}); is this machine online?"
-    )
+        return f"no answer within {STEP_S_MAX:g} s; {mend}"
+    return f"{reason_of(error)}; is the address right, and this machine online?"
 
 
 def _through(proxy: Proxy, stream: socket.socket, address: Address) -> None:
@@ -234,24 +225,26 @@ def _head(stream: socket.socket) -> bytes:
 
 
 def _secured(stream: socket.socket, address: Address, tell: Tell) -> socket.socket:
+    secured = ssl.create_default_context().wrap_socket(
+        stream, server_hostname=address.host, do_handshake_on_connect=False
+    )
     try:
-        secured = ssl.create_default_context().wrap_socket(stream, server_hostname=address.host)
-    except ssl.SSLCertVerificationError as error:
-        wrong = _CERTIFICATE.get(error.verify_code, f"cannot be verified ({error.verify_message})")
-        raise VenueError(f"{address}: its certificate {wrong}") from None
-    except TimeoutError:
-        raise VenueError(
-            f"{address}: TLS does not begin within {STEP_S_MAX:g} s; what stands in between may hold it back"
-        ) from None
-    except ssl.SSLError as error:
-        why = (error.reason or str(error)).lower().replace("_", " ")
-        raise VenueError(
-            f"{address}: no TLS with what answers there ({why}); is the address right?"
-        ) from None
-    except OSError as error:
-        raise VenueError(
-            f"{address}: has hung up on TLS ({error.strerror or error}); a firewall may be in between"
-        ) from None
+        secured.do_handshake()
+    except BaseException as error:
+        secured.close()
+        if isinstance(error, OSError):
+            raise VenueError(f"{address}: {_why_not_secured(error)}") from None
+        raise
     until = dict(secured.getpeercert() or {}).get("notAfter", "")
     tell("tls", f"{secured.version()}, certificate good until {until}")
     return secured
+
+
+def _why_not_secured(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return f"TLS does not begin within {STEP_S_MAX:g} s; what stands in between may hold it back"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return reason_of(error) + _MENDS.get(error.verify_code, "")
+    if isinstance(error, ssl.SSLError):
+        return f"{reason_of(error)}; is the address right?"
+    return f"{reason_of(error)} at TLS; a firewall may be in between"

@@ -30,7 +30,7 @@ EXPECTED: dict[str, list[tuple[str, str, str, str, bool, float | None]]] = {
         ("BTC-USDT", "BTCUSDT", "0.01", "0.00001", True, 9_000_000.0),
         ("BTC-USDT-270326", "BTCUSDT_270326", "0.01", "0.00001", True, None),
     ],
-    "binance_coinm": [("BTC-USD-PERP", "BTCUSD_PERP", "0.01", "0.00001", True, 60_001.0)],
+    "binance_coinm": [("BTC-USD", "BTCUSD_PERP", "0.01", "0.00001", True, 60_001.0)],
     "bitstamp": [("BTC-USD", "btcusd", "1", "0.00000001", True, 150_000.0)],
     "bybit": [
         ("BTC-USDT", "spot:BTCUSDT", "0.1", "0.000001", True, 100.5),
@@ -117,6 +117,12 @@ def test_what_is_listed_can_be_a_market_whose_decoder_knows_it(venue: str) -> No
 @pytest.mark.parametrize("venue", LIVE_VENUES)
 def test_a_live_venue_is_asked_where_its_gateway_asks(venue: str) -> None:
     assert getattr(venue_of(venue), "rest_url", "") in {"", listing_of(venue).rest_url}
+
+
+@pytest.mark.parametrize("venue", LIVE_VENUES)
+def test_our_name_alone_leads_a_live_venue_to_the_symbol_that_it_lists(venue: str) -> None:
+    market, symbol, *_ = EXPECTED[venue][0]
+    assert venue_of(venue).symbol(market) == symbol
 
 
 @pytest.mark.parametrize("venue", VENUE_NAMES)

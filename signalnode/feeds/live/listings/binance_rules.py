@@ -6,6 +6,8 @@ import msgspec
 
 from signalnode.feeds.live.listings.base import Found, Instrument, Listing, Page, decoded, instrument
 
+_PERPETUAL = "PERP"  # COIN-M's usual kind
+
 
 class _Filter(msgspec.Struct, rename="camel"):
     filter_type: str
@@ -46,13 +48,15 @@ def binance_listing(rest_url: str, root: str) -> Listing:
 
 
 def _instrument(each: _Symbol) -> Instrument:
-    """What its symbol says beyond the two assets, a future's date say, its name says too: BTC-USD-PERP."""
+    """What its symbol says beyond the two assets, a future's date, its name says too: BTC-USD-270326."""
     _, _, suffix = each.symbol.partition("_")
     filters = {kind.filter_type: kind for kind in each.filters}
     state = each.status or each.contract_status
     price, size = filters.get("PRICE_FILTER"), filters.get("LOT_SIZE")
     return instrument(
-        "-".join(part for part in (each.base_asset, each.quote_asset, suffix) if part),
+        "-".join(
+            part for part in (each.base_asset, each.quote_asset, suffix) if part not in {"", _PERPETUAL}
+        ),
         each.symbol,
         tick_size=price.tick_size if price else "",
         size_step=size.step_size if size else "",

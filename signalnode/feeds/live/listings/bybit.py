@@ -1,7 +1,7 @@
 """Bybit v5: spot, linear and inverse. Source: Bybit, `instruments-info` and `tickers`.
 
-The same symbol may be spot and a perpetual, so that of a perpetual says its category, `linear:BTCUSDT`, and
-our name for it ends in PERP. The turnover of inverse ones is base currency; their volume is USD.
+The same symbol may be spot and a perpetual, so ours says its category, `linear:BTCUSDT`, and the name of a
+perpetual ends in PERP. The turnover of inverse ones is base currency; their volume is USD.
 """
 
 from __future__ import annotations
@@ -61,15 +61,11 @@ def _read(page: Page, body: bytes) -> Found:
     if page.url_path.startswith(_TRAFFIC):
         traded = decoded(body, _TrafficAnswer).result.rows
         told = {each.symbol: each.volume24h if category == "inverse" else each.turnover24h for each in traded}
-        return Found(volumes={_symbol_of(category, name): float(text) for name, text in told.items() if text})
+        return Found(volumes={f"{category}:{name}": float(text) for name, text in told.items() if text})
     answer = decoded(body, _InstrumentsAnswer).result
     cursor = answer.next_page_cursor
     more = Page(f"{_INSTRUMENTS}{category}&cursor={cursor}") if cursor else None
     return Found([_instrument(category, each) for each in answer.rows], next=more)
-
-
-def _symbol_of(category: str, name: str) -> str:
-    return f"{category}:{name}"
 
 
 def _instrument(category: str, each: _Listed) -> Instrument:
@@ -78,7 +74,7 @@ def _instrument(category: str, each: _Listed) -> Instrument:
         name = f"{name}-PERP" if each.contract_type.endswith("Perpetual") else each.symbol
     return instrument(
         name,
-        _symbol_of(category, each.symbol),
+        f"{category}:{each.symbol}",
         tick_size=each.price_filter.tick_size,
         size_step=each.lot_size_filter.qty_step or each.lot_size_filter.base_precision,
         state=each.status.lower(),

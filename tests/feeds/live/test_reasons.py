@@ -1,0 +1,38 @@
+"""Errors of sockets and TLS are told in words, whoever raised them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+
+import pytest
+
+from signalnode.feeds.live.reasons import reason_of
+
+TWO = "Multiple exceptions: [Errno 111] Connect call failed ('::1', 1), [Errno 111] Connect call failed"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ConnectionRefusedError(errno.ECONNREFUSED, "refused"),
+            "connection refused, as if nothing listened there",
+        ),
+        (OSError(TWO), "connection refused, as if nothing listened there"),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), "connection reset"),
+        (
+            OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)),
+            "no connection (Cannot assign requested",
+        ),
+        (OSError("odd"), "no connection (odd)"),
+        (TimeoutError("timed out during opening handshake"), "no answer in time"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "no address for its name (Name or"),
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]"), "no TLS with what answers there ("),
+        (ValueError("odd"), "ValueError: odd"),
+    ],
+)
+def test_an_error_is_told_in_words(error: Exception, said: str) -> None:
+    assert reason_of(error).startswith(said)
