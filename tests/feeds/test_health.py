@@ -5,7 +5,7 @@ import pytest
 
 from signalnode.events import EVENT, QUOTE, TRADE, Events
 from signalnode.feeds import synthetic_events
-from signalnode.feeds.health import GAPS_MIN, LIVE, STALE, ChannelHealth, silent_at, status_of
+from signalnode.feeds.health import GAPS_MIN, LIVE, SILENCE_FACTOR, STALE, ChannelHealth, silent_at, status_of
 
 S = 1_000_000_000
 START_NS = 1_700_000_000 * S
@@ -48,9 +48,9 @@ def test_an_event_of_no_channel_changes_nothing(kind: int) -> None:
 @pytest.mark.parametrize("gap_s", [0.5, 5.0, 60.0])
 def test_silence_is_measured_by_the_markets_own_pace(gap_s: float) -> None:
     health, end_ns = after(ticking(TRADE, gap_s, 200))
-    assert limit_s(health) == pytest.approx(15 * gap_s, rel=1e-6)
-    assert health.silent(end_ns + int(14.9 * gap_s * S)) == ()
-    assert health.silent(end_ns + int(15.1 * gap_s * S)) == ("trades",)
+    assert limit_s(health) == pytest.approx(SILENCE_FACTOR * gap_s, rel=1e-6)
+    assert health.silent(end_ns + int((SILENCE_FACTOR - 0.1) * gap_s * S)) == ()
+    assert health.silent(end_ns + int((SILENCE_FACTOR + 0.1) * gap_s * S)) == ("trades",)
 
 
 def test_no_wait_under_two_seconds_is_called_silence() -> None:
@@ -76,19 +76,21 @@ def test_a_wait_is_told_with_its_limit_and_the_way_from_the_venue() -> None:
     events = ticking(TRADE, 0.5, 200)
     events["time_event_ns"] = events["time_received_ns"] - 30_000_000
     health, end_ns = after(events)
-    assert health.waits(end_ns + 7 * S) == {"trades": (7 * S, 30_000_000, pytest.approx(7.5), False)}
+    assert health.waits(end_ns + 7 * S) == {
+        "trades": (7 * S, 30_000_000, pytest.approx(0.5 * SILENCE_FACTOR), True)
+    }
     assert health.waits(end_ns - S)["trades"].waited_ns == 0
     assert after(ticking(QUOTE, 1.0, 2))[0].waits(START_NS)["quotes"].limit_s == np.inf
 
 
 def test_a_wait_in_which_nothing_could_come_is_no_silence() -> None:
-    health, end_ns = after(ticking(TRADE, 1.0, 100))  # a normal wait is up to 15 s
+    health, end_ns = after(ticking(TRADE, 1.0, 100))  # a normal wait is up to 11 s
     back_ns = end_ns + 60 * S
-    wait = health.waits(back_ns + 14 * S, back_ns)["trades"]
-    assert (wait.waited_ns, wait.is_silent) == (74 * S, False)
-    assert status_of(silent_at(health.state, back_ns + 14 * S, back_ns), False, 1.0) == LIVE
-    assert status_of(silent_at(health.state, back_ns + 16 * S, back_ns), False, 1.0) == STALE
-    assert health.waits(back_ns + 16 * S, back_ns)["trades"].is_silent
+    wait = health.waits(back_ns + 10 * S, back_ns)["trades"]
+    assert (wait.waited_ns, wait.is_silent) == (70 * S, False)
+    assert status_of(silent_at(health.state, back_ns + 10 * S, back_ns), False, 1.0) == LIVE
+    assert status_of(silent_at(health.state, back_ns + 12 * S, back_ns), False, 1.0) == STALE
+    assert health.waits(back_ns + 12 * S, back_ns)["trades"].is_silent
 
 
 def test_an_outage_does_not_dull_the_standard() -> None:
