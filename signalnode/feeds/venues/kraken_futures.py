@@ -72,7 +72,7 @@ class _Trade(msgspec.Struct):
     kind: str = msgspec.field(default="fill", name="type")
 
 
-class _Ticker(msgspec.Struct):
+class _State(msgspec.Struct):
     product: str = msgspec.field(default="", name="product_id")
     suspended: bool = False
 
@@ -81,7 +81,7 @@ _head = msgspec.json.Decoder(_Head)
 _snapshot = msgspec.json.Decoder(_Snapshot)
 _update = msgspec.json.Decoder(_Update)
 _trade = msgspec.json.Decoder(_Trade)
-_ticker = msgspec.json.Decoder(_Ticker)
+_state = msgspec.json.Decoder(_State)
 
 
 class KrakenFuturesDecoder(MarketDecoder):
@@ -107,7 +107,7 @@ class KrakenFuturesDecoder(MarketDecoder):
         if head.feed == "book_snapshot":
             return self._on_snapshot(_snapshot.decode(frame), time_received_ns)
         if head.feed == "ticker":
-            told = _ticker.decode(frame)
+            told = _state.decode(frame)
             self._hear_state(told.product, "suspended" if told.suspended else "open", ("open",))
             return ()
         raise FrameFault("frame_unknown", f"no feed known as {head.feed[:40]!r}")
