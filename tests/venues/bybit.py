@@ -11,7 +11,7 @@ from tests.feeds.venues.made.base import LOTS, TICKS, Ticks, price, size
 
 from .listing import Listing
 from .protocol import Message, Protocol
-from .venue import Peer
+from .venue import Answer, Peer, Venue
 
 TOPICS_MAX, CHARACTERS_MAX = 10, 21_000
 CUT_S = 600.0
@@ -54,7 +54,20 @@ class Bybit(Protocol):
     def on_time(self, peer: Peer) -> None:
         """Cut off who does not ping."""
         if peer.now_s - peer.state.get("pinged_s", peer.opened_s) > CUT_S:
-            peer.break_rule("no ping for 10 minutes", 1006)
+            peer.break_rule("no ping for 10 minutes", 1001)
+
+    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:
+        """What it lists, and what that traded."""
+        category = query.get("category", "")
+        named = [each.partition(":")[2] for each in venue.listings if each.startswith(f"{category}:")]
+        if path == "/v5/market/instruments-info":
+            rows = [_listed(category, each) for each in named]
+        elif path == "/v5/market/tickers":
+            rows = [{"symbol": each, "turnover24h": "1000", "volume24h": "1000"} for each in named]
+        else:
+            return None
+        result = {"category": category, "list": rows, "nextPageCursor": ""}
+        return Answer(200, json.dumps({"retCode": 0, "retMsg": "OK", "result": result}).encode())
 
     def _subscribe(self, peer: Peer, topics: list[str], asked: dict[str, Any]) -> None:
         keys = [self._key(peer, topic) for topic in topics]
@@ -134,6 +147,14 @@ def _book(  # noqa: PLR0917 - what a frame of a book says
     data = dict(zip(("b", "a"), sides, strict=True)) | {"s": named, "u": update, "seq": 7}
     time_ms = time_ns // 10**6
     return {"topic": f"{channel}.{named}", "type": kind, "ts": time_ms, "data": data, "cts": time_ms - 2}
+
+
+def _listed(category: str, named: str) -> dict[str, Any]:
+    quote = "USDT" if named.endswith("USDT") else "USD"
+    told = {"symbol": named, "status": "Trading", "baseCoin": named.removesuffix(quote), "quoteCoin": quote}
+    told["contractType"] = "" if category == "spot" else f"{category.capitalize()}Perpetual"
+    steps = {"basePrecision" if category == "spot" else "qtyStep": "0.001"}
+    return told | {"priceFilter": {"tickSize": "0.01"}, "lotSizeFilter": steps}
 
 
 def _size(listing: Listing, tick: int, lots: int) -> str:

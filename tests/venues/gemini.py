@@ -9,7 +9,7 @@ from tests.feeds.venues.made.base import Ticks, price, size
 
 from .listing import Listing, Numbered
 from .protocol import Message, Protocol
-from .venue import Peer
+from .venue import Answer, Peer, Venue
 
 BOOK, TRADES = "l2", "trade"  # two channels to us, asked for as one
 LEVELS = 1_000_000  # it sends all it has
@@ -56,6 +56,11 @@ class Gemini(Protocol):
         if peer.now_s - peer.state["beat_s"] >= HEARTBEAT_S:
             peer.state["beat_s"] = peer.now_s
             peer.send({"type": "heartbeat", "timestamp": int(peer.now_s * 1_000)})
+
+    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
+        """What it lists."""
+        listed = json.dumps([each.lower() for each in venue.listings]).encode()
+        return Answer(200, listed) if path == "/v1/symbols" else None
 
     def _opening(self, listing: Listing) -> Message:
         image = listing.image(LEVELS)

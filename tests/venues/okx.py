@@ -65,11 +65,18 @@ class Okx(Protocol):
                 peer.send({"arg": {"channel": INSTRUMENTS, "instType": kind}, "data": news})
 
     def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:
-        """What contracts are worth."""
-        if path != f"/api/v5/public/{INSTRUMENTS}":
+        """What it lists, with what contracts are worth, and what that traded."""
+        kind, symbol = query.get("instType"), query.get("instId")
+        listed = [each for each in venue.listings.values() if _kind(each.symbol) == kind]
+        if path == f"/api/v5/public/{INSTRUMENTS}":
+            rows = [_instrument(each) for each in listed if symbol in (None, each.symbol)]
+        elif path == "/api/v5/market/tickers":
+            rows = [
+                {"instId": each.symbol, "instType": str(kind), "last": "100", "volCcy24h": "10"}
+                for each in listed
+            ]
+        else:
             return None
-        asked = venue.listings.get(query.get("instId", ""))
-        rows = [_instrument(asked)] if asked is not None else []
         return Answer(200, json.dumps({"code": "0" if rows else "51001", "msg": "", "data": rows}).encode())
 
     def _do(self, peer: Peer, asked: dict[str, Any], operation: str, symbol: str, channel: str) -> None:
@@ -126,6 +133,7 @@ def _kind(symbol: str) -> str:
 def _instrument(listing: Listing) -> dict[str, str]:
     worth, currency = CONTRACTS.get(listing.symbol, ("", ""))
     row = {"instType": _kind(listing.symbol), "instId": listing.symbol, "ctVal": worth, "ctValCcy": currency}
+    row |= {"tickSz": "0.01", "lotSz": "0.001"}
     return row | {"ctMult": "1" if worth else "", "state": "suspend" if listing.halted else "live"}
 
 

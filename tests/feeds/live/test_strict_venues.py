@@ -19,9 +19,9 @@ Do = Callable[["Client"], None]
 class Client:
     """A client that does as it is told, in time made up."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, path: str = "/") -> None:
         self.venue, self.now_s = Venue(protocol_of(name)), 0.0
-        self.peer: Peer = self.venue.open("/", 0.0)
+        self.peer: Peer = self.venue.open(path, 0.0)
 
     def send(self, count: int = 1, **asked: Any) -> None:
         for _ in range(count):
@@ -49,6 +49,11 @@ def kraken(**params: Any) -> dict[str, Any]:
     return {"method": "subscribe", "params": {"channel": "book", "symbol": ["BTC/USD"]} | params, "req_id": 1}
 
 
+def okx(*symbols: str, operation: str = "subscribe") -> dict[str, Any]:
+    asked = [{"channel": "books", "instId": each} for each in symbols or ("BTC-USDT",)]
+    return {"op": operation, "args": asked, "id": "1"}
+
+
 def deribit(method: str = "public/subscribe", **params: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
 
@@ -64,6 +69,7 @@ CLOSED: dict[str, tuple[str, Do]] = {
         "deribit",
         lambda it: it.send(11, **deribit(channels=["book.BTC-PERPETUAL.100ms"])),
     ),
+    "hyperliquid is asked 2001 times in a minute": ("hyperliquid", lambda it: it.send(2_001, method="ping")),
     "deribit is not answered": (
         "deribit",
         lambda it: (it.send(**deribit("public/set_heartbeat", interval=10)), it.wait(21.0))[0],  # type: ignore[func-returns-value]
@@ -120,6 +126,73 @@ def test_a_book_of_kraken_is_left_with_its_own_depth() -> None:
     assert "Subscription Not Found" in json.dumps(client.frames[-1])
     client.send(**kraken(depth=500) | {"method": "unsubscribe"})
     assert not client.peer.subscribed
+
+
+def test_okx_closes_who_says_nothing_for_half_a_minute_and_hears_480_requests_an_hour() -> None:
+    quiet, busy = Client("okx"), Client("okx")
+    quiet.send(**okx())
+    quiet.wait(31.0)
+    assert quiet.codes == [4004]
+    busy.send(480, **okx())
+    busy.send(**okx(operation="unsubscribe"))
+    assert busy.frames[-1]["code"] == "60014"
+    assert busy.peer.subscribed
+    busy.venue.on_frame(busy.peer, b"ping", busy.now_s)
+    assert busy.peer.out[-1] == b"pong"
+
+
+def test_okx_names_what_it_does_not_know_and_takes_the_rest() -> None:
+    client = Client("okx")
+    client.send(**okx("NO-USDT", "BTC-USDT"))
+    assert "channel:books,instId:NO-USDT doesn't exist" in client.frames[0]["msg"]
+    assert list(client.peer.subscribed) == [("BTC-USDT", "books")]
+
+
+def test_bybit_refuses_a_whole_request_and_cuts_who_does_not_ping() -> None:
+    client = Client("bybit", "/v5/public/spot")
+    known, unknown = "orderbook.1000.BTCUSDT", "orderbook.1000.NOUSDT"
+    for topics, told in (([known, unknown], "handler not found"), ([known] * 11, "args size")):
+        client.send(op="subscribe", args=topics, req_id="1")
+        assert told in client.frames[-1]["ret_msg"]
+        assert not client.peer.subscribed
+    client.send(op="subscribe", args=[known], req_id="2")
+    client.send(op="subscribe", args=[known], req_id="3")
+    assert "already subscribed" in client.frames[-1]["ret_msg"]
+    client.wait(599.0)
+    client.send(op="ping")
+    client.wait(599.0)
+    assert client.codes == []
+    client.wait(2.0)
+    assert client.codes == [1001]
+
+
+def test_hyperliquid_bears_ten_connections_and_closes_those_it_has_nothing_for() -> None:
+    client = Client("hyperliquid")
+    client.wait(61.0)
+    assert client.codes == [1000]
+    others = [client.venue.open("/", client.now_s) for _ in range(10)]
+    assert [peer.is_closed for peer in others] == [False] * 9 + [True]
+
+
+def test_hyperliquid_repeats_what_it_refuses() -> None:
+    client = Client("hyperliquid")
+    asked = {"type": "l2Book", "coin": "BTC"}
+    for method, told in (("unsubscribe", "Already unsub"), ("subscribe", ""), ("subscribe", "Already sub")):
+        client.send(method=method, subscription=asked)
+        errors = [each["data"] for each in client.frames if each["channel"] == "error"]
+        assert not told or errors[-1].startswith(told)
+    client.send(method="subscribe", subscription=asked | {"coin": "NO"})
+    assert client.frames[-1]["data"].startswith("Invalid subscription")
+
+
+def test_gemini_answers_nothing_but_what_it_cannot_read_and_beats_each_five_seconds() -> None:
+    client = Client("gemini")
+    client.send(type="unsubscribe", subscriptions=[{"name": "l2", "symbols": ["BTCUSD"]}])
+    assert client.frames == []
+    client.send(type="subscribe", subscriptions=[{"name": "l2", "symbols": ["NOUSD"]}])
+    assert client.frames[-1]["result"] == "error"
+    client.wait(11.0)
+    assert [each["type"] for each in client.frames[1:]] == ["heartbeat", "heartbeat"]
 
 
 def test_deribit_does_not_say_what_it_does_not_know() -> None:
