@@ -115,6 +115,8 @@ def _notes(node: NodeSettings) -> dict[str, str]:
 
 def _note(feed: FeedSettings) -> str:
     """What a trader must know of where a market's numbers come from; nothing where they are live."""
+    if feed.kind == "live":
+        return ""
     if feed.kind == "synthetic":
         return "synthetic"
     speed = "" if feed.speed == 1.0 else f" ×{feed.speed:g}" if feed.speed else " at full speed"

@@ -217,10 +217,12 @@ class LiveFeed(BlockFeed):
 
     def _on_told(self, state: str, reason: str) -> None:
         was_heard, self._told = not self._told, "" if state == "heard" else f"{state}: {reason}"
-        self._losses += was_heard and state != "heard"
-        if state != "heard":
+        if state == "heard":
+            return
+        self._renew_wait_ns = 0
+        self._losses += was_heard
+        if was_heard or state == "refused":  # "lost" is the word of a start, too
             self._faults.add(f"market_{state}", reason)
-            self._renew_wait_ns = 0
 
     def _note_connection(self, number: int) -> None:
         self.connection = number

@@ -200,9 +200,9 @@ def test_what_is_lost_is_counted_by_channel_and_why_is_told(gateway):
     gateway.say(envelope.TOLD, b"lost closed: 1012")
     assert gateway.feed.losses()["trades"].gaps == 2
     assert [re.split("[,(]", line)[0].strip() for line in gateway.feed.news_of_faults()] == [
-        "2 x market_lost",
         "1 x frames_lost",
         "1 x book_gap",
+        "1 x market_lost",
     ]
     assert gateway.feed.news_of_faults() == []
 
