@@ -143,6 +143,13 @@ _ANSWERS: dict[str, dict[str, Any]] = {
                     "trading_disabled": True,
                     "approximate_quote_24h_volume": "",
                 },
+                {
+                    "product_id": "BTC-USDC",
+                    "status": "online",
+                    "price_increment": "0.01",
+                    "base_increment": "0.00000001",
+                    "alias": "BTC-USD",
+                },
             ],
             "num_products": 2,
             "pagination": None,

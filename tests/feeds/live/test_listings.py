@@ -41,6 +41,7 @@ EXPECTED: dict[str, list[tuple[str, str, str, str, bool, float | None]]] = {
     "coinbase": [
         ("BTC-USD", "BTC-USD", "0.01", "0.00000001", True, 758_532_193.02),
         ("OLD-USD", "OLD-USD", "0.1", "1", False, None),
+        ("BTC-USDC", "BTC-USD", "0.01", "0.00000001", True, None),
     ],
     "deribit": [
         ("BTC-PERPETUAL", "BTC-PERPETUAL", "0.5", "10", True, None),

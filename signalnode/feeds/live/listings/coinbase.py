@@ -1,4 +1,7 @@
-"""Coinbase Advanced Trade: spot products. Source: Coinbase, "List Public Products"."""
+"""Coinbase Advanced Trade: spot products. Source: Coinbase, "List Public Products".
+
+A product with an `alias` shares its book: BTC-USDC comes as BTC-USD, as 400 of 405 in USDC do on a recording.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ class _Product(msgspec.Struct):
     trading_disabled: bool = False
     is_disabled: bool = False
     approximate_quote_24h_volume: str = ""
+    alias: str = ""
 
 
 class _Answer(msgspec.Struct):
@@ -28,11 +32,12 @@ def _read(_page: Page, body: bytes) -> Found:
         found.instruments.append(
             instrument(
                 each.product_id,
-                each.product_id,
+                each.alias or each.product_id,
                 tick_size=each.price_increment,
                 size_step=each.base_increment,
                 state="trading disabled" if stopped else each.status or "listed",
                 is_open=not stopped and each.status in {"", "online"},
+                listed_as=each.product_id,
             )
         )
         if each.approximate_quote_24h_volume:

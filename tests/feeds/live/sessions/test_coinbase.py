@@ -51,6 +51,14 @@ def sent(session: Session, until_s: float) -> list[dict[str, object]]:
     return frames
 
 
+def test_a_market_in_usdc_is_heard_where_its_book_is():
+    assert [VENUE.symbol(each) for each in ("BTC-USDC", "BTC-USD", "USDC-EUR")] == [
+        "BTC-USD",
+        "BTC-USD",
+        "USDC-EUR",
+    ]
+
+
 def test_an_answer_says_all_that_is_subscribed_to():
     listed = VENUE.hear(ANSWER, SYMBOLS).listed
     assert listed is not None
