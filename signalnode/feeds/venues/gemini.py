@@ -4,7 +4,8 @@ Formats: Gemini, "Market Data v2". `side` of a trade is the taker's (18 of 18 at
 block and auction trades, which have sides of their own, are left out. The first `l2_updates` of a
 subscription is the whole book, told by its lists of past `trades` and `auction_events`, which are no news;
 those after it lack both. They carry no number and no time: nothing shows a loss, and the receive time stands
-for both.
+for both. So a live book is asked for anew now and then; of the past trades with it, those that happened while
+nobody was subscribed for that moment are news.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from signalnode.clock import NS_PER_MS
+from signalnode.clock import NS_PER_MS, NS_PER_S
 from signalnode.feeds.venues.base import (
     DecoderClass,
     FrameFault,
@@ -31,6 +32,7 @@ SILENT_TYPES = frozenset(
         *("auction_outcome", "candles_1m_updates"),
     }
 )
+AWAY_NS_MAX = 10 * NS_PER_S  # after more the past is too old to be heard now
 SIDES = {"buy": 1, "sell": -1}
 
 
@@ -57,6 +59,7 @@ class _Trade(msgspec.Struct):
 
 
 _head = msgspec.json.Decoder(_Head)
+_past = msgspec.json.Decoder(list[_Trade], strict=False)
 _book = msgspec.json.Decoder(_Book, strict=False)  # lax: numbers come as strings
 _trade = msgspec.json.Decoder(_Trade, strict=False)
 
@@ -66,7 +69,10 @@ class GeminiDecoder(MarketDecoder):
 
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         super().__init__(market, depth_bps, on_fault)
+        self._on_fault = on_fault
         self._names = TradeNames(on_fault)
+        self._newest = 0  # number of a trade
+        self._heard_ns = 0  # when the newest frame of ours came
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `base.Decoder`."""
@@ -91,14 +97,32 @@ class GeminiDecoder(MarketDecoder):
         bids = [(price, size) for side, price, size in d.changes if side == "buy"]
         asks = [(price, size) for side, price, size in d.changes if side == "sell"]
         book, number = self.watch.book, self.watch.book.last_id
+        is_soon = time_received_ns - self._heard_ns <= AWAY_NS_MAX
+        self._heard_ns = time_received_ns
+        missed = self._missed(d.trades, time_received_ns) if is_soon else ()
         if d.trades is not msgspec.UNSET or d.auctions is not msgspec.UNSET:
             status = book.replace(number + 1, bids, asks)
         else:
             status = book.follow(number, number + 1, bids, asks)
-        return self.watch.rows_and_quote_after(status, time_received_ns, time_received_ns)
+        return (*missed, *self.watch.rows_and_quote_after(status, time_received_ns, time_received_ns))
+
+    def _missed(self, past: msgspec.Raw | msgspec.UnsetType, time_received_ns: int) -> Sequence[Row]:
+        newest = self._newest
+        if not newest or isinstance(past, msgspec.UnsetType):
+            return ()
+        try:
+            news = [t for t in _past.decode(past) if t.number > newest]
+        except ValueError as error:  # the book beside them may be sound
+            self._on_fault("frame_malformed", f"past trades: {error}")
+            return ()
+        news.sort(key=lambda t: t.number)
+        return [row for t in news for row in self._on_trade(t, time_received_ns)]
 
     def _on_trade(self, t: _Trade, time_received_ns: int) -> Sequence[Row]:
-        if not self._is_ours(t.symbol) or t.side not in SIDES or not self._names.is_new(str(t.number)):
+        if not self._is_ours(t.symbol):
+            return ()
+        self._heard_ns, self._newest = time_received_ns, max(self._newest, t.number)
+        if t.side not in SIDES or not self._names.is_new(str(t.number)):
             return ()
         return (trade_row(t.time_ms * NS_PER_MS, time_received_ns, SIDES[t.side], t.price, t.size),)
 

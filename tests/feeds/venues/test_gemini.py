@@ -23,8 +23,10 @@ class Decoding:
         self.reports: list[str] = []
         self.decoder = GeminiDecoder("BTC-USD", 110.0, lambda name, _detail: self.reports.append(name))
 
+        self.now_ns = 77
+
     def __call__(self, frame: dict[str, Any]) -> list[Row]:
-        return list(self.decoder.decode(msgspec.json.encode(frame), 77))
+        return list(self.decoder.decode(msgspec.json.encode(frame), self.now_ns))
 
     def book(self, *changes: tuple[str, str, str], **more: Any) -> list[Row]:
         return self({"type": "l2_updates", "symbol": "BTCUSD", "changes": changes} | more)
@@ -65,6 +67,23 @@ def test_a_book_that_comes_again_replaces_the_one_before() -> None:
     decode.book(("buy", "99.5", "1"), *BOOK, trades=[])
     assert decode.book(*BOOK, trades=[])[0][6] == 99.0
     assert decode.reports == []
+
+
+def test_what_traded_while_a_book_was_asked_for_anew_is_news_and_what_did_before_or_long_ago_is_not() -> None:
+    decode = Decoding()
+    assert (
+        decode.book(*BOOK, trades=[OLD | {"event_id": each, "side": "buy"} for each in (4, 3)])[0][2] == QUOTE
+    )
+    decode.trade(5, "buy")
+    decode.now_ns += 2_000_000_000
+    past = [OLD | {"event_id": each, "side": side} for each, side in ((8, "block"), (7, "sell"), (6, "buy"))]
+    told = decode.book(*BOOK, trades=[*past, OLD | {"event_id": 5, "side": "buy"}, OLD | {"side": "buy"}])
+    assert [(row[2], row[3]) for row in told] == [(TRADE, 1), (TRADE, -1), (DEPTH, 0)]
+    decode.now_ns += 20_000_000_000
+    assert [row[2] for row in decode.book(*BOOK, trades=[OLD | {"event_id": 12, "side": "buy"}])] == [DEPTH]
+    assert decode.reports == []
+    assert [row[2] for row in decode.book(*BOOK, trades=[{"event_id": "x"}])] == [DEPTH]
+    assert decode.reports == ["frame_malformed"]
 
 
 def test_the_real_book_is_sound_and_past_trades_are_no_news() -> None:

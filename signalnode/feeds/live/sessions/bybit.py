@@ -115,10 +115,11 @@ def _request(operation: str, symbols: Sequence[str], channel: str, number: int) 
 
 def _spelled(named: str, symbols: Collection[str]) -> str:
     """The one of a connection's markets that a frame calls so; all are of one category."""
-    for category in CATEGORIES:
-        if f"{category}:{named}" in symbols:
-            return f"{category}:{named}"
-    return named
+    category = next(iter(symbols), "").rpartition(":")[0]
+    spelled = f"{category}:{named}" if category else named
+    if spelled in symbols:
+        return spelled
+    return next((each for each in symbols if each.rpartition(":")[2] == named), named)
 
 
 def _named_in(frame: bytes, symbols: Collection[str]) -> str:
