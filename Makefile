@@ -16,7 +16,8 @@ test: .venv/dev
 	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder --ignore-glob 'tests/test_tidy*.py'
 
 # The whole suite with more of all that is drawn: 10,000 schedules of the supervisor's core, 10,000 runs of the bus
-# and the aggregator, a million broken messages, 3,000 examples of each property and 400 of each law. Some minutes.
+# and the aggregator, a million broken messages, 3,000 examples of each property and 400 of each law; and what has a
+# smaller test beside it in `make test`, which says so of each that it skips: `tests/effort.py`. Many minutes.
 test-long: .venv/dev
 	@$(PYTEST) -n 3 --dist worksteal --ignore-glob 'tests/test_tidy*.py' --hypothesis-profile long
 

@@ -19,12 +19,16 @@ settings.register_profile(LONG, repeatable, max_examples=3_000)
 settings.load_profile("repeatable")
 
 # Whole files go to whoever is free; these take longest, and the last one to end would be alone.
-LONGEST = ("test_extend.py", "test_systemd.py", "test_readme.py")
+LONGEST = ("test_readme.py", "test_systemd.py", "test_engine_process.py")
+
+
+def _place(name: str) -> int:
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what starts real processes; else in the order of the files."""
-    items.sort(key=lambda item: (item.path.name not in LONGEST, "processes" not in item.path.parts))
+    items.sort(key=lambda item: (_place(item.path.name), "processes" not in item.path.parts))
 
 
 # A shell without job control lets what it starts in the background ignore Ctrl-C; the programs that tests
