@@ -334,10 +334,10 @@ def test_every_feed_is_registered() -> None:
 
 
 def test_every_venue_is_registered() -> None:
-    from signalnode.feeds.venues import base, binance_streams, decoder_of
+    from signalnode.feeds.venues import base, binance_streams, decoder_of, joined
     from signalnode.settings import VENUE_NAMES
 
-    shared = {base.__name__, binance_streams.__name__}
+    shared = {base.__name__, binance_streams.__name__, joined.__name__}
     modules = {module.__name__ for module in modules_of("feeds/venues")} - shared
     assert modules == {decoder_of(venue).__module__ for venue in VENUE_NAMES}
 

@@ -39,7 +39,10 @@ class Tapped(LiveFeed):
             held = held._replace(frame=answer, url=url)
         elif header.kind == envelope.ADDRESS:
             held = held._replace(frame=b"", address=body.decode())
-        if header.kind in (envelope.FRAME, envelope.ANSWER, envelope.ADDRESS):
+        elif header.kind in (envelope.BESIDE, envelope.MOVED):
+            turn = "beside" if header.kind == envelope.BESIDE else "moved"
+            held = held._replace(turn=turn, connection=str(header.connection or ""))
+        if header.kind not in (envelope.BEAT, envelope.TOLD):
             self.lines.append(line_of(held))
         super().take_in(header, body)
 

@@ -18,7 +18,19 @@ import zmq
 from signalnode.clock import NS_PER_S
 from signalnode.events import DEPTH, QUOTE, TRADE, Events
 from signalnode.feeds.live import envelope
-from signalnode.feeds.live.actions import Address, Answer, Close, Deliver, Fetch, Open, Send, Tell
+from signalnode.feeds.live.actions import (
+    Address,
+    Answer,
+    Beside,
+    Close,
+    Deliver,
+    Fetch,
+    Moved,
+    Open,
+    Retire,
+    Send,
+    Tell,
+)
 from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.feed import LiveFeed
 from signalnode.feeds.live.pool import Pool, Step
@@ -109,7 +121,8 @@ class Virtual:
             wire.parts.append(self._beat())
             listener = self.listeners[symbol]
             events = listener.turn(self.now_ns)
-            is_sound = listener.is_sound and self._is_reached(symbol, "book")
+            is_told = self._is_reached(symbol, "book") and not self._is_spoiled(symbol)
+            is_sound = listener.is_sound and is_told
             self.truths[symbol].on_events(events, sound=is_sound)
 
     def until(self, holds: Callable[[], bool], what: str, *, seconds: float = 120.0) -> None:
@@ -129,6 +142,11 @@ class Virtual:
         self.until(self.is_sound, "a sound book")
         self.run(1.0)
         self.until(self.is_sound, "a sound book")
+
+    def replace_connections(self) -> None:
+        """Have every connection be made anew as planned."""
+        for slot in range(len(self.pool.sessions)):
+            self._do(self.pool.steps(slot, [Retire("planned")]))
 
     def until_spoiled(self) -> None:
         """Until every fault of the script was done."""
@@ -155,6 +173,14 @@ class Virtual:
             for slot, peer in self.peers.items()
             if slot not in self.frozen and not peer.is_closed
             for of, channel in peer.subscribed.keys() - peer.spoiled
+        )
+
+    def _is_spoiled(self, symbol: str) -> bool:
+        """Whether somebody's newest frame of a book was, so that the next one shows it."""
+        return any(
+            of == symbol and self.venue.what(channel) == "book"
+            for peer in self.peers.values()
+            for of, channel in peer.spoiled
         )
 
     def _on_asked(self, symbol: str, asked: bytes) -> None:
@@ -201,6 +227,10 @@ class Virtual:
             elif isinstance(action, Answer):
                 answer = envelope.pack_answer(f"https://{action.url_path}", action.body)
                 self._say(action.symbol, envelope.ANSWER, number, answer)
+            elif isinstance(action, Beside):
+                self._say(action.symbol, envelope.BESIDE, number, b"")
+            elif isinstance(action, Moved):
+                self._say(action.symbol, envelope.MOVED, number if action.is_done else 0, b"")
             elif isinstance(action, Fetch):
                 self._fetch(slot, action)
             elif isinstance(action, Open):

@@ -47,10 +47,10 @@ from signalnode.feeds.files.decoding import GAPS_MAX, Gaps, Slice
 from signalnode.feeds.files.framing import Held, unwrap
 from signalnode.feeds.files.lines import Line, read_lines
 from signalnode.feeds.files.tally import COSTLY, Tally
-from signalnode.feeds.venues.base import Decoder, DecoderClass, FrameFault, Row, pack_rows
+from signalnode.feeds.venues.base import DecoderClass, FrameFault, Row, pack_rows
+from signalnode.feeds.venues.joined import Joined
 
 SYMBOLS_SHOWN = 5  # of those that a refused capture holds
-CONNECTIONS_MAX = 1_000  # whose addresses are kept, the newest
 SLICE_LINES = 2_048  # lines decoded between two chances to do something else: about 20 ms
 
 
@@ -77,8 +77,6 @@ class CaptureDecoding:
         self._tallies: list[Tally] = []
         self._begin(Path())
         self._time_ns = 0  # receive time of the newest frame
-        self._connection = ""  # that it came over, where the capture tells
-        self._addresses: dict[str, str] = {}  # of connections
         self._count = 0
 
     def _begin(self, path: Path) -> None:
@@ -91,11 +89,11 @@ class CaptureDecoding:
         for path in self._paths:
             if not path.is_file():
                 raise DataError(f"{path}: no such capture: check `paths`")
-        decoder = self._decoder_class(self._symbol, self._depth_bps, self.faults_here)
+        decoder = self._decoder_of(self._symbol)
         yield from self._decode_files(decoder)
         if not self._symbol and len(decoder.others) == 1:
             (only,) = decoder.others
-            decoder = self._decoder_class(only, self._depth_bps, self.faults_here)
+            decoder = self._decoder_of(only)
             self._start_over()
             yield from self._decode_files(decoder)
         self._finish(decoder)
@@ -109,12 +107,15 @@ class CaptureDecoding:
         where = f"{self._path}:{self._line}: {detail}" if self.faults.wants_example(name) else ""
         self.faults.add(name, where)
 
+    def _decoder_of(self, symbol: str) -> Joined:
+        return Joined(lambda: self._decoder_class(symbol, self._depth_bps, self.faults_here))
+
     def _start_over(self) -> None:
         self.faults.clear()
         self.gaps.clear()
         self._tallies.clear()
 
-    def _finish(self, decoder: Decoder) -> None:
+    def _finish(self, decoder: Joined) -> None:
         if decoder.watch.book.status == "empty" and decoder.watch.book.waiting:
             self.faults.add("book_unsynced", f"{self._path}: no snapshot came for the book's updates to join")
         files = ", ".join(str(path) for path in self._paths)
@@ -134,7 +135,7 @@ class CaptureDecoding:
         for tally in self._tallies:
             tally.finish(self.faults)
 
-    def _decode_files(self, decoder: Decoder) -> Iterator[Slice]:
+    def _decode_files(self, decoder: Joined) -> Iterator[Slice]:
         state = sieve.new_state()
         sizes = [max(1, path.stat().st_size) for path in self._paths]
         for index, path in enumerate(self._paths):
@@ -148,19 +149,19 @@ class CaptureDecoding:
             if self._symbol and decoder.matched == matched and decoder.others:
                 self.faults.add("symbol_differs", f"{path}: not one frame of {self._symbol}")
 
-    def _decode_batch(self, batch: list[Line], decoder: Decoder, state: sieve.State) -> Events:
+    def _decode_batch(self, batch: list[Line], decoder: Joined, state: sieve.State) -> Events:
         rows: list[Row] = []
         numbers: list[int] = []  # of the line each row came from
         sound: list[Events] = []
-        watch, in_gap = decoder.watch, decoder.watch.in_gap
+        in_gap = decoder.watch.in_gap
         for line in batch:
             if not line.text:
                 continue
             self._line = line.number
             self._lines.add(1)
             got = self._decode_line(line.text, decoder)
-            if watch.in_gap is not in_gap:  # sifted up to here, the state knows what time it is
-                in_gap = watch.in_gap
+            if decoder.watch.in_gap is not in_gap:  # sifted up to here, the state knows what time it is
+                in_gap = decoder.watch.in_gap
                 sound.append(self._sift(rows, numbers, state))
                 self._note_gap(in_gap, sieve.kernel_ns(self._time_ns, state))
                 rows, numbers = [], []
@@ -174,33 +175,26 @@ class CaptureDecoding:
         if in_gap is (len(self.gaps) % 2 == 0) and (not in_gap or len(self.gaps) < 2 * GAPS_MAX):
             self.gaps.append(max(time_ns, self.gaps[-1] if self.gaps else 0))
 
-    def _note_address(self, held: Held) -> None:
-        if len(self._addresses) >= CONNECTIONS_MAX:
-            self._addresses.pop(next(iter(self._addresses)))
-        self._addresses[held.connection] = held.address
-        self._connection = ""  # its frames may come from elsewhere now
-
-    def _decode_line(self, text: bytes, decoder: Decoder) -> Sequence[Row]:
+    def _decode_line(self, text: bytes, decoder: Joined) -> Sequence[Row]:
         try:
             held = unwrap(text)
             if held is None:
                 return ()
             if held.address:
-                self._note_address(held)
+                decoder.note_address(held.connection, held.address)
                 return ()
             self._time_ns = held.time_ns
+            if held.turn:
+                return _turned(held, decoder)
             if held.url:
-                return decoder.decode_reply(held.url, held.frame, self._time_ns)
-            if held.connection != self._connection:
-                self._connection = held.connection
-                decoder.on_address(self._addresses.get(held.connection, ""))
-            return decoder.decode(held.frame, self._time_ns)
+                return decoder.decode_reply(held.url, held.frame, self._time_ns, held.connection)
+            return decoder.decode(held.frame, self._time_ns, held.connection)
         except ValueError as error:  # of int and round; msgspec's own are kinds of it too
             name = "frame_malformed" if isinstance(error, msgspec.ValidationError) else "line_corrupt"
             self.faults_here(name, str(error))
             self._lines.leave_out(name)
         except RecursionError as error:  # brackets nested as deep as nobody means them
-            decoder.watch.distrust()
+            decoder.distrust()
             self.faults_here("line_corrupt", str(error))
             self._lines.leave_out("line_corrupt")
         except FrameFault as fault:
@@ -219,3 +213,11 @@ class CaptureDecoding:
             if code in COSTLY:
                 self._rows.leave_out(sieve.NAMES[code])
         return events[:kept]
+
+
+def _turned(held: Held, decoder: Joined) -> Sequence[Row]:
+    """A connection comes beside the others, or takes their place."""
+    if held.turn == "moved":
+        return decoder.moved(held.connection, held.time_ns)
+    decoder.beside(held.connection)
+    return ()

@@ -2,7 +2,8 @@
 
 - `<time_received_ns> <frame as JSON>`.
 - What a gateway passed on, `<time_received_ns>@<connection> <frame>`. With a sign behind the connection, `<`,
-  it is what was fetched over HTTP, `<url> <body>`; with `>`, the URL where the connection goes.
+  it is what was fetched over HTTP, `<url> <body>`; with `>`, the URL where the connection goes; with `+` and
+  nothing else, that connection comes beside the others, and with `=` those have gone.
 - JSON lines `{"t": "recv", "ts": <seconds>, "data": "<frame>"}`, as cryptofeed records them, and replies to
   what was fetched, `{"t": "http", "ts": …, "url": "https://…", "data": "…"}`. A line `{"t": "connect",
   "conn": …, "addr": "wss://…"}` tells where the frames of a connection came from; others (header, send) tell
@@ -11,7 +12,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -28,6 +29,7 @@ class Held(NamedTuple):
     url: str = ""
     connection: str = ""
     address: str = ""
+    turn: Literal["", "beside", "moved"] = ""  # what becomes of a connection; see `venues.joined`
 
 
 class _Recorded(msgspec.Struct):
@@ -67,6 +69,8 @@ def line_of(held: Held) -> bytes:
     Line ends in a frame become spaces, which mean the same in JSON.
     """
     stamp = b"%d@%s" % (held.time_ns, held.connection.encode())
+    if held.turn:
+        return stamp + (b"=\n" if held.turn == "moved" else b"+\n")
     if held.address:
         return b"%s> %s\n" % (stamp, held.address.encode())
     body = held.frame.replace(b"\r", b" ").replace(b"\n", b" ")
@@ -77,7 +81,9 @@ def line_of(held: Held) -> bytes:
 
 def _passed_on(stamp: bytes, rest: bytes) -> Held:
     time, _, connection = stamp.partition(b"@")
-    time_ns, number = int(time), connection.rstrip(b"<>").decode()
+    time_ns, number = int(time), connection.rstrip(b"<>+=").decode()
+    if connection.endswith((b"+", b"=")):
+        return Held(time_ns, b"", connection=number, turn="beside" if connection.endswith(b"+") else "moved")
     if connection.endswith(b">"):
         return Held(time_ns, b"", connection=number, address=rest.decode())
     if connection.endswith(b"<"):

@@ -74,7 +74,20 @@ class Address(NamedTuple):
     url_path: str
 
 
-Action = Open | Send | Close | Retire | Deliver | Tell | Fetch | Answer | Address
+class Beside(NamedTuple):
+    """Tell a market that this connection comes beside the one it has."""
+
+    symbol: str
+
+
+class Moved(NamedTuple):
+    """Tell a market that the connections that came beside have taken over, or (False) that they have gone."""
+
+    symbol: str
+    is_done: bool
+
+
+Action = Open | Send | Close | Retire | Deliver | Tell | Fetch | Answer | Address | Beside | Moved
 
 
 def ns_of(seconds: float) -> int:

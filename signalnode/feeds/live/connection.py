@@ -18,7 +18,18 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.errors import VenueError
-from signalnode.feeds.live.actions import Address, Answer, Close, Deliver, Fetch, Open, Send, Tell
+from signalnode.feeds.live.actions import (
+    Address,
+    Answer,
+    Beside,
+    Close,
+    Deliver,
+    Fetch,
+    Moved,
+    Open,
+    Send,
+    Tell,
+)
 from signalnode.feeds.live.budget import Budget
 from signalnode.feeds.live.envelope import BEAT_S
 from signalnode.feeds.live.pool import Pool, Step
@@ -57,6 +68,14 @@ class Outlet(Protocol):
 
     def address(self, symbol: str, number: int, url: str) -> None:
         """Say where connection `number` goes."""
+        ...
+
+    def beside(self, symbol: str, number: int) -> None:
+        """Say that connection `number` comes beside the one that a market has."""
+        ...
+
+    def moved(self, symbol: str, number: int) -> None:
+        """Say that those which came beside have taken over; 0: that they have gone."""
         ...
 
     def tell(self, symbol: str, number: int, state: str, reason: str) -> None:
@@ -133,6 +152,10 @@ class Connections:
                 self._outlet.answer(action.symbol, number, self._urls.rest + action.url_path, action.body)
             elif isinstance(action, Address):
                 self._outlet.address(action.symbol, number, self._urls.ws + action.url_path)
+            elif isinstance(action, Beside):
+                self._outlet.beside(action.symbol, number)
+            elif isinstance(action, Moved):
+                self._outlet.moved(action.symbol, number if action.is_done else 0)
             elif isinstance(action, Open):
                 self._start(self._connect(slot))
             elif isinstance(action, Fetch):

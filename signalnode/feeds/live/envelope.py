@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 # The body: the raw frame; state, space, reason; the clock's offset; address, NUL and what was fetched there;
-# where the connection goes.
-FRAME, TOLD, BEAT, ANSWER, ADDRESS = 1, 2, 3, 4, 5
+# where the connection goes; nothing, for a connection that comes beside others, and for one that has taken
+# their place (0: that has gone).
+FRAME, TOLD, BEAT, ANSWER, ADDRESS, BESIDE, MOVED = 1, 2, 3, 4, 5, 6, 7
 BEAT_TOPIC = b"\0"
 RENEW = b"\2"
 BEAT_S = 0.1

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,12 +26,12 @@ from signalnode.feeds.faults import Faults
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.venueclock import VenueClock
 from signalnode.feeds.venues.base import DecoderClass, FrameFault, Row, pack_rows
+from signalnode.feeds.venues.joined import Joined
 
 LAG_NS = NS_PER_S
 GATEWAY_SILENT_NS = 3 * NS_PER_S
 RENEW_NS, RENEW_NS_MAX = 2 * NS_PER_S, 60 * NS_PER_S
 MESSAGES_MAX = envelope.QUEUE_MAX  # read in one turn
-ADDRESSES_MAX = 16  # of the newest connections
 TROUBLES = {
     "empty": "no image of the book yet",
     "gap": "updates of the book are missing: waiting for an image",
@@ -60,10 +59,8 @@ class LiveFeed(BlockFeed):
         self.connection = 0  # number of the newest frame's
         self._gateway, self._endpoint, self._symbol = gateway, endpoint, symbol
         self._faults = Faults()
-        self._decoder = decoder_class(symbol, depth_bps, self._faults.add)
+        self._decoder = Joined(lambda: decoder_class(symbol, depth_bps, self._faults.add))
         self._clock = VenueClock(self._faults.add)
-        self._addresses: dict[int, str] = {}  # of connections, by number
-        self._over = 0  # number of the connection whose address the decoder knows
         self._state = sieve.new_state()
         self._rows: list[Row] = []
         self._sequence = 0
@@ -202,18 +199,22 @@ class LiveFeed(BlockFeed):
             missing = header.sequence - self._sequence - 1
             self._faults.add("frames_lost", f"{missing} messages of the gateway before {header.sequence}")
             self._losses += 1
-            self._decoder.watch.distrust()
+            self._decoder.distrust()
         self._sequence = header.sequence
         if header.kind == envelope.TOLD:
             self._on_told(*body.decode(errors="replace").partition(" ")[::2])
         elif header.kind == envelope.FRAME:
-            self._note_connection(header.connection)
-            self._rows += self._decode(self._decoder.decode, body, header.time_ns)
+            self.connection = header.connection
+            self._rows += self._decode(self._decoder.decode, body, header.time_ns, header.connection)
         elif header.kind == envelope.ANSWER:
-            reply = partial(self._decoder.decode_reply, *envelope.unpack_answer(body))
-            self._rows += self._decode(reply, header.time_ns)
+            answer = (*envelope.unpack_answer(body), header.time_ns, header.connection)
+            self._rows += self._decode(self._decoder.decode_reply, *answer)
         elif header.kind == envelope.ADDRESS:
-            self._note_address(header.connection, body.decode(errors="replace"))
+            self._decoder.note_address(header.connection, body.decode(errors="replace"))
+        elif header.kind == envelope.BESIDE:
+            self._decoder.beside(header.connection)
+        elif header.kind == envelope.MOVED:
+            self._rows += self._decoder.moved(header.connection, header.time_ns)
 
     def _on_told(self, state: str, reason: str) -> None:
         was_heard, self._told = not self._told, "" if state == "heard" else f"{state}: {reason}"
@@ -224,18 +225,6 @@ class LiveFeed(BlockFeed):
         if was_heard or state == "refused":  # "lost" is the word of a start, too
             self._faults.add(f"market_{state}", reason)
 
-    def _note_connection(self, number: int) -> None:
-        self.connection = number
-        if number != self._over:
-            self._over = number
-            self._decoder.on_address(self._addresses.get(number, ""))
-
-    def _note_address(self, number: int, address: str) -> None:
-        if number not in self._addresses and len(self._addresses) >= ADDRESSES_MAX:
-            del self._addresses[next(iter(self._addresses))]
-        self._addresses[number] = address
-        self._over = 0  # its frames may come from elsewhere now
-
     def _decode(self, decode: Callable[..., Sequence[Row]], *what: Any) -> Sequence[Row]:
         before = self._faults.counts.get("book_drifted", 0)
         try:
@@ -245,7 +234,7 @@ class LiveFeed(BlockFeed):
             self._faults.add("frame_malformed" if is_shape else "line_corrupt", str(error))
             return ()
         except RecursionError as error:  # brackets nested as deep as nobody means them
-            self._decoder.watch.distrust()
+            self._decoder.distrust()
             self._faults.add("line_corrupt", str(error))
             return ()
         except FrameFault as fault:

@@ -102,6 +102,15 @@ class FrameOutlet:
         """See `connection.Outlet`."""
         self._send(symbol, envelope.ADDRESS, number, url.encode())
 
+    def beside(self, symbol: str, number: int) -> None:
+        """See `connection.Outlet`."""
+        self._send(symbol, envelope.BESIDE, number, b"")
+
+    def moved(self, symbol: str, number: int) -> None:
+        """See `connection.Outlet`; it stands in the log as well."""
+        self._log.info("moved", symbol=symbol, connection=number)
+        self._send(symbol, envelope.MOVED, number, b"")
+
     def tell(self, symbol: str, number: int, state: str, reason: str) -> None:
         """See `connection.Outlet`; what has changed stands in the log as well."""
         told = f"{state} {reason}"

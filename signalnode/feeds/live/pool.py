@@ -3,6 +3,13 @@
 A place is a connection for each of the venue's routes that its markets need: one at most venues. A market
 stays where it is until nobody wants it, so whoever comes or goes moves nobody else. Each physical connection
 has a number of its own, rising, which goes with its frames.
+
+A place whose connection asks to be replaced gets heirs: new connections beside the old ones, with the same
+markets. `Beside` tells the markets of each. When the venue has said yes to all of them, and books that are
+fetched have come, both bring everything for OVERLAP_S; then `Moved` says that the heirs have taken over, and
+the old ones are closed. So it is at once where an old one is lost meanwhile. Where an heir fails it is
+called off, and tried again after RETRY_S; where heirs are not ready within HANDOVER_S_MAX, or the venue bears
+no more connections, the old ones are closed and made anew.
 """
 
 from __future__ import annotations
@@ -12,11 +19,25 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from signalnode.feeds.live.actions import Action, Address, Deliver, Open, Retire, Tell
+from signalnode.feeds.live.actions import (
+    NEVER_NS,
+    Action,
+    Address,
+    Beside,
+    Deliver,
+    Moved,
+    Open,
+    Retire,
+    Tell,
+    ns_of,
+)
 from signalnode.feeds.live.session import Session
 from signalnode.feeds.live.sessions.base import Route, Venue
 
 MARKETS_MAX = 1_000  # of one gateway, as of a node
+OVERLAP_S = 2.0  # longer than one connection may be behind the other
+RETRY_S = 30.0
+HANDOVER_S_MAX = 120.0
 
 
 class Step(NamedTuple):
@@ -27,13 +48,18 @@ class Step(NamedTuple):
     action: Action
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Place:
     """Markets that need the same routes, and the slots of those, in order."""
 
     routes: tuple[Route, ...]
     slots: list[int]
     symbols: set[str] = field(default_factory=set)
+    heirs: list[int] = field(default_factory=list)  # slots that are to take over
+    reason: str = ""  # why heirs are wanted; "" where they are not
+    due_ns: int = 0  # of the handover's next step
+    begun_ns: int = 0
+    ready_ns: int = NEVER_NS  # since when heirs bring everything
 
 
 class Pool:
@@ -45,6 +71,7 @@ class Pool:
         self.venue = venue
         self.sessions: list[Session] = []
         self._numbers: list[int] = []
+        self._owners: list[_Place | None] = []  # by slot
         self._newest = 0
         self._places: list[_Place] = []
         self._placed: dict[str, _Place] = {}  # by symbol
@@ -59,60 +86,171 @@ class Pool:
                 return [Step(0, 0, Tell(symbol, "refused", "the venue bears no more markets from here"))]
             place.symbols.add(symbol)
             self._placed[symbol] = place
-        found = []
-        for slot in place.slots:
+        found: list[Step] = []
+        for slot in (*place.slots, *place.heirs):
             session = self.sessions[slot]
             session.want(symbol)
+            if slot in place.heirs and session.state != "resting":
+                found.append(self._step(slot, Beside(symbol)))
             if session.is_open:
-                found.append(Step(slot, self._numbers[slot], Address(symbol, session.route.url_path)))
-        first = place.slots[0]
-        return [*found, *(Step(first, self._numbers[first], each) for each in self._known(symbol))]
+                found.append(self._step(slot, Address(symbol, session.route.url_path)))
+        return [*found, *(self._step(place.slots[0], each) for each in self._known(symbol))]
 
     def drop(self, symbol: str) -> None:
         """Let a market go."""
         place = self._placed.pop(symbol, None)
         if place is not None:
             place.symbols.discard(symbol)
-            for slot in place.slots:
+            for slot in (*place.slots, *place.heirs):
                 self.sessions[slot].drop(symbol)
 
     def renew(self, symbol: str) -> None:
         """Have a market's book start over."""
         place = self._placed.get(symbol)
-        for slot in place.slots if place is not None else ():
+        for slot in (*place.slots, *place.heirs) if place is not None else ():
             self.sessions[slot].renew(symbol)
 
     def due_ns(self) -> int | None:
         """When `on_time` has something to do; None without a connection."""
-        return min((session.due_ns() for session in self.sessions), default=None)
+        dues = [session.due_ns() for session in self.sessions]
+        return min([*dues, *(self._handover_due_ns(place) for place in self._places)], default=None)
 
     def on_time(self, now_ns: int) -> list[Step]:
         """Time has passed."""
-        return [
+        found = [
             step
             for slot, session in enumerate(self.sessions)
             for step in self.steps(slot, session.on_time(now_ns))
         ]
+        for place in self._places:
+            if place.reason:
+                found += self._hand_over(place, now_ns)
+        return found
 
     def steps(self, slot: int, actions: Iterable[Action]) -> list[Step]:
         """What a session wants done, as steps."""
         found: list[Step] = []
         for action in actions:
+            place = self._owners[slot]
+            is_heir = place is not None and slot in place.heirs
             if isinstance(action, Open):
                 self._newest += 1
                 self._numbers[slot] = self._newest
+                if is_heir:
+                    found += self._to_each(slot, Beside(""))
             if isinstance(action, Retire):
-                found += self.steps(slot, self.sessions[slot].give_up(action.reason))
+                if place is not None and not is_heir and not place.reason:
+                    place.reason, place.due_ns = action.reason, 0
+            elif isinstance(action, Tell) and place is not None and (is_heir or place.heirs):
+                found += self._told_in_handover(place, slot, action, is_heir=is_heir)
             else:
-                found += [Step(slot, self._numbers[slot], one) for one in self._spelled_out(slot, action)]
+                found += self._to_each(slot, action)
         return found
+
+    def _told_in_handover(self, place: _Place, slot: int, tell: Tell, *, is_heir: bool) -> list[Step]:
+        is_whole = not tell.symbol and tell.state != "heard"
+        if is_heir:  # what is told of one market is told once it has taken over
+            if tell.state == "refused":
+                place.reason = place.reason if tell.symbol else ""
+            return self._call_off(place) if is_whole else []
+        if not is_whole:
+            return self._to_each(slot, tell)
+        place.reason = ""
+        return self._finish(place, tell.reason)
+
+    def _handover_due_ns(self, place: _Place) -> int:
+        if not place.reason:
+            return NEVER_NS
+        is_news = bool(place.heirs) and self._are_ready(place) is (place.ready_ns == NEVER_NS)
+        return 0 if is_news else place.due_ns
+
+    def _hand_over(self, place: _Place, now_ns: int) -> list[Step]:
+        """The next step of a handover, where it is due."""
+        if not place.symbols:
+            place.reason = ""
+            return self._call_off(place)
+        if not place.heirs:
+            return self._begin(place, now_ns) if now_ns >= place.due_ns else []
+        if not self._are_ready(place):
+            place.ready_ns, place.due_ns = NEVER_NS, place.begun_ns + ns_of(HANDOVER_S_MAX)
+            return self._give_up(place) if now_ns >= place.due_ns else []
+        place.ready_ns = min(place.ready_ns, now_ns)
+        place.due_ns = place.ready_ns + ns_of(OVERLAP_S)
+        if now_ns < place.due_ns:
+            return []
+        place.reason = ""
+        return self._finish(place, "")
+
+    def _begin(self, place: _Place, now_ns: int) -> list[Step]:
+        if self._used() + len(place.routes) > self.venue.limits.connections_max:
+            return self._give_up(place)
+        place.begun_ns, place.ready_ns = now_ns, NEVER_NS
+        place.due_ns = now_ns + ns_of(HANDOVER_S_MAX)
+        place.heirs = [self._slot(route, place) for route in place.routes]
+        found: list[Step] = []
+        for slot in place.heirs:
+            for symbol in sorted(place.symbols):
+                self.sessions[slot].want(symbol)
+            found += self.steps(slot, self.sessions[slot].on_time(now_ns))
+        return found
+
+    def _are_ready(self, place: _Place) -> bool:
+        heirs = [self.sessions[slot] for slot in place.heirs]
+        return all(
+            heir.is_heard(symbol) or bool(heir.refused(symbol)) for heir in heirs for symbol in place.symbols
+        ) and not any(heir.images.is_waiting() for heir in heirs)
+
+    def _finish(self, place: _Place, reason: str) -> list[Step]:
+        """The heirs take over; `reason`: why an old connection is lost, "" where none is."""
+        gone, place.slots, place.heirs = place.slots, place.heirs, []
+        first, found = place.slots[0], list[Step]()
+        for symbol in sorted(place.symbols):
+            found.append(self._step(first, Moved(symbol, True)))
+            known = list(self._known(symbol))
+            if reason and not known:
+                known = [Tell(symbol, "lost", reason)]
+            found += [self._step(first, each) for each in known]
+        return found + self._let_go(gone, "another has taken its place")
+
+    def _call_off(self, place: _Place) -> list[Step]:
+        """The heirs are no good; the old connections go on."""
+        gone, place.heirs = place.heirs, []
+        place.due_ns = place.begun_ns + ns_of(RETRY_S)
+        if not gone:
+            return []
+        found = [self._step(gone[0], Moved(symbol, False)) for symbol in sorted(place.symbols)]
+        return found + self._let_go(gone, "its handover was called off")
+
+    def _give_up(self, place: _Place) -> list[Step]:
+        """No heirs: the old connections are closed, and made anew."""
+        reason, place.reason = place.reason, ""
+        found = self._call_off(place)
+        for slot in place.slots:
+            found += self.steps(slot, self.sessions[slot].give_up(reason))
+        return found
+
+    def _let_go(self, slots: Iterable[int], reason: str) -> list[Step]:
+        found: list[Step] = []
+        for slot in slots:
+            session = self.sessions[slot]
+            for symbol in list(session.symbols):
+                session.drop(symbol)
+            self._owners[slot] = None
+            found += self.steps(slot, session.give_up(reason))
+        return found
+
+    def _step(self, slot: int, action: Action) -> Step:
+        return Step(slot, self._numbers[slot], action)
+
+    def _to_each(self, slot: int, action: Action) -> list[Step]:
+        return [self._step(slot, one) for one in self._spelled_out(slot, action)]
 
     def _spelled_out(self, slot: int, action: Action) -> Iterator[Action]:
         if isinstance(action, Tell):
             for symbol in [action.symbol] if action.symbol else sorted(self.sessions[slot].symbols):
                 if action.state != "heard" or self._is_heard(symbol):
                     yield action._replace(symbol=symbol)
-        elif isinstance(action, Deliver | Address) and not action.symbol:
+        elif isinstance(action, Deliver | Address | Beside) and not action.symbol:
             for symbol in sorted(self.sessions[slot].symbols):
                 yield action._replace(symbol=symbol)
         else:
@@ -141,13 +279,25 @@ class Pool:
         for place in self._places:
             if place.routes == routes and len(place.symbols) < self.venue.limits.markets_max:
                 return place
-        used = sum(len(place.slots) for place in self._places if place.symbols)
-        if used + len(routes) > self.venue.limits.connections_max:
+        if self._used() + len(routes) > self.venue.limits.connections_max:
             return None
-        self._places.append(_Place(routes, [self._slot(route) for route in routes]))
-        return self._places[-1]
+        place = _Place(routes, [])
+        place.slots = [self._slot(route, place) for route in routes]
+        self._places.append(place)
+        return place
 
-    def _slot(self, route: Route) -> int:
-        self.sessions.append(Session(self.venue, self._random, route))
+    def _used(self) -> int:
+        """Connections that are wanted."""
+        return sum(len(place.slots) + len(place.heirs) for place in self._places if place.symbols)
+
+    def _slot(self, route: Route, place: _Place) -> int:
+        """A new session, where none stands that nobody wants any more."""
+        session = Session(self.venue, self._random, route)
+        for slot, owner in enumerate(self._owners):
+            if owner is None and self.sessions[slot].state in ("resting", "refused"):
+                self.sessions[slot], self._owners[slot] = session, place
+                return slot
+        self.sessions.append(session)
         self._numbers.append(0)
+        self._owners.append(place)
         return len(self.sessions) - 1

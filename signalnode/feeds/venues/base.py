@@ -153,6 +153,14 @@ class BookWatch:
             self._on_fault("book_crossed", "the best bid is not below the best ask")
         return self._depth_of(self.book, time_event_ns, time_received_ns)
 
+    def rows_now(self, time_ns: int) -> tuple[Row, ...]:
+        """Quote and depth as they are: of somebody else was told last."""
+        self._top = self.book.top()
+        depth = self._depth_of(self.book, time_ns, time_ns)
+        if self._top is None or not self.gives_quotes:
+            return depth
+        return (quote_row(time_ns, time_ns, *self._top), *depth)
+
     def distrust(self) -> None:
         """Wait for a snapshot from now on, as where an update was lost; an empty book waits already."""
         self.book.forget()

@@ -14,6 +14,9 @@ from signalnode.feeds.files.framing import Held, line_of, unwrap
         Held(12, b"\xff\xfe no text", connection="3"),
         Held(12, b'{"lastUpdateId": 1}', "https://api/depth?symbol=A&limit=5", "3"),
         Held(12, b"", connection="3", address="wss://venue/public"),
+        Held(12, b"", connection="3", turn="beside"),
+        Held(12, b"", connection="3", turn="moved"),
+        Held(12, b"", connection="", turn="moved"),
     ],
 )
 def test_what_a_gateway_passed_on_is_read_back_to_the_nanosecond(held):

@@ -233,7 +233,7 @@ def test_what_is_gone_through_before_the_fork_leaves_no_fault(monkeypatch):
 
 def test_what_was_fetched_is_read_as_in_a_capture_and_addresses_go_to_the_decoder(gateway, monkeypatch):
     told: list[object] = []
-    decoder = gateway.feed._decoder
+    decoder = gateway.feed._decoder._older.decoder
     monkeypatch.setattr(decoder, "decode_reply", lambda *what: (told.append(what), ())[1])
     monkeypatch.setattr(decoder, "on_address", told.append)
     gateway.say(envelope.ANSWER, envelope.pack_answer("https://venue/depth", b"{}"))

@@ -45,6 +45,7 @@ HALTS = {  # where frames say what trades
     "okx": "halted by the venue: suspend",
 }
 WORDLESS = frozenset({"dydx", "binance", "binance_usdm", "binance_coinm"})  # where nothing happens
+QUIET = frozenset({"market_lost", "book_gap"})  # told before all was heard
 CODES = (1000, 1001, 1008, 1011, 1012, 1013, 4008)
 
 
@@ -90,6 +91,21 @@ def test_a_book_is_never_shown_broken_and_no_trade_is_lost_or_told_twice(world, 
 
 
 @at_every_venue
+def test_a_planned_reconnect_costs_nothing(world, venue, tmp_path):
+    before, taken = dict(world.peers), world.feed.connection
+    world.replace_connections()
+    while any(peer in world.peers.values() for peer in before.values()):
+        world.tick()
+        assert world.is_sound(), world.feed.trouble or world.feed.outage
+        assert world.now_ns < 60 * 10**9
+    world.run(12.0)
+    assert world.is_sound()
+    assert world.feed.connection > taken
+    assert not world.feed.faults.keys() - QUIET, world.feed.faults
+    world.finish(tmp_path)
+
+
+@at_every_venue
 def test_a_market_comes_through_any_schedule_of_faults(venue, tmp_path):
     for seed in range(drawn(1, 200)):
         random = Random(seed)
@@ -100,6 +116,8 @@ def test_a_market_comes_through_any_schedule_of_faults(venue, tmp_path):
             world.truths[fault.symbol].is_known = venue not in UNSEEN
             world.venue.script.faults.append(fault)
             world.run(random.random() * 2.0)
+            if random.random() < 0.3:
+                world.replace_connections()
             if random.random() < 0.2:
                 world.venue.close_all(random.choice(CODES))
         world.until_spoiled()
