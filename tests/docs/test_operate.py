@@ -13,8 +13,9 @@ import pytest
 from signalnode import errors
 from signalnode.cli import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS
 from signalnode.cli.run import LOG_BYTES_MAX
+from signalnode.feeds.live.sessions import venue_of
 from signalnode.names import NAME_CHARS_MAX, RESERVED_NAMES
-from signalnode.settings import SupervisorSettings
+from signalnode.settings import LIVE_VENUES, SupervisorSettings
 from signalnode.settings.model import MARKETS_MAX
 from signalnode_supervisor import spec
 from signalnode_supervisor.core.lifecycle import ChildState
@@ -35,6 +36,17 @@ def test_the_commands_and_their_options_are_those_there_are() -> None:
         below = [shown_by_help(verb, each)[1] for each in shown_by_help(verb)[0]]
         real[verb] = {*shown_by_help(verb)[1], *chain(*below)} - {"--config", "--help"}
     assert told == real
+
+
+def test_a_markets_name_means_at_each_venue_what_is_told() -> None:
+    told = table(PAGE, "venue")
+    assert set(told.names()) == set(LIVE_VENUES)
+    for name, *kinds in told.rows:
+        (venue,) = quoted(name)
+        spelled = quoted(" ".join(kinds))
+        assert spelled
+        for ours, theirs in zip(spelled[::2], spelled[1::2], strict=True):
+            assert venue_of(venue).symbol(ours) == theirs
 
 
 def test_the_exit_statuses_are_the_real_ones() -> None:
