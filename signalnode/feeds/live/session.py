@@ -310,7 +310,7 @@ class Session:
         if heard.what == "greeting":
             if self.state == "greeting":
                 self._greet(now_ns)
-            return []
+            return [Deliver("", frame)]  # it may say whether the venue trades
         if heard.what == "asks":
             return self._now(heard.detail.encode(), now_ns)
         if heard.what == "retiring":

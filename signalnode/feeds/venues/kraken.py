@@ -36,7 +36,7 @@ from signalnode.feeds.venues.base import (
 
 DEPTHS = (10, 25, 100, 500, 1_000)
 CHECKED = 10  # best levels a side that the checksum covers
-OPEN_STATES = frozenset({"online", "limit_only", "reduce_only"})  # of an instrument
+OPEN_STATES = frozenset({"online", "limit_only", "reduce_only"})  # of an instrument, and of the venue
 SILENT_CHANNELS = frozenset({"heartbeat", "ticker", "ohlc"})
 TEXT_MAX = 64  # characters of a number
 EMPTY = msgspec.Raw(b"")
@@ -61,6 +61,7 @@ class _Frame(msgspec.Struct):
 
 class _Status(msgspec.Struct):
     connection_id: int = 0
+    system: str = ""
 
 
 class _Market(msgspec.Struct):
@@ -110,6 +111,7 @@ class KrakenDecoder(MarketDecoder):
         super().__init__(market, depth_bps, on_fault)
         self._on_fault = on_fault
         self._connection = 0
+        self._system_halt = self._market_halt = ""
         self._depth = 0  # levels a side, as subscribed to; 0 where that is not known
         self._number = 0  # of the book's messages, ours
         self._bid_digits: dict[float, bytes] = {}  # what the checksum takes of a level, by price
@@ -129,8 +131,7 @@ class KrakenDecoder(MarketDecoder):
         if head.channel == "status":
             self._on_status(head)
         elif head.channel == "instrument":
-            for market in _instruments.decode(head.data).markets:
-                self._hear_state(market.symbol, market.status, OPEN_STATES)
+            self._on_instruments(head)
         elif head.method or head.error:
             self._on_answer(head)
         elif head.channel not in SILENT_CHANNELS:
@@ -142,6 +143,15 @@ class KrakenDecoder(MarketDecoder):
             if status.connection_id != self._connection:
                 self._connection = status.connection_id
                 self.watch.distrust()
+            if status.system:
+                self._system_halt = "" if status.system in OPEN_STATES else status.system
+        self.halt = self._system_halt or self._market_halt
+
+    def _on_instruments(self, head: _Frame) -> None:
+        self.halt = self._market_halt
+        for market in _instruments.decode(head.data).markets:
+            self._hear_state(market.symbol, market.status, OPEN_STATES)
+        self._market_halt, self.halt = self.halt, self._system_halt or self.halt
 
     def _on_answer(self, head: _Frame) -> None:
         result = head.result or _Result()

@@ -225,3 +225,19 @@ def test_a_frame_that_cannot_be_read_costs_the_book_for_the_checksum_sees_ten_le
     with pytest.raises(ValueError, match="truncated"):
         decode(b'{"channel":"book","type":"update","data":[{"sy')
     assert decode.best is None
+
+
+def test_a_halt_of_the_venue_itself_stands_above_what_it_says_of_the_market() -> None:
+    decode = Decoding()
+    system = '{{"channel":"status","type":"update","data":[{{"system":"{}","connection_id":7}}]}}'
+    market = '{{"channel":"instrument","data":{{"pairs":[{{"symbol":"BTC/USD","status":"{}"}}]}}}}'
+    for frame, state, halt in (
+        (system, "maintenance", "maintenance"),
+        (market, "online", "maintenance"),
+        (system, "online", ""),
+        (market, "delisted", "delisted"),
+        (system, "cancel_only", "cancel_only"),
+        (system, "online", "delisted"),
+    ):
+        decode(frame.format(state).encode())
+        assert decode.decoder.halt == halt
