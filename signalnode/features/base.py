@@ -12,6 +12,7 @@ needs to hear of, with the arguments (state, parameters, event), in formulas s, 
 Sums and averages that fade with time are kept as of their last change. What is left of them when somebody
 asks is one exponential each: a family lists these (KEPT, and SEEN for the share of a time constant that has
 been observed at all, which takes the start-up bias out), and `measure` finds them by name in its weights.
+Those of MOVED are as of a price change: `on_price_change` gets them as further arguments, in their order.
 
 An event is a record of EVENT that has been found true; `event.time_received_ns` is now. `state`,
 `parameters`, `weights` and `features` are records whose fields are attributes. All of these functions are
@@ -30,6 +31,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 EVENT_FUNCTIONS = ("on_trade", "on_quote", "on_price_change", "on_depth")
+WEIGHTS_OF = ("KEPT", "SEEN", "MOVED")
 BOOK = (
     ("bid", "<f8"),
     ("ask", "<f8"),
@@ -51,7 +53,7 @@ class Parameter:
 
 
 class Weight(NamedTuple):
-    """One number that `measure` finds in the weights: e^(−h/τ) in KEPT, 1 − e^(−h/τ) in SEEN."""
+    """One number that is worked out for a family: e^(−h/τ) in KEPT and MOVED, 1 − e^(−h/τ) in SEEN."""
 
     name: str
     since: str  # the field of the state, in ns, that h is counted from
@@ -60,7 +62,7 @@ class Weight(NamedTuple):
 
 
 class Family(Protocol):
-    """The module of a family. Which of EVENT_FUNCTIONS, KEPT and SEEN it has as well is its own affair."""
+    """The module of a family. Which of EVENT_FUNCTIONS and WEIGHTS_OF it has as well is its own affair."""
 
     __name__: str
 
@@ -90,7 +92,7 @@ def refuse_unheard(family: Family) -> None:
 def refuse_groundless(family: Family) -> None:
     """Raise TypeError for a weight of `family` that counts from no field of its own, or by no parameter."""
     fields, numbers = dict(family.STATE), {parameter.name for parameter in family.PARAMETERS}
-    for weight in (*getattr(family, "KEPT", ()), *getattr(family, "SEEN", ())):
+    for weight in (w for register in WEIGHTS_OF for w in getattr(family, register, ())):
         where = f"{family.__name__}: the weight {weight.name}"
         if weight.since not in fields:
             raise TypeError(f"{where} counts from {weight.since}: name a field of STATE")

@@ -62,10 +62,22 @@ def decay(x: float) -> float:
 
 
 @compiled
+def shorts(a: float, b: float, c: float, d: float) -> tuple[float, float, float, float]:
+    """`decay` of each of the four, which `are_short`."""
+    return _short(a), _short(b), _short(c), _short(d)
+
+
+@compiled
+def are_short(a: float, b: float, c: float, d: float) -> bool:
+    """Whether a short polynomial is enough for all four."""
+    return max(a, b, c, d) < SHORT
+
+
+@compiled
 def decays(a: float, b: float, c: float, d: float) -> tuple[float, float, float, float]:
     """`decay` of each of the four. All short, which most are, they take as long as one."""
-    if max(a, b, c, d) < SHORT:
-        return _short(a), _short(b), _short(c), _short(d)
+    if are_short(a, b, c, d):
+        return shorts(a, b, c, d)
     return _any(a), _any(b), _any(c), _any(d)
 
 

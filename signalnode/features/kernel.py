@@ -14,8 +14,7 @@ from typing import Any
 from signalnode.compiled import apart, compiled, in_turn
 from signalnode.events import DEPTH, QUOTE, TRADE
 from signalnode.features import FAMILIES
-from signalnode.features.base import EVENT_FUNCTIONS
-from signalnode.features.weights import weigh
+from signalnode.features.weights import on_price_change_of, weigh
 
 # Anything beyond is no price and no quantity, and squares of it would leave the float range.
 PRICE_MIN = 1e-100  # quote currency
@@ -31,7 +30,8 @@ def _families(event_function: str) -> Callable[..., None]:
     )
 
 
-_on_trade, _on_quote, _on_price_change, _on_depth = map(_families, EVENT_FUNCTIONS)
+_on_trade, _on_quote, _on_depth = map(_families, ("on_trade", "on_quote", "on_depth"))
+_on_price_change = on_price_change_of(FAMILIES)
 _measure = in_turn([family.measure for family in FAMILIES])
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from signalnode.compiled import compiled
 from signalnode.features.base import Parameter, Weight
-from signalnode.features.decay import SECONDS_PER_NS, decay, decays, hold, time_average
+from signalnode.features.decay import SECONDS_PER_NS, decays, hold, time_average
 from signalnode.features.limits import LEVEL_MAX, middle
 from signalnode.features.logarithm import log1p
 
@@ -57,6 +57,7 @@ SEEN = (
     Weight("depth_seen", "depth_first_ns", "liquidity_s"),
     Weight("depth_usual_seen", "depth_first_ns", "liquidity_usual_s"),
 )
+MOVED = (Weight("spread", "spread_time_ns", "liquidity_s"),)
 
 SPREAD_MIN = 1e-12  # of the price; a locked book has a spread of zero, and zero has no logarithm
 NO_DEPTH, DEPTH_AT_TOP, DEPTH_IN_BAND = 0, 1, 2  # what `depth` was taken from: each ousts those before it
@@ -108,7 +109,7 @@ def on_quote(s: Any, p: Any, e: Any) -> None:
 
 
 @compiled
-def on_price_change(s: Any, p: Any, e: Any) -> None:
+def on_price_change(s: Any, p: Any, e: Any, kept: float) -> None:
     """Take a quote's spread; the one before it stood until now."""
     time_ns = e.time_received_ns
     log_spread = math.log(max(log1p((e.ask - e.bid) / e.bid), SPREAD_MIN))
@@ -116,8 +117,7 @@ def on_price_change(s: Any, p: Any, e: Any) -> None:
         s.spread_time_ns = time_ns
         s.spread_first_ns = time_ns
     else:
-        h = (time_ns - s.spread_time_ns) * SECONDS_PER_NS
-        s.log_spread_average = hold(s.log_spread_average, s.log_spread, decay(h / p.liquidity_s))
+        s.log_spread_average = hold(s.log_spread_average, s.log_spread, kept)
         s.spread_time_ns = time_ns
     s.log_spread = log_spread
 

@@ -97,6 +97,15 @@ SEEN = (
     Weight("volatility_seen", "price_first_ns", "volatility_s"),
     Weight("volatility_usual_seen", "price_first_ns", "volatility_usual_s"),
 )
+MOVED = (
+    Weight("trend", "price_time_ns", "trend_s"),
+    Weight("distance", "price_time_ns", "fair_value_s"),
+    Weight("variance", "price_time_ns", "variance_s"),
+    Weight("volatility", "price_time_ns", "volatility_s"),
+    Weight("volatility_usual", "price_time_ns", "volatility_usual_s"),
+    Weight("lagged_square", "price_time_ns", "volatility_lag_s", 0.5),
+    Weight("lagged", "price_time_ns", "volatility_lag_s"),
+)
 
 MOVES_MIN = 3.0
 SHARE_MAX = 0.25  # of the usual variance; with less, ETH's momentum foresees less
@@ -172,14 +181,22 @@ def _begin_usual(s: Any, p: Any) -> None:
 
 
 @compiled
-def _take_return(s: Any, p: Any, time_ns: int, log_return: float) -> None:
-    """Take one log return of the mid at `time_ns`."""
+def _take_return(
+    s: Any,
+    p: Any,
+    time_ns: int,
+    log_return: float,
+    trend: float,
+    distance: float,
+    variance: float,
+    now: float,
+    usual: float,
+    fallen: float,
+    lagged: float,
+) -> None:
+    """Take one log return of the mid at `time_ns`; the rest is what is left of MOVED."""
     h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
     lag = p.volatility_lag_s
-    trend, distance, variance, now = decays(
-        h / p.trend_s, h / p.fair_value_s, h / p.variance_s, h / p.volatility_s
-    )
-    usual, fallen, lagged, _ = decays(h / p.volatility_usual_s, h / (0.5 * lag), h / lag, 0.0)
     square = log_return * log_return
     to_trend = to_distance = to_volatility = to_usual = log_return
     if s.returns < KNOWN_FROM or square > INFLUENCE_MAX * s.move_square_before:
@@ -204,28 +221,48 @@ def _take_return(s: Any, p: Any, time_ns: int, log_return: float) -> None:
 
 
 @compiled
-def _take_prices(s: Any, p: Any, time_ns: int, bid: float, ask: float) -> None:
-    """Take the prices that `s.bid` and `s.ask` give way to."""
+def _return(s: Any, time_ns: int, bid: float, ask: float) -> float:
+    """The log return to the prices that `s.bid` and `s.ask` give way to; 0 where there were none."""
     if s.has_price == 0:
         s.price_time_ns = time_ns
         s.price_first_ns = time_ns
-    else:
-        r = 0.5 * log1p(bid / s.bid - 1.0) + 0.5 * log1p(ask / s.ask - 1.0)
-        if abs(r) > RETURN_MIN:
-            _take_return(s, p, time_ns, r)
+        return 0.0
+    return 0.5 * log1p(bid / s.bid - 1.0) + 0.5 * log1p(ask / s.ask - 1.0)
 
 
 @compiled
 def on_trade(s: Any, p: Any, e: Any) -> None:
     """Before any quote, take a trade's price as bid and ask."""
     if s.has_quote == 0:
-        _take_prices(s, p, e.time_received_ns, e.price, e.price)
+        time_ns = e.time_received_ns
+        r = _return(s, time_ns, e.price, e.price)
+        if abs(r) > RETURN_MIN:
+            h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
+            trend, distance, variance, now = decays(
+                h / p.trend_s, h / p.fair_value_s, h / p.variance_s, h / p.volatility_s
+            )
+            lag = p.volatility_lag_s
+            usual, fallen, lagged, _ = decays(h / p.volatility_usual_s, h / (0.5 * lag), h / lag, 0.0)
+            _take_return(s, p, time_ns, r, trend, distance, variance, now, usual, fallen, lagged)
 
 
 @compiled
-def on_price_change(s: Any, p: Any, e: Any) -> None:
-    """Take a quote's new bid and ask."""
-    _take_prices(s, p, e.time_received_ns, e.bid, e.ask)
+def on_price_change(
+    s: Any,
+    p: Any,
+    e: Any,
+    trend: float,
+    distance: float,
+    variance: float,
+    now: float,
+    usual: float,
+    fallen: float,
+    lagged: float,
+) -> None:
+    """Take a quote's new bid and ask; the rest is what is left of MOVED."""
+    r = _return(s, e.time_received_ns, e.bid, e.ask)
+    if abs(r) > RETURN_MIN:
+        _take_return(s, p, e.time_received_ns, r, trend, distance, variance, now, usual, fallen, lagged)
 
 
 @compiled

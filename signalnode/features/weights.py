@@ -6,14 +6,14 @@ them are straight code, four by four, in which none waits for another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from signalnode.compiled import written
+from signalnode.compiled import checked, written
 from signalnode.features import FAMILIES
-from signalnode.features.base import Weight
-from signalnode.features.decay import SECONDS_PER_NS, decays, shares_seen
+from signalnode.features.base import Family, Weight
+from signalnode.features.decay import SECONDS_PER_NS, are_short, decays, shares_seen, shorts
 
 _USUAL = {each.name: each.default for family in FAMILIES for each in family.PARAMETERS}
 KEPT: list[Weight] = [weight for family in FAMILIES for weight in getattr(family, "KEPT", ())]
@@ -24,15 +24,18 @@ SEEN: list[Weight] = sorted(
 WEIGHTS = np.dtype([(weight.name, "<f8") for weight in [*KEPT, *SEEN]], align=True)
 
 
+def _age(weight: Weight) -> str:
+    """What its share is e to the minus of: the time since, over the time constant."""
+    since, constant = f"(time_ns - s.{weight.since})", f"({weight.share} * p.{weight.time_constant})"
+    return f"{since} * SECONDS_PER_NS / {constant}"
+
+
 def _lines(weights: list[Weight], function: str) -> Iterator[str]:
     """Four by four, `function` of every weight's age over its time constant into the record `w`."""
     for first in range(0, len(weights), 4):
         four = weights[first : first + 4]
         names = [f"w.{weight.name}" for weight in four]
-        ages = [
-            f"(time_ns - s.{weight.since}) * SECONDS_PER_NS / ({weight.share} * p.{weight.time_constant})"
-            for weight in four
-        ]
+        ages = [_age(weight) for weight in four]
         none = 4 - len(four)
         yield f"{', '.join(names + ['_'] * none)} = {function}({', '.join(ages + ['0.0'] * none)})"
 
@@ -45,3 +48,33 @@ weigh = written(
     shares_seen=shares_seen,
     SECONDS_PER_NS=SECONDS_PER_NS,
 )
+
+
+def on_price_change_of(families: Sequence[Family]) -> Callable[..., None]:
+    """`on_price_change` of all that have it, in turn, each with what is left of its MOVED.
+
+    A decay is a chain in which each step waits for the one before. One family after the other, they would be
+    too far apart for the processor to see: so all are worked out first. Where every age is short, which is
+    mostly so, that is straight code without a branch, and else four by four; the bits are the same.
+    """
+    lines, fours, calls, functions = ["time_ns = e.time_received_ns"], [], [], {}
+    for place, family in enumerate(family for family in families if hasattr(family, "on_price_change")):
+        moved: Sequence[Weight] = getattr(family, "MOVED", ())
+        ages = [f"x{place}_{number}" for number in range(len(moved))]
+        lines += [f"{age} = {_age(weight)}" for age, weight in zip(ages, moved, strict=True)]
+        fours += [ages[first : first + 4] for first in range(0, len(ages), 4)]
+        functions[f"f{place}"] = checked(family.on_price_change)
+        calls.append(f"f{place}({', '.join(['s', 'p', 'e', *(f'w{age}' for age in ages)])})")
+    if fours:
+        test = " & ".join(f"are_short({', '.join((four * 4)[:4])})" for four in fours)
+        lines += [f"if {test}:", *(f" {_four(four, 'shorts')}" for four in fours)]
+        lines += ["else:", *(f" {_four(four, 'decays')}" for four in fours)]
+    known = {"decays": decays, "shorts": shorts, "are_short": are_short, "SECONDS_PER_NS": SECONDS_PER_NS}
+    return written("s, p, e", lines + calls, **functions, **known)
+
+
+def _four(ages: list[str], function: str) -> str:
+    """The line that works out the weights of up to four ages."""
+    none = 4 - len(ages)
+    weights = [*(f"w{age}" for age in ages), *["_"] * none]
+    return f"{', '.join(weights)} = {function}({', '.join(ages + ['0.0'] * none)})"

@@ -13,7 +13,7 @@ from signalnode.compiled import in_turn
 from signalnode.events import Events
 from signalnode.features import FAMILIES, FEATURES, STATE, kernel
 from signalnode.features.base import EVENT_FUNCTIONS, Parameter, Weight, refuse_groundless, refuse_unheard
-from signalnode.features.weights import WEIGHTS
+from signalnode.features.weights import WEIGHTS, on_price_change_of
 from signalnode.feeds import synthetic_events
 from signalnode.signals.parameters import parameters_of
 from tests.compiled.rows import Row, Rows
@@ -42,7 +42,9 @@ def measured(events: Events) -> bytes:
 def test_the_order_of_the_register_changes_no_bit(market: str, monkeypatch: pytest.MonkeyPatch) -> None:
     events = MARKETS[market]()
     usual = measured(events)
-    for name in (*EVENT_FUNCTIONS, "measure"):
+    changes = on_price_change_of(list(reversed(FAMILIES)))
+    monkeypatch.setattr(kernel, "_on_price_change", changes)
+    for name in {*EVENT_FUNCTIONS, "measure"} - {"on_price_change"}:
         backwards = [vars(family)[name] for family in reversed(FAMILIES) if name in vars(family)]
         monkeypatch.setattr(kernel, f"_{name}", in_turn(backwards))
     assert measured(events) == usual
