@@ -48,7 +48,7 @@ def test_no_file_is_written_over_and_none_beside_it(home: Path, capsys: pytest.C
     ("named", "said"),
     [
         (["dyd", "A-USD"], "'dyd' cannot be heard live; did you mean dydx"),
-        (["bitstamp", "A-USD"], "'bitstamp' cannot be heard live yet; use dydx"),
+        (["moon", "A-USD"], "'moon' cannot be heard live; use dydx"),
         (["dydx", "A/USD"], "'A/USD' cannot name a market"),
         (["dydx", "A-USD", "A-USD"], "A-USD is named twice"),
         (["dydx", "A-USD", "--config", "x" * 90 + "/c.toml"], "there is no"),

@@ -155,7 +155,7 @@ def test_a_config_named_is_not_passed_over(home: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("named", "said"),
     [
-        (["bitstamp", "BTC-USDT"], "--venue: 'bitstamp' cannot be heard live yet; use dydx"),
+        (["moon", "BTC-USDT"], "--venue: 'moon' cannot be heard live; use dydx"),
         (["dydx"], "--venue: no market named; "),
         (["dydx", "BTC/USD"], "'BTC/USD' cannot name a market; "),
         (["dydx", "gateway.x"], "'gateway.x' is a name of the node's own; "),

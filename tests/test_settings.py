@@ -177,8 +177,8 @@ def test_a_fault_of_the_node_file_is_one_line_with_file_and_key(
             'feed.kind: is missing; give it "capture", "live", "recording" or "synthetic"',
         ),
         (
-            'market = "X"\n[feed]\nkind = "live"\nvenue = "bitstamp"',
-            "feed.venue: 'bitstamp' cannot be heard live yet; use dydx",
+            'market = "X"\n[feed]\nkind = "live"\nvenue = "moon"',
+            "feed.venue: 'moon' is not known; use dydx",
         ),
         ('market = "X"\n[feed]\nkind = "kraken"', "feed.kind: 'kraken' is not known; use"),
         ('market = "X"\n[feed]\nkind = "synthetic"\nlop = true', "feed.lop: unknown key; did you mean loop?"),

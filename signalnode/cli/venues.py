@@ -43,8 +43,7 @@ def checked_live(venue: str, what: str) -> str:
         return venue
     near = difflib.get_close_matches(venue, LIVE_VENUES, n=1)
     mend = f"did you mean {near[0]}" if near else f"use {', '.join(LIVE_VENUES)}"
-    known = " yet" if venue in VENUE_NAMES else ""
-    raise UsageError(f"{what}: {venue!r} cannot be heard live{known}; {mend}")
+    raise UsageError(f"{what}: {venue!r} cannot be heard live; {mend}")
 
 
 def _facts(venue: str, given: dict[str, str]) -> dict[str, Any]:

@@ -254,8 +254,7 @@ def _check_feed(feed: FeedSettings, table: dict[str, Any], file: Path, faults: C
             faults.add(file, f"feed.{key}", f"kind {feed.kind!r} needs it; add it")
     venues = LIVE_VENUES if feed.kind == "live" else VENUE_NAMES
     if "venue" in required and feed.venue and feed.venue not in venues:
-        wrong = "cannot be heard live yet" if feed.venue in VENUE_NAMES else "is not known"
-        faults.add(file, "feed.venue", f"{feed.venue!r} {wrong}; use {', '.join(venues)}")
+        faults.add(file, "feed.venue", f"{feed.venue!r} is not known; use {', '.join(venues)}")
     seen: set[Path] = set()
     for recording in feed.paths if "paths" in required else ():
         if recording in seen:

@@ -184,6 +184,7 @@ LIVE_VENUES = (
     "gemini",
     "deribit",
     "kraken_futures",
+    "bitstamp",
 )
 
 # By kind: the keys that must be given, and those that may be.

@@ -1,0 +1,76 @@
+"""Bitstamp's WebSocket API v2: channels named with their markets, answers by name, errors without one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.feeds.venues.made.base import price, size
+from tests.feeds.venues.made.bitstamp import levels
+
+from .listing import Listing, Numbered
+from .protocol import Message, Protocol
+from .venue import Peer
+
+BOOK, TRADES = "order_book", "live_trades"
+LEVELS = 100
+
+
+class Bitstamp(Protocol):
+    """See `Protocol`."""
+
+    name = "bitstamp"
+    symbols = ("btcusd", "ethusd", "ltcusd")
+    book, trades = BOOK, TRADES
+    ping_s = None
+
+    def on_frame(self, peer: Peer, frame: bytes) -> None:
+        """Subscribe, unsubscribe, heartbeat."""
+        try:
+            asked = json.loads(frame)
+            event = asked["event"]
+            named = "" if event == "bts:heartbeat" else asked["data"]["channel"]
+        except (ValueError, KeyError, TypeError):
+            event, named = "", ""
+        channel, _, symbol = named.rpartition("_")
+        key = (symbol, channel)
+        if event == "bts:heartbeat":
+            peer.send({"event": event, "channel": "", "data": {"status": "success"}})
+        elif event not in ("bts:subscribe", "bts:unsubscribe"):
+            self._refuse(peer, "Incorrect JSON format.")
+        elif channel not in (BOOK, TRADES) or symbol not in peer.venue.listings:
+            self._refuse(peer, "Incorrect channel name.")
+        elif event == "bts:unsubscribe":
+            peer.subscribed.pop(key, None)
+            peer.send({"event": "bts:unsubscription_succeeded", "channel": named, "data": {}})
+        elif key in peer.subscribed:
+            self._refuse(peer, "Already subscribed.")
+        else:
+            peer.subscribed[key] = None
+            peer.send({"event": "bts:subscription_succeeded", "channel": named, "data": {}})
+
+    def data(self, listing: Listing, channel: str) -> list[Message]:
+        """A trade each, and the best levels whole."""
+        if channel == TRADES:
+            return [_traded(listing, each) for each in listing.new_trades]
+        if not (listing.step.bids or listing.step.asks):
+            return []
+        time_us, image = listing.time_ns // 1_000, listing.image(LEVELS)
+        data: dict[str, Any] = {"timestamp": str(time_us // 10**6), "microtimestamp": str(time_us)}
+        data |= {"bids": levels(image.bids), "asks": levels(image.asks)}
+        return [{"event": "data", "channel": f"{BOOK}_{listing.symbol}", "data": data}]
+
+    def _refuse(self, peer: Peer, message: str) -> None:
+        peer.break_rule(message)
+        peer.send({"event": "bts:error", "channel": "", "data": {"code": None, "message": message}})
+
+
+def _traded(listing: Listing, each: Numbered) -> Message:
+    data = {"id": each.number * 7, "microtimestamp": str(each.time_ns // 1_000)}
+    data |= {"type": 0 if each.trade.side > 0 else 1, "timestamp": str(each.time_ns // 10**9)}
+    data |= {"price": each.trade.tick / 100, "price_str": price(each.trade.tick)}
+    data |= {"amount": each.trade.lots / 1_000, "amount_str": size(each.trade.lots)}
+    return {"event": "trade", "channel": f"{TRADES}_{listing.symbol}", "data": data}
+
+
+PROTOCOL = Bitstamp
