@@ -8,7 +8,7 @@ import pytest
 
 from signalnode.bus.wire import Health, Score
 from signalnode.cli.streams import KNOWN_MAX, _absent, _first, _note, _print
-from signalnode.settings import FeedSettings
+from signalnode.settings import FeedSettings, NodeSettings
 from tests.bus.messages import score
 
 
@@ -54,15 +54,17 @@ def test_a_market_that_the_config_does_not_have_is_told_with_those_that_it_has()
     assert _absent(["X"], [f"M{number}" for number in range(KNOWN_MAX + 3)]).endswith("M9 and 3 more")
 
 
-def test_a_live_market_needs_no_note_of_where_its_numbers_come_from() -> None:
-    assert _note(FeedSettings(kind="live", venue="dydx")) == ""
-    assert _note(FeedSettings(kind="synthetic")) == "synthetic"
-    assert _note(FeedSettings(kind="recording", speed=10.0)) == "replay ×10"
-
-
 def test_why_a_live_markets_data_is_stale_stands_behind_its_status(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     health = Health(reason="halted by the venue: paused")
     _print(score(status="stale", health=health), as_json=False)
     assert capsys.readouterr().out.endswith("stale: halted by the venue: paused\n")
+
+
+def test_where_the_numbers_come_from_is_told_unless_they_are_a_venues_own() -> None:
+    live, node = FeedSettings(kind="live", venue="dydx"), NodeSettings()
+    elsewhere = NodeSettings(venues={"dydx": {"ws_url": "ws://localhost:1/v4/ws"}})
+    assert (_note(live, node), _note(live, elsewhere)) == ("", "at localhost")
+    assert _note(FeedSettings(kind="synthetic"), node) == "synthetic"
+    assert _note(FeedSettings(kind="recording", speed=2.0), node) == "replay ×2"

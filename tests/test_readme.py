@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import termios
@@ -22,11 +23,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import trustme
 
 from tests.documents import README, ROOT, Block, blocks, commands, is_for_systemd, reading_order
+from tests.feeds.live.sockets import listening, proxying
 from tests.ports import free_port
+from tests.venues.server import Running, Server
 
 DEFAULT_PORT = 7450
 FIRST_SCORE_S = 600.0  # the very first start on a machine compiles the kernel
@@ -96,9 +101,22 @@ def on_port(text: str, port: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def environment(clone: Path) -> dict[str, str]:
+def proxy(clone: Path) -> Iterator[int]:
+    """The port of a proxy behind which every venue is our strict one, certified by `authority.pem`."""
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.cert_pem.write_to_path(clone / "authority.pem")
+    authority.issue_cert("indexer.dydx.trade").configure_cert(tls)
+    with Running(Server("dydx"), tls=tls) as venue:
+        port = urlsplit(venue.servers[0].rest_url).port
+        assert port is not None
+        with listening(proxying([], port)) as proxy:
+            yield proxy
+
+
+@pytest.fixture(scope="module")
+def environment(clone: Path, proxy: int) -> dict[str, str]:
     path = f"{clone / '.venv' / 'bin'}:{os.environ['PATH']}"
-    alone = {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "localhost,127.0.0.1"}  # no venue is asked
+    alone = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy}", "SSL_CERT_FILE": str(clone / "authority.pem")}
     own = {"PYTHONPATH": str(ROOT), "PATH": path, "XDG_CONFIG_HOME": str(clone / "home")}
     return {**os.environ, **alone, **own}
 

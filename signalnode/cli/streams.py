@@ -7,6 +7,7 @@ import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -15,7 +16,7 @@ from signalnode.bus.subscriber import subscribe as open_subscription
 from signalnode.bus.wire import SILENT_AFTER_S, Score
 from signalnode.errors import ConfigError
 from signalnode.panels.view import known_scores, price, rounded
-from signalnode.settings import FeedSettings, NodeSettings, find_node, load_node, names_of
+from signalnode.settings import FeedSettings, NodeSettings, find_node, load_node, market_names_of
 from signalnode.settings.environment import config_option
 
 KNOWN_MAX = 10  # markets of the config that one line names
@@ -27,7 +28,7 @@ def subscribe(arguments: argparse.Namespace) -> int:
     newest = arguments.newest
     with open_subscription(*arguments.markets, endpoint=endpoint, keys=keys, newest=newest) as heard:
         option = "" if arguments.endpoint else config_option(arguments.config)
-        known = [] if arguments.endpoint else names_of(find_node(arguments.config))[:-1]
+        known = [] if arguments.endpoint else market_names_of(find_node(arguments.config))
         absent = _absent(arguments.markets, known)
         _print(_first(heard, endpoint, arguments.markets, option, absent), arguments.json)
         left = (arguments.count or 0) - 1
@@ -95,7 +96,7 @@ def top(arguments: argparse.Namespace) -> int:
     from signalnode.panels.watch import EventPipe, watch
 
     node = find_node(arguments.config, bus=True)
-    notes: Mapping[str, str] = dict.fromkeys(names_of(node)[:-1], "")
+    notes: Mapping[str, str] = dict.fromkeys(market_names_of(node), "")
 
     def newest() -> Mapping[str, str]:
         nonlocal notes
@@ -110,13 +111,15 @@ def top(arguments: argparse.Namespace) -> int:
 
 
 def _notes(node: NodeSettings) -> dict[str, str]:
-    return {name: _note(market.feed) for name, market in node.markets.items()}
+    return {name: _note(market.feed, node) for name, market in node.markets.items()}
 
 
-def _note(feed: FeedSettings) -> str:
-    """What a trader must know of where a market's numbers come from; nothing where they are live."""
+def _note(feed: FeedSettings, node: NodeSettings) -> str:
+    """What a trader must know of where a market's numbers come from; nothing where they are its venue's."""
     if feed.kind == "live":
-        return ""
+        given = node.venues.get(feed.venue)
+        url = str(given.get("ws_url", "")) if isinstance(given, dict) else ""
+        return f"at {urlsplit(url).hostname}" if url else ""
     if feed.kind == "synthetic":
         return "synthetic"
     speed = "" if feed.speed == 1.0 else f" ×{feed.speed:g}" if feed.speed else " at full speed"

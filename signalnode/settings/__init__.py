@@ -16,7 +16,7 @@ from signalnode.settings.environment import (
     config_found,
     user_units_dir,
 )
-from signalnode.settings.loading import find_node, load_node, names_of
+from signalnode.settings.loading import find_node, load_node, market_names_of, names_of
 from signalnode.settings.model import (
     FEED_KEYS,
     LIVE_VENUES,
@@ -54,6 +54,7 @@ __all__ = [
     "gateway_args",
     "gateway_of",
     "load_node",
+    "market_names_of",
     "names_of",
     "node_of",
     "user_units_dir",

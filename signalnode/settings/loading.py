@@ -103,18 +103,21 @@ def _readable_lines(text: str) -> dict[str, Any]:
     return whole
 
 
-def names_of(node: NodeSettings) -> list[str]:
-    """Markets by their files, which are not read: a faulty one has a name as well. Then the node's own, of
-    gateways those that run.
-    """
+def market_names_of(node: NodeSettings) -> list[str]:
+    """Markets by their files, which are not read: a faulty one has a name as well."""
     try:
         names = [file.stem for file in _market_files(node)]
     except OSError:
-        names = []
+        return []
+    return [name for name in names if market_name_fault(name) is None]
+
+
+def names_of(node: NodeSettings) -> list[str]:
+    """Markets, then the node's own: the aggregator, and those gateways that run."""
     gateways: list[str] = []
     with contextlib.suppress(OSError):
         gateways = sorted(path.stem for path in node.runtime_dir.glob(f"{GATEWAY_PREFIX}*.lock"))
-    return [*(name for name in names if market_name_fault(name) is None), AGGREGATOR, *gateways]
+    return [*market_names_of(node), AGGREGATOR, *gateways]
 
 
 def _node(path: Path, with_markets: bool, faults: ConfigFaults) -> NodeSettings | None:

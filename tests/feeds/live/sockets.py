@@ -97,14 +97,15 @@ def http(status: str, body: bytes = b"", *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-def proxying(seen: list[bytes]) -> Serve:
-    """A proxy that lets everything through and notes what it was asked."""
+def proxying(seen: list[bytes], to: int = 0) -> Serve:
+    """A proxy that lets everything through, or leads it to a port of ours, and notes what it was asked."""
 
     def serve(stream: socket.socket) -> None:
         head = head_of(stream)
         seen.append(head)
         host, _, port = head.split()[1].decode().rpartition(":")
-        with socket.create_connection((host, int(port)), 5) as onward:
+        place = ("127.0.0.1", to) if to else (host, int(port))
+        with socket.create_connection(place, 5) as onward:
             stream.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             back = threading.Thread(target=_pass_on, args=(onward, stream), daemon=True)
             back.start()
