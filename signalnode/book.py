@@ -7,6 +7,7 @@ update in it, `last_id`:
     last ≤ last_id              old: the book has it already; dropped
     first ≤ last_id + 1 ≤ last  it joins, or overlaps; applied, for a level's size is absolute
     first > last_id + 1         a gap: updates between were lost; only a snapshot mends it
+    OLD_MAX old ones in a row   a gap as well: the venue counts anew
 
 Deltas that come before a snapshot, or in a gap, are kept, the newest `pending_max` of them. The snapshot that
 comes then may be older than some: those join it by the same rule.
@@ -24,6 +25,7 @@ There depth is known as far as the window reaches, always (`replace`). Their upd
 the snapshots, so an image there is newer than all before it, and an update names the one before (`follow`).
 
 A book that cannot be trusted shows nothing: `top` and `depth_within` return None unless `status` is "synced".
+A level with a price or a size that cannot be is left out, and what it was meant to say is missing: a gap.
 
 Prices are keyed as floats. Parsing a decimal string is correctly rounded, so equal decimals, with or without
 trailing zeros, give the same float; and floats tell decimals of 15 digits apart, three more than venues have.
@@ -44,6 +46,7 @@ Level = tuple[float, float]  # price in quote currency, size in base units; size
 
 LEVELS_MAX = 20_000  # a side; a REST snapshot brings up to 5,000, a full Coinbase book 27,000, most far away
 PENDING_MAX = 1_000  # deltas kept while waiting for a snapshot: 100 s at ten a second
+OLD_MAX = 100  # ten seconds of them: nothing is so late, so the venue's numbers began anew, or ours are wrong
 BPS = 1e-4
 WATCHED_LEVELS = 100  # a side, best first, of a snapshot that is not of the whole book
 UNHEARD_MAX = 0.02  # share of them that may be as they were: some orders stand for hours
@@ -171,6 +174,7 @@ class Book:
         self.gaps = 0  # times deltas were found missing
         self.snapshots = 0  # taken
         self.levels_refused = 0  # levels with an impossible price or size, each left out
+        self._old = 0  # deltas in a row that the book has already
         self._watched = 0  # levels of the snapshot that tell how far deltas have been
         self._deltas = 0  # applied since the snapshot, while levels are watched
         self._deltas_max = 0  # after so many all is known; 0 while that cannot be told
@@ -197,15 +201,17 @@ class Book:
         """
         if self._joined == "synced" and last_id <= self.last_id:
             return self.status
-        self.levels_refused += self._bids.replace(bids, limit) + self._asks.replace(asks, limit)
+        refused = self._bids.replace(bids, limit) + self._asks.replace(asks, limit)
         self._watched = len(self._bids.unheard) + len(self._asks.unheard)
         self._deltas = self._deltas_max = 0
         self.last_id, self._joined = last_id, "synced"
         self.snapshots += 1
+        self._note_refused(refused)
         waiting = list(self._pending)
         self._pending.clear()
         for delta in waiting:
-            self.apply(delta)
+            if delta.last_id > self.last_id:
+                self.apply(delta)
         return self.status
 
     def replace(
@@ -239,18 +245,27 @@ class Book:
         """Take one delta by the rule above; without a snapshot to join it to, it is kept for the next."""
         if self._joined != "synced":
             self._pending.append(delta)
-        elif delta.last_id > self.last_id:
-            if delta.first_id > self.last_id + 1:
+        elif delta.last_id <= self.last_id:
+            self._old += 1
+            if self._old >= OLD_MAX:
                 self._open_gap(delta)
-            else:
-                self._take(delta)
+        elif delta.first_id > self.last_id + 1:
+            self._open_gap(delta)
+        else:
+            self._take(delta)
         return self.status
 
     def _take(self, delta: Delta) -> None:
-        self.last_id = delta.last_id
-        self.levels_refused += self._bids.update(delta.bids) + self._asks.update(delta.asks)
+        self.last_id, self._old = delta.last_id, 0
+        self._note_refused(self._bids.update(delta.bids) + self._asks.update(delta.asks))
         if self._watched:
             self._hear()
+
+    def _note_refused(self, levels: int) -> None:
+        """What was meant by such a level nobody knows, so the book is not known either."""
+        self.levels_refused += levels
+        if levels:
+            self._joined = "gap"
 
     def _hear(self) -> None:
         """Count a delta after a snapshot that was not whole, until deltas have been everywhere."""
@@ -269,7 +284,7 @@ class Book:
             self._joined = "gap"
 
     def _open_gap(self, delta: Delta) -> None:
-        self._joined = "gap"
+        self._joined, self._old = "gap", 0
         self.gaps += 1
         self._pending.append(delta)
 

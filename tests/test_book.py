@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from signalnode.book import Book, Delta, Level, Side
+from signalnode.book import OLD_MAX, Book, Delta, Level, Side
 
 BIDS: list[Level] = [(99.0, 1.0), (98.0, 2.0)]
 ASKS: list[Level] = [(101.0, 3.0), (102.0, 4.0)]
@@ -130,6 +130,7 @@ def test_an_impossible_level_is_refused_and_counted(level: Level) -> None:
     book.apply(delta(11, 11, [level], [level]))
     assert book.levels_refused == 2
     assert book.levels() == (BIDS, ASKS)
+    assert (book.status, book.top()) == ("gap", None)
 
 
 def test_the_best_levels_are_kept_where_there_are_too_many() -> None:
@@ -352,3 +353,20 @@ def test_an_image_is_taken_as_its_levels_one_by_one_would_be(image: list[Level],
     one, other = (Side(1 if is_ask else -1, 3) for _ in range(2))
     assert one.replace(image, 0) == sum(other.update([level]) for level in image)
     assert (one.keys, one.sizes) == (other.keys, other.sizes)
+
+
+def test_a_book_whose_updates_are_all_old_has_been_left_behind() -> None:
+    book = synced()
+    book.apply(delta(11, 10**9, [(99.0, 7.0)]))
+    for number in range(12, 12 + OLD_MAX):
+        assert book.status == "synced"
+        book.apply(delta(number, number))
+    assert (book.status, book.gaps) == ("gap", 1)
+    assert book.snapshot(12 + OLD_MAX, BIDS, ASKS) == "synced"
+
+
+def test_old_updates_that_waited_for_their_snapshot_are_no_sign_of_anything() -> None:
+    book = Book()
+    for number in range(1, 3 * OLD_MAX):
+        book.apply(delta(number, number))
+    assert book.snapshot(3 * OLD_MAX, BIDS, ASKS) == "synced"

@@ -25,6 +25,7 @@ from tests.effort import PATIENCE_S
 GRID_NS = NS_PER_S // 10
 WAIT_S = PATIENCE_S
 GRID_POINTS_MIN = 10
+NOTHING = np.zeros(0, EVENT)
 
 
 class Tapped(LiveFeed):
@@ -71,7 +72,7 @@ class Listener:
 
     def turn(self, now_ns: int) -> Events:
         """Take what has come by monotonic time `now_ns`, and score at each grid point that is past."""
-        heard_ns, taken = self.feed.kernel_at(now_ns), [np.zeros(0, EVENT)]
+        heard_ns, taken = self.feed.kernel_at(now_ns), list[Events]()
         while (next_ns := self.feed.next_time_ns()) is not None:
             self._grid_ns = self._grid_ns or next_ns
             self._score_before(next_ns)
@@ -79,8 +80,10 @@ class Listener:
             self.engine.ingest(events)
             taken.append(events)
         self._score_before(heard_ns + 1)
-        self.events.append(join_events(taken))
-        return self.events[-1]
+        if not taken:
+            return NOTHING
+        self.events += taken
+        return taken[0] if len(taken) == 1 else join_events(taken)
 
     def until(self, holds: Callable[[], bool], what: str) -> None:
         """Take what comes until it holds; and fail where it never does."""

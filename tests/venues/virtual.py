@@ -45,6 +45,8 @@ from .protocol import protocol_of
 from .venue import Peer, Venue
 
 TICK_NS = 50_000_000
+STEPS_PER_S = NS_PER_S / TICK_NS
+WIRED_MAX = 300
 OFFSET_NS = 1_795_000_000 * NS_PER_S  # of the gateway's clock, which is the venue's as well
 GATEWAY = "gateway.virtual"
 
@@ -78,6 +80,8 @@ class Virtual:
         self.wires: dict[str, Wire] = {}
         self.truths: dict[str, Truth] = {}
         self.venue_ahead_ns = 0  # of the venue's clock
+        self.spoil: Callable[[bytes], bytes] | None = None  # done to every frame on its way
+        self.wired: deque[bytes] = deque(maxlen=WIRED_MAX)  # the newest that went over a wire
         self._sequences: Counter[str] = Counter()
         for symbol in list(self.venue.listings)[:count]:
             self._listen(name, symbol)
@@ -165,15 +169,16 @@ class Virtual:
         self._do(self.pool.want(symbol))
 
     def _is_reached(self, symbol: str, what: What) -> bool:
-        """Whether a change of this moment goes to somebody whose connection stands."""
+        """Whether a change of this moment goes, as it is, to somebody whose connection stands."""
         if (symbol, what) in self.venue.script.silent:
             return False
-        return any(
-            of == symbol and self.venue.what(channel) == what
-            for slot, peer in self.peers.items()
-            if slot not in self.frozen and not peer.is_closed
-            for of, channel in peer.subscribed.keys() - peer.spoiled
-        )
+        for slot, peer in self.peers.items():
+            channels = {
+                key for key in peer.subscribed if key[0] == symbol and self.venue.what(key[1]) == what
+            }
+            if channels - peer.spoiled and slot not in self.frozen and not peer.is_closed:
+                return what == "trades" or not channels & peer.spoiled
+        return False
 
     def _is_spoiled(self, symbol: str) -> bool:
         """Whether somebody's newest frame of a book was, so that the next one shows it."""
@@ -201,6 +206,9 @@ class Virtual:
         for slot, peer in list(self.peers.items()):
             while peer.out and slot not in self.frozen and self.peers.get(slot) is peer:
                 out = peer.out.popleft()
+                if isinstance(out, bytes):
+                    self.wired.append(out)
+                    out = out if self.spoil is None else self.spoil(out)
                 if isinstance(out, made.Close):
                     self._gone(slot, f"closed: received {out.code} {out.reason}")
                 elif len(out) > self.pool.venue.limits.frame_bytes_max:

@@ -56,6 +56,7 @@ SILENT_TOPICS = frozenset(
         *("tickers_lt", "kline_lt", "lt"),
     }
 )
+LATE_MAX = 1_000  # updates behind the newest; further, their counting began anew
 INVERSE = re.compile(r"[A-Z0-9]+USD([FGHJKMNQUVXZ]\d\d)?")  # BTCUSD, and BTCUSDH26 that expires
 
 
@@ -199,10 +200,15 @@ class BybitDecoder(MarketDecoder):
     def _on_touch(self, d: _Book, is_image: bool, time_event_ns: int, time_received_ns: int) -> Sequence[Row]:
         touch = self._touch = self._touch or Book()
         self._touched_ns = time_received_ns
+        if 0 < touch.last_id - d.update_id <= LATE_MAX:
+            self._on_fault("frame_late", f"update {d.update_id} behind {touch.last_id}")
+            return ()
         if is_image:
             touch.replace(d.update_id, d.bids, d.asks, 1)
         else:
             touch.follow(d.update_id - 1, d.update_id, d.bids, d.asks)
+        if touch.status != "synced":  # the deeper book tells until the next
+            self._touch = None
         was, self._touch_top = self._touch_top, touch.top()
         if self._touch_top is None or self._touch_top == was:
             return ()

@@ -181,11 +181,12 @@ def test_book_updates_without_a_snapshot_are_told(excerpts: tuple[Path, Path]) -
     assert faults.counts == {"book_unsynced": 1}
 
 
-def test_an_absurd_level_is_left_out_of_the_book(tmp_path: Path) -> None:
-    frames = [quote(), snapshot(5), depth(6, 6, [("NaN", "1"), ("-3", "1")], [(100, "-2")])]
+def test_a_book_with_an_absurd_level_is_not_known_until_its_next_snapshot(tmp_path: Path) -> None:
+    spoiled = depth(6, 6, [("NaN", "1"), ("-3", "1")], [(100, "-2")])
+    frames = [quote(), snapshot(5), spoiled, depth(7, 7), snapshot(7)]
     events, faults = load(capture(tmp_path / "a.gz", frames))
-    assert len(events) == 3
-    assert faults.counts == {"level_absurd": 1}
+    assert [event["kind"] for event in events] == [QUOTE, DEPTH, DEPTH]
+    assert faults.counts == {"level_absurd": 1, "book_gap": 1}
 
 
 def test_a_crossed_book_gives_no_depth(tmp_path: Path) -> None:

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import get_args
 
 import pytest
 
+from signalnode.book import OLD_MAX
 from signalnode.feeds import ChannelHealth
+from signalnode.feeds.live.sessions import venue_of
+from signalnode.feeds.live.sessions.base import What
 from signalnode.settings import LIVE_VENUES
 from tests.effort import drawn
+from tests.feeds.venues.made.spoiling import spoiled
 from tests.venues import faults
 from tests.venues.faults import Fault
-from tests.venues.virtual import OFFSET_NS, Virtual
+from tests.venues.virtual import OFFSET_NS, STEPS_PER_S, Virtual
 
-UNSEEN = frozenset({"dydx", "gemini", "bitstamp"})  # venues that number no updates: a lost one shows nowhere
+# Venues that number no updates: a lost one shows nowhere. Hyperliquid's next tells all again.
+UNSEEN = frozenset({"dydx", "gemini", "bitstamp", "hyperliquid"})
 FAULTS: dict[str, Callable[[str], Fault]] = {
     "a frame that breaks off": faults.broken_off,
     "a frame that is no text": faults.not_text,
@@ -253,3 +259,28 @@ def test_markets_that_do_nothing_for_minutes_cost_no_connection(world, venue):
     world.run(150.0, 10**9)
     assert world.venue.connects == before or venue in WORDLESS
     assert not world.venue.broken_rules
+
+
+@at_every_venue
+def test_no_frame_whatever_it_holds_is_more_than_a_fault(world, venue):
+    words, random = venue_of(venue), Random(7)
+    world.run(2.0)
+    frames, symbols = list(world.wired), set(world.listeners)
+    for number in range(drawn(1_000, 1_000_000)):
+        heard = words.hear(spoiled(frames[number % len(frames)], random), symbols)
+        assert heard.what in get_args(What)
+
+
+@at_every_venue
+def test_a_market_outlives_a_time_of_nothing_but_nonsense(world, venue):
+    random = Random(8)
+    for truth in world.truths.values():
+        truth.is_known = False
+    world.spoil = lambda frame: spoiled(frame, random) if random.random() < 0.5 else frame
+    world.run(drawn(3, 600))
+    world.spoil = None
+    world.run(2 * OLD_MAX / STEPS_PER_S)  # until numbers that were spoiled so are found out
+    reconnect(world)
+    told = world.feed.outage.partition(":")[0]
+    if told != "refused":  # as a frame may say that was spoiled so
+        world.until_sound()

@@ -14,9 +14,9 @@ from signalnode.feeds.venues.base import ROW, FrameFault, Row
 from signalnode.settings import VENUE_NAMES
 from tests.effort import drawn
 from tests.feeds.venues.made.base import Market, capture_of, trade_of, writer_of
+from tests.feeds.venues.made.spoiling import spoiled
 
 STEPS = 300
-MARKS = (b"null", b"NaN", b"-1", b'"x"', b"1e999", b"[]", b"{}", b"[[]]", b"true", b"9" * 400, b'""', b"\xff")
 
 
 @pytest.fixture(params=VENUE_NAMES)
@@ -61,22 +61,6 @@ def test_frames_of_another_market_give_nothing_and_are_counted(venue: str) -> No
     assert [row for frame in frames for row in decoder.decode(frame, 5)] == []
     assert not decoder.matched
     assert len(decoder.others) == 1
-
-
-def spoiled(frame: bytes, rng: random.Random) -> bytes:
-    """A frame with something in it that no venue sends."""
-    at = rng.randrange(len(frame))
-    until = min(len(frame), at + rng.choice((0, 1, 1, 2, 5, 40)))
-    if rng.random() < 0.5:  # from one value to another: still JSON, mostly
-        edges = [index for index, byte in enumerate(frame) if byte in b":,[]{}"]
-        at, until = (
-            sorted(rng.sample(edges, 2))
-            if rng.random() < 0.2
-            else edges[(n := rng.randrange(len(edges) - 1)) : n + 2]
-        )
-        at += 1
-    put = rng.choice((b"", rng.randbytes(1), frame[at:until] * 2, rng.choice(MARKS), rng.choice(MARKS)))
-    return frame[:at] + put + frame[until:]
 
 
 def test_spoiled_frames_are_clean_faults_and_cost_no_sound_state(venue: str) -> None:
