@@ -82,6 +82,7 @@ class Virtual:
         self.venue_ahead_ns = 0  # of the venue's clock
         self.spoil: Callable[[bytes], bytes] | None = None  # done to every frame on its way
         self.wired: deque[bytes] = deque(maxlen=WIRED_MAX)  # the newest that went over a wire
+        self.told: dict[str, str] = {}  # of markets that no feed listens to, the newest
         self._sequences: Counter[str] = Counter()
         for symbol in list(self.venue.listings)[:count]:
             self._listen(name, symbol)
@@ -95,6 +96,10 @@ class Virtual:
     def feed(self) -> LiveFeed:
         """The first market's."""
         return self.listeners[self.symbol].feed
+
+    def want(self, symbol: str) -> None:
+        """Have a market asked for besides, to which no feed listens."""
+        self._do(self.pool.want(symbol))
 
     def tick(self, tick_ns: int = TICK_NS) -> None:
         """One step of the venue, and what comes of it."""
@@ -275,6 +280,10 @@ class Virtual:
         self._do(self.pool.steps(slot, done))
 
     def _say(self, symbol: str, kind: int, number: int, body: bytes) -> None:
+        if symbol not in self.wires:
+            if kind == envelope.TOLD:
+                self.told[symbol] = body.decode()
+            return
         self._sequences[symbol] += 1
         header = Header(kind, self.now_ns + OFFSET_NS, number, self._sequences[symbol])
         self.wires[symbol].parts.append([envelope.topic_of(symbol), envelope.pack_header(header), body])

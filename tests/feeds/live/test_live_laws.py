@@ -256,7 +256,7 @@ def test_markets_that_do_nothing_for_minutes_cost_no_connection(world, venue):
     for listing in world.venue.listings.values():
         listing.halted = True
     before = world.venue.connects
-    world.run(150.0, 10**9)
+    world.run(100.0, 10**9)
     assert world.venue.connects == before or venue in WORDLESS
     assert not world.venue.broken_rules
 
@@ -284,3 +284,15 @@ def test_a_market_outlives_a_time_of_nothing_but_nonsense(world, venue):
     told = world.feed.outage.partition(":")[0]
     if told != "refused":  # as a frame may say that was spoiled so
         world.until_sound()
+
+
+@at_every_venue
+def test_a_market_that_there_is_not_is_refused_with_a_reason_and_its_neighbours_are_heard(world, venue):
+    symbol = venue_of(venue).symbol("ZZZ-USD")
+    world.want(symbol)
+    world.run(70.0, 10**9)
+    state, _, reason = world.told[symbol].partition(" ")
+    assert state == "refused"
+    assert reason
+    assert world.is_sound()
+    assert len(world.venue.broken_rules) < 10

@@ -119,7 +119,7 @@ class Deribit(Venue):
             listed = frozenset(_key(each) for each in _channels.decode(head.result))
         except UNREADABLE:
             return Heard("torn", named_in(frame, symbols))
-        return Heard("subscribed", number=head.id, listed=listed)
+        return Heard("subscribed", detail="no such instrument", number=head.id, listed=listed)
 
 
 def _request(method: str, symbols: Sequence[str], channel: str, number: int) -> bytes:
