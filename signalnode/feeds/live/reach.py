@@ -23,7 +23,8 @@ from signalnode.errors import VenueError
 from signalnode.feeds.live.reasons import reason_of
 from signalnode.settings.environment import certificates_fault
 
-STEP_S_MAX = 10.0  # that one of them may take
+NAME_S_MAX = 10.0  # that the resolver may take
+STEP_S_MAX = 10.0  # that each further step may take
 HEAD_BYTES_MAX = 65_536  # of a proxy's answer
 
 T = TypeVar("T")
@@ -143,10 +144,10 @@ def _resolved(what: str, address: Address) -> list[tuple[str, _Place]]:
     """Each address of a name, as text and as sockets take it."""
     try:
         found = interruptible(
-            lambda: socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM), STEP_S_MAX
+            lambda: socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM), NAME_S_MAX
         )
     except TimeoutError:
-        fault = f"{what}{address.host}: the resolver has not answered within {STEP_S_MAX:g} s"
+        fault = f"{what}{address.host}: the resolver has not answered within {NAME_S_MAX:g} s"
         raise VenueError(f"{fault}; is this machine online, and /etc/resolv.conf right?") from None
     except (OSError, UnicodeError) as error:
         fault = f"no address for this name ({getattr(error, 'strerror', None) or error})"
@@ -156,8 +157,8 @@ def _resolved(what: str, address: Address) -> list[tuple[str, _Place]]:
 
 
 def _connected(what: str, address: Address, tell: Tell) -> socket.socket:
-    start_ns = monotonic_ns()
     found = _resolved(what, address)
+    start_ns = monotonic_ns()
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     tell("name", f"{what}{address.host} is {found[0][0]}{more}")
     fault = ""
