@@ -64,7 +64,7 @@ class KrakenFutures(Venue):
         connects_period_s=60.0,
         connections_max=90,
         sends_per_s=20.0,
-        silence_s_max=90.0,
+        silence_s_max=30.0,
     )
 
     def symbol(self, market: str) -> str:

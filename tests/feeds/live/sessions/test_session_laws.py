@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.venues import decoder_of
 from signalnode.settings import LIVE_VENUES
-from tests.effort import drawn
 from tests.feeds.venues.made.base import Market, writer_of
 
 BYTES = (b"", b"\xff\xfe", b"null", b"[]", b"{}", b'"x"', b"NaN", b'{"x":' + b"[" * 100_000, b"9" * 5_000)
@@ -44,14 +41,9 @@ def test_whatever_tells_of_a_market_goes_to_it(name: str) -> None:
 
 @at_every_venue
 def test_no_bytes_whatever_are_too_much_for_it(name: str) -> None:
-    venue, (symbol, frames), rng = venue_of(name), frames_of(name), random.Random(5)
-    for _ in range(drawn(500, 1_000_000)):
-        frame = rng.choice(frames)
-        at = rng.randrange(len(frame))
-        put = rng.choice((rng.randbytes(2), b"null", b"{}", b"[[]]", b"-1", frame[at : at + 30]))
-        venue.hear(frame[:at] + put + frame[at + rng.randrange(9) :], {symbol})
+    venue = venue_of(name)
     for frame in BYTES:
-        venue.hear(frame, {symbol})
+        assert venue.hear(frame, {venue.symbol("BTC-USD")}).what in {"torn", "noise", "data"}
 
 
 @at_every_venue
