@@ -11,6 +11,7 @@ older will follow.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ BEAT_TOPIC = b"\0"
 RENEW = b"\2"
 BEAT_S = 0.1
 QUEUE_MAX = 10_000  # messages a slow engine may lag behind before it loses some, and knows it
+TOPICS_MAX = 1_000  # kept at hand
 REQUEST_BYTES_MAX = 1_024  # of what comes up
 
 _HEADER = struct.Struct("<BqqQ")
@@ -68,6 +70,7 @@ def unpack_answer(part: bytes) -> tuple[str, bytes]:
     return url.decode(errors="replace"), body
 
 
+@lru_cache(TOPICS_MAX)
 def topic_of(symbol: str) -> bytes:
     """The first part; the NUL keeps BTC-USD from being the beginning of BTC-USDT."""
     return symbol.encode() + b"\0"
