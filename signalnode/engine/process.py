@@ -22,7 +22,7 @@ from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
 from signalnode.engine.forked import POLL_MS, only_forward, run_forked
 from signalnode.engine.news import News
-from signalnode.engine.standing import Standing
+from signalnode.engine.standing import Standing, is_all_silent
 from signalnode.engine.work import Turn, Work
 from signalnode.errors import CheckpointError, SignalnodeError
 from signalnode.feeds import ChannelHealth, open_feed
@@ -248,6 +248,9 @@ class _Process:
                 self._log.info("heard", connection=live.connection)
         if turn.heartbeat:
             self._tell_faults(live)
+            health = None if turn.standing is None else turn.standing.health
+            if health is not None and not live.outage and is_all_silent(health):
+                live.doubt(monotonic_ns())
         if self._news is None:
             self._news = News(live.socket)
         wait_ns = turn.wake_ns - monotonic_ns()

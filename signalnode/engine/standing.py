@@ -37,6 +37,14 @@ def standing_of(step: Step, feed: Feed, health: ChannelHealth) -> Standing:
     return Standing(step.mid, step.time_event_ns, step.time_ns, step.warm, STATUSES[status], told)
 
 
+def is_all_silent(health: Health) -> bool:
+    """Whether every channel that was ever heard has waited too long."""
+    channels = [each for each in (health.trades, health.quotes, health.depth) if each is not None]
+    return bool(channels) and all(
+        each.limit_ms is not None and each.age_ms > each.limit_ms for each in channels
+    )
+
+
 def _health_of(live: Outside, status: int, waits: Mapping[str, Wait]) -> Health:
     clock_ns, losses = live.clock_ns, live.losses()
     channels = {name: _channel(wait, losses.get(name, NONE_LOST), clock_ns) for name, wait in waits.items()}

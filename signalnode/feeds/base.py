@@ -40,6 +40,10 @@ class Outside(Protocol):
         """Our time of receipt less the venue's time, the least of late; None where no frame has a time."""
         ...
 
+    def doubt(self, now_ns: int) -> None:
+        """Every channel is silent: have it looked up whether the venue trades the market at all."""
+        ...
+
     def news_of_faults(self) -> list[str]:
         """A line for each fault in the data since the last call."""
         ...

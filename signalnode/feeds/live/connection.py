@@ -41,6 +41,7 @@ FETCH_S_MAX = 20.0  # for a whole answer
 PING_S, PONG_S = 20.0, 10.0  # ours: what tells a peer that is gone from one that is quiet
 RECEIVE_QUEUE_MAX = 64  # frames read ahead on one connection
 REASON_CHARS_MAX = 200
+LOOK_UP_S = 300.0  # between two readings of all that a venue lists: megabytes at some
 ASKED_TOO_OFTEN = (418, 429)  # HTTP statuses that are of this address, not of what was asked
 
 T = TypeVar("T")
@@ -82,12 +83,16 @@ class Outlet(Protocol):
         """Say what became of a market."""
         ...
 
+    def tell_halt(self, symbol: str, halt: str) -> None:
+        """Say by what word of its venue a market is not traded now, as it is listed; "" where it is."""
+        ...
+
     def beat(self) -> None:
         """Say that all is passed on; called each BEAT_S."""
         ...
 
     def requests(self) -> Iterable[tuple[str, str]]:
-        """What was asked since: "want", "drop" or "renew", and the market."""
+        """What was asked since: "want", "drop", "renew" or "doubt", and the market."""
         ...
 
 
@@ -99,6 +104,8 @@ class Connections:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: dict[int, ClientConnection] = {}  # by slot
         self._timer: asyncio.TimerHandle | None = None
+        self._doubted: set[str] = set()  # markets to be looked up
+        self._look_up_ns = 0  # before which nothing is
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Until `stopped` is set; then every connection is closed."""
@@ -124,9 +131,29 @@ class Connections:
                 self._do(self._pool.want(symbol))
             elif what == "drop":
                 self._pool.drop(symbol)
-            else:
+            elif what == "renew":
                 self._pool.renew(symbol)
+            else:
+                self._doubted.add(symbol)
+        if self._doubted and monotonic_ns() >= self._look_up_ns:
+            self._look_up_ns = monotonic_ns() + int(LOOK_UP_S * NS_PER_S)
+            self._start(self._look_up(frozenset(self._doubted)))
+            self._doubted.clear()
         self._schedule()
+
+    async def _look_up(self, symbols: frozenset[str]) -> None:
+        """Hold markets that are silent against what their venue lists; what cannot be had is not told."""
+        from signalnode.feeds.live.listings.asked import halts_of
+
+        venue, rest_url = self._pool.venue, self._urls.rest
+        if self._budget.request(venue.limits.requests_max / 2, monotonic_ns()):
+            return
+        try:
+            halts = await _in_thread(lambda: halts_of(venue.name, rest_url, symbols))
+        except VenueError:
+            return
+        for symbol, halt in halts.items():
+            self._outlet.tell_halt(symbol, halt)
 
     def _on_timer(self) -> None:
         self._timer = None

@@ -1,7 +1,9 @@
 """What passes between a gateway and who listens to it, over one ZeroMQ socket (`docs/wire.md`).
 
 Down, three parts: the market as its venue spells it, closed by a NUL; a header; the body. Subscribing to that
-first part is what makes the gateway ask the venue for the market. Up: RENEW and the first part.
+first part is what makes the gateway ask the venue for the market. Up:
+RENEW and the first part, for its book anew; DOUBT and the first part, where it is silent, to have it looked
+up whether the venue trades it.
 
 `sequence` counts the messages of a market from 1, so who misses one knows; beats have none. `time_ns` is the
 gateway's clock: receive time of a frame, ns since 1970; it never falls, and a beat says that nothing
@@ -20,7 +22,7 @@ from typing import NamedTuple
 # their place (0: that has gone).
 FRAME, TOLD, BEAT, ANSWER, ADDRESS, BESIDE, MOVED = 1, 2, 3, 4, 5, 6, 7
 BEAT_TOPIC = b"\0"
-RENEW = b"\2"
+RENEW, DOUBT = b"\2", b"\3"
 BEAT_S = 0.1
 QUEUE_MAX = 10_000  # messages a slow engine may lag behind before it loses some, and knows it
 TOPICS_MAX = 1_000  # kept at hand

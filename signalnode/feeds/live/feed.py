@@ -30,6 +30,7 @@ from signalnode.feeds.venues.joined import Joined
 
 LAG_NS = NS_PER_S
 GATEWAY_SILENT_NS = 3 * NS_PER_S
+DOUBT_NS = 600 * NS_PER_S  # between two look-ups
 RENEW_NS, RENEW_NS_MAX = 2 * NS_PER_S, 60 * NS_PER_S
 MESSAGES_MAX = envelope.QUEUE_MAX  # read in one turn
 TROUBLES = {
@@ -69,6 +70,8 @@ class LiveFeed(BlockFeed):
         self._message_ns = 0  # monotonic time of its newest message
         self._told = self.outage
         self._losses = 0  # times that frames are missing, whatever their channel
+        self._halt = ""  # as its venue lists it; whatever comes is proof against that
+        self._doubt_ns = 0
         self._renew_ns, self._renew_wait_ns = 0, 0
         self._context, self._owns_context = context, context is None
         self._socket: zmq.Socket[bytes] | None = None
@@ -152,7 +155,7 @@ class LiveFeed(BlockFeed):
         elif self._told:
             outage = self._told
         else:
-            halt = self._decoder.halt
+            halt = self._decoder.halt or self._halt
             outage = f"halted by the venue: {halt}" if halt else ""
         if self.outage and not outage:
             self.since_ns = self._heard_ns
@@ -205,7 +208,9 @@ class LiveFeed(BlockFeed):
             self._on_told(*body.decode(errors="replace").partition(" ")[::2])
         elif header.kind == envelope.FRAME:
             self.connection = header.connection
-            self._rows += self._decode(self._decoder.decode, body, header.time_ns, header.connection)
+            rows = self._decode(self._decoder.decode, body, header.time_ns, header.connection)
+            self._halt = "" if rows else self._halt
+            self._rows += rows
         elif header.kind == envelope.ANSWER:
             answer = (*envelope.unpack_answer(body), header.time_ns, header.connection)
             self._rows += self._decode(self._decoder.decode_reply, *answer)
@@ -217,6 +222,9 @@ class LiveFeed(BlockFeed):
             self._rows += self._decoder.moved(header.connection, header.time_ns)
 
     def _on_told(self, state: str, reason: str) -> None:
+        if state == "halted":
+            self._halt = reason
+            return
         was_heard, self._told = not self._told, "" if state == "heard" else f"{state}: {reason}"
         if state == "heard":
             return
@@ -269,8 +277,20 @@ class LiveFeed(BlockFeed):
             self._renew_ns = now_ns + self._renew_wait_ns
             self._renew()
 
+    def doubt(self, now_ns: int) -> None:
+        """Have it looked up whether the venue trades the market; see `base.Outside`."""
+        if now_ns >= self._doubt_ns:
+            self._doubt_ns = now_ns + DOUBT_NS
+            self._say(envelope.DOUBT)
+
     def _renew(self) -> None:
-        try:
-            self.socket.send(envelope.RENEW + envelope.topic_of(self._symbol), zmq.NOBLOCK)
-        except zmq.Again:
+        if not self._say(envelope.RENEW):
             self._faults.add("renewal_unsent")
+
+    def _say(self, what: bytes) -> bool:
+        """Whether it is on the way to the gateway."""
+        try:
+            self.socket.send(what + envelope.topic_of(self._symbol), zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True

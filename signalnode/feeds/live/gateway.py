@@ -31,6 +31,7 @@ from signalnode.settings.arguments import Link
 
 # As plain numbers, and three sends instead of one of parts: each frame pays for what they are worked out.
 MORE, LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)
+ASKED = {b"\1": "want", b"\0": "drop", envelope.RENEW: "renew", envelope.DOUBT: "doubt"}
 
 
 def main(link: Link, args: Mapping[str, Any]) -> int:
@@ -125,6 +126,11 @@ class FrameOutlet:
             self._log.info("market", symbol=symbol, state=state, reason=reason, connection=number)
         self._send(symbol, envelope.TOLD, number, told.encode())
 
+    def tell_halt(self, symbol: str, halt: str) -> None:
+        """See `connection.Outlet`."""
+        self._log.info("looked up", symbol=symbol, halt=halt)
+        self._send(symbol, envelope.TOLD, 0, f"halted {halt}".encode())
+
     def beat(self) -> None:
         """See `connection.Outlet`."""
         header = envelope.pack_header(Header(envelope.BEAT, self._now_ns(), 0, 0))
@@ -153,7 +159,7 @@ class FrameOutlet:
                 message = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            what = {b"\1": "want", b"\0": "drop", envelope.RENEW: "renew"}.get(message[:1])
+            what = ASKED.get(message[:1])
             topic = message[1:]
             if what is None or len(topic) < 2 or topic[-1:] != b"\0":
                 continue

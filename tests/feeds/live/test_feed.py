@@ -13,6 +13,7 @@ import zmq
 from signalnode import SignalEngine
 from signalnode.bus.wire import Channel, Health
 from signalnode.clock import NS_PER_MS, NS_PER_S, utc_text
+from signalnode.engine.standing import is_all_silent
 from signalnode.engine.work import Work
 from signalnode.errors import CheckpointError
 from signalnode.feeds import ChannelHealth
@@ -221,6 +222,28 @@ def test_a_message_that_is_none_of_a_gateways_costs_itself_and_what_it_may_have_
     gateway.say(envelope.TOLD, b"heard ")
     assert gateway.feed.faults["frames_lost"] == 1
     assert gateway.feed.degraded(0)
+
+
+def test_a_silent_market_is_looked_up_now_and_then_and_is_halted_until_something_comes(gateway):
+    gateway.image()
+    gateway.say(envelope.TOLD, b"heard ")
+    for second in (1, 2, 599, 601, 602):
+        gateway.feed.doubt(second * NS_PER_S)
+    assert [gateway.socket.recv() for _ in range(2)] == [envelope.DOUBT + b"BTC-USD\0"] * 2
+    assert not gateway.socket.poll(0)
+    gateway.say(envelope.TOLD, b"halted delisted")
+    assert gateway.feed.outage == "halted by the venue: delisted"
+    gateway.trade(1, NOW_NS, NOW_NS - 1)
+    assert not gateway.feed.outage
+    assert not gateway.feed.losses()["trades"].gaps
+
+
+def test_a_market_is_looked_up_where_all_of_its_channels_are_silent():
+    heard, silent = Channel(age_ms=10, limit_ms=2_000), Channel(age_ms=2_001, limit_ms=2_000)
+    assert is_all_silent(Health(trades=silent, depth=silent))
+    assert not is_all_silent(Health(trades=silent, depth=heard))
+    assert not is_all_silent(Health(trades=silent, depth=Channel(age_ms=9_000)))  # by no standard yet
+    assert not is_all_silent(Health())
 
 
 def test_what_is_gone_through_before_the_fork_leaves_no_fault(monkeypatch):

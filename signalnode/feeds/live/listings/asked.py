@@ -1,7 +1,8 @@
-"""A venue's whole listing, asked for over REST; for commands."""
+"""A venue's whole listing, asked for over REST; for commands, and for gateways whose markets fell silent."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from signalnode.errors import VenueError
@@ -15,6 +16,26 @@ class Listed(NamedTuple):
 
     instrument: Instrument
     volume_24h: float | None
+
+
+def halts_of(venue: str, rest_url: str, symbols: Iterable[str]) -> dict[str, str]:
+    """By what word of its venue each market is not traded now; "" where it is. One that is not listed is
+    `not listed`, or left out where another spelling of it is. Raises VenueError.
+    """
+    listed = {each.instrument.symbol: each.instrument for each in ask(venue, rest_url)}
+    spellings = {_bare(symbol) for symbol in listed}
+    halts = {}
+    for symbol in symbols:
+        if symbol in listed:
+            halts[symbol] = "" if listed[symbol].is_open else listed[symbol].state or "not open"
+        elif _bare(symbol) not in spellings:
+            halts[symbol] = "not listed"
+    return halts
+
+
+def _bare(symbol: str) -> str:
+    """Without a category before it, and without signs: linear:BTCUSDT as BTCUSDT."""
+    return "".join(filter(str.isalnum, symbol.rpartition(":")[2])).upper()
 
 
 def ask(venue: str, rest_url: str = "") -> list[Listed]:
