@@ -133,12 +133,12 @@ class HyperliquidDecoder(MarketDecoder):
 
     def _on_answer(self, answer: _Answer) -> None:
         asked = answer.subscription
-        if (
-            asked.type == "trades"
-            and answer.method == "subscribe"
-            and plain_symbol(asked.coin) == self.symbol
-        ):
+        if plain_symbol(asked.coin) != self.symbol:
+            return
+        if asked.type == "trades" and answer.method == "subscribe":
             self._are_past = True
+        elif asked.type == "l2Book" and answer.method == "unsubscribe":
+            self.watch.distrust()  # it stands still until it is asked for anew
 
     def _on_book(self, image: _Book, time_received_ns: int) -> Sequence[Row]:
         if not self._is_ours(image.coin):

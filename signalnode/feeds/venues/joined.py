@@ -150,7 +150,10 @@ class Joined:
             if self._is_first(side, row) if row[2] == TRADE else side is self._chief:
                 found.append(row)
         if self._newer is not None and self._chief is not self._newer and self._is_in_step(self._newer):
+            was_broken = self._chief.decoder.watch.book.status != "synced"
             self._chief = self._newer
+            if was_broken:  # what the newer one has told was held back, and nobody else told it
+                found += _as_it_is(self._newer, time_ns)
         return found
 
     def _is_first(self, side: _Side, row: Row) -> bool:

@@ -177,6 +177,8 @@ class OkxDecoder(MarketDecoder):
         is_ours = plain_symbol(head.argument.symbol) == self.symbol
         if head.event == "subscribe" and is_ours and head.argument.channel in TRADES:
             self._is_old = True
+        elif head.event == "unsubscribe" and is_ours and head.argument.channel in WINDOWS:
+            self.watch.distrust()  # it stands still until it is asked for anew
         return ()
 
     def _can_size(self, symbol: str) -> bool:

@@ -192,3 +192,16 @@ def test_a_capture_gives_no_past_trade_and_no_depth_that_it_does_not_reach() -> 
     assert (events["kind"] == QUOTE).sum() > 5
     assert not (events["kind"] == DEPTH).any()
     assert faults.counts == {"book_shallow": 1}
+
+
+def test_a_book_that_is_left_stands_still_and_is_not_trusted_until_it_comes_again() -> None:
+    decode = Decoding()
+    decode("l2Book", {"coin": "BTC", "time": 5, "levels": [levels(BIDS), levels(ASKS)]})
+    for kind, coin, status in (
+        ("trades", "BTC", "synced"),
+        ("l2Book", "ETH", "synced"),
+        ("l2Book", "BTC", "gap"),
+    ):
+        asked = {"type": kind, "coin": coin}
+        assert decode("subscriptionResponse", {"method": "unsubscribe", "subscription": asked}) == []
+        assert decode.decoder.watch.book.status == status

@@ -207,3 +207,14 @@ def test_quotes_are_of_the_book_again_once_its_best_has_changed_and_nobody_says_
     better = [["99.5", "1", "0", "1"]]
     assert [row[2] for row in decode(book("update", 2, 3, better), 61.0)] == [QUOTE, DEPTH]
     assert decode.kinds(frame("bbo-tbt", {"bids": better, "asks": ASKS})) == [QUOTE]
+
+
+def test_a_book_that_is_left_stands_still_and_is_not_trusted_until_it_comes_again() -> None:
+    decode = Decoding()
+    decode(book("snapshot", -1, 1, BIDS, ASKS))
+    assert decode(accepted("trades") | {"event": "unsubscribe"}) == []
+    assert decode.decoder.watch.book.status == "synced"
+    assert decode(accepted("books") | {"event": "unsubscribe"}) == []
+    assert decode.decoder.watch.book.status == "gap"
+    decode(book("snapshot", -1, 9, BIDS, ASKS))
+    assert decode.decoder.watch.book.status == "synced"
