@@ -21,7 +21,7 @@ def synthetic(seed: int, events_per_s: float) -> str:
 
 
 @contextlib.contextmanager
-def node_on(directory: Path, feeds: Sequence[str]) -> Iterator[Path]:
+def node_on(directory: Path, feeds: Sequence[str], extra: str = "") -> Iterator[Path]:
     """A running node of markets M0-USD, M1-USD, … with those feeds, all up; its config file."""
     (directory / "markets").mkdir()
     for i, feed in enumerate(feeds):
@@ -29,7 +29,7 @@ def node_on(directory: Path, feeds: Sequence[str]) -> Iterator[Path]:
     config = directory / "node.toml"
     config.write_text(
         f'runtime_dir = "run"\nstate_dir = "state"\nmarkets_dir = "markets"\n'
-        f'[aggregator]\nendpoint = "ipc://{directory}/bus"\n[supervisor]\nintensity = 1000\n'
+        f'[aggregator]\nendpoint = "ipc://{directory}/bus"\n[supervisor]\nintensity = 1000\n{extra}\n'
     )
     command = [sys.executable, "-m", "signalnode", "--config", str(config), "run"]
     with (directory / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as node:
