@@ -14,7 +14,7 @@ no more connections, the old ones are closed and made anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
@@ -90,7 +90,7 @@ class Pool:
         for slot in (*place.slots, *place.heirs):
             session = self.sessions[slot]
             session.want(symbol)
-            if slot in place.heirs and session.state != "resting":
+            if slot in place.heirs and self._numbers[slot]:
                 found.append(self._step(slot, Beside(symbol)))
             if session.is_open:
                 found.append(self._step(slot, Address(symbol, session.route.url_path)))
@@ -203,9 +203,8 @@ class Pool:
     def _finish(self, place: _Place, reason: str) -> list[Step]:
         """The heirs take over; `reason`: why an old connection is lost, "" where none is."""
         gone, place.slots, place.heirs = place.slots, place.heirs, []
-        first, found = place.slots[0], list[Step]()
+        first, found = place.slots[0], self._moved(place, place.slots, is_done=True)
         for symbol in sorted(place.symbols):
-            found.append(self._step(first, Moved(symbol, True)))
             known = list(self._known(symbol))
             if reason and not known:
                 known = [Tell(symbol, "lost", reason)]
@@ -216,10 +215,14 @@ class Pool:
         """The heirs are no good; the old connections go on."""
         gone, place.heirs = place.heirs, []
         place.due_ns = place.begun_ns + ns_of(RETRY_S)
-        if not gone:
-            return []
-        found = [self._step(gone[0], Moved(symbol, False)) for symbol in sorted(place.symbols)]
+        found = self._moved(place, gone, is_done=False)
         return found + self._let_go(gone, "its handover was called off")
+
+    def _moved(self, place: _Place, heirs: Sequence[int], *, is_done: bool) -> list[Step]:
+        """To tell each market what became of heirs, where one was opened at all."""
+        number = max((self._numbers[slot] for slot in heirs), default=0)
+        symbols = sorted(place.symbols) if number else ()
+        return [Step(heirs[0], number, Moved(symbol, is_done)) for symbol in symbols]
 
     def _give_up(self, place: _Place) -> list[Step]:
         """No heirs: the old connections are closed, and made anew."""
@@ -295,7 +298,7 @@ class Pool:
         session = Session(self.venue, self._random, route)
         for slot, owner in enumerate(self._owners):
             if owner is None and self.sessions[slot].state in ("resting", "refused"):
-                self.sessions[slot], self._owners[slot] = session, place
+                self.sessions[slot], self._owners[slot], self._numbers[slot] = session, place, 0
                 return slot
         self.sessions.append(session)
         self._numbers.append(0)

@@ -8,8 +8,8 @@ What is `active` and brings nothing is asked for anew after ACKED_SILENT_S, whic
 ACKED_SILENT_S_MAX; of a book each second time the connection itself is doubted. A channel but the book's is
 so watched only if it has spoken before: many markets trade seldom. One that has spoken FRAMES_MIN times and
 then is silent for PATIENCE times its longest wait, DEAD_S_MIN at least, is asked for anew as well: venues let
-single subscriptions die. No subscription is asked for twice within RENEW_S_MIN, and a book each
-`Limits.refresh_s`, at moments drawn over half to all of that.
+single subscriptions die. No subscription is asked for twice within RENEW_S_MIN, none while the venue bears no
+more of its channel, and a book each `Limits.refresh_s`, at moments drawn over half to all of that.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ LEFT_MAX = 1_000  # subscriptions let go, whose last request is still remembered
 
 State = Literal["wanted", "asked", "active", "leaving", "left", "refused"]
 Key = tuple[str, str]  # symbol, channel
+
+HELD = frozenset({"asked", "active", "leaving", "left"})
 
 SUBSCRIPTION: dict[tuple[State, str], State] = {
     ("wanted", "sent"): "asked",
@@ -169,8 +171,9 @@ class Subscriptions:
     def due_ns(self, send_ns: int) -> int:
         """When something is to be done, where nothing may be sent before `send_ns`."""
         due_ns, send_ns = NEVER_NS, max(send_ns, self._free_ns())
-        for asked in self.asked.values():
-            if asked.state in ("wanted", "leaving"):
+        full = self._full()
+        for (_, channel), asked in self.asked.items():
+            if asked.state == "leaving" or (asked.state == "wanted" and channel not in full):
                 due_ns = min(due_ns, max(asked.due_ns, send_ns))
             elif asked.state in ("asked", "left"):
                 due_ns = min(due_ns, asked.due_ns)
@@ -211,8 +214,10 @@ class Subscriptions:
         """The next frame to be sent; b"" where there is none."""
         if now_ns < self._free_ns():
             return b""
+        full = self._full()
         for key, asked in self.asked.items():
-            if asked.state in ("wanted", "leaving") and asked.due_ns <= now_ns:
+            is_free = asked.state == "leaving" or (asked.state == "wanted" and key[1] not in full)
+            if is_free and asked.due_ns <= now_ns:
                 return self._request(self._together(key, asked, now_ns), asked.state == "wanted", now_ns)
         return b""
 
@@ -250,6 +255,17 @@ class Subscriptions:
     def _wanted(self, symbol: str) -> Iterator[Asked]:
         of_market = (self.asked[symbol, channel] for channel in self._channels.get(symbol, ()))
         return (asked for asked in of_market if asked.state == "wanted")
+
+    def _held(self, channel: str) -> int:
+        return sum(each == channel and asked.state in HELD for (_, each), asked in self.asked.items())
+
+    def _full(self) -> frozenset[str]:
+        """Channels of which the venue bears no more here, until it has let go of what nobody wants."""
+        markets_max = self.venue.limits.markets_max
+        if len(self.asked) <= markets_max:
+            return frozenset()
+        channels = {channel for (_, channel), asked in self.asked.items() if asked.state == "wanted"}
+        return frozenset(each for each in channels if self._held(each) >= markets_max)
 
     def _free_ns(self) -> int:
         """When the venue bears one more request; 0: it does."""
@@ -320,6 +336,7 @@ class Subscriptions:
             return
         if asked.state == "active":
             self.renew(key)
+            asked.due_ns = asked.sent_ns  # at once: nobody asks for it again
         elif asked.state in ("wanted", "refused"):
             del self.asked[key]
             self._left_ns[key] = asked.sent_ns
@@ -347,6 +364,8 @@ class Subscriptions:
     def _together(self, key: Key, first: Asked, now_ns: int) -> tuple[Key, ...]:
         """What can be asked for in one request with `key`, which comes first."""
         count_max = 1 if first.is_alone else self.venue.limits.asks_max
+        if first.state == "wanted":
+            count_max = min(count_max, self.venue.limits.markets_max - self._held(key[1]))
         keys = [key]
         if count_max > 1:
             for other, asked in self.asked.items():

@@ -1,14 +1,9 @@
-"""A session against a venue made up on the spot, in time made up as well: whatever happens in between, every
-market is heard in the end, and the venue's rules are kept on the way.
-"""
+"""A session of dYdX's in time made up: what it asks for, and what becomes of its markets."""
 
 from __future__ import annotations
 
 import json
-from collections import deque
 from random import Random
-
-import pytest
 
 from signalnode.clock import NS_PER_S
 from signalnode.feeds.live.actions import NEVER_NS, RENEW_S_MIN, Close, Deliver, Open, Send, Tell
@@ -17,7 +12,6 @@ from signalnode.feeds.live.pool import Pool, Step
 from signalnode.feeds.live.session import CONNECTION, Session
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.live.subscriptions import SUBSCRIPTION
-from tests.effort import drawn
 
 DYDX = venue_of("dydx")
 GREETING = b'{"type":"connected","connection_id":"c","message_id":0}'
@@ -144,115 +138,6 @@ def test_a_market_that_comes_or_goes_moves_nobody_else():
     assert after.pop("NEW-USD") == 0
     del before["M3-USD"]
     assert after == before
-
-
-class Venue:
-    """A dYdX of one connection that loses, breaks and refuses by a seeded script until `quiet_ns`."""
-
-    def __init__(self, seed: int, quiet_ns: int) -> None:
-        self.random, self.quiet_ns = Random(seed), quiet_ns
-        self.subscribed: set[tuple[str, str]] = set()
-        self.asked_ns: dict[tuple[str, str], deque[int]] = {}
-        self.inbox: list[tuple[int, str, bytes]] = []  # when, what, frame: to the session
-
-    def bad(self, now_ns: int, share: float) -> bool:
-        return now_ns < self.quiet_ns and self.random.random() < share
-
-    def put(self, now_ns: int, what: str, frame: bytes = b"") -> None:
-        self.inbox.append((now_ns + self.random.randrange(1, 50_000_000), what, frame))
-
-    def open(self, now_ns: int) -> None:
-        self.subscribed.clear()
-        self.asked_ns.clear()  # the venue counts by connection
-        self.inbox.clear()
-        if self.bad(now_ns, 0.3):
-            self.put(now_ns, self.random.choice(["failed", "429", "503"]))
-            return
-        self.inbox.append((now_ns + 1, "opened", b""))
-        if not self.bad(now_ns, 0.1):
-            self.inbox.append((now_ns + 2, "frame", GREETING))
-
-    def take(self, frame: bytes, now_ns: int) -> None:
-        if frame in DYDX.standing:
-            return
-        asked = json.loads(frame)
-        key = (asked["channel"], asked["id"])
-        if asked["type"] == "subscribe":
-            assert key not in self.subscribed, "asked twice for what it has"
-            times = self.asked_ns.setdefault(key, deque(maxlen=3))
-            times.append(now_ns)
-            assert len(times) < 3 or now_ns - times[0] >= NS_PER_S, "asked three times in a second"
-            assert sum(channel == key[0] for channel, _ in self.subscribed) < 32
-            if self.bad(now_ns, 0.1):
-                told = {"type": "error", "message": "Internal error, could not fetch data", "channel": key[0]}
-                self.put(now_ns, "frame", json.dumps({**told, "id": key[1]}).encode())
-                return
-            self.subscribed.add(key)
-        else:
-            self.subscribed.discard(key)
-        if not self.bad(now_ns, 0.1):
-            self.put(now_ns, "frame", answer(frame))
-        if self.bad(now_ns, 0.1):
-            self.put(now_ns, "closed")
-        if self.bad(now_ns, 0.1):
-            self.put(now_ns, "frame", b'{"type":"channel_data","id":')
-
-    def data(self, now_ns: int) -> None:
-        for channel, symbol in sorted(self.subscribed):
-            frame = {"type": "channel_data", "channel": channel, "id": symbol, "contents": {}}
-            self.put(now_ns, "frame", json.dumps(frame).encode())
-
-
-def heal(seed: int) -> None:
-    quiet_ns = 40 * NS_PER_S
-    venue, session = Venue(seed, quiet_ns), Session(DYDX, Random(seed))
-    session.want("BTC-USD")
-    session.want("ETH-USD")
-    now_ns = data_ns = 0
-    while now_ns < 180 * NS_PER_S:
-        venue.inbox.sort(key=lambda item: item[0])
-        soonest_ns = venue.inbox[0][0] if venue.inbox else NEVER_NS
-        now_ns = max(now_ns, min(session.due_ns(), soonest_ns, data_ns))
-        if now_ns >= data_ns:
-            data_ns = now_ns + 5 * NS_PER_S
-            venue.data(now_ns)
-            if venue.bad(now_ns, 0.5):
-                session.renew("BTC-USD")
-            continue
-        if soonest_ns <= now_ns:
-            _, what, frame = venue.inbox.pop(0)
-            actions = _told(session, what, frame, now_ns)
-        else:
-            actions = session.on_time(now_ns)
-        for action in actions:
-            if isinstance(action, Open):
-                venue.open(now_ns)
-            elif isinstance(action, Send):
-                venue.take(action.frame, now_ns)
-            elif isinstance(action, Close):
-                venue.inbox.clear()
-                venue.subscribed.clear()
-                venue.put(now_ns, "closed")
-    assert session.state == "ready", seed
-    assert {asked.state for asked in session.subscriptions.asked.values()} == {"active"}, seed
-    assert venue.subscribed == {(channel, symbol) for symbol, channel in session.subscriptions.asked}
-
-
-def _told(session: Session, what: str, frame: bytes, now_ns: int) -> list[object]:
-    if what == "opened":
-        return session.on_opened(now_ns)
-    if what == "frame":
-        return session.on_frame(frame, now_ns)
-    if what == "closed":
-        return session.on_closed("closed by the venue", now_ns)
-    status = int(what) if what.isdigit() else 0
-    return session.on_failed(what, now_ns, status=status, retry_after_s=5.0 if status == 429 else 0.0)
-
-
-@pytest.mark.parametrize("first", range(0, drawn(100, 500), 100))
-def test_after_any_schedule_of_faults_every_market_is_heard_again(first):
-    for seed in range(first, first + 100):
-        heal(seed)
 
 
 def test_what_a_whole_connection_is_told_is_told_to_each_of_its_markets():
