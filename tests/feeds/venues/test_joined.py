@@ -130,3 +130,11 @@ def test_each_decoder_knows_where_its_frames_come_from(joined):
         ["wss://old"],
         ["wss://new"],
     ]
+
+
+def test_where_the_older_book_breaks_what_the_newer_one_had_told_is_told_at_once(joined):
+    joined.beside(2)
+    assert joined.decode(b"i5", 5, 2) == []
+    rows = joined.decode(b"b9", 6, 1)
+    assert quotes(rows) == [5.0]
+    assert [row[2] for row in rows] == [2, 3]
