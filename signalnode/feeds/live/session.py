@@ -9,8 +9,9 @@ BACKOFF_S to BACKOFF_S_MAX ("full jitter"; Brooker, "Exponential Backoff And Jit
 the venue's `Retry-After`. One that stood STEADY_S starts over at BACKOFF_S. A refusal that cannot heal, HTTP
 3xx and 4xx but HEALING, is told once, and nothing is tried again.
 
-One that the venue will close soon, by its word or at RETIRE_SHARE of its lifetime, and one that is doubted,
-asks to be replaced (`Retire`), once; it stays until it is let go.
+One that the venue will close soon, by its word or at RETIRE_SHARE of its lifetime, one that is doubted, and
+one whose books have stood so long that nobody knows what they lost (half to all of `Limits.refresh_s`), asks
+to be replaced (`Retire`), once; it stays until it is let go.
 """
 
 from __future__ import annotations
@@ -285,12 +286,11 @@ class Session:
             self._ping_ns = now_ns + ns_of(self.venue.ping.every_s)
             found += self._now(self.venue.ping.frame, now_ns)
         if now_ns >= self._retire_ns:
-            found += self._retire("made anew before the venue closes it")
+            is_old = now_ns >= self._ready_ns + ns_of(self.venue.limits.lifetime_s_max * RETIRE_SHARE)
+            found += self._retire("the venue is to close it" if is_old else "its books are asked for anew")
         for change in self.subscriptions.on_time(now_ns):
             found += self._told(change)
         self._note_refused(found)
-        for symbol in self.subscriptions.refreshed(now_ns):
-            self.renew(symbol)
         return [*found, *self.images.on_time(now_ns), *self._sends(now_ns)]
 
     def _sends(self, now_ns: int) -> list[Action]:
@@ -357,9 +357,9 @@ class Session:
         self._outbox.extend(self.venue.standing)
         if self.venue.ping is not None:
             self._ping_ns = now_ns + ns_of(self.venue.ping.every_s)
-        lifetime_s = self.venue.limits.lifetime_s_max
-        if not isinf(lifetime_s):
-            self._retire_ns = now_ns + ns_of(lifetime_s * RETIRE_SHARE)
+        refresh_s = self.venue.limits.refresh_s * (0.5 + self._random.random() / 2)
+        stays_s = min(self.venue.limits.lifetime_s_max * RETIRE_SHARE, refresh_s)
+        self._retire_ns = NEVER_NS if isinf(stays_s) else now_ns + ns_of(stays_s)
         for symbol in self.symbols:
             self._learn(symbol)
 

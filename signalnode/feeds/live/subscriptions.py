@@ -8,8 +8,8 @@ What is `active` and brings nothing is asked for anew after ACKED_SILENT_S, whic
 ACKED_SILENT_S_MAX; of a book each second time the connection itself is doubted. A channel but the book's is
 so watched only if it has spoken before: many markets trade seldom. One that has spoken FRAMES_MIN times and
 then is silent for PATIENCE times its longest wait, DEAD_S_MIN at least, is asked for anew as well: venues let
-single subscriptions die. No subscription is asked for twice within RENEW_S_MIN, none while the venue bears no
-more of its channel, and a book each `Limits.refresh_s`, at moments drawn over half to all of that.
+single subscriptions die. No subscription is asked for twice within RENEW_S_MIN, and none while the venue
+bears no more of its channel.
 """
 
 from __future__ import annotations
@@ -77,7 +77,6 @@ class Asked:
     due_ns: int = 0  # before it may be sent, or when its answer is overdue
     tries: int = 0  # since the last answer
     sent_ns: int = -NEVER_NS
-    refresh_ns: int = NEVER_NS
     silent_ns: int = NEVER_NS  # when it will have brought nothing for too long; NEVER_NS once it has spoken
     has_spoken: bool = False  # over any connection
     is_early: bool = False  # whether it has brought something before the answer
@@ -161,7 +160,7 @@ class Subscriptions:
         self._numbered.clear()
         self._requests_ns.clear()
         for key, asked in list(self.asked.items()):
-            asked.silent_ns = asked.refresh_ns = NEVER_NS
+            asked.silent_ns = NEVER_NS
             asked.spoke_ns = 0
             if self._step(asked, "closed"):
                 asked.due_ns, asked.tries, asked.sent_ns = 0, 0, -NEVER_NS
@@ -178,7 +177,7 @@ class Subscriptions:
             elif asked.state in ("asked", "left"):
                 due_ns = min(due_ns, asked.due_ns)
             elif asked.state == "active":
-                due_ns = min(due_ns, asked.refresh_ns, asked.silent_ns)
+                due_ns = min(due_ns, asked.silent_ns)
         return due_ns
 
     def overdue(self, now_ns: int) -> Key | None:
@@ -187,7 +186,7 @@ class Subscriptions:
         return next(late, None)
 
     def on_time(self, now_ns: int) -> Iterator[Change]:
-        """Time has passed: what is late, silent or to be refreshed is on its way to being asked for anew."""
+        """Time has passed: what is late or silent is on its way to being asked for anew."""
         for key, asked in list(self.asked.items()):
             if asked.state == "asked" and asked.due_ns <= now_ns:
                 self._step(asked, "overdue")
@@ -202,13 +201,6 @@ class Subscriptions:
                     yield Change(*key, "doubted", f"{key[0]}: {key[1]} was agreed to and brings nothing")
                 else:
                     self.renew(key)
-
-    def refreshed(self, now_ns: int) -> Iterator[str]:
-        """The markets whose book is to be asked for anew by now."""
-        for (symbol, _), asked in self.asked.items():
-            if asked.state == "active" and asked.refresh_ns <= now_ns:
-                self._plan_refresh(asked, now_ns)
-                yield symbol
 
     def request(self, now_ns: int) -> bytes:
         """The next frame to be sent; b"" where there is none."""
@@ -320,8 +312,6 @@ class Subscriptions:
             if not asked.is_wanted:
                 return []
             self._watch(key, asked, now_ns)
-            if key[1] == self.book:
-                self._plan_refresh(asked, now_ns)
             return [Change(*key, "active")]
         self._let_go(key)
         asked.due_ns = max(asked.sent_ns + ns_of(RENEW_S_MIN), now_ns)
@@ -355,11 +345,6 @@ class Subscriptions:
     def _patience_ns(self, asked: Asked) -> int:
         """How long a channel may be silent that has shown what it is used to."""
         return max(ns_of(DEAD_S_MIN), PATIENCE * asked.longest_ns) if asked.frames >= FRAMES_MIN else 0
-
-    def _plan_refresh(self, asked: Asked, now_ns: int) -> None:
-        refresh_s = self.venue.limits.refresh_s
-        if isfinite(refresh_s):
-            asked.refresh_ns = now_ns + ns_of(refresh_s * (0.5 + self._random.random() / 2))
 
     def _together(self, key: Key, first: Asked, now_ns: int) -> tuple[Key, ...]:
         """What can be asked for in one request with `key`, which comes first."""

@@ -7,6 +7,7 @@ Held against the market as it truly is, at every tick (`virtual.Truth`); and at 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from random import Random
 from typing import get_args
 
@@ -108,6 +109,18 @@ def test_a_planned_reconnect_costs_nothing(world, venue, tmp_path):
     assert world.is_sound()
     assert world.feed.connection > taken
     assert not world.feed.faults.keys() - QUIET, world.feed.faults
+    world.finish(tmp_path)
+
+
+@pytest.mark.parametrize("venue", [each for each in LIVE_VENUES if venue_of(each).limits.refresh_s < inf])
+def test_a_book_whose_losses_nobody_sees_is_made_anew_and_that_costs_nothing(world, venue, tmp_path):
+    taken, snapshots = world.feed.connection, world.feed.losses()["depth"].snapshots
+    for _ in range(310):
+        world.tick(10**9)
+        assert world.is_sound(), world.feed.trouble or world.feed.outage
+    assert world.feed.connection > taken
+    assert world.feed.losses()["depth"].snapshots > snapshots
+    assert world.feed.losses()["depth"].gaps == 0
     world.finish(tmp_path)
 
 

@@ -192,22 +192,20 @@ def test_trades_that_never_came_are_no_silence():
     assert session.run_until(1_000.0) == []
 
 
-def test_books_are_refreshed_where_nothing_shows_a_loss_at_moments_of_their_own():
-    session = ready(MadeUp(limits=replace(LIMITS, silence_s_max=1e6, refresh_s=300.0)), "A", "B")
-    session.run_until(1.0)
-    heard(session, 1, 2)
-    for symbol in "AB":
-        session.on_frame(said("data", symbol, BOOK), NS_PER_S)
-    assert session.run_until(150.0) == []
-    left_ns: dict[str, int] = {}
-    while (now_ns := session.due_ns()) < 301 * NS_PER_S:
-        for what, (symbol,), _, number in asked(session.on_time(now_ns)):
-            left_ns.setdefault(symbol, now_ns)
-            session.on_frame(said("subscribed", number=number), now_ns)
-            if what == "subscribe":
-                session.on_frame(said("data", symbol, BOOK), now_ns)
-    assert left_ns.keys() == {"A", "B"}
-    assert left_ns["A"] != left_ns["B"]
+def test_a_connection_is_made_anew_where_nothing_shows_what_its_books_lost_and_each_at_its_own_moment():
+    moments = set()
+    for seed in range(5):
+        session = Timed(MadeUp(limits=replace(LIMITS, silence_s_max=1e6, refresh_s=300.0)), Random(seed))
+        session.want("A")
+        session.on_time(0)
+        session.on_opened(0)
+        session.run_until(1.0)
+        heard(session, 1, 2)
+        session.on_frame(said("data", "A", BOOK), NS_PER_S)
+        assert session.run_until(149.0) == []
+        moments.add(session.due_ns())
+        assert session.run_until(301.0) == [Retire("its books are asked for anew")]
+    assert len(moments) == 5
 
 
 def test_a_market_that_comes_back_at_once_is_left_first_and_not_asked_for_twice():

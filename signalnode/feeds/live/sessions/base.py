@@ -72,7 +72,7 @@ class Limits:
     silence_s_max: float  # longest time without any frame on a connection with subscriptions
     book_silence_s_max: float = inf  # of one market's book; after that it is asked for anew
     lifetime_s_max: float = inf  # after which the venue closes; we go before
-    refresh_s: float = inf  # so often a book is asked for anew where nothing shows a loss
+    refresh_s: float = inf  # so long a connection stays at most where nothing shows what a book lost
     requests_max: float = 60.0  # REST, by weight, of one address within `requests_period_s`
     requests_period_s: float = 60.0
     frame_bytes_max: int = 4_194_304
