@@ -17,6 +17,7 @@ from signalnode.settings import load_node
 from tests.command_line import refused, tree
 from tests.feeds.live.listing_answers import answer
 from tests.feeds.live.sockets import answering, closed_port, http, listening
+from tests.feeds.live.test_rest import venue_answering
 
 DYDX = answer("dydx", "/v4/perpetualMarkets")
 
@@ -97,7 +98,25 @@ def test_a_name_of_ours_is_taken_where_the_venues_own_rule_finds_it_listed(home,
         assert main([*live, "BTC-USD", "btc-perpetual"]) == 0
         assert "deribit lists no ETH-USD" in refused(capsys, *live, "ETH-USD")[1]
     markets = load_node(home / "x" / "signalnode.toml").markets
-    assert {name: each.feed.symbol for name, each in markets.items()} == {"BTC-USD": "", "BTC-PERPETUAL": ""}
+    assert {name: each.feed.symbol for name, each in markets.items()} == {"BTC-USD": ""}
+
+
+@pytest.mark.parametrize(
+    ("venue", "typed", "market", "symbol"),
+    [
+        ("bybit", "BTC-USD", "BTC-USD", ""),  # one of two names of ours
+        ("bybit", "BTC-26DEC26", "BTC-26DEC26", "linear:BTC-26DEC26"),
+        ("okx", "BTC-USD-SWAP", "BTC-USD-PERP", ""),
+        ("deribit", "BTC-USD", "BTC-USD", ""),
+        ("deribit", "BTC-PERPETUAL", "BTC-USD", ""),
+        ("kraken_futures", "PF_XBTUSD", "BTC-USD", ""),
+    ],
+)
+def test_each_name_of_a_market_leads_to_it(home, venue, typed, market, symbol):
+    with listening(venue_answering(venue, [])) as port:
+        assert main(["init", "x", "--rest-url", f"http://127.0.0.1:{port}", "--venue", venue, typed]) == 0
+    (found,) = load_node(home / "x" / "signalnode.toml").markets.values()
+    assert (found.market, found.feed.symbol) == (market, symbol)
 
 
 def test_what_is_added_is_held_against_the_listing_of_the_config(home, rest_url, capsys):

@@ -83,18 +83,19 @@ def symbols_of(what: str, venue: str, names: Sequence[str], rest_url: str) -> di
     except VenueError as error:
         print(f"signalnode: not held against {venue}'s listing: {error}", file=sys.stderr)
         return dict.fromkeys(names, "")
-    symbols = {}
+    words, symbols = venue_of(venue), {}
     for name in names:
-        found = named(name, listed)
-        if found is None and _is_listed(venue_of(venue).symbol(name), listed):
-            symbols[name] = ""  # BTC-USD at Deribit, which lists BTC-PERPETUAL
-            continue
+        found, market = named(name, listed), name
+        if found is not None:
+            market = found.instrument.market
+        else:  # one of several names of ours, BTC-USD-PERP say
+            found = next((each for each in listed if each.instrument.symbol == words.symbol(name)), None)
         if found is None:
             raise UsageError(f"{what}: {venue} lists no {name}; {_near(venue, name, listed)}")
         each = found.instrument
         if not each.is_open:
-            print(f"signalnode: {each.market}: {venue} says that it is {each.state}", file=sys.stderr)
-        symbols[each.market] = "" if venue_of(venue).symbol(each.market) == each.symbol else each.symbol
+            print(f"signalnode: {market}: {venue} says that it is {each.state}", file=sys.stderr)
+        symbols[market] = "" if words.symbol(market) == each.symbol else each.symbol
     return symbols
 
 
@@ -106,10 +107,6 @@ def named(name: str, listed: Iterable[Listed]) -> Listed | None:
             if spelled(name) in {spelled(each.instrument.market), spelled(each.instrument.symbol)}:
                 return each
     return None
-
-
-def _is_listed(symbol: str, listed: Iterable[Listed]) -> bool:
-    return any(each.instrument.symbol == symbol for each in listed)
 
 
 def _near(venue: str, name: str, listed: Iterable[Listed]) -> str:

@@ -29,7 +29,7 @@ from signalnode.feeds.venues.base import Decoder, FrameFault
 OPENING_S_MAX = 10.0
 FIRST_FRAME_S_MAX = 15.0
 FIRST_BOOK_S_MAX = 30.0
-USUAL_MARKETS = ("BTC-USD", "BTC-USDT", "BTC-USD-PERP", "BTC-PERPETUAL", "PF_XBTUSD")
+USUAL_MARKETS = ("BTC-USD", "BTC-USDT")
 CLOCK_S_MAX = 5.0  # that this clock may differ by from the venue's
 
 

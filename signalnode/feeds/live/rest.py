@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -56,8 +57,8 @@ def fetch(
     path = url.partition("://")[2].partition("/")
     try:
         connection.request("POST" if body else "GET", f"/{path[2]}", body or None, headers)
-        answer = connection.getresponse()
-        content = _content(answer, url, within_s, bytes_max)
+        with contextlib.closing(connection.getresponse()) as answer:
+            content = _content(answer, url, within_s, bytes_max)
     except TimeoutError:
         raise VenueError(f"{url}: no answer in time; try again, or ask `signalnode doctor`") from None
     except (OSError, http.client.HTTPException) as error:

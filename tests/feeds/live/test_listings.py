@@ -44,7 +44,7 @@ EXPECTED: dict[str, list[tuple[str, str, str, str, bool, float | None]]] = {
         ("BTC-USDC", "BTC-USD", "0.01", "0.00000001", True, None),
     ],
     "deribit": [
-        ("BTC-PERPETUAL", "BTC-PERPETUAL", "0.5", "10", True, None),
+        ("BTC-USD", "BTC-PERPETUAL", "0.5", "10", True, None),
         ("BTC-27DEC24", "BTC-27DEC24", "0.5", "10", False, None),
     ],
     "dydx": [
@@ -66,11 +66,11 @@ EXPECTED: dict[str, list[tuple[str, str, str, str, bool, float | None]]] = {
         ("BTC-USD", "BTC/USD", "0.1", "0.00000001", True, 60_030_000.0),
         ("DOGE-USD", "DOGE/USD", "0.0000001", "0.00000001", False, None),
     ],
-    "kraken_futures": [("PF_XBTUSD", "PF_XBTUSD", "1", "0.0001", True, 5.5)],
+    "kraken_futures": [("BTC-USD", "PF_XBTUSD", "1", "0.0001", True, 5.5)],
     "okx": [
         ("BTC-USDT", "BTC-USDT", "0.1", "0.00000001", True, 100.5),
         ("ETH-USD", "ETH-USD", "0.01", "0.000001", False, None),
-        ("BTC-USD-SWAP", "BTC-USD-SWAP", "0.1", "1", True, 120_000.0),
+        ("BTC-USD-PERP", "BTC-USD-SWAP", "0.1", "1", True, 120_000.0),
     ],
 }
 

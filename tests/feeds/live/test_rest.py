@@ -7,7 +7,6 @@ import json
 import pytest
 
 from signalnode.errors import VenueError
-from signalnode.feeds.live import rest
 from signalnode.feeds.live.listings import asked, listing_of
 from signalnode.feeds.live.rest import body_of, fetch
 from tests.feeds.live.listing_answers import answer
@@ -102,9 +101,7 @@ def test_an_answer_that_does_not_list_is_one_line_with_where_and_the_mend(reply,
     assert "\n" not in fault
 
 
-def test_an_answer_without_end_is_left(monkeypatch):
-    monkeypatch.setattr(rest, "ANSWER_BYTES_MAX", 1_048_576)
-
+def test_an_answer_without_end_is_left():
     def serve(stream) -> None:
         head_of(stream)
         stream.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -112,16 +109,15 @@ def test_an_answer_without_end_is_left(monkeypatch):
             stream.sendall(bytes(65_536))
 
     with listening(serve) as port, pytest.raises(VenueError, match="more than 1 MB"):
-        fetch(f"http://127.0.0.1:{port}", "/")
+        fetch(f"http://127.0.0.1:{port}", "/", bytes_max=1_048_576)
 
 
-def test_an_answer_that_drips_is_left(monkeypatch):
-    monkeypatch.setattr(rest, "ANSWER_S_MAX", 0.0)
+def test_an_answer_that_drips_is_left():
     with (
         listening(answering(http("200 OK", b"{}"))) as port,
         pytest.raises(VenueError, match="no answer in time; try again, or ask `signalnode doctor`"),
     ):
-        fetch(f"http://127.0.0.1:{port}", "/")
+        fetch(f"http://127.0.0.1:{port}", "/", within_s=0.0)
 
 
 def test_headers_are_found_whatever_their_case():

@@ -9,6 +9,8 @@ import msgspec
 
 from signalnode.feeds.live.listings.base import Found, Listing, Page, decoded, instrument
 
+_PERPETUAL = "-PERPETUAL"
+
 
 class _Listed(msgspec.Struct):
     instrument_name: str
@@ -25,7 +27,7 @@ def _read(_page: Page, body: bytes) -> Found:
     return Found(
         [
             instrument(
-                each.instrument_name,
+                _name_of(each.instrument_name),
                 each.instrument_name,
                 tick_size=bytes(each.tick_size).decode(),
                 size_step=bytes(each.min_trade_amount).decode(),
@@ -35,6 +37,14 @@ def _read(_page: Page, body: bytes) -> Found:
             for each in decoded(body, _Answer).result
         ]
     )
+
+
+def _name_of(instrument_name: str) -> str:
+    """BTC-USD for BTC-PERPETUAL, BTC-USDC for BTC_USDC-PERPETUAL; a dated one is called as it is."""
+    stem = instrument_name.removesuffix(_PERPETUAL)
+    if stem == instrument_name:
+        return instrument_name
+    return stem.replace("_", "-") if "_" in stem else f"{stem}-USD"
 
 
 LISTING = Listing(

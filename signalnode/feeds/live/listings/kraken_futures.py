@@ -1,6 +1,7 @@
 """Kraken Futures: contracts, and what they traded. Source: Kraken, derivatives REST `instruments`, `tickers`.
 
-Its symbols stand for themselves, PF_XBTUSD. Sizes are contracts: USD at inverse ones, else base units.
+PF_XBTUSD is BTC-USD, as its session has it; other kinds are called as they are. Sizes are contracts: USD at
+inverse ones, else base units.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import msgspec
 from signalnode.feeds.live.listings.base import Found, Listing, Page, decoded, instrument, step_of
 
 _ROOT = "/derivatives/api/v3"
+_PERPETUAL, _QUOTE = "PF_", "USD"
 _INSTRUMENTS = Page(f"{_ROOT}/instruments")
 
 
@@ -40,7 +42,7 @@ def _read(page: Page, body: bytes) -> Found:
     return Found(
         [
             instrument(
-                each.symbol.upper(),
+                _name_of(each.symbol.upper()),
                 each.symbol.upper(),
                 tick_size=bytes(each.tick_size).decode(),
                 size_step=step_of(each.contract_value_trade_precision),
@@ -50,6 +52,13 @@ def _read(page: Page, body: bytes) -> Found:
             for each in decoded(body, _Instruments).instruments
         ]
     )
+
+
+def _name_of(symbol: str) -> str:
+    base = symbol.removeprefix(_PERPETUAL).removesuffix(_QUOTE)
+    if f"{_PERPETUAL}{base}{_QUOTE}" != symbol:
+        return symbol
+    return f"{'BTC' if base == 'XBT' else base}-{_QUOTE}"
 
 
 LISTING = Listing("https://futures.kraken.com", (_INSTRUMENTS, Page(f"{_ROOT}/tickers")), _read)

@@ -10,6 +10,7 @@ import msgspec
 from signalnode.feeds.live.listings.base import Found, Listing, Page, decoded, instrument, product
 
 KINDS = ("SPOT", "SWAP")
+_SWAP = "-SWAP"  # our names say PERP
 _INSTRUMENTS, _TRAFFIC = "/api/v5/public/instruments?instType=", "/api/v5/market/tickers?instType="
 
 
@@ -47,7 +48,7 @@ def _read(page: Page, body: bytes) -> Found:
     return Found(
         [
             instrument(
-                each.inst_id,
+                f"{each.inst_id.removesuffix(_SWAP)}-PERP" if each.inst_id.endswith(_SWAP) else each.inst_id,
                 each.inst_id,
                 tick_size=each.tick_sz,
                 size_step=each.lot_sz,
