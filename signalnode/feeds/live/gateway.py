@@ -114,8 +114,7 @@ class FrameOutlet:
         self._send(symbol, envelope.BESIDE, number, b"")
 
     def moved(self, symbol: str, number: int) -> None:
-        """See `connection.Outlet`; it stands in the log as well."""
-        self._log.info("moved", symbol=symbol, connection=number)
+        """See `connection.Outlet`."""
         self._send(symbol, envelope.MOVED, number, b"")
 
     def tell(self, symbol: str, number: int, state: str, reason: str) -> None:

@@ -198,3 +198,36 @@ def test_a_frame_larger_than_is_borne_closes_and_is_made_good(running, gateway, 
     running.servers[0].venue.script.faults.append(faults.huge(listener.symbol))
     listener.until(lambda: "1009" in listener.feed.outage, "the close")
     listener.until_sound()
+
+
+def losses_of(listener: Listener) -> dict[str, int]:
+    """What became of the data; how a busy machine's clock runs is no matter here."""
+    return {name: count for name, count in listener.feed.faults.items() if "clock" not in name}
+
+
+def test_a_connection_that_is_about_to_be_closed_is_replaced_and_nobody_notices(
+    authority, started, trusted, tmp_path
+):
+    server = Server("binance", steps_per_s=50.0)
+    with Running(server, tls=tls_of(authority.issue_cert("localhost"))) as running:
+        listener = listening_to(server, tmp_path)
+        started.start(server, tmp_path, trusted)
+        listener.until_sound()
+        taken, before = listener.feed.connection, losses_of(listener)
+        running.do(lambda: [peer.send({"e": "serverShutdown", "E": 1}) for peer in server.venue.peers])
+        troubles: set[str] = set()
+
+        def has_moved() -> bool:
+            troubles.add(listener.feed.trouble)
+            return any(line.partition(b" ")[0].rstrip().endswith(b"=") for line in listener.lines)
+
+        listener.until(has_moved, "the new connection to take over")
+        listener.until_sound()
+        started.kill_all()
+        listener.drain()
+        assert troubles == {""}
+        assert listener.feed.connection > taken
+        assert losses_of(listener) == before
+        listener.check_replay(tmp_path / "passed_on")
+        listener.close()
+    assert not server.venue.broken_rules
