@@ -85,9 +85,9 @@ class Listener:
         self.events += taken
         return taken[0] if len(taken) == 1 else join_events(taken)
 
-    def until(self, holds: Callable[[], bool], what: str) -> None:
+    def until(self, holds: Callable[[], bool], what: str, wait_s: float = WAIT_S) -> None:
         """Take what comes until it holds; and fail where it never does."""
-        end_ns = monotonic_ns() + int(WAIT_S * NS_PER_S)
+        end_ns = monotonic_ns() + int(wait_s * NS_PER_S)
         while not holds():
             assert monotonic_ns() < end_ns, f"never: {what}; {self.feed.outage}; {self.feed.faults}"
             self.turn(monotonic_ns())

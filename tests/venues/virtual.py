@@ -75,6 +75,7 @@ class Virtual:
         self.venue = Venue(protocol_of(name), now_s=1.0)
         self.pool = Pool(venue_of(name), Random(seed))
         self.peers: dict[int, Peer] = {}  # by slot
+        self.slow: set[str] = set()  # markets whose engine is too slow: what it is sent is lost
         self.frozen: set[int] = set()  # slots whose connection is half open: nothing comes, nothing is closed
         self.listeners: dict[str, Listener] = {}
         self.wires: dict[str, Wire] = {}
@@ -175,7 +176,7 @@ class Virtual:
 
     def _is_reached(self, symbol: str, what: What) -> bool:
         """Whether a change of this moment goes, as it is, to somebody whose connection stands."""
-        if (symbol, what) in self.venue.script.silent:
+        if (symbol, what) in self.venue.script.silent or symbol in self.slow:
             return False
         for slot, peer in self.peers.items():
             channels = {
@@ -285,6 +286,8 @@ class Virtual:
                 self.told[symbol] = body.decode()
             return
         self._sequences[symbol] += 1
+        if symbol in self.slow:
+            return
         header = Header(kind, self.now_ns + OFFSET_NS, number, self._sequences[symbol])
         self.wires[symbol].parts.append([envelope.topic_of(symbol), envelope.pack_header(header), body])
 

@@ -15,9 +15,11 @@ import trustme
 from signalnode.clock import NS_PER_S, monotonic_ns, pause
 from signalnode.feeds.live import envelope
 from signalnode.settings import LIVE_VENUES
+from tests.effort import only_long
 from tests.venues import faults
 from tests.venues.gateways import Gateways, gateway_name, gateways
 from tests.venues.listening import WAIT_S, Listener
+from tests.venues.proxy import Proxy
 from tests.venues.server import Running, Server
 
 Start = Callable[..., None]
@@ -231,3 +233,17 @@ def test_a_connection_that_is_about_to_be_closed_is_replaced_and_nobody_notices(
         listener.check_replay(tmp_path / "passed_on")
         listener.close()
     assert not server.venue.broken_rules
+
+
+@only_long("a minute of silence, which the laws have in virtual time")
+def test_a_half_open_connection_is_found_out_and_made_anew(running, gateway, listener, tmp_path):
+    server = running.servers[0]
+    port = int(server.ws_url.partition("localhost:")[2].partition("/")[0])
+    with Proxy(port) as proxy:
+        gateway(url=server.ws_url.replace(str(port), str(proxy.port)))
+        listener.until_sound()
+        proxy.hold()
+        listener.until(lambda: bool(listener.feed.outage), "the outage", wait_s=120.0)
+        proxy.release()
+        listener.until_sound()
+        listener.check_replay(tmp_path / "passed_on")

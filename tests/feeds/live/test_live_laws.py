@@ -255,6 +255,21 @@ def test_trades_that_stop_under_a_moving_book_are_told_in_five_seconds_and_no_ot
     assert silent_after(5.0) == {(world.symbol, "trades")}
 
 
+@at_every_venue
+def test_what_a_slow_engine_missed_costs_it_its_book_until_the_next_image_and_no_other_market(world, venue):
+    slow, other = list(world.listeners)
+    before = dict(world.listeners[other].feed.faults)
+    for _ in range(2):
+        world.slow.add(slow)
+        world.run(0.5)
+        world.slow.clear()
+        world.until_sound()
+    assert world.listeners[slow].feed.faults["frames_lost"] == 2
+    assert world.listeners[other].feed.faults == before
+    for truth in world.truths.values():
+        truth.check_trades()
+
+
 @at_one_venue
 def test_the_venues_clock_may_jump(world, tmp_path):
     for jump_s in (-3_600, 7_200):
