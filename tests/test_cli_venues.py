@@ -40,7 +40,8 @@ def test_as_json_it_holds_limits_and_addresses_of_those_that_can_be_heard(
     told = {each["venue"]: each for each in json.loads(capsys.readouterr().out)["venues"]}
     assert told["dydx"]["markets_max"] == 32
     assert told["dydx"]["loss_seen_by"] == "nothing"
-    assert all("ws_url" in told[venue] for venue in LIVE_VENUES)
+    assert all(told[venue]["ws_url"].startswith("wss://") for venue in LIVE_VENUES)
+    assert all(told[venue]["rest_url"].startswith("https://") for venue in LIVE_VENUES)
 
 
 def test_another_address_in_the_config_is_the_one_shown(

@@ -56,6 +56,7 @@ def _facts(venue: str, given: dict[str, str]) -> dict[str, Any]:
     }
     if venue not in LIVE_VENUES:
         return facts
+    from signalnode.feeds.live.listings import listing_of
     from signalnode.feeds.live.sessions import venue_of
 
     words = venue_of(venue)
@@ -65,6 +66,7 @@ def _facts(venue: str, given: dict[str, str]) -> dict[str, Any]:
         "connects_period_s": words.limits.connects_period_s,
         "sends_per_s": words.limits.sends_per_s,
         "ws_url": given.get("ws_url") or words.ws_url,
+        "rest_url": given.get("rest_url") or listing_of(venue).rest_url,
     }
 
 

@@ -110,10 +110,32 @@ class BinanceProtocol(Protocol):
         """Price and size in text."""
         return [[price(tick), self.size(lots, tick)] for tick, lots in ticks.items()]
 
-    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:
-        """The book."""
-        if path != self.depth_path:
+    def _listed(self, venue: Venue, name: str) -> Answer | None:
+        if name == "ticker/24hr":
+            return Answer(200, b"[]")
+        if name != "exchangeInfo":
             return None
+        filters = [
+            {"filterType": "PRICE_FILTER", "tickSize": "0.01"},
+            {"filterType": "LOT_SIZE", "stepSize": "0.001"},
+        ]
+        symbols = [
+            {
+                "symbol": each,
+                "baseAsset": each[:3],
+                "quoteAsset": each[3:].partition("_")[0],
+                "status": "TRADING",
+            }
+            for each in venue.listings
+        ]
+        return Answer(
+            200, json.dumps({"symbols": [each | {"filters": filters} for each in symbols]}).encode()
+        )
+
+    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:
+        """The book, and what it lists."""
+        if path != self.depth_path:
+            return self._listed(venue, path.removeprefix(self.depth_path.removesuffix("depth")))
         limit = int(query.get("limit", "100"))
         weight = next((each for levels, each in WEIGHTS if limit <= levels), 250)
         while self._asked and self._asked[0][0] <= venue.now_s - 60.0:

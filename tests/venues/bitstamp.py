@@ -10,7 +10,7 @@ from tests.feeds.venues.made.bitstamp import levels
 
 from .listing import Listing, Numbered
 from .protocol import Message, Protocol
-from .venue import Peer
+from .venue import Answer, Peer, Venue
 
 BOOK, TRADES = "order_book", "live_trades"
 LEVELS = 100
@@ -48,6 +48,18 @@ class Bitstamp(Protocol):
         else:
             peer.subscribed[key] = None
             peer.send({"event": "bts:subscription_succeeded", "channel": named, "data": {}})
+
+    def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
+        """What it lists, and what that traded."""
+        told = {"base_decimals": 8, "counter_decimals": 2, "trading": "Enabled"}
+        found = {
+            "/api/v2/trading-pairs-info/": [
+                {"name": f"{each[:3]}/{each[3:]}".upper(), "url_symbol": each, **told}
+                for each in venue.listings
+            ],
+            "/api/v2/ticker/": [],
+        }
+        return Answer(200, json.dumps(found[path]).encode()) if path in found else None
 
     def data(self, listing: Listing, channel: str) -> list[Message]:
         """A trade each, and the best levels whole."""
