@@ -30,7 +30,7 @@ S = 1_000 * MS
 T0 = 1_700_000_000 * S
 MARKETS = ("A", "B", "C")
 RUN_S = 20
-RUNS = drawn(12, 10_000)
+RUNS = drawn(24, 10_000)
 PARTS = 4
 
 
