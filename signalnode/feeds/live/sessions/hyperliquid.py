@@ -61,10 +61,10 @@ class Hyperliquid(Venue):
     channels: tuple[str, ...] = (BOOK, TRADES, BEST)
     ping = Ping(b'{"method":"ping"}', 15.0)
     limits = Limits(
-        markets_max=40,  # with `connections_max` 840 subscriptions, and room to put one in another's place
+        markets_max=40,  # with `connections_max`, heirs included, 960 subscriptions
         connects_max=25,
         connects_period_s=60.0,
-        connections_max=7,
+        connections_max=8,  # of 10: who looks by other means needs one as well
         sends_per_s=10.0,
         book_silence_s_max=20.0,
         silence_s_max=40.0,  # two pings without an answer
