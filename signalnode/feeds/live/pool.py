@@ -188,9 +188,10 @@ class Pool:
         place.due_ns = now_ns + ns_of(HANDOVER_S_MAX)
         place.heirs = [self._slot(route, place) for route in place.routes]
         found: list[Step] = []
-        for slot in place.heirs:
+        for slot, older in zip(place.heirs, place.slots, strict=True):
             for symbol in sorted(place.symbols):
                 self.sessions[slot].want(symbol)
+            self.sessions[slot].subscriptions.inherit(self.sessions[older].subscriptions)
             found += self.steps(slot, self.sessions[slot].on_time(now_ns))
         return found
 

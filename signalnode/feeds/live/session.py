@@ -45,7 +45,7 @@ from signalnode.feeds.live.subscriptions import Change, Subscriptions
 
 STEADY_S = 60.0
 GREETING_S = 10.0
-RETIRE_SHARE = 23 / 24  # of a lifetime
+RETIRE_SHARE, RETIRE_SPREAD = 23 / 24, 1 / 24  # of a lifetime: not all at once
 IDLE_S = 10.0  # a connection that no market wants is kept: an engine that starts again is soon back
 OUTBOX_MAX = 16  # frames that wait to be sent besides subscriptions
 
@@ -286,7 +286,7 @@ class Session:
             self._ping_ns = now_ns + ns_of(self.venue.ping.every_s)
             found += self._now(self.venue.ping.frame, now_ns)
         if now_ns >= self._retire_ns:
-            is_old = now_ns >= self._ready_ns + ns_of(self.venue.limits.lifetime_s_max * RETIRE_SHARE)
+            is_old = self.venue.limits.lifetime_s_max <= self.venue.limits.refresh_s
             found += self._retire("the venue is to close it" if is_old else "its books are asked for anew")
         for change in self.subscriptions.on_time(now_ns):
             found += self._told(change)
@@ -358,7 +358,8 @@ class Session:
         if self.venue.ping is not None:
             self._ping_ns = now_ns + ns_of(self.venue.ping.every_s)
         refresh_s = self.venue.limits.refresh_s * (0.5 + self._random.random() / 2)
-        stays_s = min(self.venue.limits.lifetime_s_max * RETIRE_SHARE, refresh_s)
+        lifetime_s = self.venue.limits.lifetime_s_max * (RETIRE_SHARE - self._random.random() * RETIRE_SPREAD)
+        stays_s = min(lifetime_s, refresh_s)
         self._retire_ns = NEVER_NS if isinf(stays_s) else now_ns + ns_of(stays_s)
         for symbol in self.symbols:
             self._learn(symbol)

@@ -130,6 +130,15 @@ class Subscriptions:
             self.asked[symbol, channel].is_wanted = False
             self._let_go((symbol, channel))
 
+    def inherit(self, older: Subscriptions) -> None:
+        """Go on with what another connection has learnt of the same: how it speaks, and how often not."""
+        for key, asked in self.asked.items():
+            known = older.asked.get(key)
+            if known is not None:
+                asked.is_alone, asked.silences = known.is_alone, known.silences
+                asked.has_spoken = known.has_spoken
+                asked.frames, asked.longest_ns = known.frames, known.longest_ns
+
     def renew(self, key: Key) -> bool:
         """Leave and ask anew; whether that is to be done: what is under way is enough."""
         asked = self.asked.get(key)

@@ -143,3 +143,9 @@ def test_over_weeks_of_handovers_no_more_slots_are_needed_than_connections_at_on
     assert len(played.pool.sessions) <= 4
     assert not kinds(played.done, Tell) or {each.state for _, each in kinds(played.done, Tell)} == {"heard"}
     assert len(kinds(played.done, Moved)) >= 10
+
+
+def test_a_market_that_brings_nothing_has_its_connection_replaced_more_and_more_seldom(played):
+    done = played.run(7_200.0)
+    assert 3 <= len(kinds(done, Open)) <= 10
+    assert len(kinds(played.run(7_200.0), Open)) <= 12  # one in ten minutes, and no more
