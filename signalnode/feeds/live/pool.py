@@ -251,9 +251,13 @@ class Pool:
 
     def _spelled_out(self, slot: int, action: Action) -> Iterator[Action]:
         if isinstance(action, Tell):
-            for symbol in [action.symbol] if action.symbol else sorted(self.sessions[slot].symbols):
-                if action.state != "heard" or self._is_heard(symbol):
-                    yield action._replace(symbol=symbol)
+            session = self.sessions[slot]
+            for symbol in [action.symbol] if action.symbol else sorted(session.symbols):
+                if action.state == "heard" and not self._is_heard(symbol):
+                    continue
+                if action.state == "lost" and session.refused(symbol):  # which no new connection mends
+                    continue
+                yield action._replace(symbol=symbol)
         elif isinstance(action, Deliver | Address | Beside) and not action.symbol:
             for symbol in sorted(self.sessions[slot].symbols):
                 yield action._replace(symbol=symbol)

@@ -324,3 +324,17 @@ def test_a_market_that_there_is_not_is_refused_with_a_reason_and_its_neighbours_
     assert reason
     assert world.is_sound()
     assert len(world.venue.broken_rules) < 10
+
+
+@at_one_venue
+def test_a_market_that_is_refused_says_so_after_a_reconnect_as_well(venue):
+    world = Virtual(venue, count=2)
+    gone = list(world.listeners)[1]
+    del world.venue.listings[gone]
+    world.run(5.0)
+    refusal = world.listeners[gone].feed.outage
+    assert refusal.startswith("refused: ")
+    world.venue.close_all(1012)
+    world.until(lambda: bool(world.feed.outage), "the close")
+    world.until(lambda: world.listeners[world.symbol].is_sound, "the other market")
+    assert world.listeners[gone].feed.outage == refusal
