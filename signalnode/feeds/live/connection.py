@@ -215,8 +215,6 @@ class Connections:
             status = error.response.status_code
             reason = f"HTTP {status}"
             retry_after_s = self._wait_asked(status, error.response.headers.get("Retry-After", ""))
-        except ConnectionClosed as error:
-            reason = f"closed: {error}"
         except (OSError, WebSocketException, ValueError) as error:
             reason = reason_of(error)
         finally:

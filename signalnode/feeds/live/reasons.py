@@ -6,6 +6,8 @@ import errno
 import socket
 import ssl
 
+from websockets.exceptions import ConnectionClosed
+
 _WORDS: dict[int, str] = {
     errno.ECONNREFUSED: "connection refused, as if nothing listened there",
     errno.ECONNRESET: "connection reset",
@@ -26,23 +28,32 @@ _CERTIFICATE: dict[int, str] = {
 
 def reason_of(error: Exception) -> str:
     """What has happened, in words that do not say with whom: a proxy may stand before the venue."""
+    if isinstance(error, ConnectionClosed):
+        return _closed(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         wrong = _CERTIFICATE.get(error.verify_code, f"cannot be verified ({error.verify_message})")
         return f"its certificate {wrong}"
     if isinstance(error, ssl.SSLError):
         why = (getattr(error, "reason", None) or str(error)).lower().replace("_", " ")
         return f"no TLS with what answers there ({why})"
-    if isinstance(error, socket.gaierror):
-        return f"no address for its name ({error.strerror})"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
     if isinstance(error, OSError):
         return _words(error)
     return f"{type(error).__name__}: {error}"
 
 
+def _closed(error: ConnectionClosed) -> str:
+    """The venue's code and word first: ours may only answer it."""
+    if error.rcvd is not None:
+        return f"closed: {error.rcvd}"
+    return "broken off without a word" if error.sent is None else f"closed from here: {error.sent}"
+
+
 def _words(error: OSError) -> str:
     """asyncio tells of several addresses in one text, without a number."""
+    if isinstance(error, socket.gaierror):
+        return f"no address for its name ({error.strerror})"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
     number = error.errno
     if number is None:
         number = next((each for each in _WORDS if f"[Errno {each}]" in str(error)), 0)

@@ -8,6 +8,8 @@ import socket
 import ssl
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Close
 
 from signalnode.feeds.live.reasons import reason_of
 
@@ -31,6 +33,12 @@ TWO = "Multiple exceptions: [Errno 111] Connect call failed ('::1', 1), [Errno 1
         (TimeoutError("timed out during opening handshake"), "no answer in time"),
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "no address for its name (Name or"),
         (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]"), "no TLS with what answers there ("),
+        (ConnectionClosedError(Close(1012, ""), None), "closed: 1012 (service restart)"),
+        (
+            ConnectionClosedError(None, Close(1011, "keepalive")),
+            "closed from here: 1011 (internal error) keepalive",
+        ),
+        (ConnectionClosedError(None, None), "broken off without a word"),
         (ValueError("odd"), "ValueError: odd"),
     ],
 )
