@@ -8,7 +8,7 @@ About a minute before a connection is closed for an upgrade of theirs it says so
 `books` come each 100 ms and give the depth, `bbo-tbt` each 10 ms and give the quotes. An answer names channel
 and instrument; an error mostly in its text alone, else by the number of the request. All but spot counts
 contracts, whose worth is fetched before a market is asked for. `instruments` is of all of a kind, and goes to
-each market: what it says of their states.
+each market where it names one of them: what it says of their states.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from signalnode.feeds.venues.okx import INSTRUMENTS, SPOT_PARTS
 BOOK, TRADES, BEST = "books", "trades", "bbo-tbt"
 KINDS = {3: "FUTURES", 5: "OPTION"}  # by the parts of a name
 STANDING = [{"channel": INSTRUMENTS, "instType": kind} for kind in ("SPOT", "SWAP", "FUTURES")]
+LISTING_BYTES_MAX = 65_536  # more is the whole list, which comes first: half a megabyte for each market
 RETIRING = "64008"
 PONG = b"pong"
 # Of errors: service unavailable, too often (twice), an error of theirs (twice).
@@ -101,7 +102,10 @@ class Okx(Venue):
         channel, symbol = head.argument.channel, head.argument.symbol
         if head.event:
             return _word(head)
-        return Heard("data" if symbol or channel == INSTRUMENTS else "noise", symbol, channel)
+        if channel == INSTRUMENTS and len(frame) <= LISTING_BYTES_MAX:
+            is_ours = any(b'"%s"' % each.encode() in frame for each in symbols)
+            return Heard("data" if is_ours else "noise", "", channel)
+        return Heard("data" if symbol else "noise", symbol, channel)
 
 
 def _word(head: _Head) -> Heard:

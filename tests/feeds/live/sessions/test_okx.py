@@ -97,5 +97,7 @@ def test_what_a_contract_is_worth_is_fetched_of_all_but_spot(symbol, asked):
 def test_what_is_said_of_the_states_of_instruments_is_for_every_market():
     told = {"arg": {"channel": "instruments", "instType": "SPOT"}, "data": [{"instId": SYMBOL}]}
     assert hear(told) == ("data", "", "instruments", 0)
+    assert hear(told | {"data": [{"instId": "X-USDT"}]})[0] == "noise"
+    assert hear(told | {"data": [{"instId": SYMBOL}] * 5_000})[0] == "noise"
     (standing,) = VENUE.standing
     assert {each["channel"] for each in json.loads(standing)["args"]} == {"instruments"}
