@@ -22,6 +22,7 @@ from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
 from signalnode.engine.forked import POLL_MS, only_forward, run_forked
 from signalnode.engine.news import News
+from signalnode.engine.outages import Outages
 from signalnode.engine.standing import Standing, is_all_silent
 from signalnode.engine.work import Turn, Work
 from signalnode.errors import CheckpointError, SignalnodeError
@@ -84,7 +85,7 @@ class _Process:
         self._ready = False
         self._scored_ns = 0
         self._news: News | None = None  # of a live feed
-        self._outage = ""
+        self._outages = Outages()
         self._faults_ns = 0  # when faults of a live feed may be told again
 
     @property
@@ -225,7 +226,7 @@ class _Process:
     def _beat(self, publisher: Publisher, standing: Standing) -> None:
         facts: dict[str, Any] = {"epoch": publisher.epoch, "seq": publisher.seq, "status": standing.status}
         if standing.health is not None:  # a fact once told stands until it is told anew, so "" is said, too
-            facts["outage"] = self._outage
+            facts["outage"] = self._outages.now
             facts["health"] = msgspec.to_builtins(standing.health)
         if self._scored_ns:
             facts["score_age_s"] = round((monotonic_ns() - self._scored_ns) / NS_PER_S, 3)
@@ -240,12 +241,8 @@ class _Process:
 
     def _listen(self, live: Outside, turn: Turn) -> None:
         """As `_rest`, and news ends it as well where they are listened for; one poll for both."""
-        if live.outage != self._outage:
-            self._outage = live.outage
-            if live.outage:
-                self._log.warning("no news of the venue", reason=live.outage)
-            else:
-                self._log.info("heard", connection=live.connection)
+        if (told := self._outages.hear(live.outage, monotonic_ns())) is not None:
+            self._tell_outage(*told, live.connection)
         if turn.heartbeat:
             self._tell_faults(live)
             health = None if turn.standing is None else turn.standing.health
@@ -255,6 +252,12 @@ class _Process:
             self._news = News(live.socket)
         wait_ns = turn.wake_ns - monotonic_ns()
         self._news.wait(max(0, wait_ns), STOPS, listen=turn.listen)
+
+    def _tell_outage(self, outage: str, lasted_s: float, connection: int) -> None:
+        if outage:
+            self._log.warning("no news of the venue", reason=outage)
+        else:
+            self._log.info("heard", connection=connection, after_s=round(lasted_s, 1))
 
     def _tell_faults(self, live: Outside) -> None:
         now_ns = monotonic_ns()
