@@ -31,9 +31,11 @@ from signalnode.feeds.live.actions import (
     Send,
     Tell,
 )
+from signalnode.feeds.live.connection import PING_S, PONG_S
 from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.feed import LiveFeed
 from signalnode.feeds.live.pool import Pool, Step
+from signalnode.feeds.live.reasons import UNANSWERED
 from signalnode.feeds.live.sessions import venue_of
 from tests.feeds.venues.made.base import LOTS, TICKS
 
@@ -77,6 +79,7 @@ class Virtual:
         self.peers: dict[int, Peer] = {}  # by slot
         self.slow: set[str] = set()  # markets whose engine is too slow: what it is sent is lost
         self.frozen: set[int] = set()  # slots whose connection is half open: nothing comes, nothing is closed
+        self._frozen_ns: dict[int, int] = {}  # since when
         self.listeners: dict[str, Listener] = {}
         self.wires: dict[str, Wire] = {}
         self.truths: dict[str, Truth] = {}
@@ -122,6 +125,7 @@ class Virtual:
         self.now_ns += tick_ns
         spoiled = {fault.symbol for fault in self.venue.script.faults if fault.what == "trades"}
         step(self.now_ns + OFFSET_NS + self.venue_ahead_ns)
+        self._ping()
         self.venue.on_time(self.now_ns / NS_PER_S)
         for symbol, truth in self.truths.items():
             truth.on_step(is_due=symbol not in spoiled and self._is_reached(symbol, "trades"))
@@ -224,6 +228,15 @@ class Virtual:
                 else:
                     session = self.pool.sessions[slot]
                     self._do(self.pool.steps(slot, session.on_frame(out, self.now_ns)))
+
+    def _ping(self) -> None:
+        """What the shell's own pings make of peers that are gone, at a venue that has no others."""
+        if self.pool.venue.ping is not None:
+            return
+        self._frozen_ns = {slot: self._frozen_ns.get(slot, self.now_ns) for slot in self.frozen}
+        for slot, since_ns in list(self._frozen_ns.items()):
+            if slot in self.peers and self.now_ns - since_ns >= (PING_S + PONG_S) * NS_PER_S:
+                self._gone(slot, UNANSWERED)
 
     def _gone(self, slot: int, reason: str) -> None:
         self.venue.on_closed(self.peers.pop(slot))

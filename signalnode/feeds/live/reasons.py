@@ -8,6 +8,9 @@ import ssl
 
 from websockets.exceptions import ConnectionClosed
 
+KEEPALIVE = "keepalive ping timeout"  # by which websockets closes
+UNANSWERED = "no answer to a ping"
+
 _WORDS: dict[int, str] = {
     errno.ECONNREFUSED: "connection refused, as if nothing listened there",
     errno.ECONNRESET: "connection reset",
@@ -45,6 +48,8 @@ def _closed(error: ConnectionClosed) -> str:
     """The venue's code and word first: ours may only answer it."""
     if error.rcvd is not None:
         return f"closed: {error.rcvd}"
+    if error.sent is not None and error.sent.reason == KEEPALIVE:
+        return UNANSWERED
     return "broken off without a word" if error.sent is None else f"closed from here: {error.sent}"
 
 

@@ -51,7 +51,6 @@ HALTS = {  # where frames say what trades
     "kraken_futures": "halted by the venue: suspended",
     "okx": "halted by the venue: suspend",
 }
-WORDLESS = frozenset({"dydx", "binance", "binance_usdm", "binance_coinm"})  # where nothing happens
 QUIET = frozenset({"market_lost", "book_gap"})  # told before all was heard
 CODES = (1000, 1001, 1008, 1011, 1012, 1013, 4008)
 
@@ -285,8 +284,14 @@ def test_markets_that_do_nothing_for_minutes_cost_no_connection(world, venue):
         listing.halted = True
     before = world.venue.connects
     world.run(100.0, 10**9)
-    assert world.venue.connects == before or venue in WORDLESS
+    assert world.venue.connects == before
     assert not world.venue.broken_rules
+
+
+@at_every_venue
+def test_a_venue_that_need_say_nothing_is_pinged_by_the_protocol(venue):
+    words = venue_of(venue)
+    assert words.ping is None or words.limits.silence_s_max < inf
 
 
 @at_every_venue

@@ -106,13 +106,12 @@ def test_a_frame_that_cannot_be_read_goes_to_its_own_market_and_else_to_all():
     assert session.on_frame(b"\xff\xfe", 0) == [Deliver("", b"\xff\xfe")]
 
 
-def test_a_connection_without_frames_is_given_up():
-    session = ready()
-    run_until(session, 9 * NS_PER_S)
-    for channel in DYDX.channels:
-        session.on_frame(answer(DYDX.subscribe(["BTC-USD"], channel, 1)), 9 * NS_PER_S)
-    (closing,) = run_until(session, 39 * NS_PER_S)
-    assert closing == Close("silent for 30 s")
+def test_a_connection_that_must_say_something_and_does_not_is_given_up():
+    session = Session(venue_of("coinbase"), Random(1))
+    session.want("BTC-USD")
+    session.on_time(0)
+    session.on_opened(0)
+    assert Close("silent for 10 s") in run_until(session, 10 * NS_PER_S)
 
 
 def test_every_state_can_be_reached_and_only_a_refusal_is_final():

@@ -69,7 +69,9 @@ class Limits:
     sends_per_s: float  # messages that one connection may send
     asks_max: int = 1  # markets in one request of a channel
     asks_hourly_max: float = inf  # requests to subscribe or to leave, of one connection
-    silence_s_max: float  # longest time without any frame on a connection with subscriptions
+    # Longest time without any frame on a connection with subscriptions; inf where none need come, as at a
+    # venue without heartbeats whose markets are quiet: there the pings of the protocol tell who is gone.
+    silence_s_max: float = inf
     book_silence_s_max: float = inf  # of one market's book; after that it is asked for anew
     lifetime_s_max: float = inf  # after which the venue closes; we go before
     refresh_s: float = inf  # so long a connection stays at most where nothing shows what a book lost

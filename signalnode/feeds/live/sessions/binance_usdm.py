@@ -29,7 +29,6 @@ class BinanceUsdm(BinanceVenue):
         connects_period_s=300.0,
         sends_per_s=5.0,
         asks_max=50,
-        silence_s_max=60.0,
         lifetime_s_max=86_400.0,
         requests_max=1_200.0,
         requests_period_s=60.0,

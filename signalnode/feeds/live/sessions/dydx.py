@@ -54,7 +54,6 @@ class Dydx(Venue):
         connects_max=10,  # none is published; it runs behind Cloudflare
         connects_period_s=60.0,
         sends_per_s=100.0,  # it counts the same subscription and what makes no sense, and nothing else
-        silence_s_max=30.0,
         refresh_s=300.0,
     )
 
