@@ -7,6 +7,7 @@ beside the sockets until the machine starts anew; a gateway that starts later ma
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from signalnode.files import replace_file
@@ -26,5 +27,6 @@ def agreed_offset_ns(path: Path, wall_ns: int, monotonic_ns: int) -> int:
             offset_ns = max(offset_ns, int(kept["offset_ns"]))
     except (OSError, ValueError, TypeError, KeyError):
         pass
-    replace_file(path, json.dumps({"boot": boot, "offset_ns": offset_ns}).encode())
+    content = json.dumps({"boot": boot, "offset_ns": offset_ns}).encode()
+    replace_file(path, content, writer=str(os.getpid()))  # others may start at this moment
     return offset_ns

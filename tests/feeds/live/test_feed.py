@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -323,6 +325,19 @@ def test_a_ban_of_another_boots_clock_is_none(tmp_path):
     path = tmp_path / "dydx.budget"
     Budget(path, venue_of("dydx").limits).ban(BAN_S_MAX, 1_000_000 * NS_PER_S)
     assert Budget(path, venue_of("dydx").limits).connect(NS_PER_S) == 0
+
+
+def test_gateways_that_start_at_once_all_have_their_clock(tmp_path):
+    path, children = tmp_path / "gateways.clock", list[int]()
+    for _ in range(4):
+        children.append(os.fork())
+        if not children[-1]:
+            failed = 1
+            with contextlib.suppress(BaseException):
+                failed = sum(agreed_offset_ns(path, 1_000 + each, 100) < 900 for each in range(200))
+            os._exit(min(failed, 1))
+    assert [os.waitstatus_to_exitcode(os.waitpid(each, 0)[1]) for each in children] == [0] * 4
+    assert [each.name for each in tmp_path.iterdir()] == ["gateways.clock"]
 
 
 def test_the_gateways_clock_never_falls_when_the_wall_clock_is_set_back(tmp_path):
