@@ -1,8 +1,9 @@
 """What one connection is subscribed to, by market and channel. Pure; times are monotonic, in ns.
 
 A subscription without an answer for ANSWER_S is left and asked for anew, for its answer may have been lost;
-after ASKED_MAX tries the market is refused. Requests of one channel are gathered, `Limits.asks_max` markets
-in one; where such a request is refused as a whole, each of its markets is asked for alone.
+after ASKED_MAX tries, over one connection or over several that others were heard on, the market is refused.
+Requests of one channel are gathered, `Limits.asks_max` markets in one; where such a request is refused as a
+whole, each of its markets is asked for alone.
 
 What is `active` and brings nothing is asked for anew after ACKED_SILENT_S, which doubles each time up to
 ACKED_SILENT_S_MAX; of a book each second time the connection itself is doubted. A channel but the book's is
@@ -168,11 +169,14 @@ class Subscriptions:
         self._number = 0
         self._numbered.clear()
         self._requests_ns.clear()
+        heard = {symbol for (symbol, _), asked in self.asked.items() if asked.state == "active"}
         for key, asked in list(self.asked.items()):
             asked.silent_ns = NEVER_NS
             asked.spoke_ns = 0
+            is_mute = asked.state == "left" and bool(heard - {key[0]})  # of this one alone nothing is said
             if self._step(asked, "closed"):
-                asked.due_ns, asked.tries, asked.sent_ns = 0, 0, -NEVER_NS
+                asked.due_ns, asked.sent_ns = 0, -NEVER_NS
+                asked.tries = asked.tries if is_mute else 0
             self._let_go(key)
         self._left_ns.clear()
 

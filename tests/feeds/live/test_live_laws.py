@@ -319,6 +319,19 @@ def test_a_market_outlives_a_time_of_nothing_but_nonsense(world, venue):
         world.until_sound()
 
 
+def test_a_market_of_which_the_venue_says_nothing_is_refused_and_costs_its_neighbours_little():
+    world = Virtual("dydx", count=1)
+    world.until_sound()
+    answered = world.venue.on_frame
+    world.venue.on_frame = lambda peer, frame, now_s: b"MUTE-USD" in frame or answered(peer, frame, now_s)
+    world.want("MUTE-USD")
+    before = world.venue.connects
+    world.run(300.0, 10**9)
+    assert world.told["MUTE-USD"].startswith("refused no answer")
+    assert world.venue.connects - before <= 5
+    assert world.is_sound()
+
+
 @at_every_venue
 def test_a_market_that_there_is_not_is_refused_with_a_reason_and_its_neighbours_are_heard(world, venue):
     symbol = venue_of(venue).symbol("ZZZ-USD")
