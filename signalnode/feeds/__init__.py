@@ -79,7 +79,8 @@ def _live(
     feed, gateway = settings.feed, gateway_of(settings)
     symbol = feed.symbol or venue_of(feed.venue).symbol(settings.market)
     endpoint = frames_endpoint(directory, gateway)
-    return LiveFeed(endpoint, gateway, symbol, decoder_of(feed.venue), DEPTH_BPS, context=context)
+    decoder = decoder_of(feed.venue)
+    return LiveFeed(endpoint, gateway, symbol, decoder, DEPTH_BPS, venue=feed.venue, context=context)
 
 
 FEEDS: dict[str, Callable[[MarketSettings, Path], Feed]] = {

@@ -53,7 +53,7 @@ class Listener:
 
     def __init__(self, endpoint: str, gateway: str, venue: str, symbol: str) -> None:
         self.venue, self.symbol = venue, symbol
-        self.feed = Tapped(endpoint, gateway, symbol, decoder_of(venue), DEPTH_BPS)
+        self.feed = Tapped(endpoint, gateway, symbol, decoder_of(venue), DEPTH_BPS, venue=venue)
         self.feed.lines = self.lines = list[bytes]()
         self.engine = SignalEngine(symbol)
         self.events: list[Events] = []

@@ -41,7 +41,7 @@ TROUBLES = {
 
 
 class LiveFeed(BlockFeed):
-    """Frames of `symbol` from the gateway at `endpoint`; see `base.Feed` and `base.Outside`."""
+    """Frames of `symbol` at `venue` from the gateway at `endpoint`; see `base.Feed` and `base.Outside`."""
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class LiveFeed(BlockFeed):
         decoder_class: DecoderClass,
         depth_bps: float,
         *,
+        venue: str,
         context: zmq.Context[zmq.Socket[bytes]] | None = None,  # of the process, where it has one
     ) -> None:
         super().__init__()
@@ -58,7 +59,7 @@ class LiveFeed(BlockFeed):
         self.outage = "not heard of yet"
         self.since_ns = 0
         self.connection = 0  # number of the newest frame's
-        self._gateway, self._endpoint, self._symbol = gateway, endpoint, symbol
+        self._gateway, self._endpoint, self._venue, self._symbol = gateway, endpoint, venue, symbol
         self._faults = Faults()
         self._decoder = Joined(lambda: decoder_class(symbol, depth_bps, self._faults.add))
         self._clock = VenueClock(self._faults.add)
@@ -78,12 +79,12 @@ class LiveFeed(BlockFeed):
 
     @property
     def position(self) -> dict[str, Any]:
-        """What is heard, and the kernel time so far."""
-        return {"live": [self._gateway, self._symbol], "time_ns": int(self._state["time_ns"][0])}
+        """What is heard, by whichever gateway, and the kernel time so far."""
+        return {"live": [self._venue, self._symbol], "time_ns": int(self._state["time_ns"][0])}
 
     def seek(self, position: Mapping[str, Any]) -> None:
         """Go on after `position`; what came meanwhile is missing. Raises CheckpointError."""
-        if position.get("live") != [self._gateway, self._symbol]:
+        if position.get("live") != [self._venue, self._symbol]:
             raise CheckpointError("the position is of another feed; start afresh")
         time_ns = position.get("time_ns")
         if not isinstance(time_ns, int) or time_ns < 0:

@@ -25,7 +25,8 @@ def rehearse() -> None:
     """Import every live venue, and decode frames of one; the others share what is not their own."""
     for venue in LIVE_VENUES:
         venue_of(venue)
-    feed, health = LiveFeed("", "", MARKET, decoder_of("dydx"), DEPTH_BPS), ChannelHealth()
+    decoder, health = decoder_of("dydx"), ChannelHealth()
+    feed = LiveFeed("", "", MARKET, decoder, DEPTH_BPS, venue="dydx")
     levels = [{"price": str(price), "size": "1"} for price in range(1, 101)]
     image = {"bids": levels, "asks": [{"price": str(100 + price), "size": "1"} for price in range(1, 101)]}
     feed.take_in(_header(0, envelope.TOLD), b"heard ")

@@ -18,7 +18,7 @@ from signalnode.clock import NS_PER_MS, NS_PER_S, utc_text
 from signalnode.engine.standing import is_all_silent
 from signalnode.engine.work import Work
 from signalnode.errors import CheckpointError
-from signalnode.feeds import ChannelHealth
+from signalnode.feeds import ChannelHealth, open_feed
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.budget import BAN_S, BAN_S_MAX, Budget, granted
@@ -28,7 +28,7 @@ from signalnode.feeds.live.kerneltime import agreed_offset_ns
 from signalnode.feeds.live.rehearsal import rehearse
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.venues import decoder_of
-from signalnode.settings import EngineSettings
+from signalnode.settings import EngineSettings, FeedSettings, MarketSettings
 
 NOW_NS = 1_795_000_000 * NS_PER_S
 MARKET = "BTC-USD"
@@ -46,7 +46,8 @@ class Gateway:
         self.socket = self._context.socket(zmq.XPUB)
         self.socket.bind(endpoint)
         self.socket.setsockopt(zmq.RCVTIMEO, 10_000)
-        self.feed = LiveFeed(endpoint, "gateway.dydx", MARKET, decoder_of("dydx"), DEPTH_BPS)
+        decoder = decoder_of("dydx")
+        self.feed = LiveFeed(endpoint, "gateway.dydx", MARKET, decoder, DEPTH_BPS, venue="dydx")
         list(self.feed.prepare())
         assert {self.socket.recv()[1:] for _ in range(2)} == {envelope.BEAT_TOPIC, b"BTC-USD\0"}
         self.sequence = 0
@@ -272,11 +273,18 @@ def test_a_position_goes_on_in_time_and_another_feeds_is_refused(gateway):
     gateway.image()
     gateway.feed.take(2**63 - 1, 10)
     position = gateway.feed.position
-    assert position == {"live": ["gateway.dydx", MARKET], "time_ns": NOW_NS}
+    assert position == {"live": ["dydx", MARKET], "time_ns": NOW_NS}
     gateway.feed.seek(position)
-    for other in ({}, {"live": ["gateway.dydx", "ETH-USD"]}, {**position, "time_ns": "now"}):
+    for other in ({}, {**position, "live": ["dydx", "ETH-USD"]}, {**position, "time_ns": "now"}):
         with pytest.raises(CheckpointError):
             gateway.feed.seek(other)
+
+
+def test_a_market_that_gets_a_gateway_of_its_own_goes_on_where_it_was(gateway, tmp_path):
+    settings = FeedSettings(kind="live", venue="dydx", gateway="own")
+    own = open_feed(MarketSettings(market=MARKET, feed=settings), tmp_path, tmp_path)
+    own.seek({**gateway.feed.position, "time_ns": NOW_NS})
+    assert own.position == {"live": ["dydx", MARKET], "time_ns": NOW_NS}
 
 
 def test_a_budget_of_connects_lets_no_more_through_in_any_period():
