@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from signalnode.cli import main
-from signalnode.cli.markets import named, sorted_by
+from signalnode.cli.markets import named, near, sorted_by
 from signalnode.errors import UsageError, VenueError
 from signalnode.feeds.live.listings.asked import Listed
 from signalnode.feeds.live.listings.base import instrument
@@ -57,7 +57,7 @@ def test_they_are_searched_and_sorted_and_given_as_json(rest_url, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 2
     status, line = refused(capsys, "markets", "dydx", "--search", "doge", "--rest-url", rest_url)
     assert status == UsageError.exit_status
-    assert "none of the 3 of dydx has 'doge' in its name" in line
+    assert "of the 3 that dydx lists, none has 'doge' in its name" in line
 
 
 def test_the_address_is_the_configs_where_none_is_typed(home, rest_url, capsys):
@@ -78,7 +78,7 @@ def test_markets_are_held_against_the_listing_before_anything_is_written(home, r
     live = ("init", "x", "--rest-url", rest_url, "--venue", "dydx")
     status, line = refused(capsys, *live, "BTC-USDT")
     assert status == UsageError.exit_status
-    assert "dydx lists no BTC-USDT; did you mean BTC-USD" in line
+    assert "dydx lists no BTC-USDT; did you mean BTC-USD?" in line
     assert tree(home) == set()
     assert main([*live, "btcusd", "ETH-USD", "buf-v3-0x4-usd"]) == 0
     assert "signalnode: ETH-USD: dydx says that it is cancel_only" in capsys.readouterr().err
@@ -107,6 +107,7 @@ def test_a_name_of_ours_is_taken_where_the_venues_own_rule_finds_it_listed(home,
         ("bybit", "BTC-USD", "BTC-USD", ""),  # one of two names of ours
         ("bybit", "BTC-26DEC26", "BTC-26DEC26", "linear:BTC-26DEC26"),
         ("okx", "BTC-USD-SWAP", "BTC-USD-PERP", ""),
+        ("kraken", "BTC/USD", "BTC-USD", ""),
         ("deribit", "BTC-USD", "BTC-USD", ""),
         ("deribit", "BTC-PERPETUAL", "BTC-USD", ""),
         ("kraken_futures", "PF_XBTUSD", "BTC-USD", ""),
@@ -131,14 +132,17 @@ def test_what_is_added_is_held_against_the_listing_of_the_config(home, rest_url,
 def test_a_venue_that_cannot_be_asked_is_told_and_the_names_are_taken(home, capsys):
     url = f"http://127.0.0.1:{closed_port()}"
     assert main(["init", "x", "--rest-url", url, "--venue", "dydx", "ANY-USD"]) == 0
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("signalnode: not held against dydx's listing: 127.0.0.1:")
+    out, err = capsys.readouterr()
+    (line,) = err.splitlines()
+    assert line.startswith("signalnode: not held against dydx's listing, ANY-USD taken as typed: 127.0.0.1:")
+    verbs = ("doctor", "run --panel", "subscribe")
+    assert [verb in line for verb, line in zip(verbs, out.splitlines()[2:], strict=True)] == [True] * 3
     assert list(load_node(home / "x" / "signalnode.toml").markets) == ["ANY-USD"]
 
 
 def test_a_venue_of_another_address_alone_is_not_asked_at_its_own(home, capsys):
     assert main(["init", "x", "--ws-url", "ws://localhost:1/v4/ws", "--venue", "dydx", "ANY-USD"]) == 0
-    assert capsys.readouterr().err == ""
+    assert "not held against dydx's listing, ANY-USD taken as typed" in capsys.readouterr().err
     assert load_node(home / "x" / "signalnode.toml").venues == {"dydx": {"ws_url": "ws://localhost:1/v4/ws"}}
     for options in (("--ws-url", "ws://localhost"), ("--ws-url", "ws://far/", "--venue", "dydx", "A-USD")):
         assert refused(capsys, "init", "y", *options)[0] == UsageError.exit_status
@@ -166,6 +170,13 @@ def test_a_market_is_meant_by_our_name_first_then_by_its_venues_in_any_spelling(
         assert found is not None, name
         assert found.instrument.symbol == symbol
     assert named("BTC", all_of_them) is None
+
+
+def test_only_a_like_base_is_guessed_at():
+    given = [listed("BTC-USD", "A"), listed("DOGE-USD", "B"), listed("SOL-USD", "C")]
+    assert near("dydx", "FOO-USD", given) == "`signalnode markets dydx` shows what it lists"
+    for name, meant in (("DOEG-USD", "DOGE-USD"), ("btc-usdt", "BTC-USD")):
+        assert near("dydx", name, given).startswith(f"did you mean {meant}? ")
 
 
 def test_volumes_that_are_not_known_come_last():

@@ -28,7 +28,7 @@ def add(arguments: argparse.Namespace) -> int:
     if there + len(markets) > MARKETS_MAX:
         raise UsageError(f"add: {there} markets are there; a node takes {MARKETS_MAX}")
     refuse_written((node.markets_dir / f"{market}.toml" for market in markets), MEND)
-    symbols = symbols_of("add", venue, markets, rest_url_of(arguments, venue))
+    symbols = symbols_of("add", venue, markets, rest_url_of(arguments, venue)).symbols
     for market in symbols:
         fault = socket_path_fault(scores_path(node.runtime_dir, market))
         if fault:

@@ -10,15 +10,19 @@ import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from signalnode.cli.venues import checked_live
 from signalnode.errors import RuntimeDirectoryError, UsageError
 from signalnode.files import NO_ROOM, ensure_directory
-from signalnode.names import market_name_fault, scores_path, socket_path_fault
+from signalnode.names import market_name_fault, market_name_of, scores_path, socket_path_fault
 from signalnode.settings.environment import CONFIG_PATH_DEFAULT, config_option
 from signalnode.settings.loading import URL_SCHEMES, url_fault
 from signalnode.settings.reading import shown
 from signalnode.settings.writing import CONFIG_NAME, OWN_MARKET, demo_texts, live_texts, own_texts
+
+if TYPE_CHECKING:
+    from signalnode.cli.markets import Held
 
 SAMPLE = Path(__file__).parents[1] / "sample"
 DIRECTORY_MODE = 0o777  # less what the umask takes, as with mkdir(1)
@@ -42,8 +46,9 @@ def init(arguments: argparse.Namespace) -> int:
     fault = socket_path_fault(scores_path(folder.resolve() / "run", longest))
     if fault:
         raise UsageError(f"init: {fault.rpartition(';')[0]}; choose a folder with a shorter path")
+    is_heard = True
     if venue:
-        symbols = _symbols(venue, markets, urls)
+        symbols, is_heard = _symbols(venue, markets, urls)
         texts, what = live_texts(venue, symbols, urls), f"{', '.join(symbols)}, live from {venue}"
     elif arguments.demo:
         texts, what = demo_texts(), DEMO
@@ -52,20 +57,20 @@ def init(arguments: argparse.Namespace) -> int:
     samples = SAMPLE.iterdir() if arguments.demo else ()
     files = {f"sample/{path.name}": path.read_bytes() for path in samples}
     write_new(folder, files | {name: text.encode() for name, text in texts.items()})
-    _tell(folder / CONFIG_NAME, what)
+    _tell(folder / CONFIG_NAME, what, () if is_heard else ("doctor",))
     return 0
 
 
-def _symbols(venue: str, markets: list[str], urls: Mapping[str, str]) -> dict[str, str]:
+def _symbols(venue: str, markets: list[str], urls: Mapping[str, str]) -> Held:
     """See `markets.symbols_of`; a venue of another address is asked there or not at all."""
-    from signalnode.cli.markets import symbols_of
+    from signalnode.cli.markets import not_held, symbols_of
 
     for key, url in urls.items():
         fault = url_fault(url, URL_SCHEMES[key])
         if fault:
             raise UsageError(f"init: --{key.replace('_', '-')}: {fault}")
     if "ws_url" in urls and "rest_url" not in urls:
-        return dict.fromkeys(markets, "")
+        return not_held("init: --venue", venue, markets, "it is at another address; give --rest-url too")
     return symbols_of("init: --venue", venue, markets, urls.get("rest_url", ""))
 
 
@@ -76,7 +81,7 @@ def check_live(what: str, venue: str, markets: list[str]) -> None:
         raise UsageError(f"{what}: no market named; write it like {venue} BTC-USD ETH-USD")
     for market in markets:
         fault = market_name_fault(market)
-        if fault:
+        if fault and not market_name_of(market):  # as its venue spells it, it may be listed
             raise UsageError(f"{what}: {fault}")
         if markets.count(market) > 1:
             raise UsageError(f"{what}: {market} is named twice; leave one out")
@@ -125,10 +130,11 @@ def _take_back(made: list[Path]) -> None:
             path.rmdir() if path.is_dir() else path.unlink()
 
 
-def _tell(config: Path, what: str) -> None:
+def _tell(config: Path, what: str, first: Iterable[str]) -> None:
     print(f"{config}: written, with its markets: {what}")
-    print("run it, and in another terminal listen:")
-    for verb in ("run --panel", "subscribe"):
+    look = "see first whether the venue can be heard from here; then " if first else ""
+    print(f"{look}run it, and in another terminal listen:")
+    for verb in (*first, "run --panel", "subscribe"):
         print(f"  {_program()} {verb}{config_option(config)}")
 
 

@@ -7,11 +7,12 @@ import difflib
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from signalnode.cli.venues import checked_live, given_addresses
 from signalnode.errors import UsageError, VenueError
 from signalnode.feeds.venues.base import plain_symbol
+from signalnode.names import market_name_fault
 from signalnode.panels.table import table_lines
 from signalnode.settings.loading import URL_SCHEMES, url_fault
 
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 COLUMNS = ("market", "symbol", "tick size", "size step", "state", "24 h volume")
 _NUMBERS = frozenset({"tick size", "size step", "24 h volume"})
 NEAR_MAX = 3
+
+
+class Held(NamedTuple):
+    """Markets by our names, each with the `symbol` that its file needs, "" for none; and whether their venue
+    was asked for them.
+    """
+
+    symbols: dict[str, str]
+    is_asked: bool
 
 
 def markets(arguments: argparse.Namespace) -> int:
@@ -35,7 +45,7 @@ def markets(arguments: argparse.Namespace) -> int:
         return 0
     if not found:
         raise UsageError(
-            f"markets: none of the {len(listed)} of {venue} has {arguments.search!r} in its name"
+            f"markets: of the {len(listed)} that {venue} lists, none has {arguments.search!r} in its name"
         )
     print("\n".join(table_lines(COLUMNS, [_cells(each) for each in found], _NUMBERS)))
     if arguments.sort == "volume" and all(each.volume_24h is None for each in found):
@@ -69,8 +79,18 @@ def sorted_by(order: str, listed: Sequence[Listed]) -> list[Listed]:
     return sorted(listed, key=lambda each: -1.0 if each.volume_24h is None else each.volume_24h, reverse=True)
 
 
-def symbols_of(what: str, venue: str, names: Sequence[str], rest_url: str) -> dict[str, str]:
-    """Our names of these markets, each with the `symbol` that its file needs, "" for none.
+def not_held(what: str, venue: str, names: Sequence[str], why: str) -> Held:
+    """These names as they are, which is told; raises UsageError for one that only a listing makes a name."""
+    fault = next(filter(None, map(market_name_fault, names)), None)
+    if fault:
+        raise UsageError(f"{what}: {fault}")
+    taken = f"{', '.join(names)} taken as typed"
+    print(f"signalnode: not held against {venue}'s listing, {taken}: {why}", file=sys.stderr)
+    return Held(dict.fromkeys(names, ""), is_asked=False)
+
+
+def symbols_of(what: str, venue: str, names: Sequence[str], rest_url: str) -> Held:
+    """Our names of these markets, held against what their venue lists.
 
     Where the venue cannot be asked, that is told, and they are taken as they are. Raises UsageError for one
     that the venue does not list.
@@ -81,8 +101,7 @@ def symbols_of(what: str, venue: str, names: Sequence[str], rest_url: str) -> di
     try:
         listed = ask(venue, rest_url)
     except VenueError as error:
-        print(f"signalnode: not held against {venue}'s listing: {error}", file=sys.stderr)
-        return dict.fromkeys(names, "")
+        return not_held(what, venue, names, str(error))
     words, symbols = venue_of(venue), {}
     for name in names:
         found, market = named(name, listed), name
@@ -91,12 +110,15 @@ def symbols_of(what: str, venue: str, names: Sequence[str], rest_url: str) -> di
         else:  # one of several names of ours, BTC-USD-PERP say
             found = next((each for each in listed if each.instrument.symbol == words.symbol(name)), None)
         if found is None:
-            raise UsageError(f"{what}: {venue} lists no {name}; {_near(venue, name, listed)}")
+            raise UsageError(f"{what}: {venue} lists no {name}; {near(venue, name, listed)}")
+        fault = market_name_fault(market)
+        if fault:
+            raise UsageError(f"{what}: {fault}")
         each = found.instrument
         if not each.is_open:
             print(f"signalnode: {market}: {venue} says that it is {each.state}", file=sys.stderr)
         symbols[market] = "" if words.symbol(market) == each.symbol else each.symbol
-    return symbols
+    return Held(symbols, is_asked=True)
 
 
 def named(name: str, listed: Iterable[Listed]) -> Listed | None:
@@ -109,12 +131,15 @@ def named(name: str, listed: Iterable[Listed]) -> Listed | None:
     return None
 
 
-def _near(venue: str, name: str, listed: Iterable[Listed]) -> str:
+def near(venue: str, name: str, listed: Iterable[Listed]) -> str:
+    """What may have been meant: those of a like base, for the quote alone makes no likeness."""
     names = [each.instrument.market for each in listed if each.instrument.market]
-    near = difflib.get_close_matches(name.upper(), names, n=NEAR_MAX)
-    if near:
-        return f"did you mean {' or '.join(near)}"
-    return f"`signalnode markets {venue}` shows what it lists"
+    bases = {each.partition("-")[0] for each in names}
+    alike = difflib.get_close_matches(name.upper().partition("-")[0], bases, n=NEAR_MAX)
+    found = [each for each in names if each.partition("-")[0] in alike]
+    best = difflib.get_close_matches(name.upper(), found, n=NEAR_MAX)
+    mean = f"did you mean {' or '.join(best)}? " if best else ""
+    return f"{mean}`signalnode markets {venue}` shows what it lists"
 
 
 def _facts(listed: Listed) -> dict[str, object]:
