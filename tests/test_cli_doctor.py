@@ -107,9 +107,11 @@ def test_a_venue_that_refuses_is_told_with_its_status(told, venue, http_status, 
 
 def test_one_fault_does_not_hide_the_other(told):
     closed = closed_port()
-    status, steps, err = told(ws_url=f"ws://localhost:{closed}", rest_url=f"http://localhost:{closed}")
+    urls = {"ws_url": f"ws://localhost:{closed}", "rest_url": f"http://127.0.0.1:{closed}"}
+    status, steps, err = told(**urls)
     assert (status, steps) == (VenueError.exit_status, ["name", "name"])
     assert [line.count("connection refused") for line in err.splitlines()] == [1, 1]
+    assert len(told(**urls | {"rest_url": f"http://localhost:{closed}"})[2].splitlines()) == 1
 
 
 def test_a_venue_that_says_nothing_is_told(told, venue, monkeypatch):
@@ -212,7 +214,23 @@ def test_without_a_venue_those_of_the_config_are_looked_at(home, venue, capsys):
     out = capsys.readouterr().out
     assert "ETH-USD bid " in out
     assert out.endswith("dydx: can be heard\n")
-    status, line = refused(capsys, "doctor", "--market", "ETH-USD")
+    assert "the config's 1 are listed" in out
+    assert main(["doctor", "--market", "ETH-USD"]) == 0
+    capsys.readouterr()
+    status, line = refused(capsys, "doctor", "--market", "DOGE-USD")
     assert status == UsageError.exit_status
-    assert "are a venue's; name it" in line
+    assert "is no live market of the config; name its venue" in line
+    file = home / "config" / "markets" / "ETH-USD.toml"
+    (file.parent / "DOGE-USD.toml").write_text(file.read_text().replace("ETH-USD", "DOGE-USD"))
+    assert main(["doctor"]) == VenueError.exit_status
+    assert "dydx: DOGE-USD: no such market; " in capsys.readouterr().err
+    venue.servers[0].venue.broken_rules.clear()
     assert refused(capsys, "doctor", "dydx", "--ws-url", "http://x")[0] == UsageError.exit_status
+
+
+def test_the_strict_venue_lists_ticks_and_volumes_as_its_markets_have_them(venue, capsys):
+    urls = ("--rest-url", venue.servers[0].rest_url)
+    assert main(["markets", "dydx", "--sort", "volume", *urls]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [row[0] for row in rows] == ["SOL-USD", "ETH-USD", "BTC-USD"]
+    assert {row[2] for row in rows} == {"0.01"}

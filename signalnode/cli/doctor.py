@@ -9,7 +9,7 @@ from collections.abc import Callable
 from signalnode.cli.venues import checked_live
 from signalnode.clock import NS_PER_MS, monotonic_ns
 from signalnode.errors import UsageError, VenueError
-from signalnode.settings import LIVE_VENUES, NodeSettings, config_found, load_node
+from signalnode.settings import LIVE_VENUES, MarketSettings, NodeSettings, config_found, load_node
 from signalnode.settings.loading import URL_SCHEMES, url_fault
 
 Tell = Callable[[str, str], None]  # a step that is done, and what was seen
@@ -23,12 +23,24 @@ def doctor(arguments: argparse.Namespace) -> int:
     if arguments.venue:
         venues = [checked_live(arguments.venue, "doctor")]
     else:
-        if arguments.market or arguments.ws_url or arguments.rest_url:
-            raise UsageError("doctor: --market, --ws-url and --rest-url are a venue's; name it")
-        used = {each.feed.venue for each in node.markets.values() if each.feed.kind == "live"} if node else ()
+        if arguments.ws_url or arguments.rest_url:
+            raise UsageError("doctor: --ws-url and --rest-url are a venue's; name it")
+        used = _used(node, arguments.market)
         venues = [venue for venue in LIVE_VENUES if venue in used or not used]
     sound = [_look_at(venue, arguments, node) for venue in venues]
     return 0 if all(sound) else VenueError.exit_status
+
+
+def _live(node: NodeSettings | None) -> list[MarketSettings]:
+    return [each for each in node.markets.values() if each.feed.kind == "live"] if node else []
+
+
+def _used(node: NodeSettings | None, market: str) -> set[str]:
+    """The venues of the config, or that of one market of it."""
+    used = {each.feed.venue for each in _live(node) if market in {"", each.market}}
+    if market and not used:
+        raise UsageError(f"doctor: --market {market} is no live market of the config; name its venue")
+    return used
 
 
 def _look_at(venue: str, arguments: argparse.Namespace, node: NodeSettings | None) -> bool:
@@ -39,9 +51,13 @@ def _look_at(venue: str, arguments: argparse.Namespace, node: NodeSettings | Non
 
     words, urls = venue_of(venue), _urls(venue, arguments, node)
     suggested: list[str] = []
+    told: set[str] = set()
+    ours = {} if arguments.market else _symbols(venue, node)
 
     def rest(tell: Tell) -> None:
         suggested.append(probe.look_at_rest(venue, urls["rest_url"], tell))
+        if ours:
+            probe.look_at_markets(venue, urls["rest_url"], ours, tell)
 
     def websocket(tell: Tell) -> None:
         symbol = _symbol(venue, arguments.market, node) or "".join(suggested) or words.symbol(USUAL_MARKET)
@@ -52,15 +68,15 @@ def _look_at(venue: str, arguments: argparse.Namespace, node: NodeSettings | Non
     if urls["ws_url"] and not urls["rest_url"]:
         print("  rest       not looked at: ws_url is another address, and rest_url is not given")
     else:
-        is_sound = _passed(venue, "rest", urls["rest_url"] or listing_of(venue).rest_url, rest)
+        is_sound = _passed(venue, "rest", urls["rest_url"] or listing_of(venue).rest_url, rest, told)
     ws_url = urls["ws_url"] or words.ws_url
-    is_sound = _passed(venue, "websocket", ws_url, websocket) and is_sound
+    is_sound = _passed(venue, "websocket", ws_url, websocket, told) and is_sound
     print(f"{venue}: {'can be heard' if is_sound else 'not all is well'}", flush=True)
     return is_sound
 
 
-def _passed(venue: str, what: str, url: str, look: Callable[[Tell], None]) -> bool:
-    """Print each step with the time it took, and the fault that ends them."""
+def _passed(venue: str, what: str, url: str, look: Callable[[Tell], None], told: set[str]) -> bool:
+    """Print each step with the time it took, and the fault that ends them; one that is `told`, not again."""
     print(f"  {what:<11}{url}", flush=True)
     before_ns = monotonic_ns()
 
@@ -73,7 +89,11 @@ def _passed(venue: str, what: str, url: str, look: Callable[[Tell], None]) -> bo
     try:
         look(tell)
     except VenueError as error:
-        print(f"signalnode: {venue}: {error}", file=sys.stderr, flush=True)
+        if str(error) in told:
+            print("  the same fault", flush=True)
+        else:
+            print(f"signalnode: {venue}: {error}", file=sys.stderr, flush=True)
+        told.add(str(error))
         return False
     return True
 
@@ -91,12 +111,20 @@ def _urls(venue: str, arguments: argparse.Namespace, node: NodeSettings | None) 
     return urls
 
 
+def _symbols(venue: str, node: NodeSettings | None) -> dict[str, str]:
+    """The config's markets of a venue: our names, by what it calls them."""
+    from signalnode.feeds.live.sessions import venue_of
+
+    symbol = venue_of(venue).symbol
+    ours = [each for each in _live(node) if each.feed.venue == venue]
+    return {each.feed.symbol or symbol(each.market): each.market for each in ours}
+
+
 def _symbol(venue: str, market: str, node: NodeSettings | None) -> str:
     """What the venue calls the market named, or the config's first of it; "" for none."""
     from signalnode.feeds.live.sessions import venue_of
 
-    live = [each for each in node.markets.values() if each.feed.kind == "live"] if node else []
-    ours = [each for each in live if each.feed.venue == venue and market in {"", each.market}]
+    ours = [each for each in _live(node) if each.feed.venue == venue and market in {"", each.market}]
     if ours and ours[0].feed.symbol:
         return ours[0].feed.symbol
     named = market or (ours[0].market if ours else "")

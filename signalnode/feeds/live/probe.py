@@ -6,7 +6,7 @@ What is asked, and when, the venue's own session decides, as in a gateway; only 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from random import Random
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from signalnode.errors import VenueError
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.live.actions import Action, Answer, Close, Deliver, Fetch, Send, Tell, ns_of
 from signalnode.feeds.live.listings import listing_of
+from signalnode.feeds.live.listings.asked import NOT_LISTED, halts_of
 from signalnode.feeds.live.listings.base import UNREADABLE, Instrument
 from signalnode.feeds.live.reach import Tell as Told
 from signalnode.feeds.live.reach import reach
@@ -30,6 +31,7 @@ OPENING_S_MAX = 10.0
 FIRST_FRAME_S_MAX = 15.0
 FIRST_BOOK_S_MAX = 30.0
 USUAL_MARKETS = ("BTC-USD", "BTC-USDT")
+NAMED_MAX = 5  # markets in one line
 CLOCK_S_MAX = 5.0  # that this clock may differ by from the venue's
 
 
@@ -48,7 +50,8 @@ def look_at_rest(venue: str, rest_url: str, tell: Told) -> str:
         raise VenueError(
             f"{url}: answers in another form than {venue} ({error}); is rest_url right?"
         ) from None
-    tell("http", f"{reply.status}, {len(listed):,} markets")
+    pages = f" on the first of {len(listing.pages)} pages" if len(listing.pages) > 1 else ""
+    tell("http", f"{reply.status}, {len(listed):,} {'market' if len(listed) == 1 else 'markets'}{pages}")
     ahead_s = clock_ahead_s(reply, now_ns)
     if ahead_s is not None and abs(ahead_s) > CLOCK_S_MAX:
         way = "ahead of" if ahead_s > 0 else "behind"
@@ -56,6 +59,20 @@ def look_at_rest(venue: str, rest_url: str, tell: Told) -> str:
         raise VenueError(f"{what}; set it: timedatectl set-ntp true")
     tell("clock", "no time in the answer to hold ours against" if ahead_s is None else "as the venue's")
     return usual([each for each in listed if each.is_open])
+
+
+def look_at_markets(venue: str, rest_url: str, names: Mapping[str, str], tell: Told) -> None:
+    """Hold markets, our names by their symbols, against all that the venue lists. Raises VenueError where it
+    does not list them.
+    """
+    halts = halts_of(venue, rest_url, names)
+    missing = [names[symbol] for symbol, state in halts.items() if state == NOT_LISTED]
+    if missing:
+        more = f" and {len(missing) - NAMED_MAX} more" if len(missing) > NAMED_MAX else ""
+        which = f"{', '.join(missing[:NAMED_MAX])}{more}"
+        raise VenueError(f"{which}: no such market; `signalnode markets {venue}` shows what it lists")
+    closed = [f"{names[symbol]} is {state}" for symbol, state in halts.items() if state]
+    tell("markets", "; ".join([f"the config's {len(names):,} are listed", *closed[:NAMED_MAX]]))
 
 
 def usual(listed: Sequence[Instrument]) -> str:

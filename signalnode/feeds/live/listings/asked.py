@@ -10,6 +10,8 @@ from signalnode.feeds.live.listings import listing_of
 from signalnode.feeds.live.listings.base import PAGES_MAX, UNREADABLE, Found, Instrument, first_each
 from signalnode.feeds.live.rest import body_of, fetch
 
+NOT_LISTED = "not listed"
+
 
 class Listed(NamedTuple):
     """A market and what it traded in 24 h, in quote currency; None where the venue does not say."""
@@ -29,7 +31,7 @@ def halts_of(venue: str, rest_url: str, symbols: Iterable[str]) -> dict[str, str
         if symbol in listed:
             halts[symbol] = "" if listed[symbol].is_open else listed[symbol].state or "not open"
         elif _bare(symbol) not in spellings:
-            halts[symbol] = "not listed"
+            halts[symbol] = NOT_LISTED
     return halts
 
 
