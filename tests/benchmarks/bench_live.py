@@ -201,11 +201,12 @@ class _Fed(LiveFeed):
     """A feed that is handed messages, ten at a time, as an engine under load takes them."""
 
     def take_in(self, frame: bytes, time_ns: int) -> None:
-        self._take_in(Header(envelope.FRAME, time_ns, 1, 0), frame)
+        super().take_in(Header(envelope.FRAME, time_ns, 1, 0), frame)
 
 
 def _engine(venue: str, market: str, opening: list[bytes], frames: list[bytes]) -> Events:
-    feed, engine = _Fed("", "gateway", market, decoder_of(venue), DEPTH_BPS), SignalEngine("ANY-USD")
+    feed = _Fed("", "gateway", market, decoder_of(venue), DEPTH_BPS, venue=venue)
+    engine = SignalEngine("ANY-USD")
     time_ns = 1_795_000_000_000_000_000
     for number, frame in enumerate([*opening, *frames]):
         time_ns += 2_000_000
