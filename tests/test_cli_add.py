@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from signalnode.cli import main
+from signalnode.cli.add import _appended, renamed
+from signalnode.cli.init import write_new
 from signalnode.errors import ConfigError, NotRunningError, RuntimeDirectoryError, UsageError
 from signalnode.settings import load_node
 from tests.command_line import refused, tree
@@ -69,3 +71,48 @@ def test_a_reload_is_asked_for_after_the_file_is_there(
 ) -> None:
     assert main(["add", "dydx", "ETH-USD", "--reload"]) == NotRunningError.exit_status
     assert (home / "config" / "markets" / "ETH-USD.toml").exists()
+
+
+def test_another_address_is_written_to_the_config_or_refused(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = home / "config" / "signalnode.toml"
+    urls = ("--ws-url", "ws://localhost:1/v2", "--rest-url", "http://localhost:1")
+    assert main(["add", "kraken", "SOL-USD", *urls]) == 0
+    assert main(["add", "kraken", "ADA-USD", *urls]) == 0
+    node = load_node()
+    assert node.venues == {"kraken": {"ws_url": "ws://localhost:1/v2", "rest_url": "http://localhost:1"}}
+    before, files = config.read_bytes(), tree(home)
+    status, line = refused(capsys, "add", "kraken", "XRP-USD", "--rest-url", "http://localhost:2")
+    assert status == UsageError.exit_status
+    assert "venues.kraken: has other addresses" in line
+    assert (config.read_bytes(), tree(home)) == (before, files)
+
+
+def test_a_config_is_as_it_was_where_the_markets_cannot_be_written(tmp_path: Path) -> None:
+    config = tmp_path / "signalnode.toml"
+    config.write_text("# mine\n")
+    with pytest.raises(RuntimeDirectoryError), _appended(config, "[venues.okx]\n"):
+        write_new(tmp_path, {config.name: b""})  # which is there
+    assert config.read_text() == "# mine\n"
+
+
+def test_the_same_market_of_another_venue_has_a_name_of_its_own(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "another name by --as" in refused(capsys, "add", "kraken", "BTC-USD")[1]
+    assert main(["add", "kraken", "BTC-USD", "--as", "BTC-USD-KRAKEN"]) == 0
+    feed = load_node().markets["BTC-USD-KRAKEN"].feed
+    assert (feed.venue, feed.symbol) == ("kraken", "BTC/USD")
+    for more, said in (
+        (["ETH-USD", "SOL-USD", "--as", "X"], "names one market"),
+        (["A", "--as", "a/b"], "a/b"),
+    ):
+        status, line = refused(capsys, "add", "kraken", *more)
+        assert status == UsageError.exit_status
+        assert said in line
+
+
+def test_a_symbol_is_left_out_where_the_new_name_says_it() -> None:
+    assert renamed("dydx", ("BTC-USD", ""), "MINE") == {"MINE": "BTC-USD"}
+    assert renamed("kraken", ("ODD", "BTC/USD"), "BTC-USD") == {"BTC-USD": ""}

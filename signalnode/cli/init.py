@@ -37,7 +37,7 @@ def init(arguments: argparse.Namespace) -> int:
         raise UsageError("init: DIR says where to write; leave --config out")
     folder: Path = (arguments.folder or CONFIG_PATH_DEFAULT.parent).expanduser()
     venue, *markets = arguments.venue or ("",)
-    urls = {key: getattr(arguments, key) for key in ("ws_url", "rest_url") if getattr(arguments, key)}
+    urls = addresses_typed("init", arguments)
     if venue:
         check_live("init: --venue", venue, markets)
     elif urls:
@@ -48,7 +48,7 @@ def init(arguments: argparse.Namespace) -> int:
         raise UsageError(f"init: {fault.rpartition(';')[0]}; choose a folder with a shorter path")
     is_heard = True
     if venue:
-        symbols, is_heard = _symbols(venue, markets, urls)
+        symbols, is_heard = held("init: --venue", venue, markets, urls)
         texts, what = live_texts(venue, symbols, urls), f"{', '.join(symbols)}, live from {venue}"
     elif arguments.demo:
         texts, what = demo_texts(), DEMO
@@ -61,17 +61,23 @@ def init(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _symbols(venue: str, markets: list[str], urls: Mapping[str, str]) -> Held:
-    """See `markets.symbols_of`; a venue of another address is asked there or not at all."""
-    from signalnode.cli.markets import not_held, symbols_of
-
+def addresses_typed(what: str, arguments: argparse.Namespace) -> dict[str, str]:
+    """`ws_url` and `rest_url` of the command line, where they are there. Raises UsageError."""
+    urls: dict[str, str] = {key: getattr(arguments, key) for key in URL_SCHEMES if getattr(arguments, key)}
     for key, url in urls.items():
         fault = url_fault(url, URL_SCHEMES[key])
         if fault:
-            raise UsageError(f"init: --{key.replace('_', '-')}: {fault}")
+            raise UsageError(f"{what}: --{key.replace('_', '-')}: {fault}")
+    return urls
+
+
+def held(what: str, venue: str, markets: list[str], urls: Mapping[str, str]) -> Held:
+    """See `markets.symbols_of`; a venue of another address is asked there or not at all."""
+    from signalnode.cli.markets import not_held, symbols_of
+
     if "ws_url" in urls and "rest_url" not in urls:
-        return not_held("init: --venue", venue, markets, "it is at another address; give --rest-url too")
-    return symbols_of("init: --venue", venue, markets, urls.get("rest_url", ""))
+        return not_held(what, venue, markets, "it is at another address; give --rest-url too")
+    return symbols_of(what, venue, markets, urls.get("rest_url", ""))
 
 
 def check_live(what: str, venue: str, markets: list[str]) -> None:

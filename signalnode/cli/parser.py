@@ -128,7 +128,7 @@ def _add_first_steps(verb: _Verb, _: _Parser) -> None:
         "--venue", nargs="+", metavar=("VENUE", "MARKET"), help="live markets of a venue: dydx BTC-USD, say"
     )
     _add_rest_url(init)
-    init.add_argument("--ws-url", default="", metavar="URL", help="another address of the venue's WebSocket")
+    _add_ws_url(init)
     verb("check", "check:check", "Check the config and list every fault.")
 
 
@@ -186,7 +186,11 @@ def _add_venues(verb: _Verb, _: _Parser) -> None:
         "--market", default="", metavar="NAME", help="what to ask for (default: the config's)"
     )
     _add_rest_url(doctor)
-    doctor.add_argument("--ws-url", default="", metavar="URL", help="another address of its WebSocket")
+    _add_ws_url(doctor)
+
+
+def _add_ws_url(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--ws-url", default="", metavar="URL", help="another address of the venue's WebSocket")
 
 
 def _add_rest_url(verb: argparse.ArgumentParser) -> None:
@@ -204,7 +208,9 @@ def _add_markets(verb: _Verb, _: _Parser) -> None:
     )
     add.add_argument("venue", metavar="VENUE", help="whose markets: dydx, say")
     add.add_argument("markets", nargs="+", metavar="NAME", help="BTC-USD, say")
+    add.add_argument("--as", dest="own_name", default="", metavar="NAME", help="our name of the one market")
     _add_rest_url(add)
+    _add_ws_url(add)
     add.add_argument("--reload", action="store_true", help="and have the running node bring them in")
     verb("reload", "requests:reload", "Read the config again and apply what changed.")
     for name, what in (

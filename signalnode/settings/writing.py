@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+
+from signalnode.errors import UsageError
+from signalnode.settings.reading import shown
 
 CONFIG_NAME = "signalnode.toml"
 TEMPLATES = Path(__file__).with_name("templates")
@@ -35,10 +39,28 @@ def live_texts(venue: str, symbols: Mapping[str, str], urls: Mapping[str, str]) 
     """The shipped config with these addresses of `venue`, and a live market of it for each name."""
     texts = _config({name: live_market_text(venue, name, symbol) for name, symbol in symbols.items()})
     if urls:
-        texts[CONFIG_NAME] += f"\n[venues.{venue}]\n" + "".join(
-            f'{key} = "{url}"\n' for key, url in urls.items()
-        )
+        texts[CONFIG_NAME] += addresses_text(venue, urls)
     return texts
+
+
+def addresses_text(venue: str, urls: Mapping[str, str]) -> str:
+    """The table of a venue's addresses, to stand behind a config."""
+    return f"\n[venues.{venue}]\n" + "".join(f'{key} = "{url}"\n' for key, url in urls.items())
+
+
+def addresses_to_append(config: Path, venue: str, given: Mapping[str, str], urls: Mapping[str, str]) -> str:
+    """What a config is to say behind all else for these addresses, beside those it has `given`; "" where it
+    has them. Raises UsageError where that cannot stand there.
+    """
+    if all(given.get(key) == url for key, url in urls.items()):
+        return ""
+    text = addresses_text(venue, urls)
+    try:
+        tomllib.loads(config.read_text(encoding="utf-8") + text)
+    except tomllib.TOMLDecodeError:  # it has such a table, or writes its tables in another way
+        what = f"{shown(config)}: venues.{venue}: has other addresses"
+        raise UsageError(f"{what}; change them there, then add without any") from None
+    return text
 
 
 def live_market_text(venue: str, market: str, symbol: str) -> str:
