@@ -129,7 +129,7 @@ def test_a_market_that_is_not_there_is_told_as_the_venue_says_it(told, venue):
     status, steps, err = told("--market", "NONE-USD")
     venue.servers[0].venue.broken_rules.clear()
     assert (status, steps[-1]) == (VenueError.exit_status, "first frame")
-    assert "NONE-USD is refused: Invalid subscription id" in err
+    assert "NONE-USD is refused: dydx has no such market (Invalid subscription id" in err
 
 
 def test_an_opening_that_is_eaten_is_told(told, monkeypatch):

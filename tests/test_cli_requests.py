@@ -26,7 +26,9 @@ def test_a_node_of_another_version_than_the_command_is_told(
     config = tmp_path / "signalnode.toml"
     config.write_text("")
     answer: dict[str, Any] = UP if argv[0] == "status" else STARTED
-    monkeypatch.setattr(control, "request", lambda *_: answer)
+    monkeypatch.setattr(
+        control, "request", lambda _, verb, *__: UP if verb == "status" != argv[0] else answer
+    )
     assert main([*argv, "--config", str(config)]) == 0
     out, err = capsys.readouterr()
     assert "the node runs 0.0.9" in err
@@ -78,6 +80,21 @@ def test_a_reload_says_what_became_of_the_strategies(
     assert main(["reload", "--config", str(config)]) == 0
     said = ["strategies added: mine", "strategies changed: calm, sniper", "untouched: 5"]
     assert capsys.readouterr().out.splitlines() == said
+
+
+@pytest.mark.parametrize("argv", [["reload"], ["start", "A-USD"]], ids=" ".join)
+def test_a_market_that_is_up_and_brings_nothing_is_told_with_why(
+    argv: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "signalnode.toml"
+    config.write_text("")
+    why = "refused: dydx has no such market"
+    looked = {"children": [{"name": "A-USD", "state": "up", "health": {"reason": why}}]}
+    done = {"added": ["A-USD"], "children": {"A-USD": {"state": "up", "reason": ""}}}
+    monkeypatch.setattr(control, "request", lambda _, verb, *__: looked if verb == "status" else done)
+    assert main([*argv, "--config", str(config)]) == 0
+    said = {"reload": f"A-USD: {why}", "start": f"A-USD: up ({why})"}
+    assert capsys.readouterr().out.splitlines()[-1] == said[argv[0]]
 
 
 def test_a_misspelt_command_is_told_with_the_one_that_is_near(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from signalnode.cli.terminal import is_coloured
 from signalnode.errors import NotRunningError, RequestError, UsageError
 from signalnode.names import ENGINE
 from signalnode.panels.child import child_lines
-from signalnode.panels.status import status_lines, with_ages_now
+from signalnode.panels.status import status_lines, trouble, with_ages_now
 from signalnode.settings import find_node
 from signalnode.settings.environment import config_option
 from signalnode.settings.reading import shown
@@ -51,6 +51,9 @@ def reload(arguments: argparse.Namespace) -> int:
         for kind, names in changes.items():
             print(f"strategies {kind}: {', '.join(names)}")
     print(f"untouched: {answer.get('kept', 0)}")
+    begun = [name for key in ("added", "restarted") for name in answer.get(key, ())]
+    for name, trouble_told in _troubles(arguments, begun).items():
+        print(f"{name}: {trouble_told}")
     _warn(answer)
     return 0
 
@@ -92,11 +95,23 @@ def status(arguments: argparse.Namespace) -> int:
 
 def _change(verb: str, arguments: argparse.Namespace) -> int:
     answer = _ask(verb, arguments, _names(arguments), is_there=arguments.all)
+    troubles = {} if verb == "stop" else _troubles(arguments, list(answer.get("children", {})))
     for name, child in answer.get("children", {}).items():
-        reason = child.get("reason")
+        reason = child.get("reason") or troubles.get(name)
         print(f"{name}: {child['state'].replace('_', ' ')}{f' ({reason})' if reason else ''}")
     _warn(answer)
     return 0
+
+
+def _troubles(arguments: argparse.Namespace, names: list[str]) -> dict[str, str]:
+    """Why these bring nothing now, though their processes may be up."""
+    if not names:
+        return {}
+    try:
+        children = _ask("status", arguments, names, is_there=True)["children"]
+    except RequestError:  # what was asked for is done; one of them has gone since
+        return {}
+    return {child["name"]: told for child in children if (told := trouble(child))}
 
 
 def _names(arguments: argparse.Namespace) -> list[str]:

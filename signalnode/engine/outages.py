@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from signalnode.clock import NS_PER_S
 
+# Before the gateway's first word, and before its first try: nobody knows yet whether the venue can be heard.
+BEGINNINGS = frozenset({"not heard of yet", "lost: not connected yet"})
 LASTING_S = 2.0  # a shorter one is told among the faults, and at a start not at all
 
 
@@ -14,6 +16,11 @@ class Outages:
         self.now = ""  # why nothing can come; "" where it can
         self._since_ns = 0
         self._told: str | None = None  # newest that was told; "" for none; None before the first word
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known why nothing can come: an outage that lasts, whose cause was told."""
+        return bool(self._told) and self._told not in BEGINNINGS
 
     def hear(self, outage: str, now_ns: int) -> tuple[str, float] | None:
         """What is to be told: the outage, "" for its end, and how many seconds it has lasted; None where

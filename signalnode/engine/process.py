@@ -213,9 +213,11 @@ class _Process:
                 health=standing.health,
             )
             self._scored_ns = monotonic_ns()
-            if not self._ready:
-                self._ready = True
-                self._link.ready(epoch=publisher.epoch)
+        # A market that its venue refuses, or that cannot be reached, is as ready as it will be: whoever
+        # waits for it waits no longer.
+        if not self._ready and (turn.scores is not None or self._outages.is_known):
+            self._ready = True
+            self._link.ready(epoch=publisher.epoch)
         if turn.heartbeat:
             if self._lock.put_back() | publisher.put_back():
                 self._log.warning("somebody removed the lock or the socket, made again")

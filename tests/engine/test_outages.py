@@ -33,5 +33,20 @@ def test_one_that_lasts_is_told_once_a_reason_and_its_end_with_how_long_it_took(
     ) == [("", 0.0), ("lost: a", LASTING_S), ("lost: b", 3 * LASTING_S), ("", 40.0)]
 
 
+def test_what_keeps_a_market_silent_is_known_once_its_cause_has_lasted() -> None:
+    outages = Outages()
+    for outage, second, is_known in (
+        ("not heard of yet", 1, False),
+        ("not heard of yet", 9, False),
+        ("lost: not connected yet", 10, False),
+        ("refused: dydx has no such market", 11, True),
+        ("", 12, False),
+        ("lost: closed", 13, False),
+        ("lost: closed", 15, True),
+    ):
+        outages.hear(outage, second * NS_PER_S)
+        assert outages.is_known is is_known
+
+
 def test_a_short_one_is_not_told() -> None:
     assert told(("", 1), ("lost: a", NS_PER_S), ("", NS_PER_S + SHORT_NS)) == [("", 0.0)]

@@ -226,12 +226,13 @@ class LiveFeed(BlockFeed):
         if state == "halted":
             self._halt = reason
             return
-        was_heard, self._told = not self._told, "" if state == "heard" else f"{state}: {reason}"
+        told, was_heard = "" if state == "heard" else f"{state}: {reason}", not self._told
+        is_news, self._told = told != self._told, told
         if state == "heard":
             return
         self._renew_wait_ns = 0
         self._losses += was_heard
-        if was_heard or state == "refused":  # "lost" is the word of a start, too
+        if was_heard or (state == "refused" and is_news):  # "lost" is the word of a start, too
             self._faults.add(f"market_{state}", reason)
 
     def _decode(self, decode: Callable[..., Sequence[Row]], *what: Any) -> Sequence[Row]:

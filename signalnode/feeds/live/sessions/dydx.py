@@ -94,7 +94,12 @@ class Dydx(Venue):
             if len(named) != 1:
                 return Heard("noise", detail=detail)
             channel, symbol = named[0]
-        return Heard("refused" if "Invalid" in detail else "failed", symbol, channel, detail)
+        if "Invalid" not in detail:
+            return Heard("failed", symbol, channel, detail)
+        has_none = detail.startswith("Invalid subscription id")
+        return Heard(
+            "refused", symbol, channel, f"dydx has no such market ({detail})" if has_none else detail
+        )
 
 
 VENUE: Venue = Dydx()
