@@ -37,6 +37,7 @@ from signalnode.feeds.live.feed import LiveFeed
 from signalnode.feeds.live.pool import Pool, Step
 from signalnode.feeds.live.reasons import UNANSWERED
 from signalnode.feeds.live.sessions import venue_of
+from tests.effort import drawn
 from tests.feeds.venues.made.base import LOTS, TICKS
 
 from . import venue as made
@@ -49,6 +50,7 @@ from .venue import Peer, Venue
 TICK_NS = 50_000_000
 STEPS_PER_S = NS_PER_S / TICK_NS
 WIRED_MAX = 300
+SETTLED_S = drawn(0.4, 1.0)  # a book that stays whole for so long is sound
 OFFSET_NS = 1_795_000_000 * NS_PER_S  # of the gateway's clock, which is the venue's as well
 GATEWAY = "gateway.virtual"
 
@@ -152,9 +154,9 @@ class Virtual:
             self.tick(tick_ns)
 
     def until_sound(self) -> None:
-        """Until all books are whole, and were for a second."""
+        """Until all books are whole, and were SETTLED_S before as well."""
         self.until(self.is_sound, "a sound book")
-        self.run(1.0)
+        self.run(SETTLED_S)
         self.until(self.is_sound, "a sound book")
 
     def replace_connections(self) -> None:

@@ -22,7 +22,7 @@ from tests.effort import drawn
 from tests.feeds.venues.made.spoiling import spoiled
 from tests.venues import faults
 from tests.venues.faults import Fault
-from tests.venues.virtual import OFFSET_NS, STEPS_PER_S, Virtual
+from tests.venues.virtual import OFFSET_NS, SETTLED_S, STEPS_PER_S, Virtual
 
 # Venues that number no updates: a lost one shows nowhere. Hyperliquid's next tells all again.
 UNSEEN = frozenset({"dydx", "gemini", "bitstamp", "hyperliquid"})
@@ -68,12 +68,12 @@ def world(venue: str) -> Virtual:
 
 
 def put_right(world: Virtual, venue: str, name: str) -> None:
-    """Let a second pass, and then what cannot be seen be mended by a new connection."""
+    """Let some time pass, and then what cannot be seen be mended by a new connection."""
     unseen = venue in UNSEEN and name in UNTOLD
     truth = world.truths[world.symbol]
     truth.is_known = not unseen
     world.until_spoiled()
-    world.run(1.0)
+    world.run(SETTLED_S)
     if unseen:
         reconnect(world)
     world.until_sound()
@@ -218,7 +218,7 @@ def test_a_book_that_was_promised_and_does_not_come_is_asked_for_again(venue, tm
 @at_every_venue
 def test_a_crossed_book_is_shown_to_nobody(world, venue, tmp_path):
     truth = world.truths[world.symbol]
-    for _ in range(5):
+    for _ in range(drawn(2, 5)):
         truth.is_known = venue not in UNCROSSED
         world.cross()
         world.until_sound()
@@ -228,7 +228,7 @@ def test_a_crossed_book_is_shown_to_nobody(world, venue, tmp_path):
 @pytest.mark.parametrize("venue", sorted({*HALTS, *LIVE_VENUES[: drawn(1, len(LIVE_VENUES))]}))
 def test_a_halt_is_told_where_the_venue_says_so_and_costs_nothing(world, venue, tmp_path):
     world.venue.listings[world.symbol].halted = True
-    world.run(20.0)
+    world.run(drawn(8.0, 20.0))
     assert world.feed.outage == HALTS.get(venue, "")
     world.venue.listings[world.symbol].halted = False
     world.until_sound()
@@ -299,7 +299,7 @@ def test_no_frame_whatever_it_holds_is_more_than_a_fault(world, venue):
     words, random = venue_of(venue), Random(7)
     world.run(2.0)
     frames, symbols = list(world.wired), set(world.listeners)
-    for number in range(drawn(1_000, 1_000_000)):
+    for number in range(drawn(500, 1_000_000)):
         heard = words.hear(spoiled(frames[number % len(frames)], random), symbols)
         assert heard.what in get_args(What)
 
