@@ -21,7 +21,7 @@ from signalnode.aggregator.republisher import Republisher
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.aggregator.supervision import LOOK_MS, Supervision
 from signalnode.bus.epoch import next_epoch
-from signalnode.bus.sockets import RECONNECT_MAX_MS, RECONNECT_MS
+from signalnode.bus.sockets import RECONNECT_MAX_MS, RECONNECT_MS, receive, waits
 from signalnode.bus.topics import EVERYTHING
 from signalnode.bus.wire import encode
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, pause, wall_ns
@@ -168,15 +168,17 @@ class Process:
         self._housekeeping(link, now_ns)
 
     def _drain(self, now_ns: int) -> None:
-        receive, take, send = self._sub.recv_multipart, self.core.take, self._republisher.publish
-        now = int(zmq.NOBLOCK)  # a plain int: an enum costs a microsecond a message
-        for _ in range(DRAIN_MAX):
-            try:
-                frames = receive(now)
-            except zmq.Again:
-                return
-            if take(frames, now_ns):
-                send(frames)
+        """Take what waits. Most wakes are for one message: to look for another by receiving it in vain costs
+        more than to receive one.
+        """
+        take, send = self.core.take, self._republisher.publish
+        with contextlib.suppress(zmq.Again):
+            for _ in range(DRAIN_MAX):
+                frames = receive(self._sub)
+                if take(frames, now_ns):
+                    send(frames)
+                if not waits(self._sub):
+                    return
 
     def _publish(self, outcome: Outcome) -> None:
         if outcome.decisions and self._journaled(outcome):

@@ -12,7 +12,25 @@ NOW, MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)  # plain ints: enum
 # How long the aggregator waits to look for an engine again: at first, and at most, for it doubles each time.
 # Hundreds of engines that are down at once must not keep a core busy.
 RECONNECT_MS, RECONNECT_MAX_MS = 5, 50
+_EVENTS, _IN = int(zmq.EVENTS), int(zmq.POLLIN)
 SUBSCRIPTION_BYTES_MAX = 1_024  # all that a publishing socket ever reads is subscriptions
+
+
+def receive(socket: zmq.Socket[bytes]) -> list[bytes]:
+    """The frames of the message that waits there: as `recv_multipart`, which asks for an option after each
+    frame; raises zmq.Again where none waits, which costs more than `waits`.
+    """
+    frame = socket.recv(NOW, False)
+    frames = [frame.bytes]
+    while frame.more:
+        frame = socket.recv(NOW, False)
+        frames.append(frame.bytes)
+    return frames
+
+
+def waits(socket: zmq.Socket[bytes]) -> bool:
+    """Whether a message waits there."""
+    return bool(socket.getsockopt(_EVENTS) & _IN)  # type: ignore[operator]
 
 
 def open_family(socket: zmq.Socket[bytes], endpoint: str) -> None:

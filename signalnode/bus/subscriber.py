@@ -21,7 +21,7 @@ import zmq
 from signalnode.bus.curve import secure_client
 from signalnode.bus.reader import Counts, Reader, StreamState
 from signalnode.bus.snapshot import encode_request
-from signalnode.bus.sockets import NOW, open_family
+from signalnode.bus.sockets import NOW, open_family, receive, waits
 from signalnode.bus.topics import subscribed_to
 from signalnode.bus.wire import KINDS, VIEW_BYTES_MAX, Message, Score
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, wall_ns
@@ -237,11 +237,9 @@ class Subscription:
     def _drain(self, socket: zmq.Socket[bytes], now_ns: int, wall: int) -> None:
         take = self._reader.reply if socket is self._ask else self._reader.frames
         for _ in range(self._drain_max):
-            try:
-                frames = socket.recv_multipart(NOW)
-            except zmq.Again:
+            if not waits(socket):
                 return
-            take(frames, now_ns, wall)
+            take(receive(socket), now_ns, wall)
 
     def _wait_s(self, until_ns: int | None) -> float:
         deadlines = [t for t in (until_ns, self._reader.deadline_ns()) if t is not None]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import zmq
 
-from signalnode.bus.sockets import open_family
+from signalnode.bus.sockets import open_family, receive, waits
 from signalnode.bus.subscriber import subscribe
 from signalnode.bus.wire import encode
 from signalnode.clock import wall_ns
@@ -26,3 +27,20 @@ def test_an_ipv6_address_is_bound_and_heard() -> None:
             got = heard.receive(10.0)
     assert got is not None
     assert got.market == "A"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_message_is_received_whole_and_nothing_waits_behind_it(count: int) -> None:
+    frames = [bytes([65 + i]) * 1_000 * i for i in range(count)]
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    with context, context.socket(zmq.PUSH) as sending, context.socket(zmq.PULL) as receiving:
+        sending.bind("inproc://frames")
+        receiving.connect("inproc://frames")
+        assert not waits(receiving)
+        for _ in range(2):
+            sending.send_multipart(frames)
+        for left in (True, False):
+            assert receive(receiving) == frames
+            assert waits(receiving) is left
+        with pytest.raises(zmq.Again):
+            receive(receiving)
