@@ -215,7 +215,7 @@ class Connections:
             status = error.response.status_code
             reason = f"HTTP {status}"
             retry_after_s = self._wait_asked(status, error.response.headers.get("Retry-After", ""))
-        except (OSError, WebSocketException, ValueError) as error:
+        except (OSError, WebSocketException, ValueError, ImportError) as error:
             reason = reason_of(error)
         finally:
             self._sockets.pop(slot, None)
@@ -261,6 +261,7 @@ class Connections:
 
     def _dialled(self, url_path: str) -> connect:
         """Certificates are verified always, by the system's or SSL_CERT_FILE's; a proxy is the environment's.
+        An address without TLS is of this machine, and needs none.
 
         Without compression: no venue says how it bears it, and it costs 0.3 MB and time for each frame. No
         pings of the protocol where the venue has its own, for such a venue may not answer them (so ccxt, of
@@ -270,6 +271,7 @@ class Connections:
         return _Dial(
             self._urls.ws + url_path,
             ssl=ssl.create_default_context() if self._urls.ws.startswith("wss:") else None,
+            proxy=True if self._urls.ws.startswith("wss:") else None,
             compression=None,
             open_timeout=OPEN_S,
             close_timeout=CLOSE_S,

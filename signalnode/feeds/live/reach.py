@@ -116,14 +116,13 @@ def reach(url: str, tell: Tell = silent) -> socket.socket:
 
 
 def proxy_of(address: Address) -> Proxy | None:
-    """The proxy that a gateway would take, by the environment and in websockets' order. Raises VenueError for
-    one that is unfit.
+    """The proxy that a gateway would take, by the environment and in websockets' order; none without TLS,
+    which is for this machine alone. Raises VenueError for one that is unfit.
     """
-    if proxy_bypass(str(address)):
+    if not address.secure or proxy_bypass(str(address)):
         return None
     given = getproxies()
-    schemes = ("wss", "socks", "https") if address.secure else ("ws", "socks", "https", "http")
-    named = next((given[scheme] for scheme in schemes if scheme in given), None)
+    named = next((given[scheme] for scheme in ("wss", "socks", "https") if scheme in given), None)
     if named is None:
         return None
     mend = "write HTTPS_PROXY like http://HOST:PORT, or name what needs none in NO_PROXY"
@@ -135,7 +134,7 @@ def proxy_of(address: Address) -> Proxy | None:
     if not host:
         raise VenueError(f"the environment names a proxy that is no address; {mend}")
     if parts.scheme != "http":
-        raise VenueError(f"a proxy of kind {parts.scheme}:// is not tried by commands; {mend}")
+        raise VenueError(f"a proxy of kind {parts.scheme}:// is not taken, by the node neither; {mend}")
     credentials = unquote(f"{parts.username}:{parts.password or ''}") if parts.username else ""
     return Proxy(Address(host, port, False), credentials)
 

@@ -41,6 +41,8 @@ def reason_of(error: Exception) -> str:
         return f"no TLS with what answers there ({why})"
     if isinstance(error, OSError):
         return _words(error)
+    if isinstance(error, ImportError):  # websockets has no SOCKS without python-socks
+        return "the environment names a SOCKS proxy, and none is taken; write HTTPS_PROXY=http://HOST:PORT"
     return f"{type(error).__name__}: {error}"
 
 

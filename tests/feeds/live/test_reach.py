@@ -13,7 +13,7 @@ import trustme
 
 from signalnode.errors import VenueError
 from signalnode.feeds.live import reach as reaching
-from signalnode.feeds.live.reach import address_of, interruptible, reach
+from signalnode.feeds.live.reach import address_of, interruptible, proxy_of, reach
 from tests.feeds.live.sockets import answering, closed_port, http, listening, proxying, silent, swallowing
 
 SOON_S = 0.2  # of what never comes
@@ -208,6 +208,13 @@ def test_a_proxy_that_is_not_there_is_told_by_its_own_name(monkeypatch):
     assert fault_of("https://venue.example/").startswith(
         f"the proxy localhost:{port} (127.0.0.1): connection refused"
     )
+
+
+def test_what_has_no_tls_is_this_machines_and_goes_through_no_proxy(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:1")
+    for url in ("http://localhost:8765", "ws://127.0.0.1:8765/v4/ws"):
+        assert proxy_of(address_of(url)) is None
+    assert proxy_of(address_of("wss://localhost")) is not None
 
 
 def test_an_address_says_its_port_or_its_schemes():

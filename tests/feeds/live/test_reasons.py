@@ -23,6 +23,10 @@ TWO = "Multiple exceptions: [Errno 111] Connect call failed ('::1', 1), [Errno 1
             ConnectionRefusedError(errno.ECONNREFUSED, "refused"),
             "connection refused, as if nothing listened there",
         ),
+        (
+            ImportError("connecting through a SOCKS proxy requires python-socks"),
+            "the environment names a SOCKS proxy, and none is taken; write HTTPS_PROXY=http://HOST:PORT",
+        ),
         (OSError(TWO), "connection refused, as if nothing listened there"),
         (ConnectionResetError(errno.ECONNRESET, "reset"), "connection reset"),
         (
