@@ -56,6 +56,12 @@ def test_a_gateway_says_how_many_of_its_markets_are_heard_and_why_not_all() -> N
     assert child_lines({**said, "heard": 2})[1:3] == ["  data     2 of 2 heard", "  frames   1,234"]
 
 
+def test_a_gateway_that_waits_says_since_when_and_for_what() -> None:
+    told = {"outage": "all 3: lost: connection refused", "outage_s": 41.2, "tries": 6, "next_try_s": 12.0}
+    line = status_lines({"children": [{"name": "gateway.dydx", "heard": 0, **told}]}, coloured=False)[-1]
+    assert line.endswith("all 3: lost: connection refused; for 41s, 6 tries, the next in 12s")
+
+
 def test_an_answer_that_lacks_everything_is_still_a_table() -> None:
     assert len(status_lines({"children": [{}]}, coloured=False)) == 4
 

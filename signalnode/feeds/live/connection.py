@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -87,8 +88,8 @@ class Outlet(Protocol):
         """Say by what word of its venue a market is not traded now, as it is listed; "" where it is."""
         ...
 
-    def beat(self) -> None:
-        """Say that all is passed on; called each BEAT_S."""
+    def beat(self, next_try_ns: int | None) -> None:
+        """Say that all is passed on; called each BEAT_S. `next_try_ns`: see `Pool`."""
         ...
 
     def requests(self) -> Iterable[tuple[str, str]]:
@@ -114,7 +115,7 @@ class Connections:
         try:
             while not stopped.is_set():
                 self._on_requests()  # ZeroMQ tells of its edge alone, which a send may have taken
-                self._outlet.beat()
+                self._outlet.beat(self._pool.next_try_ns())
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stopped.wait(), BEAT_S)
         finally:
@@ -217,6 +218,8 @@ class Connections:
             retry_after_s = self._wait_asked(status, error.response.headers.get("Retry-After", ""))
         except (OSError, WebSocketException, ValueError, ImportError) as error:
             reason = reason_of(error)
+            if session.state == "connecting" and isinstance(error, OSError):  # a proxy may stand before it
+                reason += f", on the way to {urlsplit(self._urls.ws).netloc.rpartition('@')[2]}"
         finally:
             self._sockets.pop(slot, None)
         reason = " ".join(reason.split())[:REASON_CHARS_MAX]

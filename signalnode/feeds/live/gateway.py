@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,6 +26,7 @@ from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.kerneltime import agreed_offset_ns
 from signalnode.feeds.live.pool import Pool
 from signalnode.feeds.live.sessions import venue_of
+from signalnode.feeds.live.told import Told
 from signalnode.files import hold_lock
 from signalnode.settings.arguments import Link
 
@@ -83,7 +84,7 @@ class FrameOutlet:
         self.fd = int(self._socket.getsockopt(zmq.FD))
         self._sequences: dict[str, int] = {}
         self._frames = 0
-        self._states: dict[str, str] = {}  # newest told, by market
+        self._told = Told()
 
     def _now_ns(self) -> int:
         return monotonic_ns() + self._offset_ns
@@ -119,37 +120,22 @@ class FrameOutlet:
 
     def tell(self, symbol: str, number: int, state: str, reason: str) -> None:
         """See `connection.Outlet`; what has changed stands in the log as well."""
-        told = f"{state} {reason}"
-        if self._states.get(symbol) != told:
-            self._states[symbol] = told
-            self._log.info("market", symbol=symbol, state=state, reason=reason, connection=number)
-        self._send(symbol, envelope.TOLD, number, told.encode())
+        self._told.hear(symbol, number, state, reason, monotonic_ns())
+        self._send(symbol, envelope.TOLD, number, f"{state} {reason}".encode())
 
     def tell_halt(self, symbol: str, halt: str) -> None:
         """See `connection.Outlet`."""
         self._log.info("looked up", symbol=symbol, halt=halt)
         self._send(symbol, envelope.TOLD, 0, f"halted {halt}".encode())
 
-    def beat(self) -> None:
+    def beat(self, next_try_ns: int | None) -> None:
         """See `connection.Outlet`."""
         header = envelope.pack_header(Header(envelope.BEAT, self._now_ns(), 0, 0))
         body = envelope.pack_offset(self._offset_ns)
         self._socket.send_multipart([envelope.BEAT_TOPIC, header, body], zmq.NOBLOCK)
-        lost = [symbol for symbol, told in self._states.items() if not told.startswith("heard")]
-        self._link.beat(
-            frames=self._frames,
-            markets=len(self._states),
-            heard=len(self._states) - len(lost),
-            outage=self._outage(lost),
-        )
-
-    def _outage(self, lost: Sequence[str]) -> str:
-        """Why the first of these is not heard, and how many more are not; "" where all are."""
-        if not lost:
-            return ""
-        state, _, reason = self._states[lost[0]].partition(" ")
-        more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
-        return f"{lost[0]}{more}: {state}: {reason}"
+        for markets, facts, is_warning in self._told.news():
+            (self._log.warning if is_warning else self._log.info)("market", symbol=markets, **facts)
+        self._link.beat(frames=self._frames, **self._told.facts(monotonic_ns(), next_try_ns))
 
     def requests(self) -> Iterator[tuple[str, str]]:
         """See `connection.Outlet`."""
@@ -164,7 +150,7 @@ class FrameOutlet:
                 continue
             symbol = topic[:-1].decode(errors="replace")
             if what == "drop":
-                self._states.pop(symbol, None)
+                self._told.drop(symbol)
             yield what, symbol
 
     def close(self) -> None:

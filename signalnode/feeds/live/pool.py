@@ -115,6 +115,11 @@ class Pool:
         dues = [session.due_ns() for session in self.sessions]
         return min([*dues, *(self._handover_due_ns(place) for place in self._places)], default=None)
 
+    def next_try_ns(self) -> int | None:
+        """When a connection that is wanted is made again; None where none waits for that."""
+        resting = [each for each in self.sessions if each.state == "resting" and each.symbols]
+        return min((each.due_ns() for each in resting), default=None)
+
     def on_time(self, now_ns: int) -> list[Step]:
         """Time has passed."""
         found = [

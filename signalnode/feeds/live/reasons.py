@@ -12,7 +12,7 @@ KEEPALIVE = "keepalive ping timeout"  # by which websockets closes
 UNANSWERED = "no answer to a ping"
 
 _WORDS: dict[int, str] = {
-    errno.ECONNREFUSED: "connection refused, as if nothing listened there",
+    errno.ECONNREFUSED: "connection refused",
     errno.ECONNRESET: "connection reset",
     errno.EPIPE: "connection reset",
     errno.ENETUNREACH: "its network cannot be reached",
