@@ -51,7 +51,7 @@ def test_no_file_is_written_over_and_none_beside_it(home: Path, capsys: pytest.C
     [
         (["dyd", "A-USD"], "'dyd' cannot be heard live; did you mean dydx"),
         (["moon", "A-USD"], "'moon' cannot be heard live; use dydx"),
-        (["dydx", "A/USD"], "'A/USD' cannot name a market"),
+        (["dydx", "A/USD"], "dydx, which may know it, cannot be asked; try A-USD"),
         (["dydx", "A-USD", "A-USD"], "A-USD is named twice"),
         (["dydx", "A-USD", "--config", "x" * 90 + "/c.toml"], "there is no"),
     ],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from signalnode.cli.venues import checked_live, given_addresses
 from signalnode.errors import UsageError, VenueError
 from signalnode.feeds.venues.base import plain_symbol
-from signalnode.names import market_name_fault
+from signalnode.names import market_name_fault, market_name_of
 from signalnode.panels.table import table_lines
 from signalnode.settings.loading import URL_SCHEMES, url_fault
 
@@ -81,9 +81,11 @@ def sorted_by(order: str, listed: Sequence[Listed]) -> list[Listed]:
 
 def not_held(what: str, venue: str, names: Sequence[str], why: str) -> Held:
     """These names as they are, which is told; raises UsageError for one that only a listing makes a name."""
-    fault = next(filter(None, map(market_name_fault, names)), None)
-    if fault:
-        raise UsageError(f"{what}: {fault}")
+    for name in names:
+        fault = market_name_fault(name)
+        if fault:
+            mend = f"{venue}, which may know it, cannot be asked; try {market_name_of(name)}"
+            raise UsageError(f"{what}: {fault}; {mend}")
     taken = f"{', '.join(names)} taken as typed"
     print(f"signalnode: not held against {venue}'s listing, {taken}: {why}", file=sys.stderr)
     return Held(dict.fromkeys(names, ""), is_asked=False)
