@@ -42,7 +42,10 @@ def test_what_was_done_otherwise_than_asked_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = {"ok": True, "children": {"A": {"state": "up"}}, "notes": ["old settings used: one", "two"]}
-    monkeypatch.setattr("signalnode_supervisor.control.request", lambda *_: answer)
+    looked = {"children": [{"name": "A", "state": "up"}]}
+    monkeypatch.setattr(
+        "signalnode_supervisor.control.request", lambda _, verb, *__: looked if verb == "status" else answer
+    )
     assert main(["restart", "A", "--config", str(ROOT / "config" / "signalnode.toml")]) == 0
     told = capsys.readouterr()
     assert told.out == "A: up\n"

@@ -87,7 +87,7 @@ def _below(panel: PanelView, rows: list[Row], now_ns: int) -> list[Text]:
 def _causes(rows: list[Row]) -> list[Text]:
     """Why processes are not up, and why they were started again."""
     told = sorted((row for row in rows if row.why), key=lambda row: (row.status in SOUND, -row.restarts))
-    lines = [f"{row.market} {row.status}, {_times(row.restarts)}: {row.why}" for row in told[:CAUSES_MAX]]
+    lines = [f"{row.market} {row.status}{_times(row.restarts)}: {row.why}" for row in told[:CAUSES_MAX]]
     if len(told) > CAUSES_MAX:
         lines.append(f"and {len(told) - CAUSES_MAX} more processes; see signalnode status")
     return [Text(line, style="yellow", overflow="ellipsis", no_wrap=True) for line in lines]
@@ -113,7 +113,8 @@ def _failing(told: list[str]) -> list[Text]:
 
 
 def _times(restarts: int) -> str:
-    return f"{restarts} restart{'s' * (restarts != 1)}"
+    """`, 2 restarts`; "" for none."""
+    return f", {restarts} restart{'s' * (restarts != 1)}" if restarts else ""
 
 
 def _most_needed(rows: list[Row], rows_max: int) -> list[Row]:
@@ -134,11 +135,13 @@ def plain_lines(panel: PanelView, now_ns: int, time: str) -> list[str]:
 
 def _title(rows: list[Row], panel: PanelView, elapsed_s: float) -> Text:
     heard = sum(row.status in STATUSES for row in rows)
-    text = Text("signalnode", style="bold")
-    text.append(
-        f"  {heard} of {len(rows)} markets speaking · {panel.endpoint} · {duration(elapsed_s)}", style="dim"
-    )
-    return text
+    unsound = Counter(row.status for row in rows if row.status in STATUSES and row.status not in SOUND)
+    speaking = f"{heard} of {len(rows)} markets speaking"
+    speaking += "".join(f", {number} {status}" for status, number in unsound.items())
+    notes = {row.note for row in rows}
+    parts = [speaking, *(notes if len(notes) == 1 else ()), duration(elapsed_s), panel.endpoint]
+    title = Text("signalnode", style="bold", overflow="ellipsis", no_wrap=True)
+    return title.append(f"  {' · '.join(filter(None, parts))}", style="dim")
 
 
 def _table(rows: list[Row], width: int) -> Table:
@@ -220,7 +223,6 @@ def _plain(row: Row, names: list[str], time: str) -> str:
         f"{HEADS.get(name, name)} {rounded(row.scores[name], 0)}" for name in names if name in row.scores
     )
     lost = f" missed {row.missed}" if row.missed else ""
-    why = f": {row.why}" if row.why else ""
-    again = f" {_times(row.restarts)}{why}" if row.restarts or row.why else ""
+    again = f"{_times(row.restarts)}: {row.why}" if row.why else _times(row.restarts)
     again += f" ({row.trouble})" if row.trouble and row.status in STATUSES else ""
     return f"{head} {scores} warm {row.warm:.0%} age {duration(row.age_s)} seq {row.seq}{lost}{again}"

@@ -120,7 +120,7 @@ class Threshold:
             del self._positions[market]
             if gone:
                 continue  # it left the config: nobody to send a decision about
-            reason = f"{market} is {view.markets[market].state}: no fresh scores for {silent_s:.1f} s"
+            reason = f"{market} is {view.markets[market].state}: no sound data for {silent_s:.1f} s"
             lost.append(
                 Decision(
                     action="exit",

@@ -152,6 +152,15 @@ def test_a_score_without_evidence_is_a_dash(panel: PanelView) -> None:
     assert "vola - volu - liqu - warm" in plain_lines(panel, 0, "12:00:00")[1]
 
 
+def test_the_title_says_how_many_are_stale_and_where_all_events_come_from(panel: PanelView) -> None:
+    market = panel.markets["BTC-USDT"]
+    assert market.score is not None
+    market.last = msgspec.structs.replace(market.score, status="stale")
+    market.note = "at localhost"
+    panel.markets = {"BTC-USDT": market}
+    assert "1 of 1 markets speaking, 1 stale · at localhost · " in shown(panel, 80)[0]
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_why_a_process_is_gone_or_was_started_again_stands_below(panel: PanelView, width: int) -> None:
     panel.markets["BTC-USDT"].process = ProcessState(state="up", restarts=2, why="SIGKILL")
@@ -166,7 +175,7 @@ def test_why_a_process_is_gone_or_was_started_again_stands_below(panel: PanelVie
     assert causes[0].startswith("SOL-USD given up, 6 restarts: gave up after 6 failures in 60 s")
     assert causes[1].rstrip() == "BTC-USDT warming, 2 restarts: SIGKILL"
     assert max(len(line) for line in lines) <= width
-    assert plain_lines(panel, 0, "12:00:00")[0].endswith("seq 1234 2 restarts: SIGKILL")
+    assert plain_lines(panel, 0, "12:00:00")[0].endswith("seq 1234, 2 restarts: SIGKILL")
 
 
 def test_why_a_markets_data_is_stale_stands_below_and_in_its_line(panel: PanelView) -> None:

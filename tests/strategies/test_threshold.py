@@ -41,7 +41,7 @@ def test_a_position_in_a_market_that_falls_silent_is_closed_after_a_while() -> N
     assert strategy.evaluate_opportunities(view(30, {"A": market("silent", momentum_long=95)})) == []
     (decision,) = strategy.evaluate_opportunities(view(31, {"A": market("silent", momentum_long=95)}))
     assert decision.action == "exit"
-    assert "A is silent: no fresh scores for 31.0 s" in decision.reasons
+    assert "A is silent: no sound data for 31.0 s" in decision.reasons
     assert decision.scores == {}
 
 
