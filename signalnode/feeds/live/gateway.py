@@ -120,7 +120,7 @@ class FrameOutlet:
 
     def tell(self, symbol: str, number: int, state: str, reason: str) -> None:
         """See `connection.Outlet`; what has changed stands in the log as well."""
-        self._told.hear(symbol, number, state, reason, monotonic_ns())
+        reason = self._told.hear(symbol, number, state, reason, monotonic_ns())
         self._send(symbol, envelope.TOLD, number, f"{state} {reason}".encode())
 
     def tell_halt(self, symbol: str, halt: str) -> None:

@@ -35,24 +35,29 @@ class Told:
         self._markets: dict[str, _Market] = {}
         self._news: dict[tuple[tuple[str, Any], ...], list[str]] = {}
 
-    def hear(self, symbol: str, number: int, state: str, reason: str, now_ns: int) -> None:
-        """`state` is "heard", "lost" or "refused", of connection `number`; 0 before the first."""
+    def hear(self, symbol: str, number: int, state: str, reason: str, now_ns: int) -> str:
+        """`state` is "heard", "lost" or "refused", of connection `number`; 0 before the first. Returns the
+        reason that stands: of a market whose channels are refused one by one it is the first.
+        """
         before = self._markets.get(symbol)
+        if before is not None and before.state == state == "refused":
+            return before.reason
         is_same = before is not None and (before.state, before.reason) == (state, reason)
         if before is not None and is_same and (state != "lost" or before.number == number):
-            return
+            return reason
         was_lost = before is not None and before.state != "heard"
         now = _Market(state, reason, number, before.since_ns if before and was_lost else now_ns)
         if before is not None and was_lost:
             now.tries = before.tries + (state == "lost" and number != before.number)
         self._markets[symbol] = now
         if not number and state == "lost":  # so it is at each start
-            return
+            return reason
         facts: dict[str, Any] = {"state": state, "reason": reason, "connection": number}
         if was_lost:
             facts |= {"after_s": round((now_ns - now.since_ns) / NS_PER_S, 1), "tries": now.tries}
         facts["is_warning"] = state != "heard" and not is_same
         self._news.setdefault(tuple(facts.items()), []).append(symbol)
+        return reason
 
     def drop(self, symbol: str) -> None:
         """Nobody wants it any more."""
@@ -75,7 +80,9 @@ class Told:
         if not lost:
             return {**told, **none}
         first = self._markets[lost[0]]
-        told |= {"outage": f"{self._names(lost)}: {first.state}: {first.reason}", "tries": first.tries}
+        is_one = all(self._markets[each].state == first.state for each in lost)
+        names = self._names(lost) if is_one else _some(lost)
+        told |= {"outage": f"{names}: {first.state}: {first.reason}", "tries": first.tries}
         told["outage_s"] = round((now_ns - first.since_ns) / NS_PER_S, 1)
         waits = first.state == "lost" and next_try_ns is not None
         told["next_try_s"] = (
@@ -88,4 +95,8 @@ class Told:
             return symbols[0]
         if len(symbols) >= len(self._markets):
             return f"all {len(symbols)}"
-        return f"{symbols[0]}, and {len(symbols) - 1} more"
+        return _some(symbols)
+
+
+def _some(symbols: Sequence[str]) -> str:
+    return f"{symbols[0]}, and {len(symbols) - 1} more"

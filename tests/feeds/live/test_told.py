@@ -55,8 +55,13 @@ def test_a_refused_market_is_named_and_waits_for_no_try() -> None:
     told = Told()
     hear(told, 1, "heard", 1, THREE[:2])
     hear(told, 1, "refused: no such market", 1, THREE[2:])
+    assert told.hear("C-USD", 1, "refused", "nor its trades", NS_PER_S) == "no such market"
+    assert len(list(told.news())) == 2, "one of those heard, and one of the refused"
     facts = told.facts(2 * NS_PER_S, 3 * NS_PER_S)
     assert (facts["heard"], facts["next_try_s"]) == (2, None)
     assert facts["outage"] == "C-USD: refused: no such market"
+    hear(told, 1, "lost: closed", 2, THREE[:2])
+    assert told.facts(3 * NS_PER_S, None)["outage"] == "A-USD, and 2 more: lost: closed"
+    hear(told, 2, "heard", 3, THREE[:2])
     told.drop("C-USD")
     assert told.facts(3 * NS_PER_S, None)["heard"] == 2
