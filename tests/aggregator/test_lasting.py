@@ -10,6 +10,7 @@ from typing import Any
 
 from signalnode.aggregator.journal import read_journal
 from signalnode.bus.wire import DecisionMessage, ViewMessage
+from signalnode.files import replace_file
 from tests.aggregator.conftest import DEADLINE_S, THRESHOLD, Scene, joined, now_moment, send, stderr_of, until
 
 S = 1_000_000_000
@@ -63,7 +64,7 @@ def test_a_clock_that_is_set_changes_the_stamps_of_decisions_and_nothing_else(
         joined(heard, publisher)
         level = 5.0
         for set_by_s in (0, 3_600, -3_600, 0):
-            wall.write_text(str(set_by_s))
+            replace_file(wall, str(set_by_s).encode())  # the process never reads it half written
             level = 100.0 - level
 
             def is_of_the_new_time(message: Any, by_s: int = set_by_s, level: float = level) -> bool:
