@@ -6,8 +6,8 @@ contract BTCUSD_PERP; others are called by `symbol` in `[feed]`. Limits as USD-M
 
 from __future__ import annotations
 
-from signalnode.feeds.live.sessions.base import Limits, Venue
-from signalnode.feeds.live.sessions.binance_words import AGGREGATES, DEPTH, QUOTES, BinanceVenue
+from signalnode.feeds.live.sessions.base import Venue
+from signalnode.feeds.live.sessions.binance_words import FUTURES_CHANNELS, FUTURES_LIMITS, BinanceVenue
 
 
 class BinanceCoinm(BinanceVenue):
@@ -16,18 +16,9 @@ class BinanceCoinm(BinanceVenue):
     name = "binance_coinm"
     ws_url = "wss://dstream.binance.com/stream"
     rest_url = "https://dapi.binance.com"
-    channels = (DEPTH, QUOTES, AGGREGATES)
+    channels = FUTURES_CHANNELS
     image_path, image_weight = "/dapi/v1/depth", 20.0
-    limits = Limits(
-        markets_max=100,
-        connects_max=150,
-        connects_period_s=300.0,
-        sends_per_s=5.0,
-        asks_max=50,
-        lifetime_s_max=86_400.0,
-        requests_max=1_200.0,
-        requests_period_s=60.0,
-    )
+    limits = FUTURES_LIMITS
 
     def symbol(self, market: str) -> str:
         """BTC-USD as BTCUSD_PERP; a delivery's own name, BTCUSD_270326, stays."""

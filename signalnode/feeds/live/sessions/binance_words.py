@@ -16,13 +16,26 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from signalnode.feeds.live.sessions.base import Heard, Request, Venue, named_in
+from signalnode.feeds.live.sessions.base import Heard, Limits, Request, Venue, named_in
 
 DEPTH, QUOTES, TRADES, AGGREGATES = "depth@100ms", "bookTicker", "trade", "aggTrade"
 IMAGE_LEVELS = 1_000
 EMPTY = msgspec.Raw(b"")
 MARK = b'{"stream":"'  # that a frame of data begins with
 STREAM_BYTES_MAX = 128
+FUTURES_CHANNELS = (DEPTH, QUOTES, AGGREGATES)  # single trades are not published
+# Of both futures, by their documentation: 10 messages a second on a connection, 1,024 streams (200 on some
+# pages), 300 connects in five minutes; REST 2,400 of weight a minute, of which a book of 1,000 levels is 20.
+FUTURES_LIMITS = Limits(
+    markets_max=100,
+    connects_max=150,
+    connects_period_s=300.0,
+    sends_per_s=5.0,
+    asks_max=50,
+    lifetime_s_max=86_400.0,
+    requests_max=1_200.0,
+    requests_period_s=60.0,
+)
 
 
 class _Fault(msgspec.Struct):
