@@ -1,0 +1,256 @@
+"""What the scores mean: each against what it claims to foresee, on every recording and day at hand.
+
+Rank correlations with what follows, relative to the half hour before, from WARM_UP_S after the start, with
+a 95% interval; beside each what chance alone stays below, a naive reading, and the ceiling (`readings.py`).
+Then how a score is spread over 0 to 100, and how steady it is for a view that is taken four times a second.
+
+Only what long recordings say is held to a target: eleven minutes tell nothing about half-minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from signalnode import SignalEngine
+from tests.benchmarks import readings
+from tests.benchmarks.days import STEP_S, USUAL_S, Day, Series, ahead, behind, days
+from tests.benchmarks.foresight import (
+    NOTHING,
+    Foresight,
+    Steadiness,
+    correlation,
+    foresight,
+    steadiness,
+    walk_chance,
+)
+from tests.benchmarks.table import Row
+
+VIEW_NS = 250_000_000
+WARM_UP_S, WARM_UP_SHORT_S = USUAL_S, 120.0
+CORRELATED_MAX = 30_000  # rows of a recording; more bring time and no evidence
+EXTRA: list[str] = []
+
+
+def _moved(seconds: float) -> Callable[[Day], Series]:
+    """The return of the next seconds over the usual one."""
+    return lambda day: ahead(day.returns, seconds) / np.sqrt(behind(day.squares) * seconds + 1e-300)
+
+
+def _relative(steps: Callable[[Day], Series | None], seconds: float) -> Callable[[Day], Series]:
+    """What comes in the next seconds over what came in the half hour before."""
+
+    def future(day: Day) -> Series:
+        found = steps(day)
+        if found is None or not found.any():
+            return np.full(len(day.grid), np.nan)
+        return ahead(found, seconds) / (behind(found) + 1e-300)
+
+    return future
+
+
+def _against_fair_value(day: Day) -> Series:
+    return -readings.decayed(day.returns, 60.0)
+
+
+def _minus_cost(day: Day) -> Series | None:
+    return None if day.cost is None else -day.cost
+
+
+def _cost_ahead(day: Day) -> Series:
+    return -_relative(lambda d: d.cost, 5.0)(day)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a score says: `score` of a table's columns foresees `future`; `naive` is the reading beside it."""
+
+    what: str
+    scores: tuple[str, ...]  # the long and the short one, or one
+    future: Callable[[Day], Series]
+    naive: Callable[[Day], Series | None]
+    features: Callable[[Day], Series]
+    sign: float = -1.0  # of the short one: −1 asks for direction, 1 for size
+    walk_s: float = 0.0  # memory of the reading whose driftless walk is the null; 0: shuffled time
+    ahead_s: float = 0.0
+    at_least: float = np.nan  # of the naive reading's, in the mean of the long recordings
+
+    def score(self, table: Any) -> Series | None:
+        """Of a replay's table; None where it has no such scores."""
+        if any(name not in table.dtype.names for name in self.scores):
+            return None
+        columns = [table[name] for name in self.scores]
+        return columns[0] if len(columns) == 1 else columns[0] + self.sign * columns[1]
+
+
+MOMENTUM, PRESSURE, REVERSION = (
+    (f"{name}_long", f"{name}_short") for name in ("momentum", "book_pressure", "mean_reversion")
+)
+_DIRECTION, _MOVES = readings.of_direction, readings.of_movement
+CLAIMS = (
+    Claim("momentum / return, 1 s", MOMENTUM, _moved(1.0), readings.imbalance, _DIRECTION),
+    Claim("momentum / return, 5 s", MOMENTUM, _moved(5.0), readings.imbalance, _DIRECTION),
+    Claim("book pressure / return, 1 s", PRESSURE, _moved(1.0), readings.imbalance, _DIRECTION),
+    Claim(
+        "mean reversion / return, 30 s",
+        REVERSION,
+        _moved(30.0),
+        _against_fair_value,
+        _DIRECTION,
+        walk_s=120.0,
+        ahead_s=30.0,
+    ),
+    Claim(
+        "momentum, both sides / |return|, 30 s",
+        MOMENTUM,
+        lambda day: np.abs(_moved(30.0)(day)),
+        lambda day: readings.relative(day.squares, 15.0),
+        _MOVES,
+        sign=1.0,
+    ),
+    Claim(
+        "volatility / variance, 30 s",
+        ("volatility_breakout",),
+        _relative(lambda day: day.squares, 30.0),
+        lambda day: readings.relative(day.squares, 15.0),
+        _MOVES,
+    ),
+    Claim(
+        "volume / volume, 30 s",
+        ("volume_spike",),
+        _relative(lambda day: day.volume, 30.0),
+        lambda day: readings.relative(day.volume, 12.0),
+        readings.of_activity,
+    ),
+    Claim(
+        "liquidity / minus cost, 5 s",
+        ("liquidity_opportunity",),
+        _cost_ahead,
+        _minus_cost,
+        readings.of_cost,
+    ),
+)
+
+
+@dataclass(slots=True)
+class Found:
+    """What one recording says of each claim, and how each of its scores moves."""
+
+    day: Day
+    scores: Any  # a replay's table at the grid
+    rows: Series  # which of them count
+    stride: int
+    moves: dict[str, Steadiness]
+    claims: dict[str, tuple[Foresight, float, float]] = field(default_factory=dict)  # score, naive, ceiling
+
+
+def measured(extra: list[str] = EXTRA) -> list[Found]:
+    """Every recording at hand, scored and held against every claim."""
+    found = [_scored(day, extra) for day in days()]
+    for claim in CLAIMS:
+        ceiling = readings.Ridge(claim.features)
+        futures = [claim.future(each.day) for each in found]
+        for each, future in zip(found, futures, strict=True):
+            if each.day.long:
+                ceiling.learn(each.day, future, each.rows)
+        for each, future in zip(found, futures, strict=True):
+            each.claims[claim.what] = _judged(claim, each, future, ceiling)
+    return found
+
+
+def _scored(day: Day, extra: list[str]) -> Found:
+    engine = SignalEngine("ANY-USD", {"extra": extra})
+    table = engine.replay(day.events, VIEW_NS)
+    warm_s = WARM_UP_S if day.long else WARM_UP_SHORT_S
+    names = [name for name in table.dtype.names or () if name not in ("time_ns", "mid", "warm")]
+    warm = table[table["time_ns"] >= table["time_ns"][0] + int(warm_s * 1e9)]
+    moves = {name: steadiness(warm[name], VIEW_NS * 1e-9) for name in names}
+    scores = table[:: round(STEP_S / (VIEW_NS * 1e-9))][: len(day.grid)]
+    rows = np.arange(len(day.grid)) * STEP_S >= warm_s
+    rows[len(scores) :] = False
+    return Found(day, scores, rows, -(-int(rows.sum()) // CORRELATED_MAX), moves)
+
+
+def _judged(
+    claim: Claim, found: Found, future: Series, ceiling: readings.Ridge
+) -> tuple[Foresight, float, float]:
+    day, kept = found.day, np.flatnonzero(found.rows)[:: found.stride]
+    score = claim.score(found.scores)
+    if not np.isfinite(future[kept]).any():
+        return NOTHING, np.nan, np.nan
+    mine = NOTHING if score is None else foresight(score[kept], future[kept], STEP_S * found.stride)
+    if claim.walk_s and score is not None:
+        chance = walk_chance(day.returns, claim.walk_s, claim.ahead_s, STEP_S, found.stride)
+        mine = mine._replace(chance=chance)
+    naive, best = claim.naive(day), ceiling.predict(day)
+    return (
+        mine,
+        np.nan if naive is None else correlation(naive[kept], future[kept]),
+        np.nan if best is None else correlation(best[kept], future[kept]),
+    )
+
+
+def rows() -> Iterator[Row]:
+    """The tables, and of the claims that have a target, a row each."""
+    found = measured()
+    console = Console(width=140)
+    for claim in CLAIMS:
+        if any(np.isfinite(each.claims[claim.what][0].correlation) for each in found):
+            console.print(_claim_table(claim, found))
+    console.print(_moves_table(found))
+    for claim in CLAIMS:
+        long = [each.claims[claim.what] for each in found if each.day.long]
+        known = [(mine.correlation, naive) for mine, naive, _ in long if np.isfinite(mine.correlation)]
+        if known and np.isfinite(claim.at_least):
+            mine, naive = np.mean(known, axis=0)
+            yield Row(
+                what=f"{claim.what}: mean of {len(known)} long recordings",
+                measured=mine,
+                unit="rank correlation",
+                reference="the naive reading",
+                reference_value=naive,
+                at_least=claim.at_least,
+            )
+
+
+def _claim_table(claim: Claim, found: list[Found]) -> Table:
+    table = Table(title=claim.what, title_justify="left", width=140)
+    headings = ("recording", "score", "95% interval", "chance", "naive", "ceiling")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "recording" else "right")
+    for each in found:
+        mine, naive, ceiling = each.claims[claim.what]
+        if np.isfinite(mine.correlation):
+            figures = (mine.chance, naive, ceiling)
+            interval = f"{_figure(mine.low)} to {_figure(mine.high)}" if np.isfinite(mine.low) else ""
+            short = "" if each.day.long else " (short)"
+            table.add_row(each.day.name + short, _figure(mine.correlation), interval, *map(_figure, figures))
+    long = [each.claims[claim.what] for each in found if each.day.long]
+    known = [(m.correlation, naive, ceiling) for m, naive, ceiling in long if np.isfinite(m.correlation)]
+    if known:
+        mine, *others = np.nanmean(known, axis=0)
+        table.add_row("mean of the long ones", _figure(mine), "", "", *map(_figure, others), style="bold")
+    return table
+
+
+def _moves_table(found: list[Found]) -> Table:
+    title = "deciles off by, points · above 90, % of the time · half-life, s · trips 90 → 10 → 90 an hour"
+    table = Table(title=title, title_justify="left", width=140)
+    table.add_column("score")
+    for each in found:
+        table.add_column(each.day.name.replace(" ", "\n"), justify="right")
+    for name in found[0].moves if found else ():
+        moves = [each.moves[name] for each in found]
+        table.add_row(
+            name, *(f"{m.off:.1f}\n{100 * m.above:.0f}%\n{m.half_life_s:.1f}\n{m.trips:.1f}" for m in moves)
+        )
+    return table
+
+
+def _figure(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:+.3f}"

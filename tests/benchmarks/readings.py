@@ -1,0 +1,162 @@
+"""What could be known: naive readings, and what a ridge regression makes of many, trained on other symbols.
+
+The regression is a ceiling to compare with, not a bound: linear in features of the engine's kind, each over
+several spans (Hoerl and Kennard 1970). A symbol's own days never train what judges it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+from scipy.signal import lfilter
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from tests.benchmarks.days import STEP_S, USUAL_S, Day, Held, Series
+
+SPANS_S = (1.0, 5.0, 15.0, 60.0, 300.0)
+FLOOR = 1e-3  # of the usual
+RIDGE = 0.01  # of the features' variance
+ROWS_MAX = 25_000  # that one recording teaches
+
+
+def decayed(steps: Series, tau_s: float) -> Series:
+    """Σ steps · e^(−age/τ)."""
+    out: Series = lfilter([1.0], [1.0, -np.exp(-STEP_S / tau_s)], steps)
+    return out
+
+
+def average(steps: Series, tau_s: float) -> Series:
+    """The decayed mean a step, the start-up bias taken out."""
+    out: Series = decayed(steps, tau_s) / decayed(np.ones(len(steps)), tau_s)
+    return out
+
+
+def relative(steps: Series, tau_s: float) -> Series:
+    """ln of the mean over τ above the usual one."""
+    usual = average(steps, USUAL_S) + 1e-300
+    out: Series = np.log((average(steps, tau_s) + FLOOR * usual) / usual)
+    return out
+
+
+def trend(day: Day, tau_s: float) -> Series:
+    """The drift over τ in standard deviations of a random walk."""
+    usual = np.sqrt(0.5 * tau_s / STEP_S * average(day.returns**2, USUAL_S)) + 1e-300
+    out: Series = decayed(day.returns, tau_s) / usual
+    return out
+
+
+def imbalance(day: Day) -> Series:
+    """Who stands at the top of the book, −1 to 1; zeros without sizes."""
+    if not len(day.quotes):
+        return np.zeros(len(day.grid))
+    bid, ask = day.quotes["bid_size"], day.quotes["ask_size"]
+    return Held(day.times, (bid - ask) / (bid + ask)).at(day.grid)
+
+
+def signed_volume(day: Day) -> Series:
+    """Bought less sold in each step; the mid before tells who took where it is not known."""
+    times, side = day.trades["time_received_ns"], day.trades["aggressor_side"].astype(float)
+    before = day.mids.at(times - 1)
+    guessed = np.sign(np.log(np.maximum(day.trades["price"], 1e-300)) - before)
+    side = np.where(side == 0.0, guessed, side)
+    return day.per_step(times, side * day.trades["size"])
+
+
+def order_flow(day: Day) -> tuple[Series, Series]:
+    """Order flow imbalance of each step (Cont, Kukanov and Stoikov 2014), and the same of sizes alone."""
+    q = day.quotes
+    if len(q) < 2:
+        return np.zeros(len(day.grid)), np.zeros(len(day.grid))
+    bid, ask, bid_size, ask_size = (q[name] for name in ("bid", "ask", "bid_size", "ask_size"))
+    flow = (bid[1:] >= bid[:-1]) * bid_size[1:] - (bid[1:] <= bid[:-1]) * bid_size[:-1]
+    flow += (ask[1:] >= ask[:-1]) * ask_size[:-1] - (ask[1:] <= ask[:-1]) * ask_size[1:]
+    times = day.times[1:]
+    return day.per_step(times, flow), day.per_step(times, np.abs(flow))
+
+
+def of_direction(day: Day) -> Series:
+    """Features that change their sign in the mirror, shape (n, features)."""
+    lean = imbalance(day)
+    signed, volume = signed_volume(day), day.volume
+    flow, size = order_flow(day)
+    columns = [lean - average(lean, USUAL_S), average(lean, 5.0) - average(lean, USUAL_S)]
+    for tau_s in SPANS_S:
+        columns.append(np.tanh(0.5 * trend(day, tau_s)))
+        for x, y in ((signed, volume), (flow, size)):
+            total = decayed(y, tau_s) + 0.1 * average(y, USUAL_S) * tau_s / STEP_S
+            columns.append(decayed(x, tau_s) / np.where(total > 0.0, total, 1.0))
+    return np.stack(columns, axis=1)
+
+
+def of_activity(day: Day) -> Series:
+    """How much is traded, by size and by number, shape (n, features)."""
+    trades = day.per_step(day.trades["time_received_ns"], np.ones(len(day.trades)))
+    return _normal([relative(x, tau_s) for x in (day.volume, trades) for tau_s in SPANS_S])
+
+
+def of_movement(day: Day) -> Series:
+    """How far the price goes, and what comes with it, shape (n, features)."""
+    series = (day.squares, day.returns**2, day.volume)
+    columns = [relative(x, tau_s) for x in series for tau_s in SPANS_S]
+    return _normal([*columns, *(np.abs(trend(day, tau_s)) for tau_s in SPANS_S)])
+
+
+def of_cost(day: Day) -> Series:
+    """What trading costs, shape (n, features); zeros without quotes."""
+    if day.cost is None:
+        return np.zeros((len(day.grid), 12))
+    spread = Held(day.times, np.log(day.ask / day.bid)).over_steps(day.grid)
+    columns = []
+    for x in (day.cost, np.maximum(spread, 0.25 * average(spread, USUAL_S)), spread):
+        columns.append(np.log(x + 1e-12) - np.log(average(x, USUAL_S) + 1e-12))
+        columns += [relative(x, tau_s) for tau_s in (1.0, 5.0, 60.0)]
+    return _normal(columns)
+
+
+def _normal(columns: list[Series]) -> Series:
+    """Each by its ranks on a normal distribution, so that symbols compare; shape (n, columns)."""
+    ranks = rankdata(np.stack(columns, axis=1), axis=0)
+    out: Series = ndtri(ranks / (len(ranks) + 1))
+    return out
+
+
+class Ridge:
+    """The ceilings of one claim: taught by every day, it predicts one by what the other symbols taught."""
+
+    def __init__(self, features: Callable[[Day], Series]) -> None:
+        self._features = features
+        self._moments: dict[str, Series] = {}
+
+    def learn(self, day: Day, future: Series, rows: Series) -> None:
+        """Take one day's features and what followed at `rows` into what its symbol teaches."""
+        known = np.flatnonzero(np.isfinite(future) & rows)
+        if len(known) < 100:
+            return
+        known = known[:: -(-len(known) // ROWS_MAX)]
+        x = self._columns(day)[known]
+        y = ndtri(rankdata(future[known]) / (len(known) + 1))
+        both = np.column_stack([x, y])
+        self._moments[day.symbol] = self._moments.get(day.symbol, 0.0) + both.T @ both
+
+    def predict(self, day: Day) -> Series | None:
+        """What the others foresee of each row of `day`; None where there is no other."""
+        others = [moments for symbol, moments in self._moments.items() if symbol != day.symbol]
+        if not others:
+            return None
+        total = np.sum(others, axis=0)
+        xx, xy = total[:-1, :-1], total[:-1, -1]
+        scale = np.sqrt(np.diag(xx)) + 1e-12
+        normal = xx / np.outer(scale, scale) + RIDGE * np.eye(len(scale))
+        return self._columns(day) @ (np.linalg.solve(normal, xy / scale) / scale)
+
+    def _columns(self, day: Day) -> Series:
+        return features_of(day, self._features)
+
+
+@functools.lru_cache(maxsize=64)
+def features_of(day: Day, features: Callable[[Day], Series]) -> Series:
+    """`features` of `day`, kept: several claims ask."""
+    return features(day)
