@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+UNKNOWN = "unknown"  # the column of a table of scores that says which of them rest on nothing
+
 
 class MarketScores(dict[str, float]):
     """Scores by name, each 0 to 100. `unknown` names those whose evidence the market lacks so far, all of
@@ -21,6 +23,11 @@ class MarketScores(dict[str, float]):
         if unknown:
             made.unknown = unknown
         return made
+
+
+def names_in(bits: int, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of `names` whose bit is set, as a replay's table has them."""
+    return tuple(name for place, name in enumerate(names) if bits >> place & 1)
 
 
 def is_any_known(scores: Collection[str], unknown: Collection[str]) -> bool:

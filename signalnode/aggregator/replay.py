@@ -12,6 +12,7 @@ from signalnode.aggregator.runner import StrategyRunner
 from signalnode.bus.wire import SCORE_NAMES, Score, encode
 from signalnode.errors import DataError, UsageError
 from signalnode.names import checked_name
+from signalnode.scores import UNKNOWN
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import Strategy
 
@@ -19,9 +20,9 @@ BATCH_ROWS = 8_192
 CSV_SUFFIX = ".csv"
 HEADER_CHARS_MAX = 65_536  # of a CSV file's first line
 MEND = "write it with `signalnode replay`"
-ABOUT = ("time_ns", "mid", "warm", "status")  # every other column is a score, added signals' among them
-COLUMNS = (*ABOUT, *SCORE_NAMES)
-UNKNOWN_READS = 50.0  # a file of scores has no list of the unknown: one that never read anything else is
+REQUIRED = ("time_ns", "mid", "warm", "status")
+ABOUT = (*REQUIRED, UNKNOWN)  # every other column is a score, added signals' among them
+COLUMNS = (*REQUIRED, *SCORE_NAMES)
 
 
 def named_files(arguments: Sequence[str]) -> dict[str, list[Path]]:
@@ -44,8 +45,10 @@ def replay_decisions(
     """Every view of the recorded scores, with the decisions taken on it and what went wrong.
 
     `files` are Parquet or `.csv` files as `signalnode replay` writes them, by market, each market's in order
-    of time. Rows of equal time are taken in order of the market's name. Strategies have no budget here: time
-    does not press. Raises DataError for a file that is missing, not of that form, or goes back in time.
+    of time. What a row's `unknown` names has no evidence; of a file without that column, only what stands
+    before its first price. Rows of equal time are taken in order of the market's name. Strategies have no
+    budget here: time does not press. Raises DataError for a file that is missing, not of that form, or goes
+    back in time.
     """
     streams = [_scores(market, files[market]) for market in sorted(files)]
     core: Aggregator | None = None
@@ -58,7 +61,7 @@ def replay_decisions(
 
 
 def _scores(market: str, paths: Sequence[Path]) -> Iterator[tuple[int, str, Score]]:
-    seq, last_ns, known = 0, -(2**63), set[str]()
+    seq, last_ns = 0, -(2**63)
     for path in paths:
         for row in _rows(path):
             time_ns = int(row["time_ns"])
@@ -66,8 +69,7 @@ def _scores(market: str, paths: Sequence[Path]) -> Iterator[tuple[int, str, Scor
                 raise DataError(f"{path}: goes back in time at {time_ns}; give each market's files in order")
             last_ns, seq = time_ns, seq + 1
             scores = {name: value for name, value in row.items() if name not in ABOUT}
-            known.update(name for name, value in scores.items() if value != UNKNOWN_READS)
-            unknown = tuple(name for name in scores if name not in known)
+            unknown = tuple((row.get(UNKNOWN) or "").split()) if row["mid"] > 0 else tuple(scores)
             yield time_ns, market, _message(market, seq, row, scores, unknown)
 
 
@@ -96,7 +98,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
     try:
         for batch in (_csv_batches if path.suffix.lower() == CSV_SUFFIX else _parquet_batches)(path):
-            empty = [name for name in batch.schema.names if batch.column(name).null_count]
+            empty = [n for n in batch.schema.names if n != UNKNOWN and batch.column(n).null_count]
             if empty:
                 raise DataError(f"{path}: rows without {', '.join(empty)}; {MEND}")
             yield from batch.to_pylist()
@@ -122,7 +124,11 @@ def _csv_batches(path: Path) -> Iterator[Any]:
 
     with path.open(encoding="utf-8", errors="replace") as file:
         names = [name.strip('"') for name in file.readline(HEADER_CHARS_MAX).rstrip("\r\n").split(",")]
-    kinds = dict.fromkeys(names, pa.float64()) | {"time_ns": pa.int64(), "status": pa.string()}
+    kinds = dict.fromkeys(names, pa.float64()) | {
+        "time_ns": pa.int64(),
+        "status": pa.string(),
+        UNKNOWN: pa.string(),
+    }
     options = csv.ConvertOptions(column_types=kinds, null_values=[""], strings_can_be_null=True)
     with csv.open_csv(path, convert_options=options) as reader:
         _check_columns(path, reader.schema)
@@ -136,7 +142,7 @@ def _check_columns(path: Path, schema: Any) -> None:
     missing = [name for name in COLUMNS if name not in schema.names]
     if missing:
         raise DataError(f"{path}: holds no {', '.join(missing)}; {MEND}")
-    is_right = {"time_ns": types.is_integer, "status": types.is_string}
+    is_right = {"time_ns": types.is_integer, "status": types.is_string, UNKNOWN: types.is_string}
     for name in schema.names:
         kind = schema.field(name).type
         if not is_right.get(name, types.is_floating)(kind):

@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from signalnode import clock
 from signalnode.errors import DataError, UsageError
 from signalnode.events import Events
 from signalnode.names import market_name_fault, market_name_of
+from signalnode.scores import UNKNOWN, names_in
 from signalnode.settings import MarketSettings, config_found, load_node
 
 RECORDINGS = (".parquet", ".pq")  # what a file to write may be called
@@ -40,15 +42,20 @@ def replay(arguments: argparse.Namespace) -> int:
     engine = SignalEngine(arguments.market, market)
     interval_ns = arguments.interval_ms * clock.NS_PER_MS
 
+    unknown = 2 ** len(engine.names) - 1  # in every row so far, as bits
+
     def score(events: Events) -> npt.NDArray[Any]:
-        return engine.replay(events, interval_ns=interval_ns)
+        nonlocal unknown
+        table = engine.replay(events, interval_ns=interval_ns, with_unknown=True)
+        unknown &= int(np.bitwise_and.reduce(table[UNKNOWN], initial=unknown))
+        return table
 
     rows = write_scores(score, decoding, arguments.out, _progress if sys.stderr.isatty() else None)
     elapsed_s = (clock.monotonic_ns() - started_ns) / clock.NS_PER_S
     print(f"{arguments.out}: {rows:,} rows from {engine.events:,} events in {elapsed_s:.1f} s")
-    unknown = engine.scores_at(engine.time_ns).unknown
     if unknown:
-        print(f"signalnode: 50 in every row, for want of evidence: {', '.join(unknown)}", file=sys.stderr)
+        names = ", ".join(names_in(unknown, engine.names))
+        print(f"signalnode: 50 in every row, for want of evidence: {names}", file=sys.stderr)
     if market is not None and market.signals:
         print(f"signalnode: scored with [signals] of {market.path}", file=sys.stderr)
     for fault in decoding.faults.lines():

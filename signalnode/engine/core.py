@@ -19,7 +19,7 @@ from signalnode.events import EVENT, Events, as_events, time_fault
 from signalnode.features import FEATURES
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.base import first_after
-from signalnode.scores import MarketScores
+from signalnode.scores import UNKNOWN, MarketScores
 from signalnode.settings import MarketSettings
 from signalnode.signals import BUILT_IN_SCORES, SIGNALS
 from signalnode.signals.extra import ExtraSignals, load_signals, places_of, shapes_of
@@ -38,6 +38,7 @@ from signalnode.signals.parameters import parameters_of
 
 DEFAULT_INTERVAL_NS = 100 * clock.NS_PER_MS
 NO_EVENTS = np.zeros(0, EVENT)
+Bits = npt.NDArray[np.uint64]  # a bit a score, in the order of the engine's names
 ROWS_MAX = 50_000_000  # in the answer of one replay, 4 GB: one event with a wrong date must not ask for more
 
 
@@ -196,12 +197,15 @@ class SignalEngine:
         self.scores_at(time_ns)
         return {name: float(self._features[name][0]) for name in FEATURES.names or ()}
 
-    def replay(self, events: Events, interval_ns: int = DEFAULT_INTERVAL_NS) -> npt.NDArray[Any]:
+    def replay(
+        self, events: Events, interval_ns: int = DEFAULT_INTERVAL_NS, *, with_unknown: bool = False
+    ) -> npt.NDArray[Any]:
         """Ingest `events` and return the scores at every `interval_ns` of kernel time on the way, up to the
         last event.
 
         The grid starts at the first event, and goes on where the last replay left it. Structured array:
         `time_ns` i8, `mid`, each score, `warm` (f8). The same bits as `ingest` and `scores_at` would give.
+        `with_unknown` adds `unknown` (u8): bit i is set where the i-th of `names` has no evidence, and is 50.
         Raises as `ingest`, and DataError where that makes more than ROWS_MAX rows.
         """
         if interval_ns <= 0:
@@ -210,7 +214,7 @@ class SignalEngine:
         fields = [(name, "<f8") for name in ("mid", *self.names, "warm")]
         fields.insert(0, ("time_ns", "<i8"))
         if not len(rows):
-            return np.zeros(0, fields)
+            return _table(np.zeros(0, fields), np.zeros(0, np.uint64), with_unknown)
         ends = int(rows["time_received_ns"][0]), int(rows["time_received_ns"][-1])
         first_ns = ends[0] if self._next_row_ns is None else self._next_row_ns
         count = max(0, (ends[1] - first_ns) // interval_ns + 1)
@@ -223,10 +227,10 @@ class SignalEngine:
             )
         table = np.empty(count, fields)
         fill = self._fill_with_extra if self._has_extra else self._fill
-        fill(table, rows, first_ns, interval_ns)
+        unknown = fill(table, rows, first_ns, interval_ns)
         self._ingested_ns = clock.monotonic_ns()
         self._next_row_ns = first_ns + count * interval_ns
-        return table
+        return _table(table, unknown, with_unknown)
 
     def identity(self) -> str:
         """Digest of formulas, parameters and added signals; a state fits only an engine of the same."""
@@ -301,23 +305,44 @@ class SignalEngine:
                 return start
             self._extra.learn(self._features)
 
-    def _fill(self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int) -> None:
+    def _fill(self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int) -> Bits:
+        """Fill the rows; returns which of the names are unknown in each, as bits."""
         floats, integers = (table.view(kind).reshape(len(table), len(COLUMNS)) for kind in ("<f8", "<i8"))
-        before = self._scoring.copy()
-        if replay(self._scoring, rows, first_ns, interval_ns, floats, integers) >= 0:
+        before, signals = self._scoring.copy(), np.zeros(len(table), np.int64)
+        if replay(self._scoring, rows, first_ns, interval_ns, floats, integers, signals) >= 0:
             self._scoring[:] = before
             self._refuse(first_untimely(self._scoring, rows), rows)
+        different, place = np.unique(signals, return_inverse=True)
+        bits = [self._bits(_unknown_names(each)) for each in different.tolist()]
+        return np.array(bits, np.uint64)[place]
 
     def _fill_with_extra(
         self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int
-    ) -> None:
-        reached = 0
+    ) -> Bits:
+        reached, unknown = 0, np.zeros(len(table), np.uint64)
         for i in range(len(table)):
             time_ns = first_ns + i * interval_ns
             reached = self._learn_along(rows, reached, time_ns)
             scores = self.scores_at(time_ns)
             table[i] = (time_ns, self._features["mid"][0], *scores.values(), self.warm)
+            unknown[i] = self._bits(scores.unknown)
         self._learn_along(rows, reached, ALL_NS)
+        return unknown
+
+    def _bits(self, names: tuple[str, ...]) -> int:
+        return sum(1 << self.names.index(name) for name in names)
+
+
+def _table(table: npt.NDArray[Any], unknown: Bits, with_unknown: bool) -> npt.NDArray[Any]:
+    if not with_unknown:
+        return table
+    wide = np.empty(
+        len(table), [*((name, table.dtype[name]) for name in table.dtype.names or ()), (UNKNOWN, "<u8")]
+    )
+    for name in table.dtype.names or ():
+        wide[name] = table[name]
+    wide[UNKNOWN] = unknown
+    return wide
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from signalnode.features import activity, flow, liquidity, price
+from signalnode.features import activity, evidence, flow, liquidity, price
 from signalnode.features.base import BOOK, Family, refuse_groundless, refuse_unheard
 
 FAMILIES: tuple[Family, ...] = (
@@ -16,6 +16,7 @@ FAMILIES: tuple[Family, ...] = (
     flow,
     activity,
     liquidity,
+    evidence,
 )
 
 for _family in FAMILIES:

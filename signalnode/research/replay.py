@@ -22,11 +22,12 @@ from signalnode.events import EVENT, Events
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.files.decoding import Decoding, in_gap
 from signalnode.files import replacing
+from signalnode.scores import UNKNOWN, names_in
 
 CSV_SUFFIX = ".csv"
 ROWS_PER_GROUP = 65_536  # of a Parquet file: what is held before it is written, 6 MB
 
-Score = Callable[[Events], npt.NDArray[Any]]  # events in, rows out: time_ns, mid, the scores, warm
+Score = Callable[[Events], npt.NDArray[Any]]  # events in, rows out: time_ns, mid, the scores, warm, unknown
 Progress = Callable[[int, float], None]  # rows so far, fraction of the recordings done
 
 
@@ -34,7 +35,8 @@ def write_scores(score: Score, decoding: Decoding, out: Path, progress: Progress
     """Score the events of some files, slice by slice, into the file `out`; returns the rows written.
 
     Columns: `time_ns` (ns since 1970, kernel time), `mid` (quote currency), the scores (0 to 100), `warm` (0
-    to 1), `status`. It is CSV where its name ends in `.csv`, else Parquet, and appears whole or not at all.
+    to 1), `status`, `unknown` (the scores that rest on nothing and read 50, a space between two). It is CSV
+    where its name ends in `.csv`, else Parquet, and appears whole or not at all.
     Raises DataError where it cannot be written, and whatever reading and scoring raise.
     """
     health = ChannelHealth()
@@ -126,23 +128,27 @@ def _begin_parquet(path: Path, schema: Any, open_files: contextlib.ExitStack) ->
     import pyarrow.parquet as pq
 
     # Hardly two scores are equal: building a dictionary of them took 70% of the writing.
-    encoding = dict.fromkeys(schema.names[1:-1], "BYTE_STREAM_SPLIT")
+    encoding = dict.fromkeys(schema.names[1:-2], "BYTE_STREAM_SPLIT")
     return open_files.enter_context(
         pq.ParquetWriter(
             path,
             schema,
             compression="zstd",
-            use_dictionary=["status"],
+            use_dictionary=["status", UNKNOWN],
             column_encoding={"time_ns": "DELTA_BINARY_PACKED", **encoding},
         )
     )
 
 
 def _batch(table: npt.NDArray[Any], statuses: npt.NDArray[np.uint8]) -> Any:
-    """An Arrow table of the same columns, and `status` behind them."""
+    """An Arrow table of the same columns, with `status` and the names of the unknown behind them."""
     import pyarrow as pa
 
-    names = table.dtype.names or ()
+    names = [name for name in table.dtype.names or () if name != UNKNOWN]
     arrays = [pa.array(np.ascontiguousarray(table[name])) for name in names]
     status = pa.DictionaryArray.from_arrays(pa.array(statuses), pa.array(STATUSES))
-    return pa.table([*arrays, status.cast(pa.string())], names=[*names, "status"])
+    different, place = np.unique(table[UNKNOWN], return_inverse=True)
+    told = [" ".join(names_in(bits, names[2:-1])) for bits in different.tolist()]
+    unknown = pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int32)), pa.array(told, pa.string()))
+    behind = [each.cast(pa.string()) for each in (status, unknown)]
+    return pa.table([*arrays, *behind], names=[*names, "status", UNKNOWN])

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from signalnode.compiled import compiled
+from signalnode.features import evidence
 from signalnode.features.base import Parameter
 
+HEARD = "heard_"
 NEGLIGIBLE = 1e-3  # of the usual: less is as good as nothing, and a logarithm should not chase it
+
+
+def heard(need: str) -> str:
+    """The feature that is 1 where a market has that evidence."""
+    return HEARD + need
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,7 @@ class Signal:
       it stands under `compiled`; a market's own may be plain Python, or under `numba.njit`, which is faster.
     - `spread`: mean absolute deviation of the reading to expect of a market not seen yet; one-sided only.
     - `floor`: spread below which the reading counts as standing still.
+    - `needs`: the evidence without which it cannot say: names of `features/evidence.py`, without `heard_`.
     - `anchored`: score from zero instead of from the market's own mean reading; two-sided only.
     - `parameters`: what a market may set for it, where it stands in SIGNALS.
     """
@@ -34,6 +42,13 @@ class Signal:
     floor: float = 1e-3
     anchored: bool = False
     parameters: tuple[Parameter, ...] = ()
+    needs: tuple[str, ...] = ("prices",)
+
+    def __post_init__(self) -> None:
+        for name in self.needs:
+            if heard(name) not in evidence.FEATURES:
+                known = ", ".join(each.removeprefix(HEARD) for each in evidence.FEATURES)
+                raise ValueError(f"{self.scores[0]} needs {name!r}; known are {known}")
 
     @property
     def two_sided(self) -> bool:

@@ -26,7 +26,7 @@ from signalnode.features import FEATURES
 from signalnode.scores import MarketScores
 from signalnode.settings.code import run_file
 from signalnode.signals import BUILT_IN_SCORES, PARAMETER_DTYPE
-from signalnode.signals.base import Signal
+from signalnode.signals.base import Signal, heard
 from signalnode.signals.scale import (
     SCALE,
     SHAPE,
@@ -180,6 +180,7 @@ class ExtraSignals:
         f, p = _record(features), _record(self._parameters)
         for i, signal in enumerate(self.signals):
             try:
-                self._raw[i] = float(signal.reading(f, p))
+                is_told = all(f[heard(need)] for need in signal.needs)
+                self._raw[i] = float(signal.reading(f, p)) if is_told else math.nan
             except (Exception, SystemExit):  # the user's formula must not stop the market's other scores
                 self._raw[i] = math.nan

@@ -34,7 +34,7 @@ def added_digest(places: Iterable[str], signals: Iterable[Signal]) -> str:
         reading = getattr(signal.reading, "py_func", signal.reading)
         modules = dict.fromkeys((place.rpartition(":")[0], str(getattr(reading, "__module__", ""))))
         code = " ".join(map(_module_digest, modules))
-        shape = (signal.scores, signal.spread, signal.floor, signal.anchored)
+        shape = (signal.scores, signal.spread, signal.floor, signal.anchored, signal.needs)
         digest.update(f"{shape} {getattr(reading, '__qualname__', '')} {code} ".encode())
     return digest.hexdigest()[:DIGITS]
 

@@ -15,17 +15,19 @@ left. The letters in the code: k is the record of SCORING, s its state, p its pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from signalnode.compiled import apart, checked, compiled, entry, in_turn
+from signalnode.compiled import apart, checked, entry, written
 from signalnode.events import EVENT, TIME_MAX_NS, TIME_MIN_NS
 from signalnode.features import FEATURES, STATE
 from signalnode.features.kernel import apply, measure
 from signalnode.features.weights import WEIGHTS
 from signalnode.signals import BUILT_IN_SCORES, PARAMETER_DTYPE, SIGNALS
+from signalnode.signals.base import Signal, heard
 from signalnode.signals.scale import (
     CATCH_UP_MAX,
     SCALE,
@@ -56,18 +58,19 @@ COLUMNS = ("time_ns", "mid", *BUILT_IN_SCORES, "warm")  # of a replay's table; f
 ALL_NS = 2**63 - 1  # a time after everything
 
 
-def _reading_at(place: int, reading: Callable[[Any, Any], float]) -> Callable[[Any, Any, Any], None]:
-    """A compiled function of (features, parameters, out) that leaves `reading` of the two in `out[place]`."""
+def read_all_of(signals: Sequence[Signal]) -> Callable[..., None]:
+    """Every reading of (features, parameters), in their order, into the third argument, (n,): NaN where the
+    market lacks evidence that the signal needs.
+    """
+    lines = []
+    for i, signal in enumerate(signals):
+        told = " and ".join([f"f.{heard(need)} > 0.0" for need in signal.needs]) or "True"
+        lines.append(f"out[{i}] = r{i}(f, p) if {told} else nan")
+    readings = {f"r{i}": checked(signal.reading) for i, signal in enumerate(signals)}
+    return written("f, p, out", lines, nan=math.nan, **readings)
 
-    @compiled
-    def read(f: Any, p: Any, out: Any) -> None:
-        out[place] = reading(f, p)
 
-    return read
-
-
-# Every built-in reading of (features, parameters), in the order of SIGNALS, into the third argument, (n,).
-_read_all = in_turn([_reading_at(i, checked(signal.reading)) for i, signal in enumerate(SIGNALS)])
+_read_all = read_all_of(SIGNALS)
 
 
 @apart
@@ -182,11 +185,14 @@ def score(scoring: Any, time_ns: int) -> float:
     return _score(k, time_ns)
 
 
-@entry(scoring=SCORING, events=EVENT, table=("<f8", len(COLUMNS)), times=("<i8", len(COLUMNS)))
-def replay(scoring: Any, events: Any, first_ns: int, interval_ns: int, table: Any, times: Any) -> int:
+@entry(scoring=SCORING, events=EVENT, table=("<f8", len(COLUMNS)), times=("<i8", len(COLUMNS)), unknown="<i8")
+def replay(
+    scoring: Any, events: Any, first_ns: int, interval_ns: int, table: Any, times: Any, unknown: Any
+) -> int:
     """Scores at first_ns, first_ns + interval_ns, … into the rows of `table`, then the rest of the events.
 
     The columns are COLUMNS; `times` is the same memory as `table`, for the first of them is of integers.
+    `unknown` takes a row's signals without evidence, as bits.
     Returns −1, or the index of an event that is of an earlier time than the one before it: all before it have
     been taken by then, for to look through the whole of a recording first costs a twentieth.
     """
@@ -204,5 +210,6 @@ def replay(scoring: Any, events: Any, first_ns: int, interval_ns: int, table: An
         for j in range(len(scores)):
             out[2 + j] = scores[j]
         out[2 + len(scores)] = warm
+        unknown[row] = k.unknown
     i = consume(scoring, events, i, ALL_NS, 0)
     return i if i < len(events) else -1

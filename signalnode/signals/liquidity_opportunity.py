@@ -26,4 +26,4 @@ def reading(f: Any, p: Any) -> float:
     return -math.log(0.5 * f.spread / (ORDER_SHARE * f.depth_usual) + 0.5 * f.depth_width / depth)
 
 
-LIQUIDITY_OPPORTUNITY = Signal(("liquidity_opportunity",), reading)
+LIQUIDITY_OPPORTUNITY = Signal(("liquidity_opportunity",), reading, needs=("quotes",))

@@ -19,4 +19,4 @@ def reading(f: Any, p: Any) -> float:
     return log_floored(f.volume, f.volume_usual)
 
 
-VOLUME_SPIKE = Signal(("volume_spike",), reading)
+VOLUME_SPIKE = Signal(("volume_spike",), reading, needs=("prices", "trades"))

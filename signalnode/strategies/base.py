@@ -80,7 +80,9 @@ class UnknownScoreError(LookupError):
 
 
 class View(Mapping[str, Mapping[str, float]]):
-    """All markets at one time: a mapping from each *fresh* market to its scores, and what is around.
+    """All markets at one time: a mapping from each *fresh* market to its known scores, and what is around.
+
+    A score without evidence is not in it, so that nobody takes its 50 for a reading.
 
     Attributes:
         time_ns: when, in ns since 1970, on a time line that never steps back.
@@ -123,13 +125,13 @@ class View(Mapping[str, Mapping[str, float]]):
             regime=MappingProxyType(dict(regime or {})),
             measures=MappingProxyType(dict(measures or {})),
             relations=relations,
-            _scores={name: market.scores for name, market in sealed.items() if market.state == "fresh"},
+            _scores={name: _known(market) for name, market in sealed.items() if market.state == "fresh"},
         )
 
     def knows(self, market: str, names: Iterable[str]) -> bool:
         """Whether `market` is fresh, has all those scores, and has evidence for each."""
-        scores, unknown = self._scores.get(market), self.markets[market].unknown if market in self else ()
-        return scores is not None and all(name in scores and name not in unknown for name in names)
+        scores = self._scores.get(market)
+        return scores is not None and all(name in scores for name in names)
 
     def having(self, names: Iterable[str]) -> list[str]:
         """The fresh markets that have all those scores, and evidence for each: one market's own signal is no
@@ -156,6 +158,13 @@ class View(Mapping[str, Mapping[str, float]]):
 
     def __len__(self) -> int:
         return len(self._scores)
+
+
+def _known(market: MarketState) -> Mapping[str, float]:
+    if not market.unknown:
+        return market.scores
+    known = {name: score for name, score in market.scores.items() if name not in market.unknown}
+    return MappingProxyType(known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ What a dict of scores by market cannot carry is neutral: every market that has s
 this moment (`age_s` 0) and is warm (1), for whoever hands its scores over answers for them; `epoch` is 0 and
 `mid` is 0, as before any price. Regime, measures and relations are empty, as before the first fresh market.
 The scores of an engine say themselves which of them are unknown; where all are, the market is warming. A row
-of the table that `SignalEngine.replay` gives has its mid and its warmth beside its scores.
+of the table that `SignalEngine.replay` gives has its mid and its warmth beside its scores, and with
+`with_unknown` which of them are unknown.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 
 from signalnode.bus.wire import MarketState, ViewMessage
 from signalnode.clock import wall_ns
-from signalnode.scores import MarketScores, is_any_known
+from signalnode.scores import UNKNOWN, MarketScores, is_any_known, names_in
 from signalnode.strategies.base import View
 from signalnode.strategies.heard import view_from
 
@@ -57,7 +58,8 @@ def _state(market: object, given: object, seq: int) -> MarketState:
     if isinstance(given, np.void) and given.dtype.names:
         row = {name: given[name].item() for name in given.dtype.names}
         about = {name: row.pop(name) for name in ROW_ABOUT if name in row}
-        given = row
+        bits = int(row.pop(UNKNOWN, 0))
+        given = MarketScores.of(row.items(), names_in(bits, row))
     if not isinstance(market, str) or not isinstance(given, Mapping):
         raise TypeError(f"{market!r}: {_kind(given)} is given, where scores by market are wanted, as {_FORM}")
     scores = {name: _checked(market, name, value) for name, value in given.items()}

@@ -179,10 +179,11 @@ def test_what_is_no_score_file_is_one_line(tmp_path: Path) -> None:
         decided({"A": [other]})
 
 
-def test_a_score_is_unknown_until_it_reads_anything_else_than_fifty(tmp_path: Path) -> None:
+def test_a_score_is_unknown_where_its_row_says_so_and_not_because_it_reads_fifty(tmp_path: Path) -> None:
     table = columns(0, 100)
     table["volume_spike"] = np.where(np.arange(100) < 60, 50.0, 70.0)
-    table["liquidity_opportunity"] = np.where(np.arange(100) < 60, 70.0, 50.0)
+    table["liquidity_opportunity"] = np.where(np.arange(100) < 60, 50.0, 70.0)
+    table["unknown"] = ["volume_spike"] * 60 + [""] * 40
     for name in (*SCORE_NAMES, "mid"):
         table[name][:20] = np.nan if name == "mid" else 50.0
     path = tmp_path / "A.parquet"

@@ -32,7 +32,7 @@ def rows() -> Iterator[Row]:
         def replay() -> None:
             engine = SignalEngine(MARKET)
             decoding = open_decoding([recording], market=MARKET)
-            write_scores(lambda chunk: engine.replay(chunk, INTERVAL_NS), decoding, scores)
+            write_scores(lambda chunk: engine.replay(chunk, INTERVAL_NS, with_unknown=True), decoding, scores)
 
         seconds = medians_s({"replay": replay, "read": lambda: pq.read_table(recording)})
     rate, read = EVENTS / seconds["replay"], EVENTS / seconds["read"]

@@ -97,6 +97,51 @@ def test_a_signal_that_cannot_say_is_unknown_for_so_long(tmp_path: Path) -> None
     assert engine.scores_at(engine.time_ns).unknown == ("mine",)
 
 
+def lasting(kind: int, seconds: int) -> Events:
+    """A market's beginning, and for `seconds` after it events of that kind alone."""
+    (last,) = np.flatnonzero(EVENTS["kind"] == kind)[-1:]
+    after = np.repeat(EVENTS[last : last + 1], seconds)
+    after["time_received_ns"] = EVENTS["time_received_ns"][-1] + np.arange(1, seconds + 1) * NS_PER_S
+    return np.concatenate([EVENTS, after])
+
+
+def test_what_has_stopped_coming_while_the_rest_goes_on_is_unknown_again() -> None:
+    told = lasting(QUOTE, 700)
+    assert told_by(told, {"evidence_s": 900.0}).scores_at(int(told["time_received_ns"][-1])).unknown == ()
+    engine = told_by(told, {"evidence_s": 600.0})
+    assert engine.scores_at(engine.time_ns).unknown == ("volume_spike",)
+    returned = EVENTS[EVENTS["kind"] == TRADE][-1:].copy()
+    returned["time_received_ns"] = engine.time_ns
+    engine.ingest(returned)
+    assert engine.scores_at(engine.time_ns).unknown == ()
+
+
+def test_without_quotes_that_were_there_no_price_is_known() -> None:
+    engine = told_by(lasting(TRADE, 700), {"evidence_s": 600.0})
+    assert engine.scores_at(engine.time_ns).unknown == BUILT_IN_SCORES
+
+
+def test_a_silence_of_everything_is_no_lack_of_evidence() -> None:
+    engine = told_by(EVENTS)
+    assert engine.scores_at(engine.time_ns + 10**6 * NS_PER_S).unknown == ()
+
+
+def test_an_added_signal_is_unknown_where_a_market_lacks_what_it_needs(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from signalnode.signals.base import Signal\n"
+        "SIZES = Signal(('sizes',), lambda f, p: f.imbalance, needs=('sizes',))\n"
+        "SIDES = Signal(('sides',), lambda f, p: f.imbalance, needs=('sides',))\n"
+    )
+    extra: dict[str, object] = {"extra": [f"{path}:SIZES", f"{path}:SIDES"]}
+    bare = EVENTS.copy()
+    bare["bid_size"] = bare["ask_size"] = 1.0
+    bare["aggressor_side"] = 0
+    for events, unknown in ((EVENTS, ()), (bare, ("sizes", "sides"))):
+        engine = told_by(events, extra)
+        assert engine.scores_at(engine.time_ns).unknown == unknown
+
+
 class Playing(BlockFeed):
     """A feed of those events, and then none for long."""
 

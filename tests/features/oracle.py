@@ -259,7 +259,26 @@ def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[st
     out["depth_usual"] = _average(usual_depths, t, p["liquidity_usual_s"])
     out["spread"] = math.exp(_average(past.log_spreads, t, p["liquidity_s"])) if past.quotes else 0.0
     out["depth_width"] = p["depth_bps"] * 1e-4 if past.depths else out["spread"]
-    return out | _book(past, t, p)
+    return out | _book(past, t, p) | _heard(events, p["evidence_s"])
+
+
+def _heard(events: Events, most_s: float) -> dict[str, float]:
+    """1 where there was such an event at most `most_s` before the newest of any kind."""
+    kinds, quotes = events["kind"], events[events["kind"] == QUOTE]
+    bids, asks = quotes["bid_size"], quotes["ask_size"]
+    told = bids != asks
+    told[1:] |= bids[1:] != bids[:-1]
+    times = {
+        "heard_quotes": quotes["time_received_ns"],
+        "heard_sizes": quotes["time_received_ns"][told],
+        "heard_trades": events["time_received_ns"][kinds == TRADE],
+        "heard_sides": events["time_received_ns"][(kinds == TRADE) & (events["aggressor_side"] != 0)],
+        "heard_depth": events["time_received_ns"][kinds == DEPTH],
+    }
+    newest_ns = events["time_received_ns"][-1]
+    out = {name: float(len(at) > 0 and newest_ns - at[-1] <= most_s * 1e9) for name, at in times.items()}
+    out["heard_prices"] = out["heard_quotes"] if len(quotes) else out["heard_trades"]
+    return out
 
 
 def _book(past: Past, t: float, p: Mapping[str, float]) -> dict[str, float]:

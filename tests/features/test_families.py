@@ -143,6 +143,9 @@ def test_measuring_changes_nothing(market: str) -> None:
 
 def test_every_parameter_changes_some_feature_or_belongs_to_the_scale() -> None:
     events = synthetic_events(8, 2_000, events_per_s=20.0)
+    before, after = events[:200], without(events[200:], DEPTH)
+    after["time_received_ns"] += 4_000 * NS_PER_S  # the depth has stopped coming
+    events = np.concatenate([before, after])
     for family in FAMILIES:
         usual = measured(events, {}, NS_PER_S)
         for parameter in family.PARAMETERS:

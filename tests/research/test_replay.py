@@ -19,7 +19,9 @@ from signalnode.feeds import Faults
 from signalnode.feeds.files.decoding import Gaps, Slice
 from signalnode.research import replay
 
-ROW = np.dtype([("time_ns", "<i8"), ("mid", "<f8"), ("momentum_long", "<f8"), ("warm", "<f8")])
+ROW = np.dtype(
+    [("time_ns", "<i8"), ("mid", "<f8"), ("momentum_long", "<f8"), ("warm", "<f8"), ("unknown", "<u8")]
+)
 
 
 def score(events: Events) -> npt.NDArray[Any]:
@@ -27,6 +29,7 @@ def score(events: Events) -> npt.NDArray[Any]:
     rows = np.zeros(len(events), ROW)
     rows["time_ns"] = events["time_received_ns"]
     rows["warm"] = np.minimum(events["time_received_ns"] / 5, 1.0)
+    rows["unknown"] = events["time_received_ns"] < 2
     return rows
 
 
@@ -62,7 +65,8 @@ def test_every_row_is_there_once_in_whatever_chunks(
     pieces = Decoded(events, 3)
     rows = replay.write_scores(score, pieces, tmp_path / "out.parquet", lambda *step: done.append(step))
     table = pq.read_table(tmp_path / "out.parquet")
-    assert table.column_names == ["time_ns", "mid", "momentum_long", "warm", "status"]
+    assert table.column_names == ["time_ns", "mid", "momentum_long", "warm", "status", "unknown"]
+    assert table["unknown"].to_pylist() == ["momentum_long"] * 2 + [""] * 8
     assert table["time_ns"].to_pylist() == list(range(10))
     assert table["status"].to_pylist() == ["warming"] * 5 + ["live"] * 5
     assert rows == 10
@@ -78,7 +82,7 @@ def test_a_name_that_ends_in_csv_makes_it_csv(
     replay.write_scores(score, Decoded(events, 3), tmp_path / "a.parquet")
     written = pq.read_table(tmp_path / "a.parquet")
     assert csv.read_csv(tmp_path / "a.CSV").cast(written.schema).equals(written)
-    assert (tmp_path / "a.CSV").read_text().startswith("time_ns,mid,momentum_long,warm,status\n0,")
+    assert (tmp_path / "a.CSV").read_text().startswith("time_ns,mid,momentum_long,warm,status,unknown\n0,")
 
 
 def test_no_events_make_a_file_without_rows(tmp_path: Path) -> None:

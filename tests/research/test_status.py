@@ -62,7 +62,7 @@ def replayed(path: Path, directory: Path) -> list[str]:
     engine = SignalEngine(MARKET, SIGNALS)
     decoding = open_decoding([path], venue="binance", market=MARKET)
     out = directory / "scores.parquet"
-    write_scores(lambda events: engine.replay(events, INTERVAL_NS), decoding, out)
+    write_scores(lambda events: engine.replay(events, INTERVAL_NS, with_unknown=True), decoding, out)
     statuses: list[str] = pq.read_table(out)["status"].to_pylist()
     return statuses
 

@@ -23,7 +23,7 @@ class Scale:
     def __init__(self, two_sided: bool, **shape: Any) -> None:
         names = ("long", "short") if two_sided else ("one",)
         self.parameters = parameters_of({})
-        self._signals = ExtraSignals((Signal(names, _mid, **shape),), self.parameters)
+        self._signals = ExtraSignals((Signal(names, _mid, needs=(), **shape),), self.parameters)
         self._features = np.zeros(1, FEATURES)
         self._steps_warm = float(self.parameters["baseline_s"][0] / self.parameters["sample_s"][0])
 
