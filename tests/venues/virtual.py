@@ -59,13 +59,13 @@ class Wire:
     """The feed's socket, without one: what the gateway says comes in, what the feed asks goes out."""
 
     def __init__(self, ask: Callable[[bytes], None]) -> None:
-        self.parts: deque[list[bytes]] = deque()
+        self.messages: deque[bytes] = deque()
         self._ask = ask
 
-    def recv_multipart(self, _flags: int = 0) -> list[bytes]:
-        if not self.parts:
+    def recv(self, _flags: int = 0) -> bytes:
+        if not self.messages:
             raise zmq.Again
-        return self.parts.popleft()
+        return self.messages.popleft()
 
     def send(self, message: bytes, _flags: int = 0) -> None:
         self._ask(message)
@@ -134,7 +134,7 @@ class Virtual:
         self._pump()
         self._on_time()
         for symbol, wire in self.wires.items():
-            wire.parts.append(self._beat())
+            wire.messages.append(self._beat())
             listener = self.listeners[symbol]
             events = listener.turn(self.now_ns)
             is_told = self._is_reached(symbol, "book") and not self._is_spoiled(symbol)
@@ -304,11 +304,11 @@ class Virtual:
         if symbol in self.slow:
             return
         header = Header(kind, self.now_ns + OFFSET_NS, number, self._sequences[symbol])
-        self.wires[symbol].parts.append([envelope.topic_of(symbol), envelope.pack_header(header), body])
+        self.wires[symbol].messages.append(envelope.pack(envelope.topic_of(symbol), header, body))
 
-    def _beat(self) -> list[bytes]:
-        header = envelope.pack_header(Header(envelope.BEAT, self.now_ns + OFFSET_NS, 0, 0))
-        return [envelope.BEAT_TOPIC, header, envelope.pack_offset(OFFSET_NS)]
+    def _beat(self) -> bytes:
+        header = Header(envelope.BEAT, self.now_ns + OFFSET_NS, 0, 0)
+        return envelope.pack(envelope.BEAT_TOPIC, header, envelope.pack_offset(OFFSET_NS))
 
 
 class Truth:

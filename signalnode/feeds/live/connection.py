@@ -11,11 +11,13 @@ import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.frames import DATA_OPCODES, Frame
 
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.errors import VenueError
@@ -32,7 +34,7 @@ from signalnode.feeds.live.actions import (
     Tell,
 )
 from signalnode.feeds.live.budget import Budget
-from signalnode.feeds.live.envelope import BEAT_S
+from signalnode.feeds.live.envelope import PASSED_S
 from signalnode.feeds.live.pool import Pool, Step
 from signalnode.feeds.live.reasons import reason_of
 from signalnode.feeds.live.rest import fetch as fetch_rest
@@ -40,7 +42,6 @@ from signalnode.feeds.live.rest import fetch as fetch_rest
 OPEN_S, CLOSE_S = 10.0, 2.0
 FETCH_S_MAX = 20.0  # for a whole answer
 PING_S, PONG_S = 20.0, 10.0  # ours: what tells a peer that is gone from one that is quiet
-RECEIVE_QUEUE_MAX = 64  # frames read ahead on one connection
 REASON_CHARS_MAX = 200
 LOOK_UP_S = 300.0  # between two readings of all that a venue lists: megabytes at some
 ASKED_TOO_OFTEN = (418, 429)  # HTTP statuses that are of this address, not of what was asked
@@ -88,8 +89,8 @@ class Outlet(Protocol):
         """Say by what word of its venue a market is not traded now, as it is listed; "" where it is."""
         ...
 
-    def beat(self, next_try_ns: int | None) -> None:
-        """Say that all is passed on; called each BEAT_S. `next_try_ns`: see `Pool`."""
+    def pass_time(self, next_try_ns: int | None) -> None:
+        """Say that all is passed on; called each PASSED_S. `next_try_ns`: see `Pool`."""
         ...
 
     def requests(self) -> Iterable[tuple[str, str]]:
@@ -103,7 +104,7 @@ class Connections:
     def __init__(self, pool: Pool, urls: Urls, outlet: Outlet, budget: Budget) -> None:
         self._pool, self._urls, self._outlet, self._budget = pool, urls, outlet, budget
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sockets: dict[int, ClientConnection] = {}  # by slot
+        self._sockets: dict[int, Socket] = {}  # by slot
         self._timer: asyncio.TimerHandle | None = None
         self._doubted: set[str] = set()  # markets to be looked up
         self._look_up_ns = 0  # before which nothing is
@@ -112,19 +113,22 @@ class Connections:
         """Until `stopped` is set; then every connection is closed."""
         loop = asyncio.get_running_loop()
         loop.add_reader(self._outlet.fd, self._on_requests)
+        self._pass_time()
         try:
-            while not stopped.is_set():
-                self._on_requests()  # ZeroMQ tells of its edge alone, which a send may have taken
-                self._outlet.beat(self._pool.next_try_ns())
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stopped.wait(), BEAT_S)
+            await stopped.wait()
         finally:
             loop.remove_reader(self._outlet.fd)
+            self._pulse.cancel()
             if self._timer is not None:
                 self._timer.cancel()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _pass_time(self) -> None:
+        self._on_requests()  # ZeroMQ tells of its edge alone, which a send may have taken
+        self._outlet.pass_time(self._pool.next_try_ns())
+        self._pulse = asyncio.get_running_loop().call_later(PASSED_S, self._pass_time)
 
     def _on_requests(self) -> None:
         for what, symbol in self._outlet.requests():
@@ -208,10 +212,11 @@ class Connections:
         reason, status, retry_after_s = "closed", 0, 0.0
         try:
             async with self._dialled(session.route.url_path) as socket:
+                assert isinstance(socket, Socket)  # as it was told to make
                 self._sockets[slot] = socket
                 self._do(steps(slot, session.on_opened(monotonic_ns())))
                 self._schedule()
-                await self._receive(slot, socket)
+                await socket.hand_over(partial(self._on_frame, slot))
         except InvalidStatus as error:
             status = error.response.status_code
             reason = f"HTTP {status}"
@@ -281,18 +286,56 @@ class Connections:
             ping_interval=PING_S if venue.ping is None else None,
             ping_timeout=PONG_S,
             max_size=venue.limits.frame_bytes_max,
-            max_queue=RECEIVE_QUEUE_MAX,
+            create_connection=Socket,
             user_agent_header="signalnode",
         )
 
-    async def _receive(self, slot: int, socket: ClientConnection) -> None:
+    def _on_frame(self, slot: int, frame: bytes) -> None:
         session = self._pool.sessions[slot]
-        while True:
-            frame = await socket.recv(decode=False)
-            now_ns = monotonic_ns()
-            self._do(self._pool.steps(slot, session.on_frame(frame, now_ns)))
-            if session.has_moved:
-                self._schedule()
+        done = session.on_frame(frame, monotonic_ns())
+        if len(done) == 1 and isinstance(only := done[0], Deliver) and only.symbol:  # so are nearly all
+            self._outlet.frame(only.symbol, self._pool.number(slot), only.frame)
+        else:
+            self._do(self._pool.steps(slot, done))
+        if session.has_moved:
+            self._schedule()
+
+
+class Socket(ClientConnection):
+    """Hands each message over as soon as it is read: a queue, and the way to who waits at its end, took
+    more time than all that is done with it.
+    """
+
+    _take: Callable[[bytes], None] | None = None
+    _parts: list[Frame]  # of a message that is not whole yet; and all, while nobody takes them
+
+    async def hand_over(self, take: Callable[[bytes], None]) -> None:
+        """Give `take` every message until the connection is gone. Raises ConnectionClosed."""
+        parts, self._take = self._parts, take
+        self._parts = []
+        for frame in parts:
+            self._on_part(frame)
+        await self.recv()  # where nothing is put by any more
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._parts = []
+        super().connection_made(transport)
+
+    def process_event(self, event: Any) -> None:
+        if self.response is not None and event.opcode in DATA_OPCODES:
+            self._on_part(event)
+        else:
+            super().process_event(event)
+
+    def _on_part(self, frame: Frame) -> None:
+        if self._take is None or not frame.fin or self._parts:
+            self._parts.append(frame)
+            if self._take is None or not frame.fin:
+                return
+            parts, self._parts = self._parts, []
+            self._take(b"".join(part.data for part in parts))
+        else:
+            self._take(bytes(frame.data))
 
 
 class _Dial(connect):

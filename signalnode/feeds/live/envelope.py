@@ -1,13 +1,13 @@
 """What passes between a gateway and who listens to it, over one ZeroMQ socket (`docs/wire.md`).
 
-Down, three parts: the market as its venue spells it, closed by a NUL; a header; the body. Subscribing to that
-first part is what makes the gateway ask the venue for the market. Up:
-RENEW and the first part, for its book anew; DOUBT and the first part, where it is silent, to have it looked
-up whether the venue trades it.
+Down, in one part: the topic, which is the market as its venue spells it, closed by a NUL; a header; the
+body. Each part more would cost a gateway as much as the rest of what it does with a frame. Subscribing to
+the topic is what makes the gateway ask the venue for the market. Up: RENEW and the topic, for its book anew;
+DOUBT and the topic, where it is silent, to have it looked up whether the venue trades it.
 
 `sequence` counts the messages of a market from 1, so who misses one knows; beats have none. `time_ns` is the
-gateway's clock: receive time of a frame, ns since 1970; it never falls, and a beat says that nothing
-older will follow.
+gateway's clock: receive time of a frame, ns since 1970; it rises with each message, and a beat says that
+nothing older will follow. `passed.py` says the same, more often and to all engines at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from typing import NamedTuple
 FRAME, TOLD, BEAT, ANSWER, ADDRESS, BESIDE, MOVED = 1, 2, 3, 4, 5, 6, 7
 BEAT_TOPIC = b"\0"
 RENEW, DOUBT = b"\2", b"\3"
-BEAT_S = 0.1
+BEAT_S = 1.0
+PASSED_S = 0.1  # between two looks at the clock for `passed.py`, where nothing comes
 QUEUE_MAX = 10_000  # messages a slow engine may lag behind before it loses some, and knows it
 TOPICS_MAX = 1_000  # kept at hand
 REQUEST_BYTES_MAX = 1_024  # of what comes up
@@ -33,7 +34,7 @@ _OFFSET = struct.Struct("<q")
 
 
 class Header(NamedTuple):
-    """The second part. `connection`: its number within the gateway, rising; 0 for none."""
+    """What stands before each body. `connection`: its number within the gateway, rising; 0 for none."""
 
     kind: int
     time_ns: int
@@ -41,14 +42,15 @@ class Header(NamedTuple):
     sequence: int
 
 
-def pack_header(header: Header) -> bytes:
-    """25 bytes, little-endian."""
-    return _HEADER.pack(*header)
+def pack(topic: bytes, header: Header, body: bytes) -> bytes:
+    """A message; the header takes 25 bytes, little-endian."""
+    return topic + _HEADER.pack(*header) + body
 
 
-def unpack_header(part: bytes) -> Header:
-    """The inverse. Raises struct.error."""
-    return Header._make(_HEADER.unpack(part))
+def unpack(message: bytes) -> tuple[Header, bytes]:
+    """The inverse, but for the topic. Raises ValueError where none ends, and struct.error."""
+    at = message.index(b"\0") + 1
+    return Header._make(_HEADER.unpack_from(message, at)), message[at + _HEADER.size :]
 
 
 def pack_offset(offset_ns: int) -> bytes:

@@ -24,6 +24,7 @@ from signalnode.feeds import sieve
 from signalnode.feeds.base import BlockFeed, Losses
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.live import envelope
+from signalnode.feeds.live.passed import Passed, passed_path
 from signalnode.feeds.live.venueclock import VenueClock
 from signalnode.feeds.venues.base import DecoderClass, FrameFault, Row, pack_rows
 from signalnode.feeds.venues.joined import Joined
@@ -66,6 +67,8 @@ class LiveFeed(BlockFeed):
         self._state = sieve.new_state()
         self._rows: list[Row] = []
         self._sequence = 0
+        self._newest_ns = 0  # time of the market's newest message
+        self._passed = Passed(passed_path(endpoint), symbol)
         self._heard_ns = 0  # kernel time up to which all has come
         self._offset_ns = 0  # of the gateway's clock; 0 until it has said
         self._message_ns = 0  # monotonic time of its newest message
@@ -137,6 +140,7 @@ class LiveFeed(BlockFeed):
             self._socket.connect(self._endpoint)
             for topic in (envelope.topic_of(self._symbol), envelope.BEAT_TOPIC):
                 self._socket.send(b"\1" + topic)
+            self._passed.open()
         return iter(())
 
     @property
@@ -148,7 +152,10 @@ class LiveFeed(BlockFeed):
     def kernel_at(self, now_ns: int) -> int:
         """Take in what has come by monotonic time `now_ns`; the kernel time up to which all is known."""
         self._message_ns = self._message_ns or now_ns
+        passed_ns = self._passed.time_ns()
         self._drain(now_ns)
+        if passed_ns > self._heard_ns and self._passed.is_newest(self._newest_ns):
+            self._heard_ns = passed_ns
         if self._offset_ns:
             self._heard_ns = max(self._heard_ns, now_ns + self._offset_ns - LAG_NS)
         if now_ns - self._message_ns > GATEWAY_SILENT_NS:
@@ -170,6 +177,7 @@ class LiveFeed(BlockFeed):
 
     def close(self) -> None:
         """Let go of the socket."""
+        self._passed.close()
         if self._socket is not None and self._context is not None:
             self._socket.close()
             self._socket = None
@@ -183,13 +191,12 @@ class LiveFeed(BlockFeed):
     def _drain(self, now_ns: int) -> None:
         for _ in range(MESSAGES_MAX):
             try:
-                parts = self.socket.recv_multipart(zmq.NOBLOCK)
+                message = self.socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
             self._message_ns = now_ns
             try:
-                _, head, body = parts
-                self.take_in(envelope.unpack_header(head), body)
+                self.take_in(*envelope.unpack(message))
             except (ValueError, struct.error) as error:
                 self._faults.add("envelope_malformed", str(error))
 
@@ -198,7 +205,9 @@ class LiveFeed(BlockFeed):
         self._heard_ns = max(self._heard_ns, header.time_ns)
         if header.kind == envelope.BEAT:
             self._offset_ns = envelope.unpack_offset(body)
+            self._passed.open()
             return
+        self._newest_ns = header.time_ns
         if self._sequence and header.sequence not in (1, self._sequence + 1):
             missing = header.sequence - self._sequence - 1
             self._faults.add("frames_lost", f"{missing} messages of the gateway before {header.sequence}")

@@ -22,16 +22,17 @@ from signalnode.clock import monotonic_ns, wall_ns
 from signalnode.errors import SignalnodeError
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.budget import Budget
-from signalnode.feeds.live.envelope import Header
+from signalnode.feeds.live.envelope import BEAT_S, PASSED_S, Header
 from signalnode.feeds.live.kerneltime import agreed_offset_ns
+from signalnode.feeds.live.passed import PassedPage, passed_path
 from signalnode.feeds.live.pool import Pool
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.live.told import Told
 from signalnode.files import hold_lock
 from signalnode.settings.arguments import Link
 
-# As plain numbers, and three sends instead of one of parts: each frame pays for what they are worked out.
-MORE, LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)
+NOBLOCK = int(zmq.NOBLOCK)  # a plain number: each frame pays for what it is worked out
+BEAT_CALLS, TOLD_CALLS = round(BEAT_S / PASSED_S), 5  # calls of `pass_time` from one to the next
 ASKED = {b"\1": "want", b"\0": "drop", envelope.RENEW: "renew", envelope.DOUBT: "doubt"}
 
 
@@ -82,20 +83,22 @@ class FrameOutlet:
         unlink_ipc(endpoint)  # ours by the lock: a kill left it
         self._socket.bind(endpoint)
         self.fd = int(self._socket.getsockopt(zmq.FD))
+        self._passed = PassedPage(passed_path(endpoint))
         self._sequences: dict[str, int] = {}
-        self._frames = 0
+        self._newest_ns = 0
+        self._frames = self._calls = 0
         self._told = Told()
 
     def _now_ns(self) -> int:
-        return monotonic_ns() + self._offset_ns
+        """No two messages have the same."""
+        self._newest_ns = max(monotonic_ns() + self._offset_ns, self._newest_ns + 1)
+        return self._newest_ns
 
     def _send(self, symbol: str, kind: int, number: int, body: bytes) -> None:
         sequence = self._sequences[symbol] = self._sequences.get(symbol, 0) + 1
-        header = envelope.pack_header(Header(kind, self._now_ns(), number, sequence))
-        send = self._socket.send
-        send(envelope.topic_of(symbol), MORE)
-        send(header, MORE)
-        send(body, LAST)
+        header = Header(kind, self._now_ns(), number, sequence)
+        self._socket.send(envelope.pack(envelope.topic_of(symbol), header, body), NOBLOCK)
+        self._passed.sent(symbol, header.time_ns)
 
     def frame(self, symbol: str, number: int, frame: bytes) -> None:
         """See `connection.Outlet`."""
@@ -128,11 +131,17 @@ class FrameOutlet:
         self._log.info("looked up", symbol=symbol, halt=halt)
         self._send(symbol, envelope.TOLD, 0, f"halted {halt}".encode())
 
-    def beat(self, next_try_ns: int | None) -> None:
+    def pass_time(self, next_try_ns: int | None) -> None:
         """See `connection.Outlet`."""
-        header = envelope.pack_header(Header(envelope.BEAT, self._now_ns(), 0, 0))
-        body = envelope.pack_offset(self._offset_ns)
-        self._socket.send_multipart([envelope.BEAT_TOPIC, header, body], zmq.NOBLOCK)
+        self._passed.all_sent(self._now_ns())
+        if self._calls % BEAT_CALLS == 0:
+            header, body = Header(envelope.BEAT, self._now_ns(), 0, 0), envelope.pack_offset(self._offset_ns)
+            self._socket.send(envelope.pack(envelope.BEAT_TOPIC, header, body), NOBLOCK)
+        if self._calls % TOLD_CALLS == 0:
+            self._tell_supervisor(next_try_ns)
+        self._calls += 1
+
+    def _tell_supervisor(self, next_try_ns: int | None) -> None:
         for markets, facts, is_warning in self._told.news():
             (self._log.warning if is_warning else self._log.info)("market", symbol=markets, **facts)
         self._link.beat(frames=self._frames, **self._told.facts(monotonic_ns(), next_try_ns))
@@ -149,12 +158,16 @@ class FrameOutlet:
             if what is None or len(topic) < 2 or topic[-1:] != b"\0":
                 continue
             symbol = topic[:-1].decode(errors="replace")
-            if what == "drop":
+            if what == "want":
+                self._passed.want(symbol)
+            elif what == "drop":
                 self._told.drop(symbol)
+                self._passed.drop(symbol)
             yield what, symbol
 
     def close(self) -> None:
         """Let go of the socket."""
+        self._passed.close()
         self._socket.close()
         self._context.term()
         unlink_ipc(self._endpoint)

@@ -34,6 +34,7 @@ from signalnode.feeds.live.actions import (
 from signalnode.feeds.live.session import Session
 from signalnode.feeds.live.sessions.base import Route, Venue
 
+TO_ALL = (Deliver, Address, Beside)  # actions that mean every market of a connection where they name none
 MARKETS_MAX = 1_000  # of one gateway, as of a node
 OVERLAP_S = 2.0  # longer than one connection may be behind the other
 RETRY_S = 30.0
@@ -131,6 +132,10 @@ class Pool:
             if place.reason:
                 found += self._hand_over(place, now_ns)
         return found
+
+    def number(self, slot: int) -> int:
+        """Of the connection of a slot."""
+        return self._numbers[slot]
 
     def steps(self, slot: int, actions: Iterable[Action]) -> list[Step]:
         """What a session wants done, as steps."""
@@ -263,7 +268,7 @@ class Pool:
                 if action.state == "lost" and session.refused(symbol):  # which no new connection mends
                     continue
                 yield action._replace(symbol=symbol)
-        elif isinstance(action, Deliver | Address | Beside) and not action.symbol:
+        elif isinstance(action, TO_ALL) and not action.symbol:
             for symbol in sorted(self.sessions[slot].symbols):
                 yield action._replace(symbol=symbol)
         else:

@@ -6,10 +6,13 @@ import asyncio
 import re
 import socket
 
+import pytest
 from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.utils import accept_key
 
+from signalnode.feeds.live.connection import Socket
 from signalnode.feeds.live.reasons import UNANSWERED, reason_of
 
 from . import sockets
@@ -34,3 +37,30 @@ def test_a_peer_that_answers_no_ping_is_told():
 
     with sockets.listening(deaf) as port:
         assert reason_of(asyncio.run(until_closed(port))) == UNANSWERED
+
+
+def test_every_message_is_handed_over_whole_and_in_order_and_then_the_end_is_told():
+    messages = ["at once", "in parts", b"bytes", "", "last"]
+
+    async def venue(client: ServerConnection) -> None:
+        await client.send(messages[0])
+        await client.recv()
+        await client.send(["in ", "", "parts"])
+        for message in messages[2:]:
+            await client.send(message)
+        await client.close(1012, "restart")
+
+    async def run() -> tuple[list[bytes], str]:
+        heard: list[bytes] = []
+        async with serve(venue, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with connect(url, create_connection=Socket) as client:
+                await asyncio.sleep(0.02)  # what comes before anybody takes it is kept
+                await client.send("go on")
+                with pytest.raises(ConnectionClosed) as closed:
+                    await client.hand_over(heard.append)
+        return heard, reason_of(closed.value)
+
+    heard, reason = asyncio.run(run())
+    assert heard == [message if isinstance(message, bytes) else message.encode() for message in messages]
+    assert "1012" in reason

@@ -25,6 +25,7 @@ from signalnode.feeds.live.budget import BAN_S, BAN_S_MAX, Budget, granted
 from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.feed import GATEWAY_SILENT_NS, LiveFeed
 from signalnode.feeds.live.kerneltime import agreed_offset_ns
+from signalnode.feeds.live.passed import PassedPage
 from signalnode.feeds.live.rehearsal import rehearse
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.venues import decoder_of
@@ -56,8 +57,7 @@ class Gateway:
     def say(self, kind: int, body: bytes, time_ns: int = NOW_NS) -> None:
         self.sequence += kind != envelope.BEAT
         topic = envelope.BEAT_TOPIC if kind == envelope.BEAT else envelope.topic_of(MARKET)
-        header = envelope.pack_header(Header(kind, time_ns, 1, self.sequence))
-        self.socket.send_multipart([topic, header, body])
+        self.socket.send(envelope.pack(topic, Header(kind, time_ns, 1, self.sequence), body))
         assert self.feed.socket.poll(10_000)
         self.feed.kernel_at(self.now_ns)
 
@@ -114,6 +114,21 @@ def test_nothing_is_known_beyond_what_the_gateway_has_said(gateway):
     gateway.say(envelope.BEAT, envelope.pack_offset(NOW_NS), NOW_NS + NS_PER_S)
     assert gateway.feed.kernel_at(NS_PER_S + 10) == NOW_NS + NS_PER_S
     assert gateway.feed.kernel_at(3 * NS_PER_S) == NOW_NS + 2 * NS_PER_S
+
+
+def test_all_is_known_up_to_when_all_was_passed_on_where_nothing_is_on_the_way(gateway, tmp_path):
+    page = PassedPage(tmp_path / "gateway.dydx.passed")
+    page.want(MARKET)
+    gateway.say(envelope.BEAT, envelope.pack_offset(NOW_NS), NOW_NS)  # it looks for the page
+    page.sent(MARKET, NOW_NS + 1)
+    gateway.say(envelope.TOLD, b"heard ", NOW_NS + 1)
+    page.all_sent(NOW_NS + 50)
+    assert gateway.feed.kernel_at(50) == NOW_NS + 50
+    page.sent(MARKET, NOW_NS + 60)
+    page.all_sent(NOW_NS + 70)
+    assert gateway.feed.kernel_at(70) == NOW_NS + 50
+    gateway.say(envelope.TOLD, b"heard ", NOW_NS + 60)
+    assert gateway.feed.kernel_at(70) == NOW_NS + 70
 
 
 def test_a_book_without_an_image_is_asked_for_at_once_and_then_more_and_more_seldom(gateway):
@@ -215,13 +230,13 @@ def test_a_message_that_is_none_of_a_gateways_costs_itself_and_what_it_may_have_
     gateway.say(envelope.TOLD, b"heard ")
     gateway.image()
     topic = envelope.topic_of(MARKET)
-    for parts in ([topic], [topic, b"short", b""], [topic, b"x" * 25, b"", b""], [topic, b"x" * 26, b""]):
-        gateway.socket.send_multipart(parts)
+    for message in (topic, topic + b"short", topic + b"x" * 24):
+        gateway.socket.send(message)
         assert gateway.feed.socket.poll(10_000)
         gateway.feed.kernel_at(gateway.now_ns)
-    assert gateway.feed.faults == {"envelope_malformed": 4}
+    assert gateway.feed.faults == {"envelope_malformed": 3}
     assert not gateway.feed.degraded(0)
-    gateway.sequence += 4
+    gateway.sequence += 3
     gateway.say(envelope.TOLD, b"heard ")
     assert gateway.feed.faults["frames_lost"] == 1
     assert gateway.feed.degraded(0)
