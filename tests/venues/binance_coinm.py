@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.feeds.venues.made.base import LOTS, TICKS
 
-from .binance_words import FuturesProtocol
+from .binance_words import CONTRACTS, FuturesProtocol
+from .venue import Peer
 
 CONTRACT_USD = 100
 
@@ -15,6 +16,11 @@ class BinanceCoinm(FuturesProtocol):
     name = "binance_coinm"
     symbols = ("BTCUSD_PERP", "BTCUSD_270326", "BTCUSD_270625")
     depth_path = "/dapi/v1/depth"
+    state_name = "contractStatus"
+
+    def has(self, peer: Peer, channel: str) -> bool:
+        """See `BinanceProtocol`."""
+        return channel == CONTRACTS or super().has(peer, channel)
 
     def size(self, lots: int, tick: int) -> str:
         """See `BinanceProtocol`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .binance_words import DEPTH, QUOTES, FuturesProtocol
+from .binance_words import CONTRACTS, DEPTH, QUOTES, FuturesProtocol
 from .venue import Peer
 
-ROUTES = {"/public/stream": {DEPTH, QUOTES}, "/market/stream": {"aggTrade"}}
+ROUTES = {"/public/stream": {DEPTH, QUOTES}, "/market/stream": {"aggTrade", CONTRACTS}}
 
 
 class BinanceUsdm(FuturesProtocol):

@@ -14,7 +14,7 @@ from .listing import Listing
 from .protocol import Message, Protocol
 from .venue import Answer, Peer, Venue
 
-DEPTH, QUOTES = "depth@100ms", "bookTicker"
+DEPTH, QUOTES, CONTRACTS = "depth@100ms", "bookTicker", "!contractInfo"
 STREAMS_MAX = 1_024
 LIFETIME_S = 86_400.0
 WEIGHTS = ((100, 5), (500, 25), (1_000, 50), (5_000, 250))  # levels, weight
@@ -28,6 +28,8 @@ class BinanceProtocol(Protocol):
     depth_path = ""
     messages_max = 5  # a second, over which it closes
     weight_max = 6_000  # a minute
+    listing_weight = 20
+    state_name = "status"
     jump = 1  # from one update to the next: futures of all symbols share one count
 
     def __init__(self) -> None:
@@ -51,6 +53,10 @@ class BinanceProtocol(Protocol):
             return
         for stream in streams:
             symbol, _, channel = stream.partition("@")
+            if stream == CONTRACTS:
+                states = {each: _state(one) for each, one in peer.venue.listings.items()}
+                peer.state[CONTRACTS] = states if self.has(peer, CONTRACTS) else {}
+                continue
             if symbol != symbol.lower():
                 peer.break_rule(f"{stream} is not in lower case")
             key = (symbol.upper(), channel)
@@ -67,7 +73,13 @@ class BinanceProtocol(Protocol):
         return channel in {DEPTH, QUOTES, self.trades}
 
     def on_time(self, peer: Peer) -> None:
-        """A connection lives a day."""
+        """A connection lives a day, and is told which contracts have changed their state."""
+        told = peer.state.get(CONTRACTS, {})
+        for symbol, listing in peer.venue.listings.items() if told else ():
+            if told[symbol] != _state(listing):
+                told[symbol] = _state(listing)
+                data = {"e": "contractInfo", "E": int(peer.now_s), "s": symbol, "cs": told[symbol]}
+                peer.send({"stream": CONTRACTS, "data": data})
         if peer.now_s - peer.opened_s >= LIFETIME_S:
             peer.close(1001)
 
@@ -110,11 +122,14 @@ class BinanceProtocol(Protocol):
         """Price and size in text."""
         return [[price(tick), self.size(lots, tick)] for tick, lots in ticks.items()]
 
-    def _listed(self, venue: Venue, name: str) -> Answer | None:
+    def _listed(self, venue: Venue, name: str, query: dict[str, str]) -> Answer | None:
         if name == "ticker/24hr":
             return Answer(200, b"[]")
         if name != "exchangeInfo":
             return None
+        named = json.loads(query.get("symbols", "[]")) or list(venue.listings)
+        if any(each not in venue.listings for each in named):
+            return Answer(400, b'{"code":-1121,"msg":"Invalid symbol."}')
         filters = [
             {"filterType": "PRICE_FILTER", "tickSize": "0.01"},
             {"filterType": "LOT_SIZE", "stepSize": "0.001"},
@@ -124,9 +139,9 @@ class BinanceProtocol(Protocol):
                 "symbol": each,
                 "baseAsset": each[:3],
                 "quoteAsset": each[3:].partition("_")[0],
-                "status": "TRADING",
+                self.state_name: _state(venue.listings[each]),
             }
-            for each in venue.listings
+            for each in named
         ]
         return Answer(
             200, json.dumps({"symbols": [each | {"filters": filters} for each in symbols]}).encode()
@@ -134,16 +149,18 @@ class BinanceProtocol(Protocol):
 
     def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:
         """The book, and what it lists."""
-        if path != self.depth_path:
-            return self._listed(venue, path.removeprefix(self.depth_path.removesuffix("depth")))
-        limit = int(query.get("limit", "100"))
+        root, limit = self.depth_path.removesuffix("depth"), int(query.get("limit", "100"))
         weight = next((each for levels, each in WEIGHTS if limit <= levels), 250)
+        if path != self.depth_path:
+            weight = self.listing_weight
         while self._asked and self._asked[0][0] <= venue.now_s - 60.0:
             self._asked.popleft()
         self._asked.append((venue.now_s, weight))
         if sum(each for _, each in self._asked) > self.weight_max:
             venue.broken_rules.append("too much weight")
             return Answer(429, b'{"code":-1003,"msg":"Too many requests"}', (("Retry-After", "30"),))
+        if path != self.depth_path:
+            return self._listed(venue, path.removeprefix(root), query)
         listing = venue.listings.get(query.get("symbol", ""))
         if listing is None:
             return Answer(400, b'{"code":-1121,"msg":"Invalid symbol."}')
@@ -156,12 +173,17 @@ class BinanceProtocol(Protocol):
         return {"stream": f"{listing.symbol.lower()}@{channel}", "data": data}
 
 
+def _state(listing: Listing) -> str:
+    return "BREAK" if listing.halted else "TRADING"
+
+
 class FuturesProtocol(BinanceProtocol):
     """USD-M and COIN-M."""
 
     trades = "aggTrade"
     messages_max = 10
     weight_max = 2_400
+    listing_weight = 1
     ping_s, pong_s = 180.0, 600.0
     jump = 7
 

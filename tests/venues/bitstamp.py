@@ -51,11 +51,11 @@ class Bitstamp(Protocol):
 
     def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
         """What it lists, and what that traded."""
-        told = {"base_decimals": 8, "counter_decimals": 2, "trading": "Enabled"}
+        told = {"base_decimals": 8, "counter_decimals": 2}
         found = {
             "/api/v2/trading-pairs-info/": [
-                {"name": f"{each[:3]}/{each[3:]}".upper(), "url_symbol": each, **told}
-                for each in venue.listings
+                told | {"name": _name(each), "url_symbol": each, "trading": _state(listing)}
+                for each, listing in venue.listings.items()
             ],
             "/api/v2/ticker/": [],
         }
@@ -75,6 +75,14 @@ class Bitstamp(Protocol):
     def _refuse(self, peer: Peer, message: str) -> None:
         peer.break_rule(message)
         peer.send({"event": "bts:error", "channel": "", "data": {"code": None, "message": message}})
+
+
+def _name(symbol: str) -> str:
+    return f"{symbol[:3]}/{symbol[3:]}".upper()
+
+
+def _state(listing: Listing) -> str:
+    return "Disabled" if listing.halted else "Enabled"
 
 
 def _traded(listing: Listing, each: Numbered) -> Message:

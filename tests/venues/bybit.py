@@ -61,7 +61,12 @@ class Bybit(Protocol):
         category = query.get("category", "")
         named = [each.partition(":")[2] for each in venue.listings if each.startswith(f"{category}:")]
         if path == "/v5/market/instruments-info":
-            rows = [_listed(category, each) for each in named]
+            one = query.get("symbol", "")
+            if one and one not in named:
+                return Answer(200, b'{"retCode":10001,"retMsg":"params error: symbol invalid","result":{}}')
+            halted = {each for each in named if venue.listings[f"{category}:{each}"].halted}
+            named = [one] if one else [each for each in named if each not in halted]
+            rows = [_listed(category, each, "Closed" if each in halted else "Trading") for each in named]
         elif path == "/v5/market/tickers":
             rows = [{"symbol": each, "turnover24h": "1000", "volume24h": "1000"} for each in named]
         else:
@@ -149,9 +154,9 @@ def _book(  # noqa: PLR0917 - what a frame of a book says
     return {"topic": f"{channel}.{named}", "type": kind, "ts": time_ms, "data": data, "cts": time_ms - 2}
 
 
-def _listed(category: str, named: str) -> dict[str, Any]:
+def _listed(category: str, named: str, status: str) -> dict[str, Any]:
     quote = "USDT" if named.endswith("USDT") else "USD"
-    told = {"symbol": named, "status": "Trading", "baseCoin": named.removesuffix(quote), "quoteCoin": quote}
+    told = {"symbol": named, "status": status, "baseCoin": named.removesuffix(quote), "quoteCoin": quote}
     told["contractType"] = "" if category == "spot" else f"{category.capitalize()}Perpetual"
     steps = {"basePrecision" if category == "spot" else "qtyStep": "0.001"}
     return told | {"priceFilter": {"tickSize": "0.01"}, "lotSizeFilter": steps}

@@ -15,7 +15,8 @@ from .listing import Listing, Numbered
 from .protocol import Message, Protocol
 from .venue import Answer, Peer, Venue
 
-BOOK, TRADES, HEARTBEATS = "level2", "market_trades", "heartbeats"
+BOOK, TRADES, HEARTBEATS, STATUS = "level2", "market_trades", "heartbeats", "status"
+STATUS_S = 5.0  # between two tellings of it
 FIRST_S, IDLE_S = 5.0, 60.0
 PER_SECOND_MAX = 8  # requests, and connects, of one address
 LEVELS = 1_000  # all there are
@@ -50,12 +51,17 @@ class Coinbase(Protocol):
         except (ValueError, KeyError, TypeError):
             kind, channel, products = "", "", []
         unknown = [each for each in products if each not in peer.venue.listings]
-        if kind not in ("subscribe", "unsubscribe") or channel not in (BOOK, TRADES, HEARTBEATS):
+        if kind not in ("subscribe", "unsubscribe") or channel not in (BOOK, TRADES, HEARTBEATS, STATUS):
             self._refuse(peer, "invalid request")
         elif unknown or (not products and channel != HEARTBEATS):
             self._refuse(peer, f"failed to {kind}: invalid product_ids: {unknown}")
         elif channel == HEARTBEATS:
             peer.state["beat_s"] = peer.now_s
+            self._answer(peer)
+        elif channel == STATUS:
+            held = peer.state.setdefault(STATUS, set())
+            (held.update if kind == "subscribe" else held.difference_update)(products)
+            self._tell_status(peer)
             self._answer(peer)
         else:
             for each in products:
@@ -76,16 +82,27 @@ class Coinbase(Protocol):
 
     def _answer(self, peer: Peer) -> None:
         held: dict[str, list[str]] = {HEARTBEATS: [HEARTBEATS]} if "beat_s" in peer.state else {}
-        for symbol, channel in peer.subscribed:
+        for symbol, channel in (*peer.subscribed, *((each, STATUS) for each in peer.state.get(STATUS, ()))):
             held.setdefault(channel, []).append(symbol)
         peer.send(_frame("subscriptions", {"subscriptions": held}))
+
+    def _tell_status(self, peer: Peer) -> None:
+        peer.state["told_s"] = peer.now_s
+        if peer.state[STATUS]:
+            products = [
+                {"product_type": "SPOT", "id": each, "status": _state(peer.venue.listings[each])}
+                for each in sorted(peer.state[STATUS] & peer.venue.listings.keys())
+            ]
+            peer.send(_frame(STATUS, {"type": "snapshot", "products": products}))
 
     def _refuse(self, peer: Peer, message: str) -> None:
         peer.break_rule(message)
         peer.send({"type": "error", "message": message})
 
     def on_time(self, peer: Peer) -> None:
-        """Heartbeats, and who says nothing or hears nothing."""
+        """Heartbeats and states, and who says nothing or hears nothing."""
+        if peer.now_s >= peer.state.get("told_s", peer.now_s) + STATUS_S:
+            self._tell_status(peer)
         if not peer.state.get("asked") and peer.now_s - peer.opened_s > FIRST_S:
             peer.break_rule("nothing was asked for in 5 s", 1008)
         elif "beat_s" not in peer.state:
@@ -116,9 +133,16 @@ class Coinbase(Protocol):
         """Its products; nothing else is asked of it."""
         if path != "/api/v3/brokerage/market/products":
             return None
-        told = {"status": "online", "price_increment": "0.01", "base_increment": "0.001"}
-        products = [{"product_id": symbol, **told} for symbol in venue.listings]
+        told = {"price_increment": "0.01", "base_increment": "0.001"}
+        products = [
+            {"product_id": symbol, "status": _state(listing), **told}
+            for symbol, listing in venue.listings.items()
+        ]
         return Answer(200, json.dumps({"products": products}).encode())
+
+
+def _state(listing: Listing) -> str:
+    return "offline" if listing.halted else "online"
 
 
 def _frame(channel: str, event: dict[str, Any], time: str = "2026-08-09T21:05:48.228846629Z") -> Message:

@@ -14,6 +14,7 @@ from .venue import Answer, Peer, Venue
 BOOK, TRADES = "l2", "trade"  # two channels to us, asked for as one
 LEVELS = 1_000_000  # it sends all it has
 HEARTBEAT_S = 5.0
+DETAILS = "/v1/symbols/details/"
 
 
 class Gemini(Protocol):
@@ -58,7 +59,13 @@ class Gemini(Protocol):
             peer.send({"type": "heartbeat", "timestamp": int(peer.now_s * 1_000)})
 
     def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
-        """What it lists."""
+        """What it lists, and of one market how it trades."""
+        if path.startswith(DETAILS):
+            listing = venue.listings.get(path.removeprefix(DETAILS).upper())
+            if listing is None:
+                return Answer(400, b'{"result":"error","reason":"Bad Request"}')
+            told = {"symbol": listing.symbol, "status": "closed" if listing.halted else "open"}
+            return Answer(200, json.dumps(told).encode())
         listed = json.dumps([each.lower() for each in venue.listings]).encode()
         return Answer(200, listed) if path == "/v1/symbols" else None
 

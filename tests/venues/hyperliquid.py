@@ -12,7 +12,7 @@ from tests.feeds.venues.made.hyperliquid import HASH
 
 from .listing import Listing, Numbered
 from .protocol import Message, Protocol
-from .venue import Peer
+from .venue import Answer, Peer, Venue
 
 BOOK, TRADES, BEST = "l2Book", "trades", "bbo"
 LEVELS = 20  # a side
@@ -61,6 +61,20 @@ class Hyperliquid(Protocol):
         """Close who has nothing sent to him."""
         if peer.now_s - peer.state["sent_s"] > SILENT_S:
             peer.break_rule("nothing was sent for 60 s", 1000)
+
+    def posted(self, venue: Venue, path: str, body: bytes) -> Answer | None:
+        """What it lists, in its own list alone."""
+        if path != "/info":
+            return None
+        asked = json.loads(body)
+        if asked.get("type") != "metaAndAssetCtxs" or asked.get("dex"):
+            return Answer(422, b"Failed to deserialize the JSON body into the target type")
+        coins = [
+            {"name": symbol, "szDecimals": 3, **({"isDelisted": True} if listing.halted else {})}
+            for symbol, listing in venue.listings.items()
+        ]
+        contexts = [{"markPx": "100.0", "dayNtlVlm": "1000.0"} for _ in coins]
+        return Answer(200, json.dumps([{"universe": coins}, contexts]).encode())
 
     def seal(self, peer: Peer, message: Message) -> bytes:
         """Note that something is sent."""

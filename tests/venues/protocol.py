@@ -68,6 +68,10 @@ class Protocol:
         """What REST says to a GET of `path`; None: 404."""
         return None
 
+    def posted(self, venue: Venue, path: str, body: bytes) -> Answer | None:  # noqa: ARG002
+        """What it says to a POST."""
+        return None
+
 
 def protocol_of(name: str) -> Protocol:
     """A new one of the venue called so. Raises ModuleNotFoundError."""

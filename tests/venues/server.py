@@ -1,5 +1,7 @@
 """A venue on a socket: WebSocket and REST on one port, with TLS where it is given.
 
+The library hears of GET alone, so a POST is handed to it as one, with its body in a header.
+
 `serving` is for who has a loop; `Running` runs a server in a thread of its own, and `do` lets a test reach
 into the venue there.
 """
@@ -8,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import ssl
 import threading
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from time import monotonic, time, time_ns
@@ -24,6 +28,8 @@ from .venue import Answer, Close, Peer, Venue
 
 T = TypeVar("T")
 WAIT_S = 180.0  # on a busy machine
+BODY = "X-Body"  # of a POST
+LENGTH = re.compile(rb"(?im)^content-length: *(\d+)\r\n")
 
 
 class Server:
@@ -45,6 +51,7 @@ class Server:
             "127.0.0.1",
             port,
             process_request=self._admit,
+            create_connection=_Connection,
             ssl=tls,
             compression=None,
             ping_interval=protocol.ping_s,
@@ -70,7 +77,8 @@ class Server:
         if "Upgrade" in request.headers:
             answer = self.venue.refused(request.path)
         else:
-            answer = self.venue.answer(request.path, monotonic())
+            body = b64decode(request.headers.get(BODY, ""))
+            answer = self.venue.answer(request.path, monotonic(), body)
         return None if answer is None else response(answer)
 
     async def _serve(self, socket: ServerConnection) -> None:
@@ -113,6 +121,24 @@ class Server:
                 self.venue.step(time_ns())
                 self.venue.on_time(monotonic())
                 self.flush()
+
+
+class _Connection(ServerConnection):
+    """Turns a POST into what the library takes; see the module."""
+
+    posted = b""
+
+    def data_received(self, data: bytes) -> None:
+        if not self.posted and not data.startswith(b"POST "):
+            super().data_received(data)
+            return
+        self.posted += data
+        head, end, body = self.posted.partition(b"\r\n\r\n")
+        length = LENGTH.search(head + b"\r\n")
+        if end and length is not None and len(body) >= int(length[1]):
+            asked = LENGTH.sub(b"", head + b"\r\n").replace(b"POST", b"GET", 1)
+            self.posted = b""
+            super().data_received(asked + f"{BODY}: ".encode() + b64encode(body) + b"\r\n\r\n")
 
 
 class Running:

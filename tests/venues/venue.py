@@ -186,13 +186,16 @@ class Venue:
         for peer in list(self.peers):
             peer.close(code, reason)
 
-    def answer(self, target: str, now_s: float) -> Answer:
-        """What REST says to a GET of `target`."""
+    def answer(self, target: str, now_s: float, body: bytes = b"") -> Answer:
+        """What REST says to a GET of `target`, or where there is a body to a POST."""
         self.now_s = now_s
         if self.script.rest_status:
             return self._bad(self.script.rest_status)
         path, _, query = target.partition("?")
-        found = self.protocol.answer(self, path, dict(parse_qsl(query)))
+        if body:
+            found = self.protocol.posted(self, path, body)
+        else:
+            found = self.protocol.answer(self, path, dict(parse_qsl(query)))
         return Answer(404, b"{}") if found is None else found
 
     def _bad(self, status: int) -> Answer:

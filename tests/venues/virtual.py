@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from math import isclose
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import zmq
 
 from signalnode.clock import NS_PER_S
-from signalnode.events import DEPTH, QUOTE, TRADE, Events
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.actions import (
     Address,
@@ -34,17 +31,18 @@ from signalnode.feeds.live.actions import (
 from signalnode.feeds.live.connection import PING_S, PONG_S
 from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.feed import LiveFeed
+from signalnode.feeds.live.listings import listing_of
 from signalnode.feeds.live.pool import Pool, Step
 from signalnode.feeds.live.reasons import UNANSWERED
 from signalnode.feeds.live.sessions import venue_of
+from signalnode.feeds.live.states import States
 from tests.effort import drawn
-from tests.feeds.venues.made.base import LOTS, TICKS
 
 from . import venue as made
 from .faults import What
 from .listening import Listener
-from .listing import Numbered
 from .protocol import protocol_of
+from .truth import Truth
 from .venue import Peer, Venue
 
 TICK_NS = 50_000_000
@@ -78,6 +76,8 @@ class Virtual:
         self.now_ns = NS_PER_S
         self.venue = Venue(protocol_of(name), now_s=1.0)
         self.pool = Pool(venue_of(name), Random(seed))
+        self._listing = listing_of(name)
+        self._states = States(self._listing, self.pool.venue.limits)
         self.peers: dict[int, Peer] = {}  # by slot
         self.slow: set[str] = set()  # markets whose engine is too slow: what it is sent is lost
         self.frozen: set[int] = set()  # slots whose connection is half open: nothing comes, nothing is closed
@@ -133,6 +133,7 @@ class Virtual:
             truth.on_step(is_due=symbol not in spoiled and self._is_reached(symbol, "trades"))
         self._pump()
         self._on_time()
+        self._look_up()
         for symbol, wire in self.wires.items():
             wire.messages.append(self._beat())
             listener = self.listeners[symbol]
@@ -178,6 +179,7 @@ class Virtual:
         listener.feed._socket = self.wires[symbol]  # type: ignore[assignment] # what it uses of one
         self.listeners[symbol] = listener
         self.truths[symbol] = Truth(self.venue, symbol)
+        self._states.want(symbol, self.now_ns)
         self._do(self.pool.want(symbol))
 
     def _is_reached(self, symbol: str, what: What) -> bool:
@@ -212,6 +214,16 @@ class Virtual:
             self._do(self.pool.on_time(self.now_ns))
             self._pump()
         raise AssertionError("the pool is due for ever")
+
+    def _look_up(self) -> None:
+        """What is read by the clock of the venue's listing."""
+        asked = self._states.next(self.now_ns)
+        if asked is not None and asked.page is not None:
+            target = self.venue.protocol.rest_path + asked.page.url_path
+            answer = self.venue.answer(target, self.now_ns / NS_PER_S, asked.page.body)
+            listed = self._listing.read(asked.page, answer.body).instruments if answer.status == 200 else None
+            for symbol, halt in self._states.on_read(listed, self.now_ns):
+                self._say(symbol, envelope.TOLD, 0, f"halted {halt}".encode())
 
     def _pump(self) -> None:
         """Deliver all that the venue has put out."""
@@ -309,78 +321,3 @@ class Virtual:
     def _beat(self) -> bytes:
         header = Header(envelope.BEAT, self.now_ns + OFFSET_NS, 0, 0)
         return envelope.pack(envelope.BEAT_TOPIC, header, envelope.pack_offset(OFFSET_NS))
-
-
-class Truth:
-    """What a market truly did, beside what its feed says of it.
-
-    At each tick: no quote is crossed; while the feed calls its book sound, what it told last is the market's
-    top and depth. At the end: no trade came twice, none that never was, and none is missing that was sent.
-    """
-
-    def __init__(self, venue: Venue, symbol: str) -> None:
-        self._listing, self._venue = venue.listings[symbol], venue
-        self.due: Counter[tuple[int, float, float]] = Counter()  # trades that must come
-        self.optional: Counter[tuple[int, float, float]] = Counter()  # that may
-        self.came: Counter[tuple[int, float, float]] = Counter()
-        self._newest = 0  # number of a trade
-        self.is_known = True  # whether the book must be true: nothing was lost that nobody can see
-        self.quote: Any = None
-        self.depth: Any = None
-        self.checked = 0  # ticks at which the book was held against the market
-
-    def on_step(self, *, is_due: bool) -> None:
-        """The market has moved; whether its trades must come."""
-        counted = self.due if is_due else self.optional
-        for each in self._listing.new_trades:
-            if each.number > self._newest:
-                self._newest = each.number
-                counted[_key(each)] += 1
-
-    def excuse(self) -> None:
-        """The newest trades need not come."""
-        for each in self._listing.new_trades:
-            self.due[_key(each)] -= 1
-            self.optional[_key(each)] += 1
-
-    def on_events(self, events: Events, *, sound: bool) -> None:
-        """The feed has given these."""
-        for event in events:
-            if event["kind"] == TRADE:
-                side, price, size = (event[each].item() for each in ("aggressor_side", "price", "size"))
-                self.came[side, price, round(size, 6)] += 1
-            elif event["kind"] == QUOTE:
-                assert event["bid"] < event["ask"]
-                self.quote = event
-            elif event["kind"] == DEPTH:
-                self.depth = event
-        if not sound:
-            self.quote = self.depth = None
-        elif self.quote is not None and self.is_known:
-            self._check_book()
-
-    def forget(self) -> None:
-        """Whatever was lost unseen, a new image is to come."""
-        self.is_known, self.quote, self.depth = True, None, None
-
-    def check_trades(self) -> None:
-        """At the end."""
-        missing, extra = self.due - self.came, self.came - self.due - self.optional
-        assert not missing, f"never came: {missing}"
-        assert not extra, f"came without having been, or twice: {extra}"
-
-    def _check_book(self) -> None:
-        quote, depth = self._listing.market.rows(0, 0)
-        self.checked += 1
-        told = [self.quote[name].item() for name in ("bid", "bid_size", "ask", "ask_size")]
-        assert all(map(isclose, told, quote[6:10])), (told, quote[6:10])
-        if self.depth is not None:
-            told = [self.depth[name].item() for name in ("bid_depth", "ask_depth")]
-            assert all(isclose(*each, rel_tol=1e-6) for each in zip(told, depth[10:], strict=True)), (
-                told,
-                depth[10:],
-            )
-
-
-def _key(each: Numbered) -> tuple[int, float, float]:
-    return each.trade.side, each.trade.tick / TICKS, each.trade.lots / LOTS

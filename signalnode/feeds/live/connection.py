@@ -10,7 +10,6 @@ import contextlib
 import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterable
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -19,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.frames import DATA_OPCODES, Frame
 
-from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
+from signalnode.clock import NS_PER_S, monotonic_ns
 from signalnode.errors import VenueError
 from signalnode.feeds.live.actions import (
     Address,
@@ -35,15 +34,18 @@ from signalnode.feeds.live.actions import (
 )
 from signalnode.feeds.live.budget import Budget
 from signalnode.feeds.live.envelope import PASSED_S
+from signalnode.feeds.live.listings import listing_of
+from signalnode.feeds.live.listings.asked import listed_on
 from signalnode.feeds.live.pool import Pool, Step
 from signalnode.feeds.live.reasons import reason_of
+from signalnode.feeds.live.rest import StatusError, seconds_of
 from signalnode.feeds.live.rest import fetch as fetch_rest
+from signalnode.feeds.live.states import Asked, States
 
 OPEN_S, CLOSE_S = 10.0, 2.0
 FETCH_S_MAX = 20.0  # for a whole answer
 PING_S, PONG_S = 20.0, 10.0  # ours: what tells a peer that is gone from one that is quiet
 REASON_CHARS_MAX = 200
-LOOK_UP_S = 300.0  # between two readings of all that a venue lists: megabytes at some
 ASKED_TOO_OFTEN = (418, 429)  # HTTP statuses that are of this address, not of what was asked
 
 T = TypeVar("T")
@@ -106,8 +108,7 @@ class Connections:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: dict[int, Socket] = {}  # by slot
         self._timer: asyncio.TimerHandle | None = None
-        self._doubted: set[str] = set()  # markets to be looked up
-        self._look_up_ns = 0  # before which nothing is
+        self._states = States(listing_of(pool.venue.name), pool.venue.limits)
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Until `stopped` is set; then every connection is closed."""
@@ -134,30 +135,36 @@ class Connections:
         for what, symbol in self._outlet.requests():
             if what == "want":
                 self._do(self._pool.want(symbol))
+                halt = self._states.want(symbol, monotonic_ns())
+                if halt:
+                    self._outlet.tell_halt(symbol, halt)
             elif what == "drop":
                 self._pool.drop(symbol)
+                self._states.drop(symbol)
             elif what == "renew":
                 self._pool.renew(symbol)
             else:
-                self._doubted.add(symbol)
-        if self._doubted and monotonic_ns() >= self._look_up_ns:
-            self._look_up_ns = monotonic_ns() + int(LOOK_UP_S * NS_PER_S)
-            self._start(self._look_up(frozenset(self._doubted)))
-            self._doubted.clear()
+                self._states.doubt(symbol, monotonic_ns())
+        asked = self._states.next(monotonic_ns())
+        if asked is not None:
+            self._start(self._look_up(asked))
         self._schedule()
 
-    async def _look_up(self, symbols: frozenset[str]) -> None:
-        """Hold markets that are silent against what their venue lists; what cannot be had is not told."""
-        from signalnode.feeds.live.listings.asked import halts_of
-
-        venue, rest_url = self._pool.venue, self._urls.rest
-        if self._budget.request(venue.limits.requests_max / 2, monotonic_ns()):
+    async def _look_up(self, asked: Asked) -> None:
+        """Hold markets against what their venue lists; what cannot be had is not told."""
+        name, rest_url = self._pool.venue.name, self._urls.rest
+        wait_ns = self._budget.request(asked.weight, monotonic_ns())
+        if wait_ns:
+            self._states.on_unread(wait_ns, monotonic_ns())
             return
         try:
-            halts = await _in_thread(lambda: halts_of(venue.name, rest_url, symbols))
-        except VenueError:
+            listed = await _in_thread(lambda: listed_on(name, rest_url, asked.page))
+        except VenueError as error:
+            if isinstance(error, StatusError):
+                self._wait_asked(error.status, error.retry_after)
+            self._states.on_unread(0, monotonic_ns())
             return
-        for symbol, halt in halts.items():
+        for symbol, halt in self._states.on_read(listed, monotonic_ns()):
             self._outlet.tell_halt(symbol, halt)
 
     def _on_timer(self) -> None:
@@ -369,18 +376,6 @@ async def _in_thread(work: Callable[[], T]) -> T:
 async def _send(socket: ClientConnection, frame: bytes) -> None:
     with contextlib.suppress(ConnectionClosed):  # whoever receives hears of it
         await socket.send(frame, text=True)
-
-
-def seconds_of(retry_after: str) -> float:
-    """The header's seconds, or those until its date; 0 where it is neither (RFC 9110, 10.2.3)."""
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - wall_ns() / NS_PER_S)
-    except (ValueError, TypeError):
-        return 0.0
 
 
 def run_connections(connections: Connections, on_loop: Callable[[asyncio.Event], None]) -> None:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 # their place (0: that has gone).
 FRAME, TOLD, BEAT, ANSWER, ADDRESS, BESIDE, MOVED = 1, 2, 3, 4, 5, 6, 7
 BEAT_TOPIC = b"\0"
+NOT_LISTED = "not listed"  # of a market that is told as halted
 RENEW, DOUBT = b"\2", b"\3"
 BEAT_S = 1.0
 PASSED_S = 0.1  # between two looks at the clock for `passed.py`, where nothing comes

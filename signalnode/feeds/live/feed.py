@@ -19,7 +19,7 @@ import zmq
 
 from signalnode.clock import NS_PER_S
 from signalnode.errors import CheckpointError
-from signalnode.events import EVENT, Events
+from signalnode.events import EVENT, TRADE, Events
 from signalnode.feeds import sieve
 from signalnode.feeds.base import BlockFeed, Losses
 from signalnode.feeds.faults import Faults
@@ -74,7 +74,7 @@ class LiveFeed(BlockFeed):
         self._message_ns = 0  # monotonic time of its newest message
         self._told = self.outage
         self._losses = 0  # times that frames are missing, whatever their channel
-        self._halt = ""  # as its venue lists it; whatever comes is proof against that
+        self._halt = ""  # as its venue lists it; trades are proof against that
         self._doubt_ns = 0
         self._renew_ns, self._renew_wait_ns = 0, 0
         self._context, self._owns_context = context, context is None
@@ -219,7 +219,8 @@ class LiveFeed(BlockFeed):
         elif header.kind == envelope.FRAME:
             self.connection = header.connection
             rows = self._decode(self._decoder.decode, body, header.time_ns, header.connection)
-            self._halt = "" if rows else self._halt
+            if self._halt and _is_proof(rows, self._halt):
+                self._halt = ""
             self._rows += rows
         elif header.kind == envelope.ANSWER:
             answer = (*envelope.unpack_answer(body), header.time_ns, header.connection)
@@ -305,3 +306,8 @@ class LiveFeed(BlockFeed):
         except zmq.Again:
             return False
         return True
+
+
+def _is_proof(rows: Sequence[Row], halt: str) -> bool:
+    """Whether events show that a market is not as it was told: where it is halted its book may move still."""
+    return any(row[2] == TRADE or halt == envelope.NOT_LISTED for row in rows)

@@ -128,7 +128,7 @@ class FrameOutlet:
 
     def tell_halt(self, symbol: str, halt: str) -> None:
         """See `connection.Outlet`."""
-        self._log.info("looked up", symbol=symbol, halt=halt)
+        self._log.info("listed", symbol=symbol, halt=halt or "none")
         self._send(symbol, envelope.TOLD, 0, f"halted {halt}".encode())
 
     def pass_time(self, next_try_ns: int | None) -> None:

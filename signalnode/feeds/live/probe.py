@@ -15,8 +15,9 @@ from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.errors import VenueError
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.live.actions import Action, Answer, Close, Deliver, Fetch, Send, Tell, ns_of
+from signalnode.feeds.live.envelope import NOT_LISTED
 from signalnode.feeds.live.listings import listing_of
-from signalnode.feeds.live.listings.asked import NOT_LISTED, halts_of
+from signalnode.feeds.live.listings.asked import halts_of
 from signalnode.feeds.live.listings.base import UNREADABLE, Instrument
 from signalnode.feeds.live.reach import Tell as Told
 from signalnode.feeds.live.reach import reach

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import http.client
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from signalnode.clock import NS_PER_S, monotonic_ns
+from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.errors import VenueError
 from signalnode.feeds.live.reach import Tell, address_of, reach, silent
 
@@ -23,6 +24,14 @@ _MENDS: dict[int, str] = {
     429: "this address has asked too often; wait",
     451: "it does not serve your country",
 }
+
+
+class StatusError(VenueError):
+    """A venue's answer does not say yes; `retry_after` is its header, "" for none."""
+
+    def __init__(self, message: str, status: int, retry_after: str) -> None:
+        super().__init__(message)
+        self.status, self.retry_after = status, retry_after
 
 
 class Reply(NamedTuple):
@@ -72,18 +81,31 @@ def fetch(
 
 
 def body_of(reply: Reply, url: str) -> bytes:
-    """The body of an answer that says yes; raises VenueError for any other."""
+    """The body of an answer that says yes; raises StatusError for any other."""
     if reply.status == http.client.OK:
         return reply.body
     if 300 <= reply.status < 400:
         to = reply.headers.get("location", "nowhere")[:QUOTED_CHARS_MAX]
-        raise VenueError(f"{url}: is elsewhere, it says: {to}; where you trust that, write it as rest_url")
+        what = f"{url}: is elsewhere, it says: {to}; where you trust that, write it as rest_url"
+        raise StatusError(what, reply.status, "")
     mend = _MENDS.get(reply.status, "try again later" if reply.status >= 500 else "is rest_url right?")
     after = reply.headers.get("retry-after")
     wait = f" (it says: {after[:QUOTED_CHARS_MAX]} s)" if after else ""
     said = reply.body[:QUOTED_CHARS_MAX].decode(errors="replace").split("\n")[0]
     quoted = f": {said!r}" if said.isprintable() and said else ""
-    raise VenueError(f"{url}: HTTP {reply.status}{quoted}; {mend}{wait}")
+    raise StatusError(f"{url}: HTTP {reply.status}{quoted}; {mend}{wait}", reply.status, after or "")
+
+
+def seconds_of(retry_after: str) -> float:
+    """The header's seconds, or those until its date; 0 where it is neither (RFC 9110, 10.2.3)."""
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - wall_ns() / NS_PER_S)
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def _content(answer: http.client.HTTPResponse, url: str, within_s: float, bytes_max: int) -> bytes:

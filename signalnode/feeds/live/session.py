@@ -318,7 +318,10 @@ class Session:
         return [*self._passed_on(heard, frame), *self._on_answer(heard, now_ns)]
 
     def _on_data(self, heard: Heard, frame: bytes, now_ns: int) -> list[Action]:
-        is_wanted = not heard.symbol or self.subscriptions.on_data((heard.symbol, heard.channel), now_ns)
+        if heard.channel in self.venue.channels:
+            is_wanted = not heard.symbol or self.subscriptions.on_data((heard.symbol, heard.channel), now_ns)
+        else:  # asked for once, for all markets
+            is_wanted = heard.symbol in {"", *self.symbols}
         if self.venue.is_counted:
             return [Deliver("", frame)]
         return [Deliver(heard.symbol, frame)] if is_wanted else []

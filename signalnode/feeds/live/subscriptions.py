@@ -161,8 +161,8 @@ class Subscriptions:
 
     def is_heard(self, symbol: str) -> bool:
         """Whether the venue has said yes to every channel of a market."""
-        channels = self._channels.get(symbol, ())
-        return bool(channels) and all(self.asked[symbol, each].state == "active" for each in channels)
+        needed = set(self._channels.get(symbol, ())) - self.venue.optional
+        return bool(needed) and all(self.asked[symbol, each].state == "active" for each in needed)
 
     def close(self) -> None:
         """The connection is gone, and with it all that it was subscribed to."""
@@ -173,6 +173,8 @@ class Subscriptions:
         for key, asked in list(self.asked.items()):
             asked.silent_ns = NEVER_NS
             asked.spoke_ns = 0
+            if asked.state == "refused" and key[1] in self.venue.optional:
+                asked.state = "left"  # to be tried again
             is_mute = asked.state == "left" and bool(heard - {key[0]})  # of this one alone nothing is said
             if self._step(asked, "closed"):
                 asked.due_ns, asked.sent_ns = 0, -NEVER_NS
@@ -203,7 +205,9 @@ class Subscriptions:
         for key, asked in list(self.asked.items()):
             if asked.state == "asked" and asked.due_ns <= now_ns:
                 self._step(asked, "overdue")
-                if asked.tries >= ASKED_MAX and asked.is_wanted:
+                if key[1] in self.venue.optional:
+                    asked.state = "refused"  # or the connection would be given up for it
+                elif asked.tries >= ASKED_MAX and asked.is_wanted:
                     asked.state = "refused"
                     yield Change(*key, "refused", f"no answer about {key[1]} to {ASKED_MAX} requests")
             elif asked.state == "active" and asked.silent_ns <= now_ns:
@@ -235,8 +239,7 @@ class Subscriptions:
         asked.longest_ns = max(waited_ns, asked.longest_ns - asked.longest_ns // FORGOTTEN_IN)
         asked.has_spoken, asked.silences, asked.silent_ns = True, 0, NEVER_NS
         asked.is_early |= asked.state == "asked"
-        asked.spoke_ns = now_ns
-        asked.frames += 1
+        asked.spoke_ns, asked.frames = now_ns, asked.frames + 1
         if key[1] == self.book and self._book_silence_ns:
             asked.silent_ns = now_ns + self._book_silence_ns
         elif key[1] != self.book and asked.frames >= FRAMES_MIN:
@@ -316,9 +319,9 @@ class Subscriptions:
 
     def _answered(self, key: Key, asked: Asked, what: str, detail: str, now_ns: int) -> list[Change]:
         if asked.state == "refused":
-            is_wanted = asked.is_wanted
+            is_told = asked.is_wanted and key[1] not in self.venue.optional
             self._let_go(key)
-            return [Change(*key, "refused", detail)] if is_wanted else []
+            return [Change(*key, "refused", detail)] if is_told else []
         if asked.state == "active":
             asked.tries = 0
             self._let_go(key)
@@ -351,9 +354,8 @@ class Subscriptions:
             asked.silences, asked.silent_ns = 0, NEVER_NS
         elif key[1] == self.book or asked.has_spoken:
             wait_ns = ns_of(min(ACKED_SILENT_S * 2.0 ** min(asked.silences, 16), ACKED_SILENT_S_MAX))
-            asked.silent_ns = now_ns + (
-                wait_ns if key[1] == self.book else max(wait_ns, self._patience_ns(asked))
-            )
+            least_ns = 0 if key[1] == self.book else self._patience_ns(asked)
+            asked.silent_ns = now_ns + max(wait_ns, least_ns)
 
     def _patience_ns(self, asked: Asked) -> int:
         """How long a channel may be silent that has shown what it is used to."""

@@ -200,6 +200,7 @@ class MarketDecoder:
         self.others: dict[str, int] = {}
         self.watch = BookWatch(depth_bps, on_fault)
         self.halt = ""
+        self._identity = ""  # by which the venue knows the instrument
         self._trades = TradeNumbers(on_fault)
         self._spelling = self.symbol  # the newest spelling that was found to be ours
 
@@ -210,10 +211,16 @@ class MarketDecoder:
     def on_address(self, address: str) -> None:
         """Nothing: at most venues a frame says all of what it is about."""
 
-    def _hear_state(self, symbol: str, state: str, open_states: Container[str]) -> None:
-        """Note the state of an instrument, as its venue says it; "" where it does not."""
-        if state and plain_symbol(symbol) == self.symbol:
-            self.halt = "" if state in open_states else state.lower()
+    def _hear_state(self, symbol: str, state: str, open_states: Container[str], identity: str = "") -> None:
+        """Note the state of an instrument, as its venue says it; "" where it does not. `identity`: what it
+        keeps when it is called otherwise, where there is such a thing.
+        """
+        if plain_symbol(symbol) == self.symbol:
+            self._identity = identity or self._identity
+            if state:
+                self.halt = "" if state in open_states else state.lower()
+        elif identity and identity == self._identity:
+            self.halt = f"renamed to {symbol}"
 
     def _is_ours(self, symbol: str) -> bool:
         """Count a frame of `symbol`, however the venue spells it, and say whether it is the market's."""

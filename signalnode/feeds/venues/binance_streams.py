@@ -48,6 +48,8 @@ from signalnode.feeds.venues.base import (
 
 Levels = list[tuple[float, float]]
 EMPTY = msgspec.Raw(b"")
+CONTRACTS = "contractInfo"  # of all contracts of a future, with a state each
+OPEN_STATES = frozenset({"TRADING"})
 MARKET = "MARKET"  # the order type of a trade; others are the insurance fund's, say, and are no market's
 CONTRACT_USD = 10.0  # worth of a COIN-M contract
 BTC_CONTRACT_USD = 100.0
@@ -102,6 +104,11 @@ class _DepthUpdate(msgspec.Struct):
     previous_id: int | None = msgspec.field(name="pu", default=None)
 
 
+class _Contract(msgspec.Struct):
+    symbol: str = msgspec.field(name="s")
+    state: str = msgspec.field(name="cs")
+
+
 class _Snapshot(msgspec.Struct):
     last_update_id: int = msgspec.field(name="lastUpdateId")
     bids: Levels
@@ -117,6 +124,7 @@ _aggregate = msgspec.json.Decoder(_AggregateTrade, strict=False)
 _best = msgspec.json.Decoder(_BestPrices, strict=False)
 _depth = msgspec.json.Decoder(_DepthUpdate, strict=False)
 _snapshot = msgspec.json.Decoder(_Snapshot, strict=False)
+_contract = msgspec.json.Decoder(_Contract)
 
 
 class StreamsDecoder(MarketDecoder):
@@ -138,7 +146,8 @@ class StreamsDecoder(MarketDecoder):
         """The events in one frame; see `base.Decoder`."""
         head = _frame.decode(frame)
         if head.stream:
-            channel = head.stream.partition("@")[2]
+            name, _, channel = head.stream.partition("@")
+            channel = channel or name.removeprefix("!")
             body: bytes | msgspec.Raw = head.data
         else:
             channel, body = _bare_channel(head), frame
@@ -152,9 +161,12 @@ class StreamsDecoder(MarketDecoder):
             return self._on_depth(body, time_received_ns)
         if channel == "snapshot":
             return self._on_snapshot(_snapshot.decode(body), time_received_ns)
-        if channel == "reply":
-            return ()
-        raise FrameFault("frame_unknown", f"no channel known as {channel[:40]!r}")
+        if channel == CONTRACTS:
+            told = _contract.decode(body)
+            self._hear_state(told.symbol, told.state, OPEN_STATES)
+        elif channel != "reply":
+            raise FrameFault("frame_unknown", f"no channel known as {channel[:40]!r}")
+        return ()
 
     def decode_reply(self, url: str, body: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in what was fetched from `url`; see `base.Decoder`."""

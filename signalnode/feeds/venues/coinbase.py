@@ -1,4 +1,4 @@
-"""Coinbase Advanced Trade: the channels `l2_data` and `market_trades`.
+"""Coinbase Advanced Trade: the channels `l2_data`, `market_trades` and `status`.
 
 Formats: Coinbase, "Advanced Trade WebSocket Channels". A trade's `side` is the maker's: on the recordings 75
 of 76 trades at the touch were SELL at the ask or BUY at the bid; so the other side took. Trades come newest
@@ -28,7 +28,8 @@ from signalnode.feeds.venues.base import (
     trade_row,
 )
 
-SILENT_CHANNELS = frozenset({"subscriptions", "heartbeats", "candles", "status", "ticker", "ticker_batch"})
+SILENT_CHANNELS = frozenset({"subscriptions", "heartbeats", "candles", "ticker", "ticker_batch"})
+OPEN_STATES = frozenset({"online"})  # of a product; offline, internal and delisted trade nothing
 
 
 class _Frame(msgspec.Struct):
@@ -64,10 +65,20 @@ class _TradeEvent(msgspec.Struct):
     trades: list[_Trade]
 
 
+class _Product(msgspec.Struct):
+    id: str
+    status: str = ""
+
+
+class _StatusEvent(msgspec.Struct):
+    products: list[_Product]
+
+
 _frame = msgspec.json.Decoder(_Frame)
 _books = msgspec.json.Decoder(list[_BookEvent])
 _levels = msgspec.json.Decoder(list[_Level], strict=False)  # lax: numbers come as strings
 _trades = msgspec.json.Decoder(list[_TradeEvent], strict=False)
+_states = msgspec.json.Decoder(list[_StatusEvent])
 
 
 class CoinbaseDecoder(MarketDecoder):
@@ -91,6 +102,11 @@ class CoinbaseDecoder(MarketDecoder):
             return [
                 row for one in _trades.decode(head.events) for row in self._on_trades(one, time_received_ns)
             ]
+        if head.channel == "status":
+            for told in _states.decode(head.events):
+                for each in told.products:
+                    self._hear_state(each.id, each.status, OPEN_STATES)
+            return ()
         if head.channel in SILENT_CHANNELS:
             return ()
         raise FrameFault("frame_unknown", f"no channel known as {head.channel[:40]!r}")

@@ -90,6 +90,7 @@ class _Trades(msgspec.Struct):
 
 class _Market(msgspec.Struct):
     status: str = ""
+    number: str = msgspec.field(default="", name="clobPairId")
 
 
 class _Markets(msgspec.Struct):
@@ -151,7 +152,7 @@ class DydxDecoder(MarketDecoder):
         said = [_markets.decode(head.contents)] if is_image else _lists_of(head, _markets, _market_lists)
         for one in said:
             for symbol, market in (*one.markets.items(), *one.trading.items()):
-                self._hear_state(symbol, market.status, OPEN_STATES)
+                self._hear_state(symbol, market.status, OPEN_STATES, market.number)
 
     def _on_trades(self, head: _Frame, time_received_ns: int) -> Iterator[Row]:
         for one in _lists_of(head, _trades, _trade_lists):

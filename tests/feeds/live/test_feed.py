@@ -250,6 +250,7 @@ def test_a_silent_market_is_looked_up_now_and_then_and_is_halted_until_something
     assert [gateway.socket.recv() for _ in range(2)] == [envelope.DOUBT + b"BTC-USD\0"] * 2
     assert not gateway.socket.poll(0)
     gateway.say(envelope.TOLD, b"halted delisted")
+    gateway.image()  # orders may be taken back still
     assert gateway.feed.outage == "halted by the venue: delisted"
     gateway.trade(1, NOW_NS, NOW_NS - 1)
     assert not gateway.feed.outage

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from signalnode.feeds.live.listings import listing_of
+from signalnode.feeds.live.listings.asked import ask
 from signalnode.feeds.live.listings.base import (
     UNREADABLE,
     Found,
@@ -19,6 +20,7 @@ from signalnode.feeds.venues import decoder_of
 from signalnode.names import market_name_fault
 from signalnode.settings import LIVE_VENUES, VENUE_NAMES
 from tests.feeds.live.listing_answers import answer
+from tests.venues.server import Running, Server
 
 # By venue: our name, symbol, tick, step, whether it is open, and its volume.
 EXPECTED: dict[str, list[tuple[str, str, str, str, bool, float | None]]] = {
@@ -118,6 +120,15 @@ def test_what_is_listed_can_be_a_market_whose_decoder_knows_it(venue: str) -> No
 @pytest.mark.parametrize("venue", LIVE_VENUES)
 def test_a_live_venue_is_asked_where_its_gateway_asks(venue: str) -> None:
     assert getattr(venue_of(venue), "rest_url", "") in {"", listing_of(venue).rest_url}
+
+
+def test_every_venue_of_the_tests_lists_its_markets_over_a_socket() -> None:
+    servers = [Server(name) for name in LIVE_VENUES]
+    with Running(*servers):
+        for server in servers:
+            found = ask(server.venue.protocol.name, server.rest_url)
+            assert {each.instrument.symbol for each in found} == set(server.venue.listings)
+            assert all(each.instrument.is_open for each in found)
 
 
 @pytest.mark.parametrize("venue", LIVE_VENUES)

@@ -1,7 +1,7 @@
 """What must hold at every live venue, whatever happens on the way: a venue as strict as the real one, a pool
 of sessions and the markets' feeds and engines, in one process and in virtual time.
 
-Held against the market as it truly is, at every tick (`virtual.Truth`); and at the end live is replay.
+Held against the market as it truly is, at every tick (`truth.Truth`); and at the end live is replay.
 """
 
 from __future__ import annotations
@@ -44,13 +44,22 @@ FAULTS: dict[str, Callable[[str], Fault]] = {
 }
 UNCROSSED = frozenset({"dydx"})  # whose rule drops levels, right or wrong
 UNTOLD = frozenset({"an update lost", "an update late"})
-HALTS = {  # where frames say what trades
-    "dydx": "halted by the venue: paused",
-    "kraken": "halted by the venue: maintenance",
-    "deribit": "halted by the venue: locked",
-    "kraken_futures": "halted by the venue: suspended",
-    "okx": "halted by the venue: suspend",
+HALTS = {  # in each venue's own word; `by the clock` where no frame says it
+    "dydx": "paused",
+    "coinbase": "offline",
+    "kraken": "maintenance",
+    "kraken_futures": "suspended",
+    "binance": "break",
+    "binance_usdm": "break",
+    "binance_coinm": "break",
+    "bybit": "closed",
+    "okx": "suspend",
+    "hyperliquid": "delisted",
+    "gemini": "closed",
+    "bitstamp": "disabled",
+    "deribit": "locked",
 }
+READ_BY_THE_CLOCK = ("binance", "bybit", "hyperliquid", "gemini", "bitstamp")
 QUIET = frozenset({"market_lost", "book_gap"})  # told before all was heard
 CODES = (1000, 1001, 1008, 1011, 1012, 1013, 4008)
 
@@ -225,11 +234,16 @@ def test_a_crossed_book_is_shown_to_nobody(world, venue, tmp_path):
     world.finish(tmp_path)
 
 
-@pytest.mark.parametrize("venue", sorted({*HALTS, *LIVE_VENUES[: drawn(1, len(LIVE_VENUES))]}))
-def test_a_halt_is_told_where_the_venue_says_so_and_costs_nothing(world, venue, tmp_path):
+@at_every_venue
+def test_a_halt_is_told_in_the_venues_own_word_and_costs_nothing(world, venue, tmp_path):
+    other = list(world.listeners)[1]
     world.venue.listings[world.symbol].halted = True
-    world.run(drawn(8.0, 20.0))
-    assert world.feed.outage == HALTS.get(venue, "")
+    if venue in READ_BY_THE_CLOCK:
+        world.run(65.0, 10**9)
+    else:
+        world.run(8.0, 10**8)
+    assert world.feed.outage == f"halted by the venue: {HALTS[venue]}"
+    assert not world.listeners[other].feed.outage
     world.venue.listings[world.symbol].halted = False
     world.until_sound()
     world.run(1.0)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import pytest
 
-from signalnode.errors import VenueError
-from signalnode.feeds.live import connection
 from signalnode.feeds.live.connection import Connections, Urls
 from signalnode.feeds.live.listings import asked
 from signalnode.feeds.live.listings.asked import Listed, halts_of
 from signalnode.feeds.live.listings.base import instrument
 from signalnode.feeds.live.pool import Pool
+from signalnode.feeds.live.rest import StatusError
 from signalnode.feeds.live.sessions import venue_of
 
 
@@ -42,13 +41,16 @@ def test_a_market_is_halted_by_its_venues_word_and_another_spelling_says_nothing
 
 
 class Outlet:
-    """Engines that doubt the same markets again and again."""
+    """Engines that want two markets, and doubt them again and again."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
 
     def requests(self) -> Iterator[tuple[str, str]]:
-        yield from (("doubt", "ETHUSDT"), ("doubt", "GONEUSDT"))
+        for what in ("want", "doubt"):
+            yield from ((what, "ETHUSDT"), (what, "GONEUSDT"))
+
+    def tell(self, *_: object) -> None: ...
 
     def tell_halt(self, symbol: str, halt: str) -> None:
         self.told.append((symbol, halt))
@@ -60,18 +62,22 @@ class Budget:
     def __init__(self, wait_ns: int = 0) -> None:
         self.wait_ns = wait_ns
         self.weights: list[float] = []
+        self.banned_s: list[float] = []
 
     def request(self, weight: float, _now_ns: int) -> int:
         self.weights.append(weight)
         return self.wait_ns
 
+    def ban(self, wait_s: float, _now_ns: int) -> None:
+        self.banned_s.append(wait_s)
+
 
 def run(budget: Budget) -> list[tuple[str, str]]:
-    """What was told after the same doubts came twice."""
+    """What was told after the same doubts came twice, of a venue whose frames tell states."""
     outlet = Outlet()
 
     async def work() -> None:
-        made: Any = Connections(Pool(venue_of("bybit"), Random(1)), Urls("", ""), outlet, budget)  # type: ignore[arg-type]
+        made: Any = Connections(Pool(venue_of("okx"), Random(1)), Urls("", ""), outlet, budget)  # type: ignore[arg-type]
         made._on_requests()
         made._on_requests()
         await asyncio.gather(*made._tasks)
@@ -84,7 +90,7 @@ def run(budget: Budget) -> list[tuple[str, str]]:
 def test_all_that_is_doubted_is_looked_up_once_in_a_while_within_the_venues_limits() -> None:
     budget = Budget()
     assert sorted(run(budget)) == [("ETHUSDT", "break"), ("GONEUSDT", "not listed")]
-    assert budget.weights == [venue_of("bybit").limits.requests_max / 2]
+    assert budget.weights == [venue_of("okx").limits.requests_max / 2]
 
 
 @pytest.mark.usefixtures("listing")
@@ -93,9 +99,10 @@ def test_nothing_is_told_where_nothing_may_be_asked_or_nothing_is_answered(
 ) -> None:
     assert run(Budget(wait_ns=1)) == []
 
-    def refuse(_venue: str, _rest_url: str, _symbols: Iterable[str]) -> dict[str, str]:
-        raise VenueError("HTTP 451")
+    def refuse(_venue: str, _rest_url: str) -> list[Listed]:
+        raise StatusError("HTTP 429", 429, "40")
 
-    monkeypatch.setattr(asked, "halts_of", refuse)
-    assert run(Budget()) == []
-    assert connection.LOOK_UP_S > 60
+    monkeypatch.setattr(asked, "ask", refuse)
+    budget = Budget()
+    assert run(budget) == []
+    assert budget.banned_s == [40.0]

@@ -127,6 +127,16 @@ def test_updates_of_a_new_connection_wait_for_its_image_and_those_of_the_old_one
     assert decode.reports == ["book_gap"]
 
 
+def test_a_market_whose_number_goes_on_under_another_name_was_renamed() -> None:
+    decode = Decoding()
+    ours = {"BTC-USD": {"status": "ACTIVE", "clobPairId": "0"}, "ETH-USD": {"clobPairId": "1"}}
+    decode(decode.venue.frame("subscribed", "v4_markets", {"markets": ours}))
+    for other, halt in (("1", ""), ("0", "renamed to NEW-USD")):
+        told = {"trading": {"NEW-USD": {"status": "ACTIVE", "clobPairId": other}}}
+        decode(decode.venue.frame("channel_data", "v4_markets", told))
+        assert decode.decoder.halt == halt
+
+
 def test_what_the_venue_halts_is_known_until_it_trades_again() -> None:
     decode = Decoding()
     states = {"BTC-USD": {"status": "ACTIVE"}, "ETH-USD": {"status": "PAUSED"}}

@@ -1,16 +1,17 @@
-"""A venue's whole listing, asked for over REST; for commands, and for gateways whose markets fell silent."""
+"""A venue's listing, asked for over REST: for commands, and for gateways that look after their markets."""
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from signalnode.errors import VenueError
+from signalnode.feeds.live.envelope import NOT_LISTED
 from signalnode.feeds.live.listings import listing_of
-from signalnode.feeds.live.listings.base import PAGES_MAX, UNREADABLE, Found, Instrument, first_each
-from signalnode.feeds.live.rest import body_of, fetch
-
-NOT_LISTED = "not listed"
+from signalnode.feeds.live.listings.base import PAGES_MAX, UNREADABLE, Found, Instrument, Page, first_each
+from signalnode.feeds.live.rest import StatusError, body_of, fetch
+from signalnode.feeds.live.states import bare
 
 
 class Listed(NamedTuple):
@@ -25,19 +26,28 @@ def halts_of(venue: str, rest_url: str, symbols: Iterable[str]) -> dict[str, str
     `not listed`, or left out where another spelling of it is. Raises VenueError.
     """
     listed = {each.instrument.symbol: each.instrument for each in ask(venue, rest_url)}
-    spellings = {_bare(symbol) for symbol in listed}
+    spellings = {bare(symbol) for symbol in listed}
     halts = {}
     for symbol in symbols:
         if symbol in listed:
             halts[symbol] = "" if listed[symbol].is_open else listed[symbol].state or "not open"
-        elif _bare(symbol) not in spellings:
+        elif bare(symbol) not in spellings:
             halts[symbol] = NOT_LISTED
     return halts
 
 
-def _bare(symbol: str) -> str:
-    """Without a category before it, and without signs: linear:BTCUSDT as BTCUSDT."""
-    return "".join(filter(str.isalnum, symbol.rpartition(":")[2])).upper()
+def listed_on(venue: str, rest_url: str, page: Page | None) -> list[Instrument] | None:
+    """The markets of one page, or of the whole listing; None where the venue knows one of those that the page
+    names not (HTTP 400). Raises VenueError.
+    """
+    if page is None:
+        return [each.instrument for each in ask(venue, rest_url)]
+    try:
+        return _read(venue, rest_url or listing_of(venue).rest_url, page).instruments
+    except StatusError as error:
+        if error.status == http.client.BAD_REQUEST:
+            return None
+        raise
 
 
 def ask(venue: str, rest_url: str = "") -> list[Listed]:
@@ -51,19 +61,23 @@ def ask(venue: str, rest_url: str = "") -> list[Listed]:
     volumes: dict[str, float] = {}
     pages = list(listing.pages)
     for count, page in enumerate(pages):  # it grows meanwhile
-        url = base_url.rstrip("/") + page.url_path
         if count >= PAGES_MAX:
-            raise VenueError(f"{url}: more than {PAGES_MAX} pages; is it the right address?")
-        body = body_of(fetch(base_url, page.url_path, page.body), url)
-        try:
-            found: Found = listing.read(page, body)
-        except UNREADABLE as error:
-            raise VenueError(
-                f"{url}: answers in another form than {venue} ({error}); is it the right address?"
-            ) from None
+            raise VenueError(f"{base_url}: more than {PAGES_MAX} pages; is it the right address?")
+        found = _read(venue, base_url, page)
         instruments += found.instruments
         volumes |= found.volumes
         if found.next is not None:
             pages.append(found.next)
     listed = (Listed(each, volumes.get(each.listed_as)) for each in first_each(instruments))
     return sorted(listed, key=lambda each: (each.instrument.market, each.instrument.symbol))
+
+
+def _read(venue: str, base_url: str, page: Page) -> Found:
+    url = base_url.rstrip("/") + page.url_path
+    body = body_of(fetch(base_url, page.url_path, page.body), url)
+    try:
+        return listing_of(venue).read(page, body)
+    except UNREADABLE as error:
+        raise VenueError(
+            f"{url}: answers in another form than {venue} ({error}); is it the right address?"
+        ) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -12,6 +12,8 @@ import msgspec
 from signalnode.names import market_name_of
 
 PAGES_MAX = 50  # of one listing, whatever the venue says
+STATES_S = 60.0  # between two readings of a market's state
+STATES_SELDOM_S = 300.0  # where its changes come over the connection, and a reading is large
 
 
 # What `Listing.read` raises where an answer has another form.
@@ -35,6 +37,7 @@ class Instrument(NamedTuple):
     state: str  # in the venue's own word
     is_open: bool  # whether it trades now, as far as the listing says
     listed_as: str  # what its venue calls it where it tells of volumes
+    identity: str = ""  # what it keeps when its venue calls it otherwise; "" where there is no such thing
 
 
 @dataclass(slots=True)
@@ -46,20 +49,43 @@ class Found:
     next: Page | None = None
 
 
+class Reading(NamedTuple):
+    """How the states of some markets are read, at a venue whose frames do not say all of them."""
+
+    page: Callable[[Sequence[str]], Page]  # that tells of these symbols, which are of one group
+    symbols_max: int = 1_000  # in one request
+    is_named: bool = False  # whether it tells of those alone
+    weight: float = 1.0  # of one, in the venue's limits
+    every_s: float = STATES_S
+    group: Callable[[str], str | None] = lambda _symbol: ""  # None: nothing tells of it
+
+
 class Listing(NamedTuple):
-    """How a venue is asked, and what it answers. `read` raises one of UNREADABLE."""
+    """How a venue is asked, and what it answers. `read` raises one of UNREADABLE.
+
+    `states` is None where frames tell them: then the whole listing is read, where one is doubted.
+    """
 
     rest_url: str
     pages: tuple[Page, ...]
     read: Callable[[Page, bytes], Found]
+    states: Reading | None = None
 
 
 def instrument(
-    name: str, symbol: str, *, tick_size: str, size_step: str, state: str, is_open: bool, listed_as: str = ""
+    name: str,
+    symbol: str,
+    *,
+    tick_size: str,
+    size_step: str,
+    state: str,
+    is_open: bool,
+    listed_as: str = "",
+    identity: str = "",
 ) -> Instrument:
     """One market, called as ours by `name`: BTC/USD, say."""
     market, tick_size, size_step = market_name_of(name), plain(tick_size), plain(size_step)
-    return Instrument(market, symbol, tick_size, size_step, state, is_open, listed_as or symbol)
+    return Instrument(market, symbol, tick_size, size_step, state, is_open, listed_as or symbol, identity)
 
 
 def plain(number: str) -> str:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from signalnode.feeds.live.listings.binance_rules import binance_listing
+from signalnode.feeds.live.listings.binance_rules import SPOT, binance_listing
 
-LISTING = binance_listing("https://api.binance.com", "/api/v3")
+LISTING = binance_listing("https://api.binance.com", SPOT)

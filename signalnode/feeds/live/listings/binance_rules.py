@@ -1,12 +1,29 @@
-"""What the listings of Binance's three venues share. Source: Binance, `exchangeInfo` and `ticker/24hr`."""
+"""What the listings of Binance's three venues share. Source: Binance, `exchangeInfo` and `ticker/24hr`.
+
+Spot tells of named symbols alone, for a weight of 20 (of all it is megabytes), and of none where one of them
+is not known (-1121, HTTP 400). The futures tell of all, for 1, and their changes come over the connection.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from urllib.parse import quote
+
 import msgspec
 
-from signalnode.feeds.live.listings.base import Found, Instrument, Listing, Page, decoded, instrument
+from signalnode.feeds.live.listings.base import (
+    STATES_SELDOM_S,
+    Found,
+    Instrument,
+    Listing,
+    Page,
+    Reading,
+    decoded,
+    instrument,
+)
 
 _PERPETUAL = "PERP"  # COIN-M's usual kind
+SPOT = "/api/v3"
 
 
 class _Filter(msgspec.Struct, rename="camel"):
@@ -40,11 +57,17 @@ def binance_listing(rest_url: str, root: str) -> Listing:
     info = Page(f"{root}/exchangeInfo")
 
     def read(page: Page, body: bytes) -> Found:
-        if page == info:
+        if page.url_path.startswith(info.url_path):
             return Found([_instrument(each) for each in decoded(body, _Info).symbols])
         return Found(volumes={each.symbol: _volume(each) for each in decoded(body, list[_Traded])})
 
-    return Listing(rest_url, (info, Page(f"{root}/ticker/24hr")), read)
+    def named(symbols: Sequence[str]) -> Page:
+        asked = quote(msgspec.json.encode([symbol.upper() for symbol in symbols]))
+        return Page(f"{info.url_path}?symbols={asked}&showPermissionSets=false")
+
+    seldom = Reading(lambda _symbols: info, every_s=STATES_SELDOM_S)
+    states = Reading(named, symbols_max=100, is_named=True, weight=20.0) if root == SPOT else seldom
+    return Listing(rest_url, (info, Page(f"{root}/ticker/24hr")), read, states)
 
 
 def _instrument(each: _Symbol) -> Instrument:

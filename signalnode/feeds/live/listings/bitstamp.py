@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from signalnode.feeds.live.listings.base import Found, Listing, Page, decoded, instrument, product, step_of
+from signalnode.feeds.live.listings.base import (
+    Found,
+    Listing,
+    Page,
+    Reading,
+    decoded,
+    instrument,
+    product,
+    step_of,
+)
 
 _MARKETS = Page("/api/v2/trading-pairs-info/")
 
@@ -43,4 +52,9 @@ def _read(page: Page, body: bytes) -> Found:
     )
 
 
-LISTING = Listing("https://www.bitstamp.net", (_MARKETS, Page("/api/v2/ticker/")), _read)
+LISTING = Listing(
+    "https://www.bitstamp.net",
+    (_MARKETS, Page("/api/v2/ticker/")),
+    _read,
+    Reading(lambda _symbols: _MARKETS),
+)

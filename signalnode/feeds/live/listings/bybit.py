@@ -2,15 +2,22 @@
 
 The same symbol may be spot and a perpetual, so ours says its category, `linear:BTCUSDT`, and the name of a
 perpetual ends in PERP. The turnover of inverse ones is base currency; their volume is USD.
+
+Only what trades is listed, unless it is asked for by its symbol: so states are, one a request.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from urllib.parse import quote
+
 import msgspec
 
-from signalnode.feeds.live.listings.base import Found, Instrument, Listing, Page, decoded, instrument
+from signalnode.feeds.live.listings.base import Found, Instrument, Listing, Page, Reading, decoded, instrument
 
 CATEGORIES = ("spot", "linear", "inverse")
+UNKNOWN = 10001  # "params error: symbol invalid"
+_ONE = "/v5/market/instruments-info?category="
 _INSTRUMENTS, _TRAFFIC = "/v5/market/instruments-info?limit=1000&category=", "/v5/market/tickers?category="
 
 
@@ -48,6 +55,10 @@ class _Traffic(msgspec.Struct):
     rows: list[_Traded] = msgspec.field(name="list")
 
 
+class _Head(msgspec.Struct, rename="camel"):
+    ret_code: int = 0
+
+
 class _InstrumentsAnswer(msgspec.Struct):
     result: _Instruments
 
@@ -62,6 +73,8 @@ def _read(page: Page, body: bytes) -> Found:
         traded = decoded(body, _TrafficAnswer).result.rows
         told = {each.symbol: each.volume24h if category == "inverse" else each.turnover24h for each in traded}
         return Found(volumes={f"{category}:{name}": float(text) for name, text in told.items() if text})
+    if "&symbol=" in page.url_path and decoded(body, _Head).ret_code == UNKNOWN:
+        return Found()
     answer = decoded(body, _InstrumentsAnswer).result
     cursor = answer.next_page_cursor
     more = Page(f"{_INSTRUMENTS}{category}&cursor={cursor}") if cursor else None
@@ -82,8 +95,14 @@ def _instrument(category: str, each: _Listed) -> Instrument:
     )
 
 
+def _page_of(symbols: Sequence[str]) -> Page:
+    category, _, named = symbols[0].rpartition(":")
+    return Page(f"{_ONE}{category or 'spot'}&symbol={quote(named)}")
+
+
 LISTING = Listing(
     "https://api.bybit.com",
     tuple(Page(f"{path}{each}") for each in CATEGORIES for path in (_INSTRUMENTS, _TRAFFIC)),
     _read,
+    Reading(_page_of, symbols_max=1, is_named=True),
 )

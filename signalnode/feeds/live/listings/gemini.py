@@ -1,8 +1,15 @@
-"""Gemini: names alone; all else costs a request a symbol. Source: Gemini, `/v1/symbols`."""
+"""Gemini: names alone; all else costs a request a symbol. Source: Gemini, `/v1/symbols` and its `details`.
+
+A market is open, or closed, cancel_only, post_only or limit_only, by its details.
+"""
 
 from __future__ import annotations
 
-from signalnode.feeds.live.listings.base import Found, Listing, Page, decoded, instrument
+from urllib.parse import quote as quoted
+
+import msgspec
+
+from signalnode.feeds.live.listings.base import Found, Instrument, Listing, Page, Reading, decoded, instrument
 
 _PERPETUAL = "PERP"
 # What its symbols end in, longer ones first: BTCUSD is BTC-USD, and BTCGUSDPERP is BTC-GUSD-PERP.
@@ -24,12 +31,34 @@ _QUOTES = (
 )
 
 
-def _read(_page: Page, body: bytes) -> Found:
+_DETAILS = "/v1/symbols/details/"
+OPEN_STATES = ("open", "limit_only")  # of the others nothing trades
+
+
+class _Details(msgspec.Struct):
+    symbol: str
+    status: str
+
+
+def _read(page: Page, body: bytes) -> Found:
+    if page.url_path.startswith(_DETAILS):
+        return Found([_detailed(decoded(body, _Details))])
     return Found(
         [
             instrument(name_of(each), each.upper(), tick_size="", size_step="", state="", is_open=True)
             for each in decoded(body, list[str])
         ]
+    )
+
+
+def _detailed(told: _Details) -> Instrument:
+    return instrument(
+        name_of(told.symbol),
+        told.symbol.upper(),
+        tick_size="",
+        size_step="",
+        state=told.status,
+        is_open=told.status in OPEN_STATES,
     )
 
 
@@ -44,4 +73,9 @@ def name_of(listed: str) -> str:
     return symbol
 
 
-LISTING = Listing("https://api.gemini.com", (Page("/v1/symbols"),), _read)
+LISTING = Listing(
+    "https://api.gemini.com",
+    (Page("/v1/symbols"),),
+    _read,
+    Reading(lambda symbols: Page(f"{_DETAILS}{quoted(symbols[0])}"), symbols_max=1, is_named=True),
+)

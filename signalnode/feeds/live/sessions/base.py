@@ -92,6 +92,7 @@ class Venue(Protocol):
     is_counted: bool = False  # whether it numbers a connection's frames: then every market gets them all
     answer_is_image: bool = False  # whether the yes to a book's subscription brings the book itself
     channels: tuple[str, ...]  # of every market, the book's first
+    optional: frozenset[str] = frozenset()  # channels that a market is heard without, where they are refused
     standing: tuple[bytes, ...] = ()  # sent once on each connection, before any subscription
     ping: Ping | None = None
     limits: Limits

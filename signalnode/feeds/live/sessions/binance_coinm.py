@@ -7,7 +7,12 @@ contract BTCUSD_PERP; others are called by `symbol` in `[feed]`. Limits as USD-M
 from __future__ import annotations
 
 from signalnode.feeds.live.sessions.base import Venue
-from signalnode.feeds.live.sessions.binance_words import FUTURES_CHANNELS, FUTURES_LIMITS, BinanceVenue
+from signalnode.feeds.live.sessions.binance_words import (
+    FUTURES_CHANNELS,
+    FUTURES_LIMITS,
+    FUTURES_STANDING,
+    BinanceVenue,
+)
 
 
 class BinanceCoinm(BinanceVenue):
@@ -18,6 +23,7 @@ class BinanceCoinm(BinanceVenue):
     rest_url = "https://dapi.binance.com"
     channels = FUTURES_CHANNELS
     image_path, image_weight = "/dapi/v1/depth", 20.0
+    standing = FUTURES_STANDING
     limits = FUTURES_LIMITS
 
     def symbol(self, market: str) -> str:

@@ -13,6 +13,7 @@ from signalnode.feeds.live.sessions.binance_words import (
     DEPTH,
     FUTURES_CHANNELS,
     FUTURES_LIMITS,
+    FUTURES_STANDING,
     QUOTES,
     BinanceVenue,
 )
@@ -26,6 +27,7 @@ class BinanceUsdm(BinanceVenue):
     rest_url = "https://fapi.binance.com"
     channels = FUTURES_CHANNELS
     image_path, image_weight = "/fapi/v1/depth", 20.0
+    standing = FUTURES_STANDING
     limits = FUTURES_LIMITS
 
     def routes(self, symbol: str) -> tuple[Route, ...]:  # noqa: ARG002

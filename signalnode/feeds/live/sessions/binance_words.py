@@ -7,7 +7,9 @@ to all the same, and silent. Binance pings by protocol, closes after 24 hours, a
 before it closes by its own will. The book comes by REST: of 100 levels the market leaves the window, and the
 book is wrong under a clean chain of updates; of 1,000 it does not.
 
-Of data the stream's name is read, which a frame begins with, and nothing else.
+Of data the stream's name is read, which a frame begins with, and nothing else. The futures' `!contractInfo`
+is of all contracts, whenever one's state changes, and goes to that one ("Contract Info Stream"; USD-M has it
+at `/market`, and at another address it is silent).
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ from signalnode.feeds.live.sessions.base import Heard, Limits, Request, Venue, n
 
 DEPTH, QUOTES, TRADES, AGGREGATES = "depth@100ms", "bookTicker", "trade", "aggTrade"
 IMAGE_LEVELS = 1_000
+CONTRACTS = "!contractInfo"
 EMPTY = msgspec.Raw(b"")
 MARK = b'{"stream":"'  # that a frame of data begins with
 STREAM_BYTES_MAX = 128
 FUTURES_CHANNELS = (DEPTH, QUOTES, AGGREGATES)  # single trades are not published
 # Of both futures, by their documentation: 10 messages a second on a connection, 1,024 streams (200 on some
 # pages), 300 connects in five minutes; REST 2,400 of weight a minute, of which a book of 1,000 levels is 20.
+FUTURES_STANDING = (msgspec.json.encode({"method": "SUBSCRIBE", "params": [CONTRACTS], "id": 0}),)
 FUTURES_LIMITS = Limits(
     markets_max=100,
     connects_max=150,
@@ -53,6 +57,7 @@ class _Frame(msgspec.Struct):
 
 class _Event(msgspec.Struct):
     event: str = msgspec.field(default="", name="e")
+    symbol: str = msgspec.field(default="", name="s")
 
 
 _frame = msgspec.json.Decoder(_Frame)
@@ -93,14 +98,22 @@ class BinanceVenue(Venue):
         symbol, at, channel = stream.partition("@")
         if at:
             return Heard("data", symbol.upper(), channel)
-        if head.event == "serverShutdown" or _is_shutdown(head.data):
-            return Heard("retiring", detail="Binance is about to restart")
-        number = head.number if isinstance(head.number, int) else 0
-        if head.error is not None:
-            return Heard("refused", detail=f"{head.error.message} ({head.error.code})"[:200], number=number)
-        if number:
-            return Heard("subscribed", number=number)
-        return Heard("noise", detail="a frame without a stream")
+        return _word(head)
+
+
+def _word(head: _Frame) -> Heard:
+    """What is no data of a stream that a market asked for."""
+    event = _event_in(head.data)
+    if head.stream == CONTRACTS:
+        return Heard("data" if event.symbol else "noise", event.symbol, CONTRACTS)
+    if "serverShutdown" in (head.event, event.event):
+        return Heard("retiring", detail="Binance is about to restart")
+    number = head.number if isinstance(head.number, int) else 0
+    if head.error is not None:
+        return Heard("refused", detail=f"{head.error.message} ({head.error.code})"[:200], number=number)
+    if number:
+        return Heard("subscribed", number=number)
+    return Heard("noise", detail="a frame without a stream")
 
 
 def _request(method: str, symbols: Sequence[str], channel: str, number: int) -> bytes:
@@ -116,8 +129,8 @@ def _stream_of(frame: bytes) -> str:
     return name.decode(errors="replace") if b"@" in name else ""
 
 
-def _is_shutdown(data: msgspec.Raw) -> bool:
+def _event_in(data: msgspec.Raw) -> _Event:
     try:
-        return bool(data) and _event.decode(data).event == "serverShutdown"
+        return _event.decode(data) if data else _Event()
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
+        return _Event()

@@ -12,6 +12,9 @@ markets on one. The whole book comes first, 4.8 MB for BTC-USD, and before the a
 Products in USDC share the book of those in USD, and their frames are called by those (ccxt resolves both; 400
 of 405 on a recorded listing). Of the few that do not, a market's file names the `symbol`.
 
+`status` says every so often which of the named products trade ("Sends all products and currencies on a preset
+interval"); a market is heard without it, where it is not to be had.
+
 An answer says no more than all that is subscribed to now; an error says neither channel nor product, and has
 no number. Requests are answered in order, so it is about the oldest without an answer.
 """
@@ -24,7 +27,7 @@ import msgspec
 
 from signalnode.feeds.live.sessions.base import OLDEST, UNREADABLE, Heard, Limits, Venue
 
-BOOK, TRADES = "level2", "market_trades"
+BOOK, TRADES, STATUS = "level2", "market_trades", "status"
 DATA = {"l2_data": BOOK, "market_trades": TRADES}  # what a channel is called in its frames
 FOR_GOOD = ("invalid", "unknown", "not found", "not supported", "does not exist", "authentication")
 
@@ -56,13 +59,14 @@ class Coinbase(Venue):
     ws_url = "wss://advanced-trade-ws.coinbase.com"
     rest_url = "https://api.coinbase.com"
     is_counted = True
-    channels: tuple[str, ...] = (BOOK, TRADES)
+    channels: tuple[str, ...] = (BOOK, TRADES, STATUS)
+    optional = frozenset({STATUS})
     standing: tuple[bytes, ...] = (b'{"type":"subscribe","channel":"heartbeats"}',)
     limits = Limits(
         markets_max=4,
         connects_max=2,
         connects_period_s=1.0,
-        sends_per_s=4.0,
+        sends_per_s=3.0,
         asks_max=4,
         silence_s_max=10.0,
         frame_bytes_max=16_000_000,  # a recording bears 16 MiB a line
@@ -92,6 +96,8 @@ class Coinbase(Venue):
         if head.channel == "subscriptions":
             listed = [(each, of) for of, products in event.subscriptions.items() for each in products]
             return Heard("subscribed", listed=frozenset(listed))
+        if head.channel == STATUS:
+            return Heard("data", "", STATUS)
         if head.channel not in DATA:
             return Heard("data" if head.channel else "noise", detail=f"a frame of {head.channel[:40]!r}")
         symbol = event.product_id or (event.trades[0].product_id if event.trades else "")

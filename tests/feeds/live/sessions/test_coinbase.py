@@ -79,8 +79,8 @@ def test_an_error_is_about_the_oldest_request_and_final_where_it_says_so():
 
 
 def test_heartbeats_are_asked_for_first_and_the_markets_of_a_channel_together():
-    requests = sent(opened("BTC-USD", "ETH-USD"), 1.0)
-    assert [each["channel"] for each in requests] == ["heartbeats", "level2", "market_trades"]
+    requests = sent(opened("BTC-USD", "ETH-USD"), 1.5)
+    assert [each["channel"] for each in requests] == ["heartbeats", "level2", "market_trades", "status"]
     assert requests[1]["product_ids"] == ["BTC-USD", "ETH-USD"]
 
 
@@ -124,6 +124,20 @@ def test_what_an_answer_does_not_list_any_more_is_asked_for_anew():
     session.on_frame(answered(level2=["BTC-USD"], market_trades=["BTC-USD"]), NS_PER_S)
     session.on_frame(answered(market_trades=["BTC-USD"]), 5 * NS_PER_S)
     assert [each["channel"] for each in sent(session, 6.0)] == ["level2"]
+
+
+def test_a_market_is_heard_without_its_status_where_that_is_refused_or_never_answered():
+    for refusal in (b'{"type":"error","message":"invalid channel"}', b""):
+        session = opened("BTC-USD")
+        heard, told = {"level2": ["BTC-USD"], "market_trades": ["BTC-USD"]}, []
+        for second in range(1, 60):
+            for request in sent(session, second):
+                answer = refusal if request["channel"] == "status" else answered(**heard)
+                told += session.on_frame(answer or BEAT, second * NS_PER_S)
+            told += session.on_frame(data("l2_data", "BTC-USD"), second * NS_PER_S)
+        assert session.state == "ready"
+        assert Tell("BTC-USD", "heard", "") in told
+        assert not [each for each in told if isinstance(each, Tell) and each.state != "heard"]
 
 
 def test_an_answer_that_cannot_be_told_from_nothing_is_nothing():
