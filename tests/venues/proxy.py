@@ -6,46 +6,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
+from collections.abc import AsyncIterator
 
-from .server import WAIT_S
+from .threaded import Threaded
 
 BYTES_MAX = 65_536  # at once
 
 
-class Proxy:
-    """To `port` of this machine, in a thread of its own; `with Proxy(...)` has the port to connect to."""
+class Proxy(Threaded):
+    """To `port` of this machine; `with Proxy(...)` has the port to connect to."""
 
     def __init__(self, port: int) -> None:
+        super().__init__()
         self._target, self.port = port, 0
-        self._loop, self._up, self._stopped = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
         self._open = asyncio.Event()
         self._open.set()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
-
-    def __enter__(self) -> Proxy:
-        self._thread.start()
-        assert self._up.wait(WAIT_S)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join(WAIT_S)
-        self._loop.close()
 
     def hold(self) -> None:
         """Let nothing through from now on."""
-        self._loop.call_soon_threadsafe(self._open.clear)
+        self.loop.call_soon_threadsafe(self._open.clear)
 
     def release(self) -> None:
         """Let all through again, what was held first."""
-        self._loop.call_soon_threadsafe(self._open.set)
+        self.loop.call_soon_threadsafe(self._open.set)
 
-    async def _serve(self) -> None:
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """See `Threaded`."""
         server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
-        self._up.set()
-        await self._stopped.wait()
+        yield
         server.close()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import re
 import ssl
-import threading
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
@@ -24,10 +23,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Headers
 
 from .protocol import protocol_of
+from .threaded import Threaded
 from .venue import Answer, Close, Peer, Venue
 
 T = TypeVar("T")
-WAIT_S = 180.0  # on a busy machine
 BODY = "X-Body"  # of a POST
 LENGTH = re.compile(rb"(?im)^content-length: *(\d+)\r\n")
 
@@ -141,24 +140,12 @@ class _Connection(ServerConnection):
             super().data_received(asked + f"{BODY}: ".encode() + b64encode(body) + b"\r\n\r\n")
 
 
-class Running:
+class Running(Threaded):
     """Servers in one thread with a loop of their own; `with Running(...)`."""
 
     def __init__(self, *servers: Server, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__()
         self.servers, self._tls = servers, tls
-        self._loop, self._up = asyncio.new_event_loop(), threading.Event()
-        self._stopped = asyncio.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
-
-    def __enter__(self) -> Running:
-        self._thread.start()
-        assert self._up.wait(WAIT_S)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join(WAIT_S)
-        self._loop.close()
 
     def do(self, work: Callable[[], T]) -> T:
         """Call `work` in the servers' thread, and send what came of it."""
@@ -169,14 +156,15 @@ class Running:
                 server.flush()
             return done
 
-        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(WAIT_S)
+        return self.await_there(call())
 
-    async def _serve(self) -> None:
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """All of them."""
         async with contextlib.AsyncExitStack() as stack:
             for server in self.servers:
                 await stack.enter_async_context(server.serving(tls=self._tls))
-            self._up.set()
-            await self._stopped.wait()
+            yield
 
 
 def response(answer: Answer) -> Response:
