@@ -13,13 +13,26 @@ from signalnode.bus.wire import NOT_RUNNING, End, MarketMessage, MarketState, Pr
 from signalnode.clock import NS_PER_S
 from signalnode.scores import is_any_known
 
-State = Literal["fresh", "unheard", "ended", "down", "silent", "behind", "stale", "degraded", "warming"]
+State = Literal[
+    "fresh", "unheard", "ended", "down", "silent", "behind", "stale", "degraded", "warming", "settling"
+]
+UNSOUND = frozenset({"stale", "degraded"})
 
 
 class Entry:
     """What the board holds of one market."""
 
-    __slots__ = ("behind_ns", "heard_ns", "message", "newest", "process", "sequence", "told_ns")
+    __slots__ = (
+        "behind_ns",
+        "heard_ns",
+        "message",
+        "newest",
+        "process",
+        "sequence",
+        "settled_ns",
+        "sound_ns",
+        "told_ns",
+    )
 
     def __init__(self) -> None:
         self.sequence = SequenceTracker()
@@ -29,6 +42,8 @@ class Entry:
         self.told_ns = 0  # since when it says so
         self.heard_ns = 0
         self.behind_ns = 0  # since when the newest score is not here; where it is, when it was last heard of
+        self.sound_ns = 0  # when it was last heard with sound data; 0 before
+        self.settled_ns = 0  # until then an outage shows in its scores
 
     def state(self, now_ns: int, silent_after_ns: int) -> State:
         """Whether the newest scores may be used, or why not.
@@ -37,6 +52,7 @@ class Entry:
         and was not heard since. `silent`: no message for longer than a healthy engine
         allows. `behind`: a heartbeat told of a score that has not come, or of none so far. `stale`,
         `degraded`: the engine says so. `warming`: it has no price, or for another reason no score is known.
+        `settling`: heard again after an outage, for less than that took.
         """
         if self.sequence.ended:
             return "ended"
@@ -46,7 +62,20 @@ class Entry:
             return "unheard"
         if now_ns - self.heard_ns > silent_after_ns:
             return "silent"
-        return self._as_heard(self.message.status)
+        state = self._as_heard(self.message.status)
+        return "settling" if state == "fresh" and now_ns < self.settled_ns else state
+
+    def hear(self, message: MarketMessage, now_ns: int, silent_after_ns: int, settle_ns: int) -> None:
+        """Take what it says of itself. What comes after an outage is settled when that is as long ago as it
+        lasted, `settle_ns` at the most.
+        """
+        was_unsound = self.message is not None and self.message.status in UNSOUND
+        if message.status not in UNSOUND:
+            away_ns = now_ns - self.sound_ns
+            if self.sound_ns and (was_unsound or away_ns > silent_after_ns):
+                self.settled_ns = max(self.settled_ns, now_ns + min(away_ns, settle_ns))
+            self.sound_ns = now_ns
+        self.message, self.heard_ns = message, now_ns
 
     def _as_heard(self, status: Status) -> State:
         if not self.sequence.has_newest:
@@ -67,8 +96,8 @@ class Entry:
 class Board:
     """The newest of each expected market. Invariant: an entry's (epoch, seq) never falls."""
 
-    def __init__(self, markets: Iterable[str], silent_after_s: float) -> None:
-        self.silent_after_ns = int(silent_after_s * NS_PER_S)
+    def __init__(self, markets: Iterable[str], silent_after_s: float, settle_s: float = 0.0) -> None:
+        self.silent_after_ns, self._settle_ns = int(silent_after_s * NS_PER_S), int(settle_s * NS_PER_S)
         self.entries: dict[str, Entry] = {name: Entry() for name in markets}
         self._processes: Mapping[str, ProcessState] = {}
 
@@ -103,8 +132,7 @@ class Board:
         else:
             missing = sequence.last(message.epoch, message.seq, type(message) is End)
         if missing != DROP:
-            entry.message = message
-            entry.heard_ns = now_ns
+            entry.hear(message, now_ns, self.silent_after_ns, self._settle_ns)
             if not was_behind:
                 entry.behind_ns = now_ns
         return missing

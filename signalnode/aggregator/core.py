@@ -54,7 +54,7 @@ class Aggregator:
         epoch: int,
         now_ns: int,
     ) -> None:
-        self.board = Board(markets, settings.silent_after_s)
+        self.board = Board(markets, settings.silent_after_s, settings.settle_s)
         self.ring = Ring(settings.ring_messages_max)
         self.runner = runner
         self.epoch = epoch

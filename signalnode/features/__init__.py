@@ -31,6 +31,10 @@ STATE = np.dtype(
         ("refused", "<i8"),  # events that cannot be true
         ("next_sample_ns", "<i8"),  # when the scale learns next
         ("samples", "<i8"),  # how often it has learned
+        ("events_sampled", "<i8"),  # taken or refused by the newest sample
+        ("still", "<i8"),  # samples since then that no event came before
+        ("waits", "<f8"),  # decayed sum of the waits for an event, in samples
+        ("wait_squares", "<f8"),
         *BOOK,
         *(field for family in FAMILIES for field in family.STATE),
     ],

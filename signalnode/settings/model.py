@@ -61,6 +61,9 @@ class AggregatorSettings:
     view_interval_ms: Annotated[int, Within(10, 60_000)] = 250
     # No message for this long and a market counts as silent: three heartbeats.
     silent_after_s: Annotated[float, Within(0.1, 3_600.0)] = 3.0
+    # A market heard again after an outage is left alone for as long as that took, and no longer than this:
+    # the gap stands in its scores as a jump until they have forgotten it.
+    settle_s: Annotated[float, Within(0.0, 3_600.0)] = 30.0
     # Grid on which returns and scores of all markets are compared.
     measure_step_ms: Annotated[int, Within(10, 60_000)] = 1_000
     # How fast correlation and lead forget.

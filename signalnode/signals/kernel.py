@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from signalnode.compiled import apart, checked, entry, written
+from signalnode.compiled import apart, checked, compiled, entry, written
 from signalnode.events import EVENT, TIME_MAX_NS, TIME_MIN_NS
 from signalnode.features import FEATURES, STATE
 from signalnode.features.kernel import apply, measure
@@ -32,6 +32,7 @@ from signalnode.signals.scale import (
     CATCH_UP_MAX,
     SCALE,
     SHAPE,
+    SILENCE_FACTOR,
     forgetting,
     is_known,
     learn,
@@ -86,6 +87,32 @@ def _sample(k: Any) -> None:
     sum_up(scales)
     s.samples += 1
     s.next_sample_ns += int(p.sample_s * 1e9)
+    _take_wait(s, keep)
+
+
+@compiled
+def _take_wait(s: Any, keep: float) -> None:
+    """Take whether an event came since the last sample into the waits that this market is used to."""
+    heard = s.events + s.refused
+    s.waits *= keep
+    s.wait_squares *= keep
+    if heard == s.events_sampled:
+        s.still += 1
+        return
+    wait = s.still + 1.0
+    s.waits += wait
+    s.wait_squares += wait * wait
+    s.events_sampled, s.still = heard, 0
+
+
+@compiled
+def _is_outage(s: Any) -> bool:
+    """Whether nothing has come for so long that it teaches no more: SILENCE_FACTOR of the waits that somebody
+    who looks at a random moment finds, Σ wait² / Σ wait. As in `feeds/health.py`, and for the same reason.
+    """
+    usual = s.wait_squares / s.waits if s.waits > 0.0 else 1.0
+    over: bool = s.still >= min(SILENCE_FACTOR * max(usual, 1.0), CATCH_UP_MAX)
+    return over and s.events + s.refused == s.events_sampled
 
 
 @entry(scoring=SCORING, events=EVENT)
@@ -94,8 +121,8 @@ def consume(scoring: Any, events: Any, start: int, until_ns: int, pause: int) ->
 
     Returns the index of the first event not taken: one that is later, or runs backwards. With `pause` 1,
     returns right after each grid point, so that signals from outside can learn there too; call again with the
-    index returned until it stands still or at the end. A silence teaches at most CATCH_UP_MAX samples, and
-    what comes before the first price none; the grid then moves on by whole steps.
+    index returned until it stands still or at the end. An outage teaches nothing, nor does what comes before
+    the first price; the grid then moves on by whole steps.
     """
     k = scoring[0]
     s, p = k.state, k.parameters
@@ -109,14 +136,13 @@ def consume(scoring: Any, events: Any, start: int, until_ns: int, pause: int) ->
             break
         if s.events + s.refused == 0:
             s.next_sample_ns = time_ns + step
-        if s.next_sample_ns < time_ns:
-            due = (time_ns - 1 - s.next_sample_ns) // step + 1
-            taught = min(due, CATCH_UP_MAX) if s.has_price == 1 else 0
-            s.next_sample_ns += (due - taught) * step
-            while s.next_sample_ns < time_ns:
-                _sample(k)
-                if pause == 1:
-                    return i
+        while s.next_sample_ns < time_ns:
+            if s.has_price == 0 or _is_outage(s):
+                s.next_sample_ns += ((time_ns - 1 - s.next_sample_ns) // step + 1) * step
+                break
+            _sample(k)
+            if pause == 1:
+                return i
         apply(s, p, e)
         i += 1
     return i

@@ -67,7 +67,8 @@ PRIOR_SAMPLES = 30.0  # weight of the prior in the histogram at the start, in sa
 PRIOR_SPREAD_SAMPLES = 8.0  # the same in the spread: a spread is known sooner than a distribution
 REFIT_MAX = 1024  # samples between two fits of the grid
 DEVIATIONS_MAX = 8.0  # spreads from the centre, beyond which one reading counts for no more
-CATCH_UP_MAX = 300  # samples a silence may teach; a longer one is an outage, and an outage is no standard
+SILENCE_FACTOR = 11.0  # usual waits that a silence may teach: a longer one is an outage, and no standard
+CATCH_UP_MAX = 300  # samples, in a market however quiet
 
 PARAMETERS = (
     Parameter("sample_s", 1.0, 0.01, 60.0, "s", "how often the scale learns; readings hardly change faster"),

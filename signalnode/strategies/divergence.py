@@ -48,6 +48,7 @@ class Divergence:
     half_life_s: Annotated[float, Within(0.1, 604_800)] = 120.0
     # Reversion scores that the cheap one (long) and the rich one (short) must have.
     agree_min: Annotated[float, Within(0, 100)] = 50.0
+    warm_min: Annotated[float, Within(0, 1)] = 0.5
     # A pair is watched this long before it is decided on.
     watch_s: Annotated[float, Within(0, 604_800)] = 60.0
     spreads_max: Annotated[int, Within(1, 10_000)] = 50
@@ -131,6 +132,8 @@ class Divergence:
         if spread.age_s < self.watch_s or abs(z) < self.entry:
             return None
         rich, cheap = (spread.first, spread.second) if z > 0 else (spread.second, spread.first)
+        if min(view.markets[rich].warm, view.markets[cheap].warm) < self.warm_min:
+            return None
         agree = min(view[cheap]["mean_reversion_long"], view[rich]["mean_reversion_short"])
         if agree < self.agree_min:
             return None

@@ -41,7 +41,7 @@ class Ranking:
     value_min: Annotated[float, Within(0, 100)] = 50.0
     # Shortest time between two tables.
     interval_s: Annotated[float, Within(0, 86_400)] = 10.0
-    warm_min: Annotated[float, Within(0, 1)] = 0.05
+    warm_min: Annotated[float, Within(0, 1)] = 0.5
 
     def __post_init__(self) -> None:
         self._order: tuple[tuple[str, Direction], ...] = ()

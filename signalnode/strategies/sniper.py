@@ -40,7 +40,7 @@ class Sniper:
     leader_correlation_min: Annotated[float, Within(0, 1)] = 0.2
     rearm_gap: Annotated[float, Within(0, 100)] = 10.0
     rearm_s: Annotated[float, Within(0, 86_400)] = 30.0
-    warm_min: Annotated[float, Within(0, 1)] = 0.05
+    warm_min: Annotated[float, Within(0, 1)] = 0.5
 
     def __post_init__(self) -> None:
         self._safe: dict[tuple[str, Direction], _Safety] = {}

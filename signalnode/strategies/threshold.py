@@ -42,7 +42,7 @@ class Threshold:
     # Time without fresh scores after which a position is closed.
     lost_s: Annotated[float, Within(0, 86_400)] = 30.0
     # Share of its baseline a market must have seen before it is decided on.
-    warm_min: Annotated[float, Within(0, 1)] = 0.05
+    warm_min: Annotated[float, Within(0, 1)] = 0.5
 
     def __post_init__(self) -> None:
         self._positions: dict[str, _Position] = {}

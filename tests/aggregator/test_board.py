@@ -147,3 +147,33 @@ def test_a_market_without_a_known_score_is_warming_and_one_with_any_is_fresh() -
     assert board.state("A", 0) == "fresh"
     board.take(heartbeat("A", 3, status="stale"), 0)
     assert board.state("A", 0) == "stale"
+
+
+@pytest.mark.parametrize("settle_s", [0.0, 5.0, 30.0])
+@pytest.mark.parametrize("status", ["stale", "degraded"])
+def test_after_an_outage_a_market_settles_for_as_long_as_that_took_and_no_longer_than_it_may(
+    status: str, settle_s: float
+) -> None:
+    board = Board(["A"], silent_after_s=3.0, settle_s=settle_s)
+    board.take(score("A", 1), 10 * S)
+    for second in range(11, 18):
+        board.take(heartbeat("A", 1, status=status), second * S)
+        assert board.state("A", second * S) == status
+    settled_ns = 18 * S + int(min(8.0, settle_s) * S)
+    for second in range(18, 30):
+        board.take(heartbeat("A", 1), second * S)
+        assert board.state("A", second * S) == ("settling" if second * S < settled_ns else "fresh")
+
+
+def test_a_silence_is_an_outage_and_a_first_word_or_a_quick_restart_is_none() -> None:
+    board = Board(["A"], silent_after_s=3.0, settle_s=30.0)
+    board.take(score("A", 1), 100 * S)
+    assert board.state("A", 100 * S) == "fresh"
+    board.take(score("A", 1, 2), 102 * S)
+    assert board.state("A", 102 * S) == "fresh", "another epoch, two seconds later"
+    board.take(score("A", 2, 2), 107 * S)
+    assert board.state("A", 107 * S) == "settling"
+    for second in (109, 111, 112):
+        assert board.state("A", second * S - 1) == "settling"
+        board.take(heartbeat("A", 2, 2), second * S)
+    assert board.state("A", 112 * S) == "fresh"

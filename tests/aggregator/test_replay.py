@@ -78,8 +78,8 @@ def test_recorded_scores_give_the_decisions_that_the_live_core_took_bit_for_bit(
 
 @pytest.mark.parametrize("status", ["stale", "degraded"])
 def test_a_row_of_a_market_that_is_not_sound_is_not_fresh_to_strategies(tmp_path: Path, status: str) -> None:
-    table = columns(0, 100)
-    table["status"] = ["live"] * 40 + [status] * 30 + ["live"] * 30
+    table = columns(0, 140)
+    table["status"] = ["live"] * 40 + [status] * 30 + ["live"] * 70
     path = tmp_path / "A.parquet"
     pq.write_table(pa.table(table), path)
     seen: dict[int, str] = {}
@@ -94,10 +94,11 @@ def test_a_row_of_a_market_that_is_not_sound_is_not_fresh_to_strategies(tmp_path
         seen[outcome.view.time_published_ns] = outcome.view.markets["A"].state
     for time_ns, state in seen.items():
         newest = (time_ns - 1 - T0) // (100 * MS)  # a row at the view's own time comes after it
-        expected = status if 40 <= newest < 70 else "fresh"
+        settles = newest >= 70 and time_ns < T0 + (70 + 31) * 100 * MS  # as long as nothing sound came
+        expected = status if 40 <= newest < 70 else "settling" if settles else "fresh"
         assert state == expected
         assert markets[time_ns] == (["A"] if expected == "fresh" else [])
-    assert set(seen.values()) == {"fresh", status}
+    assert set(seen.values()) == {"fresh", "settling", status}
 
 
 def test_strategies_see_the_scores_of_added_signals_too(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from signalnode import SignalEngine
 from signalnode.clock import NS_PER_S
-from signalnode.signals.scale import CATCH_UP_MAX, PRIOR_SAMPLES
+from signalnode.signals.scale import CATCH_UP_MAX, PRIOR_SAMPLES, SILENCE_FACTOR
 from tests.effort import drawn
 from tests.laws.made import Stretch, made_market
 
@@ -154,19 +154,42 @@ def test_an_old_standard_is_forgotten(scale_of: ScaleOf) -> None:
     )
 
 
-@pytest.mark.parametrize("hours", [1, 24, 10_000])
-def test_a_long_silence_teaches_no_more_than_its_limit(hours: int) -> None:
-    events = made_market(1, Stretch(seconds=300.0))
+@pytest.mark.parametrize("away_s", [15, 3_600, 36_000_000])
+def test_a_silence_teaches_no_more_than_is_usual(away_s: int) -> None:
+    events = made_market(1, Stretch(seconds=300.0, events_per_s=50.0))
     later = events[-1:].copy()
-    later["time_received_ns"] += hours * 3_600 * NS_PER_S
+    later["time_received_ns"] += away_s * NS_PER_S
     engine = SignalEngine("ANY-USD")
     engine.ingest(events)
-    before = engine._scoring["scales"][0]["mass"][:3].copy()  # these three always have something to say
+    before = engine._scoring["scales"][0]["steps"].copy()
     engine.ingest(later)
-    learnt = engine._scoring["scales"][0]["mass"][:3] - before * math.exp(-CATCH_UP_MAX / MEMORY_SAMPLES)
-    assert np.all(learnt <= CATCH_UP_MAX)
-    if hours < 24:
-        assert np.all(learnt > 0.8 * CATCH_UP_MAX)
+    learnt = engine._scoring["scales"][0]["steps"] - before
+    assert np.all((learnt >= SILENCE_FACTOR) & (learnt <= SILENCE_FACTOR + 1))
+
+
+def test_an_outage_warms_nothing_up() -> None:
+    events = made_market(1, Stretch(seconds=100.0, events_per_s=50.0))
+    engine = SignalEngine("ANY-USD")
+    engine.ingest(events[events["time_received_ns"] < events["time_received_ns"][0] + 7 * NS_PER_S])
+    assert engine.warm < 0.06
+    later = events[-1:].copy()
+    later["time_received_ns"] += 75 * NS_PER_S
+    engine.ingest(later)
+    assert engine.warm < 0.16
+
+
+def test_a_market_that_is_quiet_by_habit_is_warm_after_the_same_time() -> None:
+    quiet = made_market(1, Stretch(seconds=2_400.0, events_per_s=1 / 40, regular=True))
+    engine = SignalEngine("ANY-USD", {"baseline_s": 2_400.0})
+    engine.ingest(quiet)
+    assert engine.warm > 0.95
+
+
+def test_a_silence_teaches_a_limited_time_in_a_market_however_quiet() -> None:
+    rare = made_market(1, Stretch(seconds=36_000.0, events_per_s=1 / 3_600, regular=True))
+    engine = SignalEngine("ANY-USD")
+    engine.ingest(rare)
+    assert int(engine._state["samples"][0]) <= CATCH_UP_MAX * len(rare)
 
 
 @pytest.mark.parametrize("two_sided", [False, True])

@@ -101,3 +101,8 @@ def test_an_exit_above_the_entry_is_refused() -> None:
 def test_reversion_scores_without_evidence_agree_with_nothing() -> None:
     unknown: Any = {"unknown": ("mean_reversion_long", "mean_reversion_short")}
     assert run(Divergence(), apart, scores=unknown) == []
+
+
+def test_a_pair_of_which_one_is_not_warm_is_not_opened() -> None:
+    assert run(Divergence(), apart, scores=AGREE | {"warm": 0.4}) == []
+    assert run(Divergence(warm_min=0.4), apart, scores=AGREE | {"warm": 0.4}) != []
