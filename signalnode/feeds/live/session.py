@@ -40,6 +40,7 @@ from signalnode.feeds.live.actions import (
     ns_of,
 )
 from signalnode.feeds.live.images import Images
+from signalnode.feeds.live.pace import Pace
 from signalnode.feeds.live.sessions.base import Heard, Route, Venue
 from signalnode.feeds.live.subscriptions import Change, Subscriptions
 
@@ -78,7 +79,7 @@ class Session:
         self._random = random
         self._failures = 0  # in a row
         self._due_ns = 0  # of the connection's own next step
-        self._send_ns = 0  # before which no request may be sent
+        self._pace = Pace(venue.limits)
         self._ping_ns = NEVER_NS
         self._retire_ns = self._idle_ns = NEVER_NS
         self._ready_ns = self._heard_ns = 0
@@ -264,10 +265,10 @@ class Session:
             return NEVER_NS
         own_ns = min(self._silent_ns(), self._end_ns(), self._retire_ns, self._ping_ns)
         if self._outbox:
-            own_ns = min(own_ns, self._send_ns)
+            own_ns = min(own_ns, self._pace.due_ns)
         if not self.subscriptions.asked:
-            own_ns = min(own_ns, self._send_ns if self._idle_ns == NEVER_NS else self._idle_ns)
-        return min(own_ns, self.subscriptions.due_ns(self._send_ns), self.images.due_ns())
+            own_ns = min(own_ns, self._pace.due_ns if self._idle_ns == NEVER_NS else self._idle_ns)
+        return min(own_ns, self.subscriptions.due_ns(self._pace.due_ns), self.images.due_ns())
 
     def _on_ready_time(self, now_ns: int) -> list[Action]:
         if not self.subscriptions.asked:
@@ -294,14 +295,17 @@ class Session:
         return [*found, *self.images.on_time(now_ns), *self._sends(now_ns)]
 
     def _sends(self, now_ns: int) -> list[Action]:
-        if now_ns < self._send_ns:
-            return []
-        frame = self._outbox.popleft() if self._outbox else self.subscriptions.request(now_ns)
-        return self._now(frame, now_ns) if frame else []
+        found: list[Action] = []
+        while now_ns >= self._pace.due_ns:
+            frame = self._outbox.popleft() if self._outbox else self.subscriptions.request(now_ns)
+            if not frame:
+                break
+            found += self._now(frame, now_ns)
+        return found
 
     def _now(self, frame: bytes, now_ns: int) -> list[Action]:
         """Send at once; requests wait for it."""
-        self._send_ns = max(self._send_ns, now_ns) + ns_of(1.0 / self.venue.limits.sends_per_s)
+        self._pace.take(now_ns)
         return [Send(frame)]
 
     def _on_word(self, heard: Heard, frame: bytes, now_ns: int) -> list[Action]:
@@ -356,7 +360,7 @@ class Session:
 
     def _greet(self, now_ns: int) -> None:
         self._move("greeted")
-        self._ready_ns, self._send_ns = now_ns, now_ns
+        self._ready_ns = now_ns
         self._outbox.extend(self.venue.standing)
         if self.venue.ping is not None:
             self._ping_ns = now_ns + ns_of(self.venue.ping.every_s)

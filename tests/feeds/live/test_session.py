@@ -48,6 +48,24 @@ def test_a_market_is_asked_for_after_the_greeting_and_heard_when_both_channels_a
     assert second[1:] == [Tell("BTC-USD", "heard", "")]
 
 
+def test_after_a_rest_as_many_requests_go_at_once_as_the_venue_bears_and_each_more_in_its_turn():
+    limits = DYDX.limits
+    session = Session(DYDX, Random(1))
+    for number in range(limits.markets_max):
+        session.want(f"M{number}-USD")
+    session.on_time(0)
+    session.on_opened(10 * NS_PER_S)
+    session.on_frame(GREETING, 10 * NS_PER_S)
+    first = session.on_time(10 * NS_PER_S)
+    assert len(first) == limits.sends_at_once == len(DYDX.standing) + 2 * limits.markets_max
+    for action in first[len(DYDX.standing) :]:
+        session.on_frame(answer(action.frame), 10 * NS_PER_S)
+    for number in range(limits.markets_max):
+        session.drop(f"M{number}-USD")
+    turn_ns = int(NS_PER_S / limits.sends_per_s)
+    assert len(run_until(session, 10 * NS_PER_S + 7 * turn_ns)) == 7
+
+
 def test_a_book_starts_over_by_leaving_and_asking_anew_and_not_twice_within_the_least_time():
     session = ready()
     for action in run_until(session, NS_PER_S):

@@ -66,7 +66,8 @@ class Limits:
     connects_max: int  # of one address within `connects_period_s`
     connects_period_s: float
     connections_max: int = 1_000  # of one gateway at once
-    sends_per_s: float  # messages that one connection may send
+    sends_per_s: float  # messages that one connection may send, for as long as it wants to
+    sends_at_once: int = 1  # and after a rest, so that within a second it may be their sum
     asks_max: int = 1  # markets in one request of a channel
     asks_hourly_max: float = inf  # requests to subscribe or to leave, of one connection
     # Longest time without any frame on a connection with subscriptions; inf where none need come, as at a

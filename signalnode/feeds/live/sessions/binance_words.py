@@ -35,6 +35,7 @@ FUTURES_LIMITS = Limits(
     connects_max=150,
     connects_period_s=300.0,
     sends_per_s=5.0,
+    sends_at_once=3,
     asks_max=50,
     lifetime_s_max=86_400.0,
     requests_max=1_200.0,

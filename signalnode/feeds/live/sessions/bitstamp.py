@@ -54,6 +54,7 @@ class Bitstamp(Venue):
         connects_max=10,
         connects_period_s=60.0,
         sends_per_s=10.0,
+        sends_at_once=50,  # all of one connection; its REST bears 400 a second
         silence_s_max=40.0,  # two heartbeats without an answer
         lifetime_s_max=90 * SECONDS_PER_DAY,
     )

@@ -49,6 +49,7 @@ class Bybit(Venue):
         connects_max=400,
         connects_period_s=300.0,
         sends_per_s=10.0,  # none is published
+        sends_at_once=10,
         asks_max=10,
         silence_s_max=40.0,  # two pings without an answer
     )

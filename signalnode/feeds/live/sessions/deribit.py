@@ -81,6 +81,7 @@ class Deribit(Venue):
         connects_period_s=60.0,
         connections_max=30,
         sends_per_s=3.0,
+        sends_at_once=4,  # of ten: credits are the address's, and another connection may be starting
         asks_max=50,
         silence_s_max=25.0,
     )

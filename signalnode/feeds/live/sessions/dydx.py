@@ -2,7 +2,9 @@
 
 Source: dYdX, `indexer/services/socks` (subscription.ts, config.ts). It greets with `connected`; a connection
 bears 32 subscriptions a channel; the same channel and market may be asked for twice a second, else it closes
-with 1008, so each subscription waits `session.RENEW_S_MIN`. It pings by protocol, each 30 s. The answer to a
+with 1008, so each subscription waits `session.RENEW_S_MIN`. Other messages it does not count, but for those
+that make no sense, two a second (config.ts: RATE_LIMIT_SUBSCRIBE_POINTS, keyed by channel and market, and
+RATE_LIMIT_INVALID_MESSAGE_POINTS). It pings by protocol, each 30 s. The answer to a
 subscription brings the book's image, so a new image is asked for by leaving and asking again.
 
 `v4_markets` is of all markets, and has no id: what it says of their states goes to each.
@@ -53,7 +55,8 @@ class Dydx(Venue):
         markets_max=32,
         connects_max=10,  # none is published; it runs behind Cloudflare
         connects_period_s=60.0,
-        sends_per_s=100.0,  # it counts the same subscription and what makes no sense, and nothing else
+        sends_per_s=100.0,
+        sends_at_once=65,  # all that a connection can be subscribed to
         refresh_s=300.0,
     )
 

@@ -66,6 +66,7 @@ class Hyperliquid(Venue):
         connects_period_s=60.0,
         connections_max=8,  # of 10: who looks by other means needs one as well
         sends_per_s=10.0,
+        sends_at_once=30,
         book_silence_s_max=20.0,
         silence_s_max=40.0,  # two pings without an answer
     )

@@ -64,6 +64,7 @@ class KrakenFutures(Venue):
         connects_period_s=60.0,
         connections_max=90,
         sends_per_s=20.0,
+        sends_at_once=60,
         silence_s_max=30.0,
     )
 

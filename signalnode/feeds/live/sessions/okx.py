@@ -61,7 +61,8 @@ class Okx(Venue):
         markets_max=50,
         connects_max=3,
         connects_period_s=1.0,
-        sends_per_s=3.0,
+        sends_per_s=3.0,  # none is published but that of an hour
+        sends_at_once=8,
         asks_max=25,
         asks_hourly_max=480,
         requests_max=15.0,  # of 20
