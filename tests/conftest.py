@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
+import os
 import signal
 from collections.abc import Generator
 
@@ -25,14 +28,28 @@ LONGEST = ("test_readme.py", "test_systemd.py", "test_engine_process.py")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Thousands of tests are made and none let go of: to look for garbage meanwhile takes a fifth longer."""
     gc.disable()
     try:
+        if session.config.args == session.config.getini("testpaths"):
+            _import_ones_share(session.config)
         return (yield)
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _import_ones_share(config: pytest.Config) -> None:
+    """Each worker begins with other files: in a fresh clone they are compiled once then, for all of them."""
+    number, count = (os.environ.get(f"PYTEST_XDIST_WORKER{each}", "") for each in ("", "_COUNT"))
+    if not number:
+        return
+    files = [path for path in config.rootpath.glob("tests/**/test_*.py") if "tidy" not in path.name]
+    for path in sorted(files)[int(number.removeprefix("gw")) :: int(count)]:
+        name = ".".join(path.relative_to(config.rootpath).with_suffix("").parts)
+        with contextlib.suppress(Exception):  # which collection will meet, and tell
+            importlib.import_module(name)
 
 
 def _place(name: str) -> int:
