@@ -45,7 +45,7 @@ from .protocol import protocol_of
 from .truth import Truth
 from .venue import Peer, Venue
 
-TICK_NS = 50_000_000
+TICK_NS = drawn(100_000_000, 50_000_000)
 STEPS_PER_S = NS_PER_S / TICK_NS
 WIRED_MAX = 300
 SETTLED_S = drawn(0.4, 1.0)  # a book that stays whole for so long is sound

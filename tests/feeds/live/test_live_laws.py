@@ -13,7 +13,7 @@ from typing import get_args
 
 import pytest
 
-from signalnode.book import OLD_MAX
+from signalnode import book
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.live.sessions.base import What
@@ -113,7 +113,7 @@ def test_a_planned_reconnect_costs_nothing(world, venue, tmp_path):
         world.tick()
         assert world.is_sound(), world.feed.trouble or world.feed.outage
         assert world.now_ns < 60 * 10**9
-    world.run(12.0)
+    world.run(drawn(5.0, 12.0))
     assert world.is_sound()
     assert world.feed.connection > taken
     assert not world.feed.faults.keys() - QUIET, world.feed.faults
@@ -256,7 +256,7 @@ def test_trades_that_stop_under_a_moving_book_are_told_in_five_seconds_and_no_ot
 
     def silent_after(seconds: float) -> set[tuple[str, str]]:
         found = set()
-        for _ in range(round(seconds / 0.05)):
+        for _ in range(round(seconds * STEPS_PER_S)):
             world.tick()
             for symbol, health in heard.items():
                 health.observe(world.listeners[symbol].events[-1])
@@ -319,14 +319,16 @@ def test_no_frame_whatever_it_holds_is_more_than_a_fault(world, venue):
 
 
 @at_every_venue
-def test_a_market_outlives_a_time_of_nothing_but_nonsense(world, venue):
+def test_a_market_outlives_a_time_of_nothing_but_nonsense(world, venue, monkeypatch):
+    old_max = drawn(20, book.OLD_MAX)
+    monkeypatch.setattr(book, "OLD_MAX", old_max)
     random = Random(8)
     for truth in world.truths.values():
         truth.is_known = False
     world.spoil = lambda frame: spoiled(frame, random) if random.random() < 0.5 else frame
     world.run(drawn(3, 600))
     world.spoil = None
-    world.run(2 * OLD_MAX / STEPS_PER_S)  # until numbers that were spoiled so are found out
+    world.run(2 * old_max / STEPS_PER_S)  # until numbers that were spoiled so are found out
     reconnect(world)
     told = world.feed.outage.partition(":")[0]
     if told != "refused":  # as a frame may say that was spoiled so
