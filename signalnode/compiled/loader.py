@@ -41,6 +41,7 @@ ENTRY_MODULES = (  # every module that has one
     "signalnode.feeds.base",
     "signalnode.feeds.files.recording",
     "signalnode.feeds.health",
+    "signalnode.feeds.live.venueclock",
     "signalnode.feeds.sieve",
     "signalnode.feeds.synthetic",
     "signalnode.engine.step",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode import clock
-from signalnode.engine.step import FACTS, LAYOUT, STEP, Step
+from signalnode.engine.step import LAYOUT, SCORES_AT, STEP, WAITS_AT, Step
 from signalnode.engine.step import step as take_step
 from signalnode.errors import CheckpointError, DataError, EventOrderError, EventTimeError
 from signalnode.events import EVENT, Events, as_events, time_fault
@@ -176,7 +176,7 @@ class SignalEngine:
         if wrong >= 0:
             self._refuse(wrong, block)
         values = LAYOUT.unpack_from(self._stepped)
-        return Step._make((*values[:FACTS], values[FACTS:]))
+        return Step._make((*values[:WAITS_AT], values[WAITS_AT:SCORES_AT], values[SCORES_AT:]))
 
     def scores_of(self, step: Step) -> MarketScores:
         """The scores by name, of the newest step; as `scores_at` would give them."""
@@ -275,7 +275,7 @@ class SignalEngine:
         wrong = self._take_step(self._scoring, block, health.state, out, stop, left, 0, until_ns, since_ns)
         assert wrong < 0
         values = LAYOUT.unpack_from(self._stepped)
-        return Step._make((*values[:FACTS], values[FACTS:]))
+        return Step._make((*values[:WAITS_AT], values[WAITS_AT:SCORES_AT], values[SCORES_AT:]))
 
     def _named(self, scores: Sequence[float], unknown_bits: int) -> MarketScores:
         """By name; those of added signals as of the features that were measured last."""

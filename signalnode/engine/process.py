@@ -33,7 +33,8 @@ from signalnode.names import AGGREGATOR, scores_endpoint
 from signalnode.settings import MarketSettings, NodeSettings, node_of
 from signalnode.settings.arguments import Link
 
-STOPS = (signal.SIGTERM, signal.SIGINT)  # blocked, and taken while resting: never in the middle of a turn
+# Blocked, and taken while resting: never in the middle of a turn. A live engine notes them when they come.
+STOPS = (signal.SIGTERM, signal.SIGINT)
 AGGREGATOR_WAIT_MS = 4 * RECONNECT_MAX_MS  # for it to find the engine, also on a busy machine
 SUBSCRIBER_WAIT_MS = 20  # for whoever else heard the engine before: they look every 10 ms
 PROGRESS_S = 2.0  # between two lines that say how far a decoding has come
@@ -251,9 +252,9 @@ class _Process:
             if health is not None and not live.outage and is_all_silent(health):
                 live.doubt(monotonic_ns())
         if self._news is None:
-            self._news = News(live.socket)
-        wait_ns = turn.wake_ns - monotonic_ns()
-        self._news.wait(max(0, wait_ns), STOPS, listen=turn.listen)
+            self._news = News(live.socket, STOPS)
+        if not self._stopping:
+            self._news.wait(max(0, turn.wake_ns - monotonic_ns()), listen=turn.listen)
 
     def _tell_outage(self, outage: str, lasted_s: float, connection: int) -> None:
         if outage:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Sequence
+from math import inf
+from typing import Any, NamedTuple
 
 from signalnode.bus.wire import REASON_CHARS_MAX, STATUSES, Channel, Health, Status
 from signalnode.clock import NS_PER_MS, NS_PER_S
 from signalnode.engine.step import Step
-from signalnode.feeds import ChannelHealth
 from signalnode.feeds.base import Feed, Losses, Outside
-from signalnode.feeds.health import DEGRADED, STALE, Wait, status_of
+from signalnode.feeds.health import CHANNELS, DEGRADED, STALE, status_of
 
 NONE_LOST = Losses(0, 0)
 
@@ -26,14 +26,14 @@ class Standing(NamedTuple):
     health: Health | None = None  # of a live market
 
 
-def standing_of(step: Step, feed: Feed, health: ChannelHealth) -> Standing:
+def standing_of(step: Step, feed: Feed) -> Standing:
     """How things stand after `step`."""
     live, at_ns = feed.live, step.at_ns
     status = status_of(step.silent, feed.degraded(at_ns), step.warm)
     told = None
     if live is not None:
         status = STALE if live.outage else status
-        told = _health_of(live, status, health.waits(at_ns, live.since_ns))
+        told = _health_of(live, status, step)
     return Standing(step.mid, step.time_event_ns, step.time_ns, step.warm, STATUSES[status], told)
 
 
@@ -45,32 +45,36 @@ def is_all_silent(health: Health) -> bool:
     )
 
 
-def _health_of(live: Outside, status: int, waits: Mapping[str, Wait]) -> Health:
-    clock_ns, losses = live.clock_ns, live.losses()
-    channels = {name: _channel(wait, losses.get(name, NONE_LOST), clock_ns) for name, wait in waits.items()}
+def _health_of(live: Outside, status: int, step: Step) -> Health:
+    clock_ns, losses, waits = live.clock_ns, live.losses(), step.waits
     return Health(
+        trades=_channel(waits[0::3], losses.get("trades", NONE_LOST), clock_ns),
+        quotes=_channel(waits[1::3], losses.get("quotes", NONE_LOST), clock_ns),
+        depth=_channel(waits[2::3], losses.get("depth", NONE_LOST), clock_ns),
         connection=live.connection,
         clock_ms=None if clock_ns is None else clock_ns // NS_PER_MS,
-        reason=_reason(live, status, waits)[:REASON_CHARS_MAX],
-        **channels,
+        reason=_reason(live, status, step)[:REASON_CHARS_MAX],
     )
 
 
-def _channel(wait: Wait, losses: Losses, clock_ns: int | None) -> Channel:
+def _channel(waits: Sequence[Any], losses: Losses, clock_ns: int | None) -> Channel | None:
     """A venue's clock that is ahead of ours is in `clock_ns` too, so that no age is below ours."""
+    waited_ns, late_ns, limit_s = waits
+    if waited_ns < 0:
+        return None
     venue_age_ms = None
-    if wait.late_ns and clock_ns is not None:
-        venue_age_ms = (wait.waited_ns + max(wait.late_ns - clock_ns, 0)) // NS_PER_MS
+    if late_ns and clock_ns is not None:
+        venue_age_ms = (waited_ns + max(late_ns - clock_ns, 0)) // NS_PER_MS
     return Channel(
-        age_ms=wait.waited_ns // NS_PER_MS,
+        age_ms=waited_ns // NS_PER_MS,
         venue_age_ms=venue_age_ms,
-        limit_ms=int(wait.limit_s * 1e3) if wait.limit_s < float("inf") else None,
+        limit_ms=int(limit_s * 1e3) if limit_s < inf else None,
         gaps=losses.gaps,
         snapshots=losses.snapshots,
     )
 
 
-def _reason(live: Outside, status: int, waits: Mapping[str, Wait]) -> str:
+def _reason(live: Outside, status: int, step: Step) -> str:
     """Why the status is no better; "" where it need not be."""
     if live.outage:
         return live.outage
@@ -79,7 +83,7 @@ def _reason(live: Outside, status: int, waits: Mapping[str, Wait]) -> str:
     if status != STALE:
         return ""
     return ", ".join(
-        f"{name} silent for {wait.waited_ns / NS_PER_S:.1f} s, over {wait.limit_s:.1f}"
-        for name, wait in waits.items()
-        if wait.is_silent
+        f"{name} silent for {step.waits[i] / NS_PER_S:.1f} s, over {step.waits[i + 2 * len(CHANNELS)]:.1f}"
+        for i, (name, kind) in enumerate(CHANNELS.items())
+        if step.silent >> kind & 1
     )

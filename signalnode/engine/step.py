@@ -15,8 +15,8 @@ import numpy as np
 from signalnode.compiled import compiled, entry
 from signalnode.events import EVENT, TIME_MAX_NS, TIME_MIN_NS
 from signalnode.feeds.base import first_after
+from signalnode.feeds.health import CHANNELS, WAITS, hear, measure, silent_at
 from signalnode.feeds.health import STATE as HEALTH
-from signalnode.feeds.health import hear, silent_at
 from signalnode.signals import BUILT_IN_SCORES
 from signalnode.signals.kernel import SCORING, consume, score
 
@@ -31,11 +31,14 @@ STEP = np.dtype(
         ("unknown", "<i8"),
         ("mid", "<f8"),
         ("warm", "<f8"),
+        *WAITS,
         ("scores", "<f8", (len(BUILT_IN_SCORES),)),
     ]
 )
-FACTS = 9  # fields before the scores
-LAYOUT = struct.Struct(f"<7q2d{len(BUILT_IN_SCORES)}d")  # the same, as Python reads it: all in one go
+WAITS_AT, SCORES_AT = 9, 9 + 3 * len(CHANNELS)  # numbers before those
+LAYOUT = struct.Struct(  # the same, as Python reads it: all in one go
+    f"<7q2d{2 * len(CHANNELS)}q{len(CHANNELS)}d{len(BUILT_IN_SCORES)}d"
+)
 
 
 class Step(NamedTuple):
@@ -50,6 +53,7 @@ class Step(NamedTuple):
     unknown: int  # the signals without evidence, as bits
     mid: float
     warm: float
+    waits: Sequence[Any]  # numbers of the channels, as in `feeds.health.WAITS`
     scores: Sequence[float]  # of the built-in signals, in their order
 
 
@@ -99,6 +103,7 @@ def step(  # noqa: PLR0917 - compiled code takes no keywords
     o.reached, o.next_ns = reached, block[reached].time_received_ns if reached < len(block) else 0
     o.at_ns, o.time_ns, o.time_event_ns = at_ns, s.time_ns, s.time_event_ns
     o.silent, o.unknown, o.mid = silent_at(health, at_ns, since_ns), k.unknown, k.features.mid
+    measure(health, at_ns, o)
     for j in range(len(k.scores)):
         o.scores[j] = k.scores[j]
     return -1

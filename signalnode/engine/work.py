@@ -88,7 +88,7 @@ class Work:
         live = self.feed.live
         until_ns = self._clock.kernel_at(now_ns) if live is None else live.kernel_at(now_ns)
         step = self._take(until_ns)
-        next_ns = step.next_ns or self.feed.next_time_ns()
+        next_ns = None if live is not None else step.next_ns or self.feed.next_time_ns()
         ended = next_ns is None and live is None
         if ended:
             step = self._look(0)
@@ -105,35 +105,36 @@ class Work:
         if save:
             self._save.done(now_ns)
         return Turn(
-            standing_of(step, self.feed, self.health) if scores is not None or heartbeat or beat else None,
+            standing_of(step, self.feed) if scores is not None or heartbeat or beat else None,
             scores,
             heartbeat,
             beat,
             save,
             ended,
-            now_ns
-            if self._behind and not ended
-            else self._wake_ns(next_ns if live is None else None, now_ns),
+            now_ns if self._behind and not ended else self._wake_ns(next_ns, now_ns),
             self._resting and live is not None,
         )
 
     def standing(self, at_ns: int) -> Standing:
         """How things stand at kernel time `at_ns`, or of the newest event where that is later."""
-        return standing_of(self._look(at_ns), self.feed, self.health)
+        return standing_of(self._look(at_ns), self.feed)
 
     def _take(self, until_ns: int | None) -> Step:
         """Take events up to kernel time `until_ns` (None: all) block by block, TAKE_MAX at most."""
         take_ns, at_ns = (ALL_NS, 0) if until_ns is None else (until_ns, until_ns)
-        left, since_ns = TAKE_MAX, self._since_ns()
+        left, since_ns, feed = TAKE_MAX, self._since_ns(), self.feed
         while True:
-            block, start = self.feed.ahead()
+            block, start = feed.ahead()
             step = self.engine.step(block, start, left, self.health, take_ns, at_ns, since_ns)
             if step.reached == start:
                 break
-            self.feed.pass_to(step.reached)
+            feed.pass_to(step.reached)
             self._heard = True
             left -= step.reached - start
             if step.reached < len(block) or left <= 0:
+                break
+            next_ns = feed.next_time_ns()  # of the next block, which need not be looked at in vain
+            if next_ns is None or next_ns > take_ns:
                 break
         self._behind = left <= 0
         return step

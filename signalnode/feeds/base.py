@@ -153,7 +153,7 @@ class BlockFeed:
 
     def _set_block(self, block: Events) -> None:
         """Go on with the event at `_at` of this block."""
-        self._block, self._times_ns, self._size = block, block["time_received_ns"], len(block)
+        self._block, self._size = block, len(block)
 
     def _next_block(self) -> Events:
         """The block after the present one; empty at the end."""
@@ -171,7 +171,7 @@ class BlockFeed:
 
     def next_time_ns(self) -> int | None:
         """Kernel time of the next event; None at the end."""
-        return self._times_ns.item(self._at) if self._ensure_block() else None
+        return int(self._block["time_received_ns"][self._at]) if self._ensure_block() else None
 
     def ahead(self) -> tuple[Events, int]:
         """The block at hand and the place in it of the next event; its end where there is none."""

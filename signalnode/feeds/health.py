@@ -21,7 +21,7 @@ while a market that has truly become quieter is learnt within a few such gaps.
 from __future__ import annotations
 
 from math import exp
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,16 +47,12 @@ STATE = np.dtype(
         ("squares", "<f8"),
     ]
 )
-WAIT = np.dtype([("waited_ns", "<i8"), ("late_ns", "<i8"), ("limit_s", "<f8"), ("is_silent", "?")])
-
-
-class Wait(NamedTuple):
-    """How long a channel has been waited for."""
-
-    waited_ns: int  # since its newest event was received
-    late_ns: int  # what that took from the venue to here, by the two clocks; 0 where the venue's is not known
-    limit_s: float  # longest wait that is normal; infinite while there is no standard yet
-    is_silent: bool  # for longer than that, of the time in which it could be heard
+# How long each of CHANNELS has been waited for, in their order.
+WAITS: list[tuple[str, str, tuple[int]]] = [
+    ("waited_ns", "<i8", (len(CHANNELS),)),  # since its newest event was received; −1 before the first
+    ("late_ns", "<i8", (len(CHANNELS),)),  # what that took from the venue; 0 where its time is not known
+    ("limit_s", "<f8", (len(CHANNELS),)),  # longest wait that is normal; infinite without a standard yet
+]
 
 
 @compiled
@@ -109,15 +105,14 @@ def silent_at(state: npt.NDArray[Any], now_ns: int, since_ns: int) -> int:
     return found
 
 
-@entry(state=STATE, waits=WAIT)
-def _measure(state: npt.NDArray[Any], now_ns: int, since_ns: int, waits: npt.NDArray[Any]) -> None:
-    """Fill in row k of `waits` for the channel in row k; one never heard has waited for −1 ns."""
-    for kind in range(len(state)):
-        channel, wait = state[kind], waits[kind]
-        wait.waited_ns = max(now_ns - channel.newest_ns, 0) if channel.newest_ns > 0 else -1
-        wait.late_ns = channel.newest_ns - channel.event_ns
-        wait.limit_s = _limit_s(channel)
-        wait.is_silent = _is_silent(channel, now_ns, since_ns)
+@compiled
+def measure(state: Any, now_ns: int, out: Any) -> None:
+    """Fill in WAITS, fields of `out`, as of kernel time `now_ns`."""
+    for i in range(len(out.waited_ns)):
+        channel = state[TRADE + i]
+        out.waited_ns[i] = max(now_ns - channel.newest_ns, 0) if channel.newest_ns > 0 else -1
+        out.late_ns[i] = channel.newest_ns - channel.event_ns
+        out.limit_s[i] = _limit_s(channel)
 
 
 @compiled
@@ -158,7 +153,6 @@ class ChannelHealth:
 
     def __init__(self) -> None:
         self.state: npt.NDArray[np.void] = np.zeros(1 + DEPTH, STATE)
-        self._waits = np.zeros(1 + DEPTH, WAIT)
         self._observe = _observe.raw  # a feed's arrays need no check each time
 
     def observe(self, events: Events) -> None:
@@ -180,12 +174,6 @@ class ChannelHealth:
         times_ns, warms = np.ascontiguousarray(times_ns), np.ascontiguousarray(warms)
         _observe_with_statuses(events, self.state, times_ns, degraded, warms, statuses)
         return statuses
-
-    def waits(self, now_ns: int, since_ns: int = 0) -> dict[str, Wait]:
-        """How long each channel that was ever heard has been waited for at kernel time `now_ns`."""
-        _measure.raw(self.state, now_ns, since_ns, self._waits)
-        measured = self._waits.tolist()
-        return {name: Wait(*measured[kind]) for name, kind in CHANNELS.items() if measured[kind][0] >= 0}
 
     def restore(self, state: bytes) -> None:
         """Go on from what `state.tobytes()` gave elsewhere."""

@@ -28,7 +28,7 @@ def ends() -> Iterator[tuple[zmq.Socket[bytes], zmq.Socket[bytes]]]:
 
 @pytest.fixture
 def taken() -> Iterator[list[int]]:
-    """The signals that came, blocked outside a wait."""
+    """The signals that came, blocked until there is a `News`."""
     numbers: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: numbers.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
@@ -39,27 +39,30 @@ def taken() -> Iterator[list[int]]:
 
 
 def test_a_signal_from_before_the_wait_ends_it(ends, taken):
-    news = News(ends[0])
     signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
     assert not taken
-    since_ns = monotonic_ns()
-    news.wait(LONG_NS, STOPS, listen=False)
+    news = News(ends[0], STOPS)
     assert taken == [signal.SIGUSR1]
+    since_ns = monotonic_ns()
+    news.wait(LONG_NS, listen=False)
+    signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+    news.wait(LONG_NS, listen=True)
+    assert taken == [signal.SIGUSR1] * 2
     assert monotonic_ns() - since_ns < LONG_NS
 
 
 def test_news_end_a_wait_that_listens_and_stay_to_be_read(ends, taken):
-    news = News(ends[0])
+    news = News(ends[0], STOPS)
     ends[1].send(b"frame")
     since_ns = monotonic_ns()
-    news.wait(LONG_NS, STOPS, listen=True)
+    news.wait(LONG_NS, listen=True)
     assert monotonic_ns() - since_ns < LONG_NS
     assert ends[0].recv(zmq.NOBLOCK) == b"frame"
 
 
 def test_news_do_not_end_a_wait_that_does_not_listen(ends, taken):
-    news = News(ends[0])
+    news = News(ends[0], STOPS)
     ends[1].send(b"frame")
     since_ns = monotonic_ns()
-    news.wait(NS_PER_S // 100, STOPS, listen=False)
+    news.wait(NS_PER_S // 100, listen=False)
     assert monotonic_ns() - since_ns >= NS_PER_S // 100

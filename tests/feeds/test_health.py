@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from signalnode import SignalEngine
 from signalnode.events import EVENT, QUOTE, TRADE, Events
 from signalnode.feeds import synthetic_events
 from signalnode.feeds.health import GAPS_MIN, LIVE, SILENCE_FACTOR, STALE, ChannelHealth, silent_at, status_of
@@ -24,8 +25,16 @@ def after(events: Events, health: ChannelHealth | None = None) -> tuple[ChannelH
     return health, int(events["time_received_ns"][-1])
 
 
+def wait_of(
+    health: ChannelHealth, now_ns: int, since_ns: int = 0, kind: int = TRADE
+) -> tuple[int, int, float, bool]:
+    """How long a channel has waited, what its newest event took, its limit, and whether it is silent."""
+    step = SignalEngine("A-USD").step(np.zeros(0, EVENT), 0, 1, health, 0, now_ns, since_ns)
+    return *step.waits[kind - TRADE :: 3], bool(step.silent >> kind & 1)
+
+
 def limit_s(health: ChannelHealth) -> float:
-    return health.waits(START_NS)["trades"].limit_s
+    return wait_of(health, START_NS)[2]
 
 
 def test_a_channel_never_heard_of_is_not_silent() -> None:
@@ -76,21 +85,20 @@ def test_a_wait_is_told_with_its_limit_and_the_way_from_the_venue() -> None:
     events = ticking(TRADE, 0.5, 200)
     events["time_event_ns"] = events["time_received_ns"] - 30_000_000
     health, end_ns = after(events)
-    assert health.waits(end_ns + 7 * S) == {
-        "trades": (7 * S, 30_000_000, pytest.approx(0.5 * SILENCE_FACTOR), True)
-    }
-    assert health.waits(end_ns - S)["trades"].waited_ns == 0
-    assert after(ticking(QUOTE, 1.0, 2))[0].waits(START_NS)["quotes"].limit_s == np.inf
+    assert wait_of(health, end_ns + 7 * S) == (7 * S, 30_000_000, pytest.approx(0.5 * SILENCE_FACTOR), True)
+    assert wait_of(health, end_ns - S)[0] == 0
+    assert wait_of(health, end_ns, kind=QUOTE)[0] == -1
+    assert wait_of(after(ticking(QUOTE, 1.0, 2))[0], START_NS, kind=QUOTE)[2] == np.inf
 
 
 def test_a_wait_in_which_nothing_could_come_is_no_silence() -> None:
     health, end_ns = after(ticking(TRADE, 1.0, 100))  # a normal wait is up to 11 s
     back_ns = end_ns + 60 * S
-    wait = health.waits(back_ns + 10 * S, back_ns)["trades"]
-    assert (wait.waited_ns, wait.is_silent) == (70 * S, False)
+    waited_ns, _, _, is_silent = wait_of(health, back_ns + 10 * S, back_ns)
+    assert (waited_ns, is_silent) == (70 * S, False)
     assert status_of(silent_at(health.state, back_ns + 10 * S, back_ns), False, 1.0) == LIVE
     assert status_of(silent_at(health.state, back_ns + 12 * S, back_ns), False, 1.0) == STALE
-    assert health.waits(back_ns + 12 * S, back_ns)["trades"].is_silent
+    assert wait_of(health, back_ns + 12 * S, back_ns)[3]
 
 
 def test_an_outage_does_not_dull_the_standard() -> None:

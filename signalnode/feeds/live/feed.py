@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 import zmq
 
+from signalnode.bus.sockets import NOW, waits
 from signalnode.clock import NS_PER_S
 from signalnode.errors import CheckpointError
 from signalnode.events import EVENT, TRADE, Events
@@ -34,6 +35,7 @@ GATEWAY_SILENT_NS = 3 * NS_PER_S
 DOUBT_NS = 600 * NS_PER_S  # between two look-ups
 RENEW_NS, RENEW_NS_MAX = 2 * NS_PER_S, 60 * NS_PER_S
 MESSAGES_MAX = envelope.QUEUE_MAX  # read in one turn
+NO_EVENTS = np.zeros(0, EVENT)
 TROUBLES = {
     "empty": "no image of the book yet",
     "gap": "updates of the book are missing: waiting for an image",
@@ -64,7 +66,7 @@ class LiveFeed(BlockFeed):
         self._faults = Faults()
         self._decoder = Joined(lambda: decoder_class(symbol, depth_bps, self._faults.add))
         self._clock = VenueClock(self._faults.add)
-        self._state = sieve.new_state()
+        self._sieve, self._state = sieve.sift.raw, sieve.new_state()
         self._rows: list[Row] = []
         self._sequence = 0
         self._newest_ns = 0  # time of the market's newest message
@@ -185,15 +187,17 @@ class LiveFeed(BlockFeed):
                 self._context.term()
 
     def _next_block(self) -> Events:
+        if not self._rows:
+            return NO_EVENTS
         rows, self._rows = self._rows, []
         return self._sift(rows)
 
     def _drain(self, now_ns: int) -> None:
+        socket = self.socket
         for _ in range(MESSAGES_MAX):
-            try:
-                message = self.socket.recv(zmq.NOBLOCK)
-            except zmq.Again:
+            if not waits(socket):  # to receive in vain costs more
                 return
+            message = socket.recv(NOW)
             self._message_ns = now_ns
             try:
                 self.take_in(*envelope.unpack(message))
@@ -265,16 +269,17 @@ class LiveFeed(BlockFeed):
         return rows
 
     def _sift(self, rows: list[Row]) -> Events:
-        if not rows:
-            return np.zeros(0, EVENT)
         events = np.frombuffer(pack_rows(rows), EVENT)
-        codes = np.empty(len(events), np.uint8)
-        kept = sieve.sift(events, self._state, codes)
-        for index in np.flatnonzero(codes).tolist():
-            code = int(codes[index])
-            self._faults.add(sieve.NAMES[code], sieve.describe(rows[index], code))
-        self._clock.observe(events[:kept])
-        return events[:kept]
+        codes = bytearray(len(rows))
+        kept = self._sieve(events, self._state, np.frombuffer(codes, np.uint8))
+        if any(codes):
+            for row, code in zip(rows, codes, strict=True):
+                if code:
+                    self._faults.add(sieve.NAMES[code], sieve.describe(row, code))
+        if kept < len(rows):
+            events = events[:kept]
+        self._clock.observe(events)
+        return events
 
     def _ask(self, now_ns: int) -> None:
         """Ask for a new image of a book that waits for one, or stays crossed: the next update may mend it."""
@@ -302,7 +307,7 @@ class LiveFeed(BlockFeed):
     def _say(self, what: bytes) -> bool:
         """Whether it is on the way to the gateway."""
         try:
-            self.socket.send(what + envelope.topic_of(self._symbol), zmq.NOBLOCK)
+            self.socket.send(what + envelope.topic_of(self._symbol), NOW)
         except zmq.Again:
             return False
         return True

@@ -42,7 +42,6 @@ def rehearse() -> None:
         feed.take_in(_header(number), _frame("channel_data", "v4_orderbook", number, update))
         feed.take_in(_header(number + 1), _frame("channel_data", "v4_trades", number, {"trades": [trade]}))
         health.observe(feed.take(time_ns, ROUNDS))
-        health.waits(time_ns)
         feed.losses()
 
 

@@ -11,16 +11,37 @@ a clock was set, or drifts, or the venue's data come so much later: which of the
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from signalnode.clock import NS_PER_MS, NS_PER_S
-from signalnode.events import Events
+from signalnode.compiled import entry
+from signalnode.events import EVENT, Events
 
 WINDOW_NS = 30 * NS_PER_S
 EVENTS_MIN = 10  # of a window; one with fewer goes on
 MOVED_NS_MAX = 500 * NS_PER_MS
 AHEAD_NS_MAX = 100 * NS_PER_MS  # an NTP client keeps a machine within a few ms
 UNKNOWN_NS = 2**63 - 1
+
+WAYS = np.dtype([("count", "<i8"), ("least_ns", "<i8"), ("newest_ns", "<i8")])
+LAYOUT = struct.Struct("<3q")  # the same, as Python reads it
+
+
+@entry(events=EVENT, ways=WAYS)
+def _measure(events: Events, ways: Any) -> None:
+    """The least of what events took to here, of how many, where the venue's time is known; and the newest."""
+    found = ways[0]
+    found.count, found.least_ns = 0, UNKNOWN_NS
+    for i in range(len(events)):
+        way_ns = events[i].time_received_ns - events[i].time_event_ns
+        if way_ns != 0:
+            found.count += 1
+            found.least_ns = min(found.least_ns, way_ns)
+        found.newest_ns = events[i].time_received_ns
 
 
 class VenueClock:
@@ -33,6 +54,9 @@ class VenueClock:
         self._least_ns = self._former_ns = UNKNOWN_NS  # of the present window and the one before
         self._usual_ns = UNKNOWN_NS  # what it was when all was well, or last told of
         self._is_ahead = False
+        self._measure = _measure.raw  # a feed's arrays need no check each time
+        self._ways = np.zeros(1, WAYS)
+        self._told = self._ways.view(np.uint8).data
 
     @property
     def offset_ns(self) -> int | None:
@@ -46,17 +70,14 @@ class VenueClock:
         """Learn from events, dtype EVENT, in kernel time order. Where both times are the same the venue's is
         not known.
         """
-        if not len(events):
+        self._measure(events, self._ways)
+        count, least_ns, newest_ns = LAYOUT.unpack_from(self._told)
+        if not count:
             return
-        ways_ns = events["time_received_ns"] - events["time_event_ns"]
-        ways_ns = ways_ns[ways_ns != 0]
-        if not len(ways_ns):
-            return
-        newest_ns = events["time_received_ns"][-1].item()
         if newest_ns >= self._until_ns and (self._events >= EVENTS_MIN or not self._until_ns):
             self._close(newest_ns)
-        self._events += len(ways_ns)
-        self._least_ns = min(self._least_ns, ways_ns.min().item())
+        self._events += count
+        self._least_ns = min(self._least_ns, least_ns)
 
     def _close(self, newest_ns: int) -> None:
         if self._events:
