@@ -36,6 +36,7 @@ POLICY = frozenset(
         "stop_grace_s",
         "heartbeats_missed_max",
         "rereads",
+        "hands_over",
     }
 )
 
@@ -93,6 +94,9 @@ class ChildSpec:
     heartbeats_missed_max: int = 3  # then it counts as hung
     # What it reads again at its reload_signal, each by name with a digest: `reload` answers what has changed.
     rereads: Mapping[str, str] = field(default_factory=dict)
+    # A restart that is asked for starts the new process first, and ends the old one when that is ready. The
+    # target sees whom it is to relieve in `link.relieves`, and says `ready` when it has taken over.
+    hands_over: bool = False
 
     def __post_init__(self) -> None:
         for wrong, message in _faults(self):

@@ -47,6 +47,7 @@ def draw_spec(rng: random.Random, name: str) -> ChildSpec:
         heartbeat_interval_s=pick((0.0, 0.2, 1.0)),
         heartbeats_missed_max=pick((1, 3)),
         fingerprint=str(rng.randrange(3)),
+        hands_over=pick((False, True)),
     )
 
 

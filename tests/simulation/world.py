@@ -134,7 +134,7 @@ class World:
         match command:
             case Spawn(spec):
                 assert spec.name not in self.spawns, "asked for twice"
-                assert not any(p.name == spec.name for p in self.live.values()), "two processes for one child"
+                assert spec.name not in self._names_alive(), "two processes for one child"
                 self.spawns[spec.name] = spec
                 self._at(self.rng.choice((0, 1, 50, 3000)) * MS, lambda: self._start(spec))
             case Withdraw(name):
@@ -277,6 +277,9 @@ class World:
         """The supervisor dies and leaves its children; its successor finds them. Requests die with it."""
         self.open.clear()
         self.spawns.clear()
+        for child in self.core.children.values():  # of two only the newer is written down
+            if child.elder is not None and child.pid is not None:
+                self.live.pop(child.elder.pid, None)
         self.core = Supervisor(self.settings, self.rng)
         self.stalled_until_ns = self.now_ns  # the successor cannot know since when a child is silent
         specs = tuple(replace(s, fingerprint="9") if self._chance(0.2) else s for s in self.specs.values())
@@ -297,8 +300,13 @@ class World:
 
     # invariants
 
+    def _names_alive(self) -> list[str]:
+        """Of all processes but those that stand by until another has taken their place."""
+        elders = {c.elder.pid for c in self.core.children.values() if c.elder is not None}
+        return [fake.name for fake in self.live.values() if fake.pid not in elders]
+
     def _check(self, before: dict[str, tuple[ChildState, int]]) -> None:
-        running = [fake.name for fake in self.live.values()]
+        running = self._names_alive()
         assert len(running) == len(set(running)), f"two processes for one child: {running}"
         under_way = 0
         for name, child in self.core.children.items():

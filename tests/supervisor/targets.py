@@ -41,6 +41,14 @@ def steady(link: Link, args: Args) -> int:
     return _until(stopped, link)
 
 
+def relieves(link: Link, args: Args) -> int:
+    """Says whose place it takes, and whether that one lives."""
+    stopped = _on_request()
+    lives = link.relieves is not None and os.path.exists(f"/proc/{link.relieves}")
+    link.ready(relieves=link.relieves, beside=lives)
+    return _until(stopped, link)
+
+
 def exits(link: Link, args: Args) -> int:
     """Ends at once with the given status, ready before or not, having said something or not."""
     if args.get("ready"):

@@ -67,6 +67,8 @@ class Running:
     prolonged: bool = False  # its start takes longer than its timeout, with progress: nobody waits for it
     reload_pending: bool = False  # something changed while it started: it is signalled once it is up
     strain: Strain | None = None  # its deadline was put off, for it waits for a processor
+    dismissed: bool = False  # told to end, for another has taken its place
+    overdue_ns: int | None = None  # when it is killed, once it was dismissed
     failure: str = ""  # why it is aborted: then its end counts as a failure, whatever its status
     facts: dict[str, Any] = field(default_factory=dict)  # what it says of itself
 
@@ -81,6 +83,7 @@ class Child:
     leaving: bool = False  # no longer in the config: forgotten once it is down
     settled: bool = False  # it has been up, or has failed, at least once: nobody need wait for it at start
     running: Running | None = None
+    elder: Running | None = None  # goes on until what runs beside it is up
     previous: Running | None = None  # the one before, for what it said last
     history: History = field(default_factory=History)
     queued_ns: int = 0  # since when it waits for its start
@@ -97,6 +100,11 @@ class Child:
     @property
     def state(self) -> ChildState:
         return self.stage.state
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether it is down, and no process of it is left."""
+        return self.stage is Stage.DOWN and self.elder is None
 
     @property
     def pid(self) -> int | None:

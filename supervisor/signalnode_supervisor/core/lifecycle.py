@@ -14,6 +14,7 @@ What decides something and is no row:
   make no table: `restart.judge` gives the verdict, and each verdict is an event here.
 - `Child.wanted` is the operator's wish, and outlives the supervisor. START, STOP and RESTART come with it, so
   that the stage has it in itself; no row asks for it.
+- `Child.elder` is the process that stands by while another is on its way: until a stage of RELIEVED.
 - `Child.leaving` (gone from the config) forgets a child once it is down; `Child.settled` (it has been up or
   has failed before) is for the start queue and for whoever waits for the first start of all.
 - `Running.prolonged` and `Running.reload_pending` say what somebody is still to be told.
@@ -67,6 +68,7 @@ class Event(StrEnum):
     START = "start"  # somebody wants it up
     STOP = "stop"  # somebody wants it down
     RESTART = "restart"  # somebody wants a new process of it
+    RELIEVE = "relieve"  # so does somebody, and the old one is to go on until that is up
     STARTED = "started"  # it has a process
     ADOPTED = "adopted"  # it has one that an earlier supervisor started
     READY = "ready"  # it said so
@@ -85,6 +87,7 @@ class Action(StrEnum):
     """What is to be done about it, in the order given."""
 
     ENQUEUE = "enqueue"  # take a place in the start queue
+    STAND_BY = "stand by"  # what runs goes on as the elder
     WITHDRAW = "withdraw"  # leave the start queue
     AWAIT = "await readiness"  # LATE after its start timeout
     EXTEND = "extend"  # it has that time anew, within PREPARE_S_MAX of its start
@@ -122,6 +125,7 @@ TABLE: dict[tuple[Stage, Event], tuple[Stage, tuple[Action, ...]]] = {
     (_S.UP, _E.START): (_S.UP, ()),
     (_S.UP, _E.READY): (_S.UP, ()),
     (_S.UP, _E.RESTART): (_S.RESTARTING, (_A.FORGIVE, _A.TERMINATE)),
+    (_S.UP, _E.RELIEVE): (_S.QUEUED, (_A.FORGIVE, _A.STAND_BY, _A.ENQUEUE)),
     (_S.UP, _E.STOP): (_S.STOPPING, (_A.TERMINATE,)),
     (_S.UP, _E.HUNG): (_S.ABORTING, (_A.ABORT,)),
     (_S.UP, _E.ENDED_FOR_GOOD): (_S.DOWN, ()),
@@ -156,6 +160,9 @@ TABLE: dict[tuple[Stage, Event], tuple[Stage, tuple[Action, ...]]] = {
     (_S.GIVEN_UP, _E.STOP): (_S.DOWN, ()),
     (_S.GIVEN_UP, _E.DUE): (_S.QUEUED, (_A.PROBATION, _A.ENQUEUE)),
 }
+
+# Where an elder has nothing to wait for any more.
+RELIEVED = frozenset({_S.UP, _S.STOPPING, _S.DOWN})
 
 
 def step(stage: Stage, event: Event) -> tuple[Stage, tuple[Action, ...]]:

@@ -61,6 +61,8 @@ class PendingRequests:
             child = children.get(name)
             if child is None:
                 outcome: dict[str, Any] = {"state": str(ChildState.DOWN), "reason": "no longer in the config"}
+            elif pending.verb == "stop" and child.elder is not None:
+                continue
             elif child.state in at_rest or (pending.verb != "stop" and _takes_its_time(child)):
                 outcome = {"state": str(child.state), "reason": child.reason, "pid": child.pid}
             else:

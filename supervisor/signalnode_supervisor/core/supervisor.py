@@ -92,6 +92,7 @@ class Supervisor:
     def next_deadline_ns(self, now_ns: int) -> int | None:
         """When the next `Tick` is due; None when only other inputs can change anything."""
         times = [child.deadline_ns for child in self.children.values()]
+        times += [child.elder.overdue_ns for child in self.children.values() if child.elder is not None]
         times.append(self._queue.next_ns(self.children, now_ns))
         times.append(self._halting.next_ns() if self._halting is not None else None)
         return min((at_ns for at_ns in times if at_ns is not None), default=None)
@@ -145,7 +146,8 @@ class Supervisor:
         child.running = Running(event.pid, started_ns=now_ns, progressed_ns=now_ns)
         self._queue.started(child.name, now_ns)
         self._transitions.apply(child, Event.STARTED, now_ns)
-        child.reason = "not ready yet"
+        stands_by = f"; process {child.elder.pid} goes on until then" if child.elder is not None else ""
+        child.reason = f"not ready yet{stands_by}"
         self._transitions.report("debug", "started", child)
 
     def _whose(self, event: Said | Ended) -> tuple[Child, Running] | tuple[None, None]:
@@ -175,6 +177,11 @@ class Supervisor:
             self._transitions.watch(child)
 
     def _ended(self, event: Ended, now_ns: int) -> None:
+        of = self.children.get(event.name)
+        if of is not None and of.elder is not None and of.elder.pid == event.pid:
+            self._record(of, event, str(event.exit), expected=of.elder.dismissed)
+            of.elder = None
+            return
         child, running = self._whose(event)
         if child is None or running is None:
             return
@@ -280,11 +287,16 @@ class Supervisor:
             return
         self._halting.hurried = True
         for child in self.children.values():
+            if child.elder is not None and child.elder.overdue_ns is not None:
+                child.elder.overdue_ns = now_ns
             if child.state is ChildState.STOPPING:
                 self._transitions.apply(child, Event.OVERDUE, now_ns)
 
     def _tick(self, tick: Tick, now_ns: int) -> None:
         for child in list(self.children.values()):
+            if child.elder is not None and (child.elder.overdue_ns or now_ns + 1) <= now_ns:
+                child.elder.overdue_ns = None
+                self._out.append(Send(child.name, child.elder.pid, signal.SIGKILL, descendants=True))
             if child.deadline_ns is None or child.deadline_ns > now_ns:
                 continue
             event, late_ns = child.deadline_event, now_ns - child.deadline_ns
@@ -327,7 +339,7 @@ class Supervisor:
             while due := self._halting.due(self.children.values(), now_ns):
                 for child in due:
                     self._end_with_all(child, self._halting, now_ns)
-        for name in [n for n, c in self.children.items() if c.leaving and c.state is ChildState.DOWN]:
+        for name in [n for n, c in self.children.items() if c.leaving and c.is_at_rest]:
             del self.children[name]
             self._out.append(Retire(name))
         for name in self._queue.release(self.children, now_ns):
@@ -336,7 +348,7 @@ class Supervisor:
         if (
             self.halting
             and not self.finished
-            and all(c.state is ChildState.DOWN for c in self.children.values())
+            and all(c.is_at_rest for c in self.children.values())
         ):
             self.finished = True
             self._out.extend([*self._requests.finish(), Finish()])
@@ -372,7 +384,7 @@ class Supervisor:
         }
         child.last_exit = entry
         self._out.append(RecordExit(child.name, entry))
-        self._transitions.report("info" if expected else "warning", "ended", child, exit=how)
+        self._transitions.report("info" if expected else "warning", "ended", child, pid=event.pid, exit=how)
 
 
 _MISSED = frozenset({Event.HUNG, Event.LATE})

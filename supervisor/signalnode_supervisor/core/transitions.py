@@ -35,11 +35,15 @@ class Transitions:
 
     def apply(self, child: Child, event: Event, now_ns: int) -> None:
         """What has happened to a child: on to the stage that its row names, with all that is to be done."""
+        if event is Event.RESTART and _can_be_relieved(child):
+            event = Event.RELIEVE
         before, (child.stage, actions) = child.stage, lifecycle.step(child.stage, event)
         if child.state is not before.state:  # an end under way keeps its grace, whatever it is for by now
             child.deadline_ns = None
         for action in actions:
             self._act(child, action, event, now_ns)
+        if child.stage in lifecycle.RELIEVED:
+            self._dismiss(child, now_ns)
         if child.stage is Stage.UP and before is not Stage.UP:
             child.reason = ""
             self.report("info", "up", child)
@@ -101,6 +105,8 @@ class Transitions:
                 child.queued_ns = now_ns
                 self._queue.add(child.name)
                 child.restarts += event is Event.DUE
+            case Action.STAND_BY:
+                self._stand_by(child)
             case Action.WITHDRAW:
                 self._queue.discard(child.name)
                 child.reason = "stopped by request"
@@ -136,6 +142,24 @@ class Transitions:
         self._queue.discard(child.name)
         self.watch(child)
 
+    def _stand_by(self, child: Child) -> None:
+        child.elder, child.running = _running(child), None
+        child.deadline_ns = None
+        child.reason = f"process {child.elder.pid} goes on until another is up"
+        self.report("info", "relieving", child)
+
+    def _dismiss(self, child: Child, now_ns: int) -> None:
+        """End the elder, where there is one that has not been told yet."""
+        elder = child.elder
+        if elder is None or elder.dismissed:
+            return
+        elder.dismissed, elder.overdue_ns = True, self._overdue_ns(now_ns, child.spec.stop_grace_s)
+        self._out.append(Send(child.name, elder.pid, signal.SIGTERM))
+
+    def _overdue_ns(self, now_ns: int, grace_s: float) -> int:
+        overdue_ns = now_ns + ns(grace_s)
+        return overdue_ns if self.end_by_ns is None else min(overdue_ns, self.end_by_ns)
+
     def _abort(self, child: Child, event: Event, now_ns: int) -> None:
         running = _running(child)
         how_far = f", {shown(running.progress)} prepared" if running.progress is not None else ""
@@ -153,10 +177,8 @@ class Transitions:
 
     def _end(self, child: Child, number: int, now_ns: int, grace_s: float) -> None:
         self._queue.discard(child.name)
-        overdue_ns = now_ns + ns(grace_s)
-        if self.end_by_ns is not None:
-            overdue_ns = min(overdue_ns, self.end_by_ns)
-        child.deadline_ns, child.deadline_event = overdue_ns, Event.OVERDUE
+        child.deadline_ns = self._overdue_ns(now_ns, grace_s)
+        child.deadline_event = Event.OVERDUE
         self._out.append(Send(child.name, _running(child).pid, number))
 
     def _forgive(self, child: Child) -> None:
@@ -175,6 +197,10 @@ class Transitions:
         wait_ns = restart.retry_ns(child.spec, self._rng.random())
         child.deadline_ns = None if wait_ns is None else now_ns + wait_ns
         child.deadline_event = Event.DUE
+
+
+def _can_be_relieved(child: Child) -> bool:
+    return child.spec.hands_over and child.stage is Stage.UP and child.elder is None
 
 
 def _running(child: Child) -> Running:

@@ -50,6 +50,7 @@ from signalnode_supervisor.host.logbook import Entry, Logbook
 from signalnode_supervisor.host.memory import Memory
 from signalnode_supervisor.host.notify import Notifier
 from signalnode_supervisor.host.poller import Poller
+from signalnode_supervisor.host.process import places_of
 from signalnode_supervisor.host.processes import Processes
 from signalnode_supervisor.host.reader import SpecReader, checked
 from signalnode_supervisor.host.standing import Standing
@@ -247,8 +248,9 @@ class Loop:
             case Log():
                 self._logbook.note(command.level, command.event, command.child, command.fields)
             case Retire():
-                with contextlib.suppress(OSError):
-                    self._memory.lock_path(command.name).unlink(missing_ok=True)
+                for place in places_of(command.name):
+                    with contextlib.suppress(OSError):
+                        self._memory.lock_path(place).unlink(missing_ok=True)
             case Finish():
                 pass  # the loop looks at `finished`
 
@@ -381,7 +383,7 @@ class Loop:
         self._listener.close()
         self._standing.close()
         self._processes.close()
-        if not self._processes.by_name:
+        if not self._processes.family.all():
             self._memory.forget_runs()
         self._logbook.note("info", "stopped")
         self._logbook.close()

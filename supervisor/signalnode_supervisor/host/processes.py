@@ -20,7 +20,7 @@ from signalnode_supervisor.host.logbook import Logbook
 from signalnode_supervisor.host.memory import Memory
 from signalnode_supervisor.host.output import Output
 from signalnode_supervisor.host.poller import Poller
-from signalnode_supervisor.host.process import Process
+from signalnode_supervisor.host.process import Family, Process
 from signalnode_supervisor.host.spares import ForkServer, Spare
 from signalnode_supervisor.linux import kernel
 from signalnode_supervisor.linux.cgroup import Groups
@@ -58,7 +58,7 @@ class Processes:
         run: str,
         on_fault: Callable[[str], None],
     ) -> None:
-        self.by_name: dict[str, Process] = {}
+        self.family = Family()
         self._groups = groups
         self._settings = settings
         self._poller = poller
@@ -95,8 +95,8 @@ class Processes:
 
     def send(self, name: str, pid: int, number: int, *, descendants: bool) -> None:
         """Send a signal. A stopped process is woken, so that it gets what it is sent."""
-        process = self.by_name.get(name)
-        if process is None or process.pid != pid:
+        process = self.family.find(name, pid)
+        if process is None:
             if descendants and mark_of(pid).partition("/")[0] == self._run:
                 send_signal(pid, number)
             return
@@ -108,7 +108,7 @@ class Processes:
         except ProcessLookupError:
             return  # its end is already on its way to us
         if descendants:
-            self._groups.kill(name)  # without groups they are ended when its own end is seen
+            self._groups.kill(process.place)  # without groups they are ended when its own end is seen
 
     # what time and files bring
 
@@ -131,14 +131,14 @@ class Processes:
 
     def read_beats(self) -> None:
         """Read all heartbeat pipes; of children that are up no heartbeat wakes the loop."""
-        for process in list(self.by_name.values()):
+        for process in self.family.all():
             self._read_beat(process)
 
     def cpu_times(self, names: Iterable[str]) -> dict[str, CpuTime]:
         """What these had of the processors so far, where the kernel counts it."""
         times = {}
         for name in names:
-            process = self.by_name.get(name)
+            process = self.family.newest.get(name)
             seen = read_stat(process.pid) if process is not None else None
             spent = run_and_wait_ns(seen.pid) if seen is not None else None
             if seen is not None and spent is not None:
@@ -147,7 +147,7 @@ class Processes:
 
     def reap(self) -> None:
         """A SIGCHLD came: wait for what is no child of the core's, and end what a dead child left behind."""
-        known = {process.pid for process in self.by_name.values()} | self._not_ours
+        known = {process.pid for process in self.family.all()} | self._not_ours
         for pid in own_children():
             if pid in known:
                 continue
@@ -185,6 +185,7 @@ class Processes:
                 one.pidfd,
                 one.beat_file,
                 output,
+                place=str(run.get("place") or name),
                 adopted=True,
                 ready=one.ready,
                 facts=one.facts,
@@ -192,7 +193,7 @@ class Processes:
             self._add(process)
             found.append(one.adopted())
         place = self._run.partition("-")[0] + "-"
-        strays = end_strays(place, {process.mark: process.pid for process in self.by_name.values()})
+        strays = end_strays(place, {process.mark: process.pid for process in self.family.all()})
         if strays:
             self._logbook.note(
                 "warning", "ended processes that an earlier supervisor left", "", {"count": strays}
@@ -218,8 +219,8 @@ class Processes:
             return False
         output, output_far = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         beat, beat_far = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        limits = asdict(spec.limits)
-        if self._groups.enter(spec.name, spare.pid, spec.limits.memory_max_bytes):
+        limits, place, elder = asdict(spec.limits), *self.family.room(spec.name)
+        if self._groups.enter(place, spare.pid, spec.limits.memory_max_bytes):
             limits["memory_max_bytes"] = None  # the group caps it, descendants included
         assignment = {
             "name": spec.name,
@@ -227,11 +228,14 @@ class Processes:
             "args": dict(spec.args),
             "heartbeat_interval_s": spec.heartbeat_interval_s,
             "limits": limits,
-            "lock": str(self._memory.lock_path(spec.name)),
+            "lock": str(self._memory.lock_path(place)),
+            "relieves": elder.pid if elder is not None else None,
         }
         pidfd = os.pidfd_open(spare.pid)
         started_ns, watched = monotonic_ns(), self._output(spec, spare.pid, output)
-        process = Process(spec, spare.pid, mark, seen.start_ticks, started_ns, pidfd, beat, watched)
+        process = Process(
+            spec, spare.pid, mark, seen.start_ticks, started_ns, pidfd, beat, watched, place=place
+        )
         if self._keep:
             self._write_run(process)
         assigned = spare.assign(assignment, [self._null, output_far, beat_far])
@@ -245,7 +249,7 @@ class Processes:
 
     def put_back(self) -> list[str]:
         """Write down again who runs, where somebody removed what adoption needs; a line on it."""
-        gone = [p for p in self.by_name.values() if self._keep and not self._memory.has_run(p.spec.name)]
+        gone = [p for p in self.family.newest.values() if self._keep and not self._memory.has_run(p.spec.name)]
         for process in gone:
             self._memory.set_run(process.spec.name, process.run())
         return [f"what adoption needs of {len(gone)} children"] if gone else []
@@ -258,7 +262,7 @@ class Processes:
             self._logbook.note("error", "cannot be adopted", process.spec.name, {"reason": why})
 
     def _add(self, process: Process) -> None:
-        self.by_name[process.spec.name] = process
+        self.family.add(process)
         self._poller.watch(process.pidfd, lambda: self._ended(process))
         if not process.ready:
             self._poller.watch(process.beat_file, lambda: self._read_beat(process))
@@ -312,13 +316,12 @@ class Processes:
             process.output.read(monotonic_ns(), resuming=False)
         process.output.close(monotonic_ns())
         self._outputs = [output for output in self._outputs if output is not process.output]
-        del self.by_name[process.spec.name]
-        if self._keep:
+        if self.family.remove(process) and self._keep:
             self._memory.forget_run(process.spec.name)
         if process.adopted:
             kill_marked(process.mark)  # what it left became init's child, not ours
-        self._groups.kill(process.spec.name)
-        self._groups.leave(process.spec.name)
+        self._groups.kill(process.place)
+        self._groups.leave(process.place)
         self.reap()
         traceback = "" if exit_.clean else process.output.flow.last_traceback()
         words = "" if exit_.code in (None, 0) or traceback else process.output.last_words()
@@ -327,7 +330,7 @@ class Processes:
     def _why(self, process: Process, exit_: Exit) -> str:
         if exit_.signal != signal.SIGKILL:
             return ""
-        if self._groups.is_out_of_memory(process.spec.name):
+        if self._groups.is_out_of_memory(process.place):
             return "out of memory"
         return "as memory ran out" if not process.killed and self._oom_kills.lately() else ""
 
@@ -357,7 +360,7 @@ class Processes:
             return
         if mark == f"{self._run}/":
             return  # a spare that we have not heard of yet
-        for process in self.by_name.values():
+        for process in self.family.all():
             if mark == process.mark or (not mark and seen.session == process.pid):
                 return
         self._logbook.note(
@@ -376,7 +379,7 @@ class Processes:
         while self.fork_server.pids:
             self.reap()
             pause(0.001)
-        if not (self._keep and self.by_name):
+        if not (self._keep and self.family.newest):
             kill_marked(f"{self._run}/")  # the last strays; the children too, should the loop have failed
         for output in self._outputs:
             output.close(monotonic_ns())

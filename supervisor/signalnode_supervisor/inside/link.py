@@ -18,7 +18,8 @@ class Link:
     `file` is the write end of the heartbeat pipe, None when nobody listens; then every call does nothing.
     """
 
-    def __init__(self, file: int | None, interval_s: float = 1.0) -> None:
+    def __init__(self, file: int | None, interval_s: float = 1.0, relieves: int | None = None) -> None:
+        self.relieves = relieves  # pid of the process that goes on until this one is ready, if there is one
         self._file = file
         self._pause_ns = int(interval_s * NS_PER_S / BEATS_PER_INTERVAL_MAX)
         self._next_ns = 0

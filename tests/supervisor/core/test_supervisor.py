@@ -286,3 +286,83 @@ def test_the_exit_that_a_spec_excuses_is_not_held_against_its_child() -> None:
         desk.step(Ended("a", desk.bring_up("a"), Exit(code=14)))
         assert desk.state("a") == "backing_off"
         desk.step(Tick())
+
+
+def relieved(desk: Desk) -> tuple[int, int]:
+    """Child "a" is asked for another process, which has begun: the pids of both."""
+    elder = desk.bring_up("a")
+    desk.step(Asked(1, "restart", ("a",), (desk.core.children["a"].spec,)))
+    assert (desk.sent(), desk.spawned()) == ([], ["a"])
+    desk.step(Started("a", 99))
+    return elder, 99
+
+
+def test_a_child_that_hands_over_ends_when_the_process_that_relieves_it_is_up() -> None:
+    desk = Desk(spec(hands_over=True, stop_grace_s=5.0))
+    elder, heir = relieved(desk)
+    assert f"process {elder} goes on" in desk.core.children["a"].reason
+    desk.say("a", "ready")
+    assert desk.out[0] == Send("a", elder, signal.SIGTERM)
+    assert any(isinstance(command, Reply) and command.payload["ok"] for command in desk.out)
+    desk.step(Ended("a", elder, Exit(code=0)))
+    assert (desk.state("a"), desk.core.children["a"].pid, desk.core.children["a"].restarts) == ("up", heir, 0)
+
+
+def test_an_elder_that_does_not_end_is_killed_after_its_grace() -> None:
+    desk = Desk(spec(hands_over=True, stop_grace_s=5.0, heartbeat_interval_s=0))
+    elder, _ = relieved(desk)
+    desk.say("a", "ready")
+    assert desk.core.next_deadline_ns(desk.now_ns) == 5 * NS_PER_S
+    assert desk.step(Tick(), after_s=5.0) == [Send("a", elder, signal.SIGKILL, descendants=True)]
+    desk.step(Ended("a", elder, Exit(signal=9)))
+    assert desk.core.next_deadline_ns(desk.now_ns) is None
+
+
+def test_an_elder_goes_on_while_what_is_to_relieve_it_fails() -> None:
+    desk = Desk(spec(hands_over=True, backoff_first_s=1.0))
+    elder, heir = relieved(desk)
+    desk.step(Ended("a", heir, Exit(code=1)))
+    assert (desk.state("a"), desk.sent()) == ("backing_off", [])
+    desk.step(Tick(), after_s=1.0)
+    assert desk.spawned() == ["a"]
+    desk.step(Started("a", 100))
+    desk.say("a", "ready")
+    assert desk.sent() == [("a", signal.SIGTERM)]
+
+
+def test_an_elder_that_dies_is_no_failure_of_what_comes() -> None:
+    desk = Desk(spec(hands_over=True))
+    elder, heir = relieved(desk)
+    desk.step(Ended("a", elder, Exit(signal=9)))
+    assert (desk.state("a"), desk.core.children["a"].pid, desk.spawned()) == ("starting", heir, [])
+    desk.say("a", "ready")
+    assert (desk.state("a"), desk.sent()) == ("up", [])
+
+
+def test_a_stop_during_a_handover_ends_both_and_is_answered_when_both_are_gone() -> None:
+    desk = Desk(spec(hands_over=True))
+    elder, heir = relieved(desk)
+    desk.step(Asked(2, "stop", ("a",)))
+    assert sorted(command.pid for command in desk.out if isinstance(command, Send)) == [elder, heir]
+    desk.step(Ended("a", heir, Exit(code=0)))
+    assert not any(isinstance(command, Reply) and command.request == 2 for command in desk.out)
+    desk.step(Ended("a", elder, Exit(code=0)))
+    assert any(isinstance(command, Reply) and command.request == 2 for command in desk.out)
+    assert desk.state("a") == "down"
+
+
+def test_the_end_of_the_node_waits_for_elders() -> None:
+    desk = Desk(spec(hands_over=True))
+    elder, heir = relieved(desk)
+    desk.step(Halt())
+    desk.step(Ended("a", heir, Exit(code=0)))
+    assert not desk.core.finished
+    desk.step(Ended("a", elder, Exit(code=0)))
+    assert desk.core.finished
+
+
+def test_what_hangs_or_hands_over_already_is_restarted_as_any_other() -> None:
+    desk = Desk(spec(hands_over=True))
+    relieved(desk)
+    desk.step(Asked(2, "restart", ("a",), (spec(hands_over=True),)))
+    assert desk.sent() == [("a", signal.SIGTERM)], "the one that had begun; the elder goes on"
