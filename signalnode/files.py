@@ -64,6 +64,13 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False, writer: s
             _write_all(file, content)
 
 
+def replace_link(path: Path, target: str) -> None:
+    """Have `path` lead to `target`, at one stroke. Raises OSError."""
+    with replacing(path) as draft:
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(target)
+
+
 def write_over(path: Path, content: bytes, *, durable: bool = False) -> None:
     """Write `content` over what the file at `path` begins with; it is made if need be. Raises OSError.
 

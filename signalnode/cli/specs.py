@@ -95,6 +95,7 @@ def gateway_spec(node: NodeSettings, name: str, venue: str) -> supervisor.ChildS
         args=gateway_args(node, name, venue, **urls),
         order=1,
         restart="always",
+        hands_over=True,
         heartbeat_interval_s=GATEWAY_HEARTBEAT_S,
         **{
             **_policy(node.supervisor),

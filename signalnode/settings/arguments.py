@@ -22,7 +22,11 @@ from signalnode.settings.reading import ConfigFaults
 
 
 class Link(Protocol):
-    """What the supervisor gives a child, to be heard by."""
+    """What the supervisor gives a child, to be heard by. `relieves`: pid of the process that goes on until
+    this one is ready, None where there is none.
+    """
+
+    relieves: int | None
 
     def ready(self, **facts: Any) -> None:
         """Once: it is up. Facts are shown in `status`."""

@@ -60,6 +60,7 @@ class Heard:
     def __init__(self, messages: Any) -> None:
         self._messages = messages
         self.newest: dict[str, Score | Heartbeat] = {}
+        self.statuses: set[str] = set()  # of live markets
 
     def until(self, holds: Callable[[dict[str, Score | Heartbeat]], bool], wait_s: float = SOON_S) -> None:
         for _ in range(20_000):
@@ -68,6 +69,7 @@ class Heard:
             message = self._messages.receive(wait_s)
             assert message is not None, self.newest
             self.newest[message.market] = message
+            self.statuses |= {message.status} if message.market in LIVE else set()
         raise AssertionError(f"never came: {self.newest}")
 
     def are_live(self) -> bool:
@@ -83,7 +85,15 @@ def test_what_is_killed_comes_back_and_nobody_else_notices(node: LiveNode, serve
     with subscribe(endpoint=node.endpoint, kinds=("score", "heartbeat")) as messages:
         heard = Heard(messages)
         heard.until(lambda _: heard.are_live(), SOON_S)
+        heard.statuses.clear()
+        old = node.children()[GATEWAY]
+        assert node.ask("restart", GATEWAY).returncode == 0
+        heard.newest.clear()
+        heard.until(lambda _: heard.are_live())
         first = node.children()
+        assert first[GATEWAY]["pid"] != old["pid"]
+        assert first[GATEWAY]["restarts"] == 0
+        assert not heard.statuses & {"stale", "degraded"}, "a restart that is asked for is a handover"
         connects = venue.connects
 
         venue.script.status = 503  # so that the loss lasts until it was seen
@@ -102,6 +112,7 @@ def test_what_is_killed_comes_back_and_nobody_else_notices(node: LiveNode, serve
 
         third = node.children()
         kill(third["aggregator"])
+        heard.until(lambda _: node.children()["aggregator"]["restarts"] == 1)
         heard.newest.clear()
         heard.until(lambda _: heard.are_live())
     last = node.children()

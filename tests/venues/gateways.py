@@ -17,10 +17,12 @@ from .server import Server
 
 FORKS = """
 import json, os, signal, sys
+from pathlib import Path
 import numpy, uvloop, websockets.asyncio.client, zmq
 from signalnode.feeds.live import connection, gateway
 class Link:
-    def ready(self, **facts): pass
+    def __init__(self, args): self.relieves, self.file = args["relieves"], Path(args["ready"])
+    def ready(self, **facts): self.file.touch()
     def beat(self, **facts): pass
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for line in sys.stdin:
@@ -29,7 +31,7 @@ for line in sys.stdin:
     if not pid:
         os.environ |= args["environment"]
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os._exit(gateway.main(Link(), args))
+        os._exit(gateway.main(Link(args), args))
     print(pid, flush=True)
 """
 
@@ -48,9 +50,17 @@ class Gateways:
         self._all: list[int] = []
 
     def start(
-        self, server: Server, directory: Path, environment: Mapping[str, str], *, url: str = ""
-    ) -> None:
-        """One for a server's venue, in `directory`; `url` where it is not the server's own."""
+        self,
+        server: Server,
+        directory: Path,
+        environment: Mapping[str, str],
+        *,
+        url: str = "",
+        relieves: int | None = None,
+    ) -> Path:
+        """One for a server's venue, in `directory`; `url` where it is not the server's own. Returns the file
+        that is there once it is ready.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         name = server.venue.protocol.name
@@ -61,15 +71,26 @@ class Gateways:
             "rest_url": server.rest_url,
             "runtime_dir": str(directory),
             "environment": dict(environment),
+            "relieves": relieves,
+            "ready": str(directory / f"{name}-{len(self._all)}.ready"),
         }
         self._process.stdin.write(json.dumps(args) + "\n")
         self._process.stdin.flush()
         self.pids[name] = int(self._process.stdout.readline())
         self._all.append(self.pids[name])
+        return Path(args["ready"])
 
     def kill(self, venue: str) -> None:
         """At once, as the kernel does; it is gone when this returns."""
         _end(self.pids[venue])
+
+    def end(self, pid: int) -> None:
+        """As a supervisor does it; it is gone when this returns."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+            while True:
+                os.kill(pid, 0)
+                pause(NS_PER_MS)
 
     def kill_all(self) -> None:
         """Those of this test."""

@@ -33,7 +33,7 @@ class Tapped(LiveFeed):
 
     lines: list[bytes]
 
-    def take_in(self, header: envelope.Header, body: bytes) -> None:
+    def hear(self, header: envelope.Header, body: bytes) -> None:
         held = Held(header.time_ns, body, connection=str(header.connection))
         if header.kind == envelope.ANSWER:
             url, answer = envelope.unpack_answer(body)
@@ -43,9 +43,8 @@ class Tapped(LiveFeed):
         elif header.kind in (envelope.BESIDE, envelope.MOVED):
             turn = "beside" if header.kind == envelope.BESIDE else "moved"
             held = held._replace(turn=turn, connection=str(header.connection or ""))
-        if header.kind not in (envelope.BEAT, envelope.TOLD):
-            self.lines.append(line_of(held))
-        super().take_in(header, body)
+        self.lines.append(line_of(held))
+        super().hear(header, body)
 
 
 class Listener:

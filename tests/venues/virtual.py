@@ -320,4 +320,4 @@ class Virtual:
 
     def _beat(self) -> bytes:
         header = Header(envelope.BEAT, self.now_ns + OFFSET_NS, 0, 0)
-        return envelope.pack(envelope.BEAT_TOPIC, header, envelope.pack_offset(OFFSET_NS))
+        return envelope.pack(envelope.BEAT_TOPIC, header, envelope.pack_beat(OFFSET_NS))

@@ -11,7 +11,7 @@ import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -36,8 +36,10 @@ from signalnode.feeds.live.budget import Budget
 from signalnode.feeds.live.envelope import PASSED_S
 from signalnode.feeds.live.listings import listing_of
 from signalnode.feeds.live.listings.asked import listed_on
+from signalnode.feeds.live.outlet import Outlet, Urls
 from signalnode.feeds.live.pool import Pool, Step
 from signalnode.feeds.live.reasons import reason_of
+from signalnode.feeds.live.relief import Relief, ended
 from signalnode.feeds.live.rest import StatusError, seconds_of
 from signalnode.feeds.live.rest import fetch as fetch_rest
 from signalnode.feeds.live.states import Asked, States
@@ -51,60 +53,12 @@ ASKED_TOO_OFTEN = (418, 429)  # HTTP statuses that are of this address, not of w
 T = TypeVar("T")
 
 
-class Urls(NamedTuple):
-    """The two addresses of a venue, each without the paths behind it."""
-
-    ws: str
-    rest: str
-
-
-class Outlet(Protocol):
-    """Where frames go, and where it is heard who wants them."""
-
-    fd: int
-
-    def frame(self, symbol: str, number: int, frame: bytes) -> None:
-        """Pass on a frame that has just come over connection `number`."""
-        ...
-
-    def answer(self, symbol: str, number: int, url: str, body: bytes) -> None:
-        """Pass on what was fetched from `url` for a market."""
-        ...
-
-    def address(self, symbol: str, number: int, url: str) -> None:
-        """Say where connection `number` goes."""
-        ...
-
-    def beside(self, symbol: str, number: int) -> None:
-        """Say that connection `number` comes beside the one that a market has."""
-        ...
-
-    def moved(self, symbol: str, number: int) -> None:
-        """Say that those which came beside have taken over; 0: that they have gone."""
-        ...
-
-    def tell(self, symbol: str, number: int, state: str, reason: str) -> None:
-        """Say what became of a market."""
-        ...
-
-    def tell_halt(self, symbol: str, halt: str) -> None:
-        """Say by what word of its venue a market is not traded now, as it is listed; "" where it is."""
-        ...
-
-    def pass_time(self, next_try_ns: int | None) -> None:
-        """Say that all is passed on; called each PASSED_S. `next_try_ns`: see `Pool`."""
-        ...
-
-    def requests(self) -> Iterable[tuple[str, str]]:
-        """What was asked since: "want", "drop", "renew" or "doubt", and the market."""
-        ...
-
-
 class Connections:
     """Runs a pool against real sockets, within a budget."""
 
-    def __init__(self, pool: Pool, urls: Urls, outlet: Outlet, budget: Budget) -> None:
+    def __init__(self, pool: Pool, urls: Urls, outlet: Outlet, budget: Budget, relief: Relief) -> None:
         self._pool, self._urls, self._outlet, self._budget = pool, urls, outlet, budget
+        self._relief = relief
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: dict[int, Socket] = {}  # by slot
         self._timer: asyncio.TimerHandle | None = None
@@ -127,18 +81,26 @@ class Connections:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _pass_time(self) -> None:
+        asked = self._outlet.relieved_by()
+        if asked is not None:
+            self._do(self._relief.stand_by(asked[0], ended(asked[1])))
+        self._do(self._relief.turn(monotonic_ns()))
         self._on_requests()  # ZeroMQ tells of its edge alone, which a send may have taken
-        self._outlet.pass_time(self._pool.next_try_ns())
+        self._outlet.pass_time(self._pool.next_try_ns(), self._relief)
         self._pulse = asyncio.get_running_loop().call_later(PASSED_S, self._pass_time)
 
     def _on_requests(self) -> None:
+        if self._relief.state == "asking":
+            return
         for what, symbol in self._outlet.requests():
             if what == "want":
+                self._relief.want(symbol)
                 self._do(self._pool.want(symbol))
                 halt = self._states.want(symbol, monotonic_ns())
                 if halt:
                     self._outlet.tell_halt(symbol, halt)
             elif what == "drop":
+                self._relief.drop(symbol)
                 self._pool.drop(symbol)
                 self._states.drop(symbol)
             elif what == "renew":
@@ -182,7 +144,7 @@ class Connections:
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._on_timer)
 
     def _do(self, steps: Iterable[Step]) -> None:
-        for slot, number, action in steps:
+        for slot, number, action in self._relief.passed(steps) if self._relief.is_beside else steps:
             if isinstance(action, Deliver):
                 self._outlet.frame(action.symbol, number, action.frame)
             elif isinstance(action, Tell):

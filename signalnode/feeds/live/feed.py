@@ -3,6 +3,9 @@
 It has no clock of its own either: kernel time is the gateway's, as far as that has said that nothing older
 will follow, and LAG_NS behind it where it says nothing. A feed that is quiet has not ended.
 
+While a new process of the gateway comes to relieve the old one (`relief.py`) both are heard, until `Moved` or
+a beat says that the new one counts; times then rise over both, in the order in which they are taken in.
+
 A book without a sound image asks the gateway for a new one: at once, and then after a wait that doubles. One
 that is crossed waits first.
 """
@@ -26,6 +29,7 @@ from signalnode.feeds.base import BlockFeed, Losses
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.passed import Passed, passed_path
+from signalnode.feeds.live.source import Source
 from signalnode.feeds.live.venueclock import VenueClock
 from signalnode.feeds.venues.base import DecoderClass, FrameFault, Row, pack_rows
 from signalnode.feeds.venues.joined import Joined
@@ -68,8 +72,9 @@ class LiveFeed(BlockFeed):
         self._clock = VenueClock(self._faults.add)
         self._sieve, self._state = sieve.sift.raw, sieve.new_state()
         self._rows: list[Row] = []
-        self._sequence = 0
-        self._newest_ns = 0  # time of the market's newest message
+        self._chief = Source(0)  # who counts
+        self._heir: Source | None = None  # who comes to relieve it
+        self._is_merging = False  # times of both are to rise together
         self._passed = Passed(passed_path(endpoint), symbol)
         self._heard_ns = 0  # kernel time up to which all has come
         self._offset_ns = 0  # of the gateway's clock; 0 until it has said
@@ -156,7 +161,7 @@ class LiveFeed(BlockFeed):
         self._message_ns = self._message_ns or now_ns
         passed_ns = self._passed.time_ns()
         self._drain(now_ns)
-        if passed_ns > self._heard_ns and self._passed.is_newest(self._newest_ns):
+        if passed_ns > self._heard_ns and self._passed.is_newest(self._chief.newest_ns):
             self._heard_ns = passed_ns
         if self._offset_ns:
             self._heard_ns = max(self._heard_ns, now_ns + self._offset_ns - LAG_NS)
@@ -206,21 +211,36 @@ class LiveFeed(BlockFeed):
 
     def take_in(self, header: envelope.Header, body: bytes) -> None:
         """One message of the gateway, in order."""
-        self._heard_ns = max(self._heard_ns, header.time_ns)
+        source = self._chief
+        if header.generation != source.generation:
+            if header.generation < source.generation:
+                return  # it was relieved
+            if self._heir is None or header.generation != self._heir.generation:
+                self._begin_with(header.generation)
+            source = self._heir or self._chief
         if header.kind == envelope.BEAT:
-            self._offset_ns = envelope.unpack_offset(body)
-            self._passed.open()
+            self._on_beat(header, *envelope.unpack_beat(body))
+        elif header.kind == envelope.HEIR:
+            self._on_heir(envelope.unpack_heir(body))
+        elif self._is_news(source, header):
+            self._take(source, self._timed(header), body)
+
+    def _take(self, source: Source, header: envelope.Header, body: bytes) -> None:
+        self._heard_ns = max(self._heard_ns, header.time_ns)
+        if header.kind != envelope.TOLD:
+            self.hear(header, body)
+            if header.kind == envelope.MOVED and source is self._heir:
+                self._take_over()
             return
-        self._newest_ns = header.time_ns
-        if self._sequence and header.sequence not in (1, self._sequence + 1):
-            missing = header.sequence - self._sequence - 1
-            self._faults.add("frames_lost", f"{missing} messages of the gateway before {header.sequence}")
-            self._losses += 1
-            self._decoder.distrust()
-        self._sequence = header.sequence
-        if header.kind == envelope.TOLD:
-            self._on_told(*body.decode(errors="replace").partition(" ")[::2])
-        elif header.kind == envelope.FRAME:
+        state, _, reason = body.decode(errors="replace").partition(" ")
+        if source is self._heir and state != "halted":
+            source.told = state, reason
+        else:
+            self._on_told(state, reason)
+
+    def hear(self, header: envelope.Header, body: bytes) -> None:
+        """What comes from the venue, in order."""
+        if header.kind == envelope.FRAME:
             self.connection = header.connection
             rows = self._decode(self._decoder.decode, body, header.time_ns, header.connection)
             if self._halt and _is_proof(rows, self._halt):
@@ -235,6 +255,62 @@ class LiveFeed(BlockFeed):
             self._decoder.beside(header.connection)
         elif header.kind == envelope.MOVED:
             self._rows += self._decoder.moved(header.connection, header.time_ns)
+
+    def _is_news(self, source: Source, header: envelope.Header) -> bool:
+        """Whether a message is new; where others are missing before it, that is told."""
+        missing = source.count(header)
+        if missing > 0:
+            self._faults.add("frames_lost", f"{missing} messages of the gateway before {header.sequence}")
+            self._losses += 1
+            self._decoder.distrust()
+        return missing >= 0
+
+    def _timed(self, header: envelope.Header) -> envelope.Header:
+        """With a time that does not fall, whichever process it is of."""
+        if not self._is_merging:
+            return header
+        self._is_merging = self._heir is not None or header.time_ns < self._heard_ns
+        return header._replace(time_ns=max(header.time_ns, self._heard_ns))
+
+    def _on_beat(self, header: envelope.Header, offset_ns: int, is_beside: bool) -> None:
+        if self._heir is not None and header.generation == self._heir.generation:
+            if is_beside:
+                return  # what the other one has sent may be older
+            self._take_over()
+        self._heard_ns = max(self._heard_ns, header.time_ns)
+        self._offset_ns = offset_ns
+        if self._heir is None:
+            self._passed.open()
+
+    def _begin_with(self, generation: int) -> None:
+        """The gateway was started anew."""
+        self._let_heir_go()
+        self._chief = Source(generation)
+
+    def _on_heir(self, heir: envelope.Heir) -> None:
+        """Another process comes to take over; generation 0: it has gone."""
+        if not heir.generation:
+            self._let_heir_go()
+        elif self._heir is None:
+            self._heir, self._is_merging = Source(heir.generation), True
+            self.socket.connect(envelope.other_name(self._endpoint))
+
+    def _let_heir_go(self) -> None:
+        if self._heir is not None:
+            self._heir = None
+            self.socket.disconnect(envelope.other_name(self._endpoint))
+
+    def _take_over(self) -> None:
+        """Who came counts from now on."""
+        assert self._heir is not None
+        self._chief, self._heir = self._heir, None
+        self.socket.disconnect(self._endpoint)
+        self._endpoint = envelope.other_name(self._endpoint)
+        self._passed.close()
+        self._passed = Passed(passed_path(self._endpoint), self._symbol)
+        self._passed.open()
+        if self._chief.told is not None:
+            self._on_told(*self._chief.told)
 
     def _on_told(self, state: str, reason: str) -> None:
         if state == "halted":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
@@ -24,11 +25,13 @@ from signalnode.feeds.live import envelope
 from signalnode.feeds.live.budget import Budget
 from signalnode.feeds.live.envelope import BEAT_S, PASSED_S, Header
 from signalnode.feeds.live.kerneltime import agreed_offset_ns
+from signalnode.feeds.live.outlet import Urls
 from signalnode.feeds.live.passed import PassedPage, passed_path
 from signalnode.feeds.live.pool import Pool
+from signalnode.feeds.live.relief import Crew, ElderSocket, Relief
+from signalnode.feeds.live.seat import Seat
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.live.told import Told
-from signalnode.files import hold_lock
 from signalnode.settings.arguments import Link
 
 NOBLOCK = int(zmq.NOBLOCK)  # a plain number: each frame pays for what it is worked out
@@ -42,35 +45,38 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
     log = logs.logger(gateway=args["gateway"])
     runtime_dir = Path(args["runtime_dir"])
     try:
-        with hold_lock(runtime_dir / f"{args['gateway']}.lock"):
-            _run(link, args, runtime_dir, log)
+        seat = Seat(runtime_dir, args["gateway"], may_wait=link.relieves is not None)
+        try:
+            _run(link, args, seat, log)
+        finally:
+            seat.leave()
     except SignalnodeError as error:
         log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
         return error.exit_status
     return 0
 
 
-def _run(link: Link, args: Mapping[str, Any], runtime_dir: Path, log: logs.Logger) -> None:
-    from signalnode.feeds.live.connection import Connections, Urls, run_connections
+def _run(link: Link, args: Mapping[str, Any], seat: Seat, log: logs.Logger) -> None:
+    from signalnode.feeds.live.connection import Connections, run_connections
 
-    venue = venue_of(args["venue"])
+    venue, runtime_dir = venue_of(args["venue"]), Path(args["runtime_dir"])
 
     def on_loop(stopped: asyncio.Event) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        link.ready()
 
     offset_ns = agreed_offset_ns(runtime_dir / "gateways.clock", wall_ns(), monotonic_ns())
-    endpoint = envelope.frames_endpoint(runtime_dir, args["gateway"])
-    with contextlib.closing(FrameOutlet(endpoint, offset_ns, link, log)) as outlet:
+    with contextlib.closing(FrameOutlet(seat.endpoint, offset_ns, link, log)) as outlet:
         pool = Pool(venue, Random())
+        elder = outlet.dial_elder(seat.elder, link.relieves) if seat.elder and link.relieves else None
+        relief = Relief(pool, Crew(seat.hold, seat.take, seat.let_go, link.ready), elder)
         budget = Budget(runtime_dir / f"{venue.name}.budget", venue.limits)
         urls = Urls(args["ws_url"], args["rest_url"])
-        run_connections(Connections(pool, urls, outlet, budget), on_loop)
+        run_connections(Connections(pool, urls, outlet, budget, relief), on_loop)
 
 
 class FrameOutlet:
-    """See `connection.Outlet`: an XPUB socket, whose subscriptions say which markets are wanted."""
+    """See `outlet.Outlet`: an XPUB socket, whose subscriptions say which markets are wanted."""
 
     def __init__(self, endpoint: str, offset_ns: int, link: Link, log: logs.Logger) -> None:
         self._endpoint, self._offset_ns, self._link, self._log = endpoint, offset_ns, link, log
@@ -84,10 +90,19 @@ class FrameOutlet:
         self._socket.bind(endpoint)
         self.fd = int(self._socket.getsockopt(zmq.FD))
         self._passed = PassedPage(passed_path(endpoint))
+        self._generation = monotonic_ns()
+        self._elder: ElderSocket | None = None
+        self._relieved_by: tuple[int, int] | None = None
+        self._was_beside = False
         self._sequences: dict[str, int] = {}
         self._newest_ns = 0
         self._frames = self._calls = 0
         self._told = Told()
+
+    def dial_elder(self, endpoint: str, pid: int) -> ElderSocket:
+        """Ask the process that is to be relieved to stand by."""
+        self._elder = ElderSocket(self._context, endpoint, generation=self._generation, pid=pid)
+        return self._elder
 
     def _now_ns(self) -> int:
         """No two messages have the same."""
@@ -96,63 +111,81 @@ class FrameOutlet:
 
     def _send(self, symbol: str, kind: int, number: int, body: bytes) -> None:
         sequence = self._sequences[symbol] = self._sequences.get(symbol, 0) + 1
-        header = Header(kind, self._now_ns(), number, sequence)
+        header = Header(kind, self._now_ns(), number, sequence, self._generation)
         self._socket.send(envelope.pack(envelope.topic_of(symbol), header, body), NOBLOCK)
         self._passed.sent(symbol, header.time_ns)
 
     def frame(self, symbol: str, number: int, frame: bytes) -> None:
-        """See `connection.Outlet`."""
+        """See `outlet.Outlet`."""
         self._frames += 1
         self._send(symbol, envelope.FRAME, number, frame)
 
     def answer(self, symbol: str, number: int, url: str, body: bytes) -> None:
-        """See `connection.Outlet`."""
+        """See `outlet.Outlet`."""
         self._send(symbol, envelope.ANSWER, number, envelope.pack_answer(url, body))
 
     def address(self, symbol: str, number: int, url: str) -> None:
-        """See `connection.Outlet`."""
+        """See `outlet.Outlet`."""
         self._send(symbol, envelope.ADDRESS, number, url.encode())
 
     def beside(self, symbol: str, number: int) -> None:
-        """See `connection.Outlet`."""
+        """See `outlet.Outlet`."""
         self._send(symbol, envelope.BESIDE, number, b"")
 
     def moved(self, symbol: str, number: int) -> None:
-        """See `connection.Outlet`."""
+        """See `outlet.Outlet`."""
         self._send(symbol, envelope.MOVED, number, b"")
 
     def tell(self, symbol: str, number: int, state: str, reason: str) -> None:
-        """See `connection.Outlet`; what has changed stands in the log as well."""
+        """See `outlet.Outlet`; what has changed stands in the log as well."""
         reason = self._told.hear(symbol, number, state, reason, monotonic_ns())
         self._send(symbol, envelope.TOLD, number, f"{state} {reason}".encode())
 
     def tell_halt(self, symbol: str, halt: str) -> None:
-        """See `connection.Outlet`."""
+        """See `outlet.Outlet`."""
         self._log.info("listed", symbol=symbol, halt=halt or "none")
         self._send(symbol, envelope.TOLD, 0, f"halted {halt}".encode())
 
-    def pass_time(self, next_try_ns: int | None) -> None:
-        """See `connection.Outlet`."""
+    def pass_time(self, next_try_ns: int | None, relief: Relief) -> None:
+        """See `outlet.Outlet`."""
         self._passed.all_sent(self._now_ns())
-        if self._calls % BEAT_CALLS == 0:
-            header, body = Header(envelope.BEAT, self._now_ns(), 0, 0), envelope.pack_offset(self._offset_ns)
-            self._socket.send(envelope.pack(envelope.BEAT_TOPIC, header, body), NOBLOCK)
+        heir = relief.heir(self._told.heard)
+        if heir is not None:
+            self._to_all(envelope.HEIR, envelope.pack_heir(heir))
+        if self._calls % BEAT_CALLS == 0 or relief.is_beside is not self._was_beside:
+            self._was_beside = relief.is_beside
+            self._to_all(envelope.BEAT, envelope.pack_beat(self._offset_ns, is_beside=relief.is_beside))
         if self._calls % TOLD_CALLS == 0:
-            self._tell_supervisor(next_try_ns)
+            self._tell_supervisor(next_try_ns, relief)
         self._calls += 1
 
-    def _tell_supervisor(self, next_try_ns: int | None) -> None:
+    def _to_all(self, kind: int, body: bytes) -> None:
+        header = Header(kind, self._now_ns(), 0, 0, self._generation)
+        self._socket.send(envelope.pack(envelope.BEAT_TOPIC, header, body), NOBLOCK)
+
+    def _tell_supervisor(self, next_try_ns: int | None, relief: Relief) -> None:
         for markets, facts, is_warning in self._told.news():
             (self._log.warning if is_warning else self._log.info)("market", symbol=markets, **facts)
-        self._link.beat(frames=self._frames, **self._told.facts(monotonic_ns(), next_try_ns))
+        now_ns = monotonic_ns()
+        progress = {"progress": relief.progress(now_ns)} if relief.is_beside else {}
+        self._link.beat(frames=self._frames, **progress, **self._told.facts(now_ns, next_try_ns))
+
+    def relieved_by(self) -> tuple[int, int] | None:
+        """See `outlet.Outlet`."""
+        found, self._relieved_by = self._relieved_by, None
+        return found
 
     def requests(self) -> Iterator[tuple[str, str]]:
-        """See `connection.Outlet`."""
+        """See `outlet.Outlet`."""
         while True:
             try:
                 message = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
+            if message[:1] == envelope.RELIEVE:
+                with contextlib.suppress(struct.error):
+                    self._relieved_by = envelope.unpack_relieve(message[1:])
+                continue
             what = ASKED.get(message[:1])
             topic = message[1:]
             if what is None or len(topic) < 2 or topic[-1:] != b"\0":
@@ -166,7 +199,9 @@ class FrameOutlet:
             yield what, symbol
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Let go of the sockets."""
+        if self._elder is not None:
+            self._elder.close()
         self._passed.close()
         self._socket.close()
         self._context.term()

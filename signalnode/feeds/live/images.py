@@ -9,6 +9,7 @@ told once and left.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
@@ -74,9 +75,10 @@ class Images:
             self._step(image, "closed")
             image.tries = 0
 
-    def is_waiting(self) -> bool:
-        """Whether one is on the way or to be asked for."""
-        return any(image.state in ("wanted", "asked") for image in self._images.values())
+    def is_waiting(self, symbols: Collection[str]) -> bool:
+        """Whether one of these is on the way or to be asked for."""
+        images = self._images.items()
+        return any(image.state in ("wanted", "asked") and symbol in symbols for symbol, image in images)
 
     def due_ns(self) -> int:
         """When `on_time` has something to do; NEVER_NS while that cannot be told."""

@@ -28,8 +28,9 @@ PAGE_BYTES = (HEAD_WORDS + SLOT_WORDS * TOPICS_MAX) * WORD
 
 
 def passed_path(endpoint: str) -> Path:
-    """Where the page of a gateway at that endpoint is."""
-    return Path(endpoint.removeprefix("ipc://").removesuffix(".frames") + ".passed")
+    """Where the page of a gateway at that endpoint is, or of its process at that socket."""
+    gateway, _, rest = endpoint.removeprefix("ipc://").rpartition(".frames")
+    return Path(f"{gateway}.passed{rest}")
 
 
 def _digest(symbol: str) -> bytes:
@@ -37,7 +38,7 @@ def _digest(symbol: str) -> bytes:
 
 
 class PassedPage:
-    """The gateway's end: one at a time, by the gateway's lock. Raises OSError."""
+    """The gateway's end: one at a time, as of the socket beside it. Raises OSError."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists() or path.stat().st_size != PAGE_BYTES:  # else kept: engines may have it open

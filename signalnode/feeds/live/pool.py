@@ -14,7 +14,7 @@ no more connections, the old ones are closed and made anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
@@ -77,6 +77,7 @@ class Pool:
         self._places: list[_Place] = []
         self._placed: dict[str, _Place] = {}  # by symbol
         self._random = random
+        self._stands_by = False
 
     def want(self, symbol: str) -> list[Step]:
         """Have a market's frames come, from now on; where they cannot, say why."""
@@ -111,6 +112,43 @@ class Pool:
         for slot in (*place.slots, *place.heirs) if place is not None else ():
             self.sessions[slot].renew(symbol)
 
+    @property
+    def symbols(self) -> list[str]:
+        """Of the markets that are wanted."""
+        return list(self._placed)
+
+    @property
+    def newest(self) -> int:
+        """The highest number of a connection so far."""
+        return self._newest
+
+    def number_from(self, newest: int) -> None:
+        """Give connections higher numbers than this."""
+        self._newest = max(self._newest, newest)
+
+    def stand_by(self) -> list[Step]:
+        """Replace no connection until `go_on`: another process takes over."""
+        self._stands_by = True
+        return [step for place in self._places if place.heirs for step in self._call_off(place)]
+
+    def go_on(self) -> None:
+        """Nobody takes over after all."""
+        self._stands_by = False
+
+    def is_settled(self, symbol: str) -> bool:
+        """Whether all of a market has come that will come at first: its channels and its book."""
+        place = self._placed.get(symbol)
+        return place is not None and self._has_come([self.sessions[each] for each in place.slots], {symbol})
+
+    def take_over(self, symbol: str) -> list[Step]:
+        """What to tell a market that was heard by another process until now."""
+        place = self._placed.get(symbol)
+        if place is None:
+            return []
+        number = max(self._numbers[slot] for slot in place.slots) or self._newest
+        found = [Step(place.slots[0], number, Moved(symbol, True))]
+        return found + [self._step(place.slots[0], each) for each in self._known(symbol)]
+
     def due_ns(self) -> int | None:
         """When `on_time` has something to do; None without a connection."""
         dues = [session.due_ns() for session in self.sessions]
@@ -129,7 +167,7 @@ class Pool:
             for step in self.steps(slot, session.on_time(now_ns))
         ]
         for place in self._places:
-            if place.reason:
+            if place.reason and not self._stands_by:
                 found += self._hand_over(place, now_ns)
         return found
 
@@ -169,7 +207,7 @@ class Pool:
         return self._finish(place, tell.reason)
 
     def _handover_due_ns(self, place: _Place) -> int:
-        if not place.reason:
+        if not place.reason or self._stands_by:
             return NEVER_NS
         is_news = bool(place.heirs) and self._are_ready(place) is (place.ready_ns == NEVER_NS)
         return 0 if is_news else place.due_ns
@@ -206,10 +244,13 @@ class Pool:
         return found
 
     def _are_ready(self, place: _Place) -> bool:
-        heirs = [self.sessions[slot] for slot in place.heirs]
+        return self._has_come([self.sessions[slot] for slot in place.heirs], place.symbols)
+
+    def _has_come(self, sessions: Sequence[Session], symbols: Collection[str]) -> bool:
+        """Whether the venue has said yes or no to all of these, and books that are fetched have come."""
         return all(
-            heir.is_heard(symbol) or bool(heir.refused(symbol)) for heir in heirs for symbol in place.symbols
-        ) and not any(heir.images.is_waiting() for heir in heirs)
+            each.is_heard(symbol) or bool(each.refused(symbol)) for each in sessions for symbol in symbols
+        ) and not any(each.images.is_waiting(symbols) for each in sessions)
 
     def _finish(self, place: _Place, reason: str) -> list[Step]:
         """The heirs take over; `reason`: why an old connection is lost, "" where none is."""

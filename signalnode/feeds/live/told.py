@@ -59,6 +59,11 @@ class Told:
         self._news.setdefault(tuple(facts.items()), []).append(symbol)
         return reason
 
+    @property
+    def heard(self) -> int:
+        """Markets that are."""
+        return sum(each.state == "heard" for each in self._markets.values())
+
     def drop(self, symbol: str) -> None:
         """Nobody wants it any more."""
         self._markets.pop(symbol, None)

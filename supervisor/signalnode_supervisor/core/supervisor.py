@@ -345,11 +345,7 @@ class Supervisor:
         for name in self._queue.release(self.children, now_ns):
             self._out.append(Spawn(self.children[name].spec))
         self._out.extend(self._requests.settle(self.children))
-        if (
-            self.halting
-            and not self.finished
-            and all(c.is_at_rest for c in self.children.values())
-        ):
+        if self.halting and not self.finished and all(c.is_at_rest for c in self.children.values()):
             self.finished = True
             self._out.extend([*self._requests.finish(), Finish()])
 

@@ -123,6 +123,12 @@ class Transitions:
                 self._extend(child, now_ns)
             case Action.WATCH:
                 self._now_ready(child, now_ns)
+            case _:
+                self._learn(child, action, now_ns)
+
+    def _learn(self, child: Child, action: Action, now_ns: int) -> None:
+        """What failures lead to, and what is made of them."""
+        match action:
             case Action.BACK_OFF:
                 wait_ns = restart.backoff_ns(child.spec, child.history.streak, self._rng.random())
                 child.deadline_ns, child.deadline_event = now_ns + wait_ns, Event.DUE

@@ -249,7 +249,9 @@ class Processes:
 
     def put_back(self) -> list[str]:
         """Write down again who runs, where somebody removed what adoption needs; a line on it."""
-        gone = [p for p in self.family.newest.values() if self._keep and not self._memory.has_run(p.spec.name)]
+        gone = [
+            p for p in self.family.newest.values() if self._keep and not self._memory.has_run(p.spec.name)
+        ]
         for process in gone:
             self._memory.set_run(process.spec.name, process.run())
         return [f"what adoption needs of {len(gone)} children"] if gone else []

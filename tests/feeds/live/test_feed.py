@@ -111,7 +111,7 @@ def test_a_gateway_that_says_nothing_is_told(gateway):
 
 
 def test_nothing_is_known_beyond_what_the_gateway_has_said(gateway):
-    gateway.say(envelope.BEAT, envelope.pack_offset(NOW_NS), NOW_NS + NS_PER_S)
+    gateway.say(envelope.BEAT, envelope.pack_beat(NOW_NS), NOW_NS + NS_PER_S)
     assert gateway.feed.kernel_at(NS_PER_S + 10) == NOW_NS + NS_PER_S
     assert gateway.feed.kernel_at(3 * NS_PER_S) == NOW_NS + 2 * NS_PER_S
 
@@ -119,7 +119,7 @@ def test_nothing_is_known_beyond_what_the_gateway_has_said(gateway):
 def test_all_is_known_up_to_when_all_was_passed_on_where_nothing_is_on_the_way(gateway, tmp_path):
     page = PassedPage(tmp_path / "gateway.dydx.passed")
     page.want(MARKET)
-    gateway.say(envelope.BEAT, envelope.pack_offset(NOW_NS), NOW_NS)  # it looks for the page
+    gateway.say(envelope.BEAT, envelope.pack_beat(NOW_NS), NOW_NS)  # it looks for the page
     page.sent(MARKET, NOW_NS + 1)
     gateway.say(envelope.TOLD, b"heard ", NOW_NS + 1)
     page.all_sent(NOW_NS + 50)
@@ -135,7 +135,7 @@ def test_a_book_without_an_image_is_asked_for_at_once_and_then_more_and_more_sel
     gateway.say(envelope.TOLD, b"heard ")
     for second in range(20):
         gateway.now_ns = (1 + second) * NS_PER_S
-        gateway.say(envelope.BEAT, envelope.pack_offset(NOW_NS), NOW_NS + second * NS_PER_S)
+        gateway.say(envelope.BEAT, envelope.pack_beat(NOW_NS), NOW_NS + second * NS_PER_S)
     asked = [gateway.socket.recv() for _ in range(4)]  # at 0, 2, 6 and 14 s
     assert asked == [envelope.RENEW + b"BTC-USD\0"] * 4
     assert not gateway.socket.poll(0)
@@ -149,7 +149,7 @@ def test_a_book_that_stays_crossed_is_asked_for_and_one_that_mends_is_not(gatewa
         begun_ns = gateway.now_ns
         for second in range(crossed_s + 1):
             gateway.now_ns = begun_ns + second * NS_PER_S
-            gateway.say(envelope.BEAT, envelope.pack_offset(NOW_NS))
+            gateway.say(envelope.BEAT, envelope.pack_beat(NOW_NS))
         assert gateway.feed.degraded(0)
         gateway.image()
         assert [gateway.socket.recv() for _ in range(asked)] == [envelope.RENEW + b"BTC-USD\0"] * asked

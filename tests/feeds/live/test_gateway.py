@@ -235,6 +235,73 @@ def test_a_connection_that_is_about_to_be_closed_is_replaced_and_nobody_notices(
     assert not server.venue.broken_rules
 
 
+class Handovers:
+    """Binance's gateway under a listener, restarted as a supervisor does it where that is planned."""
+
+    def __init__(self, server: Server, started: Gateways, trusted: dict[str, str], directory: Path) -> None:
+        self.server, self.started, self.trusted, self.directory = server, started, trusted, directory
+        self.listener = listening_to(server, directory)
+        started.start(server, directory, trusted)
+        self.listener.until_sound()
+        self.before, self.seen = losses_of(self.listener), set[str]()
+
+    def begin(self) -> tuple[int, Path]:
+        """Pid of the old one, and the file that is there when the new one is ready."""
+        old = self.started.pids["binance"]
+        return old, self.started.start(self.server, self.directory, self.trusted, relieves=old)
+
+    def notices(self) -> bool:
+        """What the engine sees of it is kept; always False."""
+        self.seen |= {self.listener.feed.trouble, self.listener.feed.outage}
+        return False
+
+    def finish(self) -> None:
+        """Nothing was noticed, and live is replay."""
+        self.listener.until_sound()
+        self.started.kill_all()
+        self.listener.drain()
+        assert self.seen == {""}
+        assert losses_of(self.listener) == self.before
+        self.listener.check_replay(self.directory / "passed_on")
+        self.listener.close()
+        assert not self.server.venue.broken_rules
+
+
+@pytest.fixture
+def handovers(
+    authority: trustme.CA, started: Gateways, trusted: dict[str, str], tmp_path: Path
+) -> Iterator[Handovers]:
+    server = Server("binance", steps_per_s=50.0)
+    with Running(server, tls=tls_of(authority.issue_cert("localhost"))):
+        yield Handovers(server, started, trusted, tmp_path)
+    started.kill_all()
+
+
+def test_a_planned_restart_of_the_gateway_is_a_handover_that_nobody_notices(handovers):
+    for _ in range(2):  # by either of the two names
+        old, ready = handovers.begin()
+        number = handovers.listener.feed.connection
+        handovers.listener.until(lambda: handovers.notices() or ready.exists(), "the new one to be ready")  # noqa: B023
+        handovers.started.end(old)
+        handovers.listener.until(
+            lambda: handovers.notices() or handovers.listener.feed.connection > number,  # noqa: B023
+            "frames of the new one",
+        )
+    handovers.finish()
+
+
+def test_an_old_gateway_that_dies_amid_its_handover_is_relieved_and_one_that_stays_goes_on(handovers):
+    listener, server = handovers.listener, handovers.server
+    server.venue.script.status = 503  # whoever comes is not let in
+    old, ready = handovers.begin()
+    young = handovers.started.pids["binance"]
+    listener.until(lambda: handovers.notices() or server.venue.connects >= 2, "the new one to try")
+    handovers.started.kill("binance")
+    assert young != old
+    assert not ready.exists()
+    handovers.finish()
+
+
 @only_long("a minute of silence, which the laws have in virtual time")
 def test_a_half_open_connection_is_found_out_and_made_anew(running, gateway, listener, tmp_path):
     server = running.servers[0]

@@ -14,6 +14,7 @@ from signalnode.feeds.live.listings import asked
 from signalnode.feeds.live.listings.asked import Listed, halts_of
 from signalnode.feeds.live.listings.base import instrument
 from signalnode.feeds.live.pool import Pool
+from signalnode.feeds.live.relief import Crew, Relief
 from signalnode.feeds.live.rest import StatusError
 from signalnode.feeds.live.sessions import venue_of
 
@@ -77,7 +78,9 @@ def run(budget: Budget) -> list[tuple[str, str]]:
     outlet = Outlet()
 
     async def work() -> None:
-        made: Any = Connections(Pool(venue_of("okx"), Random(1)), Urls("", ""), outlet, budget)  # type: ignore[arg-type]
+        pool = Pool(venue_of("okx"), Random(1))
+        relief = Relief(pool, Crew(*[lambda: None] * 4), None)
+        made: Any = Connections(pool, Urls("", ""), outlet, budget, relief)  # type: ignore[arg-type]
         made._on_requests()
         made._on_requests()
         await asyncio.gather(*made._tasks)

@@ -51,20 +51,6 @@ def test_reload_touches_only_what_changed(node: Make) -> None:
         one.child("gone")
 
 
-def test_a_child_that_hands_over_is_beside_the_one_it_relieves_as_often_as_it_is_restarted(
-    node: Make,
-) -> None:
-    one = node(spec("a", "relieves", hands_over=True)).up()
-    assert one.child("a")["relieves"] is None
-    for _ in range(3):  # each has the lock that the one before has not
-        before = one.pid("a")
-        one.ask("restart", "a")
-        after = one.child("a")
-        assert (after["relieves"], after["beside"], after["state"]) == (before, True, "up")
-        one.until("ended", "a", pid=before, exit="exit 0")
-    assert one.child("a")["restarts"] == 0
-
-
 def test_another_policy_applies_and_every_process_stays(node: Make) -> None:
     one = node(spec("a"), spec("b")).up()
     before = {name: one.pid(name) for name in "ab"}

@@ -320,7 +320,7 @@ def test_an_elder_that_does_not_end_is_killed_after_its_grace() -> None:
 
 def test_an_elder_goes_on_while_what_is_to_relieve_it_fails() -> None:
     desk = Desk(spec(hands_over=True, backoff_first_s=1.0))
-    elder, heir = relieved(desk)
+    _, heir = relieved(desk)
     desk.step(Ended("a", heir, Exit(code=1)))
     assert (desk.state("a"), desk.sent()) == ("backing_off", [])
     desk.step(Tick(), after_s=1.0)
