@@ -14,6 +14,7 @@ import zmq
 from signalnode import logs
 from signalnode.aggregator.budget import within
 from signalnode.aggregator.core import Aggregator, Outcome
+from signalnode.aggregator.gathering import Gathering
 from signalnode.aggregator.journal import Journal, has_records, journal_dir, newest_states
 from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.notices import Withheld, failing, troubled
@@ -120,9 +121,12 @@ class Process:
         self.withheld = Withheld()
         self._rejected_told: dict[str, int] = {}
         self._signals, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._poller = zmq.Poller()
-        for each in (self._sub, *self._republisher.sockets, self._signals):
+        self._poller, self._patient = zmq.Poller(), zmq.Poller()  # for all there is, and all but messages
+        self._poller.register(self._sub, zmq.POLLIN)
+        for each in (*self._republisher.sockets, self._signals):
             self._poller.register(each, zmq.POLLIN)
+            self._patient.register(each, zmq.POLLIN)
+        self._gathering = Gathering()
         # What makes again whatever of ours somebody removes; each says whether it had to.
         self.put_back: list[Callable[[], bool]] = [self._republisher.put_back]
         self._supervision = Supervision(node.standing_path)
@@ -154,6 +158,8 @@ class Process:
 
     def turn(self, link: Link) -> None:
         """Wait for something to happen or to be due, and do all of it once."""
+        if self._gathering.wait_ms:
+            self._patient.poll(min(self._gathering.wait_ms, self._wait_ms()))
         ready = [each for each, _ in self._poller.poll(self._wait_ms())]
         if step_ns := self._time.step_ns():
             self._log.warning("the clock was set, or the machine slept", by_s=round(step_ns / NS_PER_S, 3))
@@ -171,14 +177,16 @@ class Process:
         """Take what waits. Most wakes are for one message: to look for another by receiving it in vain costs
         more than to receive one.
         """
-        take, send = self.core.take, self._republisher.publish
+        take, send, count = self.core.take, self._republisher.publish, 0
         with contextlib.suppress(zmq.Again):
-            for _ in range(DRAIN_MAX):
+            while count < DRAIN_MAX:
                 frames = receive(self._sub)
+                count += 1
                 if take(frames, now_ns):
                     send(frames)
                 if not waits(self._sub):
-                    return
+                    break
+        self._gathering.took(count, now_ns, are_more=count == DRAIN_MAX)
 
     def _publish(self, outcome: Outcome) -> None:
         if outcome.decisions and self._journaled(outcome):
