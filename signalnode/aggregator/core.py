@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from signalnode.aggregator.board import Board
+from signalnode.aggregator.kept import KeptOutcomes
 from signalnode.aggregator.measures.core import Measures
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.bus.sequence import DROP
@@ -26,7 +27,7 @@ from signalnode.bus.wire import (
     decode,
     encode,
 )
-from signalnode.clock import NS_PER_MS
+from signalnode.clock import NS_PER_MS, NS_PER_S
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import View
 
@@ -65,9 +66,14 @@ class Aggregator:
         self.view_seq = 0
         self.view_frames: list[bytes] | None = None
         self._measures = Measures(settings, self.board)
+        self.outcomes = self._measures.outcomes
         self._bytes_max = settings.message_bytes_max
         self._interval_ns = settings.view_interval_ms * NS_PER_MS
         self._next_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
+
+    def go_on(self, kept: KeptOutcomes, now_ns: int) -> None:
+        """Go on with outcomes that an aggregator before this one has learnt; before the first view."""
+        self._measures.go_on(kept, now_ns)
 
     @property
     def due_ns(self) -> int:
@@ -139,6 +145,7 @@ class Aggregator:
             regime=self._measures.regime(),
             measures=self._measures.numbers(),
             relations=self._measures.relations(),
+            outcomes=self.outcomes,
         )
         decisions, faults = self.runner.decide(view, self.epoch, ahead_ns)
         self.decided += len(decisions)
@@ -153,6 +160,10 @@ class Aggregator:
             measures=dict(view.measures),
             relations=self._measures.strongest(),
             strategies=self.runner.states(),
+            outcomes={
+                market: each.told()
+                for market, each in self.outcomes.in_turn(self._interval_ns / NS_PER_S).items()
+            },
         )
         self.view_frames = encode(message)
         return Outcome(message, decisions, faults + lost, states)

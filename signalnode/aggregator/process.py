@@ -16,6 +16,7 @@ from signalnode.aggregator.budget import within
 from signalnode.aggregator.core import Aggregator, Outcome
 from signalnode.aggregator.gathering import Gathering
 from signalnode.aggregator.journal import Journal, has_records, journal_dir, newest_states
+from signalnode.aggregator.kept import Keeper, outcomes_path
 from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.notices import Withheld, failing, troubled
 from signalnode.aggregator.republisher import Republisher
@@ -115,6 +116,9 @@ class Process:
         for market in node.markets:
             self._sub.connect(scores_endpoint(node.runtime_dir, market))
         self._journal = _journal(node)
+        self._keeper = Keeper(outcomes_path(journal_dir(node.state_dir)), log)
+        if (kept := self._keeper.begun(self._time.now_ns())) is not None:
+            self.core.go_on(kept, self._time.now_ns())
         self._report(runner.restore(newest_states(journal_dir(node.state_dir)), self._time.now_ns()))
         if has_records(journal_dir(node.state_dir)):
             self._tell_forgetful(runner.forgetful())
@@ -147,6 +151,7 @@ class Process:
         self._republisher.close()
         self._context.term()
         self._journal.close()
+        self._keeper.keep(self.core.outcomes, self._time.now_ns(), at_once=True)
         os.close(self._wake)
         os.close(self._signals)
 
@@ -252,6 +257,7 @@ class Process:
                 withheld=self.withheld.total,
                 failing=failing(core.runner.states()),
             )
+        self._keeper.keep(self.core.outcomes, now_ns)
         if now_ns >= self._reconcile_ns + int(RECONCILE_S * NS_PER_S):
             self._reconcile_ns = now_ns
             self._reconcile(now_ns)

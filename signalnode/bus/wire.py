@@ -150,8 +150,19 @@ class MarketState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     health: Health | None = None  # of a live market
 
 
-class ViewMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="view"):
-    """All markets at one time: board, cross-market measures, regime. `seq` from 1 in each epoch."""
+class ToldOutcomes(msgspec.Struct, frozen=True, kw_only=True):
+    """What one market's scores were followed by: by score and field a list a horizon, a number a decile."""
+
+    horizons_s: list[_Positive]
+    scores: dict[str, dict[str, list[list[_Finite | None]]]]
+
+
+class ViewMessage(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="view", omit_defaults=True
+):
+    """All markets at one time: board, cross-market measures, regime. `seq` from 1 in each epoch. `outcomes`
+    has a few markets at each view, in turn.
+    """
 
     v: _Version
     epoch: _Count
@@ -162,6 +173,7 @@ class ViewMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
     measures: dict[str, _Finite]
     relations: list[dict[str, Any]]
     strategies: dict[str, dict[str, Any]]
+    outcomes: dict[str, ToldOutcomes] = {}
 
 
 class DecisionMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="decision"):

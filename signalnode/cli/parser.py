@@ -264,6 +264,11 @@ def _add_layer5(verb: _Verb, _: _Parser) -> None:
     decisions.add_argument(
         "--json", action="store_true", help="one JSON object a line, with the keys of the wire"
     )
+    outcomes = verb("outcomes", "outcomes:outcomes", "Show what each score was followed by, so far.")
+    outcomes.add_argument(
+        "market", nargs="?", metavar="MARKET", help="all of its table (default: of all, the highest tenths)"
+    )
+    outcomes.add_argument("--json", action="store_true", help="one JSON object")
     replay = verb(
         "replay-decisions", "layer5:replay_decisions", "Put recorded scores through the config's strategies."
     )

@@ -26,6 +26,7 @@ from signalnode.names import (
 from signalnode.settings.environment import config_path
 from signalnode.settings.model import (
     FEED_KEYS,
+    HORIZONS_MAX,
     LIVE_VENUES,
     MARKETS_MAX,
     VENUE_NAMES,
@@ -130,6 +131,8 @@ def _node(path: Path, with_markets: bool, faults: ConfigFaults) -> NodeSettings 
         node = _directories_alone(table, path)
     _check_endpoint(node, path, faults)
     _check_venues(node, path, faults)
+    if not 1 <= len(node.aggregator.outcome_horizons_s) <= HORIZONS_MAX:
+        faults.add(path, "aggregator.outcome_horizons_s", f"give it 1 to {HORIZONS_MAX} times, in seconds")
     _check_socket_path(node.control_path, path, "runtime_dir", faults)
     markets = _markets(node, path, faults) if with_markets else {}
     return dataclasses.replace(node, markets=markets, path=path)

@@ -16,6 +16,7 @@ FeedKind = Literal["capture", "live", "recording", "synthetic"]
 AGGREGATOR_HEARTBEAT_S = 1.0
 MARKETS_MAX = 1_000  # of one node; each is a process
 CPUS_MAX = 1_024  # cpu_set_t of sched_setaffinity(2)
+HORIZONS_MAX = 8  # within which outcomes are learnt
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,10 @@ class AggregatorSettings:
     lag_steps_max: Annotated[int, Within(0, 60)] = 5
     # A larger return within one step is a break in the data (a replay that starts over), not a move.
     return_max: Annotated[float, Within(0.0001, 10.0)] = 0.05
+    # Within these times the outcomes of scores are learnt: what each was followed by.
+    outcome_horizons_s: tuple[Annotated[float, Within(0.1, 3_600.0)], ...] = (5.0, 30.0)
+    # How fast they forget; half a day, so that a market's habits of the hour do not pass for all of it.
+    outcome_half_life_s: Annotated[float, Within(60.0, 6_048_000.0)] = 43_200.0
     # Time a strategy may take for one view before it loses its turn.
     strategy_budget_ms: Annotated[float, Within(1.0, 10_000.0)] = 50.0
     # The journal of decisions: bytes of one file, and how many are kept.

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode.bus.wire import Direction, MarketState
+from signalnode.strategies.outcomes import NO_OUTCOMES, MarketOutcomes
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,6 +93,7 @@ class View(Mapping[str, Mapping[str, float]]):
         regime: strength of `trending`, `mean_reverting`, `turbulent` and `quiet`, each 0 to 100.
         measures: cross-market numbers by name; see `aggregator/measures/core.py`.
         relations: correlation and lead of every two markets.
+        outcomes: by market, what its scores were followed by; see `strategies/outcomes.py`.
 
     Nothing in it can be changed: the next strategy sees the same view, and the board the same scores.
     """
@@ -102,6 +104,7 @@ class View(Mapping[str, Mapping[str, float]]):
     regime: Mapping[str, float]
     measures: Mapping[str, float]
     relations: Relations
+    outcomes: Mapping[str, MarketOutcomes]
     _scores: dict[str, Mapping[str, float]]
 
     def __init__(
@@ -113,6 +116,7 @@ class View(Mapping[str, Mapping[str, float]]):
         regime: Mapping[str, float] | None = None,
         measures: Mapping[str, float] | None = None,
         relations: Relations = NO_RELATIONS,
+        outcomes: Mapping[str, MarketOutcomes] = NO_OUTCOMES,
     ) -> None:
         sealed = {
             name: msgspec.structs.replace(market, scores=MappingProxyType(market.scores))
@@ -125,6 +129,7 @@ class View(Mapping[str, Mapping[str, float]]):
             regime=MappingProxyType(dict(regime or {})),
             measures=MappingProxyType(dict(measures or {})),
             relations=relations,
+            outcomes=outcomes,
             _scores={name: _known(market) for name, market in sealed.items() if market.state == "fresh"},
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from signalnode.bus.wire import ViewMessage
 from signalnode.errors import EventOrderError
@@ -14,6 +15,7 @@ from signalnode.strategies import STRATEGIES
 from signalnode.strategies.base import Decision, Strategy, UnknownScoreError, View, decisions_in, shown_value
 from signalnode.strategies.heard import view_from
 from signalnode.strategies.loading import load_strategies
+from signalnode.strategies.outcomes import HeardOutcomes
 from signalnode.strategies.plain import Scores, view_of
 
 BEFORE_ALL_NS = -(2**63)
@@ -53,6 +55,7 @@ class StrategyEngine:
         }
         self.strategies: Mapping[str, Strategy] = {name: made[name] for name in given or made if name in made}
         self._seq = 0
+        self._outcomes = HeardOutcomes()
         self._time_ns = BEFORE_ALL_NS
 
     def evaluate_opportunities(self, scores: Scores, time_ns: int | None = None) -> list[Decision]:
@@ -83,7 +86,8 @@ class StrategyEngine:
     def _view(self, scores: Scores, time_ns: int | None) -> View:
         """A view that is not before the one before; the machine's own clock may be set back, and is held."""
         if isinstance(scores, ViewMessage):
-            scores = view_from(scores)
+            self._outcomes.hear(scores.outcomes)
+            scores = view_from(scores, MappingProxyType(self._outcomes))
         view = view_of(scores, time_ns, self._seq + 1)
         if view.time_ns >= self._time_ns:
             return view

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from signalnode.bus.wire import ViewMessage
 from signalnode.strategies.base import Relations, View
+from signalnode.strategies.outcomes import NO_OUTCOMES, MarketOutcomes
 
 
-def view_from(message: ViewMessage) -> View:
+def view_from(message: ViewMessage, outcomes: Mapping[str, MarketOutcomes] = NO_OUTCOMES) -> View:
     """The view that the message tells of. It carries the relations of the most correlated markets alone: the
-    others have no row.
+    others have no row. Outcomes come a few markets at a time: `outcomes` are those heard so far.
     """
     return View(
         message.time_published_ns,
@@ -19,6 +22,7 @@ def view_from(message: ViewMessage) -> View:
         regime=message.regime,
         measures=message.measures,
         relations=_relations(message),
+        outcomes=outcomes,
     )
 
 

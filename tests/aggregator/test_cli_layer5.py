@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from signalnode.aggregator.journal import journal_files
+from signalnode.aggregator.kept import save
 from signalnode.bus.curve import KEY_CHARS, allowed_keys
 from signalnode.cli import main
 from signalnode.cli.layer5 import since
+from tests.aggregator.measures.test_outcomes import fed, made, walked
 from tests.aggregator.test_journal import written
 from tests.aggregator.test_replay import recorded
 
@@ -138,3 +140,27 @@ def test_keys_without_a_directory_say_where_to_set_it(
 ) -> None:
     assert main(["keys", "new", "--config", str(config)]) == 2
     assert "aggregator.keys_dir is not set" in capsys.readouterr().err
+
+
+def test_outcomes_shows_a_markets_table_of_all_the_highest_tenths_and_json(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = config.parent / "state" / "aggregator" / "outcomes.msgpack"
+    assert main(["outcomes", "--config", str(config)]) == 4
+    assert capsys.readouterr().err.count("\n") == 1
+    path.parent.mkdir(parents=True)
+    mids, scores = walked(60)
+    save(path, fed(made(), mids, scores), NOW)
+    assert main(["outcomes", "--config", str(config)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:4] == ["market", "score", "stood", "at"]
+    assert len(lines) == 1 + 3 * 8 + 1
+    assert all("90 to 100" in line for line in lines[1:-1])
+    assert main(["outcomes", "B", "--config", str(config)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 8 * 10 + 1
+    assert main(["outcomes", "B", "--json", "--config", str(config)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["time_ns"] == NOW
+    assert len(told["markets"]["B"]["scores"]["calm"]["hit_rate"][1]) == 10
+    assert main(["outcomes", "Z", "--config", str(config)]) == 2
+    assert "Z: nothing is known of it; known are A, B, C" in capsys.readouterr().err

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from signalnode.aggregator.core import CATCH_UP_MAX, Aggregator
+from signalnode.aggregator.kept import load, save
 from signalnode.aggregator.runner import StrategyRunner
 from signalnode.bus.wire import SCORE_NAMES, decode, encode
 from signalnode.settings import AggregatorSettings
@@ -230,3 +232,20 @@ def test_a_first_score_that_was_lost_counts_as_missed_until_it_is_sent_again() -
     assert [core.take(again, T0) for _ in range(2)] == [True, False]
     assert (core.missed, core.board.state("A", T0)) == (0, "fresh")
     assert core.ring.newest("A") == [tuple(again)]
+
+
+def test_an_aggregator_goes_on_with_the_outcomes_that_the_one_before_it_kept(tmp_path: Path) -> None:
+    path, seen = tmp_path / "outcomes.msgpack", []
+    for epoch in (1, 2):
+        begun_ns = T0 + epoch * 400 * VIEW
+        core = Aggregator(AggregatorSettings(), ["A"], StrategyRunner({}), epoch, begun_ns)
+        if (kept := load(path)) is not None:
+            core.go_on(kept, begun_ns)
+        for second in range(20):
+            now_ns = begun_ns + second * 4 * VIEW
+            core.advance(now_ns)
+            core.take(encode(score("A", second + 1, epoch, mid=100.0 + second * 1e-3)), now_ns)
+        seen.append(sum(each.seen for each in core.outcomes["A"].deciles("volume_spike", 5.0)))
+        save(path, core.outcomes, now_ns)
+    assert 10 < seen[0] < 20
+    assert seen[1] > 1.9 * seen[0]

@@ -57,7 +57,9 @@ def default_of(field: Field[Any]) -> str:
         return "none"
     if isinstance(value, str | Path):
         return f'`"{value}"`'
-    return str(value).lower() if isinstance(value, bool) else "`[]`" if value == () else str(value)
+    if isinstance(value, tuple):
+        return f"`{list(value)}`"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def range_of(key: str, hint: Any) -> str:

@@ -15,6 +15,7 @@ from signalnode.scores import MarketScores
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies import STRATEGIES, Decision, Relation, Relations, View
 from signalnode.strategies.loading import ENTRY_POINT_GROUP, STRATEGIES_MAX
+from signalnode.strategies.outcomes import Decile
 from signalnode.strategies.plain import view_of
 from tests.bus.messages import score
 from tests.documents import DOCS, names_of, one_line, prose, quoted, same, table, tables
@@ -28,6 +29,7 @@ def test_what_a_view_has_is_what_is_told() -> None:
     same(table(PAGE, "field", "Markets").names(), MarketState.__struct_fields__)
     same(table(PAGE, "state").names(), get_args(State))
     same(table(PAGE, "regime").names(), REGIMES)
+    same(table(PAGE, "outcome").names(), Decile._fields)
     same(table(PAGE, "field", "Relations").names(), names_of(Relation))
     assert {f"relations.{name}" for name in names_of(Relations)} <= set(quoted(prose(PAGE)))
 
@@ -48,7 +50,7 @@ def test_the_measures_are_those_that_a_view_brings() -> None:
 def test_what_plain_scores_lack_is_as_told() -> None:
     seen = view_of({"A": dict.fromkeys(SCORE_NAMES, 50.0), "B": {}}, 0, 7)
     rows = {name: row[1] for row in table(PAGE, "neutral").rows for name in quoted(row[0])}
-    same(rows, {*MarketState.__struct_fields__, "regime", "measures", "relations"} - {"scores"})
+    same(rows, {*MarketState.__struct_fields__, "regime", "measures", "relations", "outcomes"} - {"scores"})
     first, second = seen.markets["A"], seen.markets["B"]
     warming = view_of({"A": MarketScores.of([("momentum_long", 50.0)], ("momentum_long",))}).markets["A"]
     assert quoted(rows["state"]) == [first.state, second.state, warming.state]

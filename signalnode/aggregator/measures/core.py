@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from signalnode.aggregator.board import Board
+from signalnode.aggregator.kept import KeptOutcomes, resumed
 from signalnode.aggregator.measures.component import largest_eigenvalue
 from signalnode.aggregator.measures.correlation import Correlations
 from signalnode.aggregator.measures.decay import Floats, Workspace
 from signalnode.aggregator.measures.lead import LaggedCorrelations
+from signalnode.aggregator.measures.outcomes import Outcomes
 from signalnode.aggregator.measures.regime import Smoothed, strengths
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.clock import NS_PER_MS
@@ -30,6 +32,8 @@ CELLS_MAX = 1_500_000  # matrix cells worked through at one view, about 6 ms; en
 ADD_CELLS = 6  # what adding a step's returns costs, in cells per pair of markets; its scores cost the same
 STRONGEST_MAX = 50  # relations a view message carries
 BASIS_POINTS = 1e4
+SEVEN = len(SCORE_NAMES)
+NAMES_MAX = 128  # scores, of all markets together, whose outcomes are learnt
 
 
 class Measures:
@@ -55,6 +59,14 @@ class Measures:
         self._smoothed = Smoothed(self._fast_decay)
         self._mids = np.full(size, np.nan)
         self._drift = np.zeros(size)  # decayed sum of log returns
+        self._names = list(SCORE_NAMES)  # of all scores that any market has had, in order of appearance
+        self.outcomes = Outcomes(
+            self._markets,
+            sorted(settings.outcome_horizons_s),
+            step_s=step_s,
+            half_life_s=settings.outcome_half_life_s,
+            return_max=settings.return_max,
+        )
         self._unadded: Floats | None = None  # scores of the newest step, while they wait for their view
         self._step = -1
         self._quick: dict[str, float] = {}
@@ -70,6 +82,7 @@ class Measures:
         if step != self._step:
             if step != self._step + 1:
                 self._mids[:] = np.nan  # a pause: a return over it would be of another length
+                self.outcomes.pause()
             self._step = step
             self._add_scores()
             if list(self._board.entries) != self._markets:
@@ -78,6 +91,10 @@ class Measures:
             self._unread = True
             added = ADD_CELLS * len(self._markets) ** 2 if self._spreads else 0
         self._read_on(added)
+
+    def go_on(self, kept: KeptOutcomes, now_ns: int) -> None:
+        """Learn outcomes on from what was kept; before the first step."""
+        self._names = list(resumed(kept, self.outcomes, now_ns))
 
     def regime(self) -> dict[str, float]:
         """Strength by name; see `measures/regime.py`."""
@@ -114,7 +131,9 @@ class Measures:
         )
 
     def _add(self, at_ns: int) -> None:
-        mids, scores = self._sampled(at_ns)
+        mids, rows = self._sampled(at_ns)
+        self.outcomes.add(self._names, mids, rows)
+        scores = _series(rows)
         with np.errstate(invalid="ignore"):
             returns = np.log(mids / self._mids)
             returns[np.abs(returns) > self._return_max] = np.nan
@@ -136,23 +155,33 @@ class Measures:
             self._unadded = None
 
     def _sampled(self, at_ns: int) -> tuple[Floats, Floats]:
-        """(mids, scores) of the fresh markets now, shapes (n,) and (len(SERIES), n); NaN for what is not
-        known, and for the others.
+        """(mids, scores) of the fresh markets now, shapes (n,) and (n, names); NaN for what is not known, and
+        for the others.
         """
         board = self._board
-        rows = np.full((len(self._markets), len(SCORE_NAMES)), np.nan)
+        self._name_added()
+        rows = np.full((len(self._markets), len(self._names)), np.nan)
         mids = np.full(len(self._markets), np.nan)
+        places = {name: place for place, name in enumerate(self._names)}
         for place, entry in enumerate(board.entries.values()):
             if entry.newest is None or entry.state(at_ns, board.silent_after_ns) != "fresh":
                 continue
             newest = entry.newest
-            rows[place] = [newest.scores[name] for name in SCORE_NAMES]
-            for name in newest.unknown:
-                if name in SCORE_NAMES:
-                    rows[place, SCORE_NAMES.index(name)] = np.nan
+            rows[place, :SEVEN] = [newest.scores[name] for name in SCORE_NAMES]
+            if len(newest.scores) > SEVEN:
+                added = [name for name in newest.scores if places.get(name, 0) >= SEVEN]
+                rows[place, [places[name] for name in added]] = [newest.scores[name] for name in added]
+            unknown = [places[name] for name in newest.unknown if name in places]
+            rows[place, unknown] = np.nan
             mids[place] = entry.message.mid if entry.message and entry.message.mid > 0 else np.nan
-        up, down, back_up, back_down, volatility, volume, liquidity = rows.T
-        return mids, np.array([up - down, back_up - back_down, volatility, volume, liquidity])
+        return mids, rows
+
+    def _name_added(self) -> None:
+        """Take up the names of scores that markets have added, NAMES_MAX in all."""
+        for entry in self._board.entries.values():
+            if entry.newest is not None and len(entry.newest.scores) > SEVEN:
+                new = [name for name in entry.newest.scores if name not in self._names]
+                self._names += new[: NAMES_MAX - len(self._names)]
 
     def _read_on(self, cells_added: int) -> None:
         """Read the sums: all of them at every step, or in turn over several views where markets are many."""
@@ -217,10 +246,17 @@ class Measures:
         self._lags = self._lags.rearranged(rows)
         self._mids = np.array([np.nan if row is None else self._mids[row] for row in rows])
         self._drift = np.array([0.0 if row is None else self._drift[row] for row in rows])
+        self.outcomes.rearrange(rows, markets)
         self._markets = markets
         self._work = Workspace(len(markets))
         self._matrices = _matrices(len(markets))
         self._reading = None
+
+
+def _series(rows: Floats) -> Floats:
+    """SERIES of the seven scores, shape (len(SERIES), n)."""
+    up, down, back_up, back_down, volatility, volume, liquidity = rows.T[:SEVEN]
+    return np.array([up - down, back_up - back_down, volatility, volume, liquidity])
 
 
 def _matrices(size: int) -> Floats:

@@ -1,0 +1,149 @@
+"""Outcomes that outlive the process: one file, replaced as a whole, at most a minute old.
+
+A lost minute costs a minute of learning, so it is written without waiting for the disk. What has begun and
+not come true is not kept. Where a file cannot be read, or is of another version, learning begins anew, and
+the next save takes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from signalnode.aggregator.measures.decay import Floats
+from signalnode.aggregator.measures.outcomes import SUMS, Outcomes, cells_of
+from signalnode.bus.wire import SCORE_NAMES
+from signalnode.clock import NS_PER_S
+from signalnode.errors import DataError
+from signalnode.files import ensure_directory, replace_file
+from signalnode.logs import Logger
+from signalnode.strategies.outcomes import DECILES, MarketOutcomes
+
+SAVE_S = 60.0
+BYTES_MAX = 268_435_456  # 500 markets take 2 MB; 1,000 with 128 scores and eight horizons would not fit
+
+_Steps = Annotated[int, Meta(ge=1)]
+
+
+class KeptOutcomes(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in the file: `sums` are f4, shape (SUMS, horizons, markets, names, DECILES)."""
+
+    v: Literal[1]
+    time_ns: int
+    horizons_s: list[float]
+    steps: list[_Steps]  # of the grid in each horizon
+    markets: list[str]
+    names: list[str]
+    sums: bytes
+
+    def array(self) -> Floats:
+        """The sums; raises DataError where they are not of that shape, or cannot be."""
+        shape = (len(SUMS), len(self.horizons_s), len(self.markets), len(self.names), DECILES)
+        if len(self.sums) != 4 * int(np.prod(shape)) or len(self.steps) != len(self.horizons_s):
+            raise DataError(f"{len(self.sums)} bytes are no outcomes of {len(self.markets)} markets")
+        sums = np.frombuffer(self.sums, "<f4").reshape(shape).astype(np.float64)
+        if not np.isfinite(sums).all() or tuple(self.names[: len(SCORE_NAMES)]) != SCORE_NAMES:
+            raise DataError("no outcomes of this version")
+        return sums
+
+    def tables(self) -> dict[str, MarketOutcomes]:
+        """By market, of those of which anything is known."""
+        sums, horizons_s, names = self.array(), tuple(self.horizons_s), tuple(self.names)
+        cells = cells_of(sums, np.array(self.steps, np.float64)[:, None, None, None])
+        return {
+            market: MarketOutcomes(horizons_s, names, cells[:, :, place])
+            for place, market in enumerate(self.markets)
+            if sums[0, :, place].any()
+        }
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(KeptOutcomes)
+
+
+def outcomes_path(directory: Path) -> Path:
+    """Beside the journal."""
+    return directory / "outcomes.msgpack"
+
+
+def save(path: Path, outcomes: Outcomes, time_ns: int) -> None:
+    """Put what is known into the file at `path`; raises OSError, with the file as it was."""
+    kept = KeptOutcomes(
+        v=1,
+        time_ns=time_ns,
+        horizons_s=list(outcomes.horizons_s),
+        steps=list(outcomes.steps),
+        markets=outcomes.markets,
+        names=outcomes.names,
+        sums=outcomes.kept().astype("<f4").tobytes(),
+    )
+    replace_file(path, _ENCODER.encode(kept))
+
+
+def load(path: Path) -> KeptOutcomes | None:
+    """What was kept, None where nothing was; raises DataError, one line."""
+    try:
+        if not path.exists():
+            return None
+        with path.open("rb") as file:
+            kept = _DECODER.decode(file.read(BYTES_MAX))
+        kept.array()
+    except (OSError, msgspec.MsgspecError, DataError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); move the file away") from None
+    return kept
+
+
+def resumed(kept: KeptOutcomes, outcomes: Outcomes, now_ns: int) -> Sequence[str]:
+    """Let `outcomes`, which knows nothing yet, go on from `kept`, by market and horizon; returns the names of
+    scores, in the order in which it takes them from now on.
+    """
+    sums = np.zeros((len(SUMS), len(outcomes.horizons_s), len(outcomes.markets), len(kept.names), DECILES))
+    was, there = kept.array(), {market: place for place, market in enumerate(kept.markets)}
+    both = [(new, there[market]) for new, market in enumerate(outcomes.markets) if market in there]
+    rows, old = (np.array([each[side] for each in both], np.intp) for side in (0, 1))
+    for place, (horizon_s, steps) in enumerate(zip(outcomes.horizons_s, outcomes.steps, strict=True)):
+        if (horizon_s, steps) in zip(kept.horizons_s, kept.steps, strict=True):
+            before = kept.horizons_s.index(horizon_s)
+            sums[:, place, rows] = was[:, before, old]
+    outcomes.go_on(kept.names, sums, (now_ns - kept.time_ns) / NS_PER_S)
+    return outcomes.names
+
+
+class Keeper:
+    """Saves every SAVE_S, and says once where that cannot be, and when it can again."""
+
+    def __init__(self, path: Path, log: Logger) -> None:
+        self._path, self._log = path, log
+        self._save_ns = 0
+        self._fault = ""
+
+    def begun(self, now_ns: int) -> KeptOutcomes | None:
+        """What was kept; the first save is SAVE_S from now."""
+        self._save_ns = now_ns + int(SAVE_S * NS_PER_S)
+        try:
+            return load(self._path)
+        except DataError as error:
+            self._log.warning("outcomes are learnt anew", reason=str(error))
+            return None
+
+    def keep(self, outcomes: Outcomes, now_ns: int, *, at_once: bool = False) -> None:
+        """Save, if it is time."""
+        if not outcomes.names or (now_ns < self._save_ns and not at_once):
+            return
+        self._save_ns = now_ns + int(SAVE_S * NS_PER_S)
+        fault = ""
+        try:
+            ensure_directory(self._path.parent)
+            save(self._path, outcomes, now_ns)
+        except OSError as error:
+            fault = error.strerror or type(error).__name__
+        if fault and not self._fault:
+            self._log.warning("outcomes cannot be kept", reason=fault)
+        elif self._fault and not fault:
+            self._log.info("outcomes are kept again")
+        self._fault = fault
