@@ -30,7 +30,7 @@ S = 1_000 * MS
 T0 = 1_700_000_000 * S
 MARKETS = ("A", "B", "C")
 RUN_S = 20
-RUNS = drawn(24, 10_000)
+RUNS = drawn(16, 10_000)
 PARTS = 4
 
 
@@ -204,4 +204,4 @@ def test_whatever_fails_nothing_is_lost_unseen(part: int) -> None:
             assert counts[name].received == len(places), seed
             assert counts[name].missed <= lost, seed
             assert lost <= counts[name].missed + unknown, seed
-    assert seen > 1_000
+    assert seen > drawn(500, 1_000)

@@ -21,6 +21,7 @@ from signalnode.signals import BUILT_IN_SCORES, SIGNALS
 from tests.effort import drawn, some
 
 SAMPLE = Path(__file__).parents[2] / "signalnode" / "sample"
+EXCERPT = Path(__file__).parents[1] / "data" / "binance" / "btcusdt_first.gz"
 ADDED = {"extra": ["tests.laws.added:pace", drawn("tests.laws.added:LEAN", "tests.laws.added_compiled:LEAN")]}
 LEAN = ("lean_long", "lean_short")
 NAMES = (*BUILT_IN_SCORES, "pace", *LEAN)
@@ -43,14 +44,16 @@ def engine() -> SignalEngine:
 def stream(name: str) -> Events:
     """The events of one of STREAMS. Not to be written to."""
     if name == "btc":
-        return load_events([SAMPLE / "btcusdt_20240808.xz"], venue="binance", market="BTC-USDT")
+        return load_events(
+            [drawn(EXCERPT, SAMPLE / "btcusdt_20240808.xz")], venue="binance", market="BTC-USDT"
+        )
     if name == "eth":
         return load_events([SAMPLE / "ethusdt_20240808.xz"], venue="binance", market="ETH-USDT")
     if name == "sparse":
         return synthetic_events(seed=2, count=1_500, events_per_s=2.0)
     if name == "reverting":
-        return synthetic_events(seed=3, count=20_000, events_per_s=100.0, regime="reverting")
-    return synthetic_events(seed=1, count=20_000, events_per_s=50.0)
+        return synthetic_events(seed=3, count=drawn(10_000, 20_000), events_per_s=100.0, regime="reverting")
+    return synthetic_events(seed=1, count=drawn(10_000, 20_000), events_per_s=50.0)
 
 
 def scores_of(events: Events, interval_ns: int = NS_PER_S) -> npt.NDArray[Any]:

@@ -58,8 +58,7 @@ def change(name: str, seed: int, *stretches: Stretch, seconds: float) -> tuple[f
 @CLIMBS
 @RATES
 @STARTS
-@pytest.mark.parametrize("sizes", [0.0, 0.8], ids=["even_book", "noisy_book"])
-@pytest.mark.parametrize("sigma", [0.0, 0.7], ids=["smooth", "rough"])
+@pytest.mark.parametrize(("sigma", "sizes"), some([(0.0, 0.0), (0.7, 0.8), (0.0, 0.8), (0.7, 0.0)], 2))
 def test_a_steady_climb_or_fall_is_momentum(  # noqa: PLR0917
     sigma: float,
     sizes: float,

@@ -145,7 +145,7 @@ def test_silence_outweighs_a_gap_and_a_gap_outweighs_warmth(tmp_path: Path) -> N
     assert set(statuses[450:460]) == {"degraded"}
 
 
-@pytest.mark.parametrize("seed", range(drawn(2, 6)))
+@pytest.mark.parametrize("seed", range(drawn(1, 6)))
 def test_whatever_a_capture_holds_both_say_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

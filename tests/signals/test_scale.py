@@ -13,7 +13,7 @@ import pytest
 from signalnode import SignalEngine
 from signalnode.clock import NS_PER_S
 from signalnode.signals.scale import CATCH_UP_MAX, PRIOR_SAMPLES, SILENCE_FACTOR
-from tests.effort import drawn
+from tests.effort import drawn, some
 from tests.laws.made import Stretch, made_market
 
 ScaleOf = Callable[..., Any]
@@ -62,7 +62,7 @@ def test_a_strength_scores_the_share_of_the_past_below_it(name: str, scale_of: S
 
 
 @pytest.mark.parametrize("anchored", [True, False])
-@pytest.mark.parametrize("name", READINGS)
+@pytest.mark.parametrize("name", some(["heavy_tails", "drifting", "lopsided", *READINGS], 3))
 def test_a_direction_scores_the_share_of_the_past_that_was_smaller(
     name: str, anchored: bool, scale_of: ScaleOf
 ) -> None:

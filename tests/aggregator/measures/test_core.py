@@ -16,6 +16,7 @@ from signalnode.bus.wire import SCORE_NAMES
 from signalnode.settings import AggregatorSettings
 from tests.aggregator.measures.test_correlation import CLOSE, scratch_correlation
 from tests.bus.messages import score
+from tests.effort import drawn
 
 S = 1_000_000_000
 T0 = 1_700_000_000 * S
@@ -34,7 +35,7 @@ def test_on_every_prefix_of_asynchronous_arrivals_correlations_are_those_compute
     measures = Measures(SETTINGS, board)
     mids, returns, series = np.full((1, 3), np.nan), np.empty((0, 3)), np.empty((0, len(SERIES), 3))
     price = np.full(3, 100.0)
-    for step in range(1, 70):
+    for step in range(1, drawn(35, 70)):
         price *= np.exp(1e-4 * (draw.standard_normal() + draw.standard_normal(3)))
         values = draw.uniform(0, 100, (3, 7))
         heard = draw.random(3) < 0.8  # who is not heard for two steps is silent, and absent

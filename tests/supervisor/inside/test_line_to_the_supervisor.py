@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import select
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signalnode_supervisor.core.liveness import MESSAGE_BYTES_MAX, ChildMessage, decode, encode, hung_at_ns
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.inside.link import Link
 from signalnode_supervisor.spec import ChildSpec
+from tests.effort import drawn
 
 FACTS = st.dictionaries(  # never too large to be sent: a character takes at most 12 bytes
     st.text(max_size=5), st.one_of(st.integers(), st.floats(allow_nan=False), st.text(max_size=9)), max_size=8
 )
 
 
+@settings(max_examples=drawn(15, 3_000))
 @given(
     st.lists(st.tuples(st.sampled_from(["ready", "beat"]), st.integers(0, 2**62), FACTS), max_size=5),
     st.integers(1, 9),
