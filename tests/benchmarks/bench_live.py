@@ -120,32 +120,24 @@ def _many() -> Iterator[Row]:
             _live_node(directory, venue, [LIVE] * MANY) as config,
         ):
             time.sleep(SETTLE_S * 3)
-            with bare_client(venue, symbols, decodes=False) as bare:
-                time.sleep(SETTLE_S)
-                family = {child["name"]: child["pid"] for child in children(config)}
-                gateway = family["gateway.dydx"]
-                before_s, bare_s = {pid: cpu_s(pid) for pid in family.values()}, cpu_s(bare.pid)
-                frames, began_s = bare.ask()[0], time.monotonic()
-                ages_ms = _ages_ms(directory / "bus", MANY_S)
-                frames, lasted_s = bare.ask()[0] - frames, time.monotonic() - began_s
-                used_s = {pid: cpu_s(pid) - before for pid, before in before_s.items()}
-                bare_s = cpu_s(bare.pid) - bare_s
-            states = [child.get("status") for child in engines(config)]
-            log = (directory / "log").read_text(errors="replace")
-    yield Row(
-        what=f"gateway, processor time a frame, {MANY} markets, {frames / lasted_s:,.0f} frames/s",
-        measured=used_s[gateway] / frames * 1e6,
-        unit="µs",
-        reference="µs, bare websockets receive on uvloop",
-        reference_value=bare_s / frames * 1e6,
-        at_most=2.5,
-    )
-    cores = os.cpu_count() or 1
-    losses = log.count("frames_lost")
+            yield from _node(directory, config, venue)
+            yield _gateway(config, venue, symbols)
+
+
+def _node(directory: Path, config: Path, venue: VenueProcess) -> Iterator[Row]:
+    """Alone with its venue."""
+    pids = [child["pid"] for child in children(config)]
+    before_s, sent, began_s = sum(map(cpu_s, pids)), venue.ask("sent")[0], time.monotonic()
+    ages_ms = _ages_ms(directory / "bus", MANY_S)
+    frames, lasted_s = venue.ask("sent")[0] - sent, time.monotonic() - began_s
+    used_s, cores = sum(map(cpu_s, pids)) - before_s, os.cpu_count() or 1
+    states = [child.get("status") for child in engines(config)]
+    losses = (directory / "log").read_text(errors="replace").count("frames_lost")
     sound = sum(state in ("live", "warming") for state in states)
     yield Row(
-        what=f"the node, {MANY} live markets, of {cores} cores; {sound} sound, {losses} losses",
-        measured=100 * sum(used_s.values()) / lasted_s / cores,
+        what=f"the node, {MANY} live markets, {frames / lasted_s:,.0f} frames/s, of {cores} cores; "
+        f"{sound} sound, {losses} losses",
+        measured=100 * used_s / lasted_s / cores,
         unit="%",
         aim="60 %",
     )
@@ -154,6 +146,25 @@ def _many() -> Iterator[Row]:
         measured=statistics.quantiles(ages_ms, n=100)[-1] if len(ages_ms) > 1 else float("inf"),
         unit="ms",
         aim="100 ms",
+    )
+
+
+def _gateway(config: Path, venue: VenueProcess, symbols: tuple[str, ...]) -> Row:
+    gateway = next(child["pid"] for child in children(config) if child["role"] == "gateway")
+    with bare_client(venue, symbols, decodes=False) as bare:
+        time.sleep(SETTLE_S)
+        before_s, bare_s = cpu_s(gateway), cpu_s(bare.pid)
+        frames, began_s = bare.ask()[0], time.monotonic()
+        time.sleep(MANY_S)
+        frames, lasted_s = bare.ask()[0] - frames, time.monotonic() - began_s
+        used_s, bare_s = cpu_s(gateway) - before_s, cpu_s(bare.pid) - bare_s
+    return Row(
+        what=f"gateway, processor time a frame, {MANY} markets, {frames / lasted_s:,.0f} frames/s",
+        measured=used_s / frames * 1e6,
+        unit="µs",
+        reference="µs, bare websockets receive on uvloop",
+        reference_value=bare_s / frames * 1e6,
+        at_most=2.5,
     )
 
 

@@ -172,14 +172,15 @@ class Venue:
 
     def step(self, time_ns: int) -> None:
         """Every market takes a step; `time_ns`: since 1970."""
-        for listing in self.listings.values():
+        wanted = self._wanted()
+        for symbol, listing in self.listings.items():
             listing.move(time_ns)
-            self._tell(listing)
+            self._tell(listing, wanted.get(symbol, {}))
 
     def cross(self, symbol: str, time_ns: int) -> None:
         """Let a book be crossed until the next step."""
         self.listings[symbol].cross(time_ns)
-        self._tell(self.listings[symbol])
+        self._tell(self.listings[symbol], self._wanted().get(symbol, {}))
 
     def close_all(self, code: int, reason: str = "") -> None:
         """Close every connection with this code."""
@@ -202,15 +203,17 @@ class Venue:
         named = (("Retry-After", self.script.retry_after), ("Location", self.script.location))
         return Answer(status, b"", tuple((name, value) for name, value in named if value))
 
-    def _tell(self, listing: Listing) -> None:
-        wanted: dict[str, list[Peer]] = {}
+    def _wanted(self) -> dict[str, dict[str, list[Peer]]]:
+        """Who is subscribed, by symbol and channel."""
+        wanted: dict[str, dict[str, list[Peer]]] = {}
         for peer in self.peers:
             for symbol, channel in peer.subscribed:
-                if symbol == listing.symbol:
-                    wanted.setdefault(channel, []).append(peer)
-        for channel in sorted(
-            wanted, key=self.what, reverse=True
-        ):  # what traded, then what became of the book
+                wanted.setdefault(symbol, {}).setdefault(channel, []).append(peer)
+        return wanted
+
+    def _tell(self, listing: Listing, wanted: dict[str, list[Peer]]) -> None:
+        # What traded, then what became of the book.
+        for channel in sorted(wanted, key=self.what, reverse=True):
             for message in self.protocol.data(listing, channel):
                 for peer in wanted[channel]:
                     peer.data(listing.symbol, channel, message)

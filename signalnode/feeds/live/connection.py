@@ -14,9 +14,8 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.frames import DATA_OPCODES, Frame
 
 from signalnode.clock import NS_PER_S, monotonic_ns
 from signalnode.errors import VenueError
@@ -43,6 +42,7 @@ from signalnode.feeds.live.relief import Relief, ended
 from signalnode.feeds.live.rest import StatusError, seconds_of
 from signalnode.feeds.live.rest import fetch as fetch_rest
 from signalnode.feeds.live.states import Asked, States
+from signalnode.feeds.live.websocket import Dial, Socket
 
 OPEN_S, CLOSE_S = 10.0, 2.0
 FETCH_S_MAX = 20.0  # for a whole answer
@@ -245,7 +245,7 @@ class Connections:
         OKX and Hyperliquid): there the session tells a peer that is gone, by its silence.
         """
         venue = self._pool.venue
-        return _Dial(
+        return Dial(
             self._urls.ws + url_path,
             ssl=ssl.create_default_context() if self._urls.ws.startswith("wss:") else None,
             proxy=True if self._urls.ws.startswith("wss:") else None,
@@ -255,7 +255,7 @@ class Connections:
             ping_interval=PING_S if venue.ping is None else None,
             ping_timeout=PONG_S,
             max_size=venue.limits.frame_bytes_max,
-            create_connection=Socket,
+            create_connection=partial(Socket, bytes_max=venue.limits.frame_bytes_max),  # type: ignore[arg-type]
             user_agent_header="signalnode",
         )
 
@@ -268,50 +268,6 @@ class Connections:
             self._do(self._pool.steps(slot, done))
         if session.has_moved:
             self._schedule()
-
-
-class Socket(ClientConnection):
-    """Hands each message over as soon as it is read: a queue, and the way to who waits at its end, took
-    more time than all that is done with it.
-    """
-
-    _take: Callable[[bytes], None] | None = None
-    _parts: list[Frame]  # of a message that is not whole yet; and all, while nobody takes them
-
-    async def hand_over(self, take: Callable[[bytes], None]) -> None:
-        """Give `take` every message until the connection is gone. Raises ConnectionClosed."""
-        parts, self._take = self._parts, take
-        self._parts = []
-        for frame in parts:
-            self._on_part(frame)
-        await self.recv()  # where nothing is put by any more
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._parts = []
-        super().connection_made(transport)
-
-    def process_event(self, event: Any) -> None:
-        if self.response is not None and event.opcode in DATA_OPCODES:
-            self._on_part(event)
-        else:
-            super().process_event(event)
-
-    def _on_part(self, frame: Frame) -> None:
-        if self._take is None or not frame.fin or self._parts:
-            self._parts.append(frame)
-            if self._take is None or not frame.fin:
-                return
-            parts, self._parts = self._parts, []
-            self._take(b"".join(part.data for part in parts))
-        else:
-            self._take(bytes(frame.data))
-
-
-class _Dial(connect):
-    """A redirect is an answer like any other: followed, it would cost connects and may lead elsewhere."""
-
-    def process_redirect(self, exc: Exception) -> Exception:
-        return exc
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
@@ -335,7 +291,7 @@ async def _in_thread(work: Callable[[], T]) -> T:
     return await done
 
 
-async def _send(socket: ClientConnection, frame: bytes) -> None:
+async def _send(socket: Socket, frame: bytes) -> None:
     with contextlib.suppress(ConnectionClosed):  # whoever receives hears of it
         await socket.send(frame, text=True)
 

@@ -60,8 +60,8 @@ class Heir(NamedTuple):
     left: int
 
 
-def pack(topic: bytes, header: Header, body: bytes) -> bytes:
-    """A message; the header takes 33 bytes, little-endian."""
+def pack(topic: bytes, header: tuple[int, int, int, int, int], body: bytes) -> bytes:
+    """A message; the header, whose fields are those of `Header`, takes 33 bytes, little-endian."""
     return topic + _HEADER.pack(*header) + body
 
 

@@ -106,14 +106,18 @@ class FrameOutlet:
 
     def _now_ns(self) -> int:
         """No two messages have the same."""
-        self._newest_ns = max(monotonic_ns() + self._offset_ns, self._newest_ns + 1)
-        return self._newest_ns
+        now_ns = monotonic_ns() + self._offset_ns
+        if now_ns <= self._newest_ns:
+            now_ns = self._newest_ns + 1
+        self._newest_ns = now_ns
+        return now_ns
 
     def _send(self, symbol: str, kind: int, number: int, body: bytes) -> None:
         sequence = self._sequences[symbol] = self._sequences.get(symbol, 0) + 1
-        header = Header(kind, self._now_ns(), number, sequence, self._generation)
+        now_ns = self._now_ns()
+        header = (kind, now_ns, number, sequence, self._generation)
         self._socket.send(envelope.pack(envelope.topic_of(symbol), header, body), NOBLOCK)
-        self._passed.sent(symbol, header.time_ns)
+        self._passed.sent(symbol, now_ns)
 
     def frame(self, symbol: str, number: int, frame: bytes) -> None:
         """See `outlet.Outlet`."""

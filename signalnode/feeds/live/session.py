@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from math import isinf
 from random import Random
 from typing import Literal
 
@@ -366,8 +365,7 @@ class Session:
             self._ping_ns = now_ns + ns_of(self.venue.ping.every_s)
         refresh_s = self.venue.limits.refresh_s * (0.5 + self._random.random() / 2)
         lifetime_s = self.venue.limits.lifetime_s_max * (RETIRE_SHARE - self._random.random() * RETIRE_SPREAD)
-        stays_s = min(lifetime_s, refresh_s)
-        self._retire_ns = NEVER_NS if isinf(stays_s) else now_ns + ns_of(stays_s)
+        self._retire_ns = now_ns + ns_of(min(lifetime_s, refresh_s))
         for symbol in self.symbols:
             self._learn(symbol)
 
@@ -387,8 +385,7 @@ class Session:
         return self._heard_ns + ns_of(self.venue.limits.silence_s_max)
 
     def _end_ns(self) -> int:
-        lifetime_s = self.venue.limits.lifetime_s_max
-        return NEVER_NS if isinf(lifetime_s) else self._ready_ns + ns_of(lifetime_s)
+        return self._ready_ns + ns_of(self.venue.limits.lifetime_s_max)
 
     def _back_off(self, now_ns: int, retry_after_s: float) -> None:
         self._failures += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from functools import partial
 
 import pytest
 from websockets.asyncio.client import connect
@@ -12,8 +13,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.utils import accept_key
 
-from signalnode.feeds.live.connection import Socket
 from signalnode.feeds.live.reasons import UNANSWERED, reason_of
+from signalnode.feeds.live.websocket import Socket
 
 from . import sockets
 
@@ -54,7 +55,7 @@ def test_every_message_is_handed_over_whole_and_in_order_and_then_the_end_is_tol
         heard: list[bytes] = []
         async with serve(venue, "127.0.0.1", 0) as server:
             url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            async with connect(url, create_connection=Socket) as client:
+            async with connect(url, create_connection=partial(Socket, bytes_max=1_000)) as client:
                 await asyncio.sleep(0.02)  # what comes before anybody takes it is kept
                 await client.send("go on")
                 with pytest.raises(ConnectionClosed) as closed:
