@@ -321,10 +321,9 @@ class Session:
         return [*self._passed_on(heard, frame), *self._on_answer(heard, now_ns)]
 
     def _on_data(self, heard: Heard, frame: bytes, now_ns: int) -> list[Action]:
-        if heard.channel in self.venue.channels:
-            is_wanted = not heard.symbol or self.subscriptions.on_data((heard.symbol, heard.channel), now_ns)
-        else:  # asked for once, for all markets
-            is_wanted = heard.symbol in {"", *self.symbols}
+        is_wanted = not heard.symbol or heard.symbol in self.subscriptions.symbols
+        if is_wanted and heard.symbol and heard.channel in self.venue.channels:  # else asked for once, of all
+            is_wanted = self.subscriptions.on_data((heard.symbol, heard.channel), now_ns)
         if self.venue.is_counted:
             return [Deliver("", frame)]
         return [Deliver(heard.symbol, frame)] if is_wanted else []

@@ -1,0 +1,69 @@
+"""More of what must hold at every live venue: old, newer and shallow images, and clocks that jump."""
+
+from __future__ import annotations
+
+import pytest
+
+from signalnode.feeds.live.sessions import binance_words, venue_of
+from signalnode.feeds.live.sessions.binance_words import BinanceVenue
+from signalnode.settings import LIVE_VENUES
+from tests.effort import drawn
+from tests.venues.virtual import UNSEEN, Virtual
+
+BLIND = UNSEEN | {"coinbase"}  # where an image that is old already when it comes looks like any other
+FETCHED = [name for name in LIVE_VENUES if isinstance(venue_of(name), BinanceVenue)]  # whose books are
+
+
+@pytest.fixture
+def world(venue: str) -> Virtual:
+    made = Virtual(venue, count=2)
+    made.until_sound()
+    return made
+
+
+@pytest.mark.parametrize("venue", LIVE_VENUES)
+def test_an_image_that_is_older_than_the_stream_is_taken_for_no_book(world, venue, tmp_path):
+    for symbol, listing in world.venue.listings.items():
+        listing.keep_image(1_000)
+        if symbol in world.truths:
+            world.truths[symbol].is_known = (
+                venue in FETCHED
+            )  # elsewhere the next update shows it, if anything
+    world.run(0.5)
+    world.venue.close_all(1012)
+    world.run(drawn(2.5, 20.0))
+    for listing in world.venue.listings.values():
+        listing.keep_image(0)
+    if venue in BLIND:
+        world.reconnect()
+    world.until_sound()
+    for truth in world.truths.values():
+        truth.forget()
+    world.run(1.0)
+    world.finish(tmp_path)
+
+
+@pytest.mark.parametrize(("ahead", "levels"), [(7, 5), (0, 20), (7, 1_000)])
+@pytest.mark.parametrize("venue", FETCHED)
+def test_an_image_newer_or_shallower_than_the_stream_costs_no_update_and_no_truth(
+    world, ahead, levels, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(binance_words, "IMAGE_LEVELS", levels)
+    world.image_ahead = ahead
+    gaps = world.feed.losses()["depth"].gaps
+    world.venue.close_all(1012)
+    world.until(lambda: bool(world.feed.outage), "the close")
+    world.until_sound()
+    world.run(1.0)
+    assert world.feed.losses()["depth"].gaps <= gaps + 1
+    world.finish(tmp_path)
+
+
+@pytest.mark.parametrize("venue", LIVE_VENUES[: drawn(1, len(LIVE_VENUES))])
+def test_our_clock_may_have_moved_where_a_gateway_starts_again(world, tmp_path):
+    for ahead_s in (0, 3_600):
+        world.restart_gateway(ahead_s * 10**9)
+        world.run(0.5)
+        world.until_sound()
+        world.run(1.0)
+    world.finish(tmp_path)
