@@ -64,7 +64,7 @@ class Relations:
         column = self.markets.index(market)
         strength = np.abs(self.lead_correlation[:, column])
         rows = np.flatnonzero((self.lead_s[:, column] > 0) & (strength >= correlation_min))
-        return [self.markets[row] for row in rows[np.argsort(-strength[rows], kind="stable")]]
+        return [self.markets[row] for row in rows[np.argsort(-strength[rows], kind="stable")].tolist()]
 
 
 NO_RELATIONS = Relations((), np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0)))
@@ -136,7 +136,7 @@ class View(Mapping[str, Mapping[str, float]]):
     def knows(self, market: str, names: Iterable[str]) -> bool:
         """Whether `market` is fresh, has all those scores, and has evidence for each."""
         scores = self._scores.get(market)
-        return scores is not None and all(name in scores for name in names)
+        return scores is not None and scores.keys() >= frozenset(names)
 
     def having(self, names: Iterable[str]) -> list[str]:
         """The fresh markets that have all those scores, and evidence for each: one market's own signal is no
@@ -150,7 +150,7 @@ class View(Mapping[str, Mapping[str, float]]):
             known = [market.scores for market in self.markets.values()]
             if known and all(known) and not any(name in scores for scores in known):
                 raise UnknownScoreError(name, {each for scores in known for each in scores} - wanted)
-        return [market for market in self._scores if self.knows(market, wanted)]
+        return [market for market, scores in self._scores.items() if scores.keys() >= wanted]
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a view cannot be changed, so {name} cannot be set")

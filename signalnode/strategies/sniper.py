@@ -9,6 +9,7 @@ other way. After a shot the market is safe until its scores have been below `nee
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -98,9 +99,10 @@ class Sniper:
             return False
         return all(_net(view, leader, direction) >= 0 for leader in self._leaders(view, market))
 
-    def _leaders(self, view: View, market: str) -> list[str]:
+    def _leaders(self, view: View, market: str) -> Iterator[str]:
+        """One by one: the first that points the other way ends the search."""
         leaders = view.relations.leaders(market, self.leader_correlation_min)
-        return [leader for leader in leaders if view.knows(leader, MOMENTUM)]
+        return (leader for leader in leaders if view.knows(leader, MOMENTUM))
 
     def _shot(self, view: View, market: str, direction: Direction) -> Decision:
         names = {name: score_name(name, direction) for name in self.needs}
