@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from signalnode.bus.wire import Score
 from signalnode.names import scores_endpoint
 from tests.bus.messages import moment, score
 from tests.effort import PATIENCE_S
+from tests.forked import Forked
 
 REPO = Path(__file__).parents[2]
 DEADLINE_S = PATIENCE_S
@@ -53,7 +53,7 @@ class Scene:
         self.endpoint = f"ipc://{directory}/out"
         self.config = directory / "signalnode.toml"
         (directory / "markets").mkdir()
-        self.processes: list[subprocess.Popen[str]] = []
+        self.processes: list[Forked | subprocess.Popen[str]] = []
         self.publishers: list[Publisher] = []
 
     def configure(self, *markets: str, aggregator: str = "", strategies: str = "") -> None:
@@ -68,25 +68,17 @@ class Scene:
             text = f'market = "{market}"\n[feed]\nkind = "synthetic"\n'
             (self.directory / "markets" / f"{market}.toml").write_text(text)
 
-    def start(self, sound_out_s: float = 30.0, *wall: Path) -> subprocess.Popen[str]:
+    def start(self, sound_out_s: float = 30.0, *wall: Path) -> Forked:
         """Start an aggregator; returns when it is ready, or has ended. What stands in the file `wall`, in
         seconds, is added to its wall clock.
         """
-        process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(self.config), str(sound_out_s), *map(str, wall)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(REPO)},
-        )
+        process = Forked(CHILD, [str(self.config), str(sound_out_s), *map(str, wall)], os.environ)
         self.processes.append(process)
-        assert process.stdout is not None
         process.stdout.readline()
         return process
 
-    def beat(self, process: subprocess.Popen[str]) -> dict[str, Any]:
+    def beat(self, process: Forked) -> dict[str, Any]:
         """The next heartbeat's facts."""
-        assert process.stdout is not None
         facts: dict[str, Any] = json.loads(process.stdout.readline())["beat"]
         return facts
 
@@ -139,8 +131,7 @@ def joined(subscription: Subscription, publisher: Publisher) -> list[Any]:
     raise AssertionError("nothing came through")
 
 
-def stderr_of(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
-    assert process.stderr is not None
+def stderr_of(process: Forked) -> list[dict[str, Any]]:
     return [json.loads(line) for line in process.stderr.read().splitlines()]
 
 

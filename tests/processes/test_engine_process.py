@@ -22,6 +22,7 @@ from signalnode.feeds import synthetic_events
 from signalnode.feeds.files.recording import write_recording
 from signalnode.files import hold_lock
 from tests.effort import PATIENCE_S, drawn, some
+from tests.forked import Forked
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
@@ -80,13 +81,14 @@ COLD_STARTS = drawn(1, 30)
 SLOW, FAST = 1.0, 1_000.0  # four minutes, so that no test sees the end before it wants to; at once
 KILLS = drawn(1, 2)
 MARKETS = ("ALPHA-USD", "BETA-USD")
+Engine = Forked | subprocess.Popen[str]
 
 
 class Home:
     """A config with two markets that play the same recording, and the engines started on it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.running = folder, list[subprocess.Popen[str]]()
+        self.folder, self.running = folder, list[Engine]()
         (folder / "markets").mkdir()
         write_recording(folder / "played.parquet", EVENTS, market=MARKETS[0], venue="synthetic")
         self.config = folder / "signalnode.toml"
@@ -105,8 +107,15 @@ class Home:
             f'symbol = "{MARKETS[0]}"\nspeed = {speed}\n{more}'
         )
 
-    def start(self, market: str, program: str = PROGRAM, *inside: str) -> subprocess.Popen[str]:
-        """An engine of its own, started by way of the command `inside`."""
+    def start(self, market: str, program: str = PROGRAM) -> Forked:
+        """An engine, forked as the node's are."""
+        args = json.dumps({"config": str(self.config), "market": market})
+        engine = Forked(program, [args], os.environ, one_stream=True)
+        self.running.append(engine)
+        return engine
+
+    def execute(self, market: str, program: str, *inside: str) -> subprocess.Popen[str]:
+        """An engine in an interpreter of its own, started by way of the command `inside`."""
         args = json.dumps({"config": str(self.config), "market": market})
         command = [*inside, sys.executable, "-c", program, args]
         env, pipe = {**os.environ, "PYTHONPATH": str(ROOT)}, subprocess.PIPE
@@ -194,9 +203,10 @@ def listen(home: Home) -> Iterator[Callable[[str], Ear]]:
         ear.close()
 
 
-def finished(engine: subprocess.Popen[str]) -> tuple[int, list[dict[str, Any]]]:
+def finished(engine: Engine) -> tuple[int, list[dict[str, Any]]]:
     """Its exit status and its log, a line each, once it is gone."""
     out, _ = engine.communicate(timeout=PATIENCE_S)
+    assert engine.returncode is not None
     return engine.returncode, [json.loads(line) for line in out.splitlines()]
 
 
@@ -342,7 +352,7 @@ def test_the_first_score_of_a_still_market_is_not_lost_on_an_aggregator_that_con
 def test_an_engine_that_starts_while_its_package_is_being_replaced_needs_nothing_of_it(
     home: Home, listen: Callable[[str], Ear]
 ) -> None:
-    ear, engine = listen(MARKETS[0]), home.start(MARKETS[0], PROGRAM_WITHOUT_ITS_PACKAGE)
+    ear, engine = listen(MARKETS[0]), home.execute(MARKETS[0], PROGRAM_WITHOUT_ITS_PACKAGE)
     ear.until(a_score)
     engine.send_signal(signal.SIGTERM)
     ear.until(an_end)
@@ -358,7 +368,7 @@ def test_an_engine_starts_on_a_full_disk_and_says_what_it_cannot_keep(home: Home
     apart = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", ON_A_FULL_DISK]
     if subprocess.run([*apart[:4], "true"], check=False).returncode:
         pytest.skip("no namespaces of its own for a user here")
-    engine = home.start(MARKETS[0], PROGRAM_THAT_TELLS, *apart, str(home.folder / directory))
+    engine = home.execute(MARKETS[0], PROGRAM_THAT_TELLS, *apart, str(home.folder / directory))
     assert engine.stdout is not None
     log: list[dict[str, Any]] = []
     while not lines_of(log, "ready"):

@@ -1,0 +1,91 @@
+"""Programs as processes of their own, forked from one that has loaded what they need, as a node's are.
+
+Each is a process like any other: it has a number, is killed, and ends with a status. From nothing it would
+take half a second of a processor, nearly all of it for what it imports.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.preloaded"])
+
+
+class Forked:
+    """`python -c program *words`, with the part of `subprocess.Popen` that tests use; streams are of text."""
+
+    def __init__(
+        self, program: str, words: Sequence[str], environment: Mapping[str, str], *, one_stream: bool = False
+    ) -> None:
+        out, into_out = _context.Pipe(duplex=False)
+        err, into_err = _context.Pipe(duplex=False)
+        told = into_out, into_out if one_stream else into_err
+        self._process = _context.Process(
+            target=_run, args=(program, list(words), dict(environment), *told), daemon=True
+        )
+        self._process.start()
+        self.stdout, self.stderr = (os.fdopen(os.dup(each.fileno())) for each in (out, err))
+        for end in (out, into_out, err, into_err):
+            end.close()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired("a forked program", timeout or 0.0)
+        return self._process.exitcode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What it says still, to its end."""
+        said = ["", ""]
+
+        def read(number: int) -> None:
+            said[number] = (self.stdout, self.stderr)[number].read()
+
+        readers = [threading.Thread(target=read, args=(number,), daemon=True) for number in (0, 1)]
+        for reader in readers:
+            reader.start()
+        self.wait(timeout)
+        for reader in readers:
+            reader.join(timeout)
+        self.stdout.close()
+        self.stderr.close()
+        return said[0], said[1]
+
+
+def _run(
+    program: str, words: list[str], environment: dict[str, str], out: Connection, err: Connection
+) -> None:
+    os.dup2(out.fileno(), 1)
+    os.dup2(err.fileno(), 2)
+    out.close()
+    if err is not out:
+        err.close()
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["-c", *words]
+    exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
