@@ -65,3 +65,12 @@ def _bounded(_logger: Any, _method: str, event: EventDict) -> EventDict:
         if isinstance(value, str) and len(value) > TEXT_CHARS_MAX:
             event[key] = f"{value[:TEXT_CHARS_MAX]}… ({len(value) - TEXT_CHARS_MAX} more characters)"
     return event
+
+
+def silent() -> logging.Logger:
+    """A logger for a library whose words are for nobody here: whoever connects to it could fill the log."""
+    mute = logging.getLogger("signalnode.silent")
+    mute.propagate = False
+    if not mute.handlers:
+        mute.addHandler(logging.NullHandler())
+    return mute

@@ -22,9 +22,12 @@ ENGINE = "engine"  # the role of every child that is a market
 AGGREGATOR = "aggregator"  # the child's name, and with that the name of its lock and its log
 GATEWAY = "gateway"  # the role of every child that holds connections to a venue
 GATEWAY_PREFIX = "gateway."  # of its name
+PANEL = "panel"  # the child that serves the web page, its role and its name
 # Children of the node's own, and what lies beside the markets in its two directories.
-RESERVED_NAMES = frozenset({AGGREGATOR, "control", "logs", "node", "supervisor"})
+RESERVED_NAMES = frozenset({AGGREGATOR, PANEL, "control", "logs", "node", "supervisor"})
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:7450"
+DEFAULT_PANEL = "127.0.0.1:7480"
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")  # by which a browser asks this machine itself
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -125,6 +128,14 @@ def aggregator_endpoint_fault(endpoint: str) -> str | None:
     if address is not None and address[1] == PORT_MAX:
         return f"{endpoint!r} leaves no port after it for snapshots; use {PORT_MAX - 1} at most"
     return endpoint_fault(endpoint) or endpoint_fault(snapshot_endpoint(endpoint))
+
+
+def panel_endpoint_fault(endpoint: str) -> str | None:
+    """What is wrong with the address of the web page, with the mend; None for a host and a port."""
+    address = host_and_port(f"tcp://{endpoint}")
+    if address is None or not 0 < address[1] <= PORT_MAX:
+        return f"{endpoint!r} is no host and port; write it like {DEFAULT_PANEL}"
+    return None
 
 
 def check_endpoint(endpoint: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import itertools
 import lzma
 import os
@@ -28,6 +29,7 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 
+from signalnode.names import DEFAULT_PANEL
 from tests.documents import README, ROOT, Block, blocks, commands, is_for_systemd, reading_order
 from tests.feeds.live.sockets import listening, proxying
 from tests.ports import free_port
@@ -94,8 +96,15 @@ def shorten_samples(folder: Path, markets: Path) -> None:
         market.write_text(re.sub(r', "[^"]*_20240809\.xz"', "", market.read_text()))
 
 
+@functools.cache
+def page_port() -> int:
+    """The one port of every page of these tests' nodes."""
+    return free_port()
+
+
 def on_port(text: str, port: int) -> str:
     """`text` with the node's two addresses moved to `port` and the next."""
+    text = text.replace(DEFAULT_PANEL, f"127.0.0.1:{page_port()}")
     text = text.replace(f"127.0.0.1:{DEFAULT_PORT}", f"127.0.0.1:{port}")
     return text.replace(f"127.0.0.1:{DEFAULT_PORT + 1}", f"127.0.0.1:{port + 1}")
 
@@ -219,7 +228,7 @@ def answered(line: str, node: Path, environment: dict[str, str]) -> subprocess.C
     until = time.monotonic() + SOON_S
     while True:
         done = subprocess.run(
-            ["bash", "-c", line],
+            ["bash", "-c", line.replace(DEFAULT_PANEL, f"127.0.0.1:{page_port()}")],
             cwd=node,
             env=environment,
             capture_output=True,

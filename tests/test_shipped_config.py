@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from signalnode.features.base import Parameter
-from signalnode.settings import AggregatorSettings, EngineSettings, SupervisorSettings
+from signalnode.settings import AggregatorSettings, EngineSettings, PanelSettings, SupervisorSettings
 from signalnode.signals import PARAMETERS
 from signalnode.strategies import STRATEGIES
 
 CONFIG = Path(__file__).parent.parent / "config"
-HAS_NO_DEFAULT = {"keys_dir", "control_group"}  # shown with an example
+HAS_NO_DEFAULT = {"keys_dir", "control_group", "token_file"}  # shown with an example
 
 
 def uncommented(path: Path) -> dict[str, Any]:
@@ -38,6 +38,7 @@ NODE = uncommented(CONFIG / "signalnode.toml")
 TABLES = {
     "engine": (NODE["engine"], defaults_of(EngineSettings)),
     "aggregator": (NODE["aggregator"], defaults_of(AggregatorSettings)),
+    "panel": ({**NODE["panel"], "endpoint": ""}, defaults_of(PanelSettings)),
     "supervisor": (NODE["supervisor"], defaults_of(SupervisorSettings)),
     **{
         f"strategies.{each.name}": (NODE["strategies"][each.name], defaults_of(each.make))

@@ -239,10 +239,12 @@ def _check_endpoint_is_free(node: NodeSettings) -> None:
     for endpoint in (node.aggregator.endpoint, snapshot_endpoint(node.aggregator.endpoint)):
         address = host_and_port(endpoint)
         if address is not None:
-            _try_to_bind(endpoint, *address, node)
+            _try_to_bind("aggregator.endpoint", endpoint, *address, node)
+    if (page := host_and_port(f"tcp://{node.panel.endpoint}")) is not None:
+        _try_to_bind("panel.endpoint", node.panel.endpoint, *page, node)
 
 
-def _try_to_bind(endpoint: str, host: str, port: int, node: NodeSettings) -> None:
+def _try_to_bind(key: str, endpoint: str, host: str, port: int, node: NodeSettings) -> None:
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -253,5 +255,5 @@ def _try_to_bind(endpoint: str, host: str, port: int, node: NodeSettings) -> Non
             taken = error.errno == errno.EADDRINUSE
             reason = f"port {port} is in use" if taken else f"{endpoint} cannot be bound ({error.strerror})"
             assert node.path is not None
-            where = f"{shown(node.path)}: aggregator.endpoint"
+            where = f"{shown(node.path)}: {key}"
             raise EndpointError(f"{where}: {reason}; free it or choose another") from None

@@ -13,7 +13,7 @@ from signalnode import __version__
 from signalnode.errors import OutputError
 from signalnode.files import file_limit
 from signalnode.meaning import files_digest
-from signalnode.names import AGGREGATOR, ENGINE, GATEWAY
+from signalnode.names import AGGREGATOR, ENGINE, GATEWAY, PANEL
 from signalnode.settings import (
     LimitSettings,
     MarketSettings,
@@ -23,6 +23,7 @@ from signalnode.settings import (
     engine_args,
     gateway_args,
     gateway_of,
+    panel_args,
 )
 from signalnode.settings.code import signal_files, strategies_made_from
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
@@ -30,6 +31,7 @@ from signalnode.settings.reading import shown
 
 BYTES_PER_MB = 1_000_000
 GATEWAY_HEARTBEAT_S = 1.0
+PANEL_HEARTBEAT_S = 1.0
 LAYER_5_WAIT_S_MAX = 5.0  # all views and decisions are dark without it: it is never given up
 LEAST = {"memory_mb_max": 64, "files_max": 64}  # with less an engine cannot even decode its recording
 
@@ -69,9 +71,10 @@ def group_faults(node: NodeSettings) -> list[str]:
 
 
 def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
-    """The aggregator, which starts first and stops last, gateways, and an engine for each market."""
+    """The aggregator, which starts first and stops last, the panel, gateways, and an engine a market."""
     engines = [engine_spec(node, name) for name in node.markets]
-    return [aggregator_spec(node), *gateway_specs(node), *engines]
+    panel = [panel_spec(node)] if node.panel.endpoint else []
+    return [aggregator_spec(node), *panel, *gateway_specs(node), *engines]
 
 
 def gateway_specs(node: NodeSettings) -> list[supervisor.ChildSpec]:
@@ -97,11 +100,21 @@ def gateway_spec(node: NodeSettings, name: str, venue: str) -> supervisor.ChildS
         restart="always",
         hands_over=True,
         heartbeat_interval_s=GATEWAY_HEARTBEAT_S,
-        **{
-            **_policy(node.supervisor),
-            "intensity": None,
-            "backoff_max_s": min(node.supervisor.backoff_max_s, LAYER_5_WAIT_S_MAX),
-        },
+        **_never_given_up(node.supervisor),
+    )
+
+
+def panel_spec(node: NodeSettings) -> supervisor.ChildSpec:
+    """The web page, metrics and health, which are there whatever happens to the rest."""
+    return supervisor.ChildSpec(
+        name=PANEL,
+        role=PANEL,
+        target="signalnode.cli.page:main",
+        args=panel_args(node),
+        order=0,
+        restart="always",
+        heartbeat_interval_s=PANEL_HEARTBEAT_S,
+        **_never_given_up(node.supervisor),
     )
 
 
@@ -117,11 +130,7 @@ def aggregator_spec(node: NodeSettings) -> supervisor.ChildSpec:
         restart="always",
         reload_signal=signal.SIGHUP,
         heartbeat_interval_s=AGGREGATOR_HEARTBEAT_S,
-        **{
-            **_policy(node.supervisor),
-            "intensity": None,
-            "backoff_max_s": min(node.supervisor.backoff_max_s, LAYER_5_WAIT_S_MAX),
-        },
+        **_never_given_up(node.supervisor),
     )
 
 
@@ -141,6 +150,12 @@ def engine_spec(node: NodeSettings, name: str) -> supervisor.ChildSpec:
         heartbeat_interval_s=node.engine.heartbeat_interval_ms / 1000,
         **_policy(node.supervisor),
     )
+
+
+def _never_given_up(settings: SupervisorSettings) -> dict[str, Any]:
+    """What holds for the node's own children: dark without them, it waits for none of them for long."""
+    longest_s = min(settings.backoff_max_s, LAYER_5_WAIT_S_MAX)
+    return {**_policy(settings), "intensity": None, "backoff_max_s": longest_s}
 
 
 def _policy(settings: SupervisorSettings) -> dict[str, Any]:

@@ -107,7 +107,10 @@ def top(arguments: argparse.Namespace) -> int:
     events = EventPipe(sys.stdin.fileno()) if arguments.events else None
     assert node.path is not None
     option = config_option(node.path)
-    return watch(node.aggregator.endpoint, newest, events, node.aggregator.keys_dir, option)
+    page = f"http://{node.panel.endpoint}" if node.panel.endpoint else ""
+    return watch(
+        node.aggregator.endpoint, newest, events, node.aggregator.keys_dir, config_option=option, page=page
+    )
 
 
 def _notes(node: NodeSettings) -> dict[str, str]:

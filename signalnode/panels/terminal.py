@@ -78,9 +78,9 @@ def _below(panel: PanelView, rows: list[Row], now_ns: int) -> list[Text]:
     missed = " · −1 one score missed" if any(row.missed for row in rows) else ""
     missed += " · r1 restarted once" if any(row.restarts for row in rows) else ""
     lines.append(Text(f"0 to 100 by each market's own recent standard · {LEGEND}{missed}", style="dim"))
-    lines.append(
-        Text(f"subscribe: signalnode subscribe --json{panel.config_option}   stop: Ctrl-C", style="dim")
-    )
+    page = f"open {panel.page}   " if panel.page else ""
+    subscribe = f"subscribe: signalnode subscribe --json{panel.config_option}"
+    lines.append(Text(f"{page}{subscribe}   stop: Ctrl-C", style="dim"))
     return lines
 
 

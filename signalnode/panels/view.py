@@ -67,6 +67,7 @@ class PanelView:
     """All that a panel knows."""
 
     endpoint: str
+    page: str = ""  # where the web page of this node is, if it has one
     markets: dict[str, Market] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)  # of every market of the config
     config_option: str = ""  # what a command needs to find the same node

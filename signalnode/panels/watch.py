@@ -56,13 +56,19 @@ class EventPipe:
 
 
 def watch(
-    endpoint: str, notes: Notes, events: EventPipe | None, keys: Path | None = None, config_option: str = ""
+    endpoint: str,
+    notes: Notes,
+    events: EventPipe | None,
+    keys: Path | None = None,
+    *,
+    config_option: str = "",
+    page: str = "",
 ) -> int:
     """Show the panel until SIGTERM, Ctrl-C or the end of the events; returns 0. `notes` is asked again after
-    a reload; `config_option` is what a command needs to find the same node.
+    a reload; `config_option` is what a command needs to find the same node, `page` where its web page is.
     """
     panel = PanelView(endpoint, started_ns=clock.monotonic_ns(), busy="starting" if events else "")
-    panel.config_option = config_option
+    panel.config_option, panel.page = config_option, page
     panel.expect(notes())
     signal.signal(signal.SIGTERM, _interrupted)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # beside `run` we draw from a background process group

@@ -9,6 +9,7 @@ from signalnode.settings.arguments import (
     engine_args,
     gateway_args,
     node_of,
+    panel_args,
     write_snapshot,
 )
 from signalnode.settings.environment import (
@@ -28,6 +29,7 @@ from signalnode.settings.model import (
     LimitSettings,
     MarketSettings,
     NodeSettings,
+    PanelSettings,
     SupervisorSettings,
     VenueSettings,
     gateway_of,
@@ -44,6 +46,7 @@ __all__ = [
     "LimitSettings",
     "MarketSettings",
     "NodeSettings",
+    "PanelSettings",
     "SupervisorSettings",
     "VenueSettings",
     "aggregator_args",
@@ -57,6 +60,7 @@ __all__ = [
     "market_names_of",
     "names_of",
     "node_of",
+    "panel_args",
     "user_units_dir",
     "write_snapshot",
 ]

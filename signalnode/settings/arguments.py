@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from signalnode.errors import ConfigError
 from signalnode.files import replace_file
 from signalnode.settings.loading import load_node, restore
-from signalnode.settings.model import NodeSettings
+from signalnode.settings.model import AggregatorSettings, NodeSettings
 from signalnode.settings.reading import ConfigFaults
 
 
@@ -63,6 +63,19 @@ def aggregator_args(node: NodeSettings) -> dict[str, Any]:
     """Arguments of the aggregator: `config` names the snapshot, to be read again at SIGHUP. JSON-able."""
     unchanging = dataclasses.replace(node, markets={})
     return {"config": str(snapshot_path(node)), "aggregator": as_table(unchanging)["aggregator"]}
+
+
+def panel_args(node: NodeSettings) -> dict[str, Any]:
+    """Arguments of the panel: `config`, and `settings` with its own and where the node is. JSON-able."""
+    alone = NodeSettings(
+        runtime_dir=node.runtime_dir,
+        state_dir=node.state_dir,
+        markets_dir=node.markets_dir,
+        aggregator=AggregatorSettings(endpoint=node.aggregator.endpoint, keys_dir=node.aggregator.keys_dir),
+        panel=node.panel,
+        path=node.path,
+    )
+    return {"config": str(node.path), "settings": as_table(alone)}
 
 
 def node_of(args: Mapping[str, Any]) -> NodeSettings:

@@ -16,11 +16,13 @@ from signalnode.files import begins_as_parquet
 from signalnode.names import (
     AGGREGATOR,
     DEFAULT_ENDPOINT,
+    DEFAULT_PANEL,
     GATEWAY_PREFIX,
     aggregator_endpoint_fault,
     is_local,
     is_loopback,
     market_name_fault,
+    panel_endpoint_fault,
     socket_path_fault,
 )
 from signalnode.settings.environment import config_path
@@ -79,6 +81,9 @@ def find_node(path: Path | None = None, *, bus: bool = False) -> NodeSettings:
     aggregator = table.get("aggregator")
     if bus and isinstance(aggregator, dict):
         given["aggregator"] = {key: aggregator[key] for key in _BUS_KEYS if key in aggregator}
+    panel = table.get("panel")
+    if bus and isinstance(panel, dict) and isinstance(panel.get("endpoint"), str):
+        given["panel"] = {"endpoint": panel["endpoint"]}
     node = read_table(NodeSettings, given, path, "", faults)
     if node is not None and bus:
         _check_endpoint(node, path, faults)
@@ -130,6 +135,7 @@ def _node(path: Path, with_markets: bool, faults: ConfigFaults) -> NodeSettings 
         # The market files are checked all the same: one look shows all there is to mend.
         node = _directories_alone(table, path)
     _check_endpoint(node, path, faults)
+    _check_panel(node, path, faults)
     _check_venues(node, path, faults)
     if not 1 <= len(node.aggregator.outcome_horizons_s) <= HORIZONS_MAX:
         faults.add(path, "aggregator.outcome_horizons_s", f"give it 1 to {HORIZONS_MAX} times, in seconds")
@@ -359,3 +365,16 @@ def _check_endpoint(node: NodeSettings, path: Path, faults: ConfigFaults) -> Non
     elif not is_local(endpoint) and node.aggregator.keys_dir is None:
         mend = f"use {DEFAULT_ENDPOINT}, or set aggregator.keys_dir to your CURVE keys"
         faults.add(path, key, f"{endpoint} can be reached from other machines; {mend}")
+
+
+def _check_panel(node: NodeSettings, path: Path, faults: ConfigFaults) -> None:
+    panel, key = node.panel, "panel.endpoint"
+    fault = panel_endpoint_fault(panel.endpoint) if panel.endpoint else None
+    if fault:
+        faults.add(path, key, fault)
+    elif panel.endpoint and not is_local(f"tcp://{panel.endpoint}") and panel.token_file is None:
+        mend = f"use {DEFAULT_PANEL}, or set panel.token_file"
+        faults.add(path, key, f"{panel.endpoint} can be reached from other machines; {mend}")
+    if panel.token_file is not None and not panel.token_file.is_file():
+        what = f"there is no file {shown(panel.token_file)}; write a long random word into one"
+        faults.add(path, "panel.token_file", what)

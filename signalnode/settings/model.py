@@ -161,6 +161,25 @@ class FeedSettings:
     price: Annotated[float, Within(1e-6, 1e9)] = 60_000.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelSettings:
+    """`[panel]`: the web page, the metrics and the health of the node, in a process of their own."""
+
+    # Where browsers and Prometheus ask, as host:port; none = no such process. Beyond this machine only with
+    # `token_file`, and behind a proxy that speaks TLS.
+    endpoint: str = ""
+    # Without the page there are metrics and health alone.
+    page: bool = True
+    # Whether each score of each market is among the metrics: eight series a market.
+    scores: bool = True
+    # Browsers at once; each further one is told to come back later.
+    clients_max: Annotated[int, Within(1, 1_000)] = 32
+    # Names, beside those of `endpoint`, by which browsers may ask for the page: a proxy's.
+    hosts: tuple[str, ...] = ()
+    # A file with the words that whoever asks has to know.
+    token_file: Path | None = None
+
+
 # The register of venues; each has its decoder in the file of its name in signalnode/feeds/venues/.
 VENUE_NAMES = (
     "binance",
@@ -241,6 +260,7 @@ class NodeSettings:
     engine: EngineSettings = EngineSettings()
     aggregator: AggregatorSettings = AggregatorSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
+    panel: PanelSettings = PanelSettings()
     # `[strategies.<name>]`: parameters of Layer 5, by strategy.
     strategies: dict[str, object] = field(default_factory=dict)
     # `[venues.<venue>]`: other addresses, by venue.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from signalnode.errors import UsageError
+from signalnode.names import DEFAULT_PANEL
 from signalnode.settings.reading import shown
 
 CONFIG_NAME = "signalnode.toml"
@@ -20,24 +21,26 @@ SIGNALS_FROM = "BTC-USDT"  # whose file lists what `[signals]` may hold
 
 # In a checkout the config has neighbours; what `init` writes is all below one folder.
 _NEIGHBOURS = '"../'
+_PAGE = f'endpoint = "{DEFAULT_PANEL}"'
 _SAMPLE = '"../../signalnode/sample/'
 
 
 def demo_texts() -> dict[str, str]:
     """The shipped config and its markets, by their paths; their recordings are to stand in `sample/`."""
     markets = {market: _template(market).replace(_SAMPLE, '"../sample/') for market in DEMO_MARKETS}
-    return _config(markets)
+    return _config(markets, _template_of_node())
 
 
 def own_texts() -> dict[str, str]:
     """The shipped config, and one market whose file shows every kind of feed and every parameter."""
     _, table, parameters = _template(SIGNALS_FROM).partition("[signals]")
-    return _config({OWN_MARKET: _template(OWN_MARKET) + table + parameters})
+    return _config({OWN_MARKET: _template(OWN_MARKET) + table + parameters}, _without_page())
 
 
 def live_texts(venue: str, symbols: Mapping[str, str], urls: Mapping[str, str]) -> dict[str, str]:
     """The shipped config with these addresses of `venue`, and a live market of it for each name."""
-    texts = _config({name: live_market_text(venue, name, symbol) for name, symbol in symbols.items()})
+    markets = {name: live_market_text(venue, name, symbol) for name, symbol in symbols.items()}
+    texts = _config(markets, _without_page())
     if urls:
         texts[CONFIG_NAME] += addresses_text(venue, urls)
     return texts
@@ -70,9 +73,17 @@ def live_market_text(venue: str, market: str, symbol: str) -> str:
     return f'market = "{market}"\n\n{feed}\n{table}{parameters}'
 
 
-def _config(markets: dict[str, str]) -> dict[str, str]:
+def _template_of_node() -> str:
+    return (TEMPLATES / CONFIG_NAME).read_text(encoding="utf-8").replace(_NEIGHBOURS, '"')
+
+
+def _without_page() -> str:
+    """What listens for browsers is asked for: the demo alone has it without a word."""
+    return _template_of_node().replace(_PAGE, f"# {_PAGE}")
+
+
+def _config(markets: dict[str, str], node: str) -> dict[str, str]:
     """The config last: without it nothing is taken for a node."""
-    node = (TEMPLATES / CONFIG_NAME).read_text(encoding="utf-8").replace(_NEIGHBOURS, '"')
     return {**{f"markets/{market}.toml": text for market, text in markets.items()}, CONFIG_NAME: node}
 
 

@@ -18,6 +18,7 @@ from signalnode.settings import (
     LimitSettings,
     MarketSettings,
     NodeSettings,
+    PanelSettings,
     SupervisorSettings,
     VenueSettings,
 )
@@ -29,13 +30,16 @@ SECTIONS: dict[str, type[Any]] = {
     "The node": NodeSettings,
     "`[engine]`": EngineSettings,
     "`[aggregator]`": AggregatorSettings,
+    "`[panel]`": PanelSettings,
     "`[supervisor]`": SupervisorSettings,
     "`[venues.<VENUE>]`": VenueSettings,
     "A market": MarketSettings,
     "`[feed]`": FeedSettings,
 }
 # Tables of their own, and what is no key.
-ELSEWHERE = frozenset({"engine", "aggregator", "supervisor", "strategies", "venues", "markets", "path"})
+ELSEWHERE = frozenset(
+    {"engine", "aggregator", "panel", "supervisor", "strategies", "venues", "markets", "path"}
+)
 
 
 @pytest.mark.parametrize("heading", SECTIONS)

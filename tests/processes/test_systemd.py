@@ -145,7 +145,7 @@ def test_the_readmes_lines_run_a_service_of_ones_own(machine: Machine) -> None:
     told = {line: machine.told(line, USER, home) for line in OF_A_USER}
     (status,) = [text for line, text in told.items() if "status" in line]
     assert "Active: active (running)" in status
-    assert 'Status: "2 of 2 up"' in status
+    assert 'Status: "3 of 3 up"' in status
     assert OF_A_USER[-1].startswith("systemctl --user stop")
     state = machine.told("systemctl --user show signalnode -P ActiveState -P Result", USER)
     assert sorted(state.split()) == ["inactive", "success"]

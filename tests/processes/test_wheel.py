@@ -110,7 +110,8 @@ def test_a_new_user_has_a_node_that_speaks_after_two_commands(tmp_path: Path, pr
     assert "run --panel --config x/signalnode.toml" in asked("init", "--demo", "x")
     (home / "x" / "markets" / "ETH-USDT.toml").unlink()  # one recording is enough to decode
     config = home / "x" / "signalnode.toml"
-    config.write_text(config.read_text().replace(":7450", f":{free_port()}"))
+    text = config.read_text().replace(":7450", f":{free_port()}").replace(":7480", f":{free_port()}")
+    config.write_text(text)
     node = subprocess.Popen(
         [program, "run", "--config", "x/signalnode.toml"],
         cwd=home,

@@ -43,8 +43,7 @@ from signalnode.feeds.live.pace import Pace
 from signalnode.feeds.live.sessions.base import Heard, Route, Venue
 from signalnode.feeds.live.subscriptions import Change, Subscriptions
 
-STEADY_S = 60.0
-GREETING_S = 10.0
+STEADY_S, GREETING_S = 60.0, 10.0
 RETIRE_SHARE, RETIRE_SPREAD = 23 / 24, 1 / 24  # of a lifetime: not all at once
 IDLE_S = 10.0  # a connection that no market wants is kept: an engine that starts again is soon back
 OUTBOX_MAX = 16  # frames that wait to be sent besides subscriptions
@@ -104,7 +103,7 @@ class Session:
 
     @property
     def has_moved(self) -> bool:
-        """Whether what `due_ns` says may have changed since it was asked last."""
+        """Whether what `due_ns` says may be another."""
         return self._known_due_ns < 0
 
     def refused(self, symbol: str) -> str:
@@ -256,9 +255,7 @@ class Session:
         return [Close(reason)]
 
     def _worked_out_due_ns(self) -> int:
-        if self.state == "resting":
-            return self._due_ns if self.symbols else NEVER_NS
-        if self.state == "greeting":
+        if self.state == "greeting" or (self.state == "resting" and self.symbols):
             return self._due_ns
         if self.state != "ready":
             return NEVER_NS

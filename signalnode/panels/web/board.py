@@ -1,0 +1,167 @@
+"""What every browser is sent: which markets there are, and four times a second how they stand. Pure.
+
+A frame is bytes, made once for all browsers: a market takes 18 of them, and the page reads it without parsing
+text. Little-endian; `page/frames.js` is its other end.
+
+| bytes | what |
+|---|---|
+| u8 | BOARD |
+| u8 | k, how many scores a market has |
+| u8 | r, how many regimes |
+| u8 | 0 |
+| u32 | number of the layout: names and words stand there |
+| f64 | time of the view in ms since 1970 |
+| f64[n] | mids, 0 before the first |
+| u16[n] | tenths of a second since it was heard, AGE_MAX for longer or never |
+| u8[n] | its state, a place in the layout's `states` |
+| u8[n·k] | scores in halves of a point, 255 unknown |
+| u8[r] | regimes, the same |
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from signalnode.bus.wire import NOT_RUNNING, SCORE_NAMES, MarketState, ViewMessage
+from signalnode.panels.web.history import History, score_bytes
+
+BOARD, PAST, STRIPS = 1, 2, 3  # the first byte of what is sent as bytes
+AGE_MAX = 65_535
+STATES = (
+    "live",
+    "warming",
+    "settling",
+    "degraded",
+    "stale",
+    "behind",
+    "silent",
+    "unheard",
+    "starting",
+    "backing off",
+    "given up",
+    "down",
+    "ended",
+    "stopping",
+)
+NOT_UP = NOT_RUNNING | {"starting", "stopping"}
+USABLE = frozenset({"live", "warming"})  # of STATES: whose scores may be relied on
+WHY_CHARS_MAX = 200
+_HEAD = struct.Struct("<BBBBId")
+
+
+def state_word(market: MarketState) -> str:
+    """One of STATES: what the engine says, and where that is over what the supervisor says of its process."""
+    process = market.process.state if market.process else "up"
+    if market.state in ("down", "unheard", "silent") and process != "up":
+        return process.replace("_", " ") if process in NOT_UP else market.state
+    if market.state == "fresh":
+        return "live" if market.warm >= 1.0 else "warming"
+    return market.state
+
+
+class Board:
+    """The newest view in the forms that browsers are sent it. `layout_id` rises when names have changed."""
+
+    def __init__(self) -> None:
+        self.view: ViewMessage | None = None
+        self.layout_id = 0
+        self.history = History()
+        self.frame = b""
+        self._names: tuple[tuple[str, ...], ...] = ()
+
+    def take(self, view: ViewMessage) -> bool:
+        """Show this view from now on; whether names have changed, so that `layout` must be sent before it."""
+        self.view = view
+        columns = _columns(view.markets)
+        names = (tuple(view.markets), columns, tuple(view.regime))
+        is_other = names != self._names
+        if is_other:
+            self._names, self.layout_id = names, self.layout_id + 1
+        self.history.take(view, columns)
+        self.frame = self._framed(view, columns)
+        return is_other
+
+    def layout(self) -> dict[str, Any]:
+        """What a frame's places mean."""
+        markets, scores, regimes = self._names or ((), (), ())
+        return {
+            "kind": "layout",
+            "id": self.layout_id,
+            "markets": markets,
+            "scores": scores,
+            "regimes": regimes,
+            "states": STATES,
+        }
+
+    def strips(self) -> bytes:
+        """The last minute of every market's momentum, and the last minutes of the regimes.
+
+        u8 STRIPS, u8 steps, u16 steps of a regime, u32 layout, i8[n·steps], u8[r·steps of a regime].
+        """
+        markets, _, names = self._names or ((), (), ())
+        strips, regimes = self.history.strips(markets), self.history.regimes(names)
+        head = struct.pack("<BBHI", STRIPS, strips.shape[1], regimes.shape[1], self.layout_id)
+        return head + strips.tobytes() + regimes.tobytes()
+
+    def past(self, market: str, number: int) -> bytes:
+        """A market's quarter of an hour, as the answer to the browser's question `number`.
+
+        u8 PAST, u8 k, u16 n, u32 number, f64[n] times in ms, f64[n] mids (NaN none), u8[n·k] scores.
+        """
+        times_ms, mids, scores = self.history.of(market)
+        head = struct.pack("<BBHI", PAST, scores.shape[1], len(times_ms), number)
+        return head + times_ms.tobytes() + mids.tobytes() + scores.tobytes()
+
+    def facts(self) -> dict[str, Any]:
+        """What is not said by numbers, and changes seldom: troubles, how warm, failing strategies."""
+        assert self.view is not None
+        told = {name: _facts(market) for name, market in self.view.markets.items()}
+        failing = {
+            name: f"{state['failures']} in a row: {state.get('error', '')}"[:WHY_CHARS_MAX]
+            for name, state in self.view.strategies.items()
+            if state.get("failures")
+        }
+        return {
+            "kind": "facts",
+            "layout": self.layout_id,
+            "markets": {name: facts for name, facts in told.items() if facts},
+            "failing": failing,
+        }
+
+    def _framed(self, view: ViewMessage, columns: tuple[str, ...]) -> bytes:
+        markets = list(view.markets.values())
+        head = _HEAD.pack(
+            BOARD, len(columns), len(view.regime), 0, self.layout_id, view.time_published_ns / 1e6
+        )
+        mids = np.array([market.mid for market in markets])
+        ages = np.array([_tenths(market.age_s) for market in markets], np.uint16)
+        states = bytes(STATES.index(state_word(market)) for market in markets)
+        scores = b"".join(score_bytes(market, columns).tobytes() for market in markets)
+        regimes = bytes(round(2 * strength) for strength in view.regime.values())
+        return b"".join((head, mids.tobytes(), ages.tobytes(), states, scores, regimes))
+
+
+def _columns(markets: Mapping[str, MarketState]) -> tuple[str, ...]:
+    """The contract's scores in order, then whatever else markets send."""
+    extra = sorted({name for market in markets.values() for name in market.scores} - set(SCORE_NAMES))
+    return (*SCORE_NAMES, *extra)
+
+
+def _tenths(age_s: float | None) -> int:
+    return AGE_MAX if age_s is None else min(int(age_s * 10), AGE_MAX)
+
+
+def _facts(market: MarketState) -> dict[str, Any]:
+    """Of one market, without what goes without saying."""
+    process, health = market.process, market.health
+    facts = {
+        "warm": round(market.warm, 2) if market.warm < 1.0 else None,
+        "restarts": process.restarts if process and process.restarts else None,
+        "why": process.why[:WHY_CHARS_MAX] if process and process.why else None,
+        "reason": health.reason if health and health.reason else None,
+    }
+    return {key: value for key, value in facts.items() if value is not None}

@@ -1,0 +1,104 @@
+"""A browser that is connected: what waits to be sent to it, and what it looks at.
+
+A board frame replaces the one before it, so whoever reads slowly gets the newest and misses the rest. All
+else comes in order and is bounded: a browser that leaves so much unread is let go, and comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+from websockets.asyncio.server import ServerConnection
+
+from signalnode.panels.web.asked import REQUESTS_MAX, Asked
+
+WAITING_MAX = 256  # messages beside the frame
+TOO_SLOW = 1013  # "try again later", RFC 6455's registry
+
+
+class Outbox:
+    """What one browser is still to be sent. Pure."""
+
+    def __init__(self) -> None:
+        self.is_over = False  # more than there is room for came
+        self._waiting: deque[str | bytes] = deque()
+        self._frame: bytes | None = None
+
+    def put(self, message: str | bytes) -> None:
+        """In its order, after what waits."""
+        if len(self._waiting) >= WAITING_MAX:
+            self.is_over = True
+            return
+        self._waiting.append(message)
+
+    def put_frame(self, frame: bytes) -> None:
+        """After all else, in place of the frame that waits."""
+        self._frame = frame
+
+    def take(self) -> str | bytes | None:
+        """What to send next."""
+        if self._waiting:
+            return self._waiting.popleft()
+        frame, self._frame = self._frame, None
+        return frame
+
+
+class Client:
+    """One connection, with the market and the tab that it shows."""
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self.opened: str | None = None
+        self.shows: str | None = None
+        self.is_new = True  # told nothing so far
+        self._connection = connection
+        self._outbox = Outbox()
+        self._wake = asyncio.Event()
+        self._asked = 0
+
+    def send(self, *messages: str | bytes) -> None:
+        """Let these be sent, in this order."""
+        for message in messages:
+            self._outbox.put(message)
+        self._wake.set()
+
+    def send_frame(self, frame: bytes) -> None:
+        """Let this be sent, unless a newer one comes before it can be."""
+        self._outbox.put_frame(frame)
+        self._wake.set()
+
+    def take(self, request: Asked) -> bool:
+        """Whether another market is open now; the rest of what the browser wants is noted."""
+        if isinstance(request.show, str | None):
+            self.shows = request.show
+        if isinstance(request.open, str | None):
+            self.opened = request.open
+            return True
+        return False
+
+    def may_ask(self) -> bool:
+        """Whether it has asked less than it may; `next_second` begins anew."""
+        self._asked += 1
+        return self._asked <= REQUESTS_MAX
+
+    def next_second(self) -> None:
+        """A second is over."""
+        self._asked = 0
+
+    async def write(self) -> None:
+        """Send what there is to send, until the connection ends."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while (message := self._outbox.take()) is not None:
+                if self._outbox.is_over:
+                    await self._connection.close(TOO_SLOW, "you read too slowly")
+                    return
+                await self._connection.send(message)
+
+
+def send_all(clients: Iterable[Client], *messages: str | bytes) -> None:
+    """The same to each of them."""
+    for client in clients:
+        client.send(*messages)

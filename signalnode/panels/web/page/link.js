@@ -1,0 +1,50 @@
+// The WebSocket, opened again as long as the page is there; and how old the data is, by the browser's own clock.
+
+const WAIT_FIRST_MS = 250, WAIT_MAX_MS = 5000;
+
+export class Link {
+  constructor(onMessage, onOpen) {
+    this.onMessage = onMessage;
+    this.onOpen = onOpen;
+    this.isOpen = false;
+    this.dataAt = null; // performance.now() of the newest data; null before the first
+    this.lostAt = performance.now();
+    this.wait = WAIT_FIRST_MS;
+    this.connect();
+  }
+
+  connect() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    this.socket = new WebSocket(`${scheme}://${location.host}/ws`);
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onopen = () => {
+      this.isOpen = true;
+      this.wait = WAIT_FIRST_MS;
+      this.onOpen();
+    };
+    this.socket.onmessage = (event) => this.onMessage(event.data);
+    this.socket.onclose = () => {
+      if (this.isOpen) this.lostAt = performance.now();
+      this.isOpen = false;
+      setTimeout(() => this.connect(), this.wait * (0.5 + Math.random() / 2));
+      this.wait = Math.min(2 * this.wait, WAIT_MAX_MS);
+    };
+  }
+
+  send(request) {
+    if (this.isOpen) this.socket.send(JSON.stringify(request));
+  }
+
+  /** The newest data is so old, in seconds; null: there is none. */
+  aged(seconds) {
+    this.dataAt = seconds === null ? null : performance.now() - 1000 * seconds;
+  }
+
+  ageS() {
+    return this.dataAt === null ? null : (performance.now() - this.dataAt) / 1000;
+  }
+
+  lostS() {
+    return this.isOpen ? 0 : (performance.now() - this.lostAt) / 1000;
+  }
+}

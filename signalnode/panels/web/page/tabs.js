@@ -1,0 +1,202 @@
+// Decisions, relations, processes: one tab at a time, and only that one is kept up to date.
+
+import { SCHEMES, clock, level, megabytes, percent, span } from "./format.js";
+import { element } from "./market.js";
+
+const KEPT_MAX = 1000; // decisions
+const GROUPS_MAX = 60;
+const CALM_MS = 1000; // between two drawings of the decisions
+const ARROWS = { long: "▲", short: "▼", neutral: "◆" };
+
+export class Tabs {
+  constructor(link, onOpen) {
+    this.link = link;
+    this.onOpen = onOpen;
+    this.root = document.getElementById("tab");
+    this.decisions = [];
+    this.seen = new Set();
+    this.failing = {};
+    this.processes = [];
+    this.relations = [];
+    this.shows = "decisions";
+    this.isStill = false;
+    this.drawnAt = 0;
+    this.root.addEventListener("pointerenter", () => { this.isStill = true; });
+    this.root.addEventListener("pointerleave", () => { this.isStill = false; });
+    this.buttons = [...document.querySelectorAll("[role=tab]")];
+    for (const button of this.buttons) button.addEventListener("click", () => this.show(button.dataset.tab));
+  }
+
+  show(name) {
+    this.shows = name;
+    for (const button of this.buttons) button.setAttribute("aria-selected", String(button.dataset.tab === name));
+    this.ask();
+    this.draw();
+  }
+
+  /** Tell the node what is looked at, also after the connection came back. */
+  ask() {
+    this.link.send({ show: this.shows === "decisions" ? null : this.shows });
+  }
+
+  decided(decisions) {
+    for (const each of decisions) {
+      const key = `${each.strategy} ${each.seq}`;
+      if (this.seen.has(key)) continue;
+      this.seen.add(key);
+      this.decisions.push({ ...each, key });
+    }
+    for (const old of this.decisions.splice(0, Math.max(0, this.decisions.length - KEPT_MAX))) this.seen.delete(old.key);
+    this.isNew = true;
+  }
+
+  tick(now) {
+    if (this.shows !== "decisions" || !this.isNew || this.isStill || now - this.drawnAt < CALM_MS) return;
+    this.draw();
+  }
+
+  draw() {
+    this.drawnAt = performance.now();
+    if (this.shows === "decisions") this.drawDecisions();
+    if (this.shows === "relations") this.drawRelations();
+    if (this.shows === "processes") this.drawProcesses();
+  }
+
+  /** The newest of each strategy and market, with how often it came: four a second can be read so. */
+  drawDecisions() {
+    this.isNew = false;
+    const groups = new Map();
+    for (const each of this.decisions) {
+      const key = `${each.strategy} ${each.markets.join(" ")}`;
+      const group = groups.get(key);
+      groups.delete(key); // the newest last
+      groups.set(key, { newest: each, count: (group?.count ?? 0) + 1 });
+    }
+    const failing = Object.entries(this.failing).map(([name, words]) =>
+      element("p", "trouble", `strategy ${name} fails, ${words}`));
+    const shown = [...groups.values()].reverse().slice(0, GROUPS_MAX).map(({ newest, count }) => this.group(newest, count));
+    if (!shown.length) shown.push(element("p", "quiet", "No strategy has decided anything so far."));
+    this.root.replaceChildren(...failing, ...shown);
+  }
+
+  group(decision, count) {
+    const box = element("article", "decision"), head = element("div", "line");
+    const { line } = SCHEMES[document.documentElement.dataset.theme] ?? SCHEMES.dark;
+    const what = element("strong", "", `${decision.action} `), arrow = element("span", "", ARROWS[decision.direction] ?? "");
+    arrow.style.color = line[decision.direction === "neutral" ? "plain" : decision.direction];
+    what.append(arrow, ` ${decision.direction === "neutral" ? "" : decision.direction} `);
+    for (const name of decision.markets.slice(0, 4)) {
+      const link = element("button", "link", name);
+      link.addEventListener("click", () => this.onOpen(name));
+      what.append(link, " ");
+    }
+    const more = decision.markets.length - 4 + decision.more;
+    if (more > 0) what.append(`and ${more} more`);
+    const often = count > 1 ? `×${count}` : "";
+    head.append(element("time", "quiet", clock(decision.time_ms)), element("span", "strategy", decision.strategy), what);
+    head.append(element("span", "quiet", often), element("span", "strength", String(Math.round(decision.strength))));
+    box.append(head, element("p", "quiet", decision.reasons.join("; ")));
+    const scores = Object.entries(decision.scores).map(([market, values]) =>
+      `${market}: ${Object.entries(values).map(([name, value]) => `${name} ${value}`).join(", ")}`);
+    if (scores.length) box.title = scores.join("\n");
+    return box;
+  }
+
+  related(relations) {
+    this.relations = relations;
+    if (this.shows === "relations" && !this.isStill) this.draw();
+  }
+
+  /** Correlation as colour, lead as an arrow; markets that move together stand together. */
+  drawRelations() {
+    const couples = this.relations.filter((each) => Number.isFinite(each.correlation));
+    if (!couples.length) {
+      this.root.replaceChildren(element("p", "quiet", "Too little was seen of two markets at once so far."));
+      return;
+    }
+    const known = new Map();
+    for (const each of couples) {
+      const [a, b] = each.markets;
+      known.set(`${a} ${b}`, each);
+      known.set(`${b} ${a}`, { ...each, lead_s: -each.lead_s });
+    }
+    const names = inBlocks([...new Set(couples.flatMap((each) => each.markets))], known);
+    const table = element("table", "matrix"), head = element("tr");
+    head.append(element("th"));
+    for (const name of names) head.append(element("th", "up", name));
+    const colours = SCHEMES[document.documentElement.dataset.theme] ?? SCHEMES.dark;
+    const lines = names.map((row) => {
+      const line = element("tr");
+      line.append(element("th", "", row));
+      for (const column of names) line.append(relationCell(row, column, known.get(`${row} ${column}`), colours));
+      return line;
+    });
+    table.append(head, ...lines);
+    const words = `correlation of returns, −100 to 100, of the ${couples.length} most related couples; ▸ the row moves first, ◂ the column does`;
+    this.root.replaceChildren(element("p", "quiet", words), table);
+  }
+
+  processed(processes) {
+    this.processes = processes;
+    if (this.shows === "processes") this.draw();
+  }
+
+  drawProcesses() {
+    if (!this.processes.length) {
+      this.root.replaceChildren(element("p", "quiet", "The supervisor has not answered so far."));
+      return;
+    }
+    const table = element("table", "plain"), head = element("tr");
+    for (const word of ["process", "state", "restarts", "up", "CPU", "memory"]) head.append(element("th", "", word));
+    table.append(head);
+    const bad = (each) => !["up", "starting"].includes(each.state);
+    const sorted = [...this.processes].sort((a, b) => bad(b) - bad(a) || b.restarts - a.restarts || a.name.localeCompare(b.name));
+    for (const each of sorted) {
+      const row = element("tr"), trouble = bad(each) ? "trouble" : "";
+      row.append(element("th", trouble, each.name), element("td", trouble, each.state.replace("_", " ")));
+      row.append(element("td", "", String(each.restarts ?? 0)), element("td", "", span(each.uptime_s)));
+      row.append(element("td", "", percent(each.cpu_share)), element("td", "", megabytes(each.pss_bytes)));
+      table.append(row);
+      const last = each.last_words && (each.restarts || trouble) ? `ended last: ${each.last_words}` : "";
+      const words = [each.reason, last].filter(Boolean).join(" · ");
+      if (words) {
+        const more = element("tr"), cell = element("td", "quiet", words);
+        cell.colSpan = 6;
+        more.append(cell);
+        table.append(more);
+      }
+    }
+    this.root.replaceChildren(table);
+  }
+}
+
+function relationCell(row, column, relation, colours) {
+  if (row === column) return element("td", "self");
+  const cell = element("td");
+  if (!relation) return cell;
+  const { correlation, lead_s } = relation;
+  const colour = colours[correlation >= 0 ? "long" : "short"][level(Math.abs(correlation))];
+  cell.textContent = `${Math.round(100 * correlation)}${lead_s > 0 ? "▸" : lead_s < 0 ? "◂" : ""}`;
+  cell.style.background = colour.fill;
+  cell.style.color = colour.ink;
+  const who = lead_s > 0 ? `${row} moves first, by ${lead_s} s` : lead_s < 0 ? `${column} moves first, by ${-lead_s} s` : "together";
+  cell.title = `${row} and ${column}: ${correlation.toFixed(2)}, ${who}`;
+  return cell;
+}
+
+/** An order in which each market stands beside the one it moves most with, of those that are left. */
+export function inBlocks(names, known) {
+  const tie = (a, b) => Math.abs(known.get(`${a} ${b}`)?.correlation ?? 0);
+  const left = new Set(names), ordered = [];
+  let here = names.reduce((best, name) => {
+    const sum = names.reduce((total, other) => total + tie(name, other), 0);
+    return best === null || sum > best.sum ? { name, sum } : best;
+  }, null)?.name;
+  while (here !== undefined) {
+    ordered.push(here);
+    left.delete(here);
+    const from = here;
+    here = [...left].reduce((best, name) => (best === undefined || tie(from, name) > tie(from, best) ? name : best), undefined);
+  }
+  return ordered;
+}

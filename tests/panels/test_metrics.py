@@ -1,0 +1,102 @@
+"""The node in numbers: what is written, and what is left out."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from signalnode.bus.wire import ViewMessage
+from signalnode.panels.metrics import Facts, Totals, exposition, not_ready
+from tests.panels.web.made import LIVE_HEALTH, market, view
+
+PROCESSES = [
+    {"name": "BTC-USD", "state": "up", "restarts": 2, "cpu_s": 1.5, "pss_bytes": 7_000_000},
+    {"name": 'od"d\\', "state": "given_up", "restarts": 6, "cpu_s": None, "pss_bytes": None},
+]
+
+
+def facts(shown: ViewMessage | None, **changed: object) -> Facts:
+    totals = Totals()
+    if shown is not None:
+        totals.take(shown)
+    return Facts(**{"view": shown, "age_s": 0.2, "totals": totals, "processes": PROCESSES, **changed})  # type: ignore[arg-type]
+
+
+FULL = view(
+    A_USD=market(health=LIVE_HEALTH, momentum_long=91.5), B_USD=market("stale", unknown=("volume_spike",))
+)
+
+
+def lines(text: bytes) -> dict[str, str]:
+    return dict(line.rsplit(" ", 1) for line in text.decode().splitlines() if not line.startswith("#"))
+
+
+def test_each_market_channel_process_strategy_and_regime_has_its_numbers() -> None:
+    told = lines(exposition(facts(FULL)))
+    assert told['signalnode_market_state{market="A-USD",state="live"}'] == "1"
+    assert told['signalnode_market_state{market="B-USD",state="stale"}'] == "1"
+    assert told['signalnode_score{market="A-USD",signal="momentum_long"}'] == "91.5"
+    assert told['signalnode_channel_silent{market="A-USD",channel="depth"}'] == "1"
+    assert told['signalnode_channel_silent{market="A-USD",channel="trades"}'] == "0"
+    assert told['signalnode_feed_gaps_total{market="A-USD",channel="trades"}'] == "1"
+    assert told['signalnode_process_restarts_total{process="BTC-USD"}'] == "2"
+    assert told['signalnode_process_state{process="od\\"d\\\\",state="given_up"}'] == "1"
+    assert told['signalnode_decisions_total{strategy="threshold"}'] == "3"
+    assert told['signalnode_regime_ratio{regime="trending"}'] == "0.4"
+
+
+def test_a_score_that_may_not_be_used_is_not_there() -> None:
+    told = lines(exposition(facts(FULL)))
+    assert not [key for key in told if key.startswith('signalnode_score{market="B-USD"')]
+    assert 'signalnode_process_pss_bytes{process="od\\"d\\\\"}' not in told
+    assert not [key for key in lines(exposition(facts(FULL, with_scores=False))) if "_score{" in key]
+
+
+def test_of_a_market_that_is_gone_nothing_is_left() -> None:
+    totals = Totals()
+    totals.take(view(1, A_USD=market(), B_USD=market()))
+    totals.take(view(2, A_USD=market()))
+    left = exposition(Facts(view=view(2, A_USD=market()), age_s=0.1, totals=totals))
+    assert b"B-USD" not in left
+
+
+def test_scores_are_counted_over_the_engines_restarts() -> None:
+    totals = Totals()
+    for place, (epoch, seq) in enumerate([(1, 10), (1, 15), (2, 3), (2, 4)]):
+        totals.take(view(place, A=market(seq=seq, epoch=epoch)))
+    assert totals.scores == {"A": 9}  # 5, then 3 of the new epoch, then 1
+
+
+def test_before_the_first_view_there_is_little_and_it_is_said() -> None:
+    told = lines(exposition(facts(None, age_s=None)))
+    assert told["signalnode_up"] == "0"
+    assert not [key for key in told if "market" in key]
+
+
+def test_ready_is_a_node_with_one_market_that_may_be_used() -> None:
+    assert not_ready(FULL, 0.2) == []
+    assert not_ready(view(B_USD=market("stale")), 0.2) == ["B-USD: stale"]
+    assert not_ready(FULL, 10.0) == not_ready(None, None) == ["nothing is heard of Layer 5"]
+
+
+def test_both_formats_are_well_formed() -> None:
+    plain, open_ = exposition(facts(FULL)), exposition(facts(FULL), openmetrics=True)
+    assert b"# TYPE signalnode_scores_total counter" in plain
+    assert b"# TYPE signalnode_scores counter" in open_
+    assert open_.endswith(b"# EOF\n")
+    for text in (plain, open_):
+        names = re.findall(rb"^# TYPE (\S+)", text, re.M)
+        assert len(names) == len(set(names))
+
+
+def test_promtool_finds_no_fault() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not here; it comes with Debian's prometheus")
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=exposition(facts(FULL)), capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")

@@ -1,0 +1,62 @@
+"""Who may ask for the page."""
+
+from __future__ import annotations
+
+import pytest
+
+from signalnode.panels.web.access import TOKEN_COOKIE, Access, token_fault
+
+TOKEN = "abcdefgh12345678"
+LOCAL = Access("127.0.0.1:7480")
+FAR = Access("0.0.0.0:7480", hosts=("panel.example.com",), token=TOKEN)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:7480", "localhost:7480", "[::1]:7480", "LOCALHOST:7480"])
+def test_this_machine_may_ask_by_its_own_names(host: str) -> None:
+    assert LOCAL.refusal("/", {"host": host}, is_socket=False) is None
+    origin = {"host": host, "origin": f"http://{host}"}
+    assert LOCAL.refusal("/ws", origin, is_socket=True) is None
+
+
+@pytest.mark.parametrize("host", ["evil.example:7480", "127.0.0.1.evil.example", "", "127.0.0.1:7481"])
+def test_a_name_that_only_resolves_to_us_is_refused(host: str) -> None:
+    refusal = LOCAL.refusal("/metrics", {"host": host}, is_socket=False)
+    assert refusal is not None
+    assert refusal.status == 421
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:9999", "https://"])
+def test_another_page_in_the_same_browser_hears_nothing(origin: str) -> None:
+    refusal = LOCAL.refusal("/ws", {"host": "localhost:7480", "origin": origin}, is_socket=True)
+    assert refusal is not None
+    assert refusal.status == 403
+
+
+def test_beyond_this_machine_a_token_is_asked_for() -> None:
+    host = {"host": "panel.example.com"}
+    for headers in (
+        host,
+        {**host, "authorization": "Bearer wrong"},
+        {**host, "cookie": f"{TOKEN_COOKIE}=wrong"},
+        {**host, "cookie": ";;="},
+    ):
+        refusal = FAR.refusal("/", headers, is_socket=False)
+        assert refusal is not None
+        assert refusal.status == 401
+        assert TOKEN not in refusal.text
+    assert FAR.refusal("/", {**host, "authorization": f"Bearer {TOKEN}"}, is_socket=False) is None
+    assert FAR.refusal("/ws", {**host, "cookie": f"a=b; {TOKEN_COOKIE}={TOKEN}"}, is_socket=True) is None
+
+
+def test_the_link_with_the_token_leaves_a_cookie_that_scripts_cannot_read() -> None:
+    entered = FAR.refusal(f"/?token={TOKEN}", {"host": "panel.example.com"}, is_socket=False)
+    assert entered is not None
+    assert (entered.status, entered.headers["Location"]) == (303, "/")
+    assert "HttpOnly" in entered.headers["Set-Cookie"]
+    assert "SameSite=Strict" in entered.headers["Set-Cookie"]
+
+
+def test_a_token_that_can_be_guessed_is_refused() -> None:
+    assert token_fault("short")
+    assert token_fault("with blanks in between them")
+    assert token_fault(TOKEN) is None
