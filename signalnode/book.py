@@ -136,7 +136,8 @@ class Side:
             elif size:
                 keys.insert(at, key)
                 sizes.insert(at, size)
-        self._cut()
+        if self.window or len(keys) > self.levels_max:
+            self._cut()
         return refused
 
     def _cut(self) -> None:
@@ -148,14 +149,6 @@ class Side:
         elif len(keys) > self.levels_max:
             del keys[self.levels_max :], sizes[self.levels_max :]
             self.reach = min(self.reach, keys[-1])
-
-    def knows(self, price: float) -> bool:
-        """Whether every level from the best up to and including `price` is known."""
-        return self.sign * price <= self.reach
-
-    def size_within(self, price: float) -> float:
-        """Base units at prices from the best up to and including `price`; summed from the best outwards."""
-        return sum(self.sizes[: bisect_right(self.keys, self.sign * price)], 0.0)
 
 
 class Book:
@@ -257,7 +250,8 @@ class Book:
 
     def _take(self, delta: Delta) -> None:
         self.last_id, self._old = delta.last_id, 0
-        self._note_refused(self._bids.update(delta.bids) + self._asks.update(delta.asks))
+        if refused := self._bids.update(delta.bids) + self._asks.update(delta.asks):
+            self._note_refused(refused)
         if self._watched:
             self._hear()
 
@@ -290,30 +284,35 @@ class Book:
 
     def top(self) -> Top | None:
         """Best bid and ask, or None unless synced with both sides present."""
-        bids, asks = self._bids, self._asks
-        if not bids.keys or not asks.keys or self.status != "synced":
-            return None
-        return Top(-bids.keys[0], bids.sizes[0], asks.keys[0], asks.sizes[0])
+        top = self._top()
+        return top if top is not None and top.bid < top.ask else None
 
     def crossing(self) -> Top | None:
         """Best bid and ask of a book that is crossed; None otherwise."""
-        if self.status != "crossed":
-            return None
-        bids, asks = self._bids, self._asks
-        return Top(-bids.keys[0], bids.sizes[0], asks.keys[0], asks.sizes[0])
+        top = self._top()
+        return top if top is not None and top.bid >= top.ask else None
 
-    def depth_within(self, depth_bps: float) -> tuple[float, float] | None:
+    def depth_within(self, depth_bps: float, top: Top | None = None) -> tuple[float, float] | None:
         """Bid and ask size, base units, within `depth_bps` basis points of the mid; None unless synced, and
-        all levels so far from it are known.
+        all levels so far from it are known. `top`: what `top()` gave, where that was asked for.
         """
-        top = self.top()
+        top = top or self.top()
         if top is None:
             return None
-        mid = (top.bid + top.ask) / 2
+        bids, asks, mid = self._bids, self._asks, (top.bid + top.ask) / 2
         low, high = mid - mid * depth_bps * BPS, mid + mid * depth_bps * BPS
-        if not (self._bids.knows(low) and self._asks.knows(high)):
+        if -low > bids.reach or high > asks.reach:
             return None
-        return self._bids.size_within(low), self._asks.size_within(high)
+        return (  # summed from the best outwards
+            sum(bids.sizes[: bisect_right(bids.keys, -low)], 0.0),
+            sum(asks.sizes[: bisect_right(asks.keys, high)], 0.0),
+        )
+
+    def _top(self) -> Top | None:
+        bids, asks = self._bids, self._asks
+        if self._joined != "synced" or not bids.keys or not asks.keys:
+            return None
+        return Top(-bids.keys[0], bids.sizes[0], asks.keys[0], asks.sizes[0])
 
     def levels(self, count: int | None = None) -> tuple[list[Level], list[Level]]:
         """The best `count` bids and asks, or all, best first, whatever the book is good for."""

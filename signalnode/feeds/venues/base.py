@@ -129,7 +129,7 @@ class BookWatch:
         """As `rows_after`, behind a quote where the best of the book is not what it was."""
         self.gives_quotes = True
         was, self._top = self._top, self.book.top()
-        rows = self.rows_after(status, time_event_ns, time_received_ns)
+        rows = self.rows_after(status, time_event_ns, time_received_ns, self._top)
         if self._top is None or self._top == was:
             return rows
         return (quote_row(time_event_ns, time_received_ns, *self._top), *rows)
@@ -138,8 +138,12 @@ class BookWatch:
         """Have the best of the book told again: what was told since came from elsewhere."""
         self._top = None
 
-    def rows_after(self, status: BookStatus, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
-        """Note that a message left the book in `status`; the depth event that makes, if it can be trusted."""
+    def rows_after(
+        self, status: BookStatus, time_event_ns: int, time_received_ns: int, top: Top | None = None
+    ) -> tuple[Row, ...]:
+        """Note that a message left the book in `status`; the depth event that makes, if it can be trusted.
+        `top`: the best of the book, where that was asked for.
+        """
         was_in_gap, self.in_gap = self.in_gap, status == "gap"
         if self.in_gap and not was_in_gap:
             self.gaps += 1
@@ -151,7 +155,7 @@ class BookWatch:
             self._on_fault("level_absurd", "a book level with a price or size that cannot be")
         if status == "crossed":
             self._on_fault("book_crossed", "the best bid is not below the best ask")
-        return self._depth_of(self.book, time_event_ns, time_received_ns)
+        return self._depth_of(self.book, time_event_ns, time_received_ns, top)
 
     def rows_now(self, time_ns: int) -> tuple[Row, ...]:
         """Quote and depth as they are: of somebody else was told last."""
@@ -175,8 +179,10 @@ class BookWatch:
         image.snapshot(0, bids, asks, limit)
         return self._depth_of(image, time_received_ns, time_received_ns)
 
-    def _depth_of(self, book: Book, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
-        depth = book.depth_within(self._depth_bps)
+    def _depth_of(
+        self, book: Book, time_event_ns: int, time_received_ns: int, top: Top | None = None
+    ) -> tuple[Row, ...]:
+        depth = book.depth_within(self._depth_bps, top)
         top = book.top() if depth is None else None
         if top is not None and not self._is_shallow:
             self._on_fault(

@@ -207,12 +207,15 @@ class DydxDecoder(MarketDecoder):
     def _on_updates(self, updates: Sequence[_Update]) -> None:
         bids: list[Level] = []
         asks: list[Level] = []
+        bids_set, asks_set = self._bids_set, self._asks_set
         for update in updates:
             self._number += 1
             bids += update.bids
             asks += update.asks
-            self._bids_set.update((price, self._number) for price, _ in update.bids)
-            self._asks_set.update((price, self._number) for price, _ in update.asks)
+            for price, _ in update.bids:
+                bids_set[price] = self._number
+            for price, _ in update.asks:
+                asks_set[price] = self._number
         self._apply(bids, asks)
         if max(len(self._bids_set), len(self._asks_set)) > 2 * LEVELS_MAX:
             self._forget_what_is_gone()
