@@ -10,7 +10,15 @@ import zmq
 from signalnode.aggregator.core import Aggregator
 from signalnode.bus.curve import Authenticator, secure_server
 from signalnode.bus.snapshot import REQUEST_BYTES_MAX, decode_request
-from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, open_family, put_back, unlink_ipc
+from signalnode.bus.sockets import (
+    MORE,
+    NOW,
+    SUBSCRIPTION_BYTES_MAX,
+    open_family,
+    put_back,
+    sending,
+    unlink_ipc,
+)
 from signalnode.bus.wire import WireError
 from signalnode.clock import NS_PER_MS
 from signalnode.errors import EndpointError
@@ -44,6 +52,7 @@ class Republisher:
             )
         self._zap = None if settings.keys_dir is None else Authenticator(context, settings.keys_dir)
         self._xpub = context.socket(zmq.XPUB)
+        self._send_frame = sending(self._xpub)
         self._router = context.socket(zmq.ROUTER)
         self.sockets = [self._xpub, self._router] + ([self._zap.socket] if self._zap else [])
         self._xpub.setsockopt(zmq.XPUB_VERBOSE, 1)  # tell of every new subscriber, not just of new topics
@@ -66,8 +75,9 @@ class Republisher:
 
     def publish(self, frames: Sequence[bytes]) -> None:
         """Send to whoever subscribed; never waits, a subscriber whose queue is full loses it."""
-        self._xpub.send(frames[0], MORE)
-        self._xpub.send(frames[1], NOW)
+        send = self._send_frame
+        send(frames[0], MORE)
+        send(frames[1], NOW)
 
     @property
     def due_ns(self) -> int:

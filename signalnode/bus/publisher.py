@@ -8,7 +8,7 @@ from typing import NotRequired, TypedDict, TypeVar, Unpack
 
 import zmq
 
-from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, put_back, unlink_ipc
+from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, put_back, sending, unlink_ipc
 from signalnode.bus.topics import END, HEARTBEAT, SCORE
 from signalnode.bus.wire import VERSION, End, Health, Heartbeat, Score, Status, encode_content
 from signalnode.clock import NS_PER_MS, monotonic_ns
@@ -57,6 +57,7 @@ class Publisher:
         self._endpoint = check_endpoint(endpoint)
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()  # for other sockets of the process, too
         self._socket = self.context.socket(zmq.XPUB)
+        self._send_frame = sending(self._socket)
         self._socket.setsockopt(zmq.SNDHWM, queue_max)
         self._socket.setsockopt(zmq.LINGER, LINGER_MS)
         self._socket.setsockopt(zmq.BACKLOG, BACKLOG_MAX)
@@ -151,5 +152,6 @@ class Publisher:
         return encode_content(kind(v=VERSION, market=self.market, epoch=self.epoch, seq=self.seq, **header))
 
     def _send(self, topic: bytes, content: bytes) -> None:
-        self._socket.send(topic, MORE)
-        self._socket.send(content, NOW)
+        send = self._send_frame
+        send(topic, MORE)
+        send(content, NOW)
