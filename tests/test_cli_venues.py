@@ -22,7 +22,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def rows(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, list[str]]:
     assert main(["venues", *argv]) == 0
-    _, *lines, _ = capsys.readouterr().out.splitlines()
+    _, *lines, _, _ = capsys.readouterr().out.splitlines()
     return {line.split()[0]: line.split() for line in lines}
 
 

@@ -9,7 +9,14 @@ from collections.abc import Callable
 from signalnode.cli.venues import checked_live
 from signalnode.clock import NS_PER_MS, monotonic_ns
 from signalnode.errors import UsageError, VenueError
-from signalnode.settings import LIVE_VENUES, MarketSettings, NodeSettings, config_found, load_node
+from signalnode.settings import (
+    LIVE_VENUES,
+    MarketSettings,
+    NodeSettings,
+    ccxt_exchange,
+    config_found,
+    load_node,
+)
 from signalnode.settings.loading import URL_SCHEMES, url_fault
 
 Tell = Callable[[str, str], None]  # a step that is done, and what was seen
@@ -26,7 +33,8 @@ def doctor(arguments: argparse.Namespace) -> int:
         if arguments.ws_url or arguments.rest_url:
             raise UsageError("doctor: --ws-url and --rest-url are a venue's; name it")
         used = _used(node, arguments.market)
-        venues = [venue for venue in LIVE_VENUES if venue in used or not used]
+        others = sorted(used - set(LIVE_VENUES))
+        venues = [*(venue for venue in LIVE_VENUES if venue in used or not used), *others]
     sound = [_look_at(venue, arguments, node) for venue in venues]
     return 0 if all(sound) else VenueError.exit_status
 
@@ -50,6 +58,8 @@ def _look_at(venue: str, arguments: argparse.Namespace, node: NodeSettings | Non
     from signalnode.feeds.live.sessions import venue_of
 
     words, urls = venue_of(venue), _urls(venue, arguments, node)
+    if ccxt_exchange(venue):
+        return _looked_by_ccxt(venue, urls, _symbol(venue, arguments.market, node))
     suggested: list[str] = []
     told: set[str] = set()
     ours = {} if arguments.market else _symbols(venue, node)
@@ -71,6 +81,23 @@ def _look_at(venue: str, arguments: argparse.Namespace, node: NodeSettings | Non
         is_sound = _passed(venue, "rest", urls["rest_url"] or listing_of(venue).rest_url, rest, told)
     ws_url = urls["ws_url"] or words.ws_url
     is_sound = _passed(venue, "websocket", ws_url, websocket, told) and is_sound
+    print(f"{venue}: {'can be heard' if is_sound else 'not all is well'}", flush=True)
+    return is_sound
+
+
+def _looked_by_ccxt(venue: str, urls: dict[str, str], symbol: str) -> bool:
+    from signalnode.feeds.live.sessions.ccxt import ccxt_fault
+
+    def look(tell: Tell) -> None:
+        fault = ccxt_fault(venue)
+        if fault:
+            raise VenueError(fault)
+        from signalnode.feeds.live.by_ccxt import look_by_ccxt
+        from signalnode.feeds.live.outlet import Urls
+
+        look_by_ccxt(venue, Urls(urls["ws_url"], urls["rest_url"]), symbol, tell)
+
+    is_sound = _passed(venue, "ccxt", urls["rest_url"] or "its own addresses", look, set())
     print(f"{venue}: {'can be heard' if is_sound else 'not all is well'}", flush=True)
     return is_sound
 

@@ -11,6 +11,7 @@ from typing import Any
 import signalnode_supervisor as supervisor
 from signalnode import __version__
 from signalnode.errors import OutputError
+from signalnode.feeds.live.sessions.ccxt import ccxt_fault
 from signalnode.files import file_limit
 from signalnode.meaning import files_digest
 from signalnode.names import AGGREGATOR, ENGINE, GATEWAY, PANEL
@@ -186,6 +187,10 @@ def spec_faults(node: NodeSettings) -> list[str]:
         gateway_specs(node)
     except supervisor.SpecError as error:
         faults.append(str(error))
+    for name, market in node.markets.items():
+        fault = ccxt_fault(market.feed.venue) if market.feed.kind == "live" else ""
+        if fault:
+            faults.append(f"{shown(market.path) if market.path else name}: feed.venue: {fault}")
     return faults
 
 

@@ -8,8 +8,9 @@ import json
 from typing import Any
 
 from signalnode.errors import UsageError
+from signalnode.feeds.live.sessions.ccxt import INSTALL, ccxt_fault
 from signalnode.panels.table import table_lines
-from signalnode.settings import LIVE_VENUES, VENUE_NAMES, config_found, load_node
+from signalnode.settings import LIVE_VENUES, VENUE_NAMES, config_found, is_live_venue, load_node
 
 COLUMNS = ("venue", "heard", "loss seen by", "markets", "connects", "sends/s", "address")
 _NUMBERS = frozenset({"markets", "connects", "sends/s"})
@@ -24,6 +25,7 @@ def venues(arguments: argparse.Namespace) -> int:
         return 0
     print("\n".join(table_lines(COLUMNS, [_cells(each) for each in found], _NUMBERS)))
     print("markets: on one connection · connects: of this address, within so many seconds")
+    print(f"any other exchange: ccxt-EXCHANGE, ccxt-kucoin say, by ccxt ({INSTALL})")
     return 0
 
 
@@ -39,10 +41,13 @@ def given_addresses(arguments: argparse.Namespace) -> dict[str, dict[str, str]]:
 
 def checked_live(venue: str, what: str) -> str:
     """`venue` where it can be heard live, else UsageError; `what` says where it stands."""
-    if venue in LIVE_VENUES:
+    fault = ccxt_fault(venue)
+    if fault:
+        raise UsageError(f"{what}: {fault}")
+    if is_live_venue(venue):
         return venue
     near = difflib.get_close_matches(venue, LIVE_VENUES, n=1)
-    mend = f"did you mean {near[0]}" if near else f"use {', '.join(LIVE_VENUES)}"
+    mend = f"did you mean {near[0]}" if near else f"use {', '.join(LIVE_VENUES)}, or ccxt-EXCHANGE"
     raise UsageError(f"{what}: {venue!r} cannot be heard live; {mend}")
 
 

@@ -18,7 +18,7 @@ from signalnode.feeds.files.store import code_digest
 from signalnode.feeds.health import ChannelHealth
 from signalnode.feeds.synthetic import SyntheticFeed, synthetic_events
 from signalnode.feeds.venues import decoder_of
-from signalnode.settings import VENUE_NAMES, MarketSettings, gateway_of
+from signalnode.settings import VENUE_NAMES, MarketSettings, frames_of, gateway_of
 
 __all__ = [
     "FEEDS",
@@ -37,7 +37,7 @@ __all__ = [
 
 def _capture(settings: MarketSettings, directory: Path) -> Feed:
     feed, market = settings.feed, settings.market
-    if feed.venue not in VENUE_NAMES:
+    if frames_of(feed.venue) not in VENUE_NAMES:
         where = settings.path or market
         raise ConfigError(f"{where}: feed.venue: {feed.venue!r} is no venue known; {one_of(VENUE_NAMES)}")
     decoder, symbol = decoder_of(feed.venue), feed.symbol or market

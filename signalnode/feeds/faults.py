@@ -22,6 +22,7 @@ MEANINGS = {
     "event_time_absurd": "a venue's time that cannot be: the one received stands in for it",
     "put_in_order": "rows put in order of time",
     "row_void": "rows that hold nothing: left out",
+    "side_unknown": "a trade whose aggressor the exchange does not tell: left out",
     "frames_lost": "messages of the gateway that did not come: a new image of the book is asked for",
     "envelope_malformed": "no message of a gateway: left out",
     "market_lost": "nothing could come of it for a while",

@@ -32,7 +32,10 @@ from signalnode.settings.model import (
     PanelSettings,
     SupervisorSettings,
     VenueSettings,
+    ccxt_exchange,
+    frames_of,
     gateway_of,
+    is_live_venue,
 )
 
 __all__ = [
@@ -51,11 +54,14 @@ __all__ = [
     "VenueSettings",
     "aggregator_args",
     "cache_root",
+    "ccxt_exchange",
     "config_found",
     "engine_args",
     "find_node",
+    "frames_of",
     "gateway_args",
     "gateway_of",
+    "is_live_venue",
     "load_node",
     "market_names_of",
     "names_of",

@@ -36,6 +36,8 @@ from signalnode.settings.model import (
     MarketSettings,
     NodeSettings,
     VenueSettings,
+    frames_of,
+    is_live_venue,
 )
 from signalnode.settings.reading import ConfigFaults, read_bytes, read_table, read_toml, shown
 
@@ -264,8 +266,10 @@ def _check_feed(feed: FeedSettings, table: dict[str, Any], file: Path, faults: C
     for key in sorted(required):
         if not table.get(key):
             faults.add(file, f"feed.{key}", f"kind {feed.kind!r} needs it; add it")
-    venues = LIVE_VENUES if feed.kind == "live" else VENUE_NAMES
-    if "venue" in required and feed.venue and feed.venue not in venues:
+    is_live = feed.kind == "live"
+    is_known = is_live_venue(feed.venue) if is_live else frames_of(feed.venue) in VENUE_NAMES
+    if "venue" in required and feed.venue and not is_known:
+        venues = (*LIVE_VENUES, "ccxt-EXCHANGE") if is_live else VENUE_NAMES
         faults.add(file, "feed.venue", f"{feed.venue!r} is not known; use {', '.join(venues)}")
     seen: set[Path] = set()
     for recording in feed.paths if "paths" in required else ():
@@ -327,8 +331,8 @@ def _resolved(signals: dict[str, object], file: Path) -> dict[str, object]:
 def _check_venues(node: NodeSettings, path: Path, faults: ConfigFaults) -> None:
     for venue, table in node.venues.items():
         where = f"venues.{venue}"
-        if venue not in LIVE_VENUES:
-            faults.add(path, where, f"is not known; use {', '.join(LIVE_VENUES)}")
+        if not is_live_venue(venue):
+            faults.add(path, where, f"is not known; use {', '.join(LIVE_VENUES)}, ccxt-EXCHANGE")
         elif not isinstance(table, dict):
             faults.add(path, where, "is no table; give it ws_url or rest_url")
         else:

@@ -5,6 +5,7 @@ A field without a default must be given. `Within` bounds a number, both ends inc
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -187,6 +188,7 @@ VENUE_NAMES = (
     "binance_usdm",
     "bitstamp",
     "bybit",
+    "ccxt",
     "coinbase",
     "deribit",
     "dydx",
@@ -196,6 +198,10 @@ VENUE_NAMES = (
     "kraken_futures",
     "okx",
 )
+
+# Any other exchange is heard by ccxt, an extra: `ccxt-kucoin` is its `kucoin`.
+CCXT = "ccxt"
+_CCXT_VENUE = re.compile(r"ccxt-([a-z0-9]{2,32})")
 
 # Those of them that can be heard live; each has its words in the file of its name in feeds/live/sessions/.
 LIVE_VENUES = (
@@ -213,6 +219,23 @@ LIVE_VENUES = (
     "kraken_futures",
     "bitstamp",
 )
+
+
+def ccxt_exchange(venue: str) -> str:
+    """What ccxt calls the exchange of a venue that is heard by it; "" for any other."""
+    match = _CCXT_VENUE.fullmatch(venue)
+    return match[1] if match else ""
+
+
+def is_live_venue(venue: str) -> bool:
+    """Whether a venue can be heard live."""
+    return venue in LIVE_VENUES or bool(ccxt_exchange(venue))
+
+
+def frames_of(venue: str) -> str:
+    """Whose frames a venue's are, as in VENUE_NAMES."""
+    return CCXT if ccxt_exchange(venue) else venue
+
 
 # By kind: the keys that must be given, and those that may be.
 FEED_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {

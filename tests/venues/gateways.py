@@ -57,13 +57,14 @@ class Gateways:
         *,
         url: str = "",
         relieves: int | None = None,
+        by: str = "",
     ) -> Path:
-        """One for a server's venue, in `directory`; `url` where it is not the server's own. Returns the file
-        that is there once it is ready.
+        """One for a server's venue, or one called otherwise `by` somebody, in `directory`; `url` where it is
+        not the server's own. Returns the file that is there once it is ready.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        name = server.venue.protocol.name
+        name = by or server.venue.protocol.name
         args = {
             "gateway": gateway_name(name),
             "venue": name,

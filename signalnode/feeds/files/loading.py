@@ -16,7 +16,7 @@ from signalnode.feeds.files.lines import check_no_archive
 from signalnode.feeds.files.recording import RecordingDecoding
 from signalnode.feeds.venues import decoder_of
 from signalnode.files import begins_as_parquet
-from signalnode.settings import VENUE_NAMES
+from signalnode.settings import VENUE_NAMES, frames_of
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 TABLE_SUFFIX = ".csv"  # maybe with another behind it: .csv.gz
@@ -82,7 +82,7 @@ def open_decoding(
         check_no_archive(path)
     if not venue:
         raise DataError(f"{files[0]}: whose frames are in it? Name the venue, {one_of(VENUE_NAMES)}")
-    if venue not in VENUE_NAMES:
+    if frames_of(venue) not in VENUE_NAMES:
         raise DataError(f"unknown venue {venue!r}: {one_of(VENUE_NAMES)}")
     return CaptureDecoding(files, decoder_of(venue), symbol or market, depth_bps, Faults())
 

@@ -35,7 +35,7 @@ from signalnode.feeds.live.budget import Budget
 from signalnode.feeds.live.envelope import PASSED_S
 from signalnode.feeds.live.listings import listing_of
 from signalnode.feeds.live.listings.asked import listed_on
-from signalnode.feeds.live.outlet import Outlet, Urls
+from signalnode.feeds.live.outlet import Outlet, Runs, Urls
 from signalnode.feeds.live.pool import Pool, Step
 from signalnode.feeds.live.reasons import reason_of
 from signalnode.feeds.live.relief import Relief, ended
@@ -296,7 +296,7 @@ async def _send(socket: Socket, frame: bytes) -> None:
         await socket.send(frame, text=True)
 
 
-def run_connections(connections: Connections, on_loop: Callable[[asyncio.Event], None]) -> None:
+def run_connections(connections: Runs, on_loop: Callable[[asyncio.Event], None]) -> None:
     """Run on uvloop, or on asyncio's own loop where it cannot be had; `on_loop` is given what stops it."""
 
     async def work() -> None:

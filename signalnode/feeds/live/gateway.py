@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import signal
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,19 +20,22 @@ import zmq
 from signalnode import logs
 from signalnode.bus.sockets import unlink_ipc
 from signalnode.clock import monotonic_ns, wall_ns
-from signalnode.errors import SignalnodeError
+from signalnode.errors import SignalnodeError, VenueError
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.budget import Budget
 from signalnode.feeds.live.envelope import BEAT_S, PASSED_S, Header
 from signalnode.feeds.live.kerneltime import agreed_offset_ns
-from signalnode.feeds.live.outlet import Urls
+from signalnode.feeds.live.outlet import Outlet, Runs, Urls
 from signalnode.feeds.live.passed import PassedPage, passed_path
 from signalnode.feeds.live.pool import Pool
-from signalnode.feeds.live.relief import Crew, ElderSocket, Relief
+from signalnode.feeds.live.relief import Crew, ElderSocket, Markets, Relief
 from signalnode.feeds.live.seat import Seat
 from signalnode.feeds.live.sessions import venue_of
+from signalnode.feeds.live.sessions.base import Venue
+from signalnode.feeds.live.sessions.ccxt import ccxt_fault
 from signalnode.feeds.live.told import Told
 from signalnode.settings.arguments import Link
+from signalnode.settings.model import ccxt_exchange
 
 NOBLOCK = int(zmq.NOBLOCK)  # a plain number: each frame pays for what it is worked out
 BEAT_CALLS, TOLD_CALLS = round(BEAT_S / PASSED_S), 5  # calls of `pass_time` from one to the next
@@ -57,7 +60,7 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
 
 
 def _run(link: Link, args: Mapping[str, Any], seat: Seat, log: logs.Logger) -> None:
-    from signalnode.feeds.live.connection import Connections, run_connections
+    from signalnode.feeds.live.connection import run_connections
 
     venue, runtime_dir = venue_of(args["venue"]), Path(args["runtime_dir"])
 
@@ -66,13 +69,32 @@ def _run(link: Link, args: Mapping[str, Any], seat: Seat, log: logs.Logger) -> N
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
 
     offset_ns = agreed_offset_ns(runtime_dir / "gateways.clock", wall_ns(), monotonic_ns())
+    urls = Urls(args["ws_url"], args["rest_url"])
+    budget = Budget(runtime_dir / f"{venue.name}.budget", venue.limits)
+    fault = ccxt_fault(venue.name)
+    if fault:
+        raise VenueError(fault)
     with contextlib.closing(FrameOutlet(seat.endpoint, offset_ns, link, log)) as outlet:
-        pool = Pool(venue, Random())
         elder = outlet.dial_elder(seat.elder, link.relieves) if seat.elder and link.relieves else None
-        relief = Relief(pool, Crew(seat.hold, seat.take, seat.let_go, link.ready), elder)
-        budget = Budget(runtime_dir / f"{venue.name}.budget", venue.limits)
-        urls = Urls(args["ws_url"], args["rest_url"])
-        run_connections(Connections(pool, urls, outlet, budget, relief), on_loop)
+        crew = Crew(seat.hold, seat.take, seat.let_go, link.ready)
+        run_connections(
+            _connections(venue, urls, outlet, budget, lambda heard: Relief(heard, crew, elder)), on_loop
+        )
+
+
+def _connections(
+    venue: Venue, urls: Urls, outlet: Outlet, budget: Budget, relief_of: Callable[[Markets], Relief]
+) -> Runs:
+    """What speaks to the venue: we, or ccxt."""
+    if ccxt_exchange(venue.name):
+        from signalnode.feeds.live.by_ccxt import CcxtConnections, CcxtMarkets, made
+
+        markets = CcxtMarkets()
+        return CcxtConnections(lambda: made(venue.name, urls), markets, outlet, budget, relief_of(markets))
+    from signalnode.feeds.live.connection import Connections
+
+    pool = Pool(venue, Random())
+    return Connections(pool, urls, outlet, budget, relief_of(pool))
 
 
 class FrameOutlet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
@@ -13,6 +14,14 @@ class Urls(NamedTuple):
 
     ws: str
     rest: str
+
+
+class Runs(Protocol):
+    """Connections to a venue, whoever speaks to it."""
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Until `stopped` is set; then every connection is closed."""
+        ...
 
 
 class Outlet(Protocol):

@@ -25,7 +25,7 @@ import zmq
 from signalnode.clock import NS_PER_S
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.actions import NEVER_NS, Address, Beside, Moved, ns_of
-from signalnode.feeds.live.pool import OVERLAP_S, Pool, Step
+from signalnode.feeds.live.pool import OVERLAP_S, Step
 
 RELIEF_S_MAX = 30.0  # below the least time that a start has, and longer than a venue takes to agree
 ELDER_SILENT_S = 3.0
@@ -58,6 +58,20 @@ class Elder(Protocol):
         ...
 
 
+class Markets(Protocol):
+    """What a gateway hears, as `pool.Pool` has it, where each of these is told."""
+
+    @property
+    def newest(self) -> int: ...
+    @property
+    def symbols(self) -> list[str]: ...
+    def number_from(self, newest: int) -> None: ...
+    def stand_by(self) -> list[Step]: ...
+    def go_on(self) -> None: ...
+    def is_settled(self, symbol: str) -> bool: ...
+    def take_over(self, symbol: str) -> list[Step]: ...
+
+
 class Crew(NamedTuple):
     """What a change of roles does outside: `hold` the seat's lock, `take` it, `let_go` of it, be `ready`."""
 
@@ -70,7 +84,7 @@ class Crew(NamedTuple):
 class Relief:
     """One gateway's part in it; `elder` is whom it relieves, if anybody. Pure but for what it is given."""
 
-    def __init__(self, pool: Pool, crew: Crew, elder: Elder | None) -> None:
+    def __init__(self, pool: Markets, crew: Crew, elder: Elder | None) -> None:
         self.state: State = "asking" if elder is not None else "chief"
         self._pool, self._crew, self._elder = pool, crew, elder
         self._heir: Callable[[], bool] | None = None  # whether who relieves us is gone

@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 
 from signalnode.feeds.venues.base import DecoderClass, LossSeenBy
+from signalnode.settings.model import frames_of
 
 
 def decoder_of(venue: str) -> DecoderClass:
-    """The decoder of a venue in VENUE_NAMES: DECODER of the file that has its name."""
-    decoder: DecoderClass = importlib.import_module(f"{__name__}.{venue}").DECODER
+    """The decoder of a venue in VENUE_NAMES: DECODER of the file that has its name; or ccxt's."""
+    decoder: DecoderClass = importlib.import_module(f"{__name__}.{frames_of(venue)}").DECODER
     return decoder
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import importlib
 
 from signalnode.feeds.live.listings.base import Listing
+from signalnode.settings.model import frames_of
 
 
 def listing_of(venue: str) -> Listing:
     """How a venue in VENUE_NAMES lists its markets: LISTING of the file that has its name."""
-    listing: Listing = importlib.import_module(f"{__name__}.{venue}").LISTING
+    listing: Listing = importlib.import_module(f"{__name__}.{frames_of(venue)}").LISTING
     return listing

@@ -12,6 +12,7 @@ from signalnode.feeds.live.listings import listing_of
 from signalnode.feeds.live.listings.base import PAGES_MAX, UNREADABLE, Found, Instrument, Page, first_each
 from signalnode.feeds.live.rest import StatusError, body_of, fetch
 from signalnode.feeds.live.states import bare
+from signalnode.settings.model import ccxt_exchange
 
 
 class Listed(NamedTuple):
@@ -55,6 +56,10 @@ def ask(venue: str, rest_url: str = "") -> list[Listed]:
 
     Raises VenueError.
     """
+    if ccxt_exchange(venue):
+        from signalnode.feeds.live.by_ccxt import listed_by_ccxt
+
+        return [Listed(*each) for each in listed_by_ccxt(venue, rest_url)]
     listing = listing_of(venue)
     base_url = rest_url or listing.rest_url
     instruments: list[Instrument] = []
