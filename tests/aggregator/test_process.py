@@ -28,6 +28,7 @@ from tests.aggregator.conftest import (
     stderr_of,
     until,
 )
+from tests.effort import drawn
 
 ENGINE = """
 import sys, time
@@ -131,15 +132,17 @@ def test_a_subscriber_that_was_too_slow_gets_back_what_the_ring_has_and_counts_t
     publisher = scene.publisher("A")
     with scene.subscribe("A", kinds=("score", "heartbeat")) as slow:
         first = joined(slow, publisher)[0].seq
-        send(publisher, 20_000)  # into queues of 20: most of it is lost
+        send(publisher, drawn(5_000, 20_000))  # into queues of 20: most of it is lost
 
         def is_last(message: Any) -> bool:
             publisher.heartbeat(**now_moment())
             return isinstance(message, Heartbeat) and message.seq == publisher.seq
 
         until(slow, is_last)
+        while not slow.counts()["A"].recovered:  # nothing yet: the ring had lost it by the time it was asked
+            send(publisher, 500)
+            until(slow, is_last)
         counts = slow.counts()["A"]
-        assert counts.recovered > 0
         assert counts.missed > 0
         assert counts.received + counts.missed == publisher.seq - first + 1
 
@@ -159,8 +162,6 @@ def test_kill_9_of_the_aggregator_is_a_gap_that_is_counted_and_nothing_is_receiv
         send(publisher, 50)
         scene.start()
         got += joined(heard, publisher)
-        while (message := heard.receive(0.3)) is not None:
-            got.append(message)
         seqs = [message.seq for message in got]
         assert seqs == sorted(set(seqs))
         counts = heard.counts()["A"]
@@ -205,11 +206,12 @@ def test_kill_9_of_a_subscriber_costs_the_others_nothing(scene: Scene) -> None:
         joined(heard, publisher)
         assert victim.stdout is not None
         assert victim.stdout.readline()
+        before = heard.counts()["A"].missed  # while they joined
         send(publisher, 500)
         victim.kill()
         send(publisher, 500)
         until(heard, lambda m: m.seq == publisher.seq)
-        assert heard.counts()["A"].missed == 0
+        assert heard.counts()["A"].missed == before
 
 
 def test_hostile_messages_are_counted_and_the_good_ones_go_on(scene: Scene) -> None:
