@@ -1,14 +1,18 @@
 """Activity: how much is traded now, and how much usually.
 
-Features (base units per second):
-- `volume`, `volume_usual` = Σ size_i e^(−(t−t_i)/τ) / (τ · share seen), τ = volume_s, volume_usual_s.
+Features, each Σ x_i e^(−(t−t_i)/τ) / (τ · share seen):
+- `volume`, `volume_usual` (base units per second): x = size, τ = volume_s, volume_usual_s;
+- `trading_1`, `trading_5`, `trading_25`, `trading_usual` (root of a base unit, per second): x = √size, τ = 1,
+  5 and 25 times volume_s, and volume_usual_s. It grows with the number of trades and with their size, and one
+  large trade does not outweigh all others.
 
-What one trade may count (`limits.py`): in `volume_usual` 64 usual trades; in `volume` that, or 64 times what
-is usually traded in volume_s. At the third, all so far come down to 64 times the least of them.
+What one trade may count (`limits.py`): 64 usual trades; in `volume` and `trading_1` that, or 64 times what is
+usually traded in volume_s. At the third, all so far come down to 64 times the least of them.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from signalnode.compiled import compiled
@@ -17,16 +21,20 @@ from signalnode.features.decay import SECONDS_PER_NS, SEEN_MIN, decay, decays
 from signalnode.features.limits import INFLUENCE_MAX, KNOWN_FROM, least, limited
 
 PARAMETERS = (
-    Parameter("volume_s", 12.0, 0.1, 3600.0, "s", "a burst's length"),
+    Parameter("volume_s", 12.0, 0.1, 3600.0, "s", "a burst's length; 5 and 25 times as long count as well"),
     Parameter("volume_usual_s", 1800.0, 10.0, 86400.0, "s", "the volume this market is used to"),
 )
-FEATURES = ("volume", "volume_usual")
+FEATURES = ("volume", "volume_usual", "trading_1", "trading_5", "trading_25", "trading_usual")
 STATE = (
     ("trade_time_ns", "<i8"),
     ("trade_first_ns", "<i8"),
     ("trades", "<i8"),
     ("volume", "<f8"),
     ("volume_usual", "<f8"),
+    ("trading_1", "<f8"),
+    ("trading_5", "<f8"),
+    ("trading_25", "<f8"),
+    ("trading_usual", "<f8"),
     ("trades_usual", "<f8"),  # decayed number of them, as of the last
     ("size_before", "<f8"),  # of the last trade, and of the one before it: whole
     ("size_earlier", "<f8"),
@@ -35,10 +43,14 @@ STATE = (
 
 KEPT = (
     Weight("volume", "trade_time_ns", "volume_s"),
+    Weight("volume_5", "trade_time_ns", "volume_s", 5.0),
+    Weight("volume_25", "trade_time_ns", "volume_s", 25.0),
     Weight("volume_usual", "trade_time_ns", "volume_usual_s"),
 )
 SEEN = (
     Weight("volume_seen", "trade_first_ns", "volume_s"),
+    Weight("volume_5_seen", "trade_first_ns", "volume_s", 5.0),
+    Weight("volume_25_seen", "trade_first_ns", "volume_s", 25.0),
     Weight("volume_usual_seen", "trade_first_ns", "volume_usual_s"),
 )
 
@@ -55,6 +67,19 @@ def _limited_sizes(s: Any, p: Any, time_ns: int, size: float, usual_kept: float)
 
 
 @compiled
+def _begin_usual(s: Any, low: float) -> None:
+    """Let the least of the first KNOWN_FROM sizes, `low`, stand for each in the usuals."""
+    root = math.sqrt(low)
+    most = KNOWN_FROM * math.sqrt(INFLUENCE_MAX) * root
+    s.volume_usual = s.trades_usual * low
+    s.volume = min(s.volume, KNOWN_FROM * INFLUENCE_MAX * low)
+    s.trading_1 = min(s.trading_1, most)
+    s.trading_5 = min(s.trading_5, most)
+    s.trading_25 = min(s.trading_25, most)
+    s.trading_usual = s.trades_usual * root
+
+
+@compiled
 def on_trade(s: Any, p: Any, e: Any) -> None:
     """Take a trade."""
     time_ns = e.time_received_ns
@@ -62,18 +87,22 @@ def on_trade(s: Any, p: Any, e: Any) -> None:
         s.trade_time_ns = time_ns
         s.trade_first_ns = time_ns
     h = (time_ns - s.trade_time_ns) * SECONDS_PER_NS
-    now, usual, _, _ = decays(h / p.volume_s, h / p.volume_usual_s, 0.0, 0.0)
+    x = h / p.volume_s
+    now, five, many, usual = decays(x, x / 5.0, x / 25.0, h / p.volume_usual_s)
     to_now = to_usual = e.size
     if s.trades >= KNOWN_FROM and e.size * s.trades_usual > INFLUENCE_MAX * s.volume_usual:
         to_now, to_usual = _limited_sizes(s, p, time_ns, e.size, usual)
     s.volume = s.volume * now + to_now
     s.volume_usual = s.volume_usual * usual + to_usual
     s.trades_usual = s.trades_usual * usual + 1.0
+    root = math.sqrt(to_usual)
+    s.trading_1 = s.trading_1 * now + math.sqrt(to_now)
+    s.trading_5 = s.trading_5 * five + root
+    s.trading_25 = s.trading_25 * many + root
+    s.trading_usual = s.trading_usual * usual + root
     s.trades += 1
     if s.trades == KNOWN_FROM:
-        low = least(e.size, s.size_before, s.size_earlier)
-        s.volume_usual = s.trades_usual * low
-        s.volume = min(s.volume, KNOWN_FROM * INFLUENCE_MAX * low)
+        _begin_usual(s, least(e.size, s.size_before, s.size_earlier))
     s.size_earlier = s.size_before
     s.size_before = e.size
     s.trade_time_ns = time_ns
@@ -84,3 +113,7 @@ def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
     f.volume = s.volume * w.volume / (p.volume_s * w.volume_seen)
     f.volume_usual = s.volume_usual * w.volume_usual / (p.volume_usual_s * w.volume_usual_seen)
+    f.trading_1 = s.trading_1 * w.volume / (p.volume_s * w.volume_seen)
+    f.trading_5 = s.trading_5 * w.volume_5 / (5.0 * p.volume_s * w.volume_5_seen)
+    f.trading_25 = s.trading_25 * w.volume_25 / (25.0 * p.volume_s * w.volume_25_seen)
+    f.trading_usual = s.trading_usual * w.volume_usual / (p.volume_usual_s * w.volume_usual_seen)

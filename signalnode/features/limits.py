@@ -18,7 +18,7 @@ from __future__ import annotations
 from signalnode.compiled import compiled
 
 INFLUENCE_MAX = 64.0  # of the mean: eight deviations where squares are summed, 64 sizes where sizes are
-LEVEL_MAX = 8.0  # of the usual, where a level is averaged over the time that it stands
+LEVEL_MAX = 3.0  # of the usual, where a level is averaged over the time that it stands
 KNOWN_FROM = 3  # events; of two that differ neither can be told to be wild
 
 

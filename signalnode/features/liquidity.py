@@ -3,12 +3,17 @@
 Features (averages over time, not over quotes; τ = liquidity_s, liquidity_usual_s):
 - `spread` (dimensionless) = exp of the average of ln(ln(ask/bid)): the geometric mean, so that a moment's gap
   of a hundred usual spreads does not stand for the whole second;
+- `spread_usual` = the same over liquidity_usual_s;
 - `depth_now`, `depth_usual` (base units) = average of √(bid_depth · ask_depth), the thinner side weighing
-  more. In `depth_usual` it counts for no more than 8 usual depths (`limits.py`), unless one of the two before
+  more. In `depth_usual` it counts for no more than 3 usual depths (`limits.py`), unless one of the two before
   it was as much;
-- `depth_width` (dimensionless) = the price range that the depth lies in, as a fraction of the mid.
+- `top_usual` (base units) = the same of √(bid_size · ask_size), as it stands when depth comes, up to 3 usual
+  ones;
+- `depth_width`, `depth_width_usual` (dimensionless) = the price range that the depth lies in, as a fraction
+  of the mid.
 
-Before the first depth event the sizes at the best bid and ask stand in, with the spread as their width.
+The usuals are as of the last change: a book that stands while nobody comes does not become the usual one by
+it. Before the first depth event the sizes at the best bid and ask stand in, with the spread as their width.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from typing import Any
 from signalnode.compiled import compiled
 from signalnode.features.base import Parameter, Weight
 from signalnode.features.decay import SECONDS_PER_NS, decays, hold, time_average
-from signalnode.features.limits import LEVEL_MAX, middle
+from signalnode.features.limits import KNOWN_FROM, LEVEL_MAX, middle
 from signalnode.features.logarithm import log1p
 
 PARAMETERS = (
@@ -29,48 +34,78 @@ PARAMETERS = (
     Parameter("liquidity_usual_s", 1800.0, 10.0, 86400.0, "s", "the depth this market is used to"),
     Parameter("depth_bps", 10.0, 0.1, 1000.0, "bps", "how far from the mid the feed's depth reaches"),
 )
-FEATURES = ("spread", "depth_now", "depth_usual", "depth_width")
+FEATURES = (
+    "spread",
+    "spread_usual",
+    "depth_now",
+    "depth_usual",
+    "top_usual",
+    "depth_width",
+    "depth_width_usual",
+)
 STATE = (
     ("log_spread", "<f8"),
     ("spread_time_ns", "<i8"),
     ("spread_first_ns", "<i8"),
     ("log_spread_average", "<f8"),
+    ("log_spread_average_usual", "<f8"),
+    ("spread_usual_seen", "<f8"),  # the weight that this average has gathered, 1 − e^(−observed/τ)
     ("depth", "<f8"),
     ("depth_source", "<i8"),  # NO_DEPTH, DEPTH_AT_TOP, DEPTH_IN_BAND
     ("depth_time_ns", "<i8"),
     ("depth_first_ns", "<i8"),
     ("depth_average", "<f8"),
     ("depth_average_usual", "<f8"),
-    ("depth_usual_seen", "<f8"),  # the weight that this average has gathered, 1 − e^(−observed/τ)
+    ("depth_usual_seen", "<f8"),  # as spread_usual_seen
     ("depths", "<i8"),  # taken from this source
     ("depth_counted", "<f8"),  # what of `depth` the usual takes
     ("depth_before", "<f8"),  # the depth before `depth`: whole
+    ("top_square", "<f8"),  # bid size · ask size of the newest quote
+    ("top_counted", "<f8"),  # what of the top the usual takes, as of the newest depth
+    ("top_average_usual", "<f8"),
 )
 
 KEPT = (
     Weight("spread", "spread_time_ns", "liquidity_s"),
     Weight("depth", "depth_time_ns", "liquidity_s"),
-    Weight("depth_usual", "depth_time_ns", "liquidity_usual_s"),
 )
 SEEN = (
     Weight("spread_seen", "spread_first_ns", "liquidity_s"),
     Weight("depth_seen", "depth_first_ns", "liquidity_s"),
-    Weight("depth_usual_seen", "depth_first_ns", "liquidity_usual_s"),
 )
-MOVED = (Weight("spread", "spread_time_ns", "liquidity_s"),)
+MOVED = (
+    Weight("spread", "spread_time_ns", "liquidity_s"),
+    Weight("spread_usual", "spread_time_ns", "liquidity_usual_s"),
+)
 
+SEEN_ENOUGH = 1e-5  # of a usual's memory; with less the value of now stands for it
 SPREAD_MIN = 1e-12  # of the price; a locked book has a spread of zero, and zero has no logarithm
 NO_DEPTH, DEPTH_AT_TOP, DEPTH_IN_BAND = 0, 1, 2  # what `depth` was taken from: each ousts those before it
 
 
 @compiled
+def _most(s: Any) -> float:
+    """Usual ones that one depth counts for: one, until KNOWN_FROM have been, for any of these may be wild."""
+    return LEVEL_MAX if s.depths >= KNOWN_FROM else 1.0
+
+
+@compiled
 def _limited_depth(s: Any, depth: float) -> float:
     """What of `depth` counts in the usual; all of it while nothing has stood there."""
-    usual, seen = s.depth_average_usual, s.depth_usual_seen
-    if depth * seen <= LEVEL_MAX * usual or usual <= 0.0:
+    usual, seen, most = s.depth_average_usual, s.depth_usual_seen, _most(s)
+    if depth * seen <= most * usual or usual <= 0.0:
         return depth
-    counted: float = max(LEVEL_MAX * usual / seen, middle(depth, s.depth, s.depth_before))
+    counted: float = max(most * usual / seen, middle(depth, s.depth, s.depth_before))
     return counted
+
+
+@compiled
+def _limited_top(s: Any) -> float:
+    """What of the top the usual takes: all of it while nothing has stood there."""
+    top, usual = math.sqrt(s.top_square), s.top_average_usual
+    if s.depths == 1 and top > 0.0:
+        usual = s.top_average_usual = min(usual, top * s.depth_usual_seen)
+    return top if usual <= 0.0 else min(top, _most(s) * usual / s.depth_usual_seen)
 
 
 @compiled
@@ -86,15 +121,22 @@ def _take_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float
         s.depths = 0
         s.depth_before = 0.0
         s.depth_counted = depth
+        s.top_average_usual = 0.0
+        s.top_counted = math.sqrt(s.top_square)
     else:
         h = (time_ns - s.depth_time_ns) * SECONDS_PER_NS
         now, usual, _, _ = decays(h / p.liquidity_s, h / p.liquidity_usual_s, 0.0, 0.0)
         s.depth_average = hold(s.depth_average, s.depth, now)
         s.depth_average_usual = hold(s.depth_average_usual, s.depth_counted, usual)
         s.depth_usual_seen = hold(s.depth_usual_seen, 1.0, usual)
+        s.top_average_usual = hold(s.top_average_usual, s.top_counted, usual)
+        s.top_counted = _limited_top(s)
         if s.depths == 1 and depth > 0.0:  # no more has been seen than the first, and that may have been wild
-            s.depth_average_usual = min(s.depth_average_usual, LEVEL_MAX * depth * s.depth_usual_seen)
+            s.depth_average_usual = min(s.depth_average_usual, depth * s.depth_usual_seen)
         s.depth_counted = _limited_depth(s, depth)
+        if s.depths == 2:  # now the middle one can be told, and stands for each
+            s.depth_counted = middle(depth, s.depth, s.depth_before)
+            s.depth_average_usual = s.depth_counted * s.depth_usual_seen
         s.depth_before = s.depth
     s.depths += 1
     s.depth_time_ns = time_ns
@@ -103,13 +145,14 @@ def _take_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float
 
 @compiled
 def on_quote(s: Any, p: Any, e: Any) -> None:
-    """Until the first depth event, take a quote's sizes for it."""
+    """Take a quote's sizes, until the first depth event for the depth."""
+    s.top_square = e.bid_size * e.ask_size
     if s.depth_source < DEPTH_IN_BAND:
         _take_depth(s, p, e.time_received_ns, e.bid_size, e.ask_size, DEPTH_AT_TOP)
 
 
 @compiled
-def on_price_change(s: Any, p: Any, e: Any, kept: float) -> None:
+def on_price_change(s: Any, p: Any, e: Any, kept: float, usual: float) -> None:
     """Take a quote's spread; the one before it stood until now."""
     time_ns = e.time_received_ns
     log_spread = math.log(max(log1p((e.ask - e.bid) / e.bid), SPREAD_MIN))
@@ -118,6 +161,8 @@ def on_price_change(s: Any, p: Any, e: Any, kept: float) -> None:
         s.spread_first_ns = time_ns
     else:
         s.log_spread_average = hold(s.log_spread_average, s.log_spread, kept)
+        s.log_spread_average_usual = hold(s.log_spread_average_usual, s.log_spread, usual)
+        s.spread_usual_seen = hold(s.spread_usual_seen, 1.0, usual)
         s.spread_time_ns = time_ns
     s.log_spread = log_spread
 
@@ -131,16 +176,25 @@ def on_depth(s: Any, p: Any, e: Any) -> None:
 @compiled
 def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
-    tau, tau_usual = p.liquidity_s, p.liquidity_usual_s
+    tau = p.liquidity_s
     observed = (time_ns - s.spread_first_ns) * SECONDS_PER_NS
-    f.spread = 0.0
+    f.spread = f.spread_usual = 0.0
     if s.has_quote == 1:
         f.spread = math.exp(
             time_average(s.log_spread_average, s.log_spread, w.spread, w.spread_seen, observed, tau)
         )
+        usual = s.log_spread
+        if s.spread_usual_seen > SEEN_ENOUGH:
+            usual = s.log_spread_average_usual / s.spread_usual_seen
+        f.spread_usual = math.exp(usual)
     observed = (time_ns - s.depth_first_ns) * SECONDS_PER_NS
     f.depth_now = time_average(s.depth_average, s.depth, w.depth, w.depth_seen, observed, tau)
-    f.depth_usual = time_average(
-        s.depth_average_usual, s.depth_counted, w.depth_usual, w.depth_usual_seen, observed, tau_usual
-    )
-    f.depth_width = p.depth_bps * 1e-4 if s.depth_source == DEPTH_IN_BAND else f.spread
+    f.depth_usual, f.top_usual = s.depth_counted, s.top_counted
+    if s.depth_usual_seen > SEEN_ENOUGH:
+        f.depth_usual = s.depth_average_usual / s.depth_usual_seen
+        f.top_usual = s.top_average_usual / s.depth_usual_seen
+    if s.depth_source < DEPTH_IN_BAND:
+        f.top_usual = f.depth_usual
+    f.depth_width, f.depth_width_usual = f.spread, f.spread_usual
+    if s.depth_source == DEPTH_IN_BAND:
+        f.depth_width = f.depth_width_usual = p.depth_bps * 1e-4

@@ -1,9 +1,11 @@
 """Liquidity opportunity: trading is cheaper than usual.
 
-reading = −ln( ½ spread / order + ½ depth_width / depth_now ), with order = ORDER_SHARE · depth_usual: minus
-the log of what a market order costs per unit of it, half the spread it crosses and the depth it eats into
-(Kyle's tightness and depth, 1985). The order is a hundredth of what usually stands in the book, and the book
-is taken as even over its width. NaN until there is a quote.
+reading = −ln c + USUAL_SHARE · ln c', where c = ½ spread + ½ width · ORDER_SHARE · top_usual / depth_now is
+what an order of the usual size costs, as a share of the price: half the spread that it crosses, and the depth
+that it eats into (Kyle's tightness and depth, 1985), the book taken as even over its width. c' is the same of
+the usual spread and depth, so that a market whose spread falls all day is not cheap all day. Neither spread
+nor width counts for less than SPREAD_SHARE of the usual: a book that is locked for a moment costs something.
+NaN until there is a quote.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from typing import Any
 from signalnode.compiled import compiled
 from signalnode.signals.base import NEGLIGIBLE, Signal
 
-ORDER_SHARE = 0.01  # of the usual depth
+ORDER_SHARE = 0.3  # of what usually stands at the top of the book
+SPREAD_SHARE = 0.25
+USUAL_SHARE = 0.75
 
 
 @compiled
@@ -22,8 +26,12 @@ def reading(f: Any, p: Any) -> float:
     """See the module's docstring."""
     if f.spread <= 0.0 or f.depth_usual <= 0.0:
         return math.nan
-    depth = f.depth_now + NEGLIGIBLE * f.depth_usual
-    return -math.log(0.5 * f.spread / (ORDER_SHARE * f.depth_usual) + 0.5 * f.depth_width / depth)
+    order = ORDER_SHARE * f.top_usual
+    spread = max(f.spread, SPREAD_SHARE * f.spread_usual)
+    width = max(f.depth_width, SPREAD_SHARE * f.depth_width_usual)
+    cost = 0.5 * spread + 0.5 * width * order / (f.depth_now + NEGLIGIBLE * f.depth_usual)
+    usual = 0.5 * f.spread_usual + 0.5 * f.depth_width_usual * order / f.depth_usual
+    return USUAL_SHARE * math.log(usual) - math.log(cost)
 
 
 LIQUIDITY_OPPORTUNITY = Signal(("liquidity_opportunity",), reading, needs=("quotes",))

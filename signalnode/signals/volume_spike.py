@@ -1,22 +1,30 @@
 """Volume spike: more is traded than usual.
 
-reading = ln(volume), the log of the base units traded per second over the last `volume_s`, floored at
-NEGLIGIBLE of the usual; −∞ while nothing has ever been traded. Volume clusters, so much now means much soon
-(Clark 1973).
+reading = ⅛ ln(r₁ r₅³ r₂₅⁴) + ½ ln(trading_usual), where r₁, r₅ and r₂₅ are `trading_1`, `trading_5` and
+`trading_25` over the usual, NEGLIGIBLE more each: the weighted mean of the logs over a moment, a minute and
+some minutes, less half the log of the usual; −∞ while nothing has ever been traded. Volume clusters (Clark
+1973), over many spans at once, so that several foresee more than one does (Corsi 2009). Half of the usual is
+taken off because a market that has traded more for half an hour is no spike any longer.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from signalnode.compiled import compiled
-from signalnode.signals.base import Signal, log_floored
+from signalnode.signals.base import NEGLIGIBLE, Signal
 
 
 @compiled
 def reading(f: Any, p: Any) -> float:
     """See the module's docstring."""
-    return log_floored(f.volume, f.volume_usual)
+    usual = f.trading_usual
+    if usual <= 0.0:
+        return -math.inf
+    r1, r5 = f.trading_1 / usual + NEGLIGIBLE, f.trading_5 / usual + NEGLIGIBLE
+    r25 = f.trading_25 / usual + NEGLIGIBLE
+    return 0.125 * math.log(r1 * (r5 * r5 * r5) * (r25 * r25) * (r25 * r25)) + 0.5 * math.log(usual)
 
 
 VOLUME_SPIKE = Signal(("volume_spike",), reading, needs=("prices", "trades"))

@@ -169,10 +169,12 @@ def _scored(day: Day, extra: list[str]) -> Found:
     warm_s = WARM_UP_S if day.long else WARM_UP_SHORT_S
     names = [name for name in table.dtype.names or () if name not in ("time_ns", "mid", "warm")]
     warm = table[table["time_ns"] >= table["time_ns"][0] + int(warm_s * 1e9)]
-    moves = {name: steadiness(warm[name], VIEW_NS * 1e-9) for name in names}
+    ran = day.running[np.searchsorted(day.grid, warm["time_ns"], side="right") - 1]
+    moves = {name: steadiness(warm[name][ran], VIEW_NS * 1e-9) for name in names}
     scores = table[:: round(STEP_S / (VIEW_NS * 1e-9))][: len(day.grid)]
     rows = np.arange(len(day.grid)) * STEP_S >= warm_s
     rows[len(scores) :] = False
+    rows &= day.running
     return Found(day, scores, rows, -(-int(rows.sum()) // CORRELATED_MAX), moves)
 
 

@@ -21,12 +21,13 @@ from signalnode.feeds.base import DEPTH_BPS
 STEP_NS = 500_000_000
 STEP_S = STEP_NS * 1e-9
 USUAL_S = 1_800.0  # what a future is measured against: the half hour before
+OUTAGE_S = 300.0  # no market here is silent for so long by itself
 LONG_S = 7_200.0  # a recording shorter than that tells nothing about half-minutes
 SAMPLES = (
     ("BTC", "20240808", "signalnode/sample/btcusdt_2024080{}.xz"),
     ("ETH", "20240808", "signalnode/sample/ethusdt_2024080{}.xz"),
 )
-ORDER_SHARE = 0.3  # of the usual depth
+ORDER_SHARE = 0.3  # of what usually stands at the top of the book
 
 Series = npt.NDArray[np.float64]
 
@@ -88,6 +89,18 @@ class Day:
         self.log_mid = self.mids.at(self.grid)
         self.returns = np.diff(self.log_mid, prepend=self.log_mid[0])
 
+    @functools.cached_property
+    def running(self) -> npt.NDArray[np.bool_]:
+        """At which times the recorder ran: not in a silence of OUTAGE_S and more, nor so soon before one."""
+        times = self.events["time_received_ns"]
+        next_to = np.searchsorted(times, self.grid, side="right")
+        silence_ns = times[np.minimum(next_to, len(times) - 1)] - times[next_to - 1]
+        silent = silence_ns > OUTAGE_S * 1e9
+        before = np.concatenate([[0], np.cumsum(silent)])
+        ahead_of = np.minimum(np.arange(len(silent)) + round(OUTAGE_S / STEP_S), len(silent))
+        out: npt.NDArray[np.bool_] = before[ahead_of] == before[:-1]
+        return out
+
     def per_step(self, times: npt.NDArray[np.int64], weights: Series) -> Series:
         """Sum of `weights` in the step that ends at each time of the grid."""
         place = np.searchsorted(self.grid, times, side="left")
@@ -110,8 +123,8 @@ class Day:
         """What an order of the usual size costs, as a share of the price, averaged over each step: half the
         spread, and half the width that the depth lies in times the order over the depth. None without quotes.
 
-        The order is ORDER_SHARE of the depth of the half hour before. Where there is no depth the sizes at
-        the top stand for it, with the spread as their width.
+        The order is ORDER_SHARE of what stood at the top in the half hour before. Where there is no depth the
+        sizes at the top stand for it, with the spread as their width.
         """
         if not len(self.quotes):
             return None
@@ -123,7 +136,8 @@ class Day:
         source = self.depth if len(self.depth) else self.quotes
         bid, ask = (np.maximum(source[side], 1e-12) for side in sides)
         thinness = Held(times, 0.5 / bid + 0.5 / ask).over_steps(self.grid)
-        order = ORDER_SHARE * behind(Held(times, np.sqrt(bid * ask)).over_steps(self.grid))
+        top = np.sqrt(self.quotes["bid_size"] * self.quotes["ask_size"])
+        order = ORDER_SHARE * behind(Held(self.times, top).over_steps(self.grid))
         cost: Series = 0.5 * spread + 0.5 * width * order * thinness
         return cost
 

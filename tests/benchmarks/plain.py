@@ -61,8 +61,9 @@ class PlainEngine:
         self.lagged, self.lagged_now, self.lagged_usual = Decayed(0.5), Decayed(15.0), Decayed(1800.0)
         self.flow, self.flow_abs, self.flow_usual = Decayed(0.25), Decayed(0.25), Decayed(60.0)
         self.lean = Held(1800.0)
-        self.volume, self.volume_usual = Decayed(12.0), Decayed(1800.0)
-        self.spread, self.depth, self.depth_usual = Held(1.0), Held(1.0), Held(1800.0)
+        self.trading = [Decayed(tau) for tau in (12.0, 60.0, 300.0, 1800.0)]
+        self.spread, self.spread_usual = Held(1.0), Held(1800.0)
+        self.depth, self.depth_usual, self.top_usual = Held(1.0), Held(1800.0), Held(1800.0)
         self.ranks = [Rank() for _ in range(5)]
         self.bid = self.ask = self.bid_size = self.ask_size = 0.0
         self.next_sample: float | None = None
@@ -78,12 +79,13 @@ class PlainEngine:
         if event["kind"] == QUOTE:
             self._quote(now, event)
         elif event["kind"] == TRADE:
-            self.volume.add(now, event["size"])
-            self.volume_usual.add(now, event["size"])
+            for total in self.trading:
+                total.add(now, math.sqrt(event["size"]))
         elif event["kind"] == DEPTH:
             depth = math.sqrt(event["bid_depth"] * event["ask_depth"])
             self.depth.set(now, depth)
             self.depth_usual.set(now, depth)
+            self.top_usual.set(now, math.sqrt(self.bid_size * self.ask_size))
 
     def _quote(self, now: float, event: dict[str, float]) -> None:
         bid, ask, bid_size, ask_size = event["bid"], event["ask"], event["bid_size"], event["ask_size"]
@@ -103,6 +105,7 @@ class PlainEngine:
                     average.add(now, self.lagged.value**2)
         if bid != self.bid or ask != self.ask:
             self.spread.set(now, math.log(max(math.log(ask / bid), 1e-12)))
+            self.spread_usual.set(now, math.log(max(math.log(ask / bid), 1e-12)))
         self.lean.set(now, (bid_size - ask_size) / (bid_size + ask_size))
         self.bid, self.ask, self.bid_size, self.ask_size = bid, ask, bid_size, ask_size
 
@@ -114,11 +117,19 @@ class PlainEngine:
         lean = (self.bid_size - self.ask_size) / top - self.lean.at(now)
         momentum = lean + 0.25 * self.flow.at(now) / total + 0.0005 * t**3
         volatility = math.log(self.lagged_now.at(now) + 1e-3 * self.lagged_usual.at(now) + 1e-300)
-        volume = math.log(self.volume.at(now) + 1e-3 * self.volume_usual.at(now) + 1e-300)
+        return [momentum, -self.distance.at(now), volatility, self._volume(now), self._liquidity(now)]
+
+    def _volume(self, now: float) -> float:
+        moment, minute, minutes, usual = (x.at(now) / x.tau + 1e-300 for x in self.trading)
+        logs = [math.log(x / usual + 1e-3) for x in (moment, minute, minutes)]
+        return (logs[0] + 3.0 * logs[1] + 4.0 * logs[2]) / 8.0 + 0.5 * math.log(usual)
+
+    def _liquidity(self, now: float) -> float:
         usual_depth = self.depth_usual.at(now) or 1.0
-        depth = self.depth.at(now) + 1e-3 * usual_depth
-        cost = math.exp(self.spread.at(now)) / (0.01 * usual_depth) + 1e-3 / depth
-        return [momentum, -self.distance.at(now), volatility, volume, -math.log(cost)]
+        order = 1e-3 * 0.3 * self.top_usual.at(now)
+        spread, usual_spread = math.exp(self.spread.at(now)), math.exp(self.spread_usual.at(now))
+        cost = max(spread, 0.25 * usual_spread) + order / (self.depth.at(now) + 1e-3 * usual_depth)
+        return 0.75 * math.log(usual_spread + order / usual_depth) - math.log(cost)
 
     def replay(self, events: Events, interval_ns: int) -> list[list[float]]:
         """The scores at every `interval_ns`, event by event."""

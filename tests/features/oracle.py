@@ -26,6 +26,7 @@ class Past:
     log_spreads: Steps = field(default_factory=list)
     tops: Steps = field(default_factory=list)
     depths: Steps = field(default_factory=list)
+    tops_at_depths: Steps = field(default_factory=list)
 
 
 def past_of(events: Events) -> Past:
@@ -51,6 +52,7 @@ def past_of(events: Events) -> Past:
             _price(past, t, (bid, ask), (new_bid, new_ask))
             bid, ask = new_bid, new_ask
         elif event["kind"] == DEPTH:
+            past.tops_at_depths.append((t, past.tops[-1][1] if past.tops else 0.0))
             past.depths.append((t, math.sqrt(float(event["bid_depth"]) * float(event["ask_depth"]))))
     return past
 
@@ -197,17 +199,65 @@ def _usual_sizes(steps: Steps, tau: float) -> Steps:
 
 
 def _usual_depths(steps: Steps, tau: float) -> Steps:
-    """Depths up to 8 usual ones, unless one of the two before was as much."""
+    """Depths up to 3 usual ones, unless one of the two before was as much."""
     out: Steps = []
     for n, (t, x) in enumerate(steps):
         counted, seen = x, -math.expm1(-(t - steps[0][0]) / tau)
         if n == 1 and x > 0.0:
-            out = [(at, min(first, 8.0 * x)) for at, first in out]
+            out = [(at, min(first, x)) for at, first in out]
         if n and seen and (usual := _average(out, t, tau, 0.0)) > 0.0:
             two = [value for _, value in steps[max(n - 2, 0) : n]]
-            counted = min(x, max(8.0 * usual, *two)) if n > 1 else min(x, max(8.0 * usual, two[0]))
+            counted = min(x, max(3.0 * usual, *two)) if n > 1 else min(x, two[0])
+        if n == 2:
+            counted = sorted(value for _, value in steps[:3])[1]
+            out = [(at, counted) for at, _ in out]
         out.append((t, counted))
     return out
+
+
+def _begun(sizes: Steps, tau: float, most: float) -> Steps:
+    """From the third on, the first three as one that is at most `most` times the least of them."""
+    if len(sizes) < 3:
+        return sizes
+    third = sizes[2][0]
+    return [(third, min(_sum(sizes[:3], third, tau), most * min(x for _, x in sizes[:3]))), *sizes[3:]]
+
+
+def _trading(
+    trades: Steps, p: Mapping[str, float], most: Callable[[float, float], float], t: float
+) -> dict[str, float]:
+    """The rates of roots of sizes."""
+    usual_s, first = p["volume_usual_s"], trades[0][0] if trades else 0.0
+    now = _counted_sizes(trades, usual_s, most)
+    usual = _counted_sizes(trades, usual_s, lambda _, mean: 64.0 * mean)
+    out = {}
+    for span, sizes in ((1, now), (5, usual), (25, usual)):
+        tau = span * p["volume_s"]
+        roots = _begun([(at, math.sqrt(x)) for at, x in sizes], tau, 24.0)
+        out[f"trading_{span}"] = _rate(roots, first, t, tau)
+    roots = [(at, math.sqrt(x)) for at, x in _usual_sizes(trades, usual_s)]
+    return out | {"trading_usual": _rate(roots, first, t, usual_s)}
+
+
+def _usual_top(steps: Steps, tau: float) -> float:
+    """As of the last depth; up to 3 usual ones, all of it while nothing has stood there."""
+    out: Steps = []
+    for n, (t, x) in enumerate(steps):
+        if n == 1 and x > 0.0:
+            out = [(at, min(first, x)) for at, first in out]
+        usual = _average(out, t, tau, 0.0) if n and t > steps[0][0] else 0.0
+        out.append((t, min(x, (3.0 if n > 2 else 1.0) * usual) if usual > 0.0 else x))
+    return _average(out, steps[-1][0], tau) if steps else 0.0
+
+
+def _usual_spread(past: Past, tau: float) -> float:
+    """As of the last change of price."""
+    if not past.quotes:
+        return 0.0
+    prices = [(bid, ask) for _, bid, _, ask, _ in past.quotes]
+    last = max(i for i, now in enumerate(prices) if i == 0 or now != prices[i - 1])
+    steps = past.log_spreads[: last + 1]
+    return math.exp(_average(steps, steps[-1][0], tau))
 
 
 def _agreement(returns: Steps, t: float, tau: float) -> float:
@@ -246,19 +296,22 @@ def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[st
         before = _usual_sizes([step for step in past.trades if step[0] < at], p["volume_usual_s"])
         return 64.0 * max(mean, p["volume_s"] * _rate(before, traded, at, p["volume_usual_s"]))
 
-    now = _counted_sizes(past.trades, p["volume_usual_s"], most)
-    if len(now) >= 3:
-        third = now[2][0]
-        low = min(_sum(now[:3], third, p["volume_s"]), 192.0 * min(x for _, x in now[:3]))
-        now = [(third, low), *now[3:]]
+    now = _begun(_counted_sizes(past.trades, p["volume_usual_s"], most), p["volume_s"], 192.0)
     out["volume"] = _rate(now, traded, t, p["volume_s"])
     out["volume_usual"] = _rate(sizes, traded, t, p["volume_usual_s"])
+    out |= _trading(past.trades, p, most, t)
     depths = past.depths or past.tops
     out["depth_now"] = _average(depths, t, p["liquidity_s"])
     usual_depths = _usual_depths(depths, p["liquidity_usual_s"])
-    out["depth_usual"] = _average(usual_depths, t, p["liquidity_usual_s"])
+    out["depth_usual"] = _average(usual_depths, depths[-1][0] if depths else t, p["liquidity_usual_s"])
+    out["top_usual"] = _usual_top(past.tops_at_depths, p["liquidity_usual_s"])
+    if not past.depths:
+        out["top_usual"] = out["depth_usual"]
+    out["spread_usual"] = _usual_spread(past, p["liquidity_usual_s"])
     out["spread"] = math.exp(_average(past.log_spreads, t, p["liquidity_s"])) if past.quotes else 0.0
-    out["depth_width"] = p["depth_bps"] * 1e-4 if past.depths else out["spread"]
+    band = p["depth_bps"] * 1e-4
+    out["depth_width"] = band if past.depths else out["spread"]
+    out["depth_width_usual"] = band if past.depths else out["spread_usual"]
     return out | _book(past, t, p) | _heard(events, p["evidence_s"])
 
 
