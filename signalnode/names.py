@@ -58,6 +58,11 @@ def market_name_of(symbol: str) -> str:
     return "" if market_name_fault(name) else name
 
 
+def asset_of(market: str) -> str:
+    """The asset that a market's name says it quotes: `BTC` of `BTC-USDT`; all of a name in one piece."""
+    return market.partition("-")[0].upper()
+
+
 def checked_name(name: str, what: str = "a market") -> str:
     """Return `name` if it can be the name of `what`, else raise UsageError."""
     if not isinstance(name, str):

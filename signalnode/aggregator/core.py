@@ -7,7 +7,7 @@ same now.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from signalnode.aggregator.board import Board
 from signalnode.aggregator.kept import KeptOutcomes
 from signalnode.aggregator.measures.core import Measures
+from signalnode.aggregator.measures.gaps import Gaps
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.bus.sequence import DROP
 from signalnode.bus.snapshot import Ring
@@ -28,6 +29,7 @@ from signalnode.bus.wire import (
     encode,
 )
 from signalnode.clock import NS_PER_MS, NS_PER_S
+from signalnode.names import asset_of
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import View
 
@@ -54,6 +56,8 @@ class Aggregator:
         runner: StrategyRunner,
         epoch: int,
         now_ns: int,
+        *,
+        assets: Mapping[str, str] | None = None,
     ) -> None:
         self.board = Board(markets, settings.silent_after_s, settings.settle_s)
         self.ring = Ring(settings.ring_messages_max)
@@ -67,6 +71,8 @@ class Aggregator:
         self.view_frames: list[bytes] | None = None
         self._measures = Measures(settings, self.board)
         self.outcomes = self._measures.outcomes
+        self._gaps = Gaps()
+        self.expect(list(self.board.entries), assets)
         self._bytes_max = settings.message_bytes_max
         self._interval_ns = settings.view_interval_ms * NS_PER_MS
         self._next_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
@@ -116,9 +122,12 @@ class Aggregator:
             self._next_ns += self._interval_ns
         return outcomes
 
-    def expect(self, markets: Iterable[str]) -> None:
-        """From now on these markets, without losing what is known of those that stay."""
+    def expect(self, markets: Iterable[str], assets: Mapping[str, str] | None = None) -> None:
+        """From now on these markets, without losing what is known of those that stay. `assets` says what
+        each quotes, where its name does not.
+        """
         wanted = list(markets)
+        self._gaps.expect({name: asset_of(name) for name in wanted} | dict(assets or {}))
         for gone in set(self.board.entries) - set(wanted):
             self.ring.forget(gone)
         self.board.expect(wanted)
@@ -138,6 +147,7 @@ class Aggregator:
         self.view_seq += 1
         self._measures.update(at_ns)
         markets = self.board.markets(at_ns)
+        gaps = self._gaps.update(markets, at_ns)
         view = View(
             at_ns,
             self.view_seq,
@@ -145,6 +155,7 @@ class Aggregator:
             regime=self._measures.regime(),
             measures=self._measures.numbers(),
             relations=self._measures.relations(),
+            gaps=gaps,
             outcomes=self.outcomes,
         )
         decisions, faults = self.runner.decide(view, self.epoch, ahead_ns)
@@ -160,6 +171,7 @@ class Aggregator:
             measures=dict(view.measures),
             relations=self._measures.strongest(),
             strategies=self.runner.states(),
+            gaps=gaps,
             outcomes={
                 market: each.told()
                 for market, each in self.outcomes.in_turn(self._interval_ns / NS_PER_S).items()

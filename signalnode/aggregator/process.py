@@ -96,7 +96,7 @@ class Process:
         self._strategies = self._load(node)
         runner = StrategyRunner(_objects(self._strategies), within(settings.strategy_budget_ms / 1e3))
         epoch = _epoch(node, log)
-        self.core = Aggregator(settings, node.markets, runner, epoch, self._time.now_ns())
+        self.core = Aggregator(settings, node.markets, runner, epoch, self._time.now_ns(), assets=node.assets)
         raise_file_limit()
         arrange_memory(len(node.markets))
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -308,7 +308,7 @@ class Process:
         for market in sorted(old - new):
             with contextlib.suppress(zmq.ZMQError):
                 self._sub.disconnect(scores_endpoint(self._node.runtime_dir, market))
-        self.core.expect(node.markets)
+        self.core.expect(node.markets, node.assets)
         self._report(self.core.runner.replace(_objects(strategies), self._time.now_ns()))
         swapped = {name for name, each in self._strategies.items() if strategies.get(name) is not each}
         self._tell_forgetful([name for name in self.core.runner.forgetful() if name in swapped])

@@ -40,7 +40,10 @@ def named_files(arguments: Sequence[str]) -> dict[str, list[Path]]:
 
 
 def replay_decisions(
-    files: Mapping[str, Sequence[Path]], strategies: Mapping[str, Strategy], settings: AggregatorSettings
+    files: Mapping[str, Sequence[Path]],
+    strategies: Mapping[str, Strategy],
+    settings: AggregatorSettings,
+    assets: Mapping[str, str] | None = None,
 ) -> Iterator[Outcome]:
     """Every view of the recorded scores, with the decisions taken on it and what went wrong.
 
@@ -54,7 +57,8 @@ def replay_decisions(
     core: Aggregator | None = None
     for time_ns, market, message in heapq.merge(*streams, key=lambda row: row[:2]):
         if core is None:
-            core = Aggregator(settings, sorted(files), StrategyRunner(strategies), 1, time_ns)
+            known = {market: asset for market, asset in (assets or {}).items() if market in files}
+            core = Aggregator(settings, sorted(files), StrategyRunner(strategies), 1, time_ns, assets=known)
         yield from core.advance(time_ns)
         if not core.take(encode(message), time_ns):
             raise DataError(f"{files[market][0]}: a row at {time_ns} is no valid score: {core.rejected}")

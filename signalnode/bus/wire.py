@@ -150,6 +150,13 @@ class MarketState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     health: Health | None = None  # of a live market
 
 
+class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How far one market's price lags behind the others of its asset, in bps, and how far usually."""
+
+    gap_bps: _Finite  # above 0: the others stand higher against it than they have lately
+    usual_bps: _Positive
+
+
 class ToldOutcomes(msgspec.Struct, frozen=True, kw_only=True):
     """What one market's scores were followed by: by score and field a list a horizon, a number a decile."""
 
@@ -173,6 +180,7 @@ class ViewMessage(
     measures: dict[str, _Finite]
     relations: list[dict[str, Any]]
     strategies: dict[str, dict[str, Any]]
+    gaps: dict[str, Gap] = {}
     outcomes: dict[str, ToldOutcomes] = {}
 
 

@@ -43,7 +43,7 @@ def replay_decisions(arguments: argparse.Namespace) -> int:
     assert node.path is not None
     loaded = load_strategies(node.strategies, node.path, STRATEGIES)
     strategies = {name: each.strategy for name, each in loaded.items()}
-    for outcome in replayed(files, strategies, node.aggregator):
+    for outcome in replayed(files, strategies, node.aggregator, node.assets):
         for fault in outcome.faults:
             print(f"signalnode: {fault.strategy} lost its turn: {fault.reason}", file=sys.stderr)
         for decision in outcome.decisions:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from signalnode.names import DEFAULT_ENDPOINT, GATEWAY_PREFIX, scores_path
+from signalnode.names import DEFAULT_ENDPOINT, GATEWAY_PREFIX, asset_of, scores_path
 
 FeedKind = Literal["capture", "live", "recording", "synthetic"]
 
@@ -262,6 +262,9 @@ class MarketSettings:
 
     market: str
     feed: FeedSettings
+    # What it quotes: its price is compared with that of every other market of the same. Left out: the part of
+    # its name before the first `-`.
+    asset: str = ""
     # `[signals]`: this market's own parameters; `extra` lists signals of the user's own as "file.py:name".
     signals: dict[str, object] = field(default_factory=dict)
     # `[limits]`: what its process may use, where that is not as in `[supervisor]`.
@@ -290,6 +293,11 @@ class NodeSettings:
     venues: dict[str, object] = field(default_factory=dict)
     markets: dict[str, MarketSettings] = field(default_factory=dict)  # by name, in name order
     path: Path | None = None
+
+    @property
+    def assets(self) -> dict[str, str]:
+        """What each market quotes, by its config or its name."""
+        return {name: each.asset or asset_of(name) for name, each in self.markets.items()}
 
     def scores_path(self, market: str) -> Path:
         """The socket one engine publishes on."""

@@ -2,6 +2,7 @@
 
 from signalnode.bus.wire import MarketState
 from signalnode.strategies.base import Decision, Registered, Relation, Relations, Stateful, Strategy, View
+from signalnode.strategies.catch_up import CatchUp
 from signalnode.strategies.divergence import Divergence
 from signalnode.strategies.ranking import Ranking
 from signalnode.strategies.sniper import Sniper
@@ -12,6 +13,7 @@ STRATEGIES: tuple[Registered, ...] = (
     Registered("ranking", Ranking),
     Registered("sniper", Sniper),
     Registered("divergence", Divergence),
+    Registered("catch_up", CatchUp),
 )
 
 __all__ = [

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from signalnode.bus.wire import Direction, MarketState
+from signalnode.bus.wire import Direction, Gap, MarketState
 from signalnode.strategies.outcomes import NO_OUTCOMES, MarketOutcomes
 
 Floats = npt.NDArray[np.float64]
@@ -93,6 +93,8 @@ class View(Mapping[str, Mapping[str, float]]):
         regime: strength of `trending`, `mean_reverting`, `turbulent` and `quiet`, each 0 to 100.
         measures: cross-market numbers by name; see `aggregator/measures/core.py`.
         relations: correlation and lead of every two markets.
+        gaps: by market, how far its price lags behind the others of its asset; see
+            `aggregator/measures/gaps.py`.
         outcomes: by market, what its scores were followed by; see `strategies/outcomes.py`.
 
     Nothing in it can be changed: the next strategy sees the same view, and the board the same scores.
@@ -104,6 +106,7 @@ class View(Mapping[str, Mapping[str, float]]):
     regime: Mapping[str, float]
     measures: Mapping[str, float]
     relations: Relations
+    gaps: Mapping[str, Gap]
     outcomes: Mapping[str, MarketOutcomes]
     _scores: dict[str, Mapping[str, float]]
 
@@ -116,6 +119,7 @@ class View(Mapping[str, Mapping[str, float]]):
         regime: Mapping[str, float] | None = None,
         measures: Mapping[str, float] | None = None,
         relations: Relations = NO_RELATIONS,
+        gaps: Mapping[str, Gap] | None = None,
         outcomes: Mapping[str, MarketOutcomes] = NO_OUTCOMES,
     ) -> None:
         sealed = {
@@ -129,6 +133,7 @@ class View(Mapping[str, Mapping[str, float]]):
             regime=MappingProxyType(dict(regime or {})),
             measures=MappingProxyType(dict(measures or {})),
             relations=relations,
+            gaps=MappingProxyType(dict(gaps or {})),
             outcomes=outcomes,
             _scores={name: _known(market) for name, market in sealed.items() if market.state == "fresh"},
         )

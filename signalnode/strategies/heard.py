@@ -22,6 +22,7 @@ def view_from(message: ViewMessage, outcomes: Mapping[str, MarketOutcomes] = NO_
         regime=message.regime,
         measures=message.measures,
         relations=_relations(message),
+        gaps=message.gaps,
         outcomes=outcomes,
     )
 

@@ -10,7 +10,7 @@ from signalnode.aggregator.board import State
 from signalnode.aggregator.core import Aggregator
 from signalnode.aggregator.measures.regime import REGIMES
 from signalnode.aggregator.runner import BACKOFF_VIEWS_MAX, DECISIONS_MAX, STATE_BYTES_MAX, StrategyRunner
-from signalnode.bus.wire import SCORE_NAMES, MarketState, encode
+from signalnode.bus.wire import SCORE_NAMES, Gap, MarketState, encode
 from signalnode.scores import MarketScores
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies import STRATEGIES, Decision, Relation, Relations, View
@@ -30,6 +30,7 @@ def test_what_a_view_has_is_what_is_told() -> None:
     same(table(PAGE, "state").names(), get_args(State))
     same(table(PAGE, "regime").names(), REGIMES)
     same(table(PAGE, "outcome").names(), Decile._fields)
+    same(table(PAGE, "gap").names(), Gap.__struct_fields__)
     same(table(PAGE, "field", "Relations").names(), names_of(Relation))
     assert {f"relations.{name}" for name in names_of(Relations)} <= set(quoted(prose(PAGE)))
 
@@ -50,7 +51,10 @@ def test_the_measures_are_those_that_a_view_brings() -> None:
 def test_what_plain_scores_lack_is_as_told() -> None:
     seen = view_of({"A": dict.fromkeys(SCORE_NAMES, 50.0), "B": {}}, 0, 7)
     rows = {name: row[1] for row in table(PAGE, "neutral").rows for name in quoted(row[0])}
-    same(rows, {*MarketState.__struct_fields__, "regime", "measures", "relations", "outcomes"} - {"scores"})
+    same(
+        rows,
+        {*MarketState.__struct_fields__, "regime", "measures", "relations", "gaps", "outcomes"} - {"scores"},
+    )
     first, second = seen.markets["A"], seen.markets["B"]
     warming = view_of({"A": MarketScores.of([("momentum_long", 50.0)], ("momentum_long",))}).markets["A"]
     assert quoted(rows["state"]) == [first.state, second.state, warming.state]
