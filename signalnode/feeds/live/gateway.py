@@ -117,6 +117,7 @@ class FrameOutlet:
         self._relieved_by: tuple[int, int] | None = None
         self._was_beside = False
         self._sequences: dict[str, int] = {}
+        self._held: list[tuple[str, int, bytes]] | None = None  # symbol, time, message
         self._newest_ns = 0
         self._frames = self._calls = 0
         self._told = Told()
@@ -138,8 +139,23 @@ class FrameOutlet:
         sequence = self._sequences[symbol] = self._sequences.get(symbol, 0) + 1
         now_ns = self._now_ns()
         header = (kind, now_ns, number, sequence, self._generation)
-        self._socket.send(envelope.pack(envelope.topic_of(symbol), header, body), NOBLOCK)
+        message = envelope.pack(envelope.topic_of(symbol), header, body)
+        if self._held is not None:
+            self._held.append((symbol, now_ns, message))
+            return
+        self._socket.send(message, NOBLOCK)
         self._passed.sent(symbol, now_ns)
+
+    def hold(self) -> None:
+        """See `outlet.Outlet`."""
+        self._held = []
+
+    def release(self) -> None:
+        """See `outlet.Outlet`."""
+        held, self._held = self._held or (), None
+        for symbol, now_ns, message in held:
+            self._socket.send(message, NOBLOCK)
+            self._passed.sent(symbol, now_ns)
 
     def frame(self, symbol: str, number: int, frame: bytes) -> None:
         """See `outlet.Outlet`."""

@@ -33,6 +33,14 @@ class Outlet(Protocol):
         """Pass on a frame that has just come over connection `number`."""
         ...
 
+    def hold(self) -> None:
+        """Keep what is passed on from now on, until `release`."""
+        ...
+
+    def release(self) -> None:
+        """Send it, and what is passed on later as it comes."""
+        ...
+
     def answer(self, symbol: str, number: int, url: str, body: bytes) -> None:
         """Pass on what was fetched from `url` for a market."""
         ...

@@ -19,31 +19,30 @@ class Socket(ClientConnection):
 
     def __init__(self, protocol: ClientProtocol, *, bytes_max: int, **settings: Any) -> None:
         super().__init__(protocol, **settings)
-        self._take: Callable[[bytes], None] | None = None
+        self._take: Callable[[list[bytes]], None] | None = None
         self._cutter = Cutter(bytes_max)
-        self._early: list[bytes] = []  # that came before anybody takes them
+        self._messages: list[bytes] = []  # that nobody has taken yet
         self._parts: list[Frame] = []  # of a message that is not whole yet
 
-    async def hand_over(self, take: Callable[[bytes], None]) -> None:
-        """Give `take` every message until the connection is gone. Raises ConnectionClosed."""
-        early, self._early, self._take = self._early, [], take
-        for message in early:
-            take(message)
+    async def hand_over(self, take: Callable[[list[bytes]], None]) -> None:
+        """Give `take` what has come, one message or more, until ConnectionClosed is raised."""
+        self._take = take
+        self._pass_on()
         await self.recv()  # where nothing is put by any more
 
     def data_received(self, data: bytes) -> None:
-        at = 0
-        while self.response is None and at < len(
-            data
-        ):  # line by line: none of it reaches behind the handshake
-            end = data.find(b"\n", at) + 1 or len(data)
+        at, size = 0, len(data)
+        while self.response is None and at < size:  # line by line: none of it reaches behind the handshake
+            end = data.find(b"\n", at) + 1 or size
             super().data_received(data[at:end])
             at = end
         for is_message, piece in self._cutter.cut(data[at:] if at else data):
             if is_message:
-                self._on_message(piece)
+                self._messages.append(piece)
             else:
+                self._pass_on()  # what came before a close is told before it
                 super().data_received(piece)
+        self._pass_on()
 
     def process_event(self, event: Any) -> None:
         if self.response is None or event.opcode not in DATA_OPCODES:
@@ -52,13 +51,12 @@ class Socket(ClientConnection):
         self._parts.append(event)
         if event.fin:
             parts, self._parts = self._parts, []
-            self._on_message(b"".join(part.data for part in parts))
+            self._messages.append(b"".join(part.data for part in parts))
 
-    def _on_message(self, message: bytes) -> None:
-        if self._take is None:
-            self._early.append(message)
-        else:
-            self._take(message)
+    def _pass_on(self) -> None:
+        if self._messages and self._take is not None:
+            messages, self._messages = self._messages, []
+            self._take(messages)
 
 
 class Dial(connect):

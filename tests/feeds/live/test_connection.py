@@ -59,7 +59,7 @@ def test_every_message_is_handed_over_whole_and_in_order_and_then_the_end_is_tol
                 await asyncio.sleep(0.02)  # what comes before anybody takes it is kept
                 await client.send("go on")
                 with pytest.raises(ConnectionClosed) as closed:
-                    await client.hand_over(heard.append)
+                    await client.hand_over(heard.extend)
         return heard, reason_of(closed.value)
 
     heard, reason = asyncio.run(run())
