@@ -50,9 +50,11 @@ class Tapped(LiveFeed):
 class Listener:
     """Listens to `symbol` at `endpoint`, once its feed is prepared."""
 
-    def __init__(self, endpoint: str, gateway: str, venue: str, symbol: str) -> None:
+    def __init__(
+        self, endpoint: str, gateway: str, venue: str, symbol: str, feed_class: type[Tapped] = Tapped
+    ) -> None:
         self.venue, self.symbol = venue, symbol
-        self.feed = Tapped(endpoint, gateway, symbol, decoder_of(venue), DEPTH_BPS, venue=venue)
+        self.feed = feed_class(endpoint, gateway, symbol, decoder_of(venue), DEPTH_BPS, venue=venue)
         self.feed.lines = self.lines = list[bytes]()
         self.engine = SignalEngine(symbol)
         self.events: list[Events] = []

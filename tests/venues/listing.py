@@ -39,7 +39,7 @@ class Listing:
         self.trades: deque[Numbered] = deque(maxlen=PAST_TRADES_MAX)
         self.halted = False
         self.depth_max = 0  # levels a side of an image; 0: as many as are asked for
-        self._traded = begun
+        self.traded = begun  # number of the newest trade
         self._kept: Image | None = None
         self._crossed: Step | None = None
 
@@ -89,8 +89,8 @@ class Listing:
         self.step = step
         self.update += bool(step.bids or step.asks)
         for trade in step.trades:
-            self._traded += 1
-            self.new_trades.append(Numbered(self._traded, self.time_ns, trade))
+            self.traded += 1
+            self.new_trades.append(Numbered(self.traded, self.time_ns, trade))
         self.trades += self.new_trades
 
 

@@ -106,7 +106,8 @@ class Okx(Protocol):
 
     def _opening(self, listing: Listing, channel: str) -> list[Message]:
         if channel == TRADES:
-            return [_traded(listing, each) for each in (listing.trades or [OLD])][-1:]
+            newest = listing.trades or [OLD._replace(number=listing.traded)]
+            return [_traded(listing, newest[-1])]
         image = listing.image(LEVELS if channel == BOOK else 1)
         if channel == BEST:
             return [_best(listing, image.bids, image.asks)]

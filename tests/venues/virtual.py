@@ -11,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-import zmq
-
 from signalnode.clock import NS_PER_S
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.actions import (
@@ -40,7 +38,7 @@ from tests.effort import drawn
 
 from . import venue as made
 from .faults import What
-from .listening import Listener
+from .listening import Listener, Tapped
 from .protocol import protocol_of
 from .truth import Truth
 from .venue import Peer, Venue
@@ -62,16 +60,18 @@ class Wire:
         self.messages: deque[bytes] = deque()
         self._ask = ask
 
-    def getsockopt(self, _option: int) -> int:
-        return zmq.POLLIN if self.messages else 0
-
-    def recv(self, _flags: int = 0) -> bytes:
-        if not self.messages:
-            raise zmq.Again
-        return self.messages.popleft()
-
     def send(self, message: bytes, _flags: int = 0) -> None:
         self._ask(message)
+
+
+class Wired(Tapped):
+    """A feed on such a wire."""
+
+    def _drain(self, now_ns: int) -> None:
+        messages: deque[bytes] = self.socket.messages  # type: ignore[attr-defined]
+        while messages:
+            self._message_ns = now_ns
+            self.take_in(*envelope.unpack(messages.popleft()))
 
 
 class Virtual:
@@ -202,7 +202,7 @@ class Virtual:
         return all(listener.is_sound for listener in self.listeners.values())
 
     def _listen(self, name: str, symbol: str) -> None:
-        listener = Listener("", GATEWAY, name, symbol)
+        listener = Listener("", GATEWAY, name, symbol, Wired)
         self.wires[symbol] = Wire(lambda asked: self._on_asked(symbol, asked))
         listener.feed._socket = self.wires[symbol]  # type: ignore[assignment] # what it uses of one
         self.listeners[symbol] = listener

@@ -26,9 +26,8 @@ def test_an_image_that_is_older_than_the_stream_is_taken_for_no_book(world, venu
     for symbol, listing in world.venue.listings.items():
         listing.keep_image(1_000)
         if symbol in world.truths:
-            world.truths[symbol].is_known = (
-                venue in FETCHED
-            )  # elsewhere the next update shows it, if anything
+            # Elsewhere the next update shows it, if anything does.
+            world.truths[symbol].is_known = venue in FETCHED
     world.run(0.5)
     world.venue.close_all(1012)
     world.run(drawn(2.5, 20.0))

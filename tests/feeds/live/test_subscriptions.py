@@ -62,6 +62,17 @@ def test_no_more_is_asked_in_an_hour_than_the_venue_takes():
     assert all(late - early >= 3_600 - 2 for early, late in zip(times_s, times_s[6:], strict=False))
 
 
+def test_a_book_whose_first_image_is_on_the_way_is_not_asked_for_again():
+    session = ready(MadeUp(), "A")
+    session.run_until(1.0)
+    heard(session, 1, 2)
+    session.renew("A")
+    assert asked(session.run_until(5.0)) == []
+    session.on_frame(said("data", "A", BOOK), 5 * NS_PER_S)
+    session.renew("A")
+    assert asked(session.run_until(8.0)) == [["unsubscribe", ["A"], BOOK, 3]]
+
+
 def test_a_book_that_falls_silent_is_asked_for_anew_and_then_its_connection_doubted():
     session = ready(MadeUp(limits=replace(LIMITS, book_silence_s_max=20.0)), "A")
     session.run_until(1.0)
@@ -123,6 +134,7 @@ def test_an_answer_to_leaving_that_names_its_number_alone_is_known_for_one():
     session = ready(MadeUp(), "A")
     session.run_until(1.0)
     heard(session, 1, 2)
+    session.on_frame(said("data", "A", BOOK), NS_PER_S)
     session.renew("A")
     (left,) = asked(session.run_until(5.0))
     assert left == ["unsubscribe", ["A"], BOOK, 3]
