@@ -18,7 +18,7 @@ from typing import Any
 import zmq
 
 from signalnode import logs
-from signalnode.bus.sockets import unlink_ipc
+from signalnode.bus.sockets import sending, unlink_ipc
 from signalnode.clock import monotonic_ns, wall_ns
 from signalnode.errors import SignalnodeError, VenueError
 from signalnode.feeds.live import envelope
@@ -104,6 +104,7 @@ class FrameOutlet:
         self._endpoint, self._offset_ns, self._link, self._log = endpoint, offset_ns, link, log
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.XPUB)
+        self._send_message = sending(self._socket)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SNDHWM, envelope.QUEUE_MAX)
         self._socket.setsockopt(zmq.MAXMSGSIZE, envelope.REQUEST_BYTES_MAX)
@@ -143,7 +144,7 @@ class FrameOutlet:
         if self._held is not None:
             self._held.append((symbol, now_ns, message))
             return
-        self._socket.send(message, NOBLOCK)
+        self._send_message(message, NOBLOCK)
         self._passed.sent(symbol, now_ns)
 
     def hold(self) -> None:
@@ -154,7 +155,7 @@ class FrameOutlet:
         """See `outlet.Outlet`."""
         held, self._held = self._held or (), None
         for symbol, now_ns, message in held:
-            self._socket.send(message, NOBLOCK)
+            self._send_message(message, NOBLOCK)
             self._passed.sent(symbol, now_ns)
 
     def frame(self, symbol: str, number: int, frame: bytes) -> None:
