@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import signalnode_supervisor.host.loop  # noqa: F401
+import importlib
+
 from signalnode.engine.preload import preload
 
+for name in ("signalnode.aggregator.process", "tests.supervisor.node"):
+    importlib.import_module(name)
 preload()

@@ -8,7 +8,6 @@ import os
 import select
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +18,9 @@ from typing import Any
 from signalnode_supervisor.control import request
 from signalnode_supervisor.linux.procfs import kill_marked, pids_marked
 from tests.effort import PATIENCE_S
+from tests.forked import Forked
+
+PROGRAM = "import sys; from tests.supervisor.node import main; sys.exit(main())"
 
 
 def spec(name: str, target: str = "steady", **more: Any) -> dict[str, Any]:
@@ -36,8 +38,8 @@ class Node:
         self.specs = list(specs)
         self.settings = {"preload": ["tests.supervisor.targets"], **settings}
         self.events: list[dict[str, Any]] = []
-        self.process: subprocess.Popen[bytes] | None = None
-        self._started: list[subprocess.Popen[bytes]] = []
+        self.process: Forked | None = None
+        self._started: list[Forked] = []
         self._rest = b""
 
     # running it
@@ -50,12 +52,8 @@ class Node:
         return path
 
     def start(self, **environment: str) -> Node:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.supervisor.node", str(self.write())],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
-        )
+        path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+        self.process = Forked(PROGRAM, [str(self.write())], {**os.environ, **path, **environment})
         self._started.append(self.process)
         self._rest = b""
         return self
@@ -94,7 +92,6 @@ class Node:
             process.kill()
             process.wait()
             for pipe in (process.stdout, process.stderr):
-                assert pipe is not None
                 pipe.close()
         kill_marked(self.place)
         shutil.rmtree(self.home, ignore_errors=True)
@@ -123,7 +120,6 @@ class Node:
     def _more(self, deadline_s: float) -> list[dict[str, Any]]:
         """Events one at a time, so that none is passed over."""
         assert self.process is not None
-        assert self.process.stdout is not None
         file = self.process.stdout.fileno()
         while b"\n" not in self._rest:
             ready, _, _ = select.select([file], [], [], max(0.0, deadline_s - time.monotonic()))
@@ -137,8 +133,7 @@ class Node:
 
     def errors(self) -> str:
         assert self.process is not None
-        assert self.process.stderr is not None
-        return self.process.stderr.read().decode()
+        return self.process.stderr.read()
 
     def ask(self, verb: str, *names: str, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         return request(self.runtime_dir / "control.sock", verb, names, timeout_s)

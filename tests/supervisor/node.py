@@ -1,4 +1,4 @@
-"""Runs a supervisor as a program of its own for tests: `python -m tests.supervisor.node CONFIG.json`.
+"""Runs a supervisor as a program of its own for tests, with the path of a config as its argument.
 
 The file has `{"settings": {…}, "specs": [{…}, …]}`; it is read again at each reload, which takes as long as
 somebody takes to open and close the pipe `gate`, where it names one. Events go to stdout as JSON lines.
@@ -49,7 +49,3 @@ def main() -> int:
     except SupervisorError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 9
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -95,7 +95,7 @@ def test_hangups_meanwhile_are_one_more_reload(node: Make) -> None:
     one.until("reloaded")
     assert one.stop() == 0
     assert one.process.stdout is not None
-    assert "reloaded" not in one.process.stdout.read().decode()
+    assert "reloaded" not in one.process.stdout.read()
 
 
 def test_the_end_waits_for_no_reading_and_leaves_no_reader(node: Make) -> None:

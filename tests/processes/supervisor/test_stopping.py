@@ -71,7 +71,7 @@ def test_a_lower_order_starts_first_and_stops_last(node: Make) -> None:
     assert one.stop() == 0
     assert one.process is not None
     assert one.process.stdout is not None
-    rest = one.process.stdout.read().decode()
+    rest = one.process.stdout.read()
     assert rest.index('"event": "down", "child": "engine"') < rest.index('"event": "down", "child": "board"')
 
 
