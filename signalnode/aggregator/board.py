@@ -170,4 +170,5 @@ class Board:
             unknown=() if newest is None else newest.unknown,
             process=entry.process,
             health=None if message is None else message.health,
+            spread_bps=None if message is None else message.spread_bps,
         )

@@ -33,6 +33,7 @@ class Header(TypedDict):
     warm: float
     status: Status
     health: NotRequired[Health | None]  # of a live market
+    spread_bps: NotRequired[float | None]  # None before a quote
 
 
 class Publisher:
@@ -93,6 +94,7 @@ class Publisher:
         warm: float,
         status: Status,
         health: Health | None = None,
+        spread_bps: float | None = None,
     ) -> int:
         """Send one set of scores, `unknown` those without evidence; returns the `seq` it went under. The rest
         is as in Header.
@@ -110,6 +112,7 @@ class Publisher:
             warm=warm,
             status=status,
             health=health,
+            spread_bps=spread_bps,
             scores=scores,
             unknown=unknown,
         )

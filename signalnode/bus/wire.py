@@ -106,6 +106,7 @@ class _MarketMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"
     warm: _Share
     status: Status
     health: Health | None = None  # of a live market
+    spread_bps: _Positive | None = None  # of the best bid and ask, of the mid
 
 
 class Score(_MarketMessage, frozen=True, kw_only=True, tag="score", omit_defaults=True):
@@ -148,6 +149,7 @@ class MarketState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     unknown: _Unknown = ()  # of the scores: those without evidence
     process: ProcessState | None = None  # where a supervisor says so
     health: Health | None = None  # of a live market
+    spread_bps: _Positive | None = None  # None where there is no quote
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -212,6 +212,7 @@ class _Process:
                 warm=standing.warm,
                 status=standing.status,
                 health=standing.health,
+                spread_bps=standing.spread_bps,
             )
             self._scored_ns = monotonic_ns()
         # A market that its venue refuses, or that cannot be reached, is as ready as it will be: whoever

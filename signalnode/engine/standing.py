@@ -24,6 +24,7 @@ class Standing(NamedTuple):
     warm: float
     status: Status
     health: Health | None = None  # of a live market
+    spread_bps: float | None = None  # None before a quote
 
 
 def standing_of(step: Step, feed: Feed) -> Standing:
@@ -34,7 +35,8 @@ def standing_of(step: Step, feed: Feed) -> Standing:
     if live is not None:
         status = STALE if live.outage else status
         told = _health_of(live, status, step)
-    return Standing(step.mid, step.time_event_ns, step.time_ns, step.warm, STATUSES[status], told)
+    spread_bps = step.spread_bps if step.spread_bps >= 0.0 else None
+    return Standing(step.mid, step.time_event_ns, step.time_ns, step.warm, STATUSES[status], told, spread_bps)
 
 
 def is_all_silent(health: Health) -> bool:

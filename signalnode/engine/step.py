@@ -30,14 +30,15 @@ STEP = np.dtype(
         ("silent", "<i8"),
         ("unknown", "<i8"),
         ("mid", "<f8"),
+        ("spread_bps", "<f8"),
         ("warm", "<f8"),
         *WAITS,
         ("scores", "<f8", (len(BUILT_IN_SCORES),)),
     ]
 )
-WAITS_AT, SCORES_AT = 9, 9 + 3 * len(CHANNELS)  # numbers before those
+WAITS_AT, SCORES_AT = 10, 10 + 3 * len(CHANNELS)  # numbers before those
 LAYOUT = struct.Struct(  # the same, as Python reads it: all in one go
-    f"<7q2d{2 * len(CHANNELS)}q{len(CHANNELS)}d{len(BUILT_IN_SCORES)}d"
+    f"<7q3d{2 * len(CHANNELS)}q{len(CHANNELS)}d{len(BUILT_IN_SCORES)}d"
 )
 
 
@@ -52,6 +53,7 @@ class Step(NamedTuple):
     silent: int  # the channels that are; see `feeds.health`
     unknown: int  # the signals without evidence, as bits
     mid: float
+    spread_bps: float  # of the best bid and ask; below 0 before a quote
     warm: float
     waits: Sequence[Any]  # numbers of the channels, as in `feeds.health.WAITS`
     scores: Sequence[float]  # of the built-in signals, in their order
@@ -103,6 +105,7 @@ def step(  # noqa: PLR0917 - compiled code takes no keywords
     o.reached, o.next_ns = reached, block[reached].time_received_ns if reached < len(block) else 0
     o.at_ns, o.time_ns, o.time_event_ns = at_ns, s.time_ns, s.time_event_ns
     o.silent, o.unknown, o.mid = silent_at(health, at_ns, since_ns), k.unknown, k.features.mid
+    o.spread_bps = 1e4 * (s.ask - s.bid) / o.mid if s.has_quote == 1 else -1.0
     measure(health, at_ns, o)
     for j in range(len(k.scores)):
         o.scores[j] = k.scores[j]

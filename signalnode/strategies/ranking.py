@@ -1,15 +1,22 @@
 """Ranking: the best `k` of all markets by a weighted score, as one table of opportunities.
 
 value(market, direction) = Σ w·score / Σ w, where `momentum` and `mean_reversion` stand for their long or
-short score and the other names for themselves; a market's direction is the one with the higher value. A
-table goes out when its order changed, and at most every `interval_s`.
+short score and the other names for themselves. What that was worth is
+
+    net(market, direction) = Σ w·μ / Σ w − spread,  in basis points,
+
+over the weighted scores that have a direction, with μ the mean move that followed within `horizon_s` where
+the score stood as now (`view.outcomes`), and the spread where it is known. A market's direction is the one
+with the higher net, and the highest net comes first; what is not known, of fewer than EFFECTIVE_MIN moments,
+counts as 0, and of equal ones the value decides. With `by = "score"` the value decides alone. A table goes
+out when its order changed, and at most every `interval_s`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -19,6 +26,8 @@ from signalnode.settings.model import Within
 from signalnode.strategies.base import DIRECTIONS, Decision, View, score_name
 from signalnode.strategies.plain import Scores, view_of
 
+EFFECTIVE_MIN = 10.0  # independent moments from which a mean move says anything
+
 
 @dataclass(frozen=True, slots=True)
 class Opportunity:
@@ -27,6 +36,7 @@ class Opportunity:
     market: str
     direction: Direction
     value: float  # 0 to 100
+    net_bps: float | None = None  # expected of it, less the spread; None: not known
 
 
 @dataclass(kw_only=True)
@@ -39,6 +49,10 @@ class Ranking:
     )
     # Opportunities below this value are not listed.
     value_min: Annotated[float, Within(0, 100)] = 50.0
+    # What decides on order and direction: what followed, or the value.
+    by: Literal["outcome", "score"] = "outcome"
+    # Of the horizons within which outcomes are learnt, the one nearest to this.
+    horizon_s: Annotated[float, Within(0.1, 3_600)] = 30.0
     # Shortest time between two tables.
     interval_s: Annotated[float, Within(0, 86_400)] = 10.0
     warm_min: Annotated[float, Within(0, 1)] = 0.5
@@ -81,7 +95,7 @@ class Ranking:
                 direction=table[0].direction,
                 strength=table[0].value,
                 reasons=tuple(
-                    f"{place}. {line.market} {line.direction} {line.value:.1f}"
+                    f"{place}. {line.market} {line.direction} {line.value:.1f}{_expected(line)}"
                     for place, line in enumerate(table, start=1)
                 ),
                 scores={line.market: self._rested_on(view, line) for line in table},
@@ -98,16 +112,34 @@ class Ranking:
         self._order, self._sent_ns = order, None if sent_ns is None else min(sent_ns, time_ns)
 
     def table(self, view: View) -> list[Opportunity]:
-        """The best `k` now, best first; of equal values the name decides."""
+        """The best `k` now, best first; of equal ones the name decides."""
         names = [name for weighed in self._weights.values() for name, _ in weighed]
         warm = [market for market in view.having(names) if view.markets[market].warm >= self.warm_min]
         lines = [self._best(view, market) for market in warm]
         kept = [line for line in lines if line.value >= self.value_min]
-        return sorted(kept, key=lambda line: (-line.value, line.market))[: self.k]
+        return sorted(kept, key=lambda line: (-(line.net_bps or 0.0), -line.value, line.market))[: self.k]
 
     def _best(self, view: View, market: str) -> Opportunity:
-        up, down = self._value(view, market, "long"), self._value(view, market, "short")
-        return Opportunity(market, "long", up) if up >= down else Opportunity(market, "short", down)
+        up, down = (
+            Opportunity(market, side, self._value(view, market, side), self._net_bps(view, market, side))
+            for side in DIRECTIONS
+        )
+        return max(up, down, key=lambda line: (line.net_bps or 0.0, line.value))
+
+    def _net_bps(self, view: View, market: str, direction: Direction) -> float | None:
+        """What is expected of it, less the spread; None where that is not known."""
+        outcomes = view.outcomes.get(market)
+        if self.by == "score" or outcomes is None:
+            return None
+        total = weights = 0.0
+        for name, weight in self._weights[direction]:
+            if weight == 0.0 or not name.endswith(f"_{direction}"):
+                continue
+            followed = outcomes.at(name, view[market][name], self.horizon_s)
+            if not followed.effective >= EFFECTIVE_MIN:
+                return None
+            total, weights = total + weight * followed.move_bps, weights + weight
+        return total / weights - (view.markets[market].spread_bps or 0.0) if weights else None
 
     def _value(self, view: View, market: str, direction: Direction) -> float:
         scores = view[market]
@@ -119,3 +151,7 @@ class Ranking:
     def _rested_on(self, view: View, line: Opportunity) -> dict[str, float]:
         names = [score_name(name, line.direction) for name in self.weights]
         return {name: view[line.market][name] for name in names}
+
+
+def _expected(line: Opportunity) -> str:
+    return "" if line.net_bps is None else f", {line.net_bps:+.2f} bps expected net"

@@ -9,6 +9,7 @@ import pytest
 
 from signalnode import SignalEngine
 from signalnode.errors import EventOrderError
+from signalnode.events import QUOTE
 from signalnode.feeds import ChannelHealth, synthetic_events
 from signalnode.feeds.health import silent_at
 
@@ -35,6 +36,9 @@ def test_a_step_says_what_one_question_after_the_other_would(signals: dict[str, 
         assert step.next_ns == (0 if stop == len(EVENTS) else EVENTS["time_received_ns"][stop])
         assert (step.time_ns, step.time_event_ns) == (whole.time_ns, whole.time_event_ns)
         assert (step.mid, step.warm) == (pytest.approx(whole.mid, nan_ok=True, rel=0.0), whole.warm)
+        quotes = EVENTS[:stop][EVENTS["kind"][:stop] == QUOTE][-1:]
+        spread_bps = [1e4 * (each["ask"] - each["bid"]) / whole.mid for each in quotes]
+        assert step.spread_bps == pytest.approx(*spread_bps or [-1.0])
         assert step.silent == silent_at(health.state, until_ns, 0)
         scores, wanted = stepped.scores_of(step), whole.scores_at(until_ns)
         assert (scores, scores.unknown) == (wanted, wanted.unknown)

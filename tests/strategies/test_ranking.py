@@ -3,9 +3,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
-from signalnode.strategies.ranking import Ranking
+from signalnode.bus.wire import SCORE_NAMES
+from signalnode.strategies.outcomes import DECILES, FIELDS, MarketOutcomes
+from signalnode.strategies.ranking import EFFECTIVE_MIN, Ranking
 from tests.strategies.views import market, view
 
 BOARD = {
@@ -59,3 +63,52 @@ def test_of_equal_values_the_name_decides() -> None:
 def test_weights_that_rank_nothing_are_refused(weights: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="weight"):
         Ranking(weights=weights)
+
+
+def followed(effective: float = 100.0, **moves_bps: float) -> MarketOutcomes:
+    """A market whose scores were followed by those moves in their highest tenth, within 30 s."""
+    values = np.zeros((len(FIELDS), 2, len(SCORE_NAMES), DECILES))
+    values[FIELDS.index("effective")] = effective
+    for name, move_bps in moves_bps.items():
+        values[FIELDS.index("move_bps"), 1, SCORE_NAMES.index(name), DECILES - 1] = move_bps
+    return MarketOutcomes((5.0, 30.0), SCORE_NAMES, values)
+
+
+OUTCOMES = {
+    "A": followed(momentum_long=0.5),
+    "B": followed(momentum_short=2.0),
+    "C": followed(momentum_long=1.5),
+}
+LOUD = {"A": market(momentum_long=95), "B": market(momentum_short=91), "C": market(momentum_long=93)}
+
+
+def test_what_followed_decides_on_the_order_less_the_spread_where_that_is_known() -> None:
+    strategy = Ranking(weights={"momentum": 1.0})
+    assert [line.market for line in strategy.table(view(0, LOUD, outcomes=OUTCOMES))] == ["B", "C", "A"]
+    wide = LOUD | {"B": msgspec.structs.replace(LOUD["B"], spread_bps=1.0)}
+    table = strategy.table(view(0, wide, outcomes=OUTCOMES))
+    assert [(line.market, line.net_bps) for line in table] == [("C", 1.5), ("B", 1.0), ("A", 0.5)]
+    (decision,) = strategy.evaluate_opportunities(view(0, wide, outcomes=OUTCOMES))
+    assert decision.reasons[1] == "2. B short 91.0, +1.00 bps expected net"
+
+
+def test_by_score_or_while_too_little_followed_the_value_decides() -> None:
+    by_score = Ranking(weights={"momentum": 1.0}, by="score")
+    assert [line.market for line in by_score.table(view(0, LOUD, outcomes=OUTCOMES))] == ["A", "C", "B"]
+    few = {name: followed(0.9 * EFFECTIVE_MIN, momentum_long=9.0) for name in OUTCOMES}
+    table = Ranking(weights={"momentum": 1.0}).table(view(0, LOUD, outcomes=few))
+    assert [(line.market, line.net_bps) for line in table] == [("A", None), ("C", None), ("B", None)]
+
+
+def test_a_market_that_goes_against_its_scores_comes_after_one_of_which_nothing_is_known() -> None:
+    against = {"A": followed(momentum_long=-2.0)}
+    table = Ranking(weights={"momentum": 1.0}).table(view(0, LOUD, outcomes=against))
+    assert [line.market for line in table][:2] == ["C", "B"]
+
+
+def test_scores_without_a_direction_foresee_none() -> None:
+    told = {"A": followed(volume_spike=5.0)}
+    (line,) = Ranking(weights={"volume_spike": 1.0}).table(
+        view(0, {"A": market(volume_spike=95)}, outcomes=told)
+    )
+    assert line.net_bps is None
