@@ -2,11 +2,13 @@
 crash loop cannot forget. Times are of the machine's monotonic clock.
 
 Connects are counted, and REST requests by weight. Where the venue has said to wait (HTTP 429 or 418), no
-gateway asks for anything before that is over.
+gateway asks for anything before that is over. Where a venue bears only so many connections of one address,
+those that stand are counted as well, by process: what a killed one had is free.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -17,9 +19,11 @@ from signalnode.feeds.live.sessions.base import Limits
 from signalnode.files import hold_lock, replace_file
 
 BUSY_NS = NS_PER_S // 10  # to wait where another gateway has the file just now
+FULL_NS = 5 * NS_PER_S  # to wait where the venue bears no more connections
 BAN_S, BAN_S_MAX = 60.0, 86_400.0  # where a venue does not say how long; and whatever it says
 
 Spent = list[tuple[int, float]]  # when, and how much
+UNCOUNTED = 1_000  # `connections_max` of a venue that bears as many as anybody has
 
 
 class Account(msgspec.Struct):
@@ -28,6 +32,7 @@ class Account(msgspec.Struct):
     connects: Spent = []
     requests: Spent = []
     banned_ns: int = 0  # until then
+    standing: dict[str, int] = {}  # connections, by pid
 
 
 def granted(spent: Spent, weight: float, now_ns: int, most: float, period_s: float) -> tuple[Spent, int]:
@@ -48,17 +53,43 @@ def granted(spent: Spent, weight: float, now_ns: int, most: float, period_s: flo
 
 
 class Budget:
-    """The file at `path`; each method but `ban` gives the ns to wait, 0 where it may be done now."""
+    """The file at `path`; `connect` and `request` give the ns to wait, 0 where it may be done now."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path, self._limits = path, limits
         self._lock = path.with_name(f"{path.name}-lock")
         self._banned_ns = 0  # that may not stand in the file yet
+        self._owed = 0  # connections that are gone, as the file does not say yet
 
     def connect(self, now_ns: int) -> int:
-        """Take one connect."""
+        """Take one connect; `closed` gives back what stands for it."""
         limits = self._limits
         return self._spend("connects", 1.0, now_ns, limits.connects_max, limits.connects_period_s)
+
+    def closed(self) -> None:
+        """A connection of ours is gone, or never was."""
+        if self._limits.connections_max >= UNCOUNTED:
+            return
+        try:
+            with hold_lock(self._lock):
+                account = self._read(0)
+                own = str(os.getpid())
+                account.standing[own] = max(0, account.standing.get(own, 0) - 1)
+                replace_file(self._path, msgspec.json.encode(account))
+        except (OSError, SignalnodeError):
+            self._owed += 1
+
+    def _has_room(self, account: Account) -> bool:
+        """Whether one more connection may stand; then it does."""
+        if self._limits.connections_max >= UNCOUNTED:
+            return True
+        own = str(os.getpid())
+        standing = {pid: count for pid, count in account.standing.items() if count > 0 and _is_alive(pid)}
+        if own in standing:
+            standing[own], self._owed = max(0, standing[own] - self._owed), 0
+        has_room = sum(standing.values()) < self._limits.connections_max
+        account.standing = {**standing, own: standing.get(own, 0) + has_room}
+        return has_room
 
     def request(self, weight: float, now_ns: int) -> int:
         """Take a REST request of that weight."""
@@ -78,6 +109,8 @@ class Budget:
                 spent, wait_ns = granted(getattr(account, name), weight, now_ns, most, period_s)
                 if account.banned_ns > now_ns:
                     wait_ns = account.banned_ns - now_ns
+                elif name == "connects" and not wait_ns and not self._has_room(account):
+                    wait_ns = FULL_NS
                 else:
                     setattr(account, name, spent)
                 replace_file(self._path, msgspec.json.encode(account))
@@ -94,3 +127,13 @@ class Budget:
             account.banned_ns = 0  # of another boot's clock
         account.banned_ns = max(account.banned_ns, self._banned_ns)
         return account
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError, OverflowError):
+        return pid.isdecimal()
+    return True

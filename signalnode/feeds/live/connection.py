@@ -95,10 +95,13 @@ class Connections:
         for what, symbol in self._outlet.requests():
             if what == "want":
                 self._relief.want(symbol)
-                self._do(self._pool.want(symbol))
+                steps = self._pool.want(symbol)
+                self._do(steps)
                 halt = self._states.want(symbol, monotonic_ns())
                 if halt:
                     self._outlet.tell_halt(symbol, halt)
+                elif any(isinstance(step.action, Address) for step in steps):
+                    self._states.join(symbol, monotonic_ns())
             elif what == "drop":
                 self._relief.drop(symbol)
                 self._pool.drop(symbol)
@@ -196,6 +199,7 @@ class Connections:
                 reason += f", on the way to {urlsplit(self._urls.ws).netloc.rpartition('@')[2]}"
         finally:
             self._sockets.pop(slot, None)
+            self._budget.closed()
         reason = " ".join(reason.split())[:REASON_CHARS_MAX]
         now_ns = monotonic_ns()
         if session.state == "connecting":

@@ -1,13 +1,13 @@
 """One connection to a venue and its subscriptions, without a socket and without a clock: what happened goes
 in, with the monotonic time in ns, and what is to be done comes out.
 
-All lifecycles are tables: CONNECTION here, SUBSCRIPTION in `subscriptions.py`, IMAGE in `images.py`. What
-they do not hold has come too late to matter, and changes nothing.
+All lifecycles are tables: CONNECTION and SUBSCRIPTION in `lives.py`, IMAGE in `images.py`. What they do not
+hold has come too late to matter, and changes nothing.
 
 A connection that failed or was closed is made again after a random share of a wait that doubles each time,
 BACKOFF_S to BACKOFF_S_MAX ("full jitter"; Brooker, "Exponential Backoff And Jitter", 2015), and not before
-the venue's `Retry-After`. One that stood STEADY_S starts over at BACKOFF_S. A refusal that cannot heal, HTTP
-3xx and 4xx but HEALING, is told once, and nothing is tried again.
+the venue's `Retry-After`. One that stood STEADY_S starts over at BACKOFF_S. A refusal that cannot heal by
+itself, HTTP 3xx and 4xx but HEALING, is told once, and tried again each REFUSED_S: who blocks may unblock.
 
 One that the venue will close soon, by its word or at RETIRE_SHARE of its lifetime, one that is doubted, and
 one whose books have stood so long that nobody knows what they lost (half to all of `Limits.refresh_s`), asks
@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from random import Random
-from typing import Literal
 
 from signalnode.feeds.live.actions import (
     NEVER_NS,
@@ -39,29 +38,15 @@ from signalnode.feeds.live.actions import (
     ns_of,
 )
 from signalnode.feeds.live.images import Images
+from signalnode.feeds.live.lives import CONNECTION, Change, ConnectionState
 from signalnode.feeds.live.pace import Pace
 from signalnode.feeds.live.sessions.base import Heard, Route, Venue
-from signalnode.feeds.live.subscriptions import Change, Subscriptions
+from signalnode.feeds.live.subscriptions import Subscriptions
 
-STEADY_S, GREETING_S = 60.0, 10.0
+STEADY_S, GREETING_S, REFUSED_S = 60.0, 10.0, 3_600.0
 RETIRE_SHARE, RETIRE_SPREAD = 23 / 24, 1 / 24  # of a lifetime: not all at once
 IDLE_S = 10.0  # a connection that no market wants is kept: an engine that starts again is soon back
 OUTBOX_MAX = 16  # frames that wait to be sent besides subscriptions
-
-State = Literal["resting", "connecting", "greeting", "ready", "closing", "refused"]
-
-CONNECTION: dict[tuple[State, str], State] = {
-    ("resting", "due"): "connecting",
-    ("connecting", "opened"): "greeting",
-    ("connecting", "failed"): "resting",
-    ("connecting", "refused"): "refused",
-    ("greeting", "greeted"): "ready",
-    ("greeting", "given_up"): "closing",
-    ("greeting", "closed"): "resting",
-    ("ready", "given_up"): "closing",
-    ("ready", "closed"): "resting",
-    ("closing", "closed"): "resting",
-}
 
 
 class Session:
@@ -69,8 +54,8 @@ class Session:
 
     def __init__(self, venue: Venue, random: Random, route: Route | None = None) -> None:
         self.venue, self.route = venue, route or Route("", venue.channels)
-        self.state: State = "resting"
-        self.refusal = ""  # why nothing is tried any more
+        self.state: ConnectionState = "resting"
+        self.refusal = ""  # why nothing is tried for a long time
         self.subscriptions = Subscriptions(venue, random)
         self.images = Images(venue, random)
         self._outbox: deque[bytes] = deque(maxlen=OUTBOX_MAX)
@@ -152,7 +137,7 @@ class Session:
         """The socket is open."""
         if not self._move("opened"):
             return []
-        self._heard_ns, self._due_ns = now_ns, now_ns + ns_of(GREETING_S)
+        self._heard_ns, self._due_ns, self.refusal = now_ns, now_ns + ns_of(GREETING_S), ""
         if not self.venue.greets:
             self._greet(now_ns)
         return [Address("", self.route.url_path)]
@@ -172,10 +157,12 @@ class Session:
         if cannot_heal(status):
             if not self._move("refused"):
                 return []
-            self.refusal = reason
-            return [Tell("", "refused", reason)]
+            is_news, self.refusal = reason != self.refusal, reason
+            self._due_ns = now_ns + ns_of(max(REFUSED_S, min(retry_after_s, RETRY_AFTER_S_MAX)))
+            return [Tell("", "refused", reason)] if is_news else []
         if not self._move("failed"):
             return []
+        self.refusal = ""
         self._back_off(now_ns, retry_after_s)
         return [Tell("", "lost", reason)]
 
@@ -238,7 +225,7 @@ class Session:
         if now_ns < self._known_due_ns:
             return []
         self._known_due_ns = -1
-        if self.state == "resting":
+        if self.state in ("resting", "refused"):
             if not self.symbols or now_ns < self._due_ns:
                 return []
             self._move("due")
@@ -255,7 +242,7 @@ class Session:
         return [Close(reason)]
 
     def _worked_out_due_ns(self) -> int:
-        if self.state == "greeting" or (self.state == "resting" and self.symbols):
+        if self.state == "greeting" or (self.state in ("resting", "refused") and self.symbols):
             return self._due_ns
         if self.state != "ready":
             return NEVER_NS
@@ -318,6 +305,8 @@ class Session:
         return [*self._passed_on(heard, frame), *self._on_answer(heard, now_ns)]
 
     def _on_data(self, heard: Heard, frame: bytes, now_ns: int) -> list[Action]:
+        if heard.parts is not None:
+            return [Deliver(symbol, part) for symbol, part in heard.parts.items()]
         is_wanted = not heard.symbol or heard.symbol in self.subscriptions.symbols
         if is_wanted and heard.symbol and heard.channel in self.venue.channels:  # else asked for once, of all
             is_wanted = self.subscriptions.on_data((heard.symbol, heard.channel), now_ns)

@@ -1,8 +1,9 @@
 """Whether a gateway's markets trade, as their venue lists them: what to ask of its REST, and when. Pure.
 
 Venues whose frames say it are asked only about markets that an engine doubts, for every channel of theirs is
-silent: then for the whole listing, once in DOUBTED_S at most. All others are asked by the clock, about each
-market each `Reading.every_s` or as seldom as SHARE of the venue's limits makes it.
+silent, or that come to a connection that is open: then for the whole listing, once in DOUBTED_S at most. All
+others are asked by the clock, about each market each `Reading.every_s` or as seldom as SHARE of the venue's
+limits makes it.
 
 What is not listed was delisted only if it was listed before, or where an engine doubts it: it may be called
 otherwise. It was renamed where what the venue knows it by goes on under another name.
@@ -68,6 +69,11 @@ class States:
             market = self._markets[symbol] = _Market(now_ns + ns_of(FIRST_S) if is_asked else NEVER_NS)
             self._work_out_due()
         return market.told
+
+    def join(self, symbol: str, now_ns: int) -> None:
+        """A market comes to a connection that is open: what its frames told at first of all has been told."""
+        if self._reading is None:
+            self.doubt(symbol, now_ns)
 
     def drop(self, symbol: str) -> None:
         """Nobody wants it any more."""

@@ -3,7 +3,8 @@
 A subscription without an answer for ANSWER_S is left and asked for anew, for its answer may have been lost;
 after ASKED_MAX tries, over one connection or over several that others were heard on, the market is refused.
 Requests of one channel are gathered, `Limits.asks_max` markets in one; where such a request is refused as a
-whole, each of its markets is asked for alone.
+whole, or has no answer, each of its markets is asked for alone. One that has no answer alone, not even to
+leaving it, while others are heard, costs the connection nothing.
 
 What is `active` and brings nothing is asked for anew after ACKED_SILENT_S, which doubles each time up to
 ACKED_SILENT_S_MAX; of a book each second time the connection itself is doubted. A channel but the book's is
@@ -17,13 +18,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from random import Random
 from typing import Literal, NamedTuple
 
 from signalnode.clock import NS_PER_S
 from signalnode.feeds.live.actions import NEVER_NS, RENEW_S_MIN, jittered_s, ns_of
+from signalnode.feeds.live.lives import HELD, SUBSCRIPTION, Asked, Change, Key, State
 from signalnode.feeds.live.sessions.base import OLDEST, Heard, Venue
 
 ANSWER_S = 10.0
@@ -35,56 +36,6 @@ FRAMES_MIN = 20  # before a channel is known
 FORGOTTEN_IN = 10_000  # frames, for the most part
 HOUR_NS = 3_600 * NS_PER_S
 LEFT_MAX = 1_000  # subscriptions let go, whose last request is still remembered
-
-State = Literal["wanted", "asked", "active", "leaving", "left", "refused"]
-Key = tuple[str, str]  # symbol, channel
-
-HELD = frozenset({"asked", "active", "leaving", "left"})
-
-SUBSCRIPTION: dict[tuple[State, str], State] = {
-    ("wanted", "sent"): "asked",
-    ("asked", "subscribed"): "active",
-    ("asked", "failed"): "wanted",
-    ("asked", "refused"): "refused",
-    ("asked", "overdue"): "leaving",
-    ("active", "renewed"): "leaving",
-    ("active", "unsubscribed"): "wanted",  # by the venue's own will
-    ("leaving", "sent"): "left",
-    ("leaving", "unsubscribed"): "wanted",
-    ("left", "unsubscribed"): "wanted",
-    ("asked", "closed"): "wanted",
-    ("active", "closed"): "wanted",
-    ("leaving", "closed"): "wanted",
-    ("left", "closed"): "wanted",
-}
-
-
-class Change(NamedTuple):
-    """What became of a subscription: it is active, refused, or doubted with its connection."""
-
-    symbol: str
-    channel: str
-    state: Literal["active", "refused", "doubted"]
-    detail: str = ""
-
-
-@dataclass(slots=True)
-class Asked:
-    """How one channel of one market stands."""
-
-    state: State = "wanted"
-    is_wanted: bool = True  # else it is let go as soon as the venue has answered
-    is_alone: bool = False  # to be asked for without others
-    due_ns: int = 0  # before it may be sent, or when its answer is overdue
-    tries: int = 0  # since the last answer
-    sent_ns: int = -NEVER_NS
-    silent_ns: int = NEVER_NS  # when it will have brought nothing for too long; NEVER_NS once it has spoken
-    has_spoken: bool = False  # over any connection
-    is_early: bool = False  # whether it has brought something before the answer
-    silences: int = 0  # in a row
-    spoke_ns: int = 0  # last over this connection; 0: not yet
-    frames: int = 0  # of all connections
-    longest_ns: int = 0  # wait between two of them, which is forgotten slowly
 
 
 class _Numbered(NamedTuple):
@@ -169,7 +120,7 @@ class Subscriptions:
         self._number = 0
         self._numbered.clear()
         self._requests_ns.clear()
-        heard = {symbol for (symbol, _), asked in self.asked.items() if asked.state == "active"}
+        heard = self._heard_symbols()
         for key, asked in list(self.asked.items()):
             asked.silent_ns = NEVER_NS
             asked.spoke_ns = 0
@@ -197,14 +148,24 @@ class Subscriptions:
 
     def overdue(self, now_ns: int) -> Key | None:
         """What was left, and the venue does not say so."""
-        late = (key for key, asked in self.asked.items() if asked.state == "left" and asked.due_ns <= now_ns)
-        return next(late, None)
+        late = [key for key, asked in self.asked.items() if asked.state == "left" and asked.due_ns <= now_ns]
+        for key in late:
+            asked = self.asked[key]
+            is_mute = asked.is_alone and not asked.is_early and bool(self._heard_symbols() - {key[0]})
+            if not (is_mute and self._step(asked, "unsubscribed")):
+                return key
+            self._answered(key, asked, "unsubscribed", "", now_ns)
+        return None
+
+    def _heard_symbols(self) -> set[str]:
+        return {symbol for (symbol, _), asked in self.asked.items() if asked.state == "active"}
 
     def on_time(self, now_ns: int) -> Iterator[Change]:
         """Time has passed: what is late or silent is on its way to being asked for anew."""
         for key, asked in list(self.asked.items()):
             if asked.state == "asked" and asked.due_ns <= now_ns:
                 self._step(asked, "overdue")
+                asked.is_alone |= asked.is_joint
                 if key[1] in self.venue.optional:
                     asked.state = "refused"  # or the connection would be given up for it
                 elif asked.tries >= ASKED_MAX and asked.is_wanted:
@@ -382,7 +343,7 @@ class Subscriptions:
         for key in keys:
             asked = self.asked[key]
             if is_wanted:
-                asked.sent_ns, asked.is_early = now_ns, False
+                asked.sent_ns, asked.is_early, asked.is_joint = now_ns, False, len(keys) > 1
                 asked.tries += 1
             self._step(asked, "sent")
             asked.due_ns = now_ns + ns_of(ANSWER_S)

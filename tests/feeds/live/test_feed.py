@@ -21,7 +21,7 @@ from signalnode.errors import CheckpointError
 from signalnode.feeds import ChannelHealth, open_feed
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.live import envelope
-from signalnode.feeds.live.budget import BAN_S, BAN_S_MAX, Budget, granted
+from signalnode.feeds.live.budget import BAN_S, BAN_S_MAX, FULL_NS, Budget, granted
 from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.feed import GATEWAY_SILENT_NS, LiveFeed
 from signalnode.feeds.live.kerneltime import agreed_offset_ns
@@ -332,6 +332,17 @@ def test_a_budget_is_kept_over_restarts_and_a_broken_file_begins_anew(tmp_path):
     assert waits_ns[:-1] == [0] * limits.connects_max
     assert waits_ns[-1] > 0
     assert Budget(path, limits).request(1.0, NS_PER_S) == 0
+
+
+def test_connections_that_stand_are_counted_over_gateways_and_those_of_the_dead_are_free(tmp_path):
+    path, limits = tmp_path / "hyperliquid.budget", venue_of("hyperliquid").limits
+    budget, most = Budget(path, limits), limits.connections_max
+    path.write_bytes(json.dumps({"standing": {str(os.getppid()): most - 1, str(2**22 + 1): 5}}).encode())
+    assert budget.connect(NS_PER_S) == 0
+    assert budget.connect(2 * NS_PER_S) == FULL_NS
+    budget.closed()
+    assert budget.connect(3 * NS_PER_S) == 0
+    assert json.loads(path.read_bytes())["standing"] == {str(os.getppid()): most - 1, str(os.getpid()): 1}
 
 
 def test_a_ban_holds_for_every_gateway_and_everything_that_is_asked(tmp_path):

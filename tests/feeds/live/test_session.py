@@ -6,12 +6,12 @@ import json
 from random import Random
 
 from signalnode.clock import NS_PER_S
-from signalnode.feeds.live.actions import NEVER_NS, RENEW_S_MIN, Close, Deliver, Open, Send, Tell
+from signalnode.feeds.live.actions import RENEW_S_MIN, Close, Deliver, Open, Send, Tell
 from signalnode.feeds.live.images import IMAGE
+from signalnode.feeds.live.lives import CONNECTION, SUBSCRIPTION
 from signalnode.feeds.live.pool import Pool, Step
-from signalnode.feeds.live.session import CONNECTION, Session
+from signalnode.feeds.live.session import REFUSED_S, Session
 from signalnode.feeds.live.sessions import venue_of
-from signalnode.feeds.live.subscriptions import SUBSCRIPTION
 
 DYDX = venue_of("dydx")
 GREETING = b'{"type":"connected","connection_id":"c","message_id":0}'
@@ -89,13 +89,20 @@ def test_states_of_markets_go_to_each_and_prices_of_all_to_none():
     assert session.on_frame(json.dumps({**told, "contents": {"oraclePrices": {}}}).encode(), 0) == []
 
 
-def test_a_refusal_that_cannot_heal_is_told_once_and_nothing_is_tried_again():
+def test_a_refusal_that_cannot_heal_is_told_once_and_tried_again_each_hour():
     session = Session(DYDX, Random(1))
     session.want("BTC-USD")
     session.on_time(0)
     assert session.on_failed("HTTP 403", 0, status=403) == [Tell("", "refused", "HTTP 403")]
-    assert session.due_ns() == NEVER_NS
     assert not session.on_failed("HTTP 403", 0, status=403)
+    assert run_until(session, int(REFUSED_S * NS_PER_S) - 1) == []
+    hour_ns = int(REFUSED_S * NS_PER_S)
+    assert session.on_time(hour_ns) == [Open()]
+    assert session.refused("BTC-USD") == "HTTP 403"
+    assert session.on_failed("HTTP 403", hour_ns, status=403) == [], "it is known"
+    assert session.on_time(2 * hour_ns) == [Open()]
+    session.on_opened(2 * hour_ns)
+    assert not session.refused("BTC-USD")
 
 
 def test_retry_after_is_kept():
@@ -132,14 +139,18 @@ def test_a_connection_that_must_say_something_and_does_not_is_given_up():
     assert Close("silent for 10 s") in run_until(session, 10 * NS_PER_S)
 
 
-def test_every_state_can_be_reached_and_only_a_refusal_is_final():
-    for table, start in ((CONNECTION, "resting"), (SUBSCRIPTION, "wanted"), (IMAGE, "idle")):
+def test_every_state_can_be_reached_and_only_a_markets_refusal_is_final():
+    for table, start, final in (
+        (CONNECTION, "resting", set()),
+        (SUBSCRIPTION, "wanted", {"refused"}),
+        (IMAGE, "idle", {"refused"}),
+    ):
         states = {state for state, _ in table} | set(table.values())
         reached = {start}
         for _ in states:
             reached |= {after for (state, _), after in table.items() if state in reached}
         assert reached == states
-        assert states - {state for state, _ in table} == {"refused"}
+        assert states - {state for state, _ in table} == final
 
 
 def test_a_market_that_comes_or_goes_moves_nobody_else():

@@ -148,6 +148,14 @@ def test_where_frames_tell_states_the_listing_is_read_for_what_is_doubted_once_i
     assert asked_at(made, 300) is not None
 
 
+def test_a_market_that_comes_to_an_open_connection_is_looked_up_where_frames_have_told_already() -> None:
+    made = wanting(None, "A", "B")
+    assert asked_at(made, 10.0) is None
+    made.join("B", 10 * NS_PER_S)
+    assert asked_at(made, 10.0) == Asked(("B",), None, made._weight, is_of_all=True)
+    assert dict(made.on_read((listed("A"), listed("B", "paused")), 11 * NS_PER_S)) == {"B": "paused"}
+
+
 def test_nobody_asks_about_what_nobody_wants_or_what_nothing_tells_of() -> None:
     made = wanting(Reading(page_of, group=lambda _symbol: None), "A")
     assert asked_at(made, NEVER_NS // NS_PER_S // 2) is None

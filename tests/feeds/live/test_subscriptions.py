@@ -130,6 +130,28 @@ def test_a_refusal_of_several_has_each_of_them_asked_for_alone_and_refuses_the_o
     assert heard(session, 2, sent[0][3], sent[2][3]) == [Tell("A", "heard", ""), Tell("C", "heard", "")]
 
 
+def test_a_request_that_is_swallowed_whole_keeps_away_the_one_at_fault_and_none_of_its_neighbours():
+    session = ready(MadeUp(limits=replace(LIMITS, silence_s_max=1e6)), "A", "B", "C")
+    closes, told = 0, dict[str, str]()
+    for second in range(1, 400):
+        for action in session.run_until(float(second)):
+            if isinstance(action, Tell):
+                told[action.symbol] = action.state
+            elif isinstance(action, Open):
+                session.on_opened(session.now_ns)
+            elif isinstance(action, Close):
+                closes += 1
+                session.on_closed("as asked", session.now_ns)
+            elif isinstance(action, Send) and "B" not in (request := json.loads(action.frame))[1]:
+                what = "subscribed" if request[0] == "subscribe" else "unsubscribed"
+                for each in session.on_frame(said(what, number=request[3]), session.now_ns):
+                    told[each.symbol] = each.state
+        for symbol in "AC":
+            session.on_frame(said("data", symbol, BOOK), session.now_ns)
+    assert told == {"A": "heard", "B": "refused", "C": "heard"}
+    assert closes <= 1, "of that request nobody could tell whether anything had been agreed to"
+
+
 def test_an_answer_to_leaving_that_names_its_number_alone_is_known_for_one():
     session = ready(MadeUp(), "A")
     session.run_until(1.0)

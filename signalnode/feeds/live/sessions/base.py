@@ -25,6 +25,8 @@ class Heard(NamedTuple):
     An answer that names its request's number alone says so in `number`: the session knows what that was, so
     there `subscribed` is any yes. Data with no symbol goes to every market of the connection.
 
+    `parts` are what of a frame about many markets is for each of those of the connection: a frame of its own.
+
     `listed` are the subscriptions, as symbol and channel, that a yes is about: of a request with a number
     those that were accepted, and without one all that the connection has now.
     """
@@ -35,6 +37,7 @@ class Heard(NamedTuple):
     detail: str = ""  # of a refusal, in the venue's words; what is to be sent back
     number: int = 0
     listed: frozenset[tuple[str, str]] | None = None
+    parts: dict[str, bytes] | None = None
 
 
 class Ping(NamedTuple):

@@ -6,7 +6,8 @@ BTC/USD; the XBT of the older protocol and of REST's `wsname` is not supported. 
 `status`, sends a heartbeat each second while anything is subscribed to, and answers `ping` always, so that a
 connection all of whose markets it refused is no silent one.
 
-`instrument` is of all markets, and goes to each market: what it says of their states.
+`instrument` is of all markets, a megabyte at first: each market gets what is said of it, byte for byte, as a
+frame of its own.
 
 Each symbol of a request has an answer of its own, with the request's `req_id`. An error names its symbol and
 no channel; a depth that Kraken has not is refused so, while heartbeats go on. A book is left with the depth
@@ -41,7 +42,7 @@ class _Symbol(msgspec.Struct):
 
 
 class _Instruments(msgspec.Struct):
-    markets: list[_Symbol] = msgspec.field(default_factory=list, name="pairs")
+    markets: list[msgspec.Raw] = msgspec.field(default_factory=list, name="pairs")
 
 
 class _Head(msgspec.Struct):
@@ -56,6 +57,7 @@ class _Head(msgspec.Struct):
 
 
 _head = msgspec.json.Decoder(_Head)
+_symbol = msgspec.json.Decoder(_Symbol)
 
 
 class Kraken(Venue):
@@ -96,7 +98,8 @@ class Kraken(Venue):
         except UNREADABLE:
             return Heard("torn", named_in(frame, symbols))
         if head.channel == INSTRUMENTS:
-            return Heard("data", "", INSTRUMENTS)
+            told = head.data.markets if isinstance(head.data, _Instruments) else []
+            return Heard("data", "", INSTRUMENTS, parts=_parts(told, symbols))
         if head.channel in (BOOK, TRADES) and isinstance(head.data, list):
             named = {each.symbol for each in head.data}
             return Heard("data", named.pop() if len(named) == 1 else "", head.channel)
@@ -105,6 +108,18 @@ class Kraken(Venue):
         if head.method in ("subscribe", "unsubscribe"):
             return _answer(head)
         return Heard("noise", detail=head.error[:200])
+
+
+def _parts(told: Sequence[msgspec.Raw], symbols: Collection[str]) -> dict[str, bytes]:
+    found = {}
+    for each in told:
+        try:
+            symbol = _symbol.decode(each).symbol
+        except UNREADABLE:
+            continue
+        if symbol in symbols:
+            found[symbol] = b'{"channel":"instrument","data":{"pairs":[%b]}}' % bytes(each)
+    return found
 
 
 def _request(method: str, symbols: Sequence[str], channel: str, number: int, **more: Any) -> bytes:

@@ -5,9 +5,12 @@ nautilus_trader's issue 3509, that of a list of "Symbol field must be an array" 
 from __future__ import annotations
 
 import json
+from random import Random
 
 import pytest
 
+from signalnode.feeds.live.actions import Deliver
+from signalnode.feeds.live.session import Session
 from signalnode.feeds.live.sessions.base import Heard
 from signalnode.feeds.live.sessions.kraken import DEPTH, VENUE
 from signalnode.feeds.venues.kraken import DEPTHS
@@ -80,3 +83,16 @@ def test_who_asks_twice_waits_and_leaves_first_for_the_image_is_gone():
 )
 def test_what_is_about_no_market_goes_to_none(frame):
     assert VENUE.hear(frame, SYMBOLS).what == "noise"
+
+
+def test_of_what_is_said_of_all_instruments_each_market_gets_its_own_part_byte_for_byte():
+    own = b'{"symbol":"BTC/USD", "status":"online","tick":1e-1}'
+    frame = b'{"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[%b,{"symbol":"X/Y"},7]}}'
+    session = Session(VENUE, Random(1))
+    for market in ("BTC/USD", "ETH/USD"):
+        session.want(market)
+    session.on_time(0)
+    session.on_opened(0)
+    session.on_frame(b'{"channel":"status","data":[{}]}', 0)
+    told = b'{"channel":"instrument","data":{"pairs":[%b]}}' % own
+    assert session.on_frame(frame % own, 0) == [Deliver("BTC/USD", told)]
