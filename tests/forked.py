@@ -14,7 +14,9 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 
+Told = tuple[Connection, Connection]
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.preloaded"])
 
@@ -23,13 +25,21 @@ class Forked:
     """`python -c program *words`, with the part of `subprocess.Popen` that tests use; streams are of text."""
 
     def __init__(
-        self, program: str, words: Sequence[str], environment: Mapping[str, str], *, one_stream: bool = False
+        self,
+        program: str,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        folder: Path | None = None,
+        one_stream: bool = False,
     ) -> None:
         out, into_out = _context.Pipe(duplex=False)
         err, into_err = _context.Pipe(duplex=False)
         told = into_out, into_out if one_stream else into_err
         self._process = _context.Process(
-            target=_run, args=(program, list(words), dict(environment), *told), daemon=True
+            target=_run,
+            args=(program, words, dict(environment), folder or Path.cwd(), told),
+            daemon=True,
         )
         self._process.start()
         self.stdout, self.stderr = (os.fdopen(os.dup(each.fileno())) for each in (out, err))
@@ -77,8 +87,10 @@ class Forked:
 
 
 def _run(
-    program: str, words: list[str], environment: dict[str, str], out: Connection, err: Connection
+    program: str, words: Sequence[str], environment: Mapping[str, str], folder: Path, told: Told
 ) -> None:
+    os.chdir(folder)
+    out, err = told
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
     out.close()

@@ -6,6 +6,6 @@ import importlib
 
 from signalnode.engine.preload import preload
 
-for name in ("signalnode.aggregator.process", "tests.supervisor.node"):
+for name in ("signalnode.aggregator.process", "signalnode.cli.requests", "tests.supervisor.node"):
     importlib.import_module(name)
 preload()

@@ -22,6 +22,7 @@ from signalnode.bus.wire import SCORE_NAMES, Score, ViewMessage
 from signalnode_supervisor import NotRunning
 from signalnode_supervisor.control import request
 from tests.effort import PATIENCE_S, only_long, some
+from tests.forked import Forked
 from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
@@ -29,6 +30,7 @@ SYNTHETIC = 'market = "{name}"\n[feed]\nkind = "synthetic"\nseed = {seed}\nevent
 MARKETS = ("ALPHA-USD", "BETA-USD", "GAMMA-USD")
 SOON_S = PATIENCE_S
 SENTINEL_COUNT = 60
+COMMAND = "import sys; from signalnode.cli import main; sys.exit(main())"
 
 
 class Node:
@@ -69,8 +71,9 @@ class Node:
 
     def ask(self, *argv: str, timeout_s: float = SOON_S) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
-        process = self.spawn(*argv)
+        process = Forked(COMMAND, [*argv, "--config", str(self.config)], os.environ, folder=self.folder)
         out, err = process.communicate(timeout=timeout_s)
+        assert process.returncode is not None
         return subprocess.CompletedProcess(argv, process.returncode, out, err)
 
     def children(self) -> dict[str, dict[str, Any]]:

@@ -64,6 +64,9 @@ CODES = (1000, 1001, 1008, 1011, 1012, 1013, 4008)
 
 
 at_every_venue = pytest.mark.parametrize("venue", LIVE_VENUES)
+# What a venue's words decide little of is held at every third here, another third each time.
+THIRDS = [LIVE_VENUES[drawn(first, 0) :: drawn(3, 1)] for first in range(3)]
+at_some_venues = [pytest.mark.parametrize("venue", venues) for venues in THIRDS]
 # What no venue's own words decide is held at one, and in the long tests at each.
 at_one_venue = pytest.mark.parametrize("venue", LIVE_VENUES[: drawn(1, len(LIVE_VENUES))])
 
@@ -123,7 +126,7 @@ def test_a_book_whose_losses_nobody_sees_is_made_anew_and_that_costs_nothing(wor
     world.finish(tmp_path)
 
 
-@at_every_venue
+@at_some_venues[0]
 def test_a_market_comes_through_any_schedule_of_faults(venue, tmp_path):
     for seed in range(drawn(1, 200)):
         random = Random(seed)
@@ -259,7 +262,7 @@ def test_trades_that_stop_under_a_moving_book_are_told_in_five_seconds_and_no_ot
     assert silent_after(5.0) == {(world.symbol, "trades")}
 
 
-@at_every_venue
+@at_some_venues[1]
 def test_what_a_slow_engine_missed_costs_it_its_book_until_the_next_image_and_no_other_market(world, venue):
     slow, other = list(world.listeners)
     before = dict(world.listeners[other].feed.faults)
@@ -305,7 +308,7 @@ def test_no_frame_whatever_it_holds_is_more_than_a_fault(venue, seed):
     assert fuzz(venue, seed, drawn(500, 100_000)) > 0
 
 
-@at_every_venue
+@at_some_venues[2]
 def test_a_market_outlives_a_time_of_nothing_but_nonsense(world, venue, monkeypatch):
     old_max = drawn(20, book.OLD_MAX)
     monkeypatch.setattr(book, "OLD_MAX", old_max)
