@@ -62,10 +62,13 @@ class Bybit(Protocol):
         named = [each.partition(":")[2] for each in venue.listings if each.startswith(f"{category}:")]
         if path == "/v5/market/instruments-info":
             one = query.get("symbol", "")
-            if one and one not in named:
+            if one and one not in named and category != "spot":  # which answers with an empty list
                 return Answer(200, b'{"retCode":10001,"retMsg":"params error: symbol invalid","result":{}}')
             halted = {each for each in named if venue.listings[f"{category}:{each}"].halted}
-            named = [one] if one else [each for each in named if each not in halted]
+            if one:
+                named = [each for each in named if each == one]
+            else:
+                named = [each for each in named if each not in halted]
             rows = [_listed(category, each, "Closed" if each in halted else "Trading") for each in named]
         elif path == "/v5/market/tickers":
             rows = [{"symbol": each, "turnover24h": "1000", "volume24h": "1000"} for each in named]

@@ -1,8 +1,9 @@
 """Bybit v5: the public sockets of spot, linear and inverse, an address each.
 
-Source: Bybit, "V5 API, WebSocket Stream": at most 500 connects in 5 minutes and 21,000 characters of topics
-a connection; on spot 10 topics a request; `ping` each 20 s, and after 10 minutes without it is cut. Books of
-1 level come each 10 ms and give the quotes, those of 1000 each 200 ms and give the depth.
+Source: Bybit, "V5 API, WebSocket Stream" and "Rate Limit Rules": at most 500 connects in 5 minutes, 1,000
+connections, and 21,000 characters of topics on one; REST 600 requests in 5 s of one address, over which it
+answers 403 for ten minutes; on spot 10 topics a request; `ping` each 20 s, and after 10 minutes without it is
+cut. Books of 1 level come each 10 ms and give the quotes, those of 1000 each 200 ms and give the depth.
 
 A market is told with its category, `linear:BTCUSDT`, for a frame does not say it: the connection does. An
 answer names its request's number, a refusal not always: then the topic in its text is looked at. A request of
@@ -51,6 +52,8 @@ class Bybit(Venue):
         sends_per_s=10.0,  # none is published
         sends_at_once=10,
         asks_max=10,
+        requests_max=60.0,
+        requests_period_s=5.0,
         silence_s_max=40.0,  # two pings without an answer
     )
 

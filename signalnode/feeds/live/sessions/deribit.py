@@ -1,10 +1,11 @@
 """Deribit: JSON-RPC 2.0 over one socket.
 
-Source: Deribit, "API v2", "Rate Limits", "Connection management": 32 connections of one address, the next is
-refused with HTTP 429; requests cost credits, `public/subscribe` 3,000 of 30,000 that come back at 10,000 a
-second, and who has none left is closed after an error 10028. So requests are few, and each asks for many
-instruments. `public/set_heartbeat` makes the venue ask `test_request`, which must be answered at once, else
-it closes. Channels that are `raw` want a key, so the book comes gathered over 100 ms.
+Source: Deribit, "API v2", "Rate Limits", "Connection Management": 32 connections of one address, each request
+of HTTP while it lasts among them, and the next is refused; requests cost credits, `public/subscribe` 3,000 of
+30,000 that come back at 10,000 a second, and who has none left is closed after an error 10028. So requests
+are few, and each asks for many instruments. `public/set_heartbeat` makes the venue ask `test_request`, which
+must be answered at once, else it closes. Channels that are `raw` want a key, so the book comes gathered over
+100 ms.
 
 `platform_state` tells of indices that are locked, `instrument.state` of instruments that end; both are of
 all, and go to each market.

@@ -3,7 +3,8 @@
 Source: Gemini, "Market Data v2", and a recording: one channel, `l2`, brings book and trades. No request is
 answered: the first `l2_updates`, known by its list of past trades or auctions, is the yes and the book at
 once; leaving is over when it is said. A heartbeat comes each 5 s. Nothing shows a loss, so a book is asked
-for anew each few minutes. No limit is published.
+for anew each few minutes. Of its sockets no limit is published; REST 120 requests a minute, and one a second
+is advised ("Rate Limits").
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Gemini(Venue):
         connects_max=10,
         connects_period_s=60.0,
         sends_per_s=5.0,
+        requests_max=60.0,
+        requests_period_s=60.0,
         silence_s_max=15.0,  # three heartbeats
         refresh_s=300.0,
     )

@@ -1,9 +1,10 @@
 """Hyperliquid: its one socket.
 
-Source: Hyperliquid, "WebSocket" and "Rate limits": of one address 10 connections, 30 new ones a minute, 1000
-subscriptions and 2000 messages a minute. What has been sent nothing for 60 s is closed, so `ping` is sent,
-which is answered by `pong`. One subscription may die while the others go on (sonirico/go-hyperliquid #111):
-a book comes each 5 s at least, so one that is silent for longer is asked for anew.
+Source: Hyperliquid, "WebSocket" and "Rate limits": of one address 10 connections (one copy of the page says
+100, those of 2026 10), 30 new ones a minute, 1000 subscriptions and 2000 messages a minute; REST 1,200 of
+weight a minute, of which what it lists is 20. What has been sent nothing for 60 s is closed, so `ping` is
+sent, which is answered by `pong`. One subscription may die while the others go on (sonirico/go-hyperliquid
+#111): a book comes each 5 s at least, so one that is silent for longer is asked for anew.
 
 An answer repeats the subscription, with fields that were not asked for; an error has it in its text.
 """
@@ -67,6 +68,8 @@ class Hyperliquid(Venue):
         connections_max=8,  # of 10: who looks by other means needs one as well
         sends_per_s=10.0,
         sends_at_once=30,
+        requests_max=600.0,
+        requests_period_s=60.0,
         book_silence_s_max=20.0,
         silence_s_max=40.0,  # two pings without an answer
     )

@@ -1,10 +1,10 @@
 """Kraken spot, protocol v2.
 
-Source: Kraken, "WebSocket API v2", and "Spot WebSocket FAQ" (about 150 connects in ten minutes of one
-address, then it is banned for ten; requests are limited by a rate that is not published). A name is written
-BTC/USD; the XBT of the older protocol and of REST's `wsname` is not supported. It greets with the channel
-`status`, sends a heartbeat each second while anything is subscribed to, and answers `ping` always, so that a
-connection all of whose markets it refused is no silent one.
+Source: Kraken, "WebSocket API v2", and "Spot WebSocket Introduction" (about 150 connects in any ten minutes
+of one address, by Cloudflare, then it is banned for ten; requests are limited by a rate that is not
+published). A name is written BTC/USD; the XBT of the older protocol and of REST's `wsname` is not supported.
+It greets with the channel `status`, sends a heartbeat each second while anything is subscribed to, and
+answers `ping` always, so that a connection all of whose markets it refused is no silent one.
 
 `instrument` is of all markets, a megabyte at first: each market gets what is said of it, byte for byte, as a
 frame of its own.
