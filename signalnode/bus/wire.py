@@ -30,8 +30,8 @@ SCORE_NAMES = (
 HEARTBEAT_S_MAX = 1.0  # longest silence of a healthy engine
 SILENT_AFTER_S = 3 * HEARTBEAT_S_MAX  # then a market is silent: it crashed, hangs or is cut off
 SCORES_MAX = 64  # scores in one message: the seven and the user's
-MESSAGE_BYTES_MAX = 65_536  # score, heartbeat, end, decision; a score is about 360 bytes
-VIEW_BYTES_MAX = 1_048_576  # view; 500 markets take about 150 kB, live ones 330
+MESSAGE_BYTES_MAX = 65_536  # score, heartbeat, end, decision; a score is about 380 bytes
+VIEW_BYTES_MAX = 1_048_576  # view; 500 markets take about 160 kB, live ones 340, outcomes 50
 REASON_CHARS_MAX = 200
 
 _FLOAT_MAX = 1.7976931348623157e308

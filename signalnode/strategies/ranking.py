@@ -115,16 +115,17 @@ class Ranking:
         """The best `k` now, best first; of equal ones the name decides."""
         names = [name for weighed in self._weights.values() for name, _ in weighed]
         warm = [market for market in view.having(names) if view.markets[market].warm >= self.warm_min]
-        lines = [self._best(view, market) for market in warm]
-        kept = [line for line in lines if line.value >= self.value_min]
+        kept = [line for market in warm if (line := self._best(view, market)) is not None]
         return sorted(kept, key=lambda line: (-(line.net_bps or 0.0), -line.value, line.market))[: self.k]
 
-    def _best(self, view: View, market: str) -> Opportunity:
-        up, down = (
-            Opportunity(market, side, self._value(view, market, side), self._net_bps(view, market, side))
+    def _best(self, view: View, market: str) -> Opportunity | None:
+        """The better direction of those that are worth `value_min`."""
+        lines = [
+            Opportunity(market, side, value, self._net_bps(view, market, side))
             for side in DIRECTIONS
-        )
-        return max(up, down, key=lambda line: (line.net_bps or 0.0, line.value))
+            if (value := self._value(view, market, side)) >= self.value_min
+        ]
+        return max(lines, key=lambda line: (line.net_bps or 0.0, line.value), default=None)
 
     def _net_bps(self, view: View, market: str, direction: Direction) -> float | None:
         """What is expected of it, less the spread; None where that is not known."""

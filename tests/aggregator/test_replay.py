@@ -195,3 +195,17 @@ def test_a_score_is_unknown_where_its_row_says_so_and_not_because_it_reads_fifty
     assert (before.state, before.unknown) == ("warming", SCORE_NAMES)
     assert (between.state, between.unknown) == ("fresh", ("volume_spike",))
     assert after.unknown == ()
+
+
+def test_recorded_scores_teach_what_they_are_followed_by_as_live_ones_do(tmp_path: Path) -> None:
+    seen: list[float] = []
+
+    class Watching:
+        def evaluate_opportunities(self, view: View) -> list[Decision]:
+            deciles = view.outcomes["A"].deciles("volume_spike", 5.0) if view.outcomes["A"].scores else []
+            seen.append(sum(each.seen for each in deciles))
+            return []
+
+    list(replay_decisions(recorded(tmp_path), {"watching": Watching()}, AggregatorSettings()))
+    assert seen == sorted(seen)
+    assert 70.0 < seen[-1] < 90.0

@@ -79,7 +79,11 @@ OUTCOMES = {
     "B": followed(momentum_short=2.0),
     "C": followed(momentum_long=1.5),
 }
-LOUD = {"A": market(momentum_long=95), "B": market(momentum_short=91), "C": market(momentum_long=93)}
+LOUD = {
+    "A": market(momentum_long=95, momentum_short=5),
+    "B": market(momentum_long=9, momentum_short=91),
+    "C": market(momentum_long=93, momentum_short=7),
+}
 
 
 def test_what_followed_decides_on_the_order_less_the_spread_where_that_is_known() -> None:
@@ -112,3 +116,9 @@ def test_scores_without_a_direction_foresee_none() -> None:
         view(0, {"A": market(volume_spike=95)}, outcomes=told)
     )
     assert line.net_bps is None
+
+
+def test_a_direction_whose_scores_are_too_low_is_listed_for_no_outcome() -> None:
+    told = {"A": followed(momentum_long=-2.0)}
+    (line,) = Ranking(weights={"momentum": 1.0}).table(view(0, {"A": LOUD["A"]}, outcomes=told))
+    assert (line.direction, line.net_bps) == ("long", -2.0)

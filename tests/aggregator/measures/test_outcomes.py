@@ -204,3 +204,33 @@ def test_each_market_has_its_turn_to_be_told_and_it_comes_over_the_wire_as_it_wa
         np.testing.assert_allclose(heard[market].values, outcomes[market].values, rtol=1e-12)
     assert heard["A"].at("calm", 100.0)[:5] == heard["A"].deciles("calm")[DECILES - 1][:5]
     assert Decile._fields == FIELDS
+
+
+class Notes:
+    """A log that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def warning(self, event: str, **_: object) -> None:
+        self.told.append(event)
+
+    info = warning
+
+
+def test_what_cannot_be_kept_is_said_once_and_when_it_can_be_again(tmp_path: Path) -> None:
+    mids, scores = walked(20)
+    outcomes, notes, path = fed(made(), mids, scores), Notes(), tmp_path / "outcomes.msgpack"
+    path.mkdir()
+    keeper = kept.Keeper(path, notes)  # type: ignore[arg-type]
+    assert keeper.begun(0) is None
+    for minute in range(4):
+        if minute == 3:
+            path.rmdir()
+        keeper.keep(outcomes, minute * 61 * S)
+    assert notes.told == [
+        "outcomes are learnt anew",
+        "outcomes cannot be kept",
+        "outcomes are kept again",
+    ]
+    assert kept.load(path) is not None
