@@ -265,7 +265,7 @@ class Connections:
 
     def _on_frames(self, slot: int, frames: list[bytes]) -> None:
         """What came at once goes on at once: so ZeroMQ's thread wakes once for all of it."""
-        session, now_ns = self._pool.sessions[slot], monotonic_ns()
+        session, number, now_ns = self._pool.sessions[slot], self._pool.number(slot), monotonic_ns()
         self._outlet.hold()
         try:
             for frame in frames:
@@ -273,7 +273,7 @@ class Connections:
                 if (
                     len(done) == 1 and isinstance(only := done[0], Deliver) and only.symbol
                 ):  # so are nearly all
-                    self._outlet.frame(only.symbol, self._pool.number(slot), only.frame)
+                    self._outlet.frame(only.symbol, number, only.frame)
                 else:
                     self._do(self._pool.steps(slot, done))
         finally:
