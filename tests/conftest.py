@@ -7,6 +7,7 @@ import gc
 import importlib
 import os
 import signal
+import sys
 from collections.abc import Generator
 
 import pytest
@@ -33,11 +34,22 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     gc.disable()
     try:
         if session.config.args == session.config.getini("testpaths"):
+            if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
+                _compile_meanwhile()
             _import_ones_share(session.config)
         return (yield)
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _compile_meanwhile() -> None:
+    """Where the kernel is not compiled yet: the first tests of each worker would all wait for that."""
+    from signalnode.compiled import loader
+
+    if not loader.is_cached():
+        program = "from signalnode.compiled.loader import compile_missing; compile_missing(lambda _: None)"
+        os.posix_spawn(sys.executable, [sys.executable, "-c", program], os.environ)
 
 
 def _import_ones_share(config: pytest.Config) -> None:
