@@ -79,7 +79,11 @@ function draw() {
   tabs.tick(began);
   if (rows.second !== second) drawRegimes(frame);
   drawHead();
-  window.signalnode = { frameMs: performance.now() - began, frames: (window.signalnode?.frames ?? 0) + 1, rows: rows.shown.length };
+  window.signalnode = {
+    frames: (window.signalnode?.frames ?? 0) + 1,
+    frameMs: performance.now() - began,
+    sinceViewMs: Date.now() - frame.timeMs,
+  };
 }
 
 function drawHead() {

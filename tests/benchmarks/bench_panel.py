@@ -1,0 +1,167 @@
+"""The page: its cost with five browsers on 200 markets, metrics of 500, and a frame in a real browser."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from signalnode.panels.metrics import Facts, Totals, exposition
+from signalnode.settings import AggregatorSettings, NodeSettings, PanelSettings, panel_args
+from tests.benchmarks.panel_load import made_view
+from tests.benchmarks.processor import cpu_s
+from tests.benchmarks.table import Row, medians_s
+from tests.ports import free_port
+
+REPO = Path(__file__).parents[2]
+MARKETS, BROWSERS, METRICS_MARKETS = 200, 5, 500
+SETTLE_S, MEASURED_S = 3.0, 15.0
+SHARE_MOST = 0.25  # of what each score to each browser costs
+WEIGHT_MOST = 1.3  # of the same server without history
+VIEW_WAIT_MS = 125.0  # on average from a score's arrival to the view that has it
+
+
+def rows() -> Iterator[Row]:
+    """Every figure of the panel."""
+    with tempfile.TemporaryDirectory(prefix="sn-") as name:
+        endpoint = f"ipc://{name}/out"
+        with _process("node", endpoint, str(MARKETS)):
+            yield from _served(endpoint, Path(name))
+    yield _metrics()
+
+
+def _served(endpoint: str, folder: Path) -> Iterator[Row]:
+    port, other = free_port(), free_port()
+    settings = NodeSettings(
+        runtime_dir=folder,
+        state_dir=folder,
+        markets_dir=folder,
+        aggregator=AggregatorSettings(endpoint=endpoint),
+        panel=PanelSettings(endpoint=f"127.0.0.1:{port}"),
+        path=folder / "signalnode.toml",
+    )
+    with (
+        _process("panel", json.dumps(panel_args(settings))) as panel,
+        _process("forwarding", endpoint, str(other)) as forwarding,
+        _process("browsers", f"ws://127.0.0.1:{port}/ws", str(BROWSERS)) as browsers,
+        _process("browsers", f"ws://127.0.0.1:{other}", str(BROWSERS)),
+    ):
+        time.sleep(SETTLE_S)
+        before, began = [cpu_s(panel.pid), cpu_s(forwarding.pid)], time.monotonic()
+        time.sleep(MEASURED_S)
+        lasted = time.monotonic() - began
+        ours, theirs = (
+            100 * (cpu_s(each.pid) - was) / lasted
+            for each, was in zip((panel, forwarding), before, strict=True)
+        )
+        yield Row(
+            what=f"panel process, {MARKETS} markets, {BROWSERS} browsers",
+            measured=ours,
+            unit="% of a core",
+            reference="% with each score sent to each",
+            reference_value=theirs,
+            at_most=SHARE_MOST,
+            aim="3%",
+        )
+        yield Row(
+            what="its memory",
+            measured=_pss_mb(panel.pid),
+            unit="MB (PSS)",
+            reference="MB, the same server, no history",
+            reference_value=_pss_mb(forwarding.pid),
+            at_most=WEIGHT_MOST,
+            aim="30 MB",
+        )
+        yield from _drawn(port)
+        told = _ended(browsers)
+        yield Row(what="sent to one browser", measured=told["bytes_per_s"] / 1e3, unit="kB/s", aim="13")
+
+
+def _drawn(port: int) -> Iterator[Row]:
+    """A frame on the page; nothing where there is no browser."""
+    from tests.browser.chromium import browser, until
+
+    with contextlib.suppress(BaseException), browser() as started:
+        page = started.new_page(viewport={"width": 1440, "height": 5_200})  # all 200 rows in sight
+        page.goto(f"http://127.0.0.1:{port}")
+        until(page, "window.signalnode?.frames > 8", "frames are drawn")
+        empty = page.evaluate(
+            "new Promise((done) => { const began = performance.now();"
+            " requestAnimationFrame(() => { const a = performance.now(); done(performance.now() - a); }) })"
+        )
+        frames, waits = [], []
+        for _ in range(40):
+            page.wait_for_timeout(260)
+            found = page.evaluate("window.signalnode")
+            frames.append(found["frameMs"])
+            waits.append(found["sinceViewMs"])
+        yield Row(
+            what=f"a frame on the page, {MARKETS} rows in sight",
+            measured=statistics.median(frames),
+            unit="ms of main thread",
+            reference="ms, an empty frame",
+            reference_value=max(empty, 0.1),
+            aim="16 ms",
+        )
+        yield Row(
+            what="a score's arrival at Layer 5 to its pixel",
+            measured=statistics.median(waits) + VIEW_WAIT_MS,
+            unit="ms",
+            reference="ms of it the mean wait for a view",
+            reference_value=VIEW_WAIT_MS,
+            aim="400 ms",
+        )
+
+
+def _metrics() -> Row:
+    view = made_view(1, METRICS_MARKETS)
+    totals = Totals()
+    totals.take(view)
+    facts = Facts(view=view, age_s=0.1, totals=totals)
+    encoder = msgspec.json.Encoder()
+    times = medians_s({"text": lambda: exposition(facts), "json": lambda: encoder.encode(view)})
+    series = exposition(facts).count(b"\nsignalnode_")
+    return Row(
+        what=f"/metrics of {METRICS_MARKETS} markets, {series:,} series",
+        measured=1e3 * times["text"],
+        unit="ms",
+        reference="ms, msgspec's JSON of that view",
+        reference_value=1e3 * times["json"],
+        aim="20 ms",
+    )
+
+
+@contextlib.contextmanager
+def _process(role: str, *given: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.benchmarks.panel_load", role, *given]
+    process = subprocess.Popen(command, cwd=REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "ready\n", role
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _ended(process: subprocess.Popen[str]) -> dict[str, float]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    process.stdin = None
+    return dict(json.loads(process.stdout.readline()))
+
+
+def _pss_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1e3
+    return 0.0
