@@ -171,4 +171,5 @@ class Board:
             process=entry.process,
             health=None if message is None else message.health,
             spread_bps=None if message is None else message.spread_bps,
+            missed=entry.sequence.missed,
         )

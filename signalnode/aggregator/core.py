@@ -7,6 +7,7 @@ same now.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,8 +21,10 @@ from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.bus.sequence import DROP
 from signalnode.bus.snapshot import Ring
 from signalnode.bus.wire import (
+    DELAYS_S,
     DecisionMessage,
     End,
+    Layer5State,
     Score,
     ViewMessage,
     WireError,
@@ -33,6 +36,7 @@ from signalnode.names import asset_of
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import View
 
+DELAYS_NS = tuple(int(each * NS_PER_S) for each in DELAYS_S)
 CATCH_UP_MAX = 20  # views made up for after a pause; older ones are skipped, nobody can act on them
 
 
@@ -44,6 +48,20 @@ class Outcome:
     decisions: list[DecisionMessage] = field(default_factory=list)
     faults: list[StrategyFault] = field(default_factory=list)
     states: dict[str, msgspec.Raw] = field(default_factory=dict)  # of the strategies, where any decided
+
+
+class Delays:
+    """Scores counted by how long they were on their way; a clock that was set makes none below 0."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(DELAYS_S) + 1)
+        self.sum_ns = 0
+
+    def add(self, delay_ns: int) -> None:
+        """Count one."""
+        delay_ns = max(delay_ns, 0)
+        self.counts[bisect_left(DELAYS_NS, delay_ns)] += 1
+        self.sum_ns += delay_ns
 
 
 class Aggregator:
@@ -67,6 +85,7 @@ class Aggregator:
         self.taken = 0
         self.missed = 0
         self.decided = 0
+        self.withheld = self.journal_bytes = 0  # whoever keeps the journal says so
         self.view_seq = 0
         self.view_frames: list[bytes] | None = None
         self._measures = Measures(settings, self.board)
@@ -74,6 +93,8 @@ class Aggregator:
         self._gaps = Gaps()
         self.expect(list(self.board.entries), assets)
         self._bytes_max = settings.message_bytes_max
+        self._delays = Delays()
+        self._ahead_ns = 0
         self._interval_ns = settings.view_interval_ms * NS_PER_MS
         self._next_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
 
@@ -103,6 +124,7 @@ class Aggregator:
         self.taken += 1
         self.missed += missing
         if kind is Score:
+            self._delays.add(now_ns + self._ahead_ns - message.time_published_ns)
             self.ring.add(message.market, message.epoch, message.seq, frames)
         elif kind is End:
             self.ring.ended(message.market, frames)
@@ -113,6 +135,7 @@ class Aggregator:
 
         Messages are stamped `ahead_ns` later, which is the wall clock's lead over this time line.
         """
+        self._ahead_ns = ahead_ns
         behind = (now_ns - self._next_ns) // self._interval_ns
         if behind > CATCH_UP_MAX:
             self._next_ns += (behind - CATCH_UP_MAX) * self._interval_ns
@@ -176,9 +199,19 @@ class Aggregator:
                 market: each.told()
                 for market, each in self.outcomes.in_turn(self._interval_ns / NS_PER_S).items()
             },
+            layer5=self._state(),
         )
         self.view_frames = encode(message)
         return Outcome(message, decisions, faults + lost, states)
+
+    def _state(self) -> Layer5State:
+        return Layer5State(
+            rejected=sum(self.rejected.values()),
+            withheld=self.withheld,
+            journal_bytes=self.journal_bytes,
+            delays=list(self._delays.counts),
+            delays_sum_s=self._delays.sum_ns / NS_PER_S,
+        )
 
     def _reject(self, reason: str) -> bool:
         self.rejected[reason] = self.rejected.get(reason, 0) + 1

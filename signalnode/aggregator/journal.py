@@ -123,6 +123,14 @@ class Journal:
             raise
         self._size += len(record)
 
+    def bytes(self) -> int:
+        """Of all its files; 0 where they cannot be looked at."""
+        try:
+            with os.scandir(self._directory) as files:
+                return sum(each.stat().st_size for each in files if each.is_file())
+        except OSError:
+            return 0
+
     def close(self) -> None:
         """Sync and close; closing twice is harmless."""
         if self._file >= 0:

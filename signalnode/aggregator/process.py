@@ -216,6 +216,7 @@ class Process:
         try:
             self._journal.append(outcome.view, outcome.decisions, outcome.states)
         except OSError as error:
+            self.core.withheld += len(outcome.decisions)
             if self.withheld.add(len(outcome.decisions), error.strerror or type(error).__name__):
                 self._tell_withheld()
             return False
@@ -263,6 +264,7 @@ class Process:
             self._reconcile(now_ns)
 
     def _reconcile(self, now_ns: int) -> None:
+        self.core.journal_bytes = self._journal.bytes()
         silent = self.core.board.silent(now_ns)
         if silent:
             self._log.warning("markets are not heard", reason=troubled(silent), markets=len(silent))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -55,6 +55,7 @@ class _Slot:
     good: int = 0  # turns in a row that went well
     resumes_seq: int = 0  # view at which it is asked again
     error: str = ""
+    lost: dict[str, int] = field(default_factory=dict)  # turns so far, by why
     state: msgspec.Raw | None = None  # the newest it gave, in msgpack
 
 
@@ -144,9 +145,16 @@ class StrategyRunner:
         return decisions, faults
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """Each strategy for the view message: decisions so far, failures in a row, and the last error."""
+        """Each strategy for the view message: decisions so far, failures in a row, the last error, and turns
+        lost so far, by `error` or `time`.
+        """
         return {
-            name: {"decisions": slot.seq, "failures": slot.failures, "error": slot.error}
+            name: {
+                "decisions": slot.seq,
+                "failures": slot.failures,
+                "error": slot.error,
+                "lost": dict(slot.lost),
+            }
             for name, slot in self._slots.items()
         }
 
@@ -157,6 +165,8 @@ class StrategyRunner:
         out = min(2 ** (slot.failures - 1), BACKOFF_VIEWS_MAX)
         slot.resumes_seq = view.seq + out + 1
         slot.error = _line(error)
+        why = "time" if isinstance(error, OverBudgetError) else "error"
+        slot.lost[why] = slot.lost.get(why, 0) + 1
         return StrategyFault(name, slot.error, _trace(error), out)
 
     @staticmethod

@@ -33,6 +33,7 @@ SCORES_MAX = 64  # scores in one message: the seven and the user's
 MESSAGE_BYTES_MAX = 65_536  # score, heartbeat, end, decision; a score is about 380 bytes
 VIEW_BYTES_MAX = 1_048_576  # view; 500 markets take about 160 kB, live ones 340, outcomes 50
 REASON_CHARS_MAX = 200
+DELAYS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 _FLOAT_MAX = 1.7976931348623157e308
 Status = Literal["warming", "live", "degraded", "stale"]
@@ -150,6 +151,19 @@ class MarketState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     process: ProcessState | None = None  # where a supervisor says so
     health: Health | None = None  # of a live market
     spread_bps: _Positive | None = None  # None where there is no quote
+    missed: _Count = 0  # scores that were sent and never came to Layer 5
+
+
+class Layer5State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the aggregator itself does, since its start. `delays` counts scores by the time from publication to
+    here: a number for each of DELAYS_S, up to which it counts, and one for all that took longer.
+    """
+
+    rejected: _Count = 0  # messages that were none of this contract
+    withheld: _Count = 0  # decisions that could not be written down
+    journal_bytes: _Count = 0
+    delays: list[_Count] = []
+    delays_sum_s: _Positive = 0.0
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -184,6 +198,7 @@ class ViewMessage(
     strategies: dict[str, dict[str, Any]]
     gaps: dict[str, Gap] = {}
     outcomes: dict[str, ToldOutcomes] = {}
+    layer5: Layer5State | None = None
 
 
 class DecisionMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="decision"):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from signalnode.bus.wire import Health, ViewMessage
+from signalnode.bus.wire import DELAYS_S, Health, Layer5State, ViewMessage
 from signalnode.panels.web.board import USABLE, state_word
 
 PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -19,6 +19,8 @@ OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 READY_AGE_S_MAX = 3.0  # a view that is older tells nothing of now
 REASONS_MAX = 20  # of not being ready
 CHANNELS = ("trades", "quotes", "depth")
+
+HISTOGRAM = "delivery_latency_seconds"
 
 Sample = tuple[str, float]  # labels as they are written, and the value
 Family = tuple[str, str, str, Iterable[Sample]]  # name without a prefix, type, help, samples
@@ -59,11 +61,14 @@ class Facts:
 def exposition(facts: Facts, *, openmetrics: bool = False) -> bytes:
     """The whole text; families without a sample are left out."""
     lines: list[str] = []
+    layer5 = None if facts.view is None else facts.view.layer5
     for name, kind, words, samples in families(facts):
         found = [f"signalnode_{name}{labels} {_number(value)}" for labels, value in samples]
         if found:
             family = name.removesuffix("_total") if openmetrics and kind == "counter" else name
             lines += (f"# HELP signalnode_{family} {words}", f"# TYPE signalnode_{family} {kind}", *found)
+    if layer5 is not None and layer5.delays:
+        lines += _histogram(layer5)
     if openmetrics:
         lines.append("# EOF")
     return ("\n".join(lines) + "\n").encode()
@@ -117,6 +122,12 @@ def _of_markets(view: ViewMessage, facts: Facts) -> Iterator[Family]:
         "counter",
         "Scores published.",
         ((_labels(market=name), count) for name, count in facts.totals.scores.items()),
+    )
+    yield (
+        "scores_missed_total",
+        "counter",
+        "Scores that never came to Layer 5.",
+        ((labels, each.missed) for labels, each in markets.items()),
     )
     yield from _of_channels({name: each.health for name, each in view.markets.items() if each.health})
     if facts.with_scores:
@@ -172,6 +183,27 @@ def _of_layer_5(view: ViewMessage) -> Iterator[Family]:
         "Decisions taken.",
         ((_labels(strategy=name), _whole(state, "decisions")) for name, state in view.strategies.items()),
     )
+    lost = {name: state.get("lost") for name, state in view.strategies.items()}
+    yield (
+        "strategy_turns_lost_total",
+        "counter",
+        "Turns that the strategy has lost: by an error, or over its time.",
+        (
+            (_labels(strategy=name, why=str(why)), _whole(turns, why))
+            for name, turns in lost.items()
+            if isinstance(turns, dict)
+            for why in turns
+        ),
+    )
+    if view.layer5 is not None:
+        yield (
+            "decisions_withheld_total",
+            "counter",
+            "Decisions not written down.",
+            [("", view.layer5.withheld)],
+        )
+        yield "messages_rejected_total", "counter", "Messages of no contract.", [("", view.layer5.rejected)]
+        yield "journal_bytes", "gauge", "Of the journal of decisions.", [("", view.layer5.journal_bytes)]
     yield (
         "strategy_failures",
         "gauge",
@@ -200,6 +232,17 @@ def _of_processes(processes: Sequence[Mapping[str, Any]]) -> Iterator[Family]:
         ("process_pss_bytes", "gauge", "Memory of the process, what is shared divided (PSS).", "pss_bytes"),
     ):
         yield name, kind, words, ((labels, each[key]) for labels, each in named if each.get(key) is not None)
+
+
+def _histogram(layer5: Layer5State) -> list[str]:
+    """How long scores were on their way, as both formats have a histogram."""
+    name = f"signalnode_{HISTOGRAM}"
+    lines = [f"# HELP {name} From a score's publication to Layer 5.", f"# TYPE {name} histogram"]
+    total = 0
+    for bound, count in zip((*map(str, DELAYS_S), "+Inf"), layer5.delays, strict=False):
+        total += count
+        lines.append(f'{name}_bucket{{le="{bound}"}} {total}')
+    return [*lines, f"{name}_sum {layer5.delays_sum_s:.10g}", f"{name}_count {total}"]
 
 
 def _is_heard(facts: Facts) -> bool:

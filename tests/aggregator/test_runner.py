@@ -119,7 +119,7 @@ def test_good_turns_are_forgiving() -> None:
     runner = StrategyRunner({"s": strategy})
     for seq in range(1, GOOD_TURNS_TO_FORGIVE + 3):
         runner.decide(view(seq), 1)
-    assert runner.states()["s"] == {"decisions": 0, "failures": 0, "error": ""}
+    assert runner.states()["s"] == {"decisions": 0, "failures": 0, "error": "", "lost": {"error": 1}}
 
 
 def test_decisions_are_numbered_for_each_strategy_and_go_on_after_a_swap() -> None:

@@ -20,6 +20,7 @@ from signalnode.bus.wire import (
     Channel,
     DecisionMessage,
     Health,
+    Layer5State,
     Score,
     ToldOutcomes,
     ViewMessage,
@@ -49,6 +50,7 @@ def test_the_keys_of_every_message_are_those_on_the_wire() -> None:
     same(table(PAGE, "key", "View").names(), keys_of(ViewMessage))
     same(table(PAGE, "key", "Decision").names(), keys_of(DecisionMessage))
     same(table(PAGE, "key of outcomes").names(), keys_of(ToldOutcomes))
+    same(table(PAGE, "key of layer5").names(), keys_of(Layer5State))
     same(table(PAGE, "key of health").names(), keys_of(Health))
     same(table(PAGE, "key of a channel").names(), keys_of(Channel))
     same(table(PAGE, "key of the answer").names(), keys_of(RingReply))

@@ -45,6 +45,11 @@ def test_each_market_channel_process_strategy_and_regime_has_its_numbers() -> No
     assert told['signalnode_process_restarts_total{process="BTC-USD"}'] == "2"
     assert told['signalnode_process_state{process="od\\"d\\\\",state="given_up"}'] == "1"
     assert told['signalnode_decisions_total{strategy="threshold"}'] == "3"
+    assert told['signalnode_strategy_turns_lost_total{strategy="threshold",why="time"}'] == "2"
+    assert told["signalnode_decisions_withheld_total"] == "1"
+    assert told['signalnode_delivery_latency_seconds_bucket{le="0.0025"}'] == "8"
+    assert told['signalnode_delivery_latency_seconds_bucket{le="+Inf"}'] == "9"
+    assert told["signalnode_delivery_latency_seconds_count"] == "9"
     assert told['signalnode_regime_ratio{regime="trending"}'] == "0.4"
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from signalnode.bus.wire import NOT_RUNNING, SCORE_NAMES, MarketState, ViewMessage
+from signalnode.bus.wire import NOT_RUNNING, SCORE_NAMES, MarketState, ToldOutcomes, ViewMessage
 from signalnode.panels.web.history import History, score_bytes
 
 BOARD, PAST, STRIPS = 1, 2, 3  # the first byte of what is sent as bytes
@@ -71,6 +71,7 @@ class Board:
         self.layout_id = 0
         self.history = History()
         self.frame = b""
+        self.outcomes: dict[str, ToldOutcomes] = {}  # of each market the newest; views tell a few at a time
         self._names: tuple[tuple[str, ...], ...] = ()
 
     def take(self, view: ViewMessage) -> bool:
@@ -82,6 +83,8 @@ class Board:
         if is_other:
             self._names, self.layout_id = names, self.layout_id + 1
         self.history.take(view, columns)
+        self.outcomes |= view.outcomes
+        self.outcomes = {name: told for name, told in self.outcomes.items() if name in view.markets}
         self.frame = self._framed(view, columns)
         return is_other
 

@@ -31,7 +31,13 @@ from signalnode.panels.web.board import Board
 from signalnode.panels.web.clients import Client, send_all
 from signalnode.panels.web.ears import Ears
 from signalnode.panels.web.files import page_files
-from signalnode.panels.web.market import decision_facts, market_facts, points, process_facts
+from signalnode.panels.web.market import (
+    decision_facts,
+    market_facts,
+    outcome_facts,
+    points,
+    process_facts,
+)
 from signalnode.panels.web.pages import Pages
 from signalnode.settings import NodeSettings, node_of
 from signalnode.settings.arguments import Link
@@ -223,6 +229,8 @@ class Panel:
             client.opened = None
         else:
             client.send(self._board.past(name, number), _json(market_facts(name, view.markets[name])))
+            if (told := self._board.outcomes.get(name)) is not None:
+                client.send(_json(outcome_facts(name, told)))
         self._want()
 
     def _want(self) -> None:
@@ -261,6 +269,9 @@ class Panel:
         if self._new_decisions:
             send_all(self._clients, _json({"kind": "decisions", "decisions": list(self._new_decisions)}))
             self._new_decisions.clear()
+        for name, told in view.outcomes.items():
+            if looking := [client for client in self._clients if client.opened == name]:
+                send_all(looking, _json(outcome_facts(name, told)))
         if self._points:
             self._tell_points()
         for client in self._clients:

@@ -7,6 +7,7 @@ from signalnode.bus.wire import (
     Channel,
     DecisionMessage,
     Health,
+    Layer5State,
     MarketState,
     ProcessState,
     ViewMessage,
@@ -55,7 +56,8 @@ def view(seq: int = 1, /, *, regime: float = 40.0, **markets: MarketState) -> Vi
         regime={"trending": regime, "quiet": 10.0},
         measures={},
         relations=[],
-        strategies={"threshold": {"decisions": 3, "failures": 0, "error": ""}},
+        strategies={"threshold": {"decisions": 3, "failures": 0, "error": "", "lost": {"time": 2}}},
+        layer5=Layer5State(withheld=1, journal_bytes=4_096, delays=[5, 3, *[0] * 9, 1], delays_sum_s=0.02),
     )
 
 

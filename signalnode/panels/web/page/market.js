@@ -68,7 +68,8 @@ export class Market {
       spans.append(button);
     }
     this.details = element("div", "details");
-    this.root.replaceChildren(head, this.state, this.why, this.charts, spans, this.details);
+    this.worth = element("div", "details");
+    this.root.replaceChildren(head, this.state, this.why, this.charts, spans, this.worth, this.details);
     this.root.hidden = false;
   }
 
@@ -150,6 +151,10 @@ export class Market {
     this.scores.forEach((column, j) => column.push(scores[j] ?? null));
   }
 
+  outcomes(outcomes) {
+    if (outcomes.market === this.name) this.worth.replaceChildren(worthTable(outcomes));
+  }
+
   decided(decisions) {
     this.decisions = decisions.filter((each) => each.markets.includes(this.name)).slice(-100);
     this.plots[0]?.redraw();
@@ -219,6 +224,27 @@ export class Market {
     this.why.textContent = [facts.reason, restarts, process?.why, unknown].filter(Boolean).join(" · ");
     this.details.replaceChildren(...channelTable(facts));
   }
+}
+
+/** What followed while a score stood in its highest tenth; – where too little was seen to say so. */
+function worthTable({ horizons_s, scores }) {
+  const table = element("table", "plain"), head = element("tr");
+  head.append(element("th", "", "from 90 up"));
+  for (const horizon of horizons_s) head.append(element("th", "", `went its way in ${horizon} s`), element("th", "", "moved, bp"));
+  const rows = Object.entries(scores).map(([name, fields]) => {
+    const row = element("tr");
+    row.append(element("th", "", name.replaceAll("_", " ")));
+    horizons_s.forEach((_, i) => {
+      const top = (field) => fields[field]?.[i]?.at(-1) ?? null;
+      const low = top("move_low_bps"), high = top("move_high_bps"), move = top("move_bps"), hit = top("hit_rate");
+      const known = low !== null && high !== null;
+      row.append(element("td", "", known && hit !== null ? `${Math.round(100 * hit)}%` : "–"));
+      row.append(element("td", "", known ? `${move.toFixed(1)} ± ${((high - low) / 2).toFixed(1)}` : "–"));
+    });
+    return row;
+  });
+  table.append(head, ...rows);
+  return table;
 }
 
 function channelTable(facts) {

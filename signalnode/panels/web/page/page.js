@@ -40,6 +40,7 @@ function receive(data) {
     tabs.decided(message.decisions);
     if (market.name !== null) market.decided(decisions);
   } else if (message.kind === "market") market.facts(message);
+  else if (message.kind === "outcomes") market.outcomes(message);
   else if (message.kind === "points") market.points(message);
   else if (message.kind === "processes") tabs.processed(message.processes);
   else if (message.kind === "relations") tabs.related(message.relations);
