@@ -22,6 +22,7 @@ from tests.ports import free_port
 ROOT = Path(__file__).parent.parent.parent
 MARKETS = ("ALPHA-USD", "BETA-USD", "GAMMA-USD")
 FRAMES_PER_S = 4
+PATIENCE_MS = 1_000 * PATIENCE_S
 NODES_MAX = 3_000  # of three markets: the board, one opened, and as many decisions as are shown
 
 
@@ -72,6 +73,7 @@ def started() -> Iterator[playwright.Browser]:
 def node(tmp_path_factory: pytest.TempPathFactory, started: playwright.Browser) -> Iterator[Node]:
     running = Node(tmp_path_factory.mktemp("node"))
     page = started.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     try:
         page.wait_for_timeout(500)
         while True:
@@ -91,6 +93,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, started: playwright.Browser) 
 @pytest.fixture
 def page(node: Node, started: playwright.Browser) -> Iterator[playwright.Page]:
     made = started.new_page(viewport={"width": 1280, "height": 800}, color_scheme="dark")
+    made.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
     made.on("pageerror", lambda error: errors.append(str(error)))
     made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
@@ -200,6 +203,7 @@ def test_a_panel_that_dies_comes_back_and_so_does_its_page(page: playwright.Page
 
 def test_on_a_phone_a_market_opens_over_the_board_and_closes(node: Node, started: playwright.Browser) -> None:
     page = started.new_page(viewport={"width": 390, "height": 844}, color_scheme="light")
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(node.url)
     until(page, "window.signalnode?.frames > 1", "frames are drawn")
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
@@ -246,6 +250,7 @@ def test_metrics_and_readiness_are_of_the_same_node(node: Node) -> None:
 
 def test_the_page_asks_nobody_else_for_anything(node: Node, started: playwright.Browser) -> None:
     page = started.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(node.url)

@@ -141,7 +141,12 @@ export class Market {
     }
     const gone = this.times.findIndex((time) => time > this.times.at(-1) - KEPT_S);
     if (gone > 60) for (const column of [this.times, this.mids, ...this.scores]) column.splice(0, gone);
-    this.refresh();
+    this.isNew = true;
+  }
+
+  /** Draw what has come, if anything has: once a frame, however much a slow machine has to catch up with. */
+  tick() {
+    if (this.isNew) this.refresh();
   }
 
   push(time, mid, scores) {
@@ -161,6 +166,7 @@ export class Market {
   }
 
   refresh() {
+    this.isNew = false;
     if (this.name === null || this.times.length < 2) return;
     if (!this.plots.length) return this.build();
     const end = this.times.at(-1) ?? 0, begin = this.times.findIndex((time) => time >= end - this.spanS);

@@ -78,6 +78,7 @@ function draw() {
   board.arrange();
   board.write(began);
   tabs.tick(began);
+  market.tick();
   if (rows.second !== second) drawRegimes(frame);
   drawHead();
   window.signalnode = {
