@@ -107,6 +107,29 @@ def test_events_wait_for_the_score_and_are_taken_in_one_batch(work_of: OpenWork)
         assert turn.standing.time_received_ns == EVENTS["time_received_ns"][taken][-1]
 
 
+class InBlocks(At):
+    """The same, in blocks of so many."""
+
+    def __init__(self, *times_ns: int, each: int) -> None:
+        super().__init__(*times_ns)
+        whole = self._block
+        self._blocks = [whole[start : start + each] for start in range(0, len(whole), each)]
+        self._set_block(self._blocks.pop(0))
+
+    def _next_block(self) -> Events:
+        return self._blocks.pop(0) if self._blocks else EVENTS[:0]
+
+
+@pytest.mark.parametrize("each", [1, 2, 3, 50])
+def test_a_turn_takes_all_that_is_due_however_it_is_cut_into_blocks(each: int) -> None:
+    times_ns = range(0, 10 * PUBLISH_NS, PUBLISH_NS // 7)
+    whole, cut = working(At(*times_ns)), working(InBlocks(*times_ns, each=each))
+    for now_ns, turn in run(whole, until_ns=12 * PUBLISH_NS):
+        if not now_ns:
+            cut.start(now_ns)
+        assert cut.turn(now_ns) == turn
+
+
 @pytest.mark.parametrize("quiet_ms", [101, 137, 250, 1_999])
 def test_the_first_event_after_a_rest_gives_a_score_at_once(quiet_ms: int) -> None:
     moved_ns = LEARNT_NS + quiet_ms * NS_PER_MS
