@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
+from signalnode.panels.web.asked import REQUESTS_MAX
 from signalnode_supervisor.control import request
 from tests.browser.chromium import browser, playwright, until
 from tests.effort import PATIENCE_S, drawn
@@ -23,6 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 MARKETS = ("ALPHA-USD", "BETA-USD", "GAMMA-USD")
 FRAMES_PER_S = 4
 PATIENCE_MS = 1_000 * PATIENCE_S
+POLICY, TOO_BIG = 1008, 1009  # why a connection is closed, RFC 6455
 NODES_MAX = 3_000  # of three markets: the board, one opened, and as many decisions as are shown
 
 
@@ -246,6 +250,32 @@ def test_metrics_and_readiness_are_of_the_same_node(node: Node) -> None:
     assert node.get("/metrics", Accept="application/openmetrics-text")[1].endswith("# EOF\n")
     assert node.get("/../../etc/passwd")[0] == 404
     assert node.get("/", Host="evil.example")[0] == 421
+
+
+def close_code(address: str, *messages: str | bytes) -> int:
+    """What the server says when it lets go of a client that sends these."""
+    with connect(address) as client:
+        try:
+            for message in messages:
+                client.send(message)
+            while True:
+                client.recv(PATIENCE_S)
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd is not None else 0
+
+
+def test_a_client_that_talks_nonsense_is_let_go_and_nobody_else_notices(
+    page: playwright.Page, node: Node
+) -> None:
+    address = f"ws://127.0.0.1:{node.port}/ws"
+    for nonsense in ("{", b"\x00" * 100, '{"open": "ALPHA-USD", "verb": "stop"}'):
+        assert close_code(address, nonsense) == POLICY
+    assert close_code(address, "x" * 100_000) == TOO_BIG
+    assert close_code(address, *['{"show": null}'] * 2 * REQUESTS_MAX) == POLICY
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(address, origin="http://evil.example")
+    frames = page.evaluate("window.signalnode.frames")
+    until(page, f"window.signalnode.frames > {frames + 2}", "the page goes on")
 
 
 def test_the_page_asks_nobody_else_for_anything(node: Node, started: playwright.Browser) -> None:
