@@ -29,6 +29,7 @@ from signalnode.feeds.live.actions import (
 from signalnode.feeds.live.sessions.base import Venue
 
 FETCHES_MAX = 4
+LEFT_MAX = 1_000  # markets let go, whose last fetch is still remembered
 ANSWER_S_MAX = 60.0  # after which an answer is not waited for any more
 
 State = Literal["idle", "wanted", "asked", "refused"]
@@ -58,16 +59,23 @@ class Images:
     def __init__(self, venue: Venue, random: Random) -> None:
         self._venue, self._random = venue, random
         self._images: dict[str, _Image] = {}
+        self._left_ns: dict[str, int] = {}  # when what nobody wants any more was fetched last
 
     def need(self, symbol: str) -> None:
         """Fetch a market's book, where it is not on the way already."""
-        image = self._images.setdefault(symbol, _Image())
+        if symbol not in self._images:
+            self._images[symbol] = _Image(sent_ns=self._left_ns.pop(symbol, -NEVER_NS))
+        image = self._images[symbol]
         if self._step(image, "needed"):
             image.due_ns = image.sent_ns + ns_of(RENEW_S_MIN)
 
     def drop(self, symbol: str) -> None:
         """Nobody wants it any more."""
-        self._images.pop(symbol, None)
+        image = self._images.pop(symbol, None)
+        if image is not None:
+            self._left_ns[symbol] = image.sent_ns
+            if len(self._left_ns) > LEFT_MAX:
+                del self._left_ns[next(iter(self._left_ns))]
 
     def close(self) -> None:
         """The connection is gone: an image would join nothing."""

@@ -118,11 +118,13 @@ class Session:
         """Have the book of a market start over; where its image is under way that is enough."""
         self._known_due_ns = -1
         asked = self.subscriptions.asked.get((symbol, self.subscriptions.book))
-        if asked is None or (asked.state == "active" and not asked.spoke_ns and asked.silent_ns < NEVER_NS):
+        if asked is None:
+            return
+        if self.venue.facts(symbol) is not None:
+            self.images.need(symbol)  # it may be another engine that asks
+        if asked.state == "active" and not asked.spoke_ns and asked.silent_ns < NEVER_NS:
             return  # it was agreed to, and the first that it brings is on the way
         if self.venue.image(symbol) is None:
-            if self.venue.facts(symbol) is not None:
-                self.images.need(symbol)
             self.subscriptions.renew((symbol, self.subscriptions.book))
         elif asked.state == "active":
             self.images.need(symbol)

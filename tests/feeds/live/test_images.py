@@ -32,6 +32,17 @@ def heard(*symbols: str) -> Timed:
 FETCH = Fetch("A", "/depth?symbol=A", 5.0)
 
 
+def test_a_market_that_is_left_and_wanted_again_at_once_is_not_fetched_twice_within_the_least_time():
+    session = heard("A", "B")
+    assert FETCH in session.run_until(1.0)
+    session.on_answer(FETCH, 200, b"book", NS_PER_S)
+    session.drop("A")
+    session.want("A")
+    session.images.need("A")
+    assert FETCH not in session.run_until(0.9 + RENEW_S_MIN)
+    assert FETCH in session.run_until(1.1 + RENEW_S_MIN)
+
+
 def test_a_book_is_fetched_once_its_changes_come_and_passed_on():
     session = heard("A")
     assert session.run_until(1.0) == [FETCH]
@@ -133,7 +144,7 @@ def test_facts_that_cannot_be_had_are_fetched_again_and_known_ones_stay_known_ov
     session.on_closed("gone", 32 * NS_PER_S)
     session.on_time(session.due_ns())
     session.on_opened(40 * NS_PER_S)
-    assert [type(each) for each in session.run_until(41.0)] == [Send, Send]
+    assert [type(each) for each in session.run_until(40.5)] == [Send, Send]
 
 
 def test_a_book_that_starts_over_has_the_facts_fetched_again():
@@ -143,5 +154,6 @@ def test_a_book_that_starts_over_has_the_facts_fetched_again():
     session.run_until(2.0)
     for number in (1, 2):
         session.on_frame(said("subscribed", number=number), 2 * NS_PER_S)
+    session.on_frame(said("data", "A", BOOK), 2 * NS_PER_S)
     session.renew("A")
     assert {type(each) for each in session.run_until(8.0)} == {Fetch, Send}
