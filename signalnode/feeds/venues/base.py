@@ -288,6 +288,7 @@ class TradeNumbers:
     def is_new(self, number: int, merged: int = 1) -> bool:
         """Whether the trade with this number was not seen before; it may be the last of several merged."""
         newest = self._newest
+        merged = min(merged, TRADE_NAMES_MAX)  # whatever a venue says
         if number in self._missing:
             self._missing.difference_update(range(number - merged + 1, number + 1))
             return True

@@ -14,7 +14,7 @@ from signalnode.events import DEPTH, QUOTE, TRADE
 from signalnode.feeds import load_events_with_faults
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.files.lines import read_lines
-from signalnode.feeds.venues.base import FrameFault, Row
+from signalnode.feeds.venues.base import FrameFault, Row, TradeNumbers
 from signalnode.feeds.venues.okx import OkxDecoder
 
 EXCERPT = Path(__file__).parents[2] / "data" / "venues" / "okx_uni_usd_swap.jsonl.zst"
@@ -218,3 +218,11 @@ def test_a_book_that_is_left_stands_still_and_is_not_trusted_until_it_comes_agai
     assert decode.decoder.watch.book.status == "gap"
     decode(book("snapshot", -1, 9, BIDS, ASKS))
     assert decode.decoder.watch.book.status == "synced"
+
+
+def test_a_trade_that_says_it_was_merged_of_more_than_there_can_be_takes_no_time() -> None:
+    numbers = TradeNumbers(lambda *_: None)
+    assert [numbers.is_new(number) for number in (1, 5)] == [True, True]
+    assert numbers.is_new(4, merged=10**18)
+    assert not numbers.is_new(2)
+    assert numbers.is_new(9, merged=10**18)
