@@ -16,16 +16,19 @@ Features (τ = time constant in seconds):
   to MOVES_MIN say nothing;
 - `variance` (per second) = Σ r_i² e^(−(t−t_i)/τ) / (τ · share seen), τ = variance_s: realised variance, the
   usual one;
-- `volatility`, `volatility_usual` (per second) = average over τ of (2/τ') (Σ r_i e^(−(t−t_i)/τ'))², τ' =
-  volatility_lag_s, τ = volatility_s, volatility_usual_s: Zumbach and Müller's (2001) volatility operator
-  squared, deaf to a mid that flickers between two values within the lag.
+- `volatility`, `volatility_5`, `volatility_25`, `volatility_usual` (per √second) = average over τ of √(π/τ')
+  |Σ r_i e^(−(t−t_i)/τ')|, τ' = volatility_lag_s, τ = 1, 5 and 25 times volatility_s, and volatility_usual_s:
+  what a random walk would have for a standard deviation. Zumbach and Müller's (2001) volatility operator of
+  the first power: deaf to a mid that flickers between two values within the lag, and one return does not
+  outweigh all others, as it does in squares (Forsberg and Ghysels 2007).
 
 What one return may count (`limits.py`): m is the mean square of a return, taken return by return, v = m over
 the mean time between two, and m is as it was before the return before, so that a move and its undoing count
 alike. Its square counts
-- in `variance` and `volatility_usual` up to 64 m, eight deviations, or a quarter of all that is usual there;
-- in `volatility` up to 64 max(m, v volatility_s), eight deviations of what volatility_s makes: a gap reads as
-  high as anything does, and is gone after four time constants;
+- in `volatility` up to 256 max(m, v volatility_s), sixteen deviations of what volatility_s makes: a gap reads
+  as high as anything does, and is gone after four time constants;
+- in `variance` and the other three volatilities up to 64 m, eight deviations, or a quarter of all that is
+  usual there;
 - in `trend`, and in `distance` and what `agreement` is made of, up to 256 max(m, v τ/2), sixteen deviations
   of what τ makes: fair value goes along with the rest.
 
@@ -49,7 +52,9 @@ PARAMETERS = (
         "fair_value_s", 120.0, 1.0, 86400.0, "s", "averaging time of fair value; several times the reversion"
     ),
     Parameter("variance_s", 600.0, 10.0, 86400.0, "s", "what the market's drift is measured against"),
-    Parameter("volatility_s", 15.0, 0.1, 3600.0, "s", "the volatility of now"),
+    Parameter(
+        "volatility_s", 12.0, 0.1, 3600.0, "s", "the volatility of now; 5 and 25 times as long count as well"
+    ),
     Parameter(
         "volatility_usual_s",
         1800.0,
@@ -62,7 +67,16 @@ PARAMETERS = (
         "volatility_lag_s", 0.5, 0.01, 600.0, "s", "moves undone sooner than this are flicker, not volatility"
     ),
 )
-FEATURES = ("trend", "distance", "agreement", "variance", "volatility", "volatility_usual")
+FEATURES = (
+    "trend",
+    "distance",
+    "agreement",
+    "variance",
+    "volatility",
+    "volatility_5",
+    "volatility_25",
+    "volatility_usual",
+)
 STATE = (
     ("price_time_ns", "<i8"),
     ("price_first_ns", "<i8"),
@@ -72,9 +86,11 @@ STATE = (
     ("path_squares", "<f8"),
     ("squares", "<f8"),
     ("lagged", "<f8"),
-    ("lagged_squares", "<f8"),
+    ("lagged_sizes", "<f8"),
     ("lagged_usual", "<f8"),
-    ("lagged_squares_usual", "<f8"),
+    ("lagged_sizes_5", "<f8"),
+    ("lagged_sizes_25", "<f8"),
+    ("lagged_sizes_usual", "<f8"),
     ("returns", "<i8"),  # taken since the first price
     ("moves", "<f8"),  # decayed number of them, as of the last
     ("move_square", "<f8"),  # the mean square of one of these
@@ -89,12 +105,16 @@ KEPT = (
     Weight("distance", "price_time_ns", "fair_value_s"),
     Weight("variance", "price_time_ns", "variance_s"),
     Weight("volatility", "price_time_ns", "volatility_s"),
+    Weight("volatility_5", "price_time_ns", "volatility_s", 5.0),
+    Weight("volatility_25", "price_time_ns", "volatility_s", 25.0),
     Weight("volatility_usual", "price_time_ns", "volatility_usual_s"),
-    Weight("lagged_square", "price_time_ns", "volatility_lag_s", 0.5),
+    Weight("lagged", "price_time_ns", "volatility_lag_s"),
 )
 SEEN = (
     Weight("variance_seen", "price_first_ns", "variance_s"),
     Weight("volatility_seen", "price_first_ns", "volatility_s"),
+    Weight("volatility_5_seen", "price_first_ns", "volatility_s", 5.0),
+    Weight("volatility_25_seen", "price_first_ns", "volatility_s", 25.0),
     Weight("volatility_usual_seen", "price_first_ns", "volatility_usual_s"),
 )
 MOVED = (
@@ -102,32 +122,33 @@ MOVED = (
     Weight("distance", "price_time_ns", "fair_value_s"),
     Weight("variance", "price_time_ns", "variance_s"),
     Weight("volatility", "price_time_ns", "volatility_s"),
+    Weight("volatility_5", "price_time_ns", "volatility_s", 5.0),
+    Weight("volatility_25", "price_time_ns", "volatility_s", 25.0),
     Weight("volatility_usual", "price_time_ns", "volatility_usual_s"),
-    Weight("lagged_square", "price_time_ns", "volatility_lag_s", 0.5),
     Weight("lagged", "price_time_ns", "volatility_lag_s"),
 )
 
 MOVES_MIN = 3.0
 SHARE_MAX = 0.25  # of the usual variance; with less, ETH's momentum foresees less
-DRIFT_MAX = 256.0  # sixteen deviations: beyond, no drift says more
+DRIFT_MAX = 256.0  # sixteen deviations: beyond, neither drift nor gap says more
 INTERVAL_MIN = 1e-9  # s; moves at one time are as good as a nanosecond apart
 UNKNOWN_MAX = 3e-4  # the return to believe of a market that has hardly moved yet: three basis points
 RETURN_MIN = 1e-12  # a spread that opens evenly moves the mid by less, and by what rounding makes of it
 
 
 @compiled
-def _lagged_square(
-    average: float, square: float, fallen: float, kept: float, h: float, tau: float, lag: float
+def _lagged_size(
+    average: float, size: float, fallen: float, kept: float, h: float, tau: float, lag: float
 ) -> float:
-    """Exponential average (τ) of y² over h seconds in which y decays by itself with τ' = lag: A e^(−h/τ) +
-    y₀² (e^(−2h/τ') − e^(−h/τ)) / (1 − 2τ/τ'), the exact integral.
+    """Exponential average (τ) of |y| over h seconds in which y decays by itself with τ' = lag: A e^(−h/τ) +
+    |y₀| (e^(−h/τ') − e^(−h/τ)) / (1 − τ/τ'), the exact integral.
 
-    `square` = y₀², `fallen` = e^(−2h/τ'), `kept` = e^(−h/τ).
+    `size` = |y₀|, `fallen` = e^(−h/τ'), `kept` = e^(−h/τ).
     """
-    apart = lag - 2.0 * tau
+    apart = lag - tau
     if abs(apart) < 1e-6 * lag:
-        return average * kept + square * (h / tau) * kept
-    return average * kept + square * lag * (fallen - kept) / apart
+        return average * kept + size * (h / tau) * kept
+    return average * kept + size * lag * (fallen - kept) / apart
 
 
 @compiled
@@ -147,7 +168,7 @@ def _limited_returns(s: Any, p: Any, log_return: float) -> tuple[float, float, f
     return (
         _counted(log_return, DRIFT_MAX * max(move, 0.5 * p.trend_s * a_second), s),
         _counted(log_return, DRIFT_MAX * max(move, 0.5 * p.fair_value_s * a_second), s),
-        _counted(log_return, INFLUENCE_MAX * max(move, p.volatility_s * a_second), s),
+        _counted(log_return, DRIFT_MAX * max(move, p.volatility_s * a_second), s),
         _counted(log_return, max(INFLUENCE_MAX * move, SHARE_MAX * p.variance_s * a_second), s),
     )
 
@@ -174,10 +195,12 @@ def _begin_usual(s: Any, p: Any) -> None:
     """Let the least of the first KNOWN_FROM squares stand for each."""
     low = s.move_square
     s.squares = s.moves * low
-    most = KNOWN_FROM * INFLUENCE_MAX * low
-    s.lagged_usual = math.copysign(min(abs(s.lagged_usual), math.sqrt(most)), s.lagged_usual)
-    share = 0.5 * p.volatility_lag_s / p.volatility_usual_s
-    s.lagged_squares_usual = min(s.lagged_squares_usual, share * most)
+    most = math.sqrt(KNOWN_FROM * INFLUENCE_MAX * low)
+    s.lagged_usual = math.copysign(min(abs(s.lagged_usual), most), s.lagged_usual)
+    share = most * p.volatility_lag_s
+    s.lagged_sizes_5 = min(s.lagged_sizes_5, share / (5.0 * p.volatility_s))
+    s.lagged_sizes_25 = min(s.lagged_sizes_25, share / (25.0 * p.volatility_s))
+    s.lagged_sizes_usual = min(s.lagged_sizes_usual, share / p.volatility_usual_s)
 
 
 @compiled
@@ -190,8 +213,9 @@ def _take_return(
     distance: float,
     variance: float,
     now: float,
+    five: float,
+    many: float,
     usual: float,
-    fallen: float,
     lagged: float,
 ) -> None:
     """Take one log return of the mid at `time_ns`; the rest is what is left of MOVED."""
@@ -201,10 +225,12 @@ def _take_return(
     to_trend = to_distance = to_volatility = to_usual = log_return
     if s.returns < KNOWN_FROM or square > INFLUENCE_MAX * s.move_square_before:
         to_trend, to_distance, to_volatility, to_usual = _limited_returns(s, p, log_return)
-    was, was_usual = s.lagged * s.lagged, s.lagged_usual * s.lagged_usual
-    s.lagged_squares = _lagged_square(s.lagged_squares, was, fallen, now, h, p.volatility_s, lag)
-    s.lagged_squares_usual = _lagged_square(
-        s.lagged_squares_usual, was_usual, fallen, usual, h, p.volatility_usual_s, lag
+    was, was_usual, tau = abs(s.lagged), abs(s.lagged_usual), p.volatility_s
+    s.lagged_sizes = _lagged_size(s.lagged_sizes, was, lagged, now, h, tau, lag)
+    s.lagged_sizes_5 = _lagged_size(s.lagged_sizes_5, was_usual, lagged, five, h, 5.0 * tau, lag)
+    s.lagged_sizes_25 = _lagged_size(s.lagged_sizes_25, was_usual, lagged, many, h, 25.0 * tau, lag)
+    s.lagged_sizes_usual = _lagged_size(
+        s.lagged_sizes_usual, was_usual, lagged, usual, h, p.volatility_usual_s, lag
     )
     s.lagged = s.lagged * lagged + to_volatility
     s.lagged_usual = s.lagged_usual * lagged + to_usual
@@ -238,12 +264,12 @@ def on_trade(s: Any, p: Any, e: Any) -> None:
         r = _return(s, time_ns, e.price, e.price)
         if abs(r) > RETURN_MIN:
             h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
-            trend, distance, variance, now = decays(
-                h / p.trend_s, h / p.fair_value_s, h / p.variance_s, h / p.volatility_s
+            x = h / p.volatility_s
+            trend, distance, variance, now = decays(h / p.trend_s, h / p.fair_value_s, h / p.variance_s, x)
+            five, many, usual, lagged = decays(
+                x / 5.0, x / 25.0, h / p.volatility_usual_s, h / p.volatility_lag_s
             )
-            lag = p.volatility_lag_s
-            usual, fallen, lagged, _ = decays(h / p.volatility_usual_s, h / (0.5 * lag), h / lag, 0.0)
-            _take_return(s, p, time_ns, r, trend, distance, variance, now, usual, fallen, lagged)
+            _take_return(s, p, time_ns, r, trend, distance, variance, now, five, many, usual, lagged)
 
 
 @compiled
@@ -255,14 +281,15 @@ def on_price_change(
     distance: float,
     variance: float,
     now: float,
+    five: float,
+    many: float,
     usual: float,
-    fallen: float,
     lagged: float,
 ) -> None:
     """Take a quote's new bid and ask; the rest is what is left of MOVED."""
     r = _return(s, e.time_received_ns, e.bid, e.ask)
     if abs(r) > RETURN_MIN:
-        _take_return(s, p, e.time_received_ns, r, trend, distance, variance, now, usual, fallen, lagged)
+        _take_return(s, p, e.time_received_ns, r, trend, distance, variance, now, five, many, usual, lagged)
 
 
 @compiled
@@ -280,15 +307,18 @@ def _agreement(distance: float, path: float, squares: float) -> float:
 def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
     h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
-    lag = p.volatility_lag_s
-    was, was_usual = s.lagged * s.lagged, s.lagged_usual * s.lagged_usual
-    square = _lagged_square(s.lagged_squares, was, w.lagged_square, w.volatility, h, p.volatility_s, lag)
-    square_usual = _lagged_square(
-        s.lagged_squares_usual, was_usual, w.lagged_square, w.volatility_usual, h, p.volatility_usual_s, lag
-    )
+    lag, tau, tau_usual = p.volatility_lag_s, p.volatility_s, p.volatility_usual_s
+    was, was_usual, fallen = abs(s.lagged), abs(s.lagged_usual), w.lagged
+    now = _lagged_size(s.lagged_sizes, was, fallen, w.volatility, h, tau, lag)
+    five = _lagged_size(s.lagged_sizes_5, was_usual, fallen, w.volatility_5, h, 5.0 * tau, lag)
+    many = _lagged_size(s.lagged_sizes_25, was_usual, fallen, w.volatility_25, h, 25.0 * tau, lag)
+    usual = _lagged_size(s.lagged_sizes_usual, was_usual, fallen, w.volatility_usual, h, tau_usual, lag)
+    unit = math.sqrt(math.pi / lag)
     f.trend = s.trend * w.trend
     f.distance = s.distance * w.distance
     f.agreement = _agreement(s.distance, s.path, s.path_squares) * w.distance
     f.variance = s.squares * w.variance / (p.variance_s * w.variance_seen)
-    f.volatility = square * 2.0 / (lag * w.volatility_seen)
-    f.volatility_usual = square_usual * 2.0 / (lag * w.volatility_usual_seen)
+    f.volatility = unit * now / w.volatility_seen
+    f.volatility_5 = unit * five / w.volatility_5_seen
+    f.volatility_25 = unit * many / w.volatility_25_seen
+    f.volatility_usual = unit * usual / w.volatility_usual_seen

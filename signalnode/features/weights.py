@@ -19,7 +19,7 @@ _USUAL = {each.name: each.default for family in FAMILIES for each in family.PARA
 KEPT: list[Weight] = [weight for family in FAMILIES for weight in getattr(family, "KEPT", ())]
 SEEN: list[Weight] = sorted(
     (weight for family in FAMILIES for weight in getattr(family, "SEEN", ())),
-    key=lambda weight: _USUAL[weight.time_constant],
+    key=lambda weight: _USUAL[weight.time_constant] * weight.share,
 )
 WEIGHTS = np.dtype([(weight.name, "<f8") for weight in [*KEPT, *SEEN]], align=True)
 

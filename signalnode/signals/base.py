@@ -57,9 +57,16 @@ class Signal:
 
 
 @compiled
-def log_floored(now: float, usual: float) -> float:
-    """ln(now + NEGLIGIBLE · usual); −∞ while both are zero."""
-    level = now + NEGLIGIBLE * usual
-    if level <= 0.0:
-        return -math.inf
-    return math.log(level)
+def over_spans(moment: float, minute: float, minutes: float, usual: float) -> float:
+    """r₁ r₅³ r₂₅⁴, the three over `usual` > 0 and NEGLIGIBLE more each. An eighth of its log is the mean of
+    logs over a moment and 5 and 25 times as long, in which what lasts weighs more.
+    """
+    r1, r5, r25 = moment / usual + NEGLIGIBLE, minute / usual + NEGLIGIBLE, minutes / usual + NEGLIGIBLE
+    product: float = r1 * (r5 * r5 * r5) * (r25 * r25) * (r25 * r25)
+    return product
+
+
+@compiled
+def log_or_nothing(x: float) -> float:
+    """ln x; −∞ where x is too small to be told from zero."""
+    return math.log(x) if x > 0.0 else -math.inf

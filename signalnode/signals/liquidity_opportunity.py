@@ -1,6 +1,6 @@
 """Liquidity opportunity: trading is cheaper than usual.
 
-reading = −ln c + USUAL_SHARE · ln c', where c = ½ spread + ½ width · ORDER_SHARE · top_usual / depth_now is
+reading = −ln c + ¾ ln c', where c = ½ spread + ½ width · ORDER_SHARE · top_usual / depth_now is
 what an order of the usual size costs, as a share of the price: half the spread that it crosses, and the depth
 that it eats into (Kyle's tightness and depth, 1985), the book taken as even over its width. c' is the same of
 the usual spread and depth, so that a market whose spread falls all day is not cheap all day. Neither spread
@@ -18,7 +18,6 @@ from signalnode.signals.base import NEGLIGIBLE, Signal
 
 ORDER_SHARE = 0.3  # of what usually stands at the top of the book
 SPREAD_SHARE = 0.25
-USUAL_SHARE = 0.75
 
 
 @compiled
@@ -31,7 +30,8 @@ def reading(f: Any, p: Any) -> float:
     width = max(f.depth_width, SPREAD_SHARE * f.depth_width_usual)
     cost = 0.5 * spread + 0.5 * width * order / (f.depth_now + NEGLIGIBLE * f.depth_usual)
     usual = 0.5 * f.spread_usual + 0.5 * f.depth_width_usual * order / f.depth_usual
-    return USUAL_SHARE * math.log(usual) - math.log(cost)
+    against = usual / cost
+    return 0.25 * math.log(against * against * against / cost)
 
 
 LIQUIDITY_OPPORTUNITY = Signal(("liquidity_opportunity",), reading, needs=("quotes",))

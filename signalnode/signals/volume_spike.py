@@ -13,7 +13,7 @@ import math
 from typing import Any
 
 from signalnode.compiled import compiled
-from signalnode.signals.base import NEGLIGIBLE, Signal
+from signalnode.signals.base import Signal, log_or_nothing, over_spans
 
 
 @compiled
@@ -22,9 +22,8 @@ def reading(f: Any, p: Any) -> float:
     usual = f.trading_usual
     if usual <= 0.0:
         return -math.inf
-    r1, r5 = f.trading_1 / usual + NEGLIGIBLE, f.trading_5 / usual + NEGLIGIBLE
-    r25 = f.trading_25 / usual + NEGLIGIBLE
-    return 0.125 * math.log(r1 * (r5 * r5 * r5) * (r25 * r25) * (r25 * r25)) + 0.5 * math.log(usual)
+    product = over_spans(f.trading_1, f.trading_5, f.trading_25, usual)
+    return 0.125 * log_or_nothing(product * (usual * usual) * (usual * usual))
 
 
 VOLUME_SPIKE = Signal(("volume_spike",), reading, needs=("prices", "trades"))

@@ -58,7 +58,8 @@ class PlainEngine:
 
     def __init__(self) -> None:
         self.trend, self.distance, self.squares = Decayed(10.0), Decayed(120.0), Decayed(600.0)
-        self.lagged, self.lagged_now, self.lagged_usual = Decayed(0.5), Decayed(15.0), Decayed(1800.0)
+        self.lagged = Decayed(0.5)
+        self.moving = [Decayed(tau) for tau in (12.0, 60.0, 300.0, 1800.0)]
         self.flow, self.flow_abs, self.flow_usual = Decayed(0.25), Decayed(0.25), Decayed(60.0)
         self.lean = Held(1800.0)
         self.trading = [Decayed(tau) for tau in (12.0, 60.0, 300.0, 1800.0)]
@@ -101,8 +102,8 @@ class PlainEngine:
                 for total in (self.trend, self.distance):
                     total.add(now, r)
                 self.squares.add(now, r * r)
-                for average in (self.lagged_now, self.lagged_usual):
-                    average.add(now, self.lagged.value**2)
+                for average in self.moving:
+                    average.add(now, abs(self.lagged.value))
         if bid != self.bid or ask != self.ask:
             self.spread.set(now, math.log(max(math.log(ask / bid), 1e-12)))
             self.spread_usual.set(now, math.log(max(math.log(ask / bid), 1e-12)))
@@ -116,8 +117,19 @@ class PlainEngine:
         t = max(-15.0, min(15.0, self.trend.at(now) / usual))
         lean = (self.bid_size - self.ask_size) / top - self.lean.at(now)
         momentum = lean + 0.25 * self.flow.at(now) / total + 0.0005 * t**3
-        volatility = math.log(self.lagged_now.at(now) + 1e-3 * self.lagged_usual.at(now) + 1e-300)
-        return [momentum, -self.distance.at(now), volatility, self._volume(now), self._liquidity(now)]
+        return [
+            momentum,
+            -self.distance.at(now),
+            self._volatility(now),
+            self._volume(now),
+            self._liquidity(now),
+        ]
+
+    def _volatility(self, now: float) -> float:
+        moment, minute, minutes, usual = (x.at(now) / x.tau + 1e-300 for x in self.moving)
+        logs = [math.log(x / usual + 1e-3) for x in (moment, minute, minutes)]
+        lasting = (logs[0] + 3.0 * logs[1] + 4.0 * logs[2]) / 8.0
+        return max(lasting, logs[0] - math.log(3.0)) + 0.25 * math.log(usual)
 
     def _volume(self, now: float) -> float:
         moment, minute, minutes, usual = (x.at(now) / x.tau + 1e-300 for x in self.trading)

@@ -93,19 +93,19 @@ def _average(steps: Steps, t: float, tau: float, known_from: float = 1e-5) -> fl
     return math.fsum(w * x for w, (_, x) in zip(weights, steps, strict=True)) / math.fsum(weights)
 
 
-def _lagged_squares(steps: Steps, t: float, tau: float, lag: float) -> float:
-    """Average over tau of y², with y the decayed sum (lag) of returns: integrated move by move."""
+def _lagged_sizes(steps: Steps, t: float, tau: float, lag: float) -> float:
+    """Average over tau of |y|, with y the decayed sum (lag) of returns: integrated move by move."""
     total = 0.0
     ends = [at for at, _ in steps[1:]] + [t]
     for i, ((at, _), end) in enumerate(zip(steps, ends, strict=True)):
         y = _sum(steps[: i + 1], at, lag)
-        rate = 2.0 / lag - 1.0 / tau  # y² e^(−2(u−at)/lag) weighed by e^(−(t−u)/tau), over u from at to end
-        total += y * y * math.exp(-(t - at) / tau) * -math.expm1(-rate * (end - at)) / rate / tau
+        rate = 1.0 / lag - 1.0 / tau  # |y| e^(−(u−at)/lag) weighed by e^(−(t−u)/tau), over u from at to end
+        total += abs(y) * math.exp(-(t - at) / tau) * -math.expm1(-rate * (end - at)) / rate / tau
     return total
 
 
-def _volatility(squares: float, past: Past, t: float, tau: float, lag: float) -> float:
-    return squares * 2.0 / lag / max(1.0 - math.exp(-(t - past.prices[0]) / tau), 1e-9)
+def _volatility(sizes: float, past: Past, t: float, tau: float, lag: float) -> float:
+    return sizes * math.sqrt(math.pi / lag) / max(1.0 - math.exp(-(t - past.prices[0]) / tau), 1e-9)
 
 
 def _volatility_usual(past: Past, counted: Counted, t: float, tau: float, lag: float) -> float:
@@ -113,12 +113,12 @@ def _volatility_usual(past: Past, counted: Counted, t: float, tau: float, lag: f
     steps, began = counted.usual, 0.0
     if len(steps) >= 3:
         third = steps[2][0]
-        most = 3.0 * 64.0 * min(r * r for _, r in past.returns[:3])
-        squares = min(_lagged_squares(counted.first, third, tau, lag), 0.5 * lag / tau * most)
+        most = math.sqrt(3.0 * 64.0 * min(r * r for _, r in past.returns[:3]))
+        sizes = min(_lagged_sizes(counted.first, third, tau, lag), lag / tau * most)
         y = _sum(counted.first, third, lag)
-        began = squares * math.exp(-(t - third) / tau)
-        steps = [(third, math.copysign(min(abs(y), math.sqrt(most)), y)), *steps[3:]]
-    return _volatility(began + _lagged_squares(steps, t, tau, lag), past, t, tau, lag)
+        began = sizes * math.exp(-(t - third) / tau)
+        steps = [(third, math.copysign(min(abs(y), most), y)), *steps[3:]]
+    return _volatility(began + _lagged_sizes(steps, t, tau, lag), past, t, tau, lag)
 
 
 @dataclass
@@ -160,7 +160,7 @@ def _counted_returns(past: Past, p: Mapping[str, float]) -> Counted:
             a_second = before / _mean(intervals, last, tau)
             h = min(h, 64.0 * _mean(intervals, last, tau))
             most = [256.0 * max(before, p[name] / 2 * a_second) for name in ("trend_s", "fair_value_s")]
-            most.append(64.0 * max(before, p["volatility_s"] * a_second))
+            most.append(256.0 * max(before, p["volatility_s"] * a_second))
             most.append(max(64.0 * before, 0.25 * tau * a_second))
             counts = [math.copysign(_limited(r * r, x, squares[:n]) ** 0.5, r) for x in most]
             before = _mean(moves, t, tau)
@@ -285,10 +285,16 @@ def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[st
         "distance": _sum(counted.distance, t, p["fair_value_s"]),
         "agreement": _agreement(counted.distance, t, p["fair_value_s"]),
         "variance": _rate(counted.usual, first, t, p["variance_s"], lambda r: r * r),
-        "volatility": _volatility(_lagged_squares(counted.now, t, tau, lag), past, t, tau, lag)
+        "volatility": _volatility(_lagged_sizes(counted.now, t, tau, lag), past, t, tau, lag)
         if counted.now
         else 0.0,
-        "volatility_usual": _volatility_usual(past, counted, t, usual, lag) if counted.now else 0.0,
+    } | {
+        name: _volatility_usual(past, counted, t, span, lag) if counted.now else 0.0
+        for name, span in (
+            ("volatility_5", 5.0 * tau),
+            ("volatility_25", 25.0 * tau),
+            ("volatility_usual", usual),
+        )
     }
     sizes = _usual_sizes(past.trades, p["volume_usual_s"])
 

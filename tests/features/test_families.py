@@ -79,8 +79,10 @@ ROUNDING = {
     "distance": 1e-13,
     "order_flow": 1e-12,
     "imbalance_usual": 1e-12,
-    "volatility": 1e-20,
-    "volatility_usual": 1e-20,
+    "volatility": 1e-13,
+    "volatility_5": 1e-13,
+    "volatility_25": 1e-13,
+    "volatility_usual": 1e-13,
 }
 
 

@@ -14,8 +14,9 @@ from signalnode.clock import NS_PER_S
 from signalnode.errors import ConfigError
 from signalnode.features import FEATURES
 from signalnode.signals import BUILT_IN_SCORES, PARAMETERS, SIGNALS
-from signalnode.signals.base import Signal, heard, log_floored
+from signalnode.signals.base import Signal, heard
 from signalnode.signals.parameters import parameters_of
+from signalnode.signals.volume_spike import reading
 from tests.laws.streams import STREAMS, stream
 
 
@@ -53,7 +54,7 @@ def test_every_signal_can_be_used_as_declared(signal: Signal) -> None:
 
 def test_a_signal_that_needs_what_there_is_not_is_refused_in_one_line() -> None:
     with pytest.raises(ValueError, match=r"^mood needs 'side'; known are prices, .*sides, depth$"):
-        Signal(("mood",), log_floored, needs=("side",))
+        Signal(("mood",), reading, needs=("side",))
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
