@@ -15,6 +15,7 @@ from signalnode.aggregator.measures.outcomes import Outcomes
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.errors import DataError
 from signalnode.strategies.outcomes import DECILES, FIELDS, Decile, HeardOutcomes
+from tests.effort import drawn
 
 S = 1_000_000_000
 NAMES = (*SCORE_NAMES, "calm")
@@ -123,7 +124,7 @@ def test_overlapping_windows_count_as_so_many_that_do_not_overlap() -> None:
 
 def test_intervals_of_95_percent_hold_the_truth_as_often() -> None:
     held = []
-    for seed in range(40):
+    for seed in range(drawn(12, 40)):
         draw = np.random.default_rng(seed)
         mids = 100.0 * np.exp(np.cumsum(draw.normal(0.0, 1e-4, (400, 3)), axis=0))
         outcomes = fed(made(), mids, draw.uniform(0.0, 100.0, (400, 3, len(NAMES))))
