@@ -119,6 +119,7 @@ CLAIMS = (
         _relative(lambda day: day.squares, 30.0),
         lambda day: readings.relative(day.squares, 15.0),
         _MOVES,
+        at_least=0.95,
     ),
     Claim(
         "volume / volume, 30 s",
@@ -126,6 +127,7 @@ CLAIMS = (
         _relative(lambda day: day.volume, 30.0),
         lambda day: readings.relative(day.volume, 12.0),
         readings.of_activity,
+        at_least=1.2,
     ),
     Claim(
         "liquidity / minus cost, 5 s",
@@ -133,6 +135,7 @@ CLAIMS = (
         _cost_ahead,
         _minus_cost,
         readings.of_cost,
+        at_least=1.0,
     ),
 )
 
