@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from signalnode.bus.wire import Health, Score
+from signalnode.cli import streams
 from signalnode.cli.streams import KNOWN_MAX, _absent, _first, _note, _print
 from signalnode.settings import FeedSettings, NodeSettings
 from tests.bus.messages import score
@@ -40,6 +42,15 @@ def test_a_node_without_that_market_is_told_from_no_node(
     heard: Any = Heard(is_answered=is_answered)
     _first(heard, "tcp://h:1", markets)
     assert capsys.readouterr().err.startswith(told)
+
+
+def test_a_node_that_runs_and_has_not_spoken_yet_is_not_asked_whether_it_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_is_running", lambda _path: True)
+    heard: Any = Heard(is_answered=False)
+    _first(heard, "tcp://h:1", [], here=Path("control.sock"))
+    assert "yet; the node runs, and is on its way: see `signalnode status`" in capsys.readouterr().err
 
 
 def test_a_score_without_evidence_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:

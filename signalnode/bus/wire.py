@@ -91,6 +91,9 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     connection: _Count = 0  # number of the newest frame's, within its gateway; 0 before the first
     clock_ms: int | None = None  # our time of receipt less the venue's time, the least of the last minute
     reason: Annotated[str, Meta(max_length=REASON_CHARS_MAX)] = ""  # of `degraded` and `stale`
+    outage_ms: _Count | None = None  # that nothing can come
+    tries: _Count = 0  # connections that failed since
+    next_try_ms: _Count | None = None  # until the next
 
 
 class _MarketMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):

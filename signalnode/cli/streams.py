@@ -30,7 +30,8 @@ def subscribe(arguments: argparse.Namespace) -> int:
         option = "" if arguments.endpoint else config_option(arguments.config)
         known = [] if arguments.endpoint else market_names_of(find_node(arguments.config))
         absent = _absent(arguments.markets, known)
-        _print(_first(heard, endpoint, arguments.markets, option, absent), arguments.json)
+        here = None if arguments.endpoint else find_node(arguments.config).control_path
+        _print(_first(heard, endpoint, arguments.markets, option, absent, here=here), arguments.json)
         left = (arguments.count or 0) - 1
         while left:
             score = heard.receive()
@@ -57,7 +58,13 @@ def _absent(markets: Sequence[str], known: Sequence[str]) -> str:
 
 
 def _first(
-    heard: Subscription, endpoint: str, markets: Sequence[str], option: str = "", absent: str = ""
+    heard: Subscription,
+    endpoint: str,
+    markets: Sequence[str],
+    option: str = "",
+    absent: str = "",
+    *,
+    here: Path | None = None,
 ) -> Score:
     """The first score. ZeroMQ waits without a word for a node that is not there, so we have to say it."""
     told = False
@@ -67,16 +74,28 @@ def _first(
             return score
         if not told:
             told = True
-            why = _nothing(endpoint, markets, heard.answered())
+            why = _nothing(endpoint, markets, heard.answered(), here)
             print(f"signalnode: {why} `signalnode status{option}`{absent}", file=sys.stderr)
 
 
-def _nothing(endpoint: str, markets: Sequence[str], is_answered: bool) -> str:
-    """Why nothing may be heard."""
+def _nothing(endpoint: str, markets: Sequence[str], is_answered: bool, here: Path | None = None) -> str:
+    """Why nothing may be heard; `here`: where the node of the config takes requests."""
+    if not is_answered and here is not None and _is_running(here):
+        return f"nothing heard on {endpoint} yet; the node runs, and is on its way: see"
     if not is_answered:
         return f"nothing heard on {endpoint} yet; is the node running? See"
     whom = ", ".join(markets) or "any market"
     return f"a node answers on {endpoint}, but nothing is heard of {whom} yet; see"
+
+
+def _is_running(control_path: Path) -> bool:
+    from signalnode_supervisor.control import request
+    from signalnode_supervisor.errors import SupervisorError
+
+    try:
+        return bool(request(control_path, "ping", timeout_s=SILENT_AFTER_S).get("ok"))
+    except (SupervisorError, OSError):
+        return False
 
 
 def _print(score: Score, as_json: bool) -> None:

@@ -246,9 +246,10 @@ class _Process:
     def _listen(self, live: Outside, turn: Turn) -> None:
         """As `_rest`, and news ends it as well where they are listened for; one poll for both."""
         if (told := self._outages.hear(live.outage, monotonic_ns())) is not None:
-            self._tell_outage(*told, live.connection)
+            self._tell_outage(live, *told)
         if turn.heartbeat:
-            self._tell_faults(live)
+            if not live.outage:  # else it may be told by itself soon
+                self._tell_faults(live)
             health = None if turn.standing is None else turn.standing.health
             if health is not None and not live.outage and is_all_silent(health):
                 live.doubt(monotonic_ns())
@@ -257,11 +258,12 @@ class _Process:
         if not self._stopping:
             self._news.wait(max(0, turn.wake_ns - monotonic_ns()), listen=turn.listen)
 
-    def _tell_outage(self, outage: str, lasted_s: float, connection: int) -> None:
+    def _tell_outage(self, live: Outside, outage: str, lasted_s: float) -> None:
         if outage:
             self._log.warning("no news of the venue", reason=outage)
+            live.drop_news()
         else:
-            self._log.info("heard", connection=connection, after_s=round(lasted_s, 1))
+            self._log.info("heard", connection=live.connection, after_s=round(lasted_s, 1))
 
     def _tell_faults(self, live: Outside) -> None:
         now_ns = monotonic_ns()

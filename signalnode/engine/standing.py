@@ -49,6 +49,7 @@ def is_all_silent(health: Health) -> bool:
 
 def _health_of(live: Outside, status: int, step: Step) -> Health:
     clock_ns, losses, waits = live.clock_ns, live.losses(), step.waits
+    tried = live.tried(step.at_ns)
     return Health(
         trades=_channel(waits[0::3], losses.get("trades", NONE_LOST), clock_ns),
         quotes=_channel(waits[1::3], losses.get("quotes", NONE_LOST), clock_ns),
@@ -56,6 +57,9 @@ def _health_of(live: Outside, status: int, step: Step) -> Health:
         connection=live.connection,
         clock_ms=None if clock_ns is None else clock_ns // NS_PER_MS,
         reason=_reason(live, status, step)[:REASON_CHARS_MAX],
+        outage_ms=tried.outage_ms,
+        tries=tried.tries,
+        next_try_ms=tried.next_try_ms,
     )
 
 

@@ -23,6 +23,14 @@ class Losses(NamedTuple):
     snapshots: int  # images taken
 
 
+class Tried(NamedTuple):
+    """How long nothing has come, in how many tries since, and when the next is due; all 0 or None in none."""
+
+    outage_ms: int | None = None
+    tries: int = 0
+    next_try_ms: int | None = None
+
+
 class Outside(Protocol):
     """What a live feed has besides: the world's pace instead of its driver's, and news that must be heard."""
 
@@ -38,6 +46,14 @@ class Outside(Protocol):
     @property
     def clock_ns(self) -> int | None:
         """Our time of receipt less the venue's time, the least of late; None where no frame has a time."""
+        ...
+
+    def tried(self, at_ns: int) -> Tried:
+        """What was done about the outage, as of that kernel time."""
+        ...
+
+    def drop_news(self) -> None:
+        """An outage was told by itself: it is no news among the faults."""
         ...
 
     def doubt(self, now_ns: int) -> None:

@@ -89,6 +89,12 @@ class Faults:
         self._newest.clear()
         return lines
 
+    def drop_news(self, *names: str) -> None:
+        """These were told otherwise: of what was counted so far `news` says nothing."""
+        for name in names:
+            self._newest.pop(name, None)
+            self._told[name] = self.counts.get(name, 0)
+
     def _first(self, name: str) -> str:
         seen = self.examples.get(name)
         return f", first at {seen[0]}" if seen else ""

@@ -63,6 +63,9 @@ def _node_line(supervisor: Mapping[str, Any], children: Sequence[Mapping[str, An
     running = f"node {supervisor.get('pid', '-')} up {duration(supervisor.get('uptime_s'))}"
     state = str(supervisor.get("state", "up"))
     doing = _DOING.get(state, state)
+    said = (supervisor.get("fork_server") or {}).get("said")
+    if state == "preloading" and said:
+        doing = f"{doing}: {said}"
     starved = len(supervisor.get("starved") or ())
     small = f"; the machine is too small: {starved} wait for a processor" if starved else ""
     return f"{running}, {up} of {len(children)} processes up{'' if doing == 'up' else f', {doing}'}{small}"
@@ -107,17 +110,25 @@ def trouble(child: Mapping[str, Any]) -> str:
     """Why a live market's data is no better, `trades silent for 7.1 s, over 4.8`; or a gateway's."""
     health = child.get("health")
     if isinstance(health, Mapping):
-        return str(health.get("reason") or "")
-    return "; ".join(part for part in (str(child.get("outage") or ""), _tried(child)) if part)
+        outage_ms, next_ms = health.get("outage_ms"), health.get("next_try_ms")
+        how = tried(_seconds(outage_ms), health.get("tries") or 0, _seconds(next_ms))
+        return "; ".join(part for part in (str(health.get("reason") or ""), how) if part)
+    how = ""
+    if child.get("outage"):
+        how = tried(child.get("outage_s"), child.get("tries") or 0, child.get("next_try_s"))
+    return "; ".join(part for part in (str(child.get("outage") or ""), how) if part)
 
 
-def _tried(child: Mapping[str, Any]) -> str:
-    """`for 41s, 6 tries, the next in 12s`, of a gateway whose markets are not all heard."""
-    if not child.get("outage") or child.get("outage_s") is None:
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1e3
+
+
+def tried(outage_s: float | None, tries: int, next_s: float | None) -> str:
+    """`for 41s, 6 tries, the next in 12s`, of an outage; "" where there is none."""
+    if outage_s is None:
         return ""
-    tries, next_s = child.get("tries") or 0, child.get("next_try_s")
-    tried = f", {tries} {'tries' if tries != 1 else 'try'}" if tries else ""
-    return f"for {duration(child['outage_s'])}{tried}" + (
+    how_often = f", {tries} {'tries' if tries != 1 else 'try'}" if tries else ""
+    return f"for {duration(outage_s)}{how_often}" + (
         f", the next in {duration(next_s)}" if next_s is not None else ""
     )
 

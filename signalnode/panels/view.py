@@ -13,6 +13,7 @@ from signalnode.bus.wire import (
     SILENT_AFTER_S,
     DecisionMessage,
     End,
+    Health,
     MarketMessage,
     MarketState,
     Message,
@@ -21,6 +22,7 @@ from signalnode.bus.wire import (
     ViewMessage,
 )
 from signalnode.clock import NS_PER_S
+from signalnode.panels.status import tried
 from signalnode.settings.model import MARKETS_MAX
 
 EVENTS_MAX = 4  # newest lines of the log under the table
@@ -174,8 +176,16 @@ def _row(name: str, market: Market, now_ns: int) -> Row:
         missed=market.missed,
         restarts=restarts,
         why=why,
-        trouble="" if last.health is None else last.health.reason,
+        trouble="" if last.health is None else _trouble(last.health),
     )
+
+
+def _trouble(health: Health) -> str:
+    """Why it is no better, and of an outage since when, after how many tries, and when the next is due."""
+    if health.outage_ms is None:
+        return health.reason
+    next_s = None if health.next_try_ms is None else health.next_try_ms / 1e3
+    return f"{health.reason}; {tried(health.outage_ms / 1e3, health.tries, next_s)}"
 
 
 def _status(market: Market, said: str, now_ns: int) -> str:

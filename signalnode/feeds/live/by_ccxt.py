@@ -274,7 +274,7 @@ class CcxtConnections:
         if symbol in self._tasks:
             told = self._markets.told.get(symbol)
             if told is not None:
-                self._outlet.tell(symbol, self._markets.numbers[symbol], told.state, told.reason)
+                self._outlet.tell(symbol, self._markets.numbers[symbol], told)
             return
         self._markets.numbers[symbol] = 0
         self._tell(Tell(symbol, "lost", "not connected yet"))
@@ -291,7 +291,7 @@ class CcxtConnections:
     def _do(self, steps: Iterable[Step]) -> None:
         for _, number, action in self._relief.passed(steps):
             if isinstance(action, Tell):
-                self._outlet.tell(action.symbol, number, action.state, action.reason)
+                self._outlet.tell(action.symbol, number, action)
             elif isinstance(action, Address):
                 self._outlet.address(action.symbol, number, action.url_path)
             elif isinstance(action, Moved):

@@ -151,7 +151,9 @@ class Connections:
             if isinstance(action, Deliver):
                 self._outlet.frame(action.symbol, number, action.frame)
             elif isinstance(action, Tell):
-                self._outlet.tell(action.symbol, number, action.state, action.reason)
+                session = self._pool.sessions[slot]
+                next_try_ns = session.due_ns() if session.state == "resting" else None
+                self._outlet.tell(action.symbol, number, action, next_try_ns)
             elif isinstance(action, Answer):
                 self._outlet.answer(action.symbol, number, self._urls.rest + action.url_path, action.body)
             elif isinstance(action, Address):

@@ -105,6 +105,18 @@ def unpack_relieve(part: bytes) -> tuple[int, int]:
     return int(generation), int(pid)
 
 
+def pack_told(state: str, reason: str, next_try_ns: int | None = None) -> bytes:
+    """The body of a TOLD; `next_try_ns`: by the gateway's clock, None where none waits."""
+    return f"{state} {reason}".encode() + (b"" if next_try_ns is None else b"\0%d" % next_try_ns)
+
+
+def unpack_told(part: bytes) -> tuple[str, str, int | None]:
+    """The inverse. Raises ValueError."""
+    text, _, due = part.partition(b"\0")
+    state, _, reason = text.decode(errors="replace").partition(" ")
+    return state, reason, int(due) if due else None
+
+
 def pack_answer(url: str, body: bytes) -> bytes:
     """The body of an ANSWER."""
     return url.encode() + b"\0" + body

@@ -28,14 +28,14 @@ from signalnode.feeds import sieve
 from signalnode.feeds.base import BlockFeed, Losses
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.live import envelope
+from signalnode.feeds.live.away import Away
 from signalnode.feeds.live.passed import Passed, passed_path
 from signalnode.feeds.live.source import Source
 from signalnode.feeds.live.venueclock import VenueClock
 from signalnode.feeds.venues.base import DecoderClass, FrameFault, Row, pack_rows
 from signalnode.feeds.venues.joined import Joined
 
-LAG_NS = NS_PER_S
-GATEWAY_SILENT_NS = 3 * NS_PER_S
+LAG_NS, GATEWAY_SILENT_NS = NS_PER_S, 3 * NS_PER_S
 DOUBT_NS = 600 * NS_PER_S  # between two look-ups
 RENEW_NS, RENEW_NS_MAX = 2 * NS_PER_S, 60 * NS_PER_S
 MESSAGES_MAX = envelope.QUEUE_MAX  # read in one turn
@@ -80,10 +80,11 @@ class LiveFeed(BlockFeed):
         self._offset_ns = 0  # of the gateway's clock; 0 until it has said
         self._message_ns = 0  # monotonic time of its newest message
         self._told = self.outage
+        self._away = Away()
+        self.tried = self._away.tried
         self._losses = 0  # times that frames are missing, whatever their channel
         self._halt = ""  # as its venue lists it; trades are proof against that
-        self._doubt_ns = 0
-        self._renew_ns, self._renew_wait_ns = 0, 0
+        self._doubt_ns = self._renew_ns = self._renew_wait_ns = 0
         self._context, self._owns_context = context, context is None
         self._socket: zmq.Socket[bytes] | None = None
 
@@ -117,6 +118,10 @@ class LiveFeed(BlockFeed):
     def clock_ns(self) -> int | None:
         """Our time of receipt less the venue's time, the least of late; None where no frame has a time."""
         return self._clock.offset_ns
+
+    def drop_news(self) -> None:
+        """See `base.Outside`."""
+        self._faults.drop_news("market_lost", "market_refused")
 
     def news_of_faults(self) -> list[str]:
         """A line for each fault in the data since the last call."""
@@ -175,6 +180,7 @@ class LiveFeed(BlockFeed):
         if self.outage and not outage:
             self.since_ns = self._heard_ns
         self.outage = outage
+        self._away.note(bool(outage), self._heard_ns)
         self._ask(now_ns)
         return self._heard_ns
 
@@ -232,11 +238,12 @@ class LiveFeed(BlockFeed):
             if header.kind == envelope.MOVED and source is self._heir:
                 self._take_over()
             return
-        state, _, reason = body.decode(errors="replace").partition(" ")
+        state, reason, due_ns = envelope.unpack_told(body)
         if source is self._heir and state != "halted":
             source.told = state, reason
         else:
             self._on_told(state, reason)
+            self._away.told(state, header.connection, due_ns)
 
     def hear(self, header: envelope.Header, body: bytes) -> None:
         """What comes from the venue, in order."""
@@ -302,8 +309,7 @@ class LiveFeed(BlockFeed):
 
     def _take_over(self) -> None:
         """Who came counts from now on."""
-        assert self._heir is not None
-        self._chief, self._heir = self._heir, None
+        self._chief, self._heir = self._heir or self._chief, None
         self.socket.disconnect(self._endpoint)
         self._endpoint = envelope.other_name(self._endpoint)
         self._passed.close()

@@ -22,6 +22,7 @@ from signalnode.bus.sockets import sending, unlink_ipc
 from signalnode.clock import monotonic_ns, wall_ns
 from signalnode.errors import SignalnodeError, VenueError
 from signalnode.feeds.live import envelope
+from signalnode.feeds.live.actions import Tell
 from signalnode.feeds.live.budget import Budget
 from signalnode.feeds.live.envelope import BEAT_S, PASSED_S, Header
 from signalnode.feeds.live.kerneltime import agreed_offset_ns
@@ -179,15 +180,16 @@ class FrameOutlet:
         """See `outlet.Outlet`."""
         self._send(symbol, envelope.MOVED, number, b"")
 
-    def tell(self, symbol: str, number: int, state: str, reason: str) -> None:
+    def tell(self, symbol: str, number: int, told: Tell, next_try_ns: int | None = None) -> None:
         """See `outlet.Outlet`; what has changed stands in the log as well."""
-        reason = self._told.hear(symbol, number, state, reason, monotonic_ns())
-        self._send(symbol, envelope.TOLD, number, f"{state} {reason}".encode())
+        reason = self._told.hear(symbol, number, told.state, told.reason, monotonic_ns())
+        due_ns = None if next_try_ns is None else next_try_ns + self._offset_ns
+        self._send(symbol, envelope.TOLD, number, envelope.pack_told(told.state, reason, due_ns))
 
     def tell_halt(self, symbol: str, halt: str) -> None:
         """See `outlet.Outlet`."""
         self._log.info("listed", symbol=symbol, halt=halt or "none")
-        self._send(symbol, envelope.TOLD, 0, f"halted {halt}".encode())
+        self._send(symbol, envelope.TOLD, 0, envelope.pack_told("halted", halt))
 
     def pass_time(self, next_try_ns: int | None, relief: Relief) -> None:
         """See `outlet.Outlet`."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from signalnode.feeds.live.actions import Tell
 from signalnode.feeds.live.relief import Relief
 
 
@@ -57,8 +58,8 @@ class Outlet(Protocol):
         """Say that those which came beside have taken over; 0: that they have gone."""
         ...
 
-    def tell(self, symbol: str, number: int, state: str, reason: str) -> None:
-        """Say what became of a market."""
+    def tell(self, symbol: str, number: int, told: Tell, next_try_ns: int | None = None) -> None:
+        """Say what became of a market; `next_try_ns`: monotonic time, None where none waits."""
         ...
 
     def tell_halt(self, symbol: str, halt: str) -> None:

@@ -147,8 +147,9 @@ class Supervisor:
         self._queue.started(child.name, now_ns)
         self._transitions.apply(child, Event.STARTED, now_ns)
         stands_by = f"; process {child.elder.pid} goes on until then" if child.elder is not None else ""
-        child.reason = f"not ready yet{stands_by}"
+        child.reason = ""  # why the one before ended is told
         self._transitions.report("debug", "started", child)
+        child.reason = f"not ready yet{stands_by}"
 
     def _whose(self, event: Said | Ended) -> tuple[Child, Running] | tuple[None, None]:
         """The child, and the process that this is about; None where that runs no more."""

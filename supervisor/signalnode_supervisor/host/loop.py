@@ -331,7 +331,11 @@ class Loop:
             self._started_ns,
             now_ns,
             state="stopping" if self._core.halting else ("up" if server.preloaded else "preloading"),
-            fork_server={"pid": server.pid or None, "preloaded": server.preloaded},
+            fork_server={
+                "pid": server.pid or None,
+                "preloaded": server.preloaded,
+                "said": self._processes.fork_server_words(),
+            },
             version=self._settings.version,
             on_supervisor_death=self._settings.on_supervisor_death,
             starved=self._core.starved.names(now_ns),

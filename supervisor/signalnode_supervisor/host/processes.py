@@ -74,6 +74,7 @@ class Processes:
         self._not_ours = frozenset(own_children())
         self._null = os.open(os.devnull, os.O_RDONLY)
         self._outputs: list[Output] = []
+        self._fork_server_said: Output | None = None
         setup = {
             "preload": list(settings.preload),
             "keep": self._keep,
@@ -281,7 +282,13 @@ class Processes:
         flow = LineFlow(self._settings.log_lines_per_s, self._settings.log_lines_burst_max)
         os.set_blocking(file, False)
         self._outputs = [output for output in self._outputs if not output.closed]  # of earlier fork servers
-        self._outputs.append(Output(self._poller, file, flow, self._logbook, name=FORK_SERVER, fields={}))
+        self._fork_server_said = Output(self._poller, file, flow, self._logbook, name=FORK_SERVER, fields={})
+        self._outputs.append(self._fork_server_said)
+
+    def fork_server_words(self) -> str:
+        """What the fork server printed last, before it has loaded all."""
+        said = None if self.fork_server.preloaded else self._fork_server_said
+        return said.last_words() if said is not None else ""
 
     # hearing and ending
 
