@@ -318,6 +318,7 @@ class CcxtConnections:
                 self._tell(Tell(symbol, "refused", reason_of(error)))
                 return
             except FAULTS as error:
+                self._markets.has_book.discard(symbol)  # its next image says that all is well again
                 self._tell(Tell(symbol, "lost", reason_of(error)))
             failures = 1 if monotonic_ns() - begun_ns > SILENT_S_MAX * NS_PER_S else failures + 1
             await asyncio.sleep(jittered_s(self._random, failures))

@@ -70,8 +70,7 @@ class Processes:
         self._queue: list[ChildSpec] = []
         self._files = FilesLeft(logbook.note)
         self._oom_kills = OomKills()
-        # Children our process had before: somebody else waits for them.
-        self._not_ours = frozenset(own_children())
+        self._not_ours = frozenset(own_children())  # had before: somebody else waits for them
         self._null = os.open(os.devnull, os.O_RDONLY)
         self._outputs: list[Output] = []
         self._fork_server_said: Output | None = None
