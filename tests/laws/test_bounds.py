@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from signalnode.clock import NS_PER_S
 from signalnode.events import EVENT, TIME_MAX_NS, TIME_MIN_NS, Events
+from tests.effort import drawn
 from tests.laws.streams import NAMES, STREAMS, engine, interval_of, lawful, markets, stream, usual_scores
 
 NUMBERS = st.one_of(
@@ -24,6 +25,7 @@ GAPS_NS = st.one_of(
 )
 FIELDS = ("price", "size", "bid", "bid_size", "ask", "ask_size", "bid_depth", "ask_depth")
 LATER_NS = (0, 1, NS_PER_S, 86_400 * NS_PER_S, 2**60)
+PLACE_MAX = drawn(2_800, 4_000)  # of what is put among the events of a recording
 
 
 @st.composite
@@ -77,9 +79,9 @@ def test_no_market_gets_a_score_out_of_bounds(events: Events) -> None:
 
 
 @lawful
-@given(anything(), st.integers(0, 4_000))
+@given(anything(), st.integers(0, PLACE_MAX))
 def test_nothing_in_the_middle_of_a_market_gets_a_score_out_of_bounds(intruders: Events, place: int) -> None:
-    market = stream("btc")[:4_200]
+    market = stream("btc")[: PLACE_MAX + 150]
     intruders["time_received_ns"] = market["time_received_ns"][place]
     fresh = engine()
     fresh.ingest(np.concatenate([market[:place], intruders, market[place:]]))
@@ -88,9 +90,9 @@ def test_nothing_in_the_middle_of_a_market_gets_a_score_out_of_bounds(intruders:
 
 
 @lawful
-@given(anything(), st.integers(0, 4_000))
+@given(anything(), st.integers(0, PLACE_MAX))
 def test_an_event_that_cannot_be_true_leaves_no_trace_but_its_count(intruders: Events, place: int) -> None:
-    market = stream("btc")[:4_200]
+    market = stream("btc")[: PLACE_MAX + 150]
     intruders["time_received_ns"] = market["time_received_ns"][place]
     for field in FIELDS:
         intruders[field] = -np.abs(intruders[field]) - 1.0
