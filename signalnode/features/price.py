@@ -27,8 +27,8 @@ the mean time between two, and m is as it was before the return before, so that 
 alike. Its square counts
 - in `volatility` up to 256 max(m, v volatility_s), sixteen deviations of what volatility_s makes: a gap reads
   as high as anything does, and is gone after four time constants;
-- in `variance` and the other three volatilities up to 64 m, eight deviations, or a quarter of all that is
-  usual there;
+- in `variance` up to 64 m, eight deviations, or a quarter of all that is usual there; in the other three
+  volatilities the same, or a twentieth;
 - in `trend`, and in `distance` and what `agreement` is made of, up to 256 max(m, v τ/2), sixteen deviations
   of what τ makes: fair value goes along with the rest.
 
@@ -129,6 +129,7 @@ MOVED = (
 )
 
 MOVES_MIN = 3.0
+LASTING_MAX = 0.05  # of the usual variance; with more, five minutes do not forget one wild price
 SHARE_MAX = 0.25  # of the usual variance; with less, ETH's momentum foresees less
 DRIFT_MAX = 256.0  # sixteen deviations: beyond, neither drift nor gap says more
 INTERVAL_MIN = 1e-9  # s; moves at one time are as good as a nanosecond apart
@@ -159,16 +160,17 @@ def _counted(log_return: float, most: float, s: Any) -> float:
 
 
 @compiled
-def _limited_returns(s: Any, p: Any, log_return: float) -> tuple[float, float, float, float]:
-    """What of `log_return` counts in trend, distance, volatility and the usuals."""
+def _limited_returns(s: Any, p: Any, log_return: float) -> tuple[float, float, float, float, float]:
+    """What of `log_return` counts in trend, distance, volatility, the lasting volatilities and variance."""
     if s.returns < KNOWN_FROM:
         r = min(max(log_return, -UNKNOWN_MAX), UNKNOWN_MAX)
-        return r, r, r, r
+        return r, r, r, r, r
     move, a_second = s.move_square_before, s.move_square_before / s.move_interval
     return (
         _counted(log_return, DRIFT_MAX * max(move, 0.5 * p.trend_s * a_second), s),
         _counted(log_return, DRIFT_MAX * max(move, 0.5 * p.fair_value_s * a_second), s),
         _counted(log_return, DRIFT_MAX * max(move, p.volatility_s * a_second), s),
+        _counted(log_return, max(INFLUENCE_MAX * move, LASTING_MAX * p.variance_s * a_second), s),
         _counted(log_return, max(INFLUENCE_MAX * move, SHARE_MAX * p.variance_s * a_second), s),
     )
 
@@ -222,9 +224,9 @@ def _take_return(
     h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
     lag = p.volatility_lag_s
     square = log_return * log_return
-    to_trend = to_distance = to_volatility = to_usual = log_return
+    to_trend = to_distance = to_volatility = to_lasting = to_usual = log_return
     if s.returns < KNOWN_FROM or square > INFLUENCE_MAX * s.move_square_before:
-        to_trend, to_distance, to_volatility, to_usual = _limited_returns(s, p, log_return)
+        to_trend, to_distance, to_volatility, to_lasting, to_usual = _limited_returns(s, p, log_return)
     was, was_usual, tau = abs(s.lagged), abs(s.lagged_usual), p.volatility_s
     s.lagged_sizes = _lagged_size(s.lagged_sizes, was, lagged, now, h, tau, lag)
     s.lagged_sizes_5 = _lagged_size(s.lagged_sizes_5, was_usual, lagged, five, h, 5.0 * tau, lag)
@@ -233,7 +235,7 @@ def _take_return(
         s.lagged_sizes_usual, was_usual, lagged, usual, h, p.volatility_usual_s, lag
     )
     s.lagged = s.lagged * lagged + to_volatility
-    s.lagged_usual = s.lagged_usual * lagged + to_usual
+    s.lagged_usual = s.lagged_usual * lagged + to_lasting
     s.trend = s.trend * trend + to_trend
     s.distance = s.distance * distance + to_distance
     s.path = s.path * distance + abs(to_distance)

@@ -110,7 +110,7 @@ def _volatility(sizes: float, past: Past, t: float, tau: float, lag: float) -> f
 
 def _volatility_usual(past: Past, counted: Counted, t: float, tau: float, lag: float) -> float:
     """From the third return on, of what is left of the first three where the least of them is the measure."""
-    steps, began = counted.usual, 0.0
+    steps, began = counted.lasting, 0.0
     if len(steps) >= 3:
         third = steps[2][0]
         most = math.sqrt(3.0 * 64.0 * min(r * r for _, r in past.returns[:3]))
@@ -128,6 +128,7 @@ class Counted:
     trend: Steps = field(default_factory=list)
     distance: Steps = field(default_factory=list)
     now: Steps = field(default_factory=list)
+    lasting: Steps = field(default_factory=list)
     usual: Steps = field(default_factory=list)
     first: Steps = field(default_factory=list)  # of the first three in the usual, before the third came
 
@@ -153,7 +154,7 @@ def _counted_returns(past: Past, p: Mapping[str, float]) -> Counted:
         h, last = max(t - last, 1e-9), t
         if n < 3:
             small = math.copysign(min(abs(r), 3e-4), r)
-            counts = [small] * 4
+            counts = [small] * 5
             moves = [(at, min(squares[: n + 1])) for at, _ in past.returns[: n + 1]]
             before = moves[0][1] if n == 2 else before
         else:
@@ -161,12 +162,13 @@ def _counted_returns(past: Past, p: Mapping[str, float]) -> Counted:
             h = min(h, 64.0 * _mean(intervals, last, tau))
             most = [256.0 * max(before, p[name] / 2 * a_second) for name in ("trend_s", "fair_value_s")]
             most.append(256.0 * max(before, p["volatility_s"] * a_second))
-            most.append(max(64.0 * before, 0.25 * tau * a_second))
+            most += [max(64.0 * before, share * tau * a_second) for share in (0.05, 0.25)]
             counts = [math.copysign(_limited(r * r, x, squares[:n]) ** 0.5, r) for x in most]
             before = _mean(moves, t, tau)
             moves.append((t, _limited(r * r, 64.0 * before, squares[:n])))
         intervals.append((t, h))
-        for steps, x in zip((out.trend, out.distance, out.now, out.usual), counts, strict=True):
+        kinds = (out.trend, out.distance, out.now, out.lasting, out.usual)
+        for steps, x in zip(kinds, counts, strict=True):
             steps.append((t, x))
         if n == 2:
             out.first = list(out.usual)
