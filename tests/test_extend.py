@@ -171,7 +171,7 @@ def test_the_laws_hold_for_a_signal_of_the_register_at_once(copy: Path) -> None:
     files = ("tests/laws/test_symmetry.py", "tests/laws/test_exactness.py", "tests/signals/test_register.py")
     some = "aggression or (sparse and (mirror or units or batches or elsewhere))"
     run = told(copy, "-m", "pytest", "-v", "-p", "no:cacheprovider", *files, "-k", some)
-    assert "complement[sparse-aggression_long] PASSED" in run
+    assert "mirror_swaps_long_and_short_and_nothing_else[sparse] PASSED" in run
     assert "declared[aggression_long] PASSED" in run
     assert "takes_its_default[aggression_s] PASSED" in run
 

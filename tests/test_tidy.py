@@ -302,7 +302,7 @@ def is_protocol(each: type) -> bool:
 
 
 def test_every_signal_is_registered() -> None:
-    from signalnode.signals import SIGNALS
+    from signalnode.signals import OPTIONAL, SIGNALS
     from signalnode.signals.base import Signal
 
     found = {
@@ -311,7 +311,7 @@ def test_every_signal_is_registered() -> None:
         for each in vars(module).values()
         if isinstance(each, Signal)
     }
-    assert found == {id(each) for each in SIGNALS}
+    assert found == {id(each) for each in (*SIGNALS, *OPTIONAL.values())}
 
 
 def test_every_feature_family_is_registered() -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from signalnode.features import activity, evidence, flow, liquidity, price
+from signalnode.features import activity, evidence, flow, liquidity, price, takers
 from signalnode.features.base import BOOK, Family, refuse_groundless, refuse_unheard
 
 FAMILIES: tuple[Family, ...] = (
     price,
     flow,
     activity,
+    takers,
     liquidity,
     evidence,
 )

@@ -3,7 +3,8 @@
 Features (dimensionless):
 - `imbalance` = (bid_size − ask_size) / (bid_size + ask_size), in [−1, 1], the book as it stands. It is also
   the distance of Stoikov's first-order micro-price (2018) from the mid, in half spreads;
-- `imbalance_usual` = its average over time (τ = imbalance_usual_s), taken as even before the first quote;
+- `imbalance_lately`, `imbalance_usual` = its averages over time (τ = imbalance_s, imbalance_usual_s), even
+  before the first quote;
 - `order_flow` = E / (A + floor · Ā τ), in [−1, 1]: decayed order flow imbalance (τ = order_flow_s). Each
   quote adds e_n = 1[bid ≥ bid'] bid_size − 1[bid ≤ bid'] bid_size' − 1[ask ≤ ask'] ask_size + 1[ask ≥ ask']
   ask_size' (Cont, Kukanov and Stoikov 2014, eq. 3) to E and |e_n| to A; Ā is the usual rate of |e_n| (τ =
@@ -21,14 +22,16 @@ from signalnode.features.decay import SECONDS_PER_NS, decays, hold
 from signalnode.features.limits import INFLUENCE_MAX, KNOWN_FROM, least, limited
 
 PARAMETERS = (
-    Parameter("order_flow_s", 0.25, 0.01, 600.0, "s", "the top of the book forgets within the second"),
+    Parameter("order_flow_s", 1.0, 0.01, 600.0, "s", "the top of the book forgets within seconds"),
     Parameter("order_flow_usual_s", 60.0, 1.0, 86400.0, "s", "what counts as usual flow"),
+    Parameter("imbalance_s", 2.0, 0.01, 600.0, "s", "a lean that is gone sooner was hardly meant"),
     Parameter("imbalance_usual_s", 1800.0, 10.0, 86400.0, "s", "the lean of the book this market is used to"),
 )
-FEATURES = ("imbalance", "imbalance_usual", "order_flow")
+FEATURES = ("imbalance", "imbalance_lately", "imbalance_usual", "order_flow")
 STATE = (
     ("bid_size", "<f8"),
     ("ask_size", "<f8"),
+    ("imbalance_lately", "<f8"),
     ("imbalance_average", "<f8"),
     ("flow_time_ns", "<i8"),  # of the newest change at the top of the book
     ("flow_first_ns", "<i8"),
@@ -44,6 +47,7 @@ STATE = (
 KEPT = (
     Weight("order_flow", "flow_time_ns", "order_flow_s"),
     Weight("order_flow_usual", "flow_time_ns", "order_flow_usual_s"),
+    Weight("imbalance_lately", "flow_time_ns", "imbalance_s"),
     Weight("imbalance_usual", "flow_time_ns", "imbalance_usual_s"),
 )
 SEEN = (Weight("order_flow_usual_seen", "flow_first_ns", "order_flow_usual_s"),)
@@ -99,9 +103,10 @@ def on_quote(s: Any, p: Any, e: Any) -> None:
         flow = _flow(s, e)
         h = (time_ns - s.flow_time_ns) * SECONDS_PER_NS
         stood = _imbalance(s.bid_size, s.ask_size)
-        now, usual, lean, _ = decays(
-            h / p.order_flow_s, h / p.order_flow_usual_s, h / p.imbalance_usual_s, 0.0
+        now, usual, lately, lean = decays(
+            h / p.order_flow_s, h / p.order_flow_usual_s, h / p.imbalance_s, h / p.imbalance_usual_s
         )
+        s.imbalance_lately = hold(s.imbalance_lately, stood, lately)
         s.imbalance_average = hold(s.imbalance_average, stood, lean)
         s.flow_sum = s.flow_sum * now + flow
         s.flow_absolute = s.flow_absolute * now + abs(flow)
@@ -119,6 +124,7 @@ def on_quote(s: Any, p: Any, e: Any) -> None:
 def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
     f.imbalance = _imbalance(s.bid_size, s.ask_size)
+    f.imbalance_lately = hold(s.imbalance_lately, f.imbalance, w.imbalance_lately)
     f.imbalance_usual = hold(s.imbalance_average, f.imbalance, w.imbalance_usual)
     rate = s.flow_absolute_usual * w.order_flow_usual / (p.order_flow_usual_s * w.order_flow_usual_seen)
     total = s.flow_absolute * w.order_flow + SILENCE_FLOOR * rate * p.order_flow_s

@@ -9,11 +9,12 @@ Features (τ = time constant in seconds):
 - `trend` (dimensionless) = Σ r_i e^(−(t−t_i)/τ), τ = trend_s: distance of log mid from its own average, the
   drift;
 - `distance` (dimensionless) = the same with τ = fair_value_s: log mid minus log fair value;
-- `agreement`, in [−1, 1] = sgn D · (D² − Q)/(P² − Q) · (1 − MOVES_MIN Q/P²) as of the last move, both factors
-  at least 0, fading with fair_value_s; D = distance, P the same sum of |r_i|, Q = Σ r_i² e^(−2(t−t_i)/τ): of
-  all moves taken two by two, how many more go the same way than not. 0 for a random walk, ±1 for a price that
-  goes one way only, however seldom it moves. P²/Q is the number of equal moves that would look like these; up
-  to MOVES_MIN say nothing;
+- `trend_variance` (per second) = (2/τ') (average of trend² over fair_value_s, not freed of its beginning, and
+  what trend² will still add to it as it fades), τ' = trend_s: the variance of moves that outlast trend_s. A
+  drift is a part of it, so distance² / (½ trend_variance · fair_value_s) is 1 on average for a random walk, 2
+  after one jump, and 2 fair_value_s / trend_s at most, for a price that goes one way only;
+- `variance_now` (per second) = Σ r_i² e^(−2(t−t_i)/τ) / (½ τ · share seen), τ = fair_value_s;
+- `idle_s` (s) = how long the price has stood still; `move_interval` (s) = the mean time between two moves;
 - `variance` (per second) = Σ r_i² e^(−(t−t_i)/τ) / (τ · share seen), τ = variance_s: realised variance, the
   usual one;
 - `volatility`, `volatility_5`, `volatility_25`, `volatility_usual` (per √second) = average over τ of √(π/τ')
@@ -27,10 +28,10 @@ the mean time between two, and m is as it was before the return before, so that 
 alike. Its square counts
 - in `volatility` up to 256 max(m, v volatility_s), sixteen deviations of what volatility_s makes: a gap reads
   as high as anything does, and is gone after four time constants;
-- in `variance` up to 64 m, eight deviations, or a quarter of all that is usual there; in the other three
-  volatilities the same, or a twentieth;
-- in `trend`, and in `distance` and what `agreement` is made of, up to 256 max(m, v τ/2), sixteen deviations
-  of what τ makes: fair value goes along with the rest.
+- in `variance`, `variance_now` and the other three volatilities up to 64 m, eight deviations, or a twentieth
+  of all that is usual there;
+- in `trend` and `distance` up to 256 max(m, v fair_value_s/2), sixteen deviations of what
+  fair_value_s makes: fair value goes along with the rest.
 
 The first returns, before anything is known, count up to UNKNOWN_MAX.
 """
@@ -70,7 +71,10 @@ PARAMETERS = (
 FEATURES = (
     "trend",
     "distance",
-    "agreement",
+    "trend_variance",
+    "variance_now",
+    "idle_s",
+    "move_interval",
     "variance",
     "volatility",
     "volatility_5",
@@ -82,8 +86,8 @@ STATE = (
     ("price_first_ns", "<i8"),
     ("trend", "<f8"),
     ("distance", "<f8"),
-    ("path", "<f8"),
-    ("path_squares", "<f8"),
+    ("trend_squares", "<f8"),
+    ("distance_squares", "<f8"),
     ("squares", "<f8"),
     ("lagged", "<f8"),
     ("lagged_sizes", "<f8"),
@@ -111,6 +115,7 @@ KEPT = (
     Weight("lagged", "price_time_ns", "volatility_lag_s"),
 )
 SEEN = (
+    Weight("distance_squares_seen", "price_first_ns", "fair_value_s", 0.5),
     Weight("variance_seen", "price_first_ns", "variance_s"),
     Weight("volatility_seen", "price_first_ns", "volatility_s"),
     Weight("volatility_5_seen", "price_first_ns", "volatility_s", 5.0),
@@ -128,9 +133,8 @@ MOVED = (
     Weight("lagged", "price_time_ns", "volatility_lag_s"),
 )
 
-MOVES_MIN = 3.0
 LASTING_MAX = 0.05  # of the usual variance; with more, five minutes do not forget one wild price
-SHARE_MAX = 0.25  # of the usual variance; with less, ETH's momentum foresees less
+SHARE_MAX = 0.05  # of the usual variance, which activity is measured against
 DRIFT_MAX = 256.0  # sixteen deviations: beyond, neither drift nor gap says more
 INTERVAL_MIN = 1e-9  # s; moves at one time are as good as a nanosecond apart
 UNKNOWN_MAX = 3e-4  # the return to believe of a market that has hardly moved yet: three basis points
@@ -144,7 +148,7 @@ def _lagged_size(
     """Exponential average (τ) of |y| over h seconds in which y decays by itself with τ' = lag: A e^(−h/τ) +
     |y₀| (e^(−h/τ') − e^(−h/τ)) / (1 − τ/τ'), the exact integral.
 
-    `size` = |y₀|, `fallen` = e^(−h/τ'), `kept` = e^(−h/τ).
+    `size` = |y₀|, or y₀² where τ' is half of y's; `fallen` = e^(−h/τ'), `kept` = e^(−h/τ).
     """
     apart = lag - tau
     if abs(apart) < 1e-6 * lag:
@@ -160,14 +164,13 @@ def _counted(log_return: float, most: float, s: Any) -> float:
 
 
 @compiled
-def _limited_returns(s: Any, p: Any, log_return: float) -> tuple[float, float, float, float, float]:
-    """What of `log_return` counts in trend, distance, volatility, the lasting volatilities and variance."""
+def _limited_returns(s: Any, p: Any, log_return: float) -> tuple[float, float, float, float]:
+    """What of `log_return` counts in drifts, volatility, the lasting volatilities and variance."""
     if s.returns < KNOWN_FROM:
         r = min(max(log_return, -UNKNOWN_MAX), UNKNOWN_MAX)
-        return r, r, r, r, r
+        return r, r, r, r
     move, a_second = s.move_square_before, s.move_square_before / s.move_interval
     return (
-        _counted(log_return, DRIFT_MAX * max(move, 0.5 * p.trend_s * a_second), s),
         _counted(log_return, DRIFT_MAX * max(move, 0.5 * p.fair_value_s * a_second), s),
         _counted(log_return, DRIFT_MAX * max(move, p.volatility_s * a_second), s),
         _counted(log_return, max(INFLUENCE_MAX * move, LASTING_MAX * p.variance_s * a_second), s),
@@ -224,9 +227,9 @@ def _take_return(
     h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
     lag = p.volatility_lag_s
     square = log_return * log_return
-    to_trend = to_distance = to_volatility = to_lasting = to_usual = log_return
+    to_drift = to_volatility = to_lasting = to_usual = log_return
     if s.returns < KNOWN_FROM or square > INFLUENCE_MAX * s.move_square_before:
-        to_trend, to_distance, to_volatility, to_lasting, to_usual = _limited_returns(s, p, log_return)
+        to_drift, to_volatility, to_lasting, to_usual = _limited_returns(s, p, log_return)
     was, was_usual, tau = abs(s.lagged), abs(s.lagged_usual), p.volatility_s
     s.lagged_sizes = _lagged_size(s.lagged_sizes, was, lagged, now, h, tau, lag)
     s.lagged_sizes_5 = _lagged_size(s.lagged_sizes_5, was_usual, lagged, five, h, 5.0 * tau, lag)
@@ -236,10 +239,13 @@ def _take_return(
     )
     s.lagged = s.lagged * lagged + to_volatility
     s.lagged_usual = s.lagged_usual * lagged + to_lasting
-    s.trend = s.trend * trend + to_trend
-    s.distance = s.distance * distance + to_distance
-    s.path = s.path * distance + abs(to_distance)
-    s.path_squares = s.path_squares * distance * distance + to_distance * to_distance
+    drift = s.trend * s.trend
+    s.trend_squares = _lagged_size(
+        s.trend_squares, drift, trend * trend, distance, h, p.fair_value_s, 0.5 * p.trend_s
+    )
+    s.trend = s.trend * trend + to_drift
+    s.distance = s.distance * distance + to_drift
+    s.distance_squares = s.distance_squares * distance * distance + to_lasting * to_lasting
     s.squares = s.squares * variance + to_usual * to_usual
     s.moves = s.moves * variance + 1.0
     _take_move(s, h, square)
@@ -295,14 +301,15 @@ def on_price_change(
 
 
 @compiled
-def _agreement(distance: float, path: float, squares: float) -> float:
-    """See the module's docstring; as of the last move."""
-    beyond = path * path - MOVES_MIN * squares
-    agreeing = distance * distance - squares
-    if beyond <= 0.0 or agreeing <= 0.0:
-        return 0.0
-    share = min(agreeing / (path * path - squares), 1.0) * beyond / (path * path)
-    return math.copysign(share, distance)
+def _trend_variance(s: Any, p: Any, h: float, trend: float, distance: float) -> float:
+    """See the module's docstring; h seconds after the last move, with what is left of `trend` and `distance`
+    since then.
+    """
+    lag, tau, drift = p.trend_s, p.fair_value_s, s.trend * s.trend
+    average = _lagged_size(s.trend_squares, drift, trend * trend, distance, h, tau, 0.5 * lag)
+    to_come: float = drift * trend * trend * lag / (2.0 * tau)
+    variance: float = (average + to_come) * 2.0 / lag
+    return variance
 
 
 @compiled
@@ -318,7 +325,11 @@ def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     unit = math.sqrt(math.pi / lag)
     f.trend = s.trend * w.trend
     f.distance = s.distance * w.distance
-    f.agreement = _agreement(s.distance, s.path, s.path_squares) * w.distance
+    f.trend_variance = _trend_variance(s, p, h, w.trend, w.distance)
+    squares = s.distance_squares * w.distance * w.distance
+    f.variance_now = squares * 2.0 / (p.fair_value_s * w.distance_squares_seen)
+    f.idle_s = h if s.has_price == 1 else 0.0
+    f.move_interval = s.move_interval
     f.variance = s.squares * w.variance / (p.variance_s * w.variance_seen)
     f.volatility = unit * now / w.volatility_seen
     f.volatility_5 = unit * five / w.volatility_5_seen

@@ -306,7 +306,9 @@ def _check_signals(table: dict[str, Any], file: Path, faults: ConfigFaults) -> N
 
 
 def _check_extra(value: object, file: Path, faults: ConfigFaults) -> None:
-    if not isinstance(value, list) or not all(isinstance(item, str) and ":" in item for item in value):
+    if not isinstance(value, list) or not all(
+        isinstance(item, str) and (":" in item or item.isidentifier()) for item in value
+    ):
         faults.add(
             file, "signals.extra", 'is not a list of "file.py:name"; write it like ["my_signals.py:my_score"]'
         )

@@ -1,7 +1,8 @@
 """Signals: what the features mean. One family a file, SIGNALS is their register.
 
 To add one: a file with its compiled `reading` and its Signal, and its line at the end of SIGNALS. The kernel,
-the scores' names and the parameters a market may set are made of this register.
+the scores' names and the parameters a market may set are made of this register. Those of OPTIONAL are scored
+where a market names them in `extra`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from signalnode.features import FAMILIES
 from signalnode.features.base import Parameter
 from signalnode.signals import scale
 from signalnode.signals.base import Signal
+from signalnode.signals.book_pressure import BOOK_PRESSURE
 from signalnode.signals.liquidity_opportunity import LIQUIDITY_OPPORTUNITY
 from signalnode.signals.mean_reversion import MEAN_REVERSION
 from signalnode.signals.momentum import MOMENTUM
@@ -25,6 +27,8 @@ SIGNALS: tuple[Signal, ...] = (
     VOLUME_SPIKE,
     LIQUIDITY_OPPORTUNITY,
 )
+
+OPTIONAL: dict[str, Signal] = {"book_pressure": BOOK_PRESSURE}
 
 BUILT_IN_SCORES: tuple[str, ...] = tuple(name for signal in SIGNALS for name in signal.scores)
 

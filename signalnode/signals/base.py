@@ -29,7 +29,10 @@ class Signal:
       parameters one of PARAMETER_DTYPE. It must be a pure function of the two. Under the mirror a two-sided
       reading changes its sign, a one-sided one stays. −∞ means "nothing at all", NaN "cannot say". In SIGNALS
       it stands under `compiled`; a market's own may be plain Python, or under `numba.njit`, which is faster.
-    - `spread`: mean absolute deviation of the reading to expect of a market not seen yet; one-sided only.
+    - `activity`: the same for how much is going on, whichever way; two-sided only. The long strength is
+      activity + reading, the short one activity − reading. Without it they are ± reading.
+    - `spread`: mean absolute deviation of a strength to expect of a market not seen yet; not of a reading
+      without activity that is two-sided.
     - `floor`: spread below which the reading counts as standing still.
     - `needs`: the evidence without which it cannot say: names of `features/evidence.py`, without `heard_`.
     - `anchored`: score from zero instead of from the market's own mean reading; two-sided only.
@@ -43,6 +46,7 @@ class Signal:
     anchored: bool = False
     parameters: tuple[Parameter, ...] = ()
     needs: tuple[str, ...] = ("prices",)
+    activity: Callable[[Any, Any], float] | None = None
 
     def __post_init__(self) -> None:
         for name in self.needs:
@@ -54,6 +58,16 @@ class Signal:
     def two_sided(self) -> bool:
         """Whether the family has a long and a short score."""
         return len(self.scores) == 2
+
+
+@compiled
+def strengths(reading: float, activity: float) -> tuple[float, float]:
+    """The long and the short one; nothing at all, both, where the reading says so."""
+    if reading == -math.inf:
+        return reading, reading
+    if not reading < math.inf:
+        return math.nan, math.nan
+    return activity + reading, activity - reading
 
 
 @compiled

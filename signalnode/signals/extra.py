@@ -1,9 +1,9 @@
-"""Signals from outside the package: found, checked, and scored by the same scale as the built-in ones.
+"""Signals that a market adds: found, checked, and scored by the same scale as the seven.
 
-A market's `[signals] extra` lists them as "file.py:name" or "module:name"; whatever is installed under the
-entry point group GROUP comes for every market. The name leads to a `Signal`, or to a function `f(features,
-parameters) -> float` that becomes a one-sided signal of its own name. A reading that raises, calls
-`sys.exit()` or is no number counts as "cannot say" (NaN).
+A market's `[signals] extra` lists them as "file.py:name" or "module:name", or names one of OPTIONAL; whatever
+is installed under the entry point group GROUP comes for every market. The name leads to a `Signal`, or to a
+function `f(features, parameters) -> float` that becomes a one-sided signal of its own name. A reading that
+raises, calls `sys.exit()` or is no number counts as "cannot say" (NaN).
 """
 
 from __future__ import annotations
@@ -25,19 +25,9 @@ from signalnode.errors import ExtensionError, in_words
 from signalnode.features import FEATURES
 from signalnode.scores import MarketScores
 from signalnode.settings.code import run_file
-from signalnode.signals import BUILT_IN_SCORES, PARAMETER_DTYPE
-from signalnode.signals.base import Signal, heard
-from signalnode.signals.scale import (
-    SCALE,
-    SHAPE,
-    forgetting,
-    is_known,
-    learn,
-    new_scales,
-    share_below,
-    sum_up,
-    warmth,
-)
+from signalnode.signals import BUILT_IN_SCORES, OPTIONAL, PARAMETER_DTYPE
+from signalnode.signals.base import Signal, heard, strengths
+from signalnode.signals.scale import SCALE, SHAPE, is_known, learn, new_scales, score_of
 
 GROUP = "signalnode.signals"
 EXTRA_SCORES_MAX = SCORES_MAX - len(BUILT_IN_SCORES)  # that a market may add: one message holds them all
@@ -81,7 +71,13 @@ def installed() -> tuple[EntryPoint, ...]:
 
 
 def _load(place: str) -> Any:
-    source, _, name = place.rpartition(":")
+    source, colon, name = place.rpartition(":")
+    if not colon:
+        if name not in OPTIONAL:
+            raise ExtensionError(
+                f'{place}: no such signal; name one of {", ".join(OPTIONAL)}, or write "file.py:name"'
+            )
+        return OPTIONAL[name]
     try:
         if source.endswith(".py"):
             module = run_file(Path(source), f"signalnode_signal_{Path(source).stem}")
@@ -127,38 +123,39 @@ def _record(array: Any) -> Any:
 
 
 def shapes_of(signals: Iterable[Signal]) -> Any:
-    """What the scale must know of each signal; shape (n,), dtype SHAPE."""
-    return np.array([(s.two_sided, s.anchored, s.spread, s.floor) for s in signals], SHAPE)
+    """What the scale must know of each score; shape (n,), dtype SHAPE."""
+    shapes = []
+    for signal in signals:
+        spread = signal.spread if not signal.two_sided or signal.activity else 0.0
+        sides = (1, -1) if signal.two_sided else (0,)
+        shapes += [(side, signal.anchored, spread, signal.floor) for side in sides]
+    return np.array(shapes, SHAPE)
 
 
 @entry(scales=SCALE, shapes=SHAPE, raw="<f8", parameters=PARAMETER_DTYPE)
 def _learn(scales: Any, shapes: Any, raw: Any, parameters: Any) -> None:
-    p = parameters[0]
-    for i in range(len(raw)):
-        learn(scales[i], shapes[i], raw[i], warmth(scales[i].steps, p), forgetting(p))
-    sum_up(scales)
+    learn(scales, shapes, raw, parameters[0])
 
 
 @entry(scales=SCALE, shapes=SHAPE, raw="<f8", parameters=PARAMETER_DTYPE, out="<f8", known="u1")
 def _score(scales: Any, shapes: Any, raw: Any, parameters: Any, out: Any, known: Any) -> None:
-    p = parameters[0]
     for i in range(len(raw)):
         known[i] = is_known(scales[i], raw[i])
-        out[i] = share_below(scales[i], shapes[i], raw[i], warmth(scales[i].steps, p))
+        out[i] = score_of(scales, shapes, raw, i, parameters[0])
 
 
 class ExtraSignals:
-    """The added signals of one market: `scales` is what they have learnt, shape (n,), dtype SCALE."""
+    """The added signals of one market: `scales` is what their scores have learnt, shape (n,), dtype SCALE."""
 
     def __init__(self, signals: tuple[Signal, ...], parameters: Any) -> None:
         self.signals = signals
         self.names = tuple(name for signal in signals for name in signal.scores)
-        self.scales = new_scales(signals)
         self._shapes = shapes_of(signals)
+        self.scales = new_scales(self._shapes)
         self._parameters = parameters
-        self._raw = np.zeros(len(signals))
-        self._shares = np.zeros(len(signals))
-        self._known = np.zeros(len(signals), np.uint8)
+        self._raw = np.zeros(len(self.names))
+        self._out = np.zeros(len(self.names))
+        self._known = np.zeros(len(self.names), np.uint8)
 
     def learn(self, features: Any) -> None:
         """Take one sample of `features` (array of one record) as of the grid point just passed."""
@@ -168,19 +165,25 @@ class ExtraSignals:
     def score(self, features: Any) -> MarketScores:
         """The scores by name, of `features` as they are; changes nothing."""
         self._read(features)
-        _score(self.scales, self._shapes, self._raw, self._parameters, self._shares, self._known)
-        out: list[float] = []
-        unknown: tuple[str, ...] = ()
-        for signal, share, known in zip(self.signals, self._shares.tolist(), self._known, strict=True):
-            out += [50.0 + 50.0 * share, 50.0 - 50.0 * share] if signal.two_sided else [100.0 * share]
-            unknown += () if known else signal.scores
-        return MarketScores.of(zip(self.names, out, strict=True), unknown)
+        _score(self.scales, self._shapes, self._raw, self._parameters, self._out, self._known)
+        unknown = tuple(name for name, known in zip(self.names, self._known, strict=True) if not known)
+        return MarketScores.of(zip(self.names, self._out.tolist(), strict=True), unknown)
 
     def _read(self, features: Any) -> None:
         f, p = _record(features), _record(self._parameters)
-        for i, signal in enumerate(self.signals):
+        readings: list[float] = []
+        for signal in self.signals:
             try:
                 is_told = all(f[heard(need)] for need in signal.needs)
-                self._raw[i] = float(signal.reading(f, p)) if is_told else math.nan
+                readings += _strengths_of(signal, f, p) if is_told else [math.nan] * len(signal.scores)
             except (Exception, SystemExit):  # the user's formula must not stop the market's other scores
-                self._raw[i] = math.nan
+                readings += [math.nan] * len(signal.scores)
+        self._raw[:] = readings
+
+
+def _strengths_of(signal: Signal, f: Any, p: Any) -> list[float]:
+    """What each of its scores is made of."""
+    reading = float(signal.reading(f, p))
+    if not signal.two_sided:
+        return [reading]
+    return list(strengths(reading, float(signal.activity(f, p)) if signal.activity else 0.0))

@@ -31,11 +31,13 @@ def added_digest(places: Iterable[str], signals: Iterable[Signal]) -> str:
     """
     digest = hashlib.sha256()
     for place, signal in zip(places, signals, strict=True):
-        reading = getattr(signal.reading, "py_func", signal.reading)
-        modules = dict.fromkeys((place.rpartition(":")[0], str(getattr(reading, "__module__", ""))))
+        functions = [getattr(each, "py_func", each) for each in (signal.reading, signal.activity) if each]
+        homes = (str(getattr(function, "__module__", "")) for function in functions)
+        modules = dict.fromkeys((place.rpartition(":")[0], *homes))
         code = " ".join(map(_module_digest, modules))
         shape = (signal.scores, signal.spread, signal.floor, signal.anchored, signal.needs)
-        digest.update(f"{shape} {getattr(reading, '__qualname__', '')} {code} ".encode())
+        names = [getattr(function, "__qualname__", "") for function in functions]
+        digest.update(f"{shape} {' '.join(names)} {code} ".encode())
     return digest.hexdigest()[:DIGITS]
 
 

@@ -27,7 +27,7 @@ from signalnode.features import FEATURES, STATE
 from signalnode.features.kernel import apply, measure
 from signalnode.features.weights import WEIGHTS
 from signalnode.signals import BUILT_IN_SCORES, PARAMETER_DTYPE, SIGNALS
-from signalnode.signals.base import Signal, heard
+from signalnode.signals.base import Signal, heard, strengths
 from signalnode.signals.scale import (
     CATCH_UP_MAX,
     SCALE,
@@ -36,8 +36,7 @@ from signalnode.signals.scale import (
     forgetting,
     is_known,
     learn,
-    share_below,
-    sum_up,
+    score_of,
     warmth,
 )
 
@@ -45,11 +44,11 @@ SCORING = np.dtype(
     [
         ("state", STATE),
         ("parameters", PARAMETER_DTYPE),
-        ("scales", SCALE, (len(SIGNALS),)),
-        ("shapes", SHAPE, (len(SIGNALS),)),
+        ("scales", SCALE, (len(BUILT_IN_SCORES),)),
+        ("shapes", SHAPE, (len(BUILT_IN_SCORES),)),
         ("features", FEATURES),
         ("weights", WEIGHTS),
-        ("readings", "<f8", (len(SIGNALS),)),
+        ("readings", "<f8", (len(BUILT_IN_SCORES),)),
         ("scores", "<f8", (len(BUILT_IN_SCORES),)),
         ("unknown", "<i8"),  # bit i is set where signal i has no evidence: its scores say nothing
     ],
@@ -59,16 +58,27 @@ COLUMNS = ("time_ns", "mid", *BUILT_IN_SCORES, "warm")  # of a replay's table; f
 ALL_NS = 2**63 - 1  # a time after everything
 
 
+FIRSTS = np.cumsum([0, *(len(signal.scores) for signal in SIGNALS)])[:-1]  # each signal's first score
+
+
 def read_all_of(signals: Sequence[Signal]) -> Callable[..., None]:
-    """Every reading of (features, parameters), in their order, into the third argument, (n,): NaN where the
-    market lacks evidence that the signal needs.
+    """Every score's reading of (features, parameters), in their order, into the third argument, (n,): NaN
+    where the market lacks evidence that the signal needs.
     """
-    lines = []
+    lines, functions, j = [], {}, 0
     for i, signal in enumerate(signals):
+        functions[f"r{i}"] = checked(signal.reading)
         told = " and ".join([f"f.{heard(need)} > 0.0" for need in signal.needs]) or "True"
-        lines.append(f"out[{i}] = r{i}(f, p) if {told} else nan")
-    readings = {f"r{i}": checked(signal.reading) for i, signal in enumerate(signals)}
-    return written("f, p, out", lines, nan=math.nan, **readings)
+        reading = f"r{i}(f, p) if {told} else nan"
+        if signal.two_sided:
+            activity = "0.0"
+            if signal.activity is not None:
+                functions[f"a{i}"], activity = checked(signal.activity), f"a{i}(f, p)"
+            lines.append(f"out[{j}], out[{j + 1}] = strengths({reading}, {activity})")
+        else:
+            lines.append(f"out[{j}] = {reading}")
+        j += len(signal.scores)
+    return written("f, p, out", lines, nan=math.nan, strengths=strengths, **functions)
 
 
 _read_all = read_all_of(SIGNALS)
@@ -79,15 +89,11 @@ def _sample(k: Any) -> None:
     """Let every scale learn the readings as of `next_sample_ns`, and move that on by one step."""
     s, p, f = k.state, k.parameters, k.features
     measure(s, p, s.next_sample_ns, k.weights, f)
-    raw, scales, shapes = k.readings, k.scales, k.shapes
-    _read_all(f, p, raw)
-    keep = forgetting(p)
-    for i in range(len(raw)):
-        learn(scales[i], shapes[i], raw[i], warmth(scales[i].steps, p), keep)
-    sum_up(scales)
+    _read_all(f, p, k.readings)
+    learn(k.scales, k.shapes, k.readings, p)
     s.samples += 1
     s.next_sample_ns += int(p.sample_s * 1e9)
-    _take_wait(s, keep)
+    _take_wait(s, forgetting(p))
 
 
 @compiled
@@ -180,19 +186,12 @@ def _score(k: Any, time_ns: int) -> float:
     measure(s, p, time_ns, k.weights, k.features)
     raw, scales, shapes, out = k.readings, k.scales, k.shapes, k.scores
     _read_all(k.features, p, raw)
-    unknown = 0
-    j = 0
     for i in range(len(raw)):
-        if not is_known(scales[i], raw[i]):
+        out[i] = score_of(scales, shapes, raw, i, p)
+    unknown = 0
+    for i in range(len(FIRSTS)):
+        if not is_known(scales[FIRSTS[i]], raw[FIRSTS[i]]):
             unknown |= 1 << i
-        share = share_below(scales[i], shapes[i], raw[i], warmth(scales[i].steps, p))
-        if shapes[i].two_sided == 1:
-            out[j] = 50.0 + 50.0 * share
-            out[j + 1] = 50.0 - 50.0 * share
-            j += 2
-        else:
-            out[j] = 100.0 * share
-            j += 1
     k.unknown = unknown
     warm: float = warmth(s.samples, p)
     return warm

@@ -30,10 +30,12 @@ the mean of the time.
 
 **Two shapes of signal.**
 - One-sided, a strength: as above.
-- Two-sided, a direction: the histogram is of |z|, with v = |z| / (1 + |z|), and long = 50 (1 + sgn z ·
-  F(|z|)), short = 100 − long. Under the mirror x and c change their signs, |z| stays, and the two swap. An
-  *anchored* one has its z measured from zero when it is asked, so that a climb that goes on becomes no less a
-  climb; its histogram still holds deviations from the mean, the size of what is noise here.
+- Two-sided, a direction x and an activity a (0 where the signal has none): two strengths, a + x the long one
+  and a − x the short one, each with a standard of its own. What the market leans by all the time is no part
+  of either: m = ½ (mean of the long − mean of the short) is the mean of x, the histograms hold a ± (x − m).
+  The present reading is held against them as a ± (x − m), too; that of an *anchored* signal as it is, from
+  zero, so that a climb that goes on becomes no less a climb. Under the mirror x and m change their signs, and
+  the two swap.
 
 **Before there is a standard.** A prior stands in, and fades with `warm`, from 0 to 1 over `baseline_s`: as if
 α = PRIOR_SAMPLES (1 − warm) readings of a normal distribution P of this centre and spread were among them,
@@ -41,9 +43,9 @@ the mean of the time.
     F = (Σ w_i 1[x_i < x] + α P(z)) / (Σ w_i + α),
 
 the mean of a Dirichlet process given what was seen (Ferguson 1973). As z counts mean absolute deviations, of
-which a normal σ has √(2/π), P(z) = ½ (1 + erf(z/√π)), and erf(|z|/√π) of |z|. The spread has a prior as well,
-of PRIOR_SPREAD_SAMPLES: the one that the signal declares (one-sided), or the mean size of its readings
-(two-sided). Before the first sample every score is 50.
+which a normal σ has √(2/π), P(z) = ½ (1 + erf(z/√π)). The spread has a prior as well, of
+PRIOR_SPREAD_SAMPLES: the one that the signal declares, or for a direction without activity, whose unit nobody
+knows, the mean size of its readings. Before the first sample every score is 50.
 
 A reading of −∞ says "nothing at all": it goes into the lowest bin and scores below everything. NaN says
 "cannot say", and so does +∞, which no share could stand for: it teaches nothing and scores 50. So does every
@@ -98,7 +100,15 @@ SCALE = np.dtype(
     ],
     align=True,
 )
-SHAPE = np.dtype([("two_sided", "<i8"), ("anchored", "<i8"), ("spread", "<f8"), ("floor", "<f8")], align=True)
+SHAPE = np.dtype(
+    [
+        ("side", "<i8"),  # 1 of a long score, −1 of the short one that follows it, else 0
+        ("anchored", "<i8"),
+        ("spread", "<f8"),  # 0: take the mean size of the readings
+        ("floor", "<f8"),
+    ],
+    align=True,
+)
 
 
 def _erf_at(u: float) -> float:
@@ -106,15 +116,13 @@ def _erf_at(u: float) -> float:
     return math.copysign(1.0, u) if abs(u) == 1.0 else math.erf(u / (1.0 - abs(u)) / math.sqrt(math.pi))
 
 
-def _prior_share() -> tuple[Any, Any]:
-    """P at each bin's lower edge and at the end, one-sided and two-sided; shape (BINS + 1,) each."""
+def _prior_share() -> Any:
+    """P at each bin's lower edge and at the end; shape (BINS + 1,)."""
     edges = np.arange(BINS + 1) / BINS
-    one = np.array([0.5 * (1.0 + _erf_at(2.0 * v - 1.0)) for v in edges])
-    two = np.array([_erf_at(v) for v in edges])
-    return one, two
+    return np.array([0.5 * (1.0 + _erf_at(2.0 * v - 1.0)) for v in edges])
 
 
-PRIOR_ONE_SIDED, PRIOR_TWO_SIDED = _prior_share()
+PRIOR = _prior_share()
 
 
 def new_scales(shapes: Any) -> Any:
@@ -136,21 +144,16 @@ def forgetting(p: Any) -> float:
 
 
 @compiled
-def _squeeze(z: float, two_sided: int) -> float:
+def _squeeze(z: float) -> float:
     """z in spreads → v in [0, 1]; z = −∞ → 0."""
-    if two_sided == 1:
-        a = abs(z)
-        return a / (1.0 + a)
     if z == -math.inf:
         return 0.0
     return 0.5 * (1.0 + z / (1.0 + abs(z)))
 
 
 @compiled
-def _stretch(v: float, two_sided: int) -> float:
+def _stretch(v: float) -> float:
     """The inverse of `_squeeze`, for 0 < v < 1."""
-    if two_sided == 1:
-        return v / (1.0 - v)
     u = 2.0 * v - 1.0
     return u / (1.0 - abs(u))
 
@@ -166,29 +169,26 @@ def _deposit(counts: Any, v: float, mass: float) -> None:
 
 
 @compiled
-def _refit(scale: Any, two_sided: int, spread: float) -> None:
-    """Lay the grid around the present centre with the present spread; the bins' mass moves along."""
+def _refit(scale: Any, centre: float, spread: float) -> None:
+    """Lay the grid around `centre` with the present spread; the bins' mass moves along."""
     old_centre, old_spread = scale.grid_centre, scale.grid_spread
-    scale.grid_centre, scale.grid_spread = scale.centre, spread
+    scale.grid_centre, scale.grid_spread = centre, spread
     if old_spread == 0.0:
         return
     counts, old = scale.counts, scale.below  # which is summed up anew before anybody reads it
     for k in range(BINS):
         old[k] = counts[k]
-    first = 0 if two_sided == 1 else 1  # the lowest bin of a one-sided scale holds "nothing at all" and stays
-    for k in range(first, BINS):
+    for k in range(1, BINS):  # the lowest bin holds "nothing at all" and stays
         counts[k] = 0.0
-    for k in range(first, BINS):
-        z = _stretch((k + 0.5) / BINS, two_sided) * old_spread
-        if two_sided == 0:
-            z += old_centre - scale.grid_centre
-        _deposit(counts, _squeeze(z / spread, two_sided), old[k])
+    for k in range(1, BINS):
+        z = _stretch((k + 0.5) / BINS) * old_spread + old_centre - centre
+        _deposit(counts, _squeeze(z / spread), old[k])
 
 
 @compiled
 def _spread(scale: Any, shape: Any, warm: float) -> float:
     """The mean size of a deviation, with its prior among them."""
-    expected = scale.sizes / scale.mass if shape.two_sided == 1 else shape.spread
+    expected = shape.spread if shape.spread > 0.0 else scale.sizes / scale.mass
     weight = PRIOR_SPREAD_SAMPLES * (1.0 - warm)
     spread: float = (scale.deviations + weight * expected) / (scale.mass + weight)
     floored: float = max(spread, shape.floor)
@@ -233,28 +233,53 @@ def _take_reading(scale: Any, reading: float, counted: float, keep: float) -> No
     scale.before = reading
 
 
-@apart
-def learn(scale: Any, shape: Any, reading: float, warm: float, keep: float) -> None:
-    """Lay one sample into the histogram, where `keep` (κ) of the old remains. NaN and +∞ teach nothing."""
-    if not reading < math.inf:
-        return
-    scale.steps += 1
-    counts = scale.counts
-    for k in range(BINS):
-        counts[k] *= keep
-    if reading == -math.inf:
-        counts[0] += 1.0
-    else:
-        _take_reading(scale, reading, _limited(scale, shape, reading, warm), keep)
-        n = scale.samples
-        if n % REFIT_MAX == 0 or (n < REFIT_MAX and n & (n - 1) == 0):
-            _refit(scale, shape.two_sided, _spread(scale, shape, warm))
-        origin = scale.centre if shape.two_sided == 1 else scale.grid_centre
-        _deposit(counts, _squeeze((reading - origin) / scale.grid_spread, shape.two_sided), 1.0)
+@compiled
+def _lean(scales: Any, shapes: Any, i: int) -> float:
+    """m of the module's docstring, as score i counts it; 0 of a one-sided one."""
+    if shapes[i].side == 0:
+        return 0.0
+    lean: float = 0.5 * (scales[i].centre - scales[i + shapes[i].side].centre)
+    return lean
 
 
 @compiled
-def sum_up(scales: Any) -> None:
+def _take(scale: Any, shape: Any, reading: float, warm: float, keep: float) -> None:
+    """Let the past fade, and centre and spread move by one reading that is no NaN and below +∞."""
+    scale.steps += 1
+    for k in range(BINS):
+        scale.counts[k] *= keep
+    if reading > -math.inf:
+        _take_reading(scale, reading, _limited(scale, shape, reading, warm), keep)
+
+
+@compiled
+def _lay(scale: Any, shape: Any, reading: float, lean: float, warm: float) -> None:
+    """Lay the reading just taken into the histogram, which is fitted anew where that is due."""
+    if reading == -math.inf:
+        scale.counts[0] += 1.0
+        return
+    n = scale.samples
+    if n % REFIT_MAX == 0 or (n < REFIT_MAX and n & (n - 1) == 0):
+        _refit(scale, scale.centre - lean, _spread(scale, shape, warm))
+    _deposit(scale.counts, _squeeze((reading - lean - scale.grid_centre) / scale.grid_spread), 1.0)
+
+
+@apart
+def learn(scales: Any, shapes: Any, raw: Any, p: Any) -> None:
+    """Lay one sample of every score's reading, `raw`, into its histogram. NaN and +∞ teach nothing."""
+    keep = forgetting(p)
+    for i in range(len(raw)):
+        if raw[i] < math.inf:
+            _take(scales[i], shapes[i], raw[i], warmth(scales[i].steps, p), keep)
+    for i in range(len(raw)):
+        if raw[i] < math.inf:
+            warm = warmth(scales[i].steps - 1, p)
+            _lay(scales[i], shapes[i], raw[i], _lean(scales, shapes, i), warm)
+    _sum_up(scales)
+
+
+@compiled
+def _sum_up(scales: Any) -> None:
     """Renew `below` of every scale. Three side by side, the last ones again where fewer are left: a sum in
     order is a chain, in which each addition waits for the one before.
     """
@@ -278,30 +303,27 @@ def is_known(scale: Any, reading: float) -> bool:
 
 
 @compiled
-def share_below(scale: Any, shape: Any, reading: float, warm: float) -> float:
-    """One-sided: share of the standard below `reading`, in [0, 1]. Two-sided: sgn(z) times the share of the
-    standard that is smaller, in [−1, 1]. What is not known (`is_known`) gives the middle of either.
-    """
-    two_sided = shape.two_sided
-    if not is_known(scale, reading):
-        return 0.0 if two_sided == 1 else 0.5
-    if two_sided == 1:
-        origin = 0.0 if shape.anchored == 1 else scale.centre
-        table = PRIOR_TWO_SIDED
-    else:
-        origin = scale.grid_centre
-        table = PRIOR_ONE_SIDED
-    z = (reading - origin) / scale.grid_spread
-    position = min(_squeeze(z, two_sided), 1.0) * BINS
+def _share_below(scale: Any, reading: float, warm: float) -> float:
+    """Share of the standard below `reading`, in [0, 1]."""
+    position = min(_squeeze((reading - scale.grid_centre) / scale.grid_spread), 1.0) * BINS
     k = min(int(position), BINS - 1)
     part = position - k
     mass = scale.below[k] + part * (scale.below[k + 1] - scale.below[k])
     total = scale.below[BINS]
     if warm < 1.0:
         prior = PRIOR_SAMPLES * (1.0 - warm)
-        mass += prior * (table[k] + part * (table[k + 1] - table[k]))
+        mass += prior * (PRIOR[k] + part * (PRIOR[k + 1] - PRIOR[k]))
         total += prior
     share: float = min(mass / total, 1.0)
-    if two_sided == 1 and z < 0.0:
-        return -share
     return share
+
+
+@compiled
+def score_of(scales: Any, shapes: Any, raw: Any, i: int, p: Any) -> float:
+    """Score i, of its reading `raw[i]`: from 0 to 100, and 50 where it is not known (`is_known`)."""
+    scale, reading = scales[i], raw[i]
+    if not is_known(scale, reading):
+        return 50.0
+    if shapes[i].anchored == 0:
+        reading -= _lean(scales, shapes, i)
+    return 100.0 * _share_below(scale, reading, warmth(scale.steps, p))

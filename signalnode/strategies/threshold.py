@@ -83,6 +83,8 @@ class Threshold:
         up, down = view[market][self.long], view[market][self.short]
         if max(up, down) < self.entry or up == down:
             return None
+        if min(up, down) > self.entry:  # nobody knows who wins a fight
+            return None
         direction: Direction = "long" if up > down else "short"
         name, value = self._score(direction), max(up, down)
         self._positions[market] = _Position(direction, view.time_ns, view.time_ns)

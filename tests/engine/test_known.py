@@ -86,7 +86,7 @@ def test_what_comes_late_is_weighed_with_its_prior_until_it_is_warm_itself() -> 
     quotes = EVENTS.copy()
     quotes["time_received_ns"] += int(late["time_received_ns"][-1] - EVENTS["time_received_ns"][0]) + 1
     engine = told_by(np.concatenate([late, quotes]))
-    steps = dict(zip(("liquidity", "momentum"), engine._scoring["scales"][0]["steps"][[4, 0]], strict=True))
+    steps = dict(zip(("liquidity", "momentum"), engine._scoring["scales"][0]["steps"][[6, 0]], strict=True))
     assert 0.4 < steps["liquidity"] / steps["momentum"] < 0.6
 
 

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from signalnode.events import DEPTH, QUOTE, TRADE, Events
 
 Steps = list[tuple[float, float]]  # (since when, value): a value that stands until the next
@@ -23,6 +25,7 @@ class Past:
     flows: Steps = field(default_factory=list)
     quotes: list[tuple[float, float, float, float, float]] = field(default_factory=list)
     trades: Steps = field(default_factory=list)
+    takings: list[tuple[float, float, float]] = field(default_factory=list)  # time, side, √size
     log_spreads: Steps = field(default_factory=list)
     tops: Steps = field(default_factory=list)
     depths: Steps = field(default_factory=list)
@@ -37,6 +40,7 @@ def past_of(events: Events) -> Past:
         t = (int(event["time_received_ns"]) - start_ns) * 1e-9
         if event["kind"] == TRADE:
             past.trades.append((t, float(event["size"])))
+            past.takings.append((t, _side(event, bid, ask), math.sqrt(event["size"])))
             if not past.quotes:
                 price = float(event["price"])
                 _price(past, t, (bid, ask), (price, price))
@@ -55,6 +59,16 @@ def past_of(events: Events) -> Past:
             past.tops_at_depths.append((t, past.tops[-1][1] if past.tops else 0.0))
             past.depths.append((t, math.sqrt(float(event["bid_depth"]) * float(event["ask_depth"]))))
     return past
+
+
+def _side(event: Mapping[str, float], bid: float, ask: float) -> float:
+    """The venue's word, or where between bid and ask the price lies, from −1 to 1."""
+    if event["aggressor_side"] != 0 or bid == 0.0:
+        return float(np.sign(event["aggressor_side"]))
+    price = float(event["price"])
+    if bid == ask:
+        return float(np.sign(price - bid)) if abs(price / bid - 1.0) > 1e-9 else 0.0
+    return float(np.clip((price / bid - ask / price) / (price / bid + ask / price - 2.0), -1.0, 1.0))
 
 
 def _price(past: Past, t: float, old: tuple[float, float], new: tuple[float, float]) -> None:
@@ -93,15 +107,20 @@ def _average(steps: Steps, t: float, tau: float, known_from: float = 1e-5) -> fl
     return math.fsum(w * x for w, (_, x) in zip(weights, steps, strict=True)) / math.fsum(weights)
 
 
-def _lagged_sizes(steps: Steps, t: float, tau: float, lag: float) -> float:
-    """Average over tau of |y|, with y the decayed sum (lag) of returns: integrated move by move."""
+def _lagged_sizes(steps: Steps, t: float, tau: float, lag: float, power: int = 1) -> float:
+    """Average over tau of |y|^power, with y the decayed sum (lag) of returns: integrated move by move."""
     total = 0.0
-    ends = [at for at, _ in steps[1:]] + [t]
+    ends = [at for at, _ in steps[1:]] + [t] * bool(steps)
     for i, ((at, _), end) in enumerate(zip(steps, ends, strict=True)):
         y = _sum(steps[: i + 1], at, lag)
-        rate = 1.0 / lag - 1.0 / tau  # |y| e^(−(u−at)/lag) weighed by e^(−(t−u)/tau), over u from at to end
-        total += abs(y) * math.exp(-(t - at) / tau) * -math.expm1(-rate * (end - at)) / rate / tau
+        rate = power / lag - 1.0 / tau  # |y| e^(−(u−at)/lag) weighed by e^(−(t−u)/tau), over u from at to end
+        total += abs(y) ** power * math.exp(-(t - at) / tau) * -math.expm1(-rate * (end - at)) / rate / tau
     return total
+
+
+def _trend_variance(steps: Steps, t: float, tau: float, lag: float) -> float:
+    """The average of trend² so far, and what it will add to it as it fades."""
+    return _lagged_sizes(steps, t, tau, lag, 2) * 2.0 / lag + _sum(steps, t, lag) ** 2 / tau
 
 
 def _volatility(sizes: float, past: Past, t: float, tau: float, lag: float) -> float:
@@ -125,11 +144,11 @@ def _volatility_usual(past: Past, counted: Counted, t: float, tau: float, lag: f
 class Counted:
     """What of each return counts where."""
 
-    trend: Steps = field(default_factory=list)
-    distance: Steps = field(default_factory=list)
+    drift: Steps = field(default_factory=list)
     now: Steps = field(default_factory=list)
     lasting: Steps = field(default_factory=list)
     usual: Steps = field(default_factory=list)
+    interval: float = 0.0  # the mean time between two
     first: Steps = field(default_factory=list)  # of the first three in the usual, before the third came
 
 
@@ -154,21 +173,21 @@ def _counted_returns(past: Past, p: Mapping[str, float]) -> Counted:
         h, last = max(t - last, 1e-9), t
         if n < 3:
             small = math.copysign(min(abs(r), 3e-4), r)
-            counts = [small] * 5
+            counts = [small] * 4
             moves = [(at, min(squares[: n + 1])) for at, _ in past.returns[: n + 1]]
             before = moves[0][1] if n == 2 else before
         else:
             a_second = before / _mean(intervals, last, tau)
             h = min(h, 64.0 * _mean(intervals, last, tau))
-            most = [256.0 * max(before, p[name] / 2 * a_second) for name in ("trend_s", "fair_value_s")]
+            most = [256.0 * max(before, p["fair_value_s"] / 2 * a_second)]
             most.append(256.0 * max(before, p["volatility_s"] * a_second))
-            most += [max(64.0 * before, share * tau * a_second) for share in (0.05, 0.25)]
+            most += [max(64.0 * before, share * tau * a_second) for share in (0.05, 0.05)]
             counts = [math.copysign(_limited(r * r, x, squares[:n]) ** 0.5, r) for x in most]
             before = _mean(moves, t, tau)
             moves.append((t, _limited(r * r, 64.0 * before, squares[:n])))
         intervals.append((t, h))
-        kinds = (out.trend, out.distance, out.now, out.lasting, out.usual)
-        for steps, x in zip(kinds, counts, strict=True):
+        out.interval = _mean(intervals, t, tau)
+        for steps, x in zip((out.drift, out.now, out.lasting, out.usual), counts, strict=True):
             steps.append((t, x))
         if n == 2:
             out.first = list(out.usual)
@@ -262,16 +281,23 @@ def _usual_spread(past: Past, tau: float) -> float:
     return math.exp(_average(steps, steps[-1][0], tau))
 
 
-def _agreement(returns: Steps, t: float, tau: float) -> float:
-    """Over all moves two by two: those that agree less those that do not, by their size."""
-    weighed = [r * math.exp(-(t - at) / tau) for at, r in returns]
-    between = [a * b for i, a in enumerate(weighed) for j, b in enumerate(weighed) if i != j]
-    path = math.fsum(abs(a) for a in weighed) ** 2
-    squares = math.fsum(a * a for a in weighed)
-    if not between or math.fsum(between) <= 0.0 or path <= 3.0 * squares:
+def _taken(takings: list[tuple[float, float, float]], t: float, tau: float) -> float:
+    """Signed roots of sizes, each up to 8 usual ones, over all of them and two usual ones."""
+    usual, counted = 0.0, []
+    for n, (at, side, root) in enumerate(takings):
+        x = root if n < 3 else min(root, 8.0 * usual)
+        usual += (x - usual) / min(n + 1, 256)
+        counted.append((at, side, x))
+        if n == 2:
+            usual = min(x for _, _, x in counted)
+            then = counted[1][0]
+            sums = (_sum([(u, y**k * x) for u, y, x in counted[:2]], then, tau) for k in (1, 0))
+            total, whole = (max(min(x, 24.0 * usual), -24.0 * usual) for x in sums)
+            counted = [(then, total / whole, whole), counted[2]]
+    if not counted:
         return 0.0
-    share = math.fsum(between) / math.fsum(abs(x) for x in between) * (1.0 - 3.0 * squares / path)
-    return math.copysign(share * math.exp(-(t - returns[-1][0]) / tau), math.fsum(weighed))
+    signed, whole = (_sum([(at, y**power * x) for at, y, x in counted], t, tau) for power in (1, 0))
+    return signed / (whole + 2.0 * usual)
 
 
 def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[str, float]:
@@ -283,9 +309,13 @@ def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[st
     counted = _counted_returns(past, p)
     lag, tau, usual = p["volatility_lag_s"], p["volatility_s"], p["volatility_usual_s"]
     out = {
-        "trend": _sum(counted.trend, t, p["trend_s"]),
-        "distance": _sum(counted.distance, t, p["fair_value_s"]),
-        "agreement": _agreement(counted.distance, t, p["fair_value_s"]),
+        "trend": _sum(counted.drift, t, p["trend_s"]),
+        "distance": _sum(counted.drift, t, p["fair_value_s"]),
+        "trend_variance": _trend_variance(counted.drift, t, p["fair_value_s"], p["trend_s"]),
+        "variance_now": _rate(counted.lasting, first, t, 0.5 * p["fair_value_s"], lambda r: r * r),
+        "idle_s": t - ([first] + [at for at, _ in past.returns])[-1] if past.prices else 0.0,
+        "move_interval": counted.interval,
+        "taken": _taken(past.takings, t, p["taken_s"]),
         "variance": _rate(counted.usual, first, t, p["variance_s"], lambda r: r * r),
         "volatility": _volatility(_lagged_sizes(counted.now, t, tau, lag), past, t, tau, lag)
         if counted.now
@@ -344,7 +374,7 @@ def _heard(events: Events, most_s: float) -> dict[str, float]:
 
 def _book(past: Past, t: float, p: Mapping[str, float]) -> dict[str, float]:
     if not past.quotes:
-        return {"imbalance": 0.0, "imbalance_usual": 0.0, "order_flow": 0.0}
+        return dict.fromkeys(("imbalance", "imbalance_lately", "imbalance_usual", "order_flow"), 0.0)
     _, _, bid_size, _, ask_size = past.quotes[-1]
     flows = _usual_sizes([(at, abs(e)) for at, e in past.flows if e], p["order_flow_usual_s"])
     usual = _rate(flows, past.quotes[0][0], t, p["order_flow_usual_s"])
@@ -353,6 +383,7 @@ def _book(past: Past, t: float, p: Mapping[str, float]) -> dict[str, float]:
     now = (bid_size - ask_size) / (bid_size + ask_size)
     return {
         "imbalance": now,
+        "imbalance_lately": _usual_lean(past, t, p["imbalance_s"]),
         "imbalance_usual": _usual_lean(past, t, p["imbalance_usual_s"]),
         "order_flow": flow,
     }

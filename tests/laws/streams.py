@@ -22,10 +22,17 @@ from tests.effort import drawn, some
 
 SAMPLE = Path(__file__).parents[2] / "signalnode" / "sample"
 EXCERPT = Path(__file__).parents[1] / "data" / "binance" / "btcusdt_first.gz"
-ADDED = {"extra": ["tests.laws.added:pace", drawn("tests.laws.added:LEAN", "tests.laws.added_compiled:LEAN")]}
+ADDED = {
+    "extra": [
+        "book_pressure",
+        "tests.laws.added:pace",
+        drawn("tests.laws.added:LEAN", "tests.laws.added_compiled:LEAN"),
+    ]
+}
 LEAN = ("lean_long", "lean_short")
-NAMES = (*BUILT_IN_SCORES, "pace", *LEAN)
-TWO_SIDED = [*(signal.scores for signal in SIGNALS if signal.two_sided), LEAN]
+PRESSURE = ("book_pressure_long", "book_pressure_short")
+NAMES = (*BUILT_IN_SCORES, *PRESSURE, "pace", *LEAN)
+TWO_SIDED = [*(signal.scores for signal in SIGNALS if signal.two_sided), PRESSURE, LEAN]
 STREAMS = some(("btc", "alternating", "sparse", "reverting", "eth"), 3)
 TOLERANCE = 1e-6
 START_NS = 1_700_000_000 * NS_PER_S

@@ -97,14 +97,6 @@ def test_the_mirror_swaps_long_and_short_and_nothing_else(market: str) -> None:
         assert farthest(usual_scores(market), name, other, opposite_of(name)) < TOLERANCE, name
 
 
-@pytest.mark.parametrize("long_and_short", TWO_SIDED, ids=lambda names: names[0])
-@pytest.mark.parametrize("market", STREAMS)
-def test_long_and_short_are_each_others_complement(market: str, long_and_short: tuple[str, str]) -> None:
-    table = usual_scores(market)
-    long, short = long_and_short
-    assert np.max(np.abs(table[long] + table[short] - 100.0)) < TOLERANCE
-
-
 @pytest.mark.parametrize("shift_ns", SHIFTS_NS)
 @pytest.mark.parametrize("market", STREAMS)
 def test_no_score_depends_on_the_date(market: str, shift_ns: int) -> None:

@@ -153,7 +153,7 @@ EDITS = {
         ALL_VENUES | {"object"},
     ),
     "a formula's constant": (
-        {"signals/momentum.py": ("KNEE = 8.0", "KNEE = 8.5")},
+        {"signals/momentum.py": ("PUSH = 2.5", "PUSH = 2.6")},
         {"formulas", "object"},
     ),
     "what an event is": (

@@ -42,16 +42,20 @@ class Scale:
         """The first score of a reading, as a scale gives it that has learnt so long as to be so `warm`."""
         return next(iter(self._scores(reading, warm).values()))
 
+    def scores(self, reading: float) -> tuple[float, ...]:
+        """Every score of a reading, once the scale is warm."""
+        return tuple(self._scores(reading, 1.0).values())
+
     def unknown(self, reading: float) -> tuple[str, ...]:
         """The names of the scores that say nothing of it."""
         return self._scores(reading, 1.0).unknown
 
     def _scores(self, reading: float, warm: float) -> MarketScores:
         self._features["mid"] = reading
-        steps = int(self.learnt["steps"])
-        self.learnt["steps"] = round(warm * self._steps_warm)
+        steps = self._signals.scales["steps"].copy()
+        self._signals.scales["steps"] = round(warm * self._steps_warm)
         scores = self._signals.score(self._features)
-        self.learnt["steps"] = steps
+        self._signals.scales["steps"] = steps
         return scores
 
 

@@ -56,6 +56,12 @@ def engine_with(*places: str) -> SignalEngine:
     return SignalEngine("ANY-USD", {"extra": list(places)})
 
 
+def test_book_pressure_is_named_without_a_place_and_another_word_is_refused() -> None:
+    assert engine_with("book_pressure").names[7:] == ("book_pressure_long", "book_pressure_short")
+    with pytest.raises(ExtensionError, match=r"^book_presure: no such signal; name one of book_pressure, or"):
+        engine_with("book_presure")
+
+
 def test_a_function_and_a_signal_from_a_file_are_scored_after_the_seven(good: Path) -> None:
     engine = engine_with(f"{good}:width", f"{good}:TILT")
     assert engine.names == (*BUILT_IN_SCORES, "width", "tilt_long", "tilt_short")

@@ -34,12 +34,19 @@ def test_the_kernel_reads_each_signal_in_its_own_place(market: str) -> None:
         for later_ns in (0, NS_PER_S, 100 * NS_PER_S):
             engine.scores_at(engine.time_ns + later_ns)
             core: Any = engine._scoring.view(np.recarray)[0]
-            for i, signal in enumerate(SIGNALS):
-                reading = getattr(signal.reading, "py_func", signal.reading)(core.features, core.parameters)
-                kernel = core.readings[i]
-                if not all(core.features[heard(need)] for need in signal.needs):
-                    reading = math.nan
-                assert kernel == pytest.approx(reading, rel=1e-12, nan_ok=True), signal.scores
+            expected = [x for signal in SIGNALS for x in readings_of(signal, core)]
+            assert core.readings.tolist() == pytest.approx(expected, rel=1e-12, nan_ok=True)
+
+
+def readings_of(signal: Signal, core: Any) -> list[float]:
+    """What each of its scores is made of, in plain Python."""
+    if not all(core.features[heard(need)] for need in signal.needs):
+        return [math.nan] * len(signal.scores)
+    reading = signal.reading(core.features, core.parameters)
+    if not signal.two_sided:
+        return [reading]
+    activity = signal.activity(core.features, core.parameters) if signal.activity else 0.0
+    return [activity + reading, activity - reading]
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.scores[0])
@@ -47,7 +54,7 @@ def test_every_signal_can_be_used_as_declared(signal: Signal) -> None:
     assert len(signal.scores) in (1, 2)
     assert signal.floor > 0.0
     assert signal.spread > 0.0
-    assert signal.two_sided or not signal.anchored
+    assert signal.two_sided or not (signal.anchored or signal.activity)
     record = np.ones(1, FEATURES).view(np.recarray)[0]
     assert isinstance(float(signal.reading(record, parameters_of({}).view(np.recarray)[0])), float)
 

@@ -62,19 +62,34 @@ def test_a_strength_scores_the_share_of_the_past_below_it(name: str, scale_of: S
 
 
 @pytest.mark.parametrize("anchored", [True, False])
-@pytest.mark.parametrize("name", some(["heavy_tails", "drifting", "lopsided", *READINGS], 3))
-def test_a_direction_scores_the_share_of_the_past_that_was_smaller(
+@pytest.mark.parametrize("name", some(["heavy_tails", "drifting", "lopsided", "normal", "tiny"], 3))
+def test_a_side_scores_the_share_of_the_past_that_leant_less_that_way(
     name: str, anchored: bool, scale_of: ScaleOf
 ) -> None:
     values, scale = readings_of(name), scale_of(True, anchored=anchored)
     scale.learn(values)
     means = faded_means(values)
-    sizes, origin = np.abs(values - means), 0.0 if anchored else float(means[-1])
+    leans, origin = values - means, 0.0 if anchored else float(means[-1])
     for share in np.linspace(0.02, 0.98, 25):
-        size = float(np.quantile(sizes, share))
-        expected = 100.0 * faded_share(sizes, size)
-        assert scale.score(origin + size) == pytest.approx(50.0 + 0.5 * expected, abs=POINTS_MAX)
-        assert scale.score(origin - size) == pytest.approx(50.0 - 0.5 * expected, abs=POINTS_MAX)
+        lean = float(np.quantile(leans[-2_000:], share))
+        long, short = scale.scores(origin + lean)
+        assert long == pytest.approx(100.0 * faded_share(leans, lean), abs=POINTS_MAX)
+        assert short == pytest.approx(100.0 * faded_share(-leans, -lean), abs=POINTS_MAX)
+
+
+def test_activity_lifts_both_sides_and_its_absence_neither(scale_of: ScaleOf) -> None:
+    random, activity = np.random.default_rng(3), [0.0]
+    scale = scale_of(True, activity=lambda *_: activity[0])
+    for lean in random.normal(0.0, 1.0, SAMPLES):
+        activity[0] = random.normal()
+        scale.learn([lean])
+    for level, low, high in ((2.0, 85.0, 100.0), (-2.0, 0.0, 15.0), (-math.inf, 0.0, 0.0), (0.0, 40.0, 60.0)):
+        activity[0] = level
+        assert all(low <= score <= high for score in scale.scores(0.0)), level
+    activity[0] = 2.0
+    long, short = scale.scores(3.0)
+    assert long > 99.0
+    assert short < 40.0
 
 
 @pytest.mark.parametrize("two_sided", [False, True])

@@ -35,6 +35,13 @@ def test_the_short_score_enters_short() -> None:
     assert "95.0 reached entry 80" in decision.reasons[0]
 
 
+def test_a_fight_is_entered_neither_way() -> None:
+    board = {"A": market(momentum_long=95, momentum_short=92)}
+    assert Threshold(entry=90).evaluate_opportunities(view(0, board)) == []
+    (decision,) = Threshold(entry=93).evaluate_opportunities(view(0, board))
+    assert decision.direction == "long"
+
+
 def test_a_position_in_a_market_that_falls_silent_is_closed_after_a_while() -> None:
     strategy = Threshold(entry=80, lost_s=30)
     strategy.evaluate_opportunities(view(0, {"A": market(momentum_long=95)}))
