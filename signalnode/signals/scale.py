@@ -19,8 +19,9 @@ the mean of the time.
 - *One reading in them.* A reading further from the centre than DEVIATIONS_MAX spreads counts in both as if it
   were so far, unless one of the two before it was as far: the middle of three is believed. The first three
   enter as their middle one. In the histogram each keeps its place.
-- *Refitting.* c and s of the grid are set to those of the readings at n = 1, 2, 4, 8, … and from then on
-  every REFIT_MAX steps; what is in the bins moves along, from the middle of each to where it now belongs.
+- *Refitting.* c and s of the grid are set to those of the readings at each of the first REFIT_EACH, then
+  at 128, 256, … and from then on every REFIT_MAX steps; what is in the bins moves along, from the middle of
+  each to where it now belongs. Fitted less often at first, a score would jump by 40 points.
   When is known beforehand: were it decided by the data, rounding could decide it, and two units of price
   would differ.
 - *Linear binning.* A sample is shared between the two bins whose middles are nearest, in proportion (Jones
@@ -45,7 +46,8 @@ the mean of the time.
 the mean of a Dirichlet process given what was seen (Ferguson 1973). As z counts mean absolute deviations, of
 which a normal σ has √(2/π), P(z) = ½ (1 + erf(z/√π)). The spread has a prior as well, of
 PRIOR_SPREAD_SAMPLES: the one that the signal declares, or for a direction without activity, whose unit nobody
-knows, the mean size of its readings. Before the first sample every score is 50.
+knows, the mean size of its readings. Before the first sample every score is 50, and
+for FULL_FROM of them it is drawn there: what two or three readings say is no standard yet.
 
 A reading of −∞ says "nothing at all": it goes into the lowest bin and scores below everything. NaN says
 "cannot say", and so does +∞, which no share could stand for: it teaches nothing and scores 50. So does every
@@ -67,7 +69,9 @@ from signalnode.features.limits import KNOWN_FROM, middle
 BINS = 64
 PRIOR_SAMPLES = 30.0  # weight of the prior in the histogram at the start, in samples
 PRIOR_SPREAD_SAMPLES = 8.0  # the same in the spread: a spread is known sooner than a distribution
+REFIT_EACH = 64  # samples at each of which the grid is fitted: later ones would make the score jump
 REFIT_MAX = 1024  # samples between two fits of the grid
+FULL_FROM = 24  # samples; before, a score is drawn to 50
 DEVIATIONS_MAX = 8.0  # spreads from the centre, beyond which one reading counts for no more
 SILENCE_FACTOR = 11.0  # usual waits that a silence may teach: a longer one is an outage, and no standard
 CATCH_UP_MAX = 300  # samples, in a market however quiet
@@ -259,7 +263,7 @@ def _lay(scale: Any, shape: Any, reading: float, lean: float, warm: float) -> No
         scale.counts[0] += 1.0
         return
     n = scale.samples
-    if n % REFIT_MAX == 0 or (n < REFIT_MAX and n & (n - 1) == 0):
+    if n <= REFIT_EACH or n % REFIT_MAX == 0 or (n < REFIT_MAX and n & (n - 1) == 0):
         _refit(scale, scale.centre - lean, _spread(scale, shape, warm))
     _deposit(scale.counts, _squeeze((reading - lean - scale.grid_centre) / scale.grid_spread), 1.0)
 
@@ -296,6 +300,13 @@ def _sum_up(scales: Any) -> None:
 
 
 @compiled
+def _weight(samples: int) -> float:
+    """What a score is worth after so many samples: from 0 to 1 along 3x² − 2x³, so that it does not jump."""
+    x = min(samples / FULL_FROM, 1.0)
+    return x * x * (3.0 - 2.0 * x)
+
+
+@compiled
 def is_known(scale: Any, reading: float) -> bool:
     """Whether a score of `reading` rests on anything: it says something, and there is a standard for it."""
     known: bool = scale.samples > 0 and reading < math.inf
@@ -326,4 +337,5 @@ def score_of(scales: Any, shapes: Any, raw: Any, i: int, p: Any) -> float:
         return 50.0
     if shapes[i].anchored == 0:
         reading -= _lean(scales, shapes, i)
-    return 100.0 * _share_below(scale, reading, warmth(scale.steps, p))
+    share = _share_below(scale, reading, warmth(scale.steps, p))
+    return 50.0 + 100.0 * (share - 0.5) * _weight(scale.samples)

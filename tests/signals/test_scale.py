@@ -120,7 +120,7 @@ def test_before_the_first_sample_every_score_is_fifty(scale_of: ScaleOf) -> None
 
 def test_the_prior_fades_as_the_baseline_fills(scale_of: ScaleOf) -> None:
     scale = scale_of(False, spread=1.0)
-    scale.learn([0.0] * 10)
+    scale.learn([0.0] * 30)
     learnt, known = scale.score(0.5, 1.0), len(scale.learnt["counts"])
     assert known
     scores = [scale.score(0.5, warm) for warm in (0.0, 0.25, 0.5, 0.75, 1.0)]
