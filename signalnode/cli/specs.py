@@ -11,7 +11,6 @@ from typing import Any
 import signalnode_supervisor as supervisor
 from signalnode import __version__
 from signalnode.errors import OutputError
-from signalnode.feeds.live.sessions.ccxt import ccxt_fault
 from signalnode.files import file_limit
 from signalnode.meaning import files_digest
 from signalnode.names import AGGREGATOR, ENGINE, GATEWAY, PANEL
@@ -187,11 +186,19 @@ def spec_faults(node: NodeSettings) -> list[str]:
         gateway_specs(node)
     except supervisor.SpecError as error:
         faults.append(str(error))
-    for name, market in node.markets.items():
-        fault = ccxt_fault(market.feed.venue) if market.feed.kind == "live" else ""
-        if fault:
-            faults.append(f"{shown(market.path) if market.path else name}: feed.venue: {fault}")
-    return faults
+    return faults + _ccxt_faults(node)
+
+
+def _ccxt_faults(node: NodeSettings) -> list[str]:
+    """Live markets of exchanges that ccxt, an extra, would have to know."""
+    live = {name: market for name, market in node.markets.items() if market.feed.kind == "live"}
+    if not live:  # what knows venues is 10 MB, which no supervisor without them is to carry
+        return []
+    from signalnode.feeds.live.sessions.ccxt import ccxt_fault
+
+    faults = {name: ccxt_fault(market.feed.venue) for name, market in live.items()}
+    paths = {name: shown(market.path) if market.path else name for name, market in live.items()}
+    return [f"{paths[name]}: feed.venue: {fault}" for name, fault in faults.items() if fault]
 
 
 def limits_of(market: MarketSettings, policy: SupervisorSettings) -> supervisor.Limits:
