@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from signalnode.bus.wire import DecisionMessage, MarketState, Score, ToldOutcomes
+from signalnode.panels.metrics import CHANNELS
 from signalnode.panels.web.board import state_word
 
 REASONS_MAX = 8  # of one decision
@@ -15,7 +16,6 @@ REASON_CHARS_MAX = 300
 LAST_WORDS_CHARS_MAX = 300
 
 OUTCOME_FIELDS = ("effective", "hit_rate", "move_bps", "move_low_bps", "move_high_bps", "size_bps")
-CHANNELS = ("trades", "quotes", "depth")
 
 
 def market_facts(name: str, market: MarketState) -> dict[str, Any]:
