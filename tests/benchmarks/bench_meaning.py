@@ -18,17 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from signalnode import SignalEngine
+from signalnode.research.statistics import NOTHING, Foresight, Ranked, correlation, foresight
+from signalnode.research.steadiness import Steadiness, steadiness
 from tests.benchmarks import readings
 from tests.benchmarks.days import STEP_S, USUAL_S, Day, Series, ahead, behind, days
-from tests.benchmarks.foresight import (
-    NOTHING,
-    Foresight,
-    Steadiness,
-    correlation,
-    foresight,
-    steadiness,
-    walk_chance,
-)
+from tests.benchmarks.foresight import walk_chance
 from tests.benchmarks.table import Row
 
 VIEW_NS = 250_000_000
@@ -188,7 +182,9 @@ def _judged(
     score = claim.score(found.scores)
     if not np.isfinite(future[kept]).any():
         return NOTHING, np.nan, np.nan
-    mine = NOTHING if score is None else foresight(score[kept], future[kept], STEP_S * found.stride)
+    mine, step_s = NOTHING, STEP_S * found.stride
+    if score is not None:
+        mine = foresight(Ranked(score[kept]), Ranked(future[kept]), step_s, max(claim.ahead_s, step_s))
     if claim.walk_s and score is not None:
         chance = walk_chance(day.returns, claim.walk_s, claim.ahead_s, STEP_S, found.stride)
         mine = mine._replace(chance=chance)
@@ -205,12 +201,12 @@ def rows() -> Iterator[Row]:
     found = measured()
     console = Console(width=140)
     for claim in CLAIMS:
-        if any(np.isfinite(each.claims[claim.what][0].correlation) for each in found):
+        if any(np.isfinite(each.claims[claim.what][0].ic) for each in found):
             console.print(_claim_table(claim, found))
     console.print(_moves_table(found))
     for claim in CLAIMS:
         long = [each.claims[claim.what] for each in found if each.day.long]
-        known = [(mine.correlation, naive) for mine, naive, _ in long if np.isfinite(mine.correlation)]
+        known = [(mine.ic, naive) for mine, naive, _ in long if np.isfinite(mine.ic)]
         if known and np.isfinite(claim.at_least):
             mine, naive = np.mean(known, axis=0)
             yield Row(
@@ -230,13 +226,13 @@ def _claim_table(claim: Claim, found: list[Found]) -> Table:
         table.add_column(heading, justify="left" if heading == "recording" else "right")
     for each in found:
         mine, naive, ceiling = each.claims[claim.what]
-        if np.isfinite(mine.correlation):
+        if np.isfinite(mine.ic):
             figures = (mine.chance, naive, ceiling)
             interval = f"{_figure(mine.low)} to {_figure(mine.high)}" if np.isfinite(mine.low) else ""
             short = "" if each.day.long else " (short)"
-            table.add_row(each.day.name + short, _figure(mine.correlation), interval, *map(_figure, figures))
+            table.add_row(each.day.name + short, _figure(mine.ic), interval, *map(_figure, figures))
     long = [each.claims[claim.what] for each in found if each.day.long]
-    known = [(m.correlation, naive, ceiling) for m, naive, ceiling in long if np.isfinite(m.correlation)]
+    known = [(m.ic, naive, ceiling) for m, naive, ceiling in long if np.isfinite(m.ic)]
     if known:
         mine, *others = np.nanmean(known, axis=0)
         table.add_row("mean of the long ones", _figure(mine), "", "", *map(_figure, others), style="bold")
