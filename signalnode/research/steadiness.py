@@ -39,7 +39,7 @@ def crossings(score: Series) -> int:
 
 
 def autocorrelation(series: Series) -> Series:
-    """At every lag from 0, shape (n,), each by the rows it has; by Fourier transform. NaN where all is one."""
+    """At every lag from 0, shape (n,), each by the rows it has; by Fourier. NaN where all is one."""
     centred = series - series.mean()
     power = np.abs(np.fft.rfft(centred, 2 * len(centred))) ** 2
     together = np.fft.irfft(power)[: len(centred)] / np.arange(len(centred), 0, -1)
