@@ -21,7 +21,15 @@ from signalnode.features.decay import SECONDS_PER_NS, SEEN_MIN, decay, decays
 from signalnode.features.limits import INFLUENCE_MAX, KNOWN_FROM, least, limited
 
 PARAMETERS = (
-    Parameter("volume_s", 12.0, 0.1, 3600.0, "s", "a burst's length; 5 and 25 times as long count as well"),
+    Parameter(
+        "volume_s",
+        12.0,
+        0.1,
+        3600.0,
+        "s",
+        "a burst's length; 5 and 25 times as long count as well",
+        (3.0, 60.0),
+    ),
     Parameter("volume_usual_s", 1800.0, 10.0, 86400.0, "s", "the volume this market is used to"),
 )
 FEATURES = ("volume", "volume_usual", "trading_1", "trading_5", "trading_25", "trading_usual")

@@ -42,7 +42,10 @@ BOOK = (
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One number a market's `[signals]` table may set: `minimum` ≤ value ≤ `maximum`, in `unit`."""
+    """One number a market's `[signals]` table may set: `minimum` ≤ value ≤ `maximum`, in `unit`.
+
+    `search` are the bounds that `tune` draws between, even in the logarithm; it leaves (0, 0) alone.
+    """
 
     name: str
     default: float
@@ -50,6 +53,7 @@ class Parameter:
     maximum: float
     unit: str
     why: str
+    search: tuple[float, float] = (0.0, 0.0)
 
 
 class Weight(NamedTuple):

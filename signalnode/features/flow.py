@@ -22,9 +22,13 @@ from signalnode.features.decay import SECONDS_PER_NS, decays, hold
 from signalnode.features.limits import INFLUENCE_MAX, KNOWN_FROM, least, limited
 
 PARAMETERS = (
-    Parameter("order_flow_s", 1.0, 0.01, 600.0, "s", "the top of the book forgets within seconds"),
+    Parameter(
+        "order_flow_s", 1.0, 0.01, 600.0, "s", "the top of the book forgets within seconds", (0.2, 30.0)
+    ),
     Parameter("order_flow_usual_s", 60.0, 1.0, 86400.0, "s", "what counts as usual flow"),
-    Parameter("imbalance_s", 2.0, 0.01, 600.0, "s", "a lean that is gone sooner was hardly meant"),
+    Parameter(
+        "imbalance_s", 2.0, 0.01, 600.0, "s", "a lean that is gone sooner was hardly meant", (0.3, 30.0)
+    ),
     Parameter("imbalance_usual_s", 1800.0, 10.0, 86400.0, "s", "the lean of the book this market is used to"),
 )
 FEATURES = ("imbalance", "imbalance_lately", "imbalance_usual", "order_flow")

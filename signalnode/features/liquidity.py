@@ -29,7 +29,13 @@ from signalnode.features.logarithm import log1p
 
 PARAMETERS = (
     Parameter(
-        "liquidity_s", 1.0, 0.01, 3600.0, "s", "long enough to ride over a flicker of the top of the book"
+        "liquidity_s",
+        1.0,
+        0.01,
+        3600.0,
+        "s",
+        "long enough to ride over a flicker of the top of the book",
+        (0.1, 30.0),
     ),
     Parameter("liquidity_usual_s", 1800.0, 10.0, 86400.0, "s", "the depth this market is used to"),
     Parameter("depth_bps", 10.0, 0.1, 1000.0, "bps", "how far from the mid the feed's depth reaches"),

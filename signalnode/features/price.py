@@ -48,13 +48,33 @@ from signalnode.features.limits import INFLUENCE_MAX, KNOWN_FROM, least, limited
 from signalnode.features.logarithm import log1p
 
 PARAMETERS = (
-    Parameter("trend_s", 10.0, 0.1, 3600.0, "s", "memory of the drift; short enough to turn with the market"),
     Parameter(
-        "fair_value_s", 120.0, 1.0, 86400.0, "s", "averaging time of fair value; several times the reversion"
+        "trend_s",
+        10.0,
+        0.1,
+        3600.0,
+        "s",
+        "memory of the drift; short enough to turn with the market",
+        search=(3.0, 40.0),
+    ),
+    Parameter(
+        "fair_value_s",
+        120.0,
+        1.0,
+        86400.0,
+        "s",
+        "averaging time of fair value; several times the reversion",
+        search=(20.0, 600.0),
     ),
     Parameter("variance_s", 600.0, 10.0, 86400.0, "s", "what the market's drift is measured against"),
     Parameter(
-        "volatility_s", 12.0, 0.1, 3600.0, "s", "the volatility of now; 5 and 25 times as long count as well"
+        "volatility_s",
+        12.0,
+        0.1,
+        3600.0,
+        "s",
+        "the volatility of now; 5 and 25 times as long count as well",
+        search=(3.0, 60.0),
     ),
     Parameter(
         "volatility_usual_s",
@@ -65,7 +85,13 @@ PARAMETERS = (
         "floors the volatility of a market that stands still",
     ),
     Parameter(
-        "volatility_lag_s", 0.5, 0.01, 600.0, "s", "moves undone sooner than this are flicker, not volatility"
+        "volatility_lag_s",
+        0.5,
+        0.01,
+        600.0,
+        "s",
+        "moves undone sooner than this are flicker, not volatility",
+        search=(0.1, 5.0),
     ),
 )
 FEATURES = (

@@ -24,7 +24,9 @@ from signalnode.features.decay import SECONDS_PER_NS, decay
 from signalnode.features.limits import KNOWN_FROM, least
 
 PARAMETERS = (
-    Parameter("taken_s", 5.0, 0.1, 3600.0, "s", "an order worked in pieces shows for some seconds"),
+    Parameter(
+        "taken_s", 5.0, 0.1, 3600.0, "s", "an order worked in pieces shows for some seconds", (1.0, 60.0)
+    ),
 )
 FEATURES = ("taken",)
 STATE = (

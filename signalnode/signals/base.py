@@ -37,6 +37,7 @@ class Signal:
     - `needs`: the evidence without which it cannot say: names of `features/evidence.py`, without `heard_`.
     - `anchored`: score from zero instead of from the market's own mean reading; two-sided only.
     - `parameters`: what a market may set for it, where it stands in SIGNALS.
+    - `tuned`: the parameters that `tune` searches for its sake, by name; each has a `search`.
     """
 
     scores: tuple[str, ...]
@@ -47,6 +48,7 @@ class Signal:
     parameters: tuple[Parameter, ...] = ()
     needs: tuple[str, ...] = ("prices",)
     activity: Callable[[Any, Any], float] | None = None
+    tuned: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.needs:

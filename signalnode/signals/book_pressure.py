@@ -22,5 +22,9 @@ def reading(f: Any, p: Any) -> float:
 
 
 BOOK_PRESSURE = Signal(
-    ("book_pressure_long", "book_pressure_short"), reading, anchored=True, needs=("prices", "sizes")
+    ("book_pressure_long", "book_pressure_short"),
+    reading,
+    anchored=True,
+    needs=("prices", "sizes"),
+    tuned=("order_flow_s", "taken_s"),
 )

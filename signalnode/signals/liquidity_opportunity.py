@@ -34,4 +34,4 @@ def reading(f: Any, p: Any) -> float:
     return 0.25 * math.log(against * against * against / cost)
 
 
-LIQUIDITY_OPPORTUNITY = Signal(("liquidity_opportunity",), reading, needs=("quotes",))
+LIQUIDITY_OPPORTUNITY = Signal(("liquidity_opportunity",), reading, needs=("quotes",), tuned=("liquidity_s",))

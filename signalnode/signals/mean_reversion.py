@@ -28,5 +28,9 @@ def reading(f: Any, p: Any) -> float:
 
 
 MEAN_REVERSION = Signal(
-    ("mean_reversion_long", "mean_reversion_short"), reading, spread=0.8, activity=pressure.activity
+    ("mean_reversion_long", "mean_reversion_short"),
+    reading,
+    spread=0.8,
+    activity=pressure.activity,
+    tuned=("fair_value_s", "trend_s"),
 )

@@ -60,5 +60,10 @@ def reading(f: Any, p: Any) -> float:
 
 
 MOMENTUM = Signal(
-    ("momentum_long", "momentum_short"), reading, spread=0.8, anchored=True, activity=pressure.activity
+    ("momentum_long", "momentum_short"),
+    reading,
+    spread=0.8,
+    anchored=True,
+    activity=pressure.activity,
+    tuned=("order_flow_s", "imbalance_s", "taken_s"),
 )

@@ -33,4 +33,4 @@ def reading(f: Any, p: Any) -> float:
     return 0.125 * log_or_nothing(max(lasting, jump * jump) * usual * usual)
 
 
-VOLATILITY_BREAKOUT = Signal(("volatility_breakout",), reading)
+VOLATILITY_BREAKOUT = Signal(("volatility_breakout",), reading, tuned=("volatility_s", "volatility_lag_s"))

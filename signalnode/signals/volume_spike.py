@@ -26,4 +26,4 @@ def reading(f: Any, p: Any) -> float:
     return 0.125 * log_or_nothing(product * (usual * usual) * (usual * usual))
 
 
-VOLUME_SPIKE = Signal(("volume_spike",), reading, needs=("prices", "trades"))
+VOLUME_SPIKE = Signal(("volume_spike",), reading, needs=("prices", "trades"), tuned=("volume_s",))
