@@ -46,10 +46,10 @@ def replacing(path: Path, *, durable: bool = False, writer: str = "") -> Iterato
     try:
         yield draft
         if durable:
-            _sync(draft)
+            sync(draft)
         draft.replace(path)
         if durable:
-            _sync(path.parent)  # until then the file that was replaced may come back
+            sync(path.parent)  # until then the file that was replaced may come back
     except BaseException:
         with contextlib.suppress(OSError):
             draft.unlink()
@@ -86,7 +86,7 @@ def write_over(path: Path, content: bytes, *, durable: bool = False) -> None:
         finally:
             os.close(file)
         if durable:
-            _sync(path.parent)
+            sync(path.parent)
     except OSError as error:
         error.filename = error.filename or str(path)  # a write and a sync do not say it
         with contextlib.suppress(OSError):
@@ -249,7 +249,14 @@ def raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _sync(path: Path) -> None:
+def rename(path: Path, to: Path) -> None:
+    """Give a file that is on disk another name, for good. Raises OSError."""
+    path.replace(to)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a directory, are on disk. Raises OSError."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     with _named(path), _closing(file):
         os.fsync(file)

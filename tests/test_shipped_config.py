@@ -11,12 +11,18 @@ from typing import Any
 import pytest
 
 from signalnode.features.base import Parameter
-from signalnode.settings import AggregatorSettings, EngineSettings, PanelSettings, SupervisorSettings
+from signalnode.settings import (
+    AggregatorSettings,
+    EngineSettings,
+    PanelSettings,
+    RecordSettings,
+    SupervisorSettings,
+)
 from signalnode.signals import PARAMETERS
 from signalnode.strategies import STRATEGIES
 
 CONFIG = Path(__file__).parent.parent / "config"
-HAS_NO_DEFAULT = {"keys_dir", "control_group", "token_file"}  # shown with an example
+HAS_NO_DEFAULT = {"keys_dir", "control_group", "folder", "token_file"}  # shown with an example
 
 
 def uncommented(path: Path) -> dict[str, Any]:
@@ -39,6 +45,7 @@ TABLES = {
     "engine": (NODE["engine"], defaults_of(EngineSettings)),
     "aggregator": (NODE["aggregator"], defaults_of(AggregatorSettings)),
     "panel": ({**NODE["panel"], "endpoint": ""}, defaults_of(PanelSettings)),
+    "record": (NODE["record"], defaults_of(RecordSettings)),
     "supervisor": (NODE["supervisor"], defaults_of(SupervisorSettings)),
     **{
         f"strategies.{each.name}": (NODE["strategies"][each.name], defaults_of(each.make))

@@ -6,17 +6,12 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from signalnode import clock
+from signalnode.cli.spans import sources_of
 from signalnode.errors import DataError, UsageError
-from signalnode.events import Events
 from signalnode.names import market_name_fault, market_name_of
-from signalnode.scores import UNKNOWN, names_in
-from signalnode.settings import MarketSettings, config_found, load_node
+from signalnode.scores import names_in
 
 RECORDINGS = (".parquet", ".pq")  # what a file to write may be called
 SCORES = (*RECORDINGS, ".csv")
@@ -24,37 +19,24 @@ SCORES = (*RECORDINGS, ".csv")
 
 def replay(arguments: argparse.Namespace) -> int:
     """Score the files as one stream into `--out`, and say what was left out of them."""
-    wrong = market_name_fault(arguments.market)
-    if wrong:
-        raise UsageError(f"--market: {wrong}")
-    _check_files(arguments, SCORES)
-    market = _market(arguments)
+    _check_out(arguments, SCORES)
     from signalnode.compiled.loader import compile_missing
-    from signalnode.engine.core import SignalEngine
-    from signalnode.feeds import open_decoding
+    from signalnode.engine.replaying import Replaying
     from signalnode.research.replay import write_scores
 
     compile_missing(_compiling)
     started_ns = clock.monotonic_ns()
-    decoding = open_decoding(
-        arguments.files, venue=arguments.venue, market=arguments.market, symbol=arguments.symbol
-    )
-    engine = SignalEngine(arguments.market, market)
-    interval_ns = arguments.interval_ms * clock.NS_PER_MS
-
-    unknown = 2 ** len(engine.names) - 1  # in every row so far, as bits
-
-    def score(events: Events) -> npt.NDArray[Any]:
-        nonlocal unknown
-        table = engine.replay(events, interval_ns=interval_ns, with_unknown=True)
-        unknown &= int(np.bitwise_and.reduce(table[UNKNOWN], initial=unknown))
-        return table
-
+    sources = sources_of(arguments, arguments.files)
+    if len(sources) > 1:
+        raise UsageError(f"{', '.join(each.market for each in sources)}: replay one market at a time")
+    name, decoding, market = sources[0]
+    replaying = Replaying(name, market, decoding.marks, arguments.interval_ms * clock.NS_PER_MS)
+    score, engine = replaying.score, replaying.engine
     rows = write_scores(score, decoding, arguments.out, _progress if sys.stderr.isatty() else None)
     elapsed_s = (clock.monotonic_ns() - started_ns) / clock.NS_PER_S
     print(f"{arguments.out}: {rows:,} rows from {engine.events:,} events in {elapsed_s:.1f} s")
-    if unknown:
-        names = ", ".join(names_in(unknown, engine.names))
+    if replaying.unknown:
+        names = ", ".join(names_in(replaying.unknown, engine.names))
         print(f"signalnode: 50 in every row, for want of evidence: {names}", file=sys.stderr)
     if market is not None and market.signals:
         print(f"signalnode: scored with [signals] of {market.path}", file=sys.stderr)
@@ -128,6 +110,11 @@ def _check_files(arguments: argparse.Namespace, suffixes: tuple[str, ...]) -> No
         if file.resolve() in seen:
             raise DataError(f"{file}: is named twice, so its volume would be doubled; leave one out")
         seen.add(file.resolve())
+    _check_out(arguments, suffixes)
+
+
+def _check_out(arguments: argparse.Namespace, suffixes: tuple[str, ...]) -> None:
+    seen = {file.resolve() for file in arguments.files}
     out: Path = arguments.out
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: there is no directory {out.parent}; create it or choose another --out")
@@ -139,12 +126,6 @@ def _check_files(arguments: argparse.Namespace, suffixes: tuple[str, ...]) -> No
         raise DataError(f"{out}: is one of the files to read; choose another --out")
     if out.suffix.lower() not in suffixes:
         raise UsageError(f"--out {out}: a file is written as {' or '.join(suffixes)}; call it so")
-
-
-def _market(arguments: argparse.Namespace) -> MarketSettings | None:
-    """The market's own parameters, where there is a config that has it; a live engine has them from there."""
-    path = config_found(arguments.config)
-    return load_node(path).markets.get(arguments.market) if path else None
 
 
 def _compiling(line: str) -> None:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from signalnode.bus.wire import DecisionMessage
-from signalnode.clock import NS_PER_S, utc_text, wall_ns
+from signalnode.cli.spans import time_of
+from signalnode.clock import utc_text, wall_ns
 from signalnode.errors import DataError, UsageError
 from signalnode.settings import NodeSettings, find_node, load_node
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def decisions(arguments: argparse.Namespace) -> int:
     """Print what the strategies decided, oldest first."""
     from signalnode.aggregator.journal import damaged_files, journal_dir, read_journal
 
-    since_ns = 0 if arguments.since is None else since(arguments.since, wall_ns())
+    since_ns = 0 if arguments.since is None else time_of(arguments.since, wall_ns(), "--since")
     directory = journal_dir(find_node(arguments.config).state_dir)
     for each in read_journal(directory, since_ns):
         _print(each.decision, arguments.json)
@@ -74,22 +71,6 @@ def keys_trust(arguments: argparse.Namespace) -> int:
 
     print(f"{trust_server(_keys_dir(arguments), arguments.key)}: trusted")
     return 0
-
-
-def since(text: str, now_ns: int) -> int:
-    """Nanoseconds since 1970 of `90s`, `10m`, `2h`, `1d` ago, or of an ISO date and time (UTC)."""
-    ago = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if ago:
-        length = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        return now_ns - int(length.total_seconds()) * NS_PER_S
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"--since {text!r}: write 90s, 10m, 2h or 1d, or a time like 2026-08-09T12:00"
-        ) from None
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return int(when.timestamp() * NS_PER_S)
 
 
 def _keys_dir(arguments: argparse.Namespace) -> Path:

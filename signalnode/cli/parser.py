@@ -230,10 +230,11 @@ def _add_data(verb: _Verb, _: _Parser) -> None:
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="captures (plain, .gz, .xz, .zst) or recordings (Parquet)",
+        help="a market that was recorded; or captures (plain, .gz, .xz, .zst), or recordings (Parquet)",
     )
-    replay.add_argument("--venue", default="", help="whose frames a capture holds, for example binance")
-    replay.add_argument("--market", required=True, help="for example BTC-USDT")
+    add_span(replay)
+    replay.add_argument("--raw", action="store_true", help="of a market, from its frames, not its events")
+    replay.add_argument("--market", default="", help="whose the files are, for example BTC-USDT")
     replay.add_argument("--symbol", default="", help="what the files call it, if not that: ETHUSDT, say")
     replay.add_argument(
         "--out", required=True, type=Path, metavar="FILE", help="the file to write: Parquet, or CSV (.csv)"
@@ -253,6 +254,20 @@ def _add_data(verb: _Verb, _: _Parser) -> None:
     brings.add_argument("--unit", choices=("s", "ms", "us", "ns"), help="what times as whole numbers count")
     brings.add_argument(
         "--columns", default="", metavar="ROLE=NAME,…", help="what columns are called: price=px,time=when"
+    )
+
+
+def add_span(verb: argparse.ArgumentParser) -> None:
+    """Options of who works on recorded markets, or on files instead; see `spans.sources_of`."""
+    verb.add_argument(
+        "--from", dest="from_time", default="", metavar="WHEN", help="2026-08-09T12:00, or 8h for 8 hours ago"
+    )
+    verb.add_argument("--to", dest="to_time", default="", metavar="WHEN", help="likewise; up to then")
+    verb.add_argument(
+        "--venue", default="", help="whose the market, or the frames of a capture, is: binance, say"
+    )
+    verb.add_argument(
+        "--recordings", type=Path, metavar="DIR", help="where they are (default: as in the config)"
     )
 
 

@@ -198,10 +198,15 @@ class SignalEngine:
         return {name: float(self._features[name][0]) for name in FEATURES.names or ()}
 
     def replay(
-        self, events: Events, interval_ns: int = DEFAULT_INTERVAL_NS, *, with_unknown: bool = False
+        self,
+        events: Events,
+        interval_ns: int = DEFAULT_INTERVAL_NS,
+        *,
+        with_unknown: bool = False,
+        until_ns: int = 0,
     ) -> npt.NDArray[Any]:
         """Ingest `events` and return the scores at every `interval_ns` of kernel time on the way, up to the
-        last event.
+        last event, or to `until_ns` where that is later and there was an event.
 
         The grid starts at the first event, and goes on where the last replay left it. Structured array:
         `time_ns` i8, `mid`, each score, `warm` (f8). The same bits as `ingest` and `scores_at` would give.
@@ -213,11 +218,11 @@ class SignalEngine:
         rows = as_events(events)
         fields = [(name, "<f8") for name in ("mid", *self.names, "warm")]
         fields.insert(0, ("time_ns", "<i8"))
-        if not len(rows):
+        if not len(rows) and (self._next_row_ns is None or until_ns < self._next_row_ns):
             return _table(np.zeros(0, fields), np.zeros(0, np.uint64), with_unknown)
-        ends = int(rows["time_received_ns"][0]), int(rows["time_received_ns"][-1])
+        ends = _ends_of(rows, until_ns)
         first_ns = ends[0] if self._next_row_ns is None else self._next_row_ns
-        count = max(0, (ends[1] - first_ns) // interval_ns + 1)
+        count = max(0, (max(ends[1], until_ns) - first_ns) // interval_ns + 1)
         if self._has_extra or count > ROWS_MAX or any(map(time_fault, ends)):
             self._refuse(first_untimely(self._scoring, rows), rows)
         if count > ROWS_MAX:
@@ -331,6 +336,13 @@ class SignalEngine:
 
     def _bits(self, names: tuple[str, ...]) -> int:
         return sum(1 << self.names.index(name) for name in names)
+
+
+def _ends_of(rows: Events, until_ns: int) -> tuple[int, int]:
+    """Times of the first and the last; of none, `until_ns`."""
+    if not len(rows):
+        return until_ns, until_ns
+    return int(rows["time_received_ns"][0]), int(rows["time_received_ns"][-1])
 
 
 def _table(table: npt.NDArray[Any], unknown: Bits, with_unknown: bool) -> npt.NDArray[Any]:

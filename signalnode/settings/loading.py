@@ -62,9 +62,9 @@ def load_node(path: Path | None = None, *, with_markets: bool = True) -> NodeSet
     return node
 
 
-def find_node(path: Path | None = None, *, bus: bool = False) -> NodeSettings:
+def find_node(path: Path | None = None, *, bus: bool = False, recordings: bool = False) -> NodeSettings:
     """Settings good for finding a running node: its directories as far as the file gives them, else defaults;
-    with `bus` also where it publishes, and by which keys.
+    with `bus` also where it publishes, and by which keys, with `recordings` where those are.
 
     A fault elsewhere in it, even one of TOML's grammar, must not lock its owner out of a node that runs.
     Raises ConfigError where there is no file to read, or one of what is looked for is given wrongly.
@@ -83,6 +83,9 @@ def find_node(path: Path | None = None, *, bus: bool = False) -> NodeSettings:
     aggregator = table.get("aggregator")
     if bus and isinstance(aggregator, dict):
         given["aggregator"] = {key: aggregator[key] for key in _BUS_KEYS if key in aggregator}
+    record = table.get("record")
+    if recordings and isinstance(record, dict) and isinstance(record.get("folder"), str):
+        given["record"] = {"folder": record["folder"]}
     panel = table.get("panel")
     if bus and isinstance(panel, dict) and isinstance(panel.get("endpoint"), str):
         given["panel"] = {"endpoint": panel["endpoint"]}

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from signalnode.names import DEFAULT_ENDPOINT, GATEWAY_PREFIX, asset_of, scores_path
+from signalnode.names import DEFAULT_ENDPOINT, GATEWAY_PREFIX, RECORDINGS, asset_of, scores_path
 
 FeedKind = Literal["capture", "live", "recording", "synthetic"]
+RecordKind = Literal["raw", "events"]
 
 AGGREGATOR_HEARTBEAT_S = 1.0
 MARKETS_MAX = 1_000  # of one node; each is a process
@@ -181,6 +182,34 @@ class PanelSettings:
     token_file: Path | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSettings:
+    """`[record]`: what is kept of every market, by a process of its own; a market's own may say otherwise."""
+
+    # Frames as they came, with all that replays the scores bit for bit. 300 MB a day of a busy market with
+    # its book, so nobody records by accident.
+    raw: bool = False
+    # Events as Parquet, which any tool reads: less to keep, and to read, than frames.
+    events: bool = False
+    # Where to; none = `recordings` in `state_dir`.
+    folder: Path | None = None
+    # Of all recordings: beyond it the oldest finished hour is deleted. A week of ten busy markets.
+    bytes_max: Annotated[int, Within(10_000_000, 10**18)] = 20_000_000_000
+    # Left free on that disk: below it nothing is recorded, for a full disk stops more than recordings.
+    free_bytes_min: Annotated[int, Within(0, 10**18)] = 1_000_000_000
+    # What an engine may be ahead of the recorder, in a file beside its checkpoint: half a minute of a very
+    # busy market, while a killed recorder is back within seconds.
+    pipe_bytes_max: Annotated[int, Within(65_536, 1 << 30)] = 8_388_608
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketRecordSettings:
+    """`[record]` of a market file: what is kept of this one. Left out: as in the node's `[record]`."""
+
+    raw: bool | None = None
+    events: bool | None = None
+
+
 # The register of venues; each has its decoder in the file of its name in signalnode/feeds/venues/.
 VENUE_NAMES = (
     "binance",
@@ -269,6 +298,8 @@ class MarketSettings:
     signals: dict[str, object] = field(default_factory=dict)
     # `[limits]`: what its process may use, where that is not as in `[supervisor]`.
     limits: LimitSettings = LimitSettings()
+    # `[record]`: what is kept of it, where that is not as in the node's.
+    record: MarketRecordSettings = MarketRecordSettings()
     # The file it came from, for error lines.
     path: Path | None = None
 
@@ -287,6 +318,7 @@ class NodeSettings:
     aggregator: AggregatorSettings = AggregatorSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
     panel: PanelSettings = PanelSettings()
+    record: RecordSettings = RecordSettings()
     # `[strategies.<name>]`: parameters of Layer 5, by strategy.
     strategies: dict[str, object] = field(default_factory=dict)
     # `[venues.<venue>]`: other addresses, by venue.
@@ -312,6 +344,21 @@ class NodeSettings:
     def market_state_dir(self, market: str) -> Path:
         """Checkpoint, epoch and decoded feed of one market."""
         return self.state_dir / market
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Where recordings are."""
+        return self.record.folder or self.state_dir / RECORDINGS
+
+    def recorded_kinds(self, market: str) -> tuple[RecordKind, ...]:
+        """What is kept of a market; there are raw frames of live ones alone."""
+        own, is_live = self.markets[market].record, self.markets[market].feed.kind == "live"
+        raw = self.record.raw if own.raw is None else own.raw
+        events = self.record.events if own.events is None else own.events
+        if raw and not is_live:
+            raw, events = False, True
+        kinds: dict[RecordKind, bool] = {"raw": raw, "events": events}
+        return tuple(kind for kind, is_kept in kinds.items() if is_kept)
 
     @property
     def standing_path(self) -> Path:

@@ -11,7 +11,7 @@ from signalnode.aggregator.journal import journal_files
 from signalnode.aggregator.kept import save
 from signalnode.bus.curve import KEY_CHARS, allowed_keys
 from signalnode.cli import main
-from signalnode.cli.layer5 import since
+from signalnode.cli.spans import time_of
 from tests.aggregator.measures.test_outcomes import fed, made, walked
 from tests.aggregator.test_journal import written
 from tests.aggregator.test_replay import recorded
@@ -69,7 +69,7 @@ def test_no_journal_yet_is_one_line(config: Path, capsys: pytest.CaptureFixture[
     ],
 )
 def test_since_takes_a_length_or_a_time(text: str, expected_ns: int) -> None:
-    assert since(text, NOW) == expected_ns
+    assert time_of(text, NOW, "--since") == expected_ns
 
 
 @pytest.mark.parametrize("text", ["lately", ""])

@@ -32,7 +32,7 @@ only one in the files is meant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -43,13 +43,15 @@ from signalnode.errors import DataError
 from signalnode.events import EVENT, Events, join_events
 from signalnode.feeds import sieve
 from signalnode.feeds.faults import Faults
-from signalnode.feeds.files.decoding import GAPS_MAX, Gaps, Slice
+from signalnode.feeds.files.decoding import GAPS_MAX, Gaps, Marks, Slice
 from signalnode.feeds.files.framing import Held, unwrap
 from signalnode.feeds.files.lines import Line, read_lines
+from signalnode.feeds.files.marks import unpack_mark
 from signalnode.feeds.files.tally import COSTLY, Tally
 from signalnode.feeds.venues.base import DecoderClass, FrameFault, Row, pack_rows
 from signalnode.feeds.venues.joined import Joined
 
+MARK = b'{"t":"mark"'
 SYMBOLS_SHOWN = 5  # of those that a refused capture holds
 SLICE_LINES = 2_048  # lines decoded between two chances to do something else: about 20 ms
 
@@ -67,10 +69,13 @@ class CaptureDecoding:
         symbol: str,
         depth_bps: float,
         faults: Faults,
+        *,
+        lines_of: Callable[[Path, Faults], Iterator[Line]] = read_lines,
     ) -> None:
         self.faults = faults
         self.gaps: Gaps = []
-        self._paths = paths
+        self.marks: Marks = []
+        self._paths, self._lines_of = paths, lines_of
         self._decoder_class = decoder_class
         self._symbol = symbol
         self._depth_bps = depth_bps
@@ -113,6 +118,8 @@ class CaptureDecoding:
     def _start_over(self) -> None:
         self.faults.clear()
         self.gaps.clear()
+        self.marks.clear()
+        self._count = 0
         self._tallies.clear()
 
     def _finish(self, decoder: Joined) -> None:
@@ -140,11 +147,10 @@ class CaptureDecoding:
         sizes = [max(1, path.stat().st_size) for path in self._paths]
         for index, path in enumerate(self._paths):
             self._begin(path)
-            lines = read_lines(path, self.faults)
+            lines = self._lines_of(path, self.faults)
             before, matched = sum(sizes[:index]), decoder.matched
             while batch := list(islice(lines, SLICE_LINES)):
                 events = self._decode_batch(batch, decoder, state)
-                self._count += len(events)
                 yield Slice(events, (before + batch[-1].bytes_read) / sum(sizes))
             if self._symbol and decoder.matched == matched and decoder.others:
                 self.faults.add("symbol_differs", f"{path}: not one frame of {self._symbol}")
@@ -159,16 +165,41 @@ class CaptureDecoding:
                 continue
             self._line = line.number
             self._lines.add(1)
+            if line.text.startswith(MARK):
+                self._keep(sound, rows, numbers, state)
+                rows, numbers = [], []
+                self._on_mark(line.text, decoder, state)
+                continue
             got = self._decode_line(line.text, decoder)
             if decoder.watch.in_gap is not in_gap:  # sifted up to here, the state knows what time it is
                 in_gap = decoder.watch.in_gap
-                sound.append(self._sift(rows, numbers, state))
+                self._keep(sound, rows, numbers, state)
                 self._note_gap(in_gap, sieve.kernel_ns(self._time_ns, state))
                 rows, numbers = [], []
             rows += got
             numbers += [line.number] * len(got)
-        sound.append(self._sift(rows, numbers, state))
+        self._keep(sound, rows, numbers, state)
         return sound[0] if len(sound) == 1 else join_events(sound)
+
+    def _keep(self, sound: list[Events], rows: list[Row], numbers: list[int], state: sieve.State) -> None:
+        sound.append(self._sift(rows, numbers, state))
+        self._count += len(sound[-1])
+
+    def _on_mark(self, text: bytes, decoder: Joined, state: sieve.State) -> None:
+        """Where an engine began its decoder was new; where frames are missing its book is not known."""
+        try:
+            mark = unpack_mark(text)
+        except ValueError as error:
+            self.faults_here("line_corrupt", str(error))
+            return
+        if mark.what == "start":
+            decoder.begin_anew()
+            newest_ns = int(state["time_ns"][0])
+            state[:] = sieve.new_state()
+            state["time_ns"] = max(mark.floor_ns, newest_ns if mark.time_ns < newest_ns else 0)
+        elif mark.what == "lost":
+            decoder.distrust()
+        self.marks.append((self._count, mark))
 
     def _note_gap(self, in_gap: bool, time_ns: int) -> None:
         """Note that the book broke or was mended at kernel time `time_ns`."""
@@ -219,5 +250,8 @@ def _turned(held: Held, decoder: Joined) -> Sequence[Row]:
     """A connection comes beside the others, or takes their place."""
     if held.turn == "moved":
         return decoder.moved(held.connection, held.time_ns)
-    decoder.beside(held.connection)
+    if held.turn == "lost":
+        decoder.distrust()
+    else:
+        decoder.beside(held.connection)
     return ()

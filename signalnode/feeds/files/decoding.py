@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from signalnode.events import Events
 from signalnode.feeds.faults import Faults
+from signalnode.feeds.files.marks import Mark
 
 Gaps = list[int]  # kernel times at which the book broke, and was sound again, by turns; they never fall
+Marks = list[tuple[int, Mark]]  # how many of the events come before each, which never falls
 GAPS_MAX = 1_000  # breaks placed in time; more are counted among the faults, and no more
 
 
@@ -23,13 +25,13 @@ class Slice(NamedTuple):
 
 
 class Decoding(Protocol):
-    """Files being turned into events; `faults` and `gaps` grow with the slices, and are whole at their end.
-
-    With a slice, `gaps` hold every break and mending up to its last event.
+    """Files being turned into events; `faults`, `gaps` and `marks` grow with the slices, and are whole at
+    their end. With a slice, they hold all up to its last event.
     """
 
     faults: Faults
     gaps: Gaps
+    marks: Marks
 
     def slices(self) -> Iterator[Slice]:
         """All events, in kernel time order, in pieces of bounded size. Raises DataError."""

@@ -3,15 +3,18 @@
 - `<time_received_ns> <frame as JSON>`.
 - What a gateway passed on, `<time_received_ns>@<connection> <frame>`. With a sign behind the connection, `<`,
   it is what was fetched over HTTP, `<url> <body>`; with `>`, the URL where the connection goes; with `+` and
-  nothing else, that connection comes beside the others, and with `=` those have gone.
+  nothing else, that connection comes beside the others, and with `=` those have gone. `!` stands where
+  frames are missing. With `*` before any of these, the body is base64: it had a line end in it.
 - JSON lines `{"t": "recv", "ts": <seconds>, "data": "<frame>"}`, as cryptofeed records them, and replies to
   what was fetched, `{"t": "http", "ts": …, "url": "https://…", "data": "…"}`. A line `{"t": "connect",
-  "conn": …, "addr": "wss://…"}` tells where the frames of a connection came from; others (header, send) tell
-  how the capture was made, and hold nothing of a market.
+  "conn": …, "addr": "wss://…"}` tells where the frames of a connection came from; `{"t": "mark", …}` is a
+  recorder's (`marks.py`); others (header, send) tell how the capture was made, and hold nothing of
+  a market.
 """
 
 from __future__ import annotations
 
+import base64
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -29,7 +32,8 @@ class Held(NamedTuple):
     url: str = ""
     connection: str = ""
     address: str = ""
-    turn: Literal["", "beside", "moved"] = ""  # what becomes of a connection; see `venues.joined`
+    # What becomes of a connection (see `venues.joined`); frames are missing; the frame is a mark.
+    turn: Literal["", "beside", "moved", "lost", "mark"] = ""
 
 
 class _Recorded(msgspec.Struct):
@@ -56,6 +60,8 @@ def unwrap(line: bytes) -> Held | None:
     recorded = _recorded.decode(line)
     if recorded.what == "connect" and recorded.address:
         return Held(0, b"", connection=recorded.connection, address=recorded.address)
+    if recorded.what == "mark":
+        return Held(0, line, turn="mark")
     if recorded.what not in ("recv", "http"):
         return None
     time_ns = round(recorded.time_s * MICROSECONDS_PER_S) * NS_PER_MICROSECOND
@@ -63,17 +69,22 @@ def unwrap(line: bytes) -> Held | None:
     return Held(time_ns, recorded.data.encode(), url, recorded.connection)
 
 
-def line_of(held: Held) -> bytes:
-    """The line of what a gateway passed on, with its newline; `unwrap` is the inverse.
+_SIGN_OF_TURN = {"beside": b"+", "moved": b"=", "lost": b"!"}
+_TURN_OF_SIGN: dict[str, Literal["beside", "moved", "lost"]] = {"+": "beside", "=": "moved", "!": "lost"}
 
-    Line ends in a frame become spaces, which mean the same in JSON.
-    """
+
+def line_of(held: Held) -> bytes:
+    """The line of what a gateway passed on, with its newline; `unwrap` is the inverse, bit for bit."""
+    if held.turn == "mark":
+        return held.frame + b"\n"
     stamp = b"%d@%s" % (held.time_ns, held.connection.encode())
     if held.turn:
-        return stamp + (b"=\n" if held.turn == "moved" else b"+\n")
+        return stamp + _SIGN_OF_TURN[held.turn] + b"\n"
     if held.address:
         return b"%s> %s\n" % (stamp, held.address.encode())
-    body = held.frame.replace(b"\r", b" ").replace(b"\n", b" ")
+    body = held.frame
+    if b"\n" in body or b"\r" in body:
+        stamp, body = stamp + b"*", base64.b64encode(body)
     if held.url:
         return b"%s< %s %s\n" % (stamp, held.url.encode(), body)
     return b"%s %s\n" % (stamp, body)
@@ -81,12 +92,14 @@ def line_of(held: Held) -> bytes:
 
 def _passed_on(stamp: bytes, rest: bytes) -> Held:
     time, _, connection = stamp.partition(b"@")
-    time_ns, number = int(time), connection.rstrip(b"<>+=").decode()
-    if connection.endswith((b"+", b"=")):
-        return Held(time_ns, b"", connection=number, turn="beside" if connection.endswith(b"+") else "moved")
-    if connection.endswith(b">"):
+    time_ns, name = int(time), connection.decode()
+    sign, name = (name[-1], name[:-1]) if name.endswith(("<", ">", "+", "=", "!")) else ("", name)
+    is_packed, number = name.endswith("*"), name.removesuffix("*")
+    if sign in _TURN_OF_SIGN:
+        return Held(time_ns, b"", connection=number, turn=_TURN_OF_SIGN[sign])
+    if sign == ">":
         return Held(time_ns, b"", connection=number, address=rest.decode())
-    if connection.endswith(b"<"):
+    url, body = b"", rest
+    if sign == "<":
         url, _, body = rest.partition(b" ")
-        return Held(time_ns, body, url.decode(), number)
-    return Held(time_ns, rest, connection=number)
+    return Held(time_ns, base64.b64decode(body) if is_packed else body, url.decode(), number)

@@ -24,6 +24,7 @@ LINE_BYTES_MAX = 16 << 20  # a full book image of a big venue is 2 to 5 MB
 GZIP_MAGIC = b"\x1f\x8b\x08"
 XZ_MAGIC = b"\xfd7zXZ\x00"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # behind a byte of 0x50 to 0x5f; our own recordings begin so
 ZIP_MAGIC = b"PK\x03\x04"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # UTF-8's, with which Windows begins a text
 _GZIP_WBITS = 16 + zlib.MAX_WBITS
@@ -78,7 +79,7 @@ def _blocks(path: Path, file: BinaryIO, faults: Faults) -> Iterator[bytes]:
         return _inflate(path, file, faults)
     if magic == XZ_MAGIC:
         return _unxz(path, file, faults)
-    if magic.startswith(ZSTD_MAGIC):
+    if magic.startswith(ZSTD_MAGIC) or (magic[1:4] == ZSTD_SKIPPABLE and magic[0] >> 4 == 5):
         return _unzstd(path, file, faults)
     if magic.startswith(ZIP_MAGIC):
         raise _is_archive(path)

@@ -28,7 +28,7 @@ from signalnode.feeds import sieve
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.faults import EXAMPLES_MAX, Faults
 from signalnode.feeds.files.columns import KINDS, VALUES
-from signalnode.feeds.files.decoding import Gaps, Slice
+from signalnode.feeds.files.decoding import Gaps, Marks, Slice
 from signalnode.feeds.files.tally import COSTLY, Order, Tally
 from signalnode.feeds.venues.base import plain_symbol
 from signalnode.files import replacing
@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 VERSION = 1
 METADATA_KEY = b"signalnode"
 ROW_GROUP_ROWS = 131_072  # 11 MB of events: one is worked on while the next is being read
+WRITING: dict[str, Any] = {  # measured: times as differences, prices without dictionaries: a third less room
+    "compression": "zstd",
+    "use_dictionary": ["kind", "aggressor_side"],
+    "column_encoding": dict.fromkeys(("time_event_ns", "time_received_ns"), "DELTA_BINARY_PACKED"),
+}
 COLUMNS_SHOWN = 8  # of a table that is no recording
 NAMES = EVENT.names or ()
 _TIMES = ("time_received_ns", "time_event_ns")  # either stands in for the other
@@ -58,15 +63,7 @@ def write_recording(
     table = pa.table(arrays, names=list(NAMES), metadata={METADATA_KEY: json.dumps(facts)})
     try:
         with replacing(path) as draft:
-            pq.write_table(
-                table,
-                draft,
-                compression="zstd",
-                row_group_size=ROW_GROUP_ROWS,
-                # Measured: times as differences and prices without dictionaries take a third less room.
-                use_dictionary=["kind", "aggressor_side"],
-                column_encoding=dict.fromkeys(("time_event_ns", "time_received_ns"), "DELTA_BINARY_PACKED"),
-            )
+            pq.write_table(table, draft, row_group_size=ROW_GROUP_ROWS, **WRITING)
     except OSError as error:
         raise DataError(
             f"{path}: cannot be written ({error.strerror or error}): check the directory and its space"
@@ -79,6 +76,7 @@ class RecordingDecoding:
     def __init__(self, paths: Sequence[Path], symbol: str, faults: Faults) -> None:
         self.faults = faults
         self.gaps: Gaps = []
+        self.marks: Marks = []
         self._paths = paths
         self._symbol = symbol
 
@@ -267,6 +265,13 @@ def _column(group: pa.Table, name: str) -> Any:
         there, here = np.iinfo(values.dtype), np.iinfo(EVENT[name])
         values = np.clip(values, max(there.min, here.min), min(there.max, here.max))
     return values.astype(EVENT[name], copy=False)
+
+
+def rows_of_group(group: pa.Table) -> Events:
+    """The rows of a table whose columns are those of EVENT, as they are."""
+    rows = np.empty(group.num_rows, EVENT)
+    _rows_of_columns(rows, *(_column(group, name) for name in NAMES))
+    return rows
 
 
 @entry(out=EVENT, **{name: EVENT[name] for name in NAMES})

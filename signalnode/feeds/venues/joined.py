@@ -124,6 +124,17 @@ class Joined:
         self._until_ns = time_ns + KEPT_NS
         return _as_it_is(stays, time_ns) if is_new else ()
 
+    def begin_anew(self) -> None:
+        """Forget all that was heard, but for what is counted: a new engine knows nothing of it."""
+        old, side = self._older.decoder, _Side(self._make())
+        side.decoder.matched = old.matched
+        side.decoder.others.update(old.others)
+        self._older = self._chief = side
+        self._newer = None
+        self._until_ns = 0
+        for each in (self._beside, self._told, self._addresses):
+            each.clear()
+
     def distrust(self) -> None:
         """Something was lost, whosever it was."""
         for side in (self._older, self._newer):

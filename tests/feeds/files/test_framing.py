@@ -26,9 +26,10 @@ def test_what_a_gateway_passed_on_is_read_back_to_the_nanosecond(held):
 
 
 def test_a_frame_of_several_lines_is_one_line_of_a_capture():
-    assert unwrap(line_of(Held(1, b'{\r\n"a": 1}', connection="1"))[:-1]) == Held(
-        1, b'{  "a": 1}', connection="1"
-    )
+    for held in (Held(1, b'{\r\n"a": 1}', connection="1"), Held(1, b"{\n}", "https://a/b", "1")):
+        line = line_of(held)
+        assert line.count(b"\n") == 1
+        assert unwrap(line[:-1]) == held
 
 
 @pytest.mark.parametrize("line", [b"x@1 {}", b"@1 {}", b"12@\xff {}"])

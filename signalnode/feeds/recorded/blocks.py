@@ -1,0 +1,108 @@
+"""How recordings are written as they come: blocks of some seconds, each a zstd frame of its own.
+
+Before each frame stands what zstd calls a skippable frame, which every tool passes over: how long the frame
+is, what it holds, and how far the pipe had been read (`ring.py`) when it was written. So `zstdcat` reads such
+a file whole, we read it from the middle, and after a crash it is cut behind its last whole block, from where
+the pipe is read on: nothing is lost, and nothing is written twice.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, BinaryIO, NamedTuple
+
+SKIPPABLE = b"\x50\x2a\x4d\x18"
+LINES, ROWS, MARK = 1, 2, 3  # what a block holds: lines of a capture, rows of EVENT, a mark
+BEGINS = 1  # flag of lines: a mark is among them
+CONTENT_BYTES_MAX = 64 << 20  # of one block; whoever reads it must hold it
+_LEVEL = 3  # of zstd: its own default; 6 saves a twentieth, for three times the work
+_INDEX = struct.Struct("<BBIIIIQQqqq8s")  # the fields of `Index`
+
+
+class Index(NamedTuple):
+    """What stands before a block. Times in ns; `number` and `lineage`: see `marks.py`."""
+
+    kind: int
+    flags: int
+    length: int  # of the zstd frame, in bytes
+    content_length: int
+    rows: int  # or lines
+    check: int  # CRC-32 of the zstd frame
+    generation: int  # of the pipe
+    place: int  # in the pipe, behind all that has been written, here and before
+    first_ns: int
+    last_ns: int
+    number: int  # of the row after the last
+    lineage: bytes
+
+
+class Block(NamedTuple):
+    """A block in a file: its index, here of what it holds, and where its frame begins."""
+
+    of: Index
+    at: int
+
+
+def pack_block(index: Index, content: bytes) -> bytes:
+    """A block as it is written; its lengths and its check are worked out here."""
+    frame = _codec().compress(content, asbytes=True)
+    whole = index._replace(length=len(frame), content_length=len(content), check=zlib.crc32(frame))
+    packed: bytes = SKIPPABLE + struct.pack("<I", _INDEX.size) + _INDEX.pack(*whole) + frame
+    return packed
+
+
+def walk(file: BinaryIO) -> Iterator[Block]:
+    """The whole blocks of a file, in order, whose contents are not looked at; a torn one is its end."""
+    file.seek(0, 2)
+    size, at = file.tell(), 0
+    head = len(SKIPPABLE) + 4 + _INDEX.size
+    while at + head <= size:
+        file.seek(at)
+        data = file.read(head)
+        if data[:4] != SKIPPABLE or int.from_bytes(data[4:8], "little") != _INDEX.size:
+            return
+        index = Index._make(_INDEX.unpack_from(data, 8))
+        at += head
+        if at + index.length > size or index.content_length > CONTENT_BYTES_MAX:
+            return
+        yield Block(index, at)
+        at += index.length
+
+
+def end_of(block: Block) -> int:
+    """Where the next one begins."""
+    return block.at + block.of.length
+
+
+def content_of(file: BinaryIO, block: Block) -> bytes | None:
+    """What a block holds; None where it is damaged."""
+    file.seek(block.at)
+    frame = file.read(block.of.length)
+    if len(frame) < block.of.length or zlib.crc32(frame) != block.of.check:
+        return None
+    try:
+        found: bytes = _codec().decompress(frame, block.of.content_length, asbytes=True)
+    except OSError:
+        return None
+    return found if len(found) == block.of.content_length else None
+
+
+def last_sound(file: BinaryIO) -> tuple[Index | None, int]:
+    """The index of the last block that is whole and sound, and where it ends: what is behind that is cut."""
+    found, end = None, 0
+    blocks = list(walk(file))
+    while blocks:
+        block = blocks.pop()
+        if content_of(file, block) is not None:
+            return block.of, end_of(block)
+    return found, end
+
+
+@cache
+def _codec() -> Any:
+    import pyarrow as pa
+
+    return pa.Codec("zstd", compression_level=_LEVEL)

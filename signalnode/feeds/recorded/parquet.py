@@ -1,0 +1,123 @@
+"""An hour's journal of events becomes Parquet: once, when the hour is over, a row group at a time.
+
+The columns are those of EVENT. The file's metadata has, beside what every recording's has, the marks with the
+row that each stands before, and how far the journal had come.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from signalnode.errors import DataError
+from signalnode.events import EVENT, Events, join_events
+from signalnode.feeds.base import DEPTH_BPS
+from signalnode.feeds.files.marks import Mark, pack_mark, unpack_mark
+from signalnode.feeds.files.recording import METADATA_KEY, NAMES, ROW_GROUP_ROWS, VERSION, WRITING
+from signalnode.feeds.recorded.blocks import MARK, ROWS, Index, content_of, walk
+from signalnode.feeds.recorded.hours import Hour
+from signalnode.files import replacing
+
+MARKS_KEY = b"signalnode.marks"
+Piece = Events | Mark
+
+
+def journal_pieces(file: BinaryIO) -> Iterator[Piece]:
+    """What a journal holds, in order: rows, and the marks before them. What is damaged is left out."""
+    for block in walk(file):
+        content = content_of(file, block)
+        if content is None:
+            return
+        if block.of.kind == MARK:
+            yield unpack_mark(content)
+        elif block.of.kind == ROWS:
+            yield np.frombuffer(content, EVENT)
+
+
+def close_journal(hour: Hour) -> Iterator[float]:
+    """Write the Parquet file of a closed journal and remove that, yielding the fraction done. One that is
+    there already is whole. Raises OSError and DataError.
+    """
+    path = hour.path.with_name(hour.path.name[1:]).with_suffix(".parquet")
+    if not path.exists() and hour.bytes:
+        try:
+            yield from _write(hour, path)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
+    hour.path.unlink(missing_ok=True)
+
+
+def _write(hour: Hour, path: Path) -> Iterator[float]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with hour.path.open("rb") as file:
+        blocks = list(walk(file))
+        total = max(1, sum(block.of.rows for block in blocks if block.of.kind == ROWS))
+        last = blocks[-1].of if blocks else None
+        marks: list[tuple[int, Mark]] = []
+        facts = {"version": VERSION, "market": hour.market, "venue": hour.venue, "depth_bps": DEPTH_BPS}
+        columns = [(name, pa.from_numpy_dtype(EVENT[name])) for name in NAMES]
+        schema = pa.schema(columns, metadata={METADATA_KEY: json.dumps(facts)})
+        with replacing(path, durable=True) as draft, pq.ParquetWriter(draft, schema, **WRITING) as writer:
+            row = 0
+            for group in _groups(journal_pieces(file), marks):
+                arrays = [pa.array(np.ascontiguousarray(group[name])) for name in NAMES]
+                writer.write_table(pa.table(arrays, schema=schema))
+                row += len(group)
+                yield row / total
+            writer.add_key_value_metadata({MARKS_KEY.decode(): _marks(marks, last)})
+
+
+def _groups(pieces: Iterator[Piece], marks: list[tuple[int, Mark]]) -> Iterator[Events]:
+    """Rows in groups of ROW_GROUP_ROWS and a little more; `marks` grow with the rows before each."""
+    held: list[Events] = []
+    count = row = 0
+    for piece in pieces:
+        if isinstance(piece, Mark):
+            marks.append((row + count, piece))
+            continue
+        held.append(piece)
+        count += len(piece)
+        if count >= ROW_GROUP_ROWS:
+            yield join_events(held)
+            row, held, count = row + count, [], 0
+    if held:
+        yield join_events(held)
+
+
+def _marks(marks: list[tuple[int, Mark]], last: Index | None) -> str:
+    index = None if last is None else [*last[:-1], last.lineage.hex()]
+    told = [[row, base64.b64encode(pack_mark(mark)).decode()] for row, mark in marks]
+    return json.dumps({"marks": told, "index": index})
+
+
+def read_facts(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
+    """What the metadata of a file say of its marks; empty where nothing is said."""
+    try:
+        facts = json.loads((metadata or {}).get(MARKS_KEY, b"{}"))
+    except ValueError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def marks_in(facts: dict[str, Any]) -> list[tuple[int, Mark]]:
+    """The marks, each with the rows of the file that come before it."""
+    return [(int(row), unpack_mark(base64.b64decode(text))) for row, text in facts.get("marks", ())]
+
+
+def facts_of(path: Path) -> Index:
+    """The index of the last block that the file was made of. Raises OSError where it is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        found = read_facts(pq.read_metadata(path).metadata)["index"]
+        return Index._make((*found[:-1], bytes.fromhex(found[-1])))
+    except (KeyError, TypeError, ValueError, pa.ArrowException):
+        return Index(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, bytes(8))
