@@ -7,13 +7,20 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 # Three of them keep two cores busy: some tests wait for real processes. A file's tests share one node, so they stay
 # together.
 
-.PHONY: run test test-long test-versions check bench
+# What asks for more of the machine than Python: systemd, a browser, environments of its own, all commands of the docs.
+OUTSIDE := tests/browser tests/processes/test_systemd.py tests/processes/test_wheel.py tests/test_extend.py \
+  tests/test_readme.py
+
+.PHONY: run test test-outside test-long test-versions check bench
 
 run: .venv/runtime
 	@$(BIN)/signalnode run --panel
 
 test: .venv/dev
-	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder --ignore-glob 'tests/test_tidy*.py'
+	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder --ignore-glob 'tests/test_tidy*.py' $(OUTSIDE:%=--ignore %)
+
+test-outside: .venv/dev
+	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(OUTSIDE)
 
 # The whole suite with more of all that is drawn: 10,000 schedules of the supervisor's core, 10,000 runs of the bus
 # and the aggregator, a million broken messages, 3,000 examples of each property and 400 of each law; and what has a

@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 Told = tuple[Connection, Connection]
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.preloaded"])
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["tests.preloaded"])
 
 
 class Forked:
@@ -33,10 +33,10 @@ class Forked:
         folder: Path | None = None,
         one_stream: bool = False,
     ) -> None:
-        out, into_out = _context.Pipe(duplex=False)
-        err, into_err = _context.Pipe(duplex=False)
+        out, into_out = context.Pipe(duplex=False)
+        err, into_err = context.Pipe(duplex=False)
         told = into_out, into_out if one_stream else into_err
-        self._process = _context.Process(
+        self._process = context.Process(
             target=_run,
             args=(program, words, dict(environment), folder or Path.cwd(), told),
             daemon=True,

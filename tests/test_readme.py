@@ -34,6 +34,7 @@ from signalnode.names import DEFAULT_PANEL
 from tests.documents import README, ROOT, Block, blocks, commands, is_for_systemd, reading_order
 from tests.effort import drawn
 from tests.feeds.live.sockets import listening, proxying
+from tests.forked_command import forked_command
 from tests.ports import free_port
 from tests.venues.server import Running, Server
 
@@ -41,15 +42,16 @@ DEFAULT_PORT = 7450
 FIRST_SCORE_S = 600.0  # the very first start on a machine compiles the kernel
 SOON_S = 180.0  # far beyond what anything here takes
 SAMPLE_LINES = 12_000  # 100 s of the market
+BASELINE_S = 20.0  # strategies wait for half of it, and with them whoever reads what was decided
 LINES_ENOUGH = 3  # of a program that never ends
 PANEL_ROW = re.compile(
     r"^[A-Z]+-USDT? (replay|synthetic) +(warming|live|degraded|stale) +[\d.,]+ (.{1} *\d+ ){7}"
 )
 # No fault: a file of trades alone has nothing to say of quotes, a venue may be out of reach from here,
-# and a market's first score may be late on a busy machine.
+# a market's first score may be late on a busy machine, and one market's file sets what is set here.
 NOTICE = re.compile(
     r"^signalnode: (it holds no \w+: .* stay at 50|50 in every row, for want|not held against .* listing: "
-    r"|a node answers on .* nothing is heard of .* yet).*\n",
+    r"|a node answers on .* nothing is heard of .* yet|scored with \[signals\] of).*\n",
     re.M,
 )
 # What says nothing where all is well, and what may have nothing to say yet.
@@ -78,9 +80,14 @@ def clone(tmp_path_factory: pytest.TempPathFactory, port: int) -> Path:
     for name in ("supervisor", "Makefile", "pyproject.toml"):
         (folder / name).symlink_to(ROOT / name)
     shorten_samples(folder / "signalnode" / "sample", folder / "config" / "markets")
+    for market in (folder / "config" / "markets").glob("*.toml"):
+        text = market.read_text()
+        assert "\n[signals]" in text
+        market.write_text(text.replace("\n[signals]", f"\n[signals]\nbaseline_s = {BASELINE_S}", 1))
     config = folder / "config" / "signalnode.toml"
     config.write_text(on_port(config.read_text(), port))
     (folder / ".venv" / "bin").mkdir(parents=True)
+    (folder / "bin").mkdir()
     command = folder / ".venv" / "bin" / "signalnode"
     command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m signalnode "$@"\n')
     command.chmod(0o755)
@@ -126,11 +133,13 @@ def proxy(clone: Path) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def environment(clone: Path, proxy: int) -> dict[str, str]:
-    path = f"{clone / '.venv' / 'bin'}:{os.environ['PATH']}"
+def environment(clone: Path, proxy: int) -> Iterator[dict[str, str]]:
+    """Where commands run: forked, since each would take a third of a second only to be imported."""
+    path = f"{clone / 'bin'}:{clone / '.venv' / 'bin'}:{os.environ['PATH']}"
     alone = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy}", "SSL_CERT_FILE": str(clone / "authority.pem")}
     own = {"PYTHONPATH": str(ROOT), "PATH": path, "XDG_CONFIG_HOME": str(clone / "home")}
-    return {**os.environ, **alone, **own}
+    with forked_command(clone / "bin" / "signalnode"):
+        yield {**os.environ, **alone, **own}
 
 
 @pytest.fixture(scope="module")
