@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import statistics
+import struct
 import sys
 import threading
 import time
@@ -17,6 +19,7 @@ import msgpack
 import zmq
 
 from signalnode.bus.wire import SCORE_NAMES, MarketState, ProcessState, Score, ViewMessage, encode
+from signalnode.panels.web.board import BOARD
 from tests.benchmarks.bus_load import Link, markets
 
 VIEWS_HZ, SCORES_HZ = 4, 10
@@ -135,7 +138,9 @@ async def _forwarding(endpoint: str, port: int) -> None:
 
 
 def browsers(url: str, count: int) -> None:
-    """Connections that read all that they are sent; prints frames and bytes a second of one of them."""
+    """Connections that read all that they are sent; prints of one of them frames and bytes a second, and how
+    long after its view a frame came, but for one in twenty.
+    """
     asyncio.run(_browsers(url, count))
 
 
@@ -144,11 +149,14 @@ async def _browsers(url: str, count: int) -> None:
 
     read_bytes = [0] * count
     read_frames = [0] * count
+    late_ms: list[float] = []
 
     async def read(connection: ClientConnection, place: int) -> None:
         async for message in connection:
             read_bytes[place] += len(message)
             read_frames[place] += 1
+            if place == 0 and isinstance(message, bytes) and message[0] == BOARD:
+                late_ms.append(time.time() * 1e3 - struct.unpack_from("<d", message, 8)[0])
 
     connections = [await connect(url, compression=None, max_size=None) for _ in range(count)]
     tasks = [asyncio.create_task(read(each, place)) for place, each in enumerate(connections)]
@@ -156,7 +164,11 @@ async def _browsers(url: str, count: int) -> None:
     began = time.monotonic()
     await asyncio.to_thread(_ended.wait)
     seconds = time.monotonic() - began
-    told = {"frames_per_s": read_frames[0] / seconds, "bytes_per_s": read_bytes[0] / seconds}
+    told = {
+        "frames_per_s": read_frames[0] / seconds,
+        "bytes_per_s": read_bytes[0] / seconds,
+        "late_ms_95": statistics.quantiles(late_ms, n=20)[-1],
+    }
     print(json.dumps(told), flush=True)
     for task in tasks:
         task.cancel()

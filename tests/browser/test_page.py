@@ -111,9 +111,10 @@ def page(node: Node, started: playwright.Browser) -> Iterator[playwright.Page]:
 def order(page: playwright.Page) -> list[str]:
     """The markets in the order of the table, as a screen reader has them."""
     rows = page.evaluate(
-        "[...document.querySelectorAll('#rows tr')].map((row) => [+row.ariaRowIndex, row.dataset.market])"
+        "[...document.querySelectorAll('.rows tr')].map((r) => [+r.ariaRowIndex, r.firstChild.textContent])"
     )
-    return [name for _, name in sorted(rows)]
+    assert [at for at, _ in rows] == [2 + i for i in range(len(rows))]
+    return [name for _, name in rows]
 
 
 def test_the_first_sight_has_every_market_its_state_and_its_scores(page: playwright.Page) -> None:
@@ -121,7 +122,7 @@ def test_the_first_sight_has_every_market_its_state_and_its_scores(page: playwri
     assert page.locator("#alarm").is_hidden()
     until(page, "document.querySelector('#age').textContent.startsWith('live')", "it says how old it is")
     until(page, "document.querySelectorAll('#regimes b').length === 4", "the regime is there")
-    written = "[...document.querySelectorAll('#rows td')].every((cell) => cell.textContent !== '')"
+    written = "[...document.querySelectorAll('.rows td')].every((cell) => cell.textContent !== '')"
     until(page, written, "the table has words")
     pixels = "document.querySelector('#cells').getContext('2d').getImageData(0, 30, 900, 60).data"
     assert page.evaluate(f"[...{pixels}].some(Boolean)")
@@ -212,7 +213,7 @@ def test_on_a_phone_a_market_opens_over_the_board_and_closes(node: Node, started
     until(page, "window.signalnode?.frames > 1", "frames are drawn")
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.locator("#rows tr").first.click()
+    page.locator(".rows tr").first.click()
     assert page.locator("#market").is_visible()
     page.get_by_role("button", name="close").click()
     assert page.locator("aside").is_hidden()

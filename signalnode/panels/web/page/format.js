@@ -1,4 +1,4 @@
-// Numbers as people read them, and colours by strength.
+// Numbers, times and names as people read them.
 
 /** Seven significant digits, as the terminal shows them: 61,805.23, 0.00001234; – before the first. */
 export function price(mid) {
@@ -6,7 +6,8 @@ export function price(mid) {
   let decimals = 6, scaled = mid;
   while (scaled >= 10 && decimals > 2) { decimals--; scaled /= 10; }
   while (scaled < 1 && decimals < 10) { decimals++; scaled *= 10; }
-  return mid.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  const text = mid.toFixed(decimals), point = text.length - decimals - 1;
+  return mid < 1000 ? text : text.slice(0, point).replace(/\B(?=(\d{3})+$)/g, ",") + text.slice(point);
 }
 
 export function span(seconds) {
@@ -30,34 +31,3 @@ export const LONG = {
   momentum: "momentum", mean_reversion: "reversion", volatility_breakout: "volatility", volume_spike: "volume",
   liquidity_opportunity: "liquidity", book_pressure: "book pressure",
 };
-
-// Blue and orange are told apart under all three colour blindnesses, and lightness says how strong.
-const HUES = {
-  dark: { ground: [17, 22, 28], long: [47, 143, 232], short: [230, 138, 0], plain: [214, 178, 255] },
-  light: { ground: [255, 255, 255], long: [0, 92, 190], short: [176, 82, 0], plain: [98, 45, 160] },
-};
-const LEVELS = 100;
-
-function luminance([r, g, b]) {
-  const linear = (c) => ((c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-}
-
-/** Fill and ink for each strength from 0 to 1: black or white, whichever stands out more, at least 4.5 to 1. */
-function ramp(ground, hue) {
-  return Array.from({ length: LEVELS + 1 }, (_, level) => {
-    const part = 0.06 + 0.94 * (level / LEVELS);
-    const mixed = ground.map((c, i) => Math.round(c + (hue[i] - c) * part));
-    const light = luminance(mixed);
-    return { fill: `rgb(${mixed})`, ink: 1.05 / (light + 0.05) >= (light + 0.05) / 0.05 ? "#fff" : "#000" };
-  });
-}
-
-function scheme(hues) {
-  const ramps = {};
-  for (const side of ["long", "short", "plain"]) ramps[side] = ramp(hues.ground, hues[side]);
-  return { ...ramps, line: Object.fromEntries(["long", "short", "plain"].map((s) => [s, `rgb(${hues[s]})`])) };
-}
-
-export const SCHEMES = { dark: scheme(HUES.dark), light: scheme(HUES.light) };
-export const level = (strength) => Math.round(LEVELS * Math.max(0, Math.min(1, strength)));

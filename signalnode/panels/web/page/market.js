@@ -1,7 +1,8 @@
 // One market opened: its mid with the decisions on it, the scores as strips under it, its channels and its process.
 
 import uPlot from "./vendor/uplot.js";
-import { SCHEMES, clock, price, span } from "./format.js";
+import { look } from "./colours.js";
+import { clock, price, span } from "./format.js";
 import { GLYPHS, SOUND, columnsOf } from "./rows.js";
 
 const SPANS = [[60, "1 m"], [300, "5 m"], [900, "15 m"]];
@@ -76,10 +77,7 @@ export class Market {
   /** The charts, once there are two points to draw: uPlot's axes need a range. */
   build() {
     this.plots?.forEach((plot) => plot.destroy());
-    const style = getComputedStyle(document.documentElement);
-    const quiet = style.getPropertyValue("--quiet").trim(), text = style.getPropertyValue("--text").trim();
-    const rule = style.getPropertyValue("--rule").trim();
-    const { line } = SCHEMES[document.documentElement.dataset.theme] ?? SCHEMES.dark;
+    const { quiet, text, rule, line } = look();
     const width = Math.max(this.charts.clientWidth, 200), cursor = { sync: { key: "market" }, drag: { x: false, y: false } };
     const axis = { stroke: quiet, grid: { stroke: rule, width: 1 }, ticks: { show: false }, font: "11px system-ui" };
     const common = { width, legend: { show: false }, cursor, padding: [6, 0, 0, 0] };

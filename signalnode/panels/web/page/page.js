@@ -1,6 +1,7 @@
 // The page put together: messages in, drawings out, keys and clicks.
 
-import { Board } from "./board.js";
+import { Board, put } from "./board.js";
+import { look } from "./colours.js";
 import { BOARD, PAST, STRIPS, readBoard, readPast, readStrips } from "./frames.js";
 import { Link } from "./link.js";
 import { Market } from "./market.js";
@@ -8,6 +9,7 @@ import { Rows, SOUND } from "./rows.js";
 import { Tabs } from "./tabs.js";
 
 const OLD_S = 1.5; // a view comes each quarter of a second; what is older is told loudly
+const LATE_S = 0.6; // since the newest view, before anything is said of it between two
 const REGIME_STEPS = 180;
 const byId = (id) => document.getElementById(id);
 
@@ -29,7 +31,7 @@ function receive(data) {
     layout = message;
     rows.layout(layout);
     regimes = layout.regimes.map((_, i) => regimes[i] ?? []);
-    if (isOther) board.lines.forEach((line) => line.remove()), board.lines.clear();
+    if (isOther) board.forget();
     waiting = "resize";
   } else if (message.kind === "age") link.aged(message.age_s);
   else if (message.kind === "facts") {
@@ -51,6 +53,7 @@ function receiveBytes(buffer) {
   if (kind === BOARD) {
     const frame = readBoard(buffer, layout);
     if (frame) {
+      frame.previousS = link.ageS() ?? 0;
       link.aged(0);
       pending = frame;
       window.requestAnimationFrame(draw);
@@ -72,11 +75,12 @@ function draw() {
   const frame = pending, began = performance.now();
   pending = null;
   const second = rows.second;
+  drawAge(frame.previousS < LATE_S ? frame.previousS : 0);
   rows.take(frame);
   if (waiting === "resize") board.resize();
   waiting = null;
   board.arrange();
-  board.write(began);
+  board.writeSome();
   tabs.tick(began);
   market.tick();
   if (rows.second !== second) drawRegimes(frame);
@@ -90,7 +94,7 @@ function draw() {
 
 function drawHead() {
   const sound = rows.all.filter((row) => SOUND.has(row.state)).length;
-  byId("fresh").textContent = `${sound}/${rows.all.length} fresh`;
+  put(byId("fresh"), `${sound}/${rows.all.length} fresh`);
   const troubles = rows.troubles(), text = JSON.stringify([troubles, rows.onlyState]);
   if (byId("chips").dataset.text === text) return;
   byId("chips").dataset.text = text;
@@ -113,7 +117,6 @@ function drawHead() {
 
 function drawRegimes(frame) {
   const scale = devicePixelRatio || 1, root = byId("regimes");
-  const quiet = getComputedStyle(document.documentElement).getPropertyValue("--quiet").trim();
   if (root.children.length !== layout.regimes.length) {
     root.replaceChildren(...layout.regimes.map((name) => {
       const one = document.createElement("span"), line = document.createElement("canvas");
@@ -128,9 +131,9 @@ function drawRegimes(frame) {
     past.push(frame.regimes[i]);
     if (past.length > REGIME_STEPS) past.splice(0, past.length - REGIME_STEPS);
     const [, line, number] = root.children[i].childNodes, ink = line.getContext("2d");
-    number.textContent = String(Math.round(frame.regimes[i] / 2));
+    put(number, String(Math.round(frame.regimes[i] / 2)));
     ink.clearRect(0, 0, line.width, line.height);
-    ink.strokeStyle = quiet;
+    ink.strokeStyle = look().quiet;
     ink.lineWidth = scale;
     ink.beginPath();
     past.forEach((byte, j) => {
@@ -142,18 +145,19 @@ function drawRegimes(frame) {
   });
 }
 
-/** How old what is seen is: quietly while it is new, and over everything when it is not. */
-function drawAge() {
-  const age = link.ageS(), lost = link.lostS(), alarm = byId("alarm");
+/** How old what is seen is, or was when the newest came: quietly while it is new, and over everything when it is not. */
+function drawAge(age) {
+  const lost = link.lostS(), alarm = byId("alarm");
   let words = "";
   if (!link.isOpen && lost > OLD_S) words = `No connection to signalnode for ${lost.toFixed(0)} s. Is the node running?`;
   else if (link.isOpen && age === null) words = "No data so far: Layer 5 has not spoken. A first start compiles for a minute.";
   else if (age !== null && age > OLD_S) words = `No data for ${age.toFixed(0)} s: Layer 5 is not heard. What is below is old.`;
-  if (alarm.textContent !== words) alarm.textContent = words;
-  alarm.hidden = words === "";
+  put(alarm, words);
+  if (alarm.hidden !== (words === "")) alarm.hidden = words === "";
   document.body.classList.toggle("old", words !== "" && layout !== null);
-  byId("age").textContent = words ? "old" : age === null ? "connecting" : `live · ${age.toFixed(1)} s`;
-  document.title = words ? "⚠ signalnode" : "signalnode";
+  put(byId("age"), words ? "old" : age === null ? "connecting" : `live · ${age.toFixed(1)} s`);
+  const title = words ? "⚠ signalnode" : "signalnode";
+  if (document.title !== title) document.title = title;
 }
 
 function open(name) {
@@ -229,7 +233,10 @@ byId("filter").addEventListener("input", (event) => {
   board.arrange(true);
 });
 document.addEventListener("keydown", key);
-setInterval(drawAge, 200);
+setInterval(() => {
+  const age = link.ageS();
+  if (age === null || age > LATE_S) drawAge(age); // else the frames tell it: each drawing costs the whole page's
+}, 200);
 addEventListener("hashchange", openNamed);
 
 /** The market that the address names, as soon as it is known. */

@@ -1,6 +1,7 @@
 // Decisions, relations, processes: one tab at a time, and only that one is kept up to date.
 
-import { SCHEMES, clock, level, megabytes, percent, span } from "./format.js";
+import { level, look } from "./colours.js";
+import { clock, megabytes, percent, span } from "./format.js";
 import { element } from "./market.js";
 
 const KEPT_MAX = 1000; // decisions
@@ -81,7 +82,7 @@ export class Tabs {
 
   group(decision, count) {
     const box = element("article", "decision"), head = element("div", "line");
-    const { line } = SCHEMES[document.documentElement.dataset.theme] ?? SCHEMES.dark;
+    const { line } = look();
     const what = element("strong", "", `${decision.action} `), arrow = element("span", "", ARROWS[decision.direction] ?? "");
     arrow.style.color = line[decision.direction === "neutral" ? "plain" : decision.direction];
     what.append(arrow, ` ${decision.direction === "neutral" ? "" : decision.direction} `);
@@ -124,7 +125,7 @@ export class Tabs {
     const table = element("table", "matrix"), head = element("tr");
     head.append(element("th"));
     for (const name of names) head.append(element("th", "up", name));
-    const colours = SCHEMES[document.documentElement.dataset.theme] ?? SCHEMES.dark;
+    const colours = look();
     const lines = names.map((row) => {
       const line = element("tr");
       line.append(element("th", "", row));
