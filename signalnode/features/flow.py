@@ -1,8 +1,9 @@
 """Order flow: who leans on the top of the book, and who has just come or gone there.
 
-Features (dimensionless):
+Features, dimensionless where no unit stands:
 - `imbalance` = (bid_size − ask_size) / (bid_size + ask_size), in [−1, 1], the book as it stands. It is also
   the distance of Stoikov's first-order micro-price (2018) from the mid, in half spreads;
+- `queue` (base units) = the smaller of the two: what has to go before the price moves;
 - `imbalance_lately`, `imbalance_usual` = its averages over time (τ = imbalance_s, imbalance_usual_s), even
   before the first quote;
 - `order_flow` = E / (A + floor · Ā τ), in [−1, 1]: decayed order flow imbalance (τ = order_flow_s). Each
@@ -31,7 +32,7 @@ PARAMETERS = (
     ),
     Parameter("imbalance_usual_s", 1800.0, 10.0, 86400.0, "s", "the lean of the book this market is used to"),
 )
-FEATURES = ("imbalance", "imbalance_lately", "imbalance_usual", "order_flow")
+FEATURES = ("imbalance", "queue", "imbalance_lately", "imbalance_usual", "order_flow")
 STATE = (
     ("bid_size", "<f8"),
     ("ask_size", "<f8"),
@@ -128,6 +129,7 @@ def on_quote(s: Any, p: Any, e: Any) -> None:
 def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
     f.imbalance = _imbalance(s.bid_size, s.ask_size)
+    f.queue = min(s.bid_size, s.ask_size)
     f.imbalance_lately = hold(s.imbalance_lately, f.imbalance, w.imbalance_lately)
     f.imbalance_usual = hold(s.imbalance_average, f.imbalance, w.imbalance_usual)
     rate = s.flow_absolute_usual * w.order_flow_usual / (p.order_flow_usual_s * w.order_flow_usual_seen)

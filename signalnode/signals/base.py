@@ -73,11 +73,11 @@ def strengths(reading: float, activity: float) -> tuple[float, float]:
 
 
 @compiled
-def over_spans(moment: float, minute: float, minutes: float, usual: float) -> float:
-    """r₁ r₅³ r₂₅⁴, the three over `usual` > 0 and NEGLIGIBLE more each. An eighth of its log is the mean of
-    logs over a moment and 5 and 25 times as long, in which what lasts weighs more.
+def over_spans(moment: float, minute: float, minutes: float, usual: float, least: float) -> float:
+    """r₁ r₅³ r₂₅⁴, the three over `usual` > 0 and `least` more each. An eighth of its log is the mean of logs
+    over a moment and 5 and 25 times as long, in which what lasts weighs more.
     """
-    r1, r5, r25 = moment / usual + NEGLIGIBLE, minute / usual + NEGLIGIBLE, minutes / usual + NEGLIGIBLE
+    r1, r5, r25 = moment / usual + least, minute / usual + least, minutes / usual + least
     product: float = r1 * (r5 * r5 * r5) * (r25 * r25) * (r25 * r25)
     return product
 

@@ -13,7 +13,7 @@ import math
 from typing import Any
 
 from signalnode.compiled import compiled
-from signalnode.signals.base import Signal, log_or_nothing, over_spans
+from signalnode.signals.base import NEGLIGIBLE, Signal, log_or_nothing, over_spans
 
 
 @compiled
@@ -22,7 +22,7 @@ def reading(f: Any, p: Any) -> float:
     usual = f.trading_usual
     if usual <= 0.0:
         return -math.inf
-    product = over_spans(f.trading_1, f.trading_5, f.trading_25, usual)
+    product = over_spans(f.trading_1, f.trading_5, f.trading_25, usual, NEGLIGIBLE)
     return 0.125 * log_or_nothing(product * (usual * usual) * (usual * usual))
 
 

@@ -322,11 +322,11 @@ def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[st
         else 0.0,
     } | {
         name: _volatility_usual(past, counted, t, span, lag) if counted.now else 0.0
-        for name, span in (
-            ("volatility_5", 5.0 * tau),
-            ("volatility_25", 25.0 * tau),
-            ("volatility_usual", usual),
-        )
+        for name, span in {
+            "volatility_5": 5.0 * tau,
+            "volatility_25": 25.0 * tau,
+            "volatility_usual": usual,
+        }.items()
     }
     sizes = _usual_sizes(past.trades, p["volume_usual_s"])
 
@@ -374,7 +374,7 @@ def _heard(events: Events, most_s: float) -> dict[str, float]:
 
 def _book(past: Past, t: float, p: Mapping[str, float]) -> dict[str, float]:
     if not past.quotes:
-        return dict.fromkeys(("imbalance", "imbalance_lately", "imbalance_usual", "order_flow"), 0.0)
+        return dict.fromkeys(("imbalance", "queue", "imbalance_lately", "imbalance_usual", "order_flow"), 0.0)
     _, _, bid_size, _, ask_size = past.quotes[-1]
     flows = _usual_sizes([(at, abs(e)) for at, e in past.flows if e], p["order_flow_usual_s"])
     usual = _rate(flows, past.quotes[0][0], t, p["order_flow_usual_s"])
@@ -383,6 +383,7 @@ def _book(past: Past, t: float, p: Mapping[str, float]) -> dict[str, float]:
     now = (bid_size - ask_size) / (bid_size + ask_size)
     return {
         "imbalance": now,
+        "queue": min(bid_size, ask_size),
         "imbalance_lately": _usual_lean(past, t, p["imbalance_s"]),
         "imbalance_usual": _usual_lean(past, t, p["imbalance_usual_s"]),
         "order_flow": flow,

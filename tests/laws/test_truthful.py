@@ -140,6 +140,15 @@ def test_a_market_that_stops_moving_is_no_breakout(rate: float, before: tuple[St
         assert after < 10.0
 
 
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_price_that_waits_is_about_to_move_when_a_queue_is_nearly_gone(side: float) -> None:
+    waiting = [Stretch(seconds=60.0, sigma_bps=0.0, sizes=0.3, jump_bps=way * 1.7) for way in (1.0, -1.0)]
+    thin = replace(waiting[0], seconds=30.0, jump_bps=0.0, lean=side * 5.0)
+    for seed in SEEDS:
+        rows = last_s(table_of(made_market(seed, *waiting * 10, thin, tick=10.0)), 20.0)
+        assert rows["volatility_breakout"].mean() > 85.0
+
+
 @STARTS
 @RATES
 @pytest.mark.parametrize("how", ["more", "larger"])
