@@ -129,3 +129,9 @@ class VenueError(SignalnodeError):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
+
+
+class AlertError(SignalnodeError):
+    """Whoever is to be told by an alert cannot be reached, or does not take it."""
+
+    exit_status = 17

@@ -13,6 +13,7 @@ import pytest
 from signalnode.features.base import Parameter
 from signalnode.settings import (
     AggregatorSettings,
+    AlertSettings,
     EngineSettings,
     PanelSettings,
     RecordSettings,
@@ -22,7 +23,14 @@ from signalnode.signals import PARAMETERS
 from signalnode.strategies import STRATEGIES
 
 CONFIG = Path(__file__).parent.parent / "config"
-HAS_NO_DEFAULT = {"keys_dir", "control_group", "folder", "token_file"}  # shown with an example
+HAS_NO_DEFAULT = {
+    "keys_dir",
+    "control_group",
+    "folder",
+    "token_file",
+    "webhook",
+    "command",
+}  # shown with an example
 
 
 def uncommented(path: Path) -> dict[str, Any]:
@@ -46,6 +54,7 @@ TABLES = {
     "aggregator": (NODE["aggregator"], defaults_of(AggregatorSettings)),
     "panel": ({**NODE["panel"], "endpoint": ""}, defaults_of(PanelSettings)),
     "record": (NODE["record"], defaults_of(RecordSettings)),
+    "alerts": (NODE["alerts"], defaults_of(AlertSettings)),
     "supervisor": (NODE["supervisor"], defaults_of(SupervisorSettings)),
     **{
         f"strategies.{each.name}": (NODE["strategies"][each.name], defaults_of(each.make))

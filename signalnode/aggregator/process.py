@@ -21,9 +21,9 @@ from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.notices import Withheld, failing, troubled
 from signalnode.aggregator.republisher import Republisher
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
-from signalnode.aggregator.supervision import LOOK_MS, Supervision
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.sockets import RECONNECT_MAX_MS, RECONNECT_MS, receive, waits
+from signalnode.bus.supervision import LOOK_MS, Supervision
 from signalnode.bus.topics import EVERYTHING
 from signalnode.bus.wire import encode
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, pause, wall_ns

@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from signalnode.cli.specs import group_faults, limit_faults, spec_faults
@@ -39,6 +40,7 @@ def check(arguments: argparse.Namespace) -> int:
         *group_faults(node),
         *_key_faults(node),
         *_strategy_faults(node),
+        *_decision_faults(node),
         *(line for market in node.markets.values() for line in _signal_faults(market)),
     ]
     if faults:
@@ -67,8 +69,8 @@ class ConfigCheck:
             raise ConfigError(faults)
         strategies = node.strategies
         signals = {name: market.signals for name, market in node.markets.items() if market.signals}
-        asked = strategies, signals, files_digest(own_code(node))
-        if (strategies or signals) and asked != self._passed:
+        asked = strategies, signals, node.alerts.decisions, files_digest(own_code(node))
+        if (strategies or signals or node.alerts.decisions) and asked != self._passed:
             _ask(node)
         self._passed = asked
         return node
@@ -115,6 +117,21 @@ def _strategy_faults(node: NodeSettings) -> list[str]:
     except SignalnodeError as error:
         return str(error).splitlines()
     return []
+
+
+def _decision_faults(node: NodeSettings) -> list[str]:
+    """Names in `alerts.decisions` of which no strategy is one."""
+    if not node.alerts.decisions or node.path is None:
+        return []
+    from signalnode.strategies import STRATEGIES
+
+    names = sorted(node.strategies) or [each.name for each in STRATEGIES]
+    where = f"{shown(node.path)}: alerts.decisions"
+    return [
+        f"{where}: no strategy is {pattern!r}; there are {', '.join(names)}"
+        for pattern in node.alerts.decisions
+        if not any(fnmatchcase(name, pattern) for name in names)
+    ]
 
 
 def _signal_faults(market: MarketSettings) -> list[str]:

@@ -17,7 +17,7 @@ from signalnode.settings import (
     config_found,
     load_node,
 )
-from signalnode.settings.loading import URL_SCHEMES, url_fault
+from signalnode.settings.addresses import URL_SCHEMES, url_fault
 
 Tell = Callable[[str, str], None]  # a step that is done, and what was seen
 USUAL_MARKET = "BTC-USD"  # where neither the config, the command line nor the venue names one

@@ -16,8 +16,8 @@ from signalnode.cli.venues import checked_live
 from signalnode.errors import RuntimeDirectoryError, UsageError
 from signalnode.files import NO_ROOM, ensure_directory
 from signalnode.names import market_name_fault, market_name_of, scores_path, socket_path_fault
+from signalnode.settings.addresses import URL_SCHEMES, url_fault
 from signalnode.settings.environment import CONFIG_PATH_DEFAULT, config_option
-from signalnode.settings.loading import URL_SCHEMES, url_fault
 from signalnode.settings.reading import shown
 from signalnode.settings.writing import CONFIG_NAME, OWN_MARKET, demo_texts, live_texts, own_texts
 

@@ -14,7 +14,7 @@ from signalnode.errors import UsageError, VenueError
 from signalnode.feeds.venues.base import plain_symbol
 from signalnode.names import market_name_fault, market_name_of
 from signalnode.panels.table import table_lines
-from signalnode.settings.loading import URL_SCHEMES, url_fault
+from signalnode.settings.addresses import URL_SCHEMES, url_fault
 
 if TYPE_CHECKING:
     from signalnode.feeds.live.listings.asked import Listed

@@ -132,7 +132,7 @@ def _add_first_steps(verb: _Verb, _: _Parser) -> None:
     verb("check", "check:check", "Check the config and list every fault.")
 
 
-def _add_watching(verb: _Verb, _: _Parser) -> None:
+def _add_watching(verb: _Verb, common: _Parser) -> None:
     run = verb("run", "run:run", "Run the whole node in the foreground; Ctrl-C ends it.")
     run.add_argument("--panel", action="store_true", help="show the scores; the log then goes to a file")
     verb("shutdown", "requests:shutdown", "Stop the whole node: every market, then Layer 5.")
@@ -151,6 +151,10 @@ def _add_watching(verb: _Verb, _: _Parser) -> None:
     logs.add_argument("--follow", action="store_true", help="go on with each new entry until Ctrl-C")
     logs.add_argument("--lines", type=_lines, default=50, metavar="N", help="the last N (default: 50)")
     logs.add_argument("--json", action="store_true", help="one JSON object a line")
+    alerts = verb("alerts", "alerts:test", "Messages to people when something is wrong.")
+    kinds = alerts.add_subparsers(metavar="WHAT", required=True, parser_class=_Parser)
+    text = "Send one to each receiver of the config, and say how it was taken."
+    kinds.add_parser("test", help=text, description=text, parents=[common], allow_abbrev=False)
     _add_subscribe(verb)
 
 

@@ -13,13 +13,14 @@ from signalnode import __version__
 from signalnode.errors import OutputError
 from signalnode.files import file_limit
 from signalnode.meaning import files_digest
-from signalnode.names import AGGREGATOR, ENGINE, GATEWAY, PANEL
+from signalnode.names import AGGREGATOR, ALERTS, ENGINE, GATEWAY, PANEL
 from signalnode.settings import (
     LimitSettings,
     MarketSettings,
     NodeSettings,
     SupervisorSettings,
     aggregator_args,
+    alerts_args,
     engine_args,
     gateway_args,
     gateway_of,
@@ -31,7 +32,7 @@ from signalnode.settings.reading import shown
 
 BYTES_PER_MB = 1_000_000
 GATEWAY_HEARTBEAT_S = 1.0
-PANEL_HEARTBEAT_S = 1.0
+LISTENER_HEARTBEAT_S = 1.0  # of what listens to the node: panel, alerts
 LAYER_5_WAIT_S_MAX = 5.0  # all views and decisions are dark without it: it is never given up
 LEAST = {"memory_mb_max": 64, "files_max": 64}  # with less an engine cannot even decode its recording
 
@@ -71,10 +72,11 @@ def group_faults(node: NodeSettings) -> list[str]:
 
 
 def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
-    """The aggregator, which starts first and stops last, the panel, gateways, and an engine a market."""
+    """The aggregator, which starts first and stops last, what listens to it, gateways, an engine a market."""
     engines = [engine_spec(node, name) for name in node.markets]
     panel = [panel_spec(node)] if node.panel.endpoint else []
-    return [aggregator_spec(node), *panel, *gateway_specs(node), *engines]
+    alerts = [alerts_spec(node)] if node.alerts.is_on else []
+    return [aggregator_spec(node), *panel, *alerts, *gateway_specs(node), *engines]
 
 
 def gateway_specs(node: NodeSettings) -> list[supervisor.ChildSpec]:
@@ -105,15 +107,25 @@ def gateway_spec(node: NodeSettings, name: str, venue: str) -> supervisor.ChildS
 
 
 def panel_spec(node: NodeSettings) -> supervisor.ChildSpec:
-    """The web page, metrics and health, which are there whatever happens to the rest."""
+    """The web page, metrics and health."""
+    return _listener_spec(node, PANEL, "signalnode.cli.page:main", panel_args(node))
+
+
+def alerts_spec(node: NodeSettings) -> supervisor.ChildSpec:
+    """What sends alerts."""
+    return _listener_spec(node, ALERTS, "signalnode.panels.alerts.process:main", alerts_args(node))
+
+
+def _listener_spec(node: NodeSettings, name: str, target: str, args: dict[str, Any]) -> supervisor.ChildSpec:
+    """What listens to the node, and is there whatever happens to the rest."""
     return supervisor.ChildSpec(
-        name=PANEL,
-        role=PANEL,
-        target="signalnode.cli.page:main",
-        args=panel_args(node),
+        name=name,
+        role=name,
+        target=target,
+        args=args,
         order=0,
         restart="always",
-        heartbeat_interval_s=PANEL_HEARTBEAT_S,
+        heartbeat_interval_s=LISTENER_HEARTBEAT_S,
         **_never_given_up(node.supervisor),
     )
 

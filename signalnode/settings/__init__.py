@@ -1,11 +1,13 @@
 """Frozen settings, each with unit, range, default and why; the only reader of config files and environment.
 
-`model` says what there is, `reading` turns one TOML table into one of those and lists every fault, `loading`
-puts the files together and checks what spans several of them, `arguments` hands checked settings to a child.
+`model` says what there is, `watching` that of what watches a node, `reading` turns one TOML table into one of
+those and lists every fault, `loading` puts the files together and checks what spans several of them,
+`arguments` hands checked settings to a child.
 """
 
 from signalnode.settings.arguments import (
     aggregator_args,
+    alerts_args,
     engine_args,
     gateway_args,
     node_of,
@@ -30,7 +32,6 @@ from signalnode.settings.model import (
     MarketRecordSettings,
     MarketSettings,
     NodeSettings,
-    PanelSettings,
     RecordSettings,
     SupervisorSettings,
     VenueSettings,
@@ -39,12 +40,14 @@ from signalnode.settings.model import (
     gateway_of,
     is_live_venue,
 )
+from signalnode.settings.watching import AlertSettings, PanelSettings
 
 __all__ = [
     "FEED_KEYS",
     "LIVE_VENUES",
     "VENUE_NAMES",
     "AggregatorSettings",
+    "AlertSettings",
     "EngineSettings",
     "FeedKind",
     "FeedSettings",
@@ -57,6 +60,7 @@ __all__ = [
     "SupervisorSettings",
     "VenueSettings",
     "aggregator_args",
+    "alerts_args",
     "cache_root",
     "ccxt_exchange",
     "config_found",

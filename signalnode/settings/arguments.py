@@ -67,13 +67,23 @@ def aggregator_args(node: NodeSettings) -> dict[str, Any]:
 
 def panel_args(node: NodeSettings) -> dict[str, Any]:
     """Arguments of the panel: `config`, and `settings` with its own and where the node is. JSON-able."""
+    return _listener_args(node, panel=node.panel)
+
+
+def alerts_args(node: NodeSettings) -> dict[str, Any]:
+    """Arguments of the process that sends alerts, as those of the panel. JSON-able."""
+    return _listener_args(node, alerts=node.alerts)
+
+
+def _listener_args(node: NodeSettings, **own: Any) -> dict[str, Any]:
+    """Of a process that listens to the node: its own table, and where the node is."""
     alone = NodeSettings(
         runtime_dir=node.runtime_dir,
         state_dir=node.state_dir,
         markets_dir=node.markets_dir,
         aggregator=AggregatorSettings(endpoint=node.aggregator.endpoint, keys_dir=node.aggregator.keys_dir),
-        panel=node.panel,
         path=node.path,
+        **own,
     )
     return {"config": str(node.path), "settings": as_table(alone)}
 

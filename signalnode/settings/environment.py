@@ -64,6 +64,11 @@ def user_units_dir() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
 
 
+def environment_with(**more: str) -> dict[str, str]:
+    """Our own environment, and this, for a program of the user's."""
+    return {**os.environ, **more}
+
+
 def certificates_fault() -> str | None:
     """What is wrong with the file of SSL_CERT_FILE, with the mend; OpenSSL would pass over it."""
     named = os.environ.get("SSL_CERT_FILE")

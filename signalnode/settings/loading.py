@@ -9,7 +9,6 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from signalnode.errors import ConfigError
 from signalnode.files import begins_as_parquet
@@ -20,11 +19,11 @@ from signalnode.names import (
     GATEWAY_PREFIX,
     aggregator_endpoint_fault,
     is_local,
-    is_loopback,
     market_name_fault,
     panel_endpoint_fault,
     socket_path_fault,
 )
+from signalnode.settings.addresses import check_alerts, check_venues
 from signalnode.settings.environment import config_path
 from signalnode.settings.model import (
     FEED_KEYS,
@@ -35,13 +34,11 @@ from signalnode.settings.model import (
     FeedSettings,
     MarketSettings,
     NodeSettings,
-    VenueSettings,
     frames_of,
     is_live_venue,
 )
 from signalnode.settings.reading import ConfigFaults, read_bytes, read_table, read_toml, shown
 
-URL_SCHEMES = {"ws_url": ("ws", "wss"), "rest_url": ("http", "https")}  # of a venue: plain and encrypted
 _DIRECTORY_KEYS = ("runtime_dir", "state_dir", "markets_dir")
 _BUS_KEYS = ("endpoint", "keys_dir")  # of the aggregator
 _HEADING = re.compile(r"\s*\[([\w-]+)\]\s*(#.*)?$")
@@ -141,7 +138,8 @@ def _node(path: Path, with_markets: bool, faults: ConfigFaults) -> NodeSettings 
         node = _directories_alone(table, path)
     _check_endpoint(node, path, faults)
     _check_panel(node, path, faults)
-    _check_venues(node, path, faults)
+    check_venues(node, path, faults)
+    check_alerts(node.alerts, path, faults)
     if not 1 <= len(node.aggregator.outcome_horizons_s) <= HORIZONS_MAX:
         faults.add(path, "aggregator.outcome_horizons_s", f"give it 1 to {HORIZONS_MAX} times, in seconds")
     _check_socket_path(node.control_path, path, "runtime_dir", faults)
@@ -331,39 +329,6 @@ def _resolved(signals: dict[str, object], file: Path) -> dict[str, object]:
         str(file.parent / item) if item.rpartition(":")[0].endswith(".py") else item for item in extra
     ]
     return {**signals, "extra": absolute}
-
-
-def _check_venues(node: NodeSettings, path: Path, faults: ConfigFaults) -> None:
-    for venue, table in node.venues.items():
-        where = f"venues.{venue}"
-        if not is_live_venue(venue):
-            faults.add(path, where, f"is not known; use {', '.join(LIVE_VENUES)}, ccxt-EXCHANGE")
-        elif not isinstance(table, dict):
-            faults.add(path, where, "is no table; give it ws_url or rest_url")
-        else:
-            read = read_table(VenueSettings, table, path, f"{where}.", faults)
-            for key, schemes in URL_SCHEMES.items():
-                url = getattr(read, key, "")
-                fault = url_fault(url, schemes) if url else None
-                if fault:
-                    faults.add(path, f"{where}.{key}", fault)
-
-
-def url_fault(url: str, schemes: tuple[str, str]) -> str | None:
-    """What is wrong with an address of a venue, with the mend. Of the two schemes the first is unencrypted,
-    and stays on this machine.
-    """
-    plain, secure = schemes
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        host, parts = "", None
-    if parts is None or not host or parts.scheme not in schemes:
-        return f"{url!r} is no address; write it like {secure}://host/path"
-    if parts.scheme == plain and not is_loopback(host):
-        return f"{url} is not encrypted; use {secure}://"
-    return None
 
 
 def _check_endpoint(node: NodeSettings, path: Path, faults: ConfigFaults) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from signalnode.names import DEFAULT_ENDPOINT, GATEWAY_PREFIX, RECORDINGS, asset_of, scores_path
+from signalnode.settings.bounds import Within
+from signalnode.settings.watching import AlertSettings, PanelSettings
 
 FeedKind = Literal["capture", "live", "recording", "synthetic"]
 RecordKind = Literal["raw", "events"]
@@ -19,14 +21,6 @@ AGGREGATOR_HEARTBEAT_S = 1.0
 MARKETS_MAX = 1_000  # of one node; each is a process
 CPUS_MAX = 1_024  # cpu_set_t of sched_setaffinity(2)
 HORIZONS_MAX = 8  # within which outcomes are learnt
-
-
-@dataclass(frozen=True, slots=True)
-class Within:
-    """The range of a number, both ends included."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,25 +158,6 @@ class FeedSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PanelSettings:
-    """`[panel]`: the web page, the metrics and the health of the node, in a process of their own."""
-
-    # Where browsers and Prometheus ask, as host:port; none = no such process. Beyond this machine only with
-    # `token_file`, and behind a proxy that speaks TLS.
-    endpoint: str = ""
-    # Without the page there are metrics and health alone.
-    page: bool = True
-    # Whether each score of each market is among the metrics: eight series a market.
-    scores: bool = True
-    # Browsers at once; each further one is told to come back later.
-    clients_max: Annotated[int, Within(1, 1_000)] = 32
-    # Names, beside those of `endpoint`, by which browsers may ask for the page: a proxy's.
-    hosts: tuple[str, ...] = ()
-    # A file with the words that whoever asks has to know.
-    token_file: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordSettings:
     """`[record]`: what is kept of every market, by a process of its own; a market's own may say otherwise."""
 
@@ -317,8 +292,9 @@ class NodeSettings:
     engine: EngineSettings = EngineSettings()
     aggregator: AggregatorSettings = AggregatorSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
-    panel: PanelSettings = PanelSettings()
+    panel: PanelSettings = field(default_factory=PanelSettings)
     record: RecordSettings = RecordSettings()
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     # `[strategies.<name>]`: parameters of Layer 5, by strategy.
     strategies: dict[str, object] = field(default_factory=dict)
     # `[venues.<venue>]`: other addresses, by venue.

@@ -15,7 +15,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from signalnode.settings.model import Within
+from signalnode.settings.bounds import Within
 
 CONFIG_BYTES_MAX = 1_048_576  # a config file is a few kB; a longer one is something else
 

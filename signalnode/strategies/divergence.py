@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from signalnode.clock import NS_PER_S
-from signalnode.settings.model import Within
+from signalnode.settings.bounds import Within
 from signalnode.strategies.base import Decision, View
 from signalnode.strategies.plain import Scores, view_of
 

@@ -17,7 +17,7 @@ import msgspec
 
 from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
-from signalnode.settings.model import Within
+from signalnode.settings.bounds import Within
 from signalnode.strategies.base import DIRECTIONS, Decision, View, score_name
 from signalnode.strategies.plain import Scores, view_of
 

@@ -15,7 +15,7 @@ import msgspec
 
 from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
-from signalnode.settings.model import Within
+from signalnode.settings.bounds import Within
 from signalnode.strategies.base import Decision, View
 from signalnode.strategies.plain import Scores, view_of
 

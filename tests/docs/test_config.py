@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -13,6 +14,7 @@ from signalnode.settings import (
     FEED_KEYS,
     VENUE_NAMES,
     AggregatorSettings,
+    AlertSettings,
     EngineSettings,
     FeedSettings,
     LimitSettings,
@@ -23,7 +25,7 @@ from signalnode.settings import (
     SupervisorSettings,
     VenueSettings,
 )
-from signalnode.settings.model import Within
+from signalnode.settings.bounds import Within
 from tests.documents import DOCS, names_of, prose, quoted, same, table
 
 PAGE = DOCS / "config.md"
@@ -33,6 +35,7 @@ SECTIONS: dict[str, type[Any]] = {
     "`[aggregator]`": AggregatorSettings,
     "`[panel]`": PanelSettings,
     "`[record]`": RecordSettings,
+    "`[alerts]`": AlertSettings,
     "`[supervisor]`": SupervisorSettings,
     "`[venues.<VENUE>]`": VenueSettings,
     "A market": MarketSettings,
@@ -40,7 +43,18 @@ SECTIONS: dict[str, type[Any]] = {
 }
 # Tables of their own, and what is no key.
 ELSEWHERE = frozenset(
-    {"engine", "aggregator", "panel", "record", "supervisor", "strategies", "venues", "markets", "path"}
+    {
+        "engine",
+        "aggregator",
+        "alerts",
+        "panel",
+        "record",
+        "supervisor",
+        "strategies",
+        "venues",
+        "markets",
+        "path",
+    }
 )
 
 
@@ -60,12 +74,12 @@ def test_every_key_of_the_config_is_told_with_its_default_and_range(heading: str
 
 def default_of(field: Field[Any]) -> str:
     value = field.default
-    if value is MISSING or value in (None, "") or (value == () and "paths" in field.name):
+    if value is MISSING or value in (None, "") or (value == () and field.name in ("paths", "command")):
         return "none"
     if isinstance(value, str | Path):
         return f'`"{value}"`'
     if isinstance(value, tuple):
-        return f"`{list(value)}`"
+        return f"`{json.dumps(value)}`"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

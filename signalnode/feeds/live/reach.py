@@ -216,7 +216,10 @@ def _through(proxy: Proxy, stream: socket.socket, address: Address) -> None:
 def _head(stream: socket.socket) -> bytes:
     """A proxy's answer up to its empty line, byte by byte: what follows is the venue's."""
     head = io.BytesIO()
+    end_ns = monotonic_ns() + int(STEP_S_MAX * NS_PER_S)
     while not head.getvalue().endswith(b"\r\n\r\n") and head.tell() < HEAD_BYTES_MAX:
+        if monotonic_ns() > end_ns:
+            raise TimeoutError
         byte = stream.recv(1)
         if not byte:
             break

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-from collections.abc import Mapping
+import socket
+import threading
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
-from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
+from signalnode.clock import NS_PER_S, wall_ns
 from signalnode.errors import VenueError
 from signalnode.feeds.live.reach import Tell, address_of, reach, silent
 
@@ -34,6 +37,10 @@ class StatusError(VenueError):
         self.status, self.retry_after = status, retry_after
 
 
+class TooLongError(Exception):
+    """An answer has more bytes than it may."""
+
+
 class Reply(NamedTuple):
     """What came: HTTP status, headers by their names in lower case, body."""
 
@@ -55,19 +62,13 @@ def fetch(
 
     Raises VenueError.
     """
-    address = address_of(base_url)
     url = base_url.rstrip("/") + url_path
-    stream = reach(base_url, tell)
-    connection = http.client.HTTPConnection(address.host, address.port)
-    connection.sock = stream
-    headers = {"User-Agent": "signalnode", "Accept": "application/json"}
-    if body:
-        headers["Content-Type"] = "application/json"
-    path = url.partition("://")[2].partition("/")
     try:
-        connection.request("POST" if body else "GET", f"/{path[2]}", body or None, headers)
-        with contextlib.closing(connection.getresponse()) as answer:
-            content = _content(answer, url, within_s, bytes_max)
+        return exchange(url, body, tell=tell, within_s=within_s, bytes_max=bytes_max)
+    except TooLongError:
+        raise VenueError(
+            f"{url}: answers with more than {bytes_max // 1_048_576} MB; is it the right address?"
+        ) from None
     except TimeoutError:
         raise VenueError(f"{url}: no answer in time; try again, or ask `signalnode doctor`") from None
     except (OSError, http.client.HTTPException) as error:
@@ -75,9 +76,64 @@ def fetch(
         raise VenueError(
             f"{url}: no whole answer came ({why[:QUOTED_CHARS_MAX]}); is the address right?"
         ) from None
-    finally:
-        stream.close()
+
+
+def exchange(
+    url: str,
+    body: bytes = b"",
+    *,
+    tell: Tell = silent,
+    within_s: float = ANSWER_S_MAX,
+    bytes_max: int = ANSWER_BYTES_MAX,
+) -> Reply:
+    """As `fetch`, of a whole URL, which no error repeats: it may be a secret.
+
+    Raises VenueError where no stream can be made, TimeoutError, TooLongError, OSError, HTTPException.
+    """
+    address = address_of(url)
+    stream = reach(url, tell)
+    connection = http.client.HTTPConnection(address.host, address.port)
+    connection.sock = stream
+    headers = {"User-Agent": "signalnode", "Accept": "application/json"}
+    if body:
+        headers["Content-Type"] = "application/json"
+    parts = urlsplit(url)
+    path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    with _ended(stream, within_s) as late:
+        try:
+            connection.request("POST" if body else "GET", path, body or None, headers)
+            with contextlib.closing(connection.getresponse()) as answer:
+                content = _content(answer, bytes_max)
+        except (OSError, http.client.HTTPException):
+            if late.is_set():
+                raise TimeoutError from None
+            raise
+    if late.is_set():
+        raise TimeoutError
     return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, content)
+
+
+@contextlib.contextmanager
+def _ended(stream: socket.socket, within_s: float) -> Iterator[threading.Event]:
+    """The stream is broken off when the time is over, which the event tells; at last it is closed.
+
+    A timeout of the socket's is that of one read, so that who sends a byte now and then is never late.
+    """
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            stream.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(within_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+        stream.close()
 
 
 def body_of(reply: Reply, url: str) -> bytes:
@@ -108,19 +164,14 @@ def seconds_of(retry_after: str) -> float:
         return 0.0
 
 
-def _content(answer: http.client.HTTPResponse, url: str, within_s: float, bytes_max: int) -> bytes:
-    end_ns = monotonic_ns() + int(within_s * NS_PER_S)
+def _content(answer: http.client.HTTPResponse, bytes_max: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while part := answer.read1(CHUNK_BYTES):
         parts.append(part)
         size += len(part)
         if size > bytes_max:
-            raise VenueError(
-                f"{url}: answers with more than {bytes_max // 1_048_576} MB; is it the right address?"
-            )
-        if monotonic_ns() > end_ns:
-            raise TimeoutError
+            raise TooLongError
     if answer.length:
         raise http.client.IncompleteRead(b"".join(parts)[:1], answer.length)
     return b"".join(parts)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from signalnode.aggregator.board import Board
-from signalnode.aggregator.supervision import Supervision
+from signalnode.bus.supervision import Supervision
 from signalnode.bus.wire import ProcessState
 from tests.bus.messages import end, score
 

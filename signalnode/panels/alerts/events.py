@@ -1,0 +1,51 @@
+"""What may be told: that something is wrong with somebody, that it is over, or a decision."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from signalnode.bus.wire import DecisionMessage
+
+BACK: Final = "back"  # whatever was wrong is over
+GONE: Final = "gone"  # the subject is none of the node's any more; never told
+DECISION: Final = "decision"  # with the strategy's name behind a dot
+TEST: Final = "test"
+STATES: Final[dict[str, str]] = {  # of AlertState: what it means, of one
+    "stale": "is stale",
+    "degraded": "is degraded: a gap is not mended",
+    "behind": "is behind its own scores",
+    "silent": "is silent",
+    "unheard": "was never heard",
+    "given_up": "failed too often and rests",
+    "backing_off": "waits to be started again",
+    "down": "is down",
+    "restarted": "was started again",
+    "failing": "loses its turns",
+    "withheld": "withheld decisions: they cannot be written down",
+    "dark": "is not heard: all views and decisions are dark",
+}
+
+AT_ONCE: Final = frozenset({"restarted", "withheld"})  # of STATES: what has happened, and lasts no time
+
+
+class Now(NamedTuple):
+    """One moment on both clocks."""
+
+    ns: int  # never steps back
+    wall_ns: int  # since 1970
+
+
+class Event(NamedTuple):
+    """One thing to be told. `kind`: of STATES, BACK, GONE, or `decision.<STRATEGY>`."""
+
+    kind: str
+    subject: str  # a market, a process or a strategy
+    why: str
+    since_ns: int  # since 1970
+    decision: DecisionMessage | None = None
+
+
+def decision_event(decision: DecisionMessage) -> Event:
+    """That a strategy has decided."""
+    kind = f"{DECISION}.{decision.strategy}"
+    return Event(kind, decision.strategy, "", decision.time_published_ns, decision)

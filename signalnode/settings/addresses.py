@@ -1,0 +1,73 @@
+"""Addresses that a node goes to by itself, checked: those of venues, and where alerts are sent."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from signalnode.names import is_loopback
+from signalnode.settings.model import LIVE_VENUES, NodeSettings, VenueSettings, is_live_venue
+from signalnode.settings.reading import ConfigFaults, read_table, shown
+from signalnode.settings.watching import AlertSettings
+
+URL_SCHEMES = {"ws_url": ("ws", "wss"), "rest_url": ("http", "https")}  # of a venue: plain and encrypted
+
+
+def check_venues(node: NodeSettings, path: Path, faults: ConfigFaults) -> None:
+    """Add what is wrong with `[venues]`."""
+    for venue, table in node.venues.items():
+        where = f"venues.{venue}"
+        if not is_live_venue(venue):
+            faults.add(path, where, f"is not known; use {', '.join(LIVE_VENUES)}, ccxt-EXCHANGE")
+        elif not isinstance(table, dict):
+            faults.add(path, where, "is no table; give it ws_url or rest_url")
+        else:
+            read = read_table(VenueSettings, table, path, f"{where}.", faults)
+            for key, schemes in URL_SCHEMES.items():
+                url = getattr(read, key, "")
+                fault = url_fault(url, schemes) if url else None
+                if fault:
+                    faults.add(path, f"{where}.{key}", fault)
+
+
+def url_fault(url: str, schemes: tuple[str, str]) -> str | None:
+    """What is wrong with an address of a venue, with the mend. Of the two schemes the first is unencrypted,
+    and stays on this machine.
+    """
+    plain, secure = schemes
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host, parts = "", None
+    if parts is None or not host or parts.scheme not in schemes:
+        return f"{url!r} is no address; write it like {secure}://host/path"
+    if parts.scheme == plain and not is_loopback(host):
+        return f"{url} is not encrypted; use {secure}://"
+    return None
+
+
+def check_alerts(alerts: AlertSettings, path: Path, faults: ConfigFaults) -> None:
+    """Add what is wrong with `[alerts]`. The address of a webhook is a secret, so no fault repeats it."""
+    is_printed = alerts.webhook.isascii() and alerts.webhook.isprintable() and " " not in alerts.webhook
+    if alerts.webhook and (not is_printed or url_fault(alerts.webhook, URL_SCHEMES["rest_url"])):
+        mend = "write it like https://host/path, on this machine http:// will do"
+        faults.add(path, "alerts.webhook", f"is no address, or not encrypted; {mend}")
+    elif "@" in urlsplit(alerts.webhook).netloc:
+        faults.add(path, "alerts.webhook", "names a user; put what it is to know into its path or query")
+    if alerts.command and (fault := _program_fault(alerts.command[0])):
+        faults.add(path, "alerts.command", fault)
+    if (alerts.states or alerts.decisions) or not (alerts.webhook or alerts.command):
+        return
+    faults.add(path, "alerts", "says where and not what; name states or decisions, or leave it out")
+
+
+def _program_fault(program: str) -> str | None:
+    if "\0" in program or not program:
+        return "names no program; write it like ['notify-send', 'signalnode']"
+    if shutil.which(program):
+        return None
+    if Path(program).exists():
+        return f"{shown(Path(program))} cannot be executed; chmod +x it"
+    return f"there is no program {program}; name one of your PATH, or by its whole path"
