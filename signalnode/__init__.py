@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from signalnode.bus.subscriber import subscribe as subscribe
+    from signalnode.cli.evaluation import evaluate as evaluate
     from signalnode.engine.core import SignalEngine as SignalEngine
     from signalnode.events import EVENT as EVENT
     from signalnode.feeds import load_events as load_events
@@ -22,6 +23,7 @@ __all__ = [
     "SignalEngine",
     "StrategyEngine",
     "__version__",
+    "evaluate",
     "events_from",
     "load_events",
     "subscribe",
@@ -31,6 +33,7 @@ _MODULES = {
     "EVENT": "signalnode.events",
     "SignalEngine": "signalnode.engine.core",
     "StrategyEngine": "signalnode.strategies.engine",
+    "evaluate": "signalnode.cli.evaluation",
     "events_from": "signalnode.feeds.files.tables",
     "load_events": "signalnode.feeds",
     "subscribe": "signalnode.bus.subscriber",

@@ -16,13 +16,13 @@ import numpy as np
 from msgspec import Meta
 
 from signalnode.aggregator.measures.decay import Floats
-from signalnode.aggregator.measures.outcomes import SUMS, Outcomes, cells_of
+from signalnode.aggregator.measures.outcomes import Outcomes
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.clock import NS_PER_S
 from signalnode.errors import DataError
 from signalnode.files import ensure_directory, replace_file
 from signalnode.logs import Logger
-from signalnode.strategies.outcomes import DECILES, MarketOutcomes
+from signalnode.strategies.outcomes import DECILES, SUMS, MarketOutcomes, cells_of
 
 SAVE_S = 60.0
 BYTES_MAX = 268_435_456  # 500 markets take 2 MB; 1,000 with 128 scores and eight horizons would not fit

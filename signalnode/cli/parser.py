@@ -275,6 +275,21 @@ def add_span(verb: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_research(verb: _Verb, _: _Parser) -> None:
+    evaluate = verb("evaluate", "evaluate:evaluate", "Say what scores were worth, on recordings.")
+    evaluate.add_argument(
+        "what", nargs="+", metavar="MARKET", help="that was recorded, or plays files; or FILE, or MARKET=FILE"
+    )
+    add_span(evaluate)
+    evaluate.add_argument("--out", type=Path, metavar="FILE", help="write a page of it: report.html, say")
+    evaluate.add_argument("--json", action="store_true", help="every number, as one JSON object")
+    evaluate.add_argument(
+        "--horizon", type=float, default=30.0, metavar="S", help="of signals of your own (default: 30)"
+    )
+    evaluate.add_argument("--market", default="", help="whose the files are (default: as they are called)")
+    evaluate.add_argument("--symbol", default="", help="what the files call it, if not that: ETHUSDT, say")
+
+
 def _add_layer5(verb: _Verb, _: _Parser) -> None:
     decisions = verb("decisions", "layer5:decisions", "Print what the strategies decided.")
     decisions.add_argument(
@@ -331,6 +346,7 @@ _GROUPS: tuple[tuple[str, Callable[[_Verb, _Parser], None]], ...] = (
     ("markets", _add_markets),
     ("venues", _add_venues),
     ("recordings", _add_data),
+    ("worth", _add_research),
     ("decisions (Layer 5)", _add_layer5),
     ("this machine and others", _add_machine),
 )

@@ -47,7 +47,7 @@ def sources_of(arguments: argparse.Namespace, what: Sequence[Path]) -> list[Sour
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise UsageError(f"{twice} is named twice; leave one out")
-    return [_of_recording(arguments, name) for name in names]
+    return [of_recording(arguments, name) for name in names]
 
 
 def _of_files(arguments: argparse.Namespace, files: Sequence[Path]) -> Source:
@@ -72,7 +72,7 @@ def _of_files(arguments: argparse.Namespace, files: Sequence[Path]) -> Source:
     return Source(arguments.market, decoding, settings_of(arguments, arguments.market))
 
 
-def _of_recording(arguments: argparse.Namespace, market: str) -> Source:
+def of_recording(arguments: argparse.Namespace, market: str) -> Source:
     from signalnode.research.recordings import open_span
 
     now_ns = wall_ns()

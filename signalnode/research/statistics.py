@@ -6,8 +6,9 @@ horizon. Neighbouring moments tell the same story twice, so none of what is said
 - the interval of 95% is of a bootstrap over blocks of time (Künsch 1989), drawn as sums of blocks;
 - the null is every rotation of one series against the other (Politis and Romano 1992), all at once by Fourier
   transform. Its spread is Bartlett's (1935) √(Σ ρx ρy / n), and its inverse square the effective sample;
-- p is of Student's t with one degree of freedom less than there are blocks, and the larger of the two errors:
-  that over the rotations, and that of block sums (Ibragimov and Müller 2010 for few blocks).
+- p is of Student's t and the larger of the two errors: that over the rotations, and that of block sums. Its
+  degrees of freedom are one less than there are blocks, horizons, or memories of the score, whichever are
+  fewest (Ibragimov and Müller 2010): a score of the price's own past seems to turn it back in few of them.
 
 Many looks find something in noise: `holm` says which of them are left (Holm 1979).
 """
@@ -26,6 +27,7 @@ Series = npt.NDArray[np.float64]
 
 ROWS_MIN = 30  # of both columns known, for a correlation
 BLOCK_S = 300.0  # moves and volumes cluster for minutes
+BLOCKS_WANTED = 12  # so blocks are shorter where there is less; of 30, noise is shown twice as often
 BLOCK_HORIZONS = 2.0  # a block holds so many horizons at least
 BLOCKS_MIN = 20  # independent ones, below which nothing can be shown
 DRAWS = 400
@@ -90,6 +92,13 @@ class Ranked:
         """Its Fourier transform, padded with unknown rows to a length that is quickly done."""
         return np.fft.rfft(self.ranks, -(-len(self) // FFT_STEP) * FFT_STEP)
 
+    @functools.cached_property
+    def memory(self) -> float:
+        """Rows that tell one story: twice the time constant of a decay with the same half-life."""
+        together = np.fft.irfft(np.abs(self.spectrum) ** 2)[: len(self) // 2]
+        below = np.flatnonzero(together < 0.5 * together[0])
+        return 2.0 / math.log(2.0) * float(below[0] if len(below) else len(self))
+
 
 def foresight(x: Ranked, y: Ranked, step_s: float, horizon_s: float) -> Foresight:
     """How well `x` foresees `y`, what followed it within `horizon_s`; rows are `step_s` apart."""
@@ -98,7 +107,8 @@ def foresight(x: Ranked, y: Ranked, step_s: float, horizon_s: float) -> Foresigh
     if count < ROWS_MIN or not (x.varies and y.varies):
         return NOTHING
     a, b = x.ranks, y.ranks
-    sums = block_sums(a, b, both, max(BLOCK_S, BLOCK_HORIZONS * horizon_s) / step_s)
+    block_s = max(min(BLOCK_S, count * step_s / BLOCKS_WANTED), BLOCK_HORIZONS * horizon_s)
+    sums = block_sums(a, b, both, block_s / step_s)
     size = math.sqrt(float(sums[1].sum() * sums[2].sum()))
     if not size > 0.0:
         return NOTHING
@@ -107,7 +117,7 @@ def foresight(x: Ranked, y: Ranked, step_s: float, horizon_s: float) -> Foresigh
     blocks = count * step_s / horizon_s
     low, high = bootstrapped(sums)
     largest = max(error, block_error(sums, ic)) if math.isfinite(error) else math.nan
-    freedom = int(min(sums.shape[1], blocks)) - 1
+    freedom = int(min(sums.shape[1], blocks, count / x.memory)) - 1
     p = student_p(ic / largest, freedom) if largest > 0.0 and freedom > 0 else 1.0
     effective = min(1.0 / error**2, count) if error > 0.0 else blocks
     return Foresight(ic, low, high, chance, effective, blocks, p)
@@ -127,10 +137,16 @@ def bootstrapped(sums: Series, draws: int = DRAWS) -> tuple[float, float]:
     blocks = sums.shape[1]
     if blocks < 10:
         return math.nan, math.nan
-    weights = np.random.default_rng(1).multinomial(blocks, np.full(blocks, 1.0 / blocks), draws)
-    _, aa, bb, ab = sums @ weights.T
+    _, aa, bb, ab = sums @ drawn(blocks, draws)
     low, high = np.quantile(ab / np.sqrt(np.maximum(aa * bb, 1e-12)), [0.025, 0.975])
     return float(low), float(high)
+
+
+@functools.lru_cache(maxsize=8)
+def drawn(blocks: int, draws: int) -> Series:
+    """How often each block is taken in each draw, shape (blocks, draws)."""
+    chances = np.full(blocks, 1.0 / blocks)
+    return np.random.default_rng(1).multinomial(blocks, chances, draws).T.astype(np.float64)
 
 
 def block_error(sums: Series, ic: float) -> float:

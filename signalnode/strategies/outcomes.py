@@ -28,6 +28,11 @@ FIELDS = (
     "move_high_bps",
     "size_bps",
 )
+SUMS = ("weight", "weight_squares", "changed", "hits", "moves", "move_squares", "sizes")
+Z = 1.959964  # of a normal distribution, 95% lie within
+EFFECTIVE_MIN = 2.0  # below, a mean has no interval
+
+Floats = npt.NDArray[np.float64]
 
 
 class Decile(NamedTuple):
@@ -101,3 +106,32 @@ class HeardOutcomes(dict[str, MarketOutcomes]):
 
 
 NO_OUTCOMES: Mapping[str, MarketOutcomes] = MappingProxyType({})
+
+
+def cells_of(sums: Floats, steps: Floats) -> Floats:
+    """FIELDS of sums, shape (SUMS, …), with windows of `steps`; the formulas stand in
+    `aggregator/measures/outcomes.py`.
+    """
+    weight, weight_squares, changed, hits, moves, move_squares, sizes = sums
+    out = np.empty((len(FIELDS), *weight.shape))
+    with np.errstate(all="ignore"):
+        effective = weight * weight / weight_squares / steps
+        rate, independent = hits / changed, effective * changed / weight
+        z2 = Z * Z / independent
+        centre = (rate + 0.5 * z2) / (1.0 + z2)
+        around = Z * np.sqrt(rate * (1.0 - rate) / independent + 0.25 * z2 / independent) / (1.0 + z2)
+        mean = moves / weight
+        half = Z * np.sqrt(np.maximum(move_squares / weight - mean * mean, 0.0) / effective)
+        half[~(effective >= EFFECTIVE_MIN)] = np.nan
+        out[:] = (
+            weight,
+            np.where(weight > 0.0, effective, 0.0),
+            rate,
+            np.maximum(centre - around, 0.0),
+            np.minimum(centre + around, 1.0),
+            mean,
+            mean - half,
+            mean + half,
+            sizes / weight,
+        )
+    return out

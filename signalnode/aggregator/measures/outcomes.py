@@ -24,13 +24,10 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode.aggregator.measures.decay import GAIN_MAX, Floats, old_and_new
-from signalnode.strategies.outcomes import DECILES, FIELDS, MarketOutcomes
+from signalnode.strategies.outcomes import DECILES, FIELDS, SUMS, MarketOutcomes, cells_of
 
 STEPS_MAX = 600  # of the grid, within the longest horizon; it is made coarser where there would be more
-Z = 1.959964  # of a normal distribution, 95% lie within
-EFFECTIVE_MIN = 2.0  # below, a mean has no interval
 BASIS_POINTS = 1e4
-SUMS = ("weight", "weight_squares", "changed", "hits", "moves", "move_squares", "sizes")
 SHORT = "_short"
 TOLD_S = 30.0  # from one telling of a market's outcomes to the next
 NUMBERS_MAX = 20_000  # that one telling may hold, 180 kB
@@ -200,30 +197,3 @@ def _deciles(scores: Floats) -> npt.NDArray[np.int8]:
     known = np.isfinite(scores)
     tenths = np.minimum(np.where(known, scores, 0.0) * DECILES / 100.0, DECILES - 1.0)
     return np.where(known, tenths, -1.0).astype(np.int8)
-
-
-def cells_of(sums: Floats, steps: Floats) -> Floats:
-    """FIELDS of sums, shape (SUMS, …), with windows of `steps`; see the module's docstring."""
-    weight, weight_squares, changed, hits, moves, move_squares, sizes = sums
-    out = np.empty((len(FIELDS), *weight.shape))
-    with np.errstate(all="ignore"):
-        effective = weight * weight / weight_squares / steps
-        rate, independent = hits / changed, effective * changed / weight
-        z2 = Z * Z / independent
-        centre = (rate + 0.5 * z2) / (1.0 + z2)
-        around = Z * np.sqrt(rate * (1.0 - rate) / independent + 0.25 * z2 / independent) / (1.0 + z2)
-        mean = moves / weight
-        half = Z * np.sqrt(np.maximum(move_squares / weight - mean * mean, 0.0) / effective)
-        half[~(effective >= EFFECTIVE_MIN)] = np.nan
-        out[:] = (
-            weight,
-            np.where(weight > 0.0, effective, 0.0),
-            rate,
-            np.maximum(centre - around, 0.0),
-            np.minimum(centre + around, 1.0),
-            mean,
-            mean - half,
-            mean + half,
-            sizes / weight,
-        )
-    return out

@@ -1,0 +1,95 @@
+"""`signalnode evaluate`: the packaged sample, and every fault in one line before anything is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import signalnode
+from signalnode.cli import main
+from signalnode.feeds.files.recording import write_recording
+from tests.research.walks import START_NS, walk
+
+SECONDS = 400.0
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recorded") / "W-USD.parquet"
+    write_recording(path, walk(1, SECONDS), market="W-USD", venue="")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No config is found there."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_json_is_what_the_function_gives(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(recording), "--json", "--out", "w.html"]) == 0
+    told = capsys.readouterr()
+    found = signalnode.evaluate({"W-USD": recording})
+    assert told.out.strip().encode() == msgspec.json.encode(found)
+    assert told.err.endswith("w.html: the page, for a browser\n")
+    assert Path("w.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    (market,) = msgspec.json.decode(told.out)["markets"]
+    assert market["market"] == "W-USD"
+    assert {each["verdict"] for each in market["scores"]} <= {"not shown", "shown", "no evidence"}
+    by_score = {each["claim"]["score"]: each for each in market["scores"]}
+    assert "independent blocks of 30 s, too few to tell" in by_score["mean_reversion_long"]["words"]
+
+
+def test_a_span_and_a_name_choose_what_is_evaluated(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    middle = signalnode.evaluate({"W-USD": walk(1, SECONDS)[: round(SECONDS)]}).markets[0].last_ns
+    when = f"2023-11-14T22:16:{(middle - START_NS) // 10**9 % 60:02d}"
+    words = [f"A-USD={recording}", "--symbol", "W-USD", "--to", when]
+    assert main(["evaluate", *words]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("A-USD: ")
+    assert int(lines[0].split()[1]) < 800
+    assert lines[-1].startswith("7 claims looked at, 84 with every horizon")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["NONE-USD"],
+            "NONE-USD: no file is called so, and nothing of such a market is recorded",
+        ),
+        (["A-USD=none.parquet"], "none.parquet: there is no such file; mend the path"),
+        (["{}", "{}"], "is named twice, so its volume would be doubled; leave one out"),
+        (["{}", "--out", "none/a.html"], "there is no directory none; create it"),
+        (["{}", "--out", "a.pdf"], "a page is written as .html or .htm; call it so"),
+        (["{}", "--horizon", "7"], "a horizon of 7 s is none of 0.1, 0.2"),
+        (["{}", "--from", "2024-01-02", "--to", "2024-01-01"], "is not before --to 2024-01-01"),
+        (["{}", "--from", "soon"], "--from 'soon': write 90s, 10m"),
+    ],
+)
+def test_a_fault_is_one_line(
+    words: list[str], told: str, recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *(word.format(recording) for word in words)]) in (2, 3, 4, 5, 6)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert line.startswith("signalnode: ")
+
+
+def test_a_market_of_the_config_is_known_by_its_name(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("config/markets").mkdir(parents=True)
+    Path("config/signalnode.toml").write_text('markets_dir = "markets"\n', encoding="utf-8")
+    feed = f'market = "W-USD"\n[feed]\nkind = "recording"\npaths = ["{recording}"]\n'
+    Path("config/markets/W-USD.toml").write_text(feed, encoding="utf-8")
+    made = 'market = "S-USD"\n[feed]\nkind = "synthetic"\nseed = 1\n'
+    Path("config/markets/S-USD.toml").write_text(made, encoding="utf-8")
+    assert main(["evaluate", "W-USD"]) == 0
+    assert capsys.readouterr().out.startswith("W-USD: 800 events\n")
+    assert main(["evaluate", "S-USD"]) != 0
+    assert "S-USD: no file is called so" in capsys.readouterr().err
