@@ -304,9 +304,9 @@ class SignalEngine:
     def _learn_along(self, rows: Events, start: int, until_ns: int) -> int:
         """Take rows[start:] up to `until_ns`, pausing at each grid point for the added signals to learn."""
         while True:
-            samples = int(self._state["samples"][0])
-            start = int(consume(self._scoring, rows, start, until_ns, 1))
-            if int(self._state["samples"][0]) == samples:
+            samples = self._samples.item()
+            start = consume.raw(self._scoring, rows, start, until_ns, 1)
+            if self._samples.item() == samples:
                 return start
             self._extra.learn(self._features)
 
@@ -324,13 +324,17 @@ class SignalEngine:
     def _fill_with_extra(
         self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int
     ) -> Bits:
+        floats = table.view("<f8").reshape(len(table), len(table.dtype.names or ()))
+        times, mids, warm = table["time_ns"], table["mid"], table["warm"]
+        built_in = 2 + len(BUILT_IN_SCORES)
         reached, unknown = 0, np.zeros(len(table), np.uint64)
         for i in range(len(table)):
-            time_ns = first_ns + i * interval_ns
+            times[i] = time_ns = first_ns + i * interval_ns
             reached = self._learn_along(rows, reached, time_ns)
-            scores = self.scores_at(time_ns)
-            table[i] = (time_ns, self._features["mid"][0], *scores.values(), self.warm)
-            unknown[i] = self._bits(scores.unknown)
+            warm[i], mids[i] = self._score(self._scoring, time_ns), self._features["mid"][0]
+            floats[i, 2:built_in] = self._scores
+            added = self._extra.score_into(floats[i, built_in:-1], self._features)
+            unknown[i] = self._bits(_unknown_names(self._unknown.item())) | added << len(BUILT_IN_SCORES)
         self._learn_along(rows, reached, ALL_NS)
         return unknown
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from signalnode.compiled import compiled
 from signalnode.signals import pressure
 from signalnode.signals.base import Signal
 
 TAKEN_WEIGHT = 0.1
 
 
+@compiled
 def reading(f: Any, p: Any) -> float:
     """See the module's docstring."""
     leaning: float = pressure.book_lean(f) + TAKEN_WEIGHT * f.taken

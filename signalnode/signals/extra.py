@@ -3,11 +3,13 @@
 A market's `[signals] extra` lists them as "file.py:name" or "module:name", or names one of OPTIONAL; whatever
 is installed under the entry point group GROUP comes for every market. The name leads to a `Signal`, or to a
 function `f(features, parameters) -> float` that becomes a one-sided signal of its own name. A reading that
-raises, calls `sys.exit()` or is no number counts as "cannot say" (NaN).
+raises, calls `sys.exit()` or is no number counts as "cannot say" (NaN). Readings of OPTIONAL are compiled, as
+those of the seven are; a user's own is plain Python.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import importlib
@@ -27,9 +29,11 @@ from signalnode.scores import MarketScores
 from signalnode.settings.code import run_file
 from signalnode.signals import BUILT_IN_SCORES, OPTIONAL, PARAMETER_DTYPE
 from signalnode.signals.base import Signal, heard, strengths
+from signalnode.signals.kernel import read_all_of
 from signalnode.signals.scale import SCALE, SHAPE, is_known, learn, new_scales, score_of
 
 GROUP = "signalnode.signals"
+OPTIONAL_SCORES = tuple(name for signal in OPTIONAL.values() for name in signal.scores)
 EXTRA_SCORES_MAX = SCORES_MAX - len(BUILT_IN_SCORES)  # that a market may add: one message holds them all
 
 
@@ -132,16 +136,28 @@ def shapes_of(signals: Iterable[Signal]) -> Any:
     return np.array(shapes, SHAPE)
 
 
+_read_all_optional = read_all_of(tuple(OPTIONAL.values()))
+
+
+@entry(features=FEATURES, parameters=PARAMETER_DTYPE, out="<f8")
+def _read_optional(features: Any, parameters: Any, out: Any) -> None:
+    _read_all_optional(features[0], parameters[0], out)
+
+
 @entry(scales=SCALE, shapes=SHAPE, raw="<f8", parameters=PARAMETER_DTYPE)
 def _learn(scales: Any, shapes: Any, raw: Any, parameters: Any) -> None:
     learn(scales, shapes, raw, parameters[0])
 
 
-@entry(scales=SCALE, shapes=SHAPE, raw="<f8", parameters=PARAMETER_DTYPE, out="<f8", known="u1")
-def _score(scales: Any, shapes: Any, raw: Any, parameters: Any, out: Any, known: Any) -> None:
+@entry(scales=SCALE, shapes=SHAPE, raw="<f8", parameters=PARAMETER_DTYPE, out="<f8")
+def _score(scales: Any, shapes: Any, raw: Any, parameters: Any, out: Any) -> int:
+    """Which of them are unknown, as bits."""
+    unknown = 0
     for i in range(len(raw)):
-        known[i] = is_known(scales[i], raw[i])
+        if not is_known(scales[i], raw[i]):
+            unknown |= 1 << i
         out[i] = score_of(scales, shapes, raw, i, parameters[0])
+    return unknown
 
 
 class ExtraSignals:
@@ -150,35 +166,49 @@ class ExtraSignals:
     def __init__(self, signals: tuple[Signal, ...], parameters: Any) -> None:
         self.signals = signals
         self.names = tuple(name for signal in signals for name in signal.scores)
+        built_in = tuple(signal for signal in signals if signal in OPTIONAL.values())
+        compiled = {name for signal in built_in for name in signal.scores}
         self._shapes = shapes_of(signals)
         self.scales = new_scales(self._shapes)
         self._parameters = parameters
         self._raw = np.zeros(len(self.names))
         self._out = np.zeros(len(self.names))
-        self._known = np.zeros(len(self.names), np.uint8)
+        self._optional = np.zeros(len(OPTIONAL_SCORES))
+        self._compiled_from = [i for i, name in enumerate(OPTIONAL_SCORES) if name in compiled]
+        self._compiled_at = [self.names.index(OPTIONAL_SCORES[i]) for i in self._compiled_from]
+        self._in_python = [
+            (self.names.index(signal.scores[0]), signal) for signal in signals if signal not in built_in
+        ]
 
     def learn(self, features: Any) -> None:
         """Take one sample of `features` (array of one record) as of the grid point just passed."""
         self._read(features)
-        _learn(self.scales, self._shapes, self._raw, self._parameters)
+        _learn.raw(self.scales, self._shapes, self._raw, self._parameters)
 
     def score(self, features: Any) -> MarketScores:
         """The scores by name, of `features` as they are; changes nothing."""
+        unknown = self.score_into(self._out, features)
+        names = tuple(name for i, name in enumerate(self.names) if unknown >> i & 1)
+        return MarketScores.of(zip(self.names, self._out.tolist(), strict=True), names)
+
+    def score_into(self, out: Any, features: Any) -> int:
+        """The scores into `out`, f8 of as many as there are names; returns which are unknown, as bits."""
         self._read(features)
-        _score(self.scales, self._shapes, self._raw, self._parameters, self._out, self._known)
-        unknown = tuple(name for name, known in zip(self.names, self._known, strict=True) if not known)
-        return MarketScores.of(zip(self.names, self._out.tolist(), strict=True), unknown)
+        return _score.raw(self.scales, self._shapes, self._raw, self._parameters, out)
 
     def _read(self, features: Any) -> None:
+        if self._compiled_at:
+            _read_optional.raw(features, self._parameters, self._optional)
+            self._raw[self._compiled_at] = self._optional[self._compiled_from]
+        if not self._in_python:
+            return
         f, p = _record(features), _record(self._parameters)
-        readings: list[float] = []
-        for signal in self.signals:
-            try:
-                is_told = all(f[heard(need)] for need in signal.needs)
-                readings += _strengths_of(signal, f, p) if is_told else [math.nan] * len(signal.scores)
-            except (Exception, SystemExit):  # the user's formula must not stop the market's other scores
-                readings += [math.nan] * len(signal.scores)
-        self._raw[:] = readings
+        for at, signal in self._in_python:
+            readings = [math.nan] * len(signal.scores)
+            with contextlib.suppress(Exception, SystemExit):  # the market's other scores must go on
+                if all(f[heard(need)] for need in signal.needs):
+                    readings = _strengths_of(signal, f, p)
+            self._raw[at : at + len(readings)] = readings
 
 
 def _strengths_of(signal: Signal, f: Any, p: Any) -> list[float]:
