@@ -146,6 +146,10 @@ class Board:
         states = {name: self.state(name, now_ns) for name in self.entries}
         return {name: state for name, state in states.items() if state in ("unheard", "silent", "down")}
 
+    def settling(self, now_ns: int) -> list[str]:
+        """Who is heard again after an outage, and not settled yet."""
+        return [name for name in self.entries if self.state(name, now_ns) == "settling"]
+
     def behind(self, now_ns: int) -> list[str]:
         """Who is heard, and whose newest score does not come though it is sent again with heartbeats."""
         late = (name for name, e in self.entries.items() if now_ns - e.behind_ns > self.silent_after_ns)

@@ -2,12 +2,13 @@
 
 A lost minute costs a minute of learning, so it is written without waiting for the disk. What has begun and
 not come true is not kept. Where a file cannot be read, or is of another version, learning begins anew, and
-the next save takes its place.
+the next save takes its place. So it does for a market whose formulas mean something else by now: what
+followed another formula says nothing of this one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,6 +26,7 @@ from signalnode.logs import Logger
 from signalnode.strategies.outcomes import DECILES, SUMS, MarketOutcomes, cells_of
 
 SAVE_S = 60.0
+NAMED_MAX = 8  # markets in one line of the log
 BYTES_MAX = 268_435_456  # 500 markets take 2 MB; 1,000 with 128 scores and eight horizons would not fit
 
 _Steps = Annotated[int, Meta(ge=1)]
@@ -40,6 +42,7 @@ class KeptOutcomes(msgspec.Struct, frozen=True, kw_only=True):
     markets: list[str]
     names: list[str]
     sums: bytes
+    formulas: list[str] = []  # of each market, what its scores were made from
 
     def array(self) -> Floats:
         """The sums; raises DataError where they are not of that shape, or cannot be."""
@@ -71,8 +74,9 @@ def outcomes_path(directory: Path) -> Path:
     return directory / "outcomes.msgpack"
 
 
-def save(path: Path, outcomes: Outcomes, time_ns: int) -> None:
+def save(path: Path, outcomes: Outcomes, time_ns: int, formulas: Mapping[str, str] | None = None) -> None:
     """Put what is known into the file at `path`; raises OSError, with the file as it was."""
+    made_from = formulas or {}
     kept = KeptOutcomes(
         v=1,
         time_ns=time_ns,
@@ -81,6 +85,7 @@ def save(path: Path, outcomes: Outcomes, time_ns: int) -> None:
         markets=outcomes.markets,
         names=outcomes.names,
         sums=outcomes.kept().astype("<f4").tobytes(),
+        formulas=[made_from.get(market, "") for market in outcomes.markets],
     )
     replace_file(path, _ENCODER.encode(kept))
 
@@ -96,6 +101,19 @@ def load(path: Path) -> KeptOutcomes | None:
     except (OSError, msgspec.MsgspecError, DataError) as error:
         raise DataError(f"{path}: cannot be read ({error}); move the file away") from None
     return kept
+
+
+def of_other_formulas(kept: KeptOutcomes, formulas: Mapping[str, str]) -> list[str]:
+    """The markets of both that were scored by other formulas then."""
+    then = dict(zip(kept.markets, kept.formulas, strict=False))
+    return [name for name in kept.markets if name in formulas and then.get(name) != formulas[name]]
+
+
+def without(kept: KeptOutcomes, markets: Iterable[str]) -> KeptOutcomes:
+    """The same, with nothing known of these."""
+    sums = kept.array()
+    sums[:, :, [kept.markets.index(name) for name in markets]] = 0.0
+    return msgspec.structs.replace(kept, sums=sums.astype("<f4").tobytes())
 
 
 def resumed(kept: KeptOutcomes, outcomes: Outcomes, now_ns: int) -> Sequence[str]:
@@ -117,8 +135,9 @@ def resumed(kept: KeptOutcomes, outcomes: Outcomes, now_ns: int) -> Sequence[str
 class Keeper:
     """Saves every SAVE_S, and says once where that cannot be, and when it can again."""
 
-    def __init__(self, path: Path, log: Logger) -> None:
+    def __init__(self, path: Path, log: Logger, formulas: Mapping[str, str] | None = None) -> None:
         self._path, self._log = path, log
+        self._formulas = dict(formulas or {})
         self._save_ns = 0
         self._fault = ""
 
@@ -126,10 +145,22 @@ class Keeper:
         """What was kept; the first save is SAVE_S from now."""
         self._save_ns = now_ns + int(SAVE_S * NS_PER_S)
         try:
-            return load(self._path)
+            kept = load(self._path)
         except DataError as error:
             self._log.warning("outcomes are learnt anew", reason=str(error))
             return None
+        return kept and without(kept, self._told(of_other_formulas(kept, self._formulas)))
+
+    def changed(self, formulas: Mapping[str, str]) -> list[str]:
+        """From now on the markets are scored by these; returns those that were scored by others before."""
+        then, self._formulas = self._formulas, dict(formulas)
+        return self._told([name for name in formulas if then.get(name, formulas[name]) != formulas[name]])
+
+    def _told(self, markets: list[str]) -> list[str]:
+        if markets:
+            named = ", ".join(markets[:NAMED_MAX]) + (", …" if len(markets) > NAMED_MAX else "")
+            self._log.info("formulas have changed: outcomes are learnt anew", markets=named)
+        return markets
 
     def keep(self, outcomes: Outcomes, now_ns: int, *, at_once: bool = False) -> None:
         """Save, if it is time."""
@@ -139,7 +170,7 @@ class Keeper:
         fault = ""
         try:
             ensure_directory(self._path.parent)
-            save(self._path, outcomes, now_ns)
+            save(self._path, outcomes, now_ns, self._formulas)
         except OSError as error:
             fault = error.strerror or type(error).__name__
         if fault and not self._fault:

@@ -33,6 +33,7 @@ from signalnode.names import AGGREGATOR, scores_endpoint
 from signalnode.settings import NodeSettings, load_node
 from signalnode.settings.arguments import Link
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
+from signalnode.signals.identity import table_digest
 from signalnode.strategies import STRATEGIES
 from signalnode.strategies.base import Strategy
 from signalnode.strategies.loading import Loaded, load_strategies
@@ -42,6 +43,7 @@ CUT_OFF_BYTES = 1_048_576  # ZeroMQ cuts off, unseen, who sends more; what is to
 STOPS = (signal.SIGTERM, signal.SIGINT)
 WAKE_BYTES_MAX = 65_536  # a pipe's capacity; alarms come through it as well, one each 5 ms at most
 STEP_NS_MIN = 100 * NS_PER_MS  # of the wall clock; less may pass between two readings on a busy machine
+SETTLING_MAX = 64  # of the markets that settle, so many are named to the supervisor
 DRAIN_MAX = 2_000  # messages taken before anything else gets its turn
 
 
@@ -116,7 +118,7 @@ class Process:
         for market in node.markets:
             self._sub.connect(scores_endpoint(node.runtime_dir, market))
         self._journal = _journal(node)
-        self._keeper = Keeper(outcomes_path(journal_dir(node.state_dir)), log)
+        self._keeper = Keeper(outcomes_path(journal_dir(node.state_dir)), log, _formulas(node))
         if (kept := self._keeper.begun(self._time.now_ns())) is not None:
             self.core.go_on(kept, self._time.now_ns())
         self._report(runner.restore(newest_states(journal_dir(node.state_dir)), self._time.now_ns()))
@@ -257,6 +259,7 @@ class Process:
                 decisions=core.decided,
                 withheld=self.withheld.total,
                 failing=failing(core.runner.states()),
+                settling=core.board.settling(now_ns)[:SETTLING_MAX],
             )
         self._keeper.keep(self.core.outcomes, now_ns)
         if now_ns >= self._reconcile_ns + int(RECONCILE_S * NS_PER_S):
@@ -311,6 +314,7 @@ class Process:
             with contextlib.suppress(zmq.ZMQError):
                 self._sub.disconnect(scores_endpoint(self._node.runtime_dir, market))
         self.core.expect(node.markets, node.assets)
+        self.core.outcomes.forget(self._keeper.changed(_formulas(node)))
         self._report(self.core.runner.replace(_objects(strategies), self._time.now_ns()))
         swapped = {name for name, each in self._strategies.items() if strategies.get(name) is not each}
         self._tell_forgetful([name for name in self.core.runner.forgetful() if name in swapped])
@@ -332,6 +336,11 @@ class Process:
 
 def _objects(loaded: Mapping[str, Loaded]) -> dict[str, Strategy]:
     return {name: each.strategy for name, each in loaded.items()}
+
+
+def _formulas(node: NodeSettings) -> dict[str, str]:
+    """By market, what its scores are made from."""
+    return {name: table_digest(market.signals) for name, market in node.markets.items()}
 
 
 def _epoch(node: NodeSettings, log: logs.Logger) -> int:

@@ -28,6 +28,8 @@ _COLOURS = {
     "given_up": "31;1",
     "down": "2",
 }
+SOUND = frozenset({"live", "warming"})  # what an engine says of itself where nothing is amiss
+SETTLING = "settling"  # what Layer 5 says of one that is heard again; no engine knows it of itself
 _DOING = {"preloading": "preloading (the first start compiles the kernel: see signalnode logs)"}
 _NUMBERS = frozenset({"pid", "uptime", "restarts", "memory", "cpu", "score"})
 
@@ -69,6 +71,16 @@ def _node_line(supervisor: Mapping[str, Any], children: Sequence[Mapping[str, An
     starved = len(supervisor.get("starved") or ())
     small = f"; the machine is too small: {starved} wait for a processor" if starved else ""
     return f"{running}, {up} of {len(children)} processes up{'' if doing == 'up' else f', {doing}'}{small}"
+
+
+def with_settling(answer: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer with `settling` as the data of each engine of which Layer 5 says so in the `whole` one."""
+    children = [dict(child) for child in answer.get("children", [])]
+    settling = {name for child in whole.get("children", []) for name in child.get("settling") or ()}
+    for child in children:
+        if child.get("status") in SOUND and child.get("name") in settling:
+            child["status"] = SETTLING
+    return {**answer, "children": children}
 
 
 def with_ages_now(answer: Mapping[str, Any]) -> dict[str, Any]:

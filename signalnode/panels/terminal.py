@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from signalnode.bus.wire import SCORE_NAMES, STATUSES
-from signalnode.panels.status import duration
+from signalnode.panels.status import SETTLING, SOUND, duration
 from signalnode.panels.view import PanelView, Row, columns, price, rounded
 
 BARS = " ▁▂▃▄▅▆▇█"
@@ -29,15 +29,16 @@ _STATUS_STYLES = {
     "live": "green",
     "warming": "cyan",
     "degraded": "yellow",
+    "settling": "yellow",
     "stale": "red",
     "silent": "red bold",
     "given up": "red bold",
     "backing off": "red",
     "starting": "cyan",
 }
+HEARD = frozenset({*STATUSES, SETTLING})
 _HEAD_CHARS_MAX = 8
 LEFT_COLUMNS = 2  # market and status; what follows are numbers
-SOUND = frozenset({"live", "warming"})
 LOST = frozenset({"silent", "given up", "backing off"})
 CAUSES_MAX = 3  # lines that say why processes are not up, or were started again
 ROWS_MIN = 3  # markets shown however low the terminal is
@@ -96,7 +97,7 @@ def _causes(rows: list[Row]) -> list[Text]:
 def _troubles(rows: list[Row]) -> list[Text]:
     """What is wrong with the data of markets whose processes are well."""
     told = [
-        f"{row.market} {row.status}: {row.trouble}" for row in rows if row.trouble and row.status in STATUSES
+        f"{row.market} {row.status}: {row.trouble}" for row in rows if row.trouble and row.status in HEARD
     ]
     lines = told[:CAUSES_MAX]
     if len(told) > CAUSES_MAX:
@@ -134,8 +135,8 @@ def plain_lines(panel: PanelView, now_ns: int, time: str) -> list[str]:
 
 
 def _title(rows: list[Row], panel: PanelView, elapsed_s: float) -> Text:
-    heard = sum(row.status in STATUSES for row in rows)
-    unsound = Counter(row.status for row in rows if row.status in STATUSES and row.status not in SOUND)
+    heard = sum(row.status in HEARD for row in rows)
+    unsound = Counter(row.status for row in rows if row.status in HEARD and row.status not in SOUND)
     speaking = f"{heard} of {len(rows)} markets speaking"
     speaking += "".join(f", {number} {status}" for status, number in unsound.items())
     notes = {row.note for row in rows}
@@ -204,7 +205,7 @@ def _score(row: Row, name: str) -> Text:
     value = row.scores.get(name)
     if value is None:
         return Text("-" if name in row.scores else "·", style="dim")
-    stale = row.status not in STATUSES or row.status == "stale"
+    stale = row.status not in HEARD or row.status == "stale"
     return Text(f"{BARS[min(8, int(value * 9 / 100))]}{value:3.0f}", style="dim" if stale else _heat(value))
 
 
@@ -224,5 +225,5 @@ def _plain(row: Row, names: list[str], time: str) -> str:
     )
     lost = f" missed {row.missed}" if row.missed else ""
     again = f"{_times(row.restarts)}: {row.why}" if row.why else _times(row.restarts)
-    again += f" ({row.trouble})" if row.trouble and row.status in STATUSES else ""
+    again += f" ({row.trouble})" if row.trouble and row.status in HEARD else ""
     return f"{head} {scores} warm {row.warm:.0%} age {duration(row.age_s)} seq {row.seq}{lost}{again}"

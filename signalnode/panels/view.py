@@ -22,7 +22,7 @@ from signalnode.bus.wire import (
     ViewMessage,
 )
 from signalnode.clock import NS_PER_S
-from signalnode.panels.status import tried
+from signalnode.panels.status import SETTLING, SOUND, tried
 from signalnode.settings.model import MARKETS_MAX
 
 EVENTS_MAX = 4  # newest lines of the log under the table
@@ -42,6 +42,7 @@ class Market:
     missed: int = 0  # scores that were sent and never came
     process: ProcessState | None = None  # as the supervisor says, by the newest view
     told_ns: int = 0  # since when it says so
+    is_settling: bool = False  # as Layer 5 says, by the newest view: heard again, and not decided on yet
     sequence: SequenceTracker = field(default_factory=SequenceTracker)
 
 
@@ -51,7 +52,7 @@ class Row:
 
     market: str
     note: str
-    status: str  # the engine's own, or `waiting`, `silent`, `ended`, or the state of its process
+    status: str  # the engine's own, or `settling`, `waiting`, `silent`, `ended`, or the state of its process
     mid: float
     scores: dict[str, float | None]  # None: without evidence
     warm: float
@@ -103,6 +104,7 @@ class PanelView:
         """A view has every market of the config: after a reload some are new, and some have left."""
         self.markets = {name: self._known(name) for name in islice(states, MARKETS_MAX)}
         for name, market in self.markets.items():
+            market.is_settling = states[name].state == SETTLING
             if states[name].process != market.process:
                 market.process, market.told_ns = states[name].process, now_ns
 
@@ -196,7 +198,7 @@ def _status(market: Market, said: str, now_ns: int) -> str:
     if state in NOT_RUNNING and market.told_ns >= market.heard_ns:
         return state.replace("_", " ")
     if market.last is not None and now_ns - market.heard_ns <= SILENT_AFTER_S * NS_PER_S:
-        return said
+        return SETTLING if market.is_settling and said in SOUND else said
     return state.replace("_", " ") if state != "up" else "silent" if market.last is not None else said
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from signalnode.meaning import CLOSED, DIGITS, NO_PYTHON, files_digest, meaning_of, own_digest
@@ -17,12 +18,27 @@ FORMULAS = (
     "signalnode.signals:SIGNALS",
     "signalnode.signals.extra:ExtraSignals",
 )
+OPTIONAL_FORMULAS = "signalnode.signals:OPTIONAL"
 
 
 @functools.cache
 def formulas_digest() -> str:
     """DIGITS hex digits over all that decides what a built-in score is."""
     return own_digest(*FORMULAS)
+
+
+def table_digest(signals: Mapping[str, object]) -> str:
+    """The same for a market's whole `[signals]` table: its numbers, and its extras without loading them."""
+    extra = signals.get("extra")
+    places = [str(place).rpartition(":") for place in extra] if isinstance(extra, list) else []
+    code = [
+        (files_digest([Path(source)]) if source.endswith(".py") else source, name)
+        for source, _, name in places
+    ]
+    optional = own_digest(OPTIONAL_FORMULAS) if any(not source for source, _, _ in places) else ""
+    numbers = {key: value for key, value in signals.items() if key != "extra"}
+    made_from = [formulas_digest(), optional, code, numbers]
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True, default=repr).encode()).hexdigest()[:DIGITS]
 
 
 def added_digest(places: Iterable[str], signals: Iterable[Signal]) -> str:

@@ -2,8 +2,8 @@
 
 Two levels instead of one (a Schmitt trigger): between `exit` and `entry` nothing changes, so that a score
 which trembles around a level does not decide over and over. A position lasts at least `dwell_s`, unless its
-market falls silent: after `lost_s` without fresh scores it is closed, since nobody knows any more what it
-rests on.
+market falls silent: after `lost_s` without sound data it is closed, since nobody knows any more what it rests
+on. A market that is `settling` is heard again: it is decided on when it is fresh, but not lost.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from signalnode.strategies.plain import Scores, view_of
 class _Position:
     direction: Direction
     since_ns: int
-    fresh_ns: int
+    sound_ns: int
 
 
 @dataclass(kw_only=True)
@@ -39,7 +39,8 @@ class Threshold:
     exit: Annotated[float, Within(0, 100)] = 60.0
     # Shortest time from entry to exit.
     dwell_s: Annotated[float, Within(0, 86_400)] = 5.0
-    # Time without fresh scores after which a position is closed.
+    # Time without sound data after which a position is closed. While a market settles its data are sound:
+    # were that counted in, an outage of half this time would close its positions.
     lost_s: Annotated[float, Within(0, 86_400)] = 30.0
     # Share of its baseline a market must have seen before it is decided on.
     warm_min: Annotated[float, Within(0, 1)] = 0.5
@@ -58,7 +59,7 @@ class Threshold:
             if position is None:
                 decision = self._entry(view, market)
             else:
-                position.fresh_ns = view.time_ns
+                position.sound_ns = view.time_ns
                 value = view[market][self._score(position.direction)]
                 decision = self._exit(view, market, position, value)
             if decision is not None:
@@ -70,7 +71,7 @@ class Threshold:
         return {market: (each.direction, each.since_ns) for market, each in self._positions.items()}
 
     def restore(self, state: Any, time_ns: int) -> None:
-        """Hold those positions; the time without fresh scores starts anew."""
+        """Hold those positions; the time without sound data starts anew."""
         held = msgspec.convert(state, dict[str, tuple[Direction, int]])
         self._positions = {
             market: _Position(direction, min(since_ns, time_ns), time_ns)
@@ -115,7 +116,9 @@ class Threshold:
     def _lost(self, view: View) -> list[Decision]:
         lost = []
         for market, position in list(self._positions.items()):
-            silent_s = (view.time_ns - position.fresh_ns) / NS_PER_S
+            if market in view.markets and view.markets[market].state == "settling":
+                position.sound_ns = view.time_ns
+            silent_s = (view.time_ns - position.sound_ns) / NS_PER_S
             gone = market not in view.markets
             if silent_s <= self.lost_s and not gone:
                 continue

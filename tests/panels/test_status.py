@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from signalnode.panels.child import child_lines
-from signalnode.panels.status import duration, status_lines
+from signalnode.panels.status import duration, status_lines, with_settling
 
 ANSWER = {
     "supervisor": {"pid": 7, "uptime_s": 3_725.0},
@@ -87,3 +87,12 @@ def test_a_terminal_gets_colours_and_a_pipe_none() -> None:
 )
 def test_a_duration_reads_at_a_glance(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_an_engine_of_which_layer_5_says_so_is_settling_and_one_with_a_fault_keeps_its_own_word() -> None:
+    engines = [
+        {"name": name, "status": status} for name, status in (("A", "live"), ("B", "stale"), ("C", "live"))
+    ]
+    whole = {"children": [*engines, {"name": "aggregator", "settling": ["A", "B"]}]}
+    told = with_settling({"children": engines}, whole)
+    assert [child["status"] for child in told["children"]] == ["settling", "stale", "live"]

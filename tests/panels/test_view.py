@@ -139,6 +139,17 @@ def test_a_planned_stop_is_not_silence(panel: PanelView) -> None:
     assert only_row(panel, 60 * SECOND_NS).status == "ended"
 
 
+def test_a_market_that_layer_5_leaves_alone_after_an_outage_is_settling_and_not_live(
+    panel: PanelView,
+) -> None:
+    told = view("BTC-USDT")
+    for state, shown in (("settling", "settling"), ("fresh", "live")):
+        panel.take(score(1), 0)
+        of_view = msgspec.structs.replace(told.markets["BTC-USDT"], state=state)
+        panel.take(msgspec.structs.replace(told, markets={"BTC-USDT": of_view}), 0)
+        assert only_row(panel).status == shown
+
+
 def test_the_newest_regime_and_decisions_are_kept(panel: PanelView) -> None:
     decision = DecisionMessage(
         v=1,

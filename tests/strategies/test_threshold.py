@@ -52,6 +52,16 @@ def test_a_position_in_a_market_that_falls_silent_is_closed_after_a_while() -> N
     assert decision.scores == {}
 
 
+def test_an_outage_shorter_than_is_allowed_closes_nothing_however_long_the_market_settles() -> None:
+    strategy = Threshold(entry=80, lost_s=30)
+    strategy.evaluate_opportunities(view(0, {"A": market(momentum_long=95)}))
+    for second in range(1, 80):
+        state = "silent" if second < 28 else "settling" if second < 56 else "fresh"
+        assert strategy.evaluate_opportunities(view(second, {"A": market(state, momentum_long=95)})) == []
+    (decision,) = strategy.evaluate_opportunities(view(80, {"A": market(momentum_long=10)}))
+    assert decision.action == "exit"
+
+
 def test_a_cold_market_is_not_decided_on() -> None:
     seen = view(0, {"A": market(momentum_long=95, warm=0.1)})
     assert Threshold(warm_min=0.2).evaluate_opportunities(seen) == []

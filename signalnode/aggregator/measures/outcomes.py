@@ -18,7 +18,7 @@ All of it is arrays over all markets, an addition to the cells that had an outco
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -110,6 +110,13 @@ class Outcomes(Mapping[str, MarketOutcomes]):
         self._past_mids[:, new], self._past_deciles[:, new] = was[3][:, old], was[4][:, old]
         self._cells = None
         self._told = 0
+
+    def forget(self, markets: Iterable[str]) -> None:
+        """Nothing is known of these, nor has anything begun."""
+        places = [self._places[name] for name in markets if name in self._places]
+        self.sums[:, :, places] = 0.0
+        self._past_deciles[:, places] = -1
+        self._cells = None
 
     def kept(self) -> Floats:
         """The sums as they weigh now, shape (SUMS, horizons, markets, names, DECILES)."""

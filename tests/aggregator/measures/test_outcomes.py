@@ -219,6 +219,24 @@ class Notes:
     info = warning
 
 
+def test_a_market_whose_formulas_have_changed_learns_anew_and_the_others_go_on(tmp_path: Path) -> None:
+    mids, scores = walked(60)
+    outcomes, path, notes = fed(made(), mids, scores), tmp_path / "outcomes.msgpack", Notes()
+    then = {"A": "old", "B": "same", "C": "same"}
+    kept.save(path, outcomes, 0, then)
+    found = kept.Keeper(path, notes, then | {"A": "new", "D": "new"}).begun(0)  # type: ignore[arg-type]
+    assert found is not None
+    assert set(found.tables()) == {"B", "C"}
+    assert notes.told == ["formulas have changed: outcomes are learnt anew"]
+    keeper = kept.Keeper(path, notes, then)  # type: ignore[arg-type]
+    outcomes.forget(keeper.changed(then | {"C": "new", "D": "new"}))
+    keeper.keep(outcomes, 0, at_once=True)
+    left = kept.load(path)
+    assert left is not None
+    assert set(left.tables()) == {"A", "B"}
+    assert dict(zip(left.markets, left.formulas, strict=True)) == then | {"C": "new"}
+
+
 def test_what_cannot_be_kept_is_said_once_and_when_it_can_be_again(tmp_path: Path) -> None:
     mids, scores = walked(20)
     outcomes, notes, path = fed(made(), mids, scores), Notes(), tmp_path / "outcomes.msgpack"
