@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 from signalnode.panels.web.asked import REQUESTS_MAX
 from signalnode_supervisor.control import request
 from tests.browser.chromium import browser, playwright, until
+from tests.browser.colours import BLINDNESSES, apart, contrast
 from tests.effort import PATIENCE_S, drawn
 from tests.ports import free_port
 
@@ -169,6 +170,34 @@ def test_tabs_show_processes_and_relations(page: playwright.Page) -> None:
     assert "aggregator" in page.locator("#tab").inner_text()
     page.get_by_role("tab", name="relations").click()
     until(page, "document.querySelector('#tab').textContent.length > 20", "relations, or why there are none")
+
+
+def test_colours_say_side_and_strength_to_the_colour_blind_too_and_words_can_be_read(
+    page: playwright.Page,
+) -> None:
+    """In both schemes: the sides from a fifth of their strength on, strengths a quarter apart; and text."""
+    for theme in ("dark", "light"):
+        look = page.evaluate(
+            "theme => { document.documentElement.dataset.theme = theme;"
+            " return import('./colours.js').then((colours) => colours.look()) }",
+            theme,
+        )
+        ramps = {side: look[side] for side in ("long", "short", "plain")}
+        for blindness in BLINDNESSES:
+            for level in range(20, 101, 5):
+                sides = [ramps[side][level]["fill"] for side in ("long", "short")]
+                assert apart(*sides, blindness) >= 20, (theme, blindness, level)
+            for side, ramp in ramps.items():
+                for level in range(0, 76, 5):
+                    far = apart(ramp[level]["fill"], ramp[level + 25]["fill"], blindness)
+                    assert far >= 10, (theme, blindness, side, level)
+        words = [(cell["fill"], cell["ink"]) for ramp in ramps.values() for cell in ramp]
+        words += [
+            (look[under], look[word]) for word in ("text", "quiet", "warn") for under in ("ground", "mark")
+        ]
+        assert min(contrast(*pair) for pair in words) >= 4.5, theme
+        assert contrast("#fff", look["alarm"]) >= 4.5
+        assert min(contrast(line, look["ground"]) for line in look["line"].values()) >= 3.0  # WCAG 1.4.11
 
 
 def test_a_killed_market_is_seen_and_is_seen_to_come_back(page: playwright.Page, node: Node) -> None:

@@ -6,7 +6,7 @@ const HUES = {
   light: { ground: [255, 255, 255], long: [0, 92, 190], short: [176, 82, 0], plain: [98, 45, 160] },
 };
 const LEVELS = 100;
-const WORDS = ["text", "quiet", "warn", "mark", "rule"];
+const WORDS = ["ground", "text", "quiet", "warn", "mark", "rule", "alarm"];
 
 function luminance([r, g, b]) {
   const linear = (c) => ((c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
@@ -34,7 +34,7 @@ export const level = (strength) => Math.round(LEVELS * Math.max(0, Math.min(1, s
 
 const looks = new Map(); // by theme: to ask the style sheet makes the browser lay out what was just written
 
-/** The colours of the theme that is on: `text`, `quiet`, `warn`, `mark`, `rule` and the scheme's. */
+/** The colours of the theme that is on: those of the style sheet by name, and the scheme's. */
 export function look() {
   const { theme } = document.documentElement.dataset;
   let found = looks.get(theme);
