@@ -18,8 +18,9 @@ from signalnode.aggregator.kept import KeptOutcomes
 from signalnode.aggregator.measures.core import Measures
 from signalnode.aggregator.measures.gaps import Gaps
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
+from signalnode.bus.relations import TOPIC as RELATIONS
 from signalnode.bus.sequence import DROP
-from signalnode.bus.snapshot import Ring
+from signalnode.bus.snapshot import Ring, RingRequest, answer
 from signalnode.bus.wire import (
     DELAYS_S,
     DecisionMessage,
@@ -165,6 +166,12 @@ class Aggregator:
         if self.view_frames is not None:
             found.append(self.view_frames)
         return [frames for frames in found if any(frames[0][:length] in prefixes for length in lengths)]
+
+    def answer(self, request: RingRequest) -> list[bytes]:
+        """The frames that answer a question."""
+        if request.ask == "relations":
+            return answer(request, [(RELATIONS, self._measures.packed_relations())])
+        return self.ring.answer(request)
 
     def _view(self, at_ns: int, ahead_ns: int) -> Outcome:
         self.view_seq += 1

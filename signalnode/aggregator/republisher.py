@@ -31,6 +31,7 @@ REQUEST_QUEUE_MAX = 1_000
 REPLY_QUEUE_MAX = 100  # replies one peer may leave unread, over the REPAIRS_MAX under way; more are lost
 REQUESTS_MAX = 500  # answered in one turn
 RE_SENT_MAX = 2_000  # messages in one turn's answers, about 10 ms of work, and what one more answer holds
+BYTES_MESSAGE = 1_024  # of answers, which take as much of a turn as one message more
 LINGER_MS = 100
 FOREVER_NS = 2**62
 
@@ -143,10 +144,10 @@ class Republisher:
             except zmq.Again:
                 return
             try:
-                answer = core.ring.answer(decode_request(rest[0] if len(rest) == 1 else b""))
+                answer = core.answer(decode_request(rest[0] if len(rest) == 1 else b""))
             except WireError:
                 continue  # whoever cannot ask gets no answer
-            sent += len(answer)
+            sent += len(answer) + sum(map(len, answer)) // BYTES_MESSAGE
             with contextlib.suppress(zmq.ZMQError):  # gone, or does not read
                 self._router.send_multipart([peer, *answer], NOW)
 

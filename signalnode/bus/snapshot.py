@@ -19,13 +19,15 @@ REQUEST_BYTES_MAX = 65_536
 REPLY_SCORES_MAX = 2_000  # about 0.9 MB
 REQUEST_MARKETS_MAX = 1_024
 
-Ask = Literal["newest", "missed"]
+Ask = Literal["newest", "missed", "relations"]
 Place: TypeAlias = tuple[int, int]  # (epoch, seq)
 _PlaceOnWire = tuple[Annotated[int, Meta(ge=-1, le=2**63 - 1)], Annotated[int, Meta(ge=0, le=2**63 - 1)]]
 
 
 class RingRequest(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="request"):
-    """`newest`: the newest of each market (no markets: of all). `missed`: the scores between two places."""
+    """`newest`: the newest of each market (no markets: of all). `missed`: the scores between two places.
+    `relations`: the matrices of `bus/relations.py`, one message.
+    """
 
     v: Literal[1] = 1
     id: Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -133,16 +135,21 @@ class Ring:
         return list(self._scores)
 
     def answer(self, request: RingRequest) -> list[bytes]:
-        """The frames that answer `request`."""
-        found: list[tuple[bytes, bytes]] = []
+        """The frames that answer `request`, which is for scores."""
+        found: Sequence[Sequence[bytes]] = []
         complete = True
         if request.ask == "newest":
-            for market in dict.fromkeys(request.markets) or self.markets():
-                found += self.newest(market)
+            wanted = dict.fromkeys(request.markets) or self.markets()
+            found = [frames for market in wanted for frames in self.newest(market)]
         elif request.markets:
             found, complete = self.between(request.markets[0], request.after, request.before)
-        header = RingReply(id=request.id, ask=request.ask, found=len(found), complete=complete)
-        return [_ENCODER.encode(header), *(frame for frames in found for frame in frames)]
+        return answer(request, found, complete=complete)
+
+
+def answer(request: RingRequest, found: Sequence[Sequence[bytes]], *, complete: bool = True) -> list[bytes]:
+    """The frames that answer `request` with these messages."""
+    header = RingReply(id=request.id, ask=request.ask, found=len(found), complete=complete)
+    return [_ENCODER.encode(header), *(frame for frames in found for frame in frames)]
 
 
 def encode_request(request: RingRequest) -> bytes:

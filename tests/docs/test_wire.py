@@ -9,6 +9,7 @@ import msgspec
 
 from signalnode.aggregator.measures.core import STRONGEST_MAX
 from signalnode.bus.reader import Counts, StreamState
+from signalnode.bus.relations import RELATIONS_MARKETS_MAX, RelationsMessage
 from signalnode.bus.snapshot import RingReply
 from signalnode.bus.topics import DECISION, END, HEARTBEAT, SCORE, VIEW
 from signalnode.bus.wire import (
@@ -54,6 +55,7 @@ def test_the_keys_of_every_message_are_those_on_the_wire() -> None:
     same(table(PAGE, "key of health").names(), keys_of(Health))
     same(table(PAGE, "key of a channel").names(), keys_of(Channel))
     same(table(PAGE, "key of the answer").names(), keys_of(RingReply))
+    same(table(PAGE, "key of relations").names(), keys_of(RelationsMessage))
 
 
 def test_what_a_subscription_tells_is_what_is_told_of_it() -> None:
@@ -79,6 +81,7 @@ def test_the_limits_told_are_the_real_ones() -> None:
     text = one_line(PAGE)
     assert f"at most {MESSAGE_BYTES_MAX:,} bytes, a view {VIEW_BYTES_MAX:,}" in text
     assert f"each 0 to 100; up to {SCORES_MAX}" in text
+    assert f"rows and columns, {RELATIONS_MARKETS_MAX} at most" in text
     assert f"the {STRONGEST_MAX} most correlated" in text
     (statuses,) = [row[2] for row in table(PAGE, "key", "Score, heartbeat, end").rows if row[0] == "`status`"]
     assert tuple(quoted(statuses)) == STATUSES

@@ -22,6 +22,7 @@ from signalnode.aggregator.measures.decay import Floats, Workspace
 from signalnode.aggregator.measures.lead import LaggedCorrelations
 from signalnode.aggregator.measures.outcomes import Outcomes
 from signalnode.aggregator.measures.regime import Smoothed, strengths
+from signalnode.bus.relations import encode_relations
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.clock import NS_PER_MS
 from signalnode.settings import AggregatorSettings
@@ -74,6 +75,7 @@ class Measures:
         self._reading: Iterator[int] | None = None
         self._unread = False
         self._relations = NO_RELATIONS
+        self._packed: tuple[Relations, bytes] | None = None
         self._strongest: list[dict[str, Any]] = []
 
     def update(self, at_ns: int) -> None:
@@ -115,6 +117,16 @@ class Measures:
     def relations(self) -> Relations:
         """Correlation and lead of every two markets."""
         return self._relations
+
+    def packed_relations(self) -> bytes:
+        """Them all as they are sent to whoever asks; made once for all that ask before the next are known."""
+        if self._packed is None or self._packed[0] is not self._relations:
+            told = self._relations
+            content = encode_relations(
+                told.markets, self._step_s, told.correlation, told.lead_s, told.lead_correlation
+            )
+            self._packed = (told, content)
+        return self._packed[1]
 
     def strongest(self) -> list[dict[str, Any]]:
         """The most correlated pairs for the view message, by |ρ|, at most STRONGEST_MAX."""

@@ -39,6 +39,7 @@ from signalnode.panels.web.market import (
     process_facts,
 )
 from signalnode.panels.web.pages import Pages
+from signalnode.panels.web.relations import ask_relations, relation_facts
 from signalnode.settings import NodeSettings, node_of
 from signalnode.settings.arguments import Link
 
@@ -48,6 +49,8 @@ DECISIONS_MAX = 200  # newest, told to whoever comes
 POINTS_MAX = 1_000  # scores of open markets between two frames
 OPENED_MAX = 16  # markets open at once, of all browsers; the scores of further ones come with the view alone
 CHILDREN_S = 5.0  # between two questions to the supervisor, while anybody wants to know
+RELATIONS_S = 5.0  # between two questions to Layer 5 for all relations, while anybody looks at them
+STRONGEST_MAX = 20  # couples told in words
 AGED_S = 1.0  # without a view the page is told how old its data is, this often
 
 Children = Callable[[], Sequence[Mapping[str, Any]]]
@@ -117,6 +120,8 @@ class Panel:
         self._viewed_ns = 0  # when the newest view came
         self._totals = Totals()
         self._processes: list[Mapping[str, Any]] = []
+        self._told_relations = ""
+        self._looked_at = asyncio.Event()  # relations are
         self._asked_ns = 0  # when the supervisor was asked last
 
     async def run(self, link: Link) -> None:
@@ -129,7 +134,8 @@ class Panel:
         try:
             async with await self._served():
                 link.ready(page=f"http://{self._node.panel.endpoint}/")
-                tasks = [asyncio.create_task(each) for each in (self._listen(), self._keep_time(link))]
+                work = (self._listen(), self._keep_time(link), self._relate())
+                tasks = [asyncio.create_task(each) for each in work]
                 await asyncio.wait(
                     [*tasks, asyncio.create_task(stopped.wait())], return_when=asyncio.FIRST_COMPLETED
                 )
@@ -198,9 +204,13 @@ class Panel:
                     return
                 if client.take(request):
                     self._open(client, request.id)
+                if client.shows == "relations":
+                    self._looked_at.set()
                 if client.shows == "processes":
                     await self._ask_children()
                     self._tell_processes([client])
+                elif client.shows == "relations" and self._told_relations:
+                    client.send(self._told_relations)
         except ConnectionClosed:
             pass
         finally:
@@ -315,8 +325,24 @@ class Panel:
         shows = [client for client in self._clients if client.shows == "processes"]
         if shows and await self._ask_children():
             self._tell_processes(shows)
-        shows = [client for client in self._clients if client.shows == "relations"]
-        send_all(shows, _json({"kind": "relations", "relations": view.relations}))
+        if any(client.shows == "relations" for client in self._clients):
+            self._looked_at.set()
+
+    async def _relate(self) -> None:
+        """Ask for all relations while anybody looks at them, and order them: not in the loop's time."""
+        while True:
+            await self._looked_at.wait()
+            told = await asyncio.to_thread(self._asked_relations)
+            strongest = self._board.view.relations[:STRONGEST_MAX] if self._board.view else []
+            self._told_relations = _json({**told, "strongest": strongest})
+            send_all((each for each in self._clients if each.shows == "relations"), self._told_relations)
+            await asyncio.sleep(RELATIONS_S)
+            self._looked_at.clear()
+
+    def _asked_relations(self) -> dict[str, Any]:
+        settings = self._node.aggregator
+        matrices = ask_relations(settings.endpoint, settings.keys_dir)
+        return {"kind": "relations", "markets": []} if matrices is None else relation_facts(matrices)
 
     def _tell_processes(self, clients: Sequence[Client]) -> None:
         processes = [process_facts(child) for child in self._processes]

@@ -2,20 +2,15 @@
 
 import uPlot from "./vendor/uplot.js";
 import { look } from "./colours.js";
+import { element } from "./element.js";
 import { clock, price, span } from "./format.js";
 import { GLYPHS, SOUND, columnsOf } from "./rows.js";
+import { worth } from "./worth.js";
 
 const SPANS = [[60, "1 m"], [300, "5 m"], [900, "15 m"]];
 const KEPT_S = 900;
 const POINT_S = 0.25; // a finer point is passed over: what a chart of minutes cannot show
 const STRIP_PX = 44;
-
-export const element = (tag, className, text) => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-};
 
 export class Market {
   constructor(onClose) {
@@ -81,7 +76,8 @@ export class Market {
     const width = Math.max(this.charts.clientWidth, 200), cursor = { sync: { key: "market" }, drag: { x: false, y: false } };
     const axis = { stroke: quiet, grid: { stroke: rule, width: 1 }, ticks: { show: false }, font: "11px system-ui" };
     const common = { width, legend: { show: false }, cursor, padding: [6, 0, 0, 0] };
-    const side = (values) => ({ ...axis, side: 1, size: 74, values });
+    const size = Math.max(74, 14 + 6.6 * price(this.mids.findLast((mid) => mid !== null) ?? 0).length);
+    const side = (values) => ({ ...axis, side: 1, size, values });
     const mid = new uPlot({
       ...common, height: 150,
       scales: { x: { time: true }, y: { range: (_, low, high) => (low === null ? [0, 1] : uPlot.rangeNum(low, high, 0.08, true)) } },
@@ -155,7 +151,7 @@ export class Market {
   }
 
   outcomes(outcomes) {
-    if (outcomes.market === this.name) this.worth.replaceChildren(worthTable(outcomes));
+    if (outcomes.market === this.name) this.worth.replaceChildren(...worth(outcomes));
   }
 
   decided(decisions) {
@@ -228,27 +224,6 @@ export class Market {
     this.why.textContent = [facts.reason, restarts, process?.why, unknown].filter(Boolean).join(" · ");
     this.details.replaceChildren(...channelTable(facts));
   }
-}
-
-/** What followed while a score stood in its highest tenth; – where too little was seen to say so. */
-function worthTable({ horizons_s, scores }) {
-  const table = element("table", "plain"), head = element("tr");
-  head.append(element("th", "", "from 90 up"));
-  for (const horizon of horizons_s) head.append(element("th", "", `went its way in ${horizon} s`), element("th", "", "moved, bp"));
-  const rows = Object.entries(scores).map(([name, fields]) => {
-    const row = element("tr");
-    row.append(element("th", "", name.replaceAll("_", " ")));
-    horizons_s.forEach((_, i) => {
-      const top = (field) => fields[field]?.[i]?.at(-1) ?? null;
-      const low = top("move_low_bps"), high = top("move_high_bps"), move = top("move_bps"), hit = top("hit_rate");
-      const known = low !== null && high !== null;
-      row.append(element("td", "", known && hit !== null ? `${Math.round(100 * hit)}%` : "–"));
-      row.append(element("td", "", known ? `${move.toFixed(1)} ± ${((high - low) / 2).toFixed(1)}` : "–"));
-    });
-    return row;
-  });
-  table.append(head, ...rows);
-  return table;
 }
 
 function channelTable(facts) {

@@ -45,7 +45,7 @@ function receive(data) {
   else if (message.kind === "outcomes") market.outcomes(message);
   else if (message.kind === "points") market.points(message);
   else if (message.kind === "processes") tabs.processed(message.processes);
-  else if (message.kind === "relations") tabs.related(message.relations);
+  else if (message.kind === "relations") tabs.related(message);
 }
 
 function receiveBytes(buffer) {
@@ -196,6 +196,7 @@ function key(event) {
     board.draw();
   } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     board.select(event.key === "ArrowDown" ? 1 : -1);
+    if (!typing) byId("scroll").focus({ preventScroll: true }); // a button would take Enter for itself
     event.preventDefault();
   } else if (event.key === "Enter" && (typing || !event.target.closest("button"))) {
     const name = board.selected ?? rows.shown[0]?.name;

@@ -1,8 +1,9 @@
 // Decisions, relations, processes: one tab at a time, and only that one is kept up to date.
 
-import { level, look } from "./colours.js";
+import { look } from "./colours.js";
 import { clock, megabytes, percent, span } from "./format.js";
-import { element } from "./market.js";
+import { element } from "./element.js";
+import { Relations } from "./relations.js";
 
 const KEPT_MAX = 1000; // decisions
 const GROUPS_MAX = 60;
@@ -18,7 +19,7 @@ export class Tabs {
     this.seen = new Set();
     this.failing = {};
     this.processes = [];
-    this.relations = [];
+    this.relations = new Relations(this.root, onOpen);
     this.shows = "decisions";
     this.isStill = false;
     this.drawnAt = 0;
@@ -59,7 +60,7 @@ export class Tabs {
   draw() {
     this.drawnAt = performance.now();
     if (this.shows === "decisions") this.drawDecisions();
-    if (this.shows === "relations") this.drawRelations();
+    if (this.shows === "relations") this.relations.draw();
     if (this.shows === "processes") this.drawProcesses();
   }
 
@@ -97,44 +98,17 @@ export class Tabs {
     head.append(element("time", "quiet", clock(decision.time_ms)), element("span", "strategy", decision.strategy), what);
     head.append(element("span", "quiet", often), element("span", "strength", String(Math.round(decision.strength))));
     box.append(head, element("p", "quiet", decision.reasons.join("; ")));
-    const scores = Object.entries(decision.scores).map(([market, values]) =>
-      `${market}: ${Object.entries(values).map(([name, value]) => `${name} ${value}`).join(", ")}`);
-    if (scores.length) box.title = scores.join("\n");
+    const scores = Object.entries(decision.scores).map(([market, values]) => {
+      const words = Object.entries(values).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
+      return decision.markets.length > 1 ? `${market}: ${words}` : words;
+    });
+    if (scores.length) box.append(element("p", "quiet", `rests on ${scores.join("; ")}`));
     return box;
   }
 
   related(relations) {
-    this.relations = relations;
+    this.relations.take(relations);
     if (this.shows === "relations" && !this.isStill) this.draw();
-  }
-
-  /** Correlation as colour, lead as an arrow; markets that move together stand together. */
-  drawRelations() {
-    const couples = this.relations.filter((each) => Number.isFinite(each.correlation));
-    if (!couples.length) {
-      this.root.replaceChildren(element("p", "quiet", "Too little was seen of two markets at once so far."));
-      return;
-    }
-    const known = new Map();
-    for (const each of couples) {
-      const [a, b] = each.markets;
-      known.set(`${a} ${b}`, each);
-      known.set(`${b} ${a}`, { ...each, lead_s: -each.lead_s });
-    }
-    const names = inBlocks([...new Set(couples.flatMap((each) => each.markets))], known);
-    const table = element("table", "matrix"), head = element("tr");
-    head.append(element("th"));
-    for (const name of names) head.append(element("th", "up", name));
-    const colours = look();
-    const lines = names.map((row) => {
-      const line = element("tr");
-      line.append(element("th", "", row));
-      for (const column of names) line.append(relationCell(row, column, known.get(`${row} ${column}`), colours));
-      return line;
-    });
-    table.append(head, ...lines);
-    const words = `correlation of returns, −100 to 100, of the ${couples.length} most related couples; ▸ the row moves first, ◂ the column does`;
-    this.root.replaceChildren(element("p", "quiet", words), table);
   }
 
   processed(processes) {
@@ -169,35 +143,4 @@ export class Tabs {
     }
     this.root.replaceChildren(table);
   }
-}
-
-function relationCell(row, column, relation, colours) {
-  if (row === column) return element("td", "self");
-  const cell = element("td");
-  if (!relation) return cell;
-  const { correlation, lead_s } = relation;
-  const colour = colours[correlation >= 0 ? "long" : "short"][level(Math.abs(correlation))];
-  cell.textContent = `${Math.round(100 * correlation)}${lead_s > 0 ? "▸" : lead_s < 0 ? "◂" : ""}`;
-  cell.style.background = colour.fill;
-  cell.style.color = colour.ink;
-  const who = lead_s > 0 ? `${row} moves first, by ${lead_s} s` : lead_s < 0 ? `${column} moves first, by ${-lead_s} s` : "together";
-  cell.title = `${row} and ${column}: ${correlation.toFixed(2)}, ${who}`;
-  return cell;
-}
-
-/** An order in which each market stands beside the one it moves most with, of those that are left. */
-export function inBlocks(names, known) {
-  const tie = (a, b) => Math.abs(known.get(`${a} ${b}`)?.correlation ?? 0);
-  const left = new Set(names), ordered = [];
-  let here = names.reduce((best, name) => {
-    const sum = names.reduce((total, other) => total + tie(name, other), 0);
-    return best === null || sum > best.sum ? { name, sum } : best;
-  }, null)?.name;
-  while (here !== undefined) {
-    ordered.push(here);
-    left.delete(here);
-    const from = here;
-    here = [...left].reduce((best, name) => (best === undefined || tie(from, name) > tie(from, best) ? name : best), undefined);
-  }
-  return ordered;
 }
