@@ -95,8 +95,8 @@ def on_trade(s: Any, p: Any, e: Any) -> None:
         s.trade_time_ns = time_ns
         s.trade_first_ns = time_ns
     h = (time_ns - s.trade_time_ns) * SECONDS_PER_NS
-    x = h / p.volume_s
-    now, five, many, usual = decays(x, x / 5.0, x / 25.0, h / p.volume_usual_s)
+    x = h * p.per_volume_s
+    now, five, many, usual = decays(x, x * 0.2, x * 0.04, h * p.per_volume_usual_s)
     to_now = to_usual = e.size
     if s.trades >= KNOWN_FROM and e.size * s.trades_usual > INFLUENCE_MAX * s.volume_usual:
         to_now, to_usual = _limited_sizes(s, p, time_ns, e.size, usual)
@@ -119,9 +119,11 @@ def on_trade(s: Any, p: Any, e: Any) -> None:
 @compiled
 def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
-    f.volume = s.volume * w.volume / (p.volume_s * w.volume_seen)
-    f.volume_usual = s.volume_usual * w.volume_usual / (p.volume_usual_s * w.volume_usual_seen)
-    f.trading_1 = s.trading_1 * w.volume / (p.volume_s * w.volume_seen)
-    f.trading_5 = s.trading_5 * w.volume_5 / (5.0 * p.volume_s * w.volume_5_seen)
-    f.trading_25 = s.trading_25 * w.volume_25 / (25.0 * p.volume_s * w.volume_25_seen)
-    f.trading_usual = s.trading_usual * w.volume_usual / (p.volume_usual_s * w.volume_usual_seen)
+    now, usual = w.volume * p.per_volume_s / w.volume_seen, w.volume_usual * p.per_volume_usual_s
+    usual /= w.volume_usual_seen
+    f.volume = s.volume * now
+    f.volume_usual = s.volume_usual * usual
+    f.trading_1 = s.trading_1 * now
+    f.trading_5 = s.trading_5 * (w.volume_5 * 0.2 * p.per_volume_s / w.volume_5_seen)
+    f.trading_25 = s.trading_25 * (w.volume_25 * 0.04 * p.per_volume_s / w.volume_25_seen)
+    f.trading_usual = s.trading_usual * usual

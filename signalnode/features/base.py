@@ -12,7 +12,9 @@ needs to hear of, with the arguments (state, parameters, event), in formulas s, 
 Sums and averages that fade with time are kept as of their last change. What is left of them when somebody
 asks is one exponential each: a family lists these (KEPT, and SEEN for the share of a time constant that has
 been observed at all, which takes the start-up bias out), and `measure` finds them by name in its weights.
-Those of MOVED are as of a price change: `on_price_change` gets them as further arguments, in their order.
+What a formula would divide by at each event is settled once with the parameters: `p.per_trend_s` is
+1/`p.trend_s`, and so for each in seconds; a family lists further such numbers in DERIVED. The weights
+of MOVED are as of a price change: `on_price_change` gets them as further arguments, in their order.
 
 An event is a record of EVENT that has been found true; `event.time_received_ns` is now. `state`,
 `parameters`, `weights` and `features` are records whose fields are attributes. All of these functions are
@@ -27,10 +29,12 @@ place in FAMILIES changes no score.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 EVENT_FUNCTIONS = ("on_trade", "on_quote", "on_price_change", "on_depth")
+PER = "per_"
 WEIGHTS_OF = ("KEPT", "SEEN", "MOVED")
 BOOK = (
     ("bid", "<f8"),
@@ -54,6 +58,20 @@ class Parameter:
     unit: str
     why: str
     search: tuple[float, float] = (0.0, 0.0)
+
+
+class Derived(NamedTuple):
+    """One number that is made of the parameters once, and stands among them: 1/τ under `per_…`, for each
+    parameter in seconds, and what a family lists in DERIVED.
+    """
+
+    name: str
+    made_of: Callable[[Any], float]
+
+    @classmethod
+    def per(cls, parameter: str) -> Derived:
+        """One over that parameter."""
+        return cls(PER + parameter, lambda p: float(1.0 / getattr(p, parameter)))
 
 
 class Weight(NamedTuple):

@@ -33,8 +33,10 @@ _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (
 @compiled
 def _short(x: float) -> float:
     """e^(−x) for 0 ≤ x < SHORT: Taylor's polynomial of degree 10, whose error there is 3e-18."""
-    low = _C4 + x * (_C5 + x * (_C6 + x * (_C7 + x * (_C8 + x * (_C9 + x * _C10)))))
-    return 1.0 - x * (1.0 - x * (_C2 + x * (_C3 + x * low)))
+    x2 = x * x
+    x4 = x2 * x2
+    high = ((_C6 + x * _C7) + x2 * (_C8 + x * _C9)) + x4 * _C10
+    return 1.0 - x * (1.0 - x * (((_C2 + x * _C3) + x2 * (_C4 + x * _C5)) + x4 * high))
 
 
 @compiled
@@ -46,9 +48,11 @@ def _any(x: float) -> float:
     halvings = np.float64(y * _HALVINGS + _WHOLE)
     k = halvings - _WHOLE
     r = y - k * _LN2 - k * _LN2_REST
-    low = _C8 + r * (_C9 + r * (_C10 + r * (_C11 + r * (_C12 + r * _C13))))
-    low = _C4 + r * (_C5 + r * (_C6 + r * (_C7 + r * low)))
-    left = 1.0 - r * (1.0 - r * (_C2 + r * (_C3 + r * low)))
+    r2 = r * r
+    r4 = r2 * r2
+    low = (_C2 + r * _C3) + r2 * (_C4 + r * _C5)
+    high = ((_C6 + r * _C7) + r2 * (_C8 + r * _C9)) + r4 * ((_C10 + r * _C11) + r2 * (_C12 + r * _C13))
+    left = 1.0 - r * (1.0 - r * (low + r4 * high))
     scale: float = np.int64(_ONE - (halvings.view(np.int64) << 52)).view(np.float64)
     return left * scale if x <= GONE else 0.0
 

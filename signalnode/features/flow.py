@@ -109,7 +109,10 @@ def on_quote(s: Any, p: Any, e: Any) -> None:
         h = (time_ns - s.flow_time_ns) * SECONDS_PER_NS
         stood = _imbalance(s.bid_size, s.ask_size)
         now, usual, lately, lean = decays(
-            h / p.order_flow_s, h / p.order_flow_usual_s, h / p.imbalance_s, h / p.imbalance_usual_s
+            h * p.per_order_flow_s,
+            h * p.per_order_flow_usual_s,
+            h * p.per_imbalance_s,
+            h * p.per_imbalance_usual_s,
         )
         s.imbalance_lately = hold(s.imbalance_lately, stood, lately)
         s.imbalance_average = hold(s.imbalance_average, stood, lean)
@@ -132,6 +135,7 @@ def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     f.queue = min(s.bid_size, s.ask_size)
     f.imbalance_lately = hold(s.imbalance_lately, f.imbalance, w.imbalance_lately)
     f.imbalance_usual = hold(s.imbalance_average, f.imbalance, w.imbalance_usual)
-    rate = s.flow_absolute_usual * w.order_flow_usual / (p.order_flow_usual_s * w.order_flow_usual_seen)
+    usual = s.flow_absolute_usual * w.order_flow_usual * p.per_order_flow_usual_s
+    rate = usual / w.order_flow_usual_seen
     total = s.flow_absolute * w.order_flow + SILENCE_FLOOR * rate * p.order_flow_s
     f.order_flow = s.flow_sum * w.order_flow / total if total > 0.0 else 0.0

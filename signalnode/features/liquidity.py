@@ -131,7 +131,7 @@ def _take_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float
         s.top_counted = math.sqrt(s.top_square)
     else:
         h = (time_ns - s.depth_time_ns) * SECONDS_PER_NS
-        now, usual, _, _ = decays(h / p.liquidity_s, h / p.liquidity_usual_s, 0.0, 0.0)
+        now, usual, _, _ = decays(h * p.per_liquidity_s, h * p.per_liquidity_usual_s, 0.0, 0.0)
         s.depth_average = hold(s.depth_average, s.depth, now)
         s.depth_average_usual = hold(s.depth_average_usual, s.depth_counted, usual)
         s.depth_usual_seen = hold(s.depth_usual_seen, 1.0, usual)

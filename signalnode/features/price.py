@@ -42,7 +42,7 @@ import math
 from typing import Any
 
 from signalnode.compiled import compiled
-from signalnode.features.base import Parameter, Weight
+from signalnode.features.base import Derived, Parameter, Weight
 from signalnode.features.decay import SECONDS_PER_NS, decays
 from signalnode.features.limits import INFLUENCE_MAX, KNOWN_FROM, least, limited
 from signalnode.features.logarithm import log1p
@@ -148,15 +148,21 @@ SEEN = (
     Weight("volatility_25_seen", "price_first_ns", "volatility_s", 25.0),
     Weight("volatility_usual_seen", "price_first_ns", "volatility_usual_s"),
 )
-MOVED = (
-    Weight("trend", "price_time_ns", "trend_s"),
-    Weight("distance", "price_time_ns", "fair_value_s"),
-    Weight("variance", "price_time_ns", "variance_s"),
-    Weight("volatility", "price_time_ns", "volatility_s"),
-    Weight("volatility_5", "price_time_ns", "volatility_s", 5.0),
-    Weight("volatility_25", "price_time_ns", "volatility_s", 25.0),
-    Weight("volatility_usual", "price_time_ns", "volatility_usual_s"),
-    Weight("lagged", "price_time_ns", "volatility_lag_s"),
+MOVED = KEPT
+
+
+def _gain(tau: float, lag: float) -> float:
+    """1 / (1 − τ/τ'), τ' = lag; ∞ where the two are as good as the same."""
+    return math.inf if abs(lag - tau) < 1e-6 * lag else lag / (lag - tau)
+
+
+DERIVED = (
+    Derived("volatility_unit", lambda p: math.sqrt(math.pi / p.volatility_lag_s)),
+    Derived("trend_gain", lambda p: _gain(p.fair_value_s, 0.5 * p.trend_s)),
+    Derived("volatility_gain", lambda p: _gain(p.volatility_s, p.volatility_lag_s)),
+    Derived("volatility_5_gain", lambda p: _gain(5.0 * p.volatility_s, p.volatility_lag_s)),
+    Derived("volatility_25_gain", lambda p: _gain(25.0 * p.volatility_s, p.volatility_lag_s)),
+    Derived("volatility_usual_gain", lambda p: _gain(p.volatility_usual_s, p.volatility_lag_s)),
 )
 
 LASTING_MAX = 0.05  # of the usual variance; with more, five minutes do not forget one wild price
@@ -169,17 +175,17 @@ RETURN_MIN = 1e-12  # a spread that opens evenly moves the mid by less, and by w
 
 @compiled
 def _lagged_size(
-    average: float, size: float, fallen: float, kept: float, h: float, tau: float, lag: float
+    average: float, size: float, fallen: float, kept: float, h: float, gain: float, per_tau: float
 ) -> float:
-    """Exponential average (τ) of |y| over h seconds in which y decays by itself with τ' = lag: A e^(−h/τ) +
-    |y₀| (e^(−h/τ') − e^(−h/τ)) / (1 − τ/τ'), the exact integral.
+    """Exponential average (τ) of |y| over h seconds in which y decays by itself with τ': A e^(−h/τ) + |y₀|
+    (e^(−h/τ') − e^(−h/τ)) / (1 − τ/τ'), the exact integral.
 
-    `size` = |y₀|, or y₀² where τ' is half of y's; `fallen` = e^(−h/τ'), `kept` = e^(−h/τ).
+    `size` = |y₀|, or y₀² where τ' is half of y's; `fallen` = e^(−h/τ'), `kept` = e^(−h/τ), `gain` is what
+    `_gain` makes of τ and τ', and `per_tau` 1/τ.
     """
-    apart = lag - tau
-    if abs(apart) < 1e-6 * lag:
-        return average * kept + size * (h / tau) * kept
-    return average * kept + size * lag * (fallen - kept) / apart
+    if gain == math.inf:
+        return average * kept + size * (h * per_tau) * kept
+    return average * kept + size * gain * (fallen - kept)
 
 
 @compiled
@@ -251,23 +257,26 @@ def _take_return(
 ) -> None:
     """Take one log return of the mid at `time_ns`; the rest is what is left of MOVED."""
     h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
-    lag = p.volatility_lag_s
     square = log_return * log_return
     to_drift = to_volatility = to_lasting = to_usual = log_return
     if s.returns < KNOWN_FROM or square > INFLUENCE_MAX * s.move_square_before:
         to_drift, to_volatility, to_lasting, to_usual = _limited_returns(s, p, log_return)
-    was, was_usual, tau = abs(s.lagged), abs(s.lagged_usual), p.volatility_s
-    s.lagged_sizes = _lagged_size(s.lagged_sizes, was, lagged, now, h, tau, lag)
-    s.lagged_sizes_5 = _lagged_size(s.lagged_sizes_5, was_usual, lagged, five, h, 5.0 * tau, lag)
-    s.lagged_sizes_25 = _lagged_size(s.lagged_sizes_25, was_usual, lagged, many, h, 25.0 * tau, lag)
+    was, was_usual, per = abs(s.lagged), abs(s.lagged_usual), p.per_volatility_s
+    s.lagged_sizes = _lagged_size(s.lagged_sizes, was, lagged, now, h, p.volatility_gain, per)
+    s.lagged_sizes_5 = _lagged_size(
+        s.lagged_sizes_5, was_usual, lagged, five, h, p.volatility_5_gain, 0.2 * per
+    )
+    s.lagged_sizes_25 = _lagged_size(
+        s.lagged_sizes_25, was_usual, lagged, many, h, p.volatility_25_gain, 0.04 * per
+    )
     s.lagged_sizes_usual = _lagged_size(
-        s.lagged_sizes_usual, was_usual, lagged, usual, h, p.volatility_usual_s, lag
+        s.lagged_sizes_usual, was_usual, lagged, usual, h, p.volatility_usual_gain, p.per_volatility_usual_s
     )
     s.lagged = s.lagged * lagged + to_volatility
     s.lagged_usual = s.lagged_usual * lagged + to_lasting
     drift = s.trend * s.trend
     s.trend_squares = _lagged_size(
-        s.trend_squares, drift, trend * trend, distance, h, p.fair_value_s, 0.5 * p.trend_s
+        s.trend_squares, drift, trend * trend, distance, h, p.trend_gain, p.per_fair_value_s
     )
     s.trend = s.trend * trend + to_drift
     s.distance = s.distance * distance + to_drift
@@ -298,10 +307,12 @@ def on_trade(s: Any, p: Any, e: Any) -> None:
         r = _return(s, time_ns, e.price, e.price)
         if abs(r) > RETURN_MIN:
             h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
-            x = h / p.volatility_s
-            trend, distance, variance, now = decays(h / p.trend_s, h / p.fair_value_s, h / p.variance_s, x)
+            x = h * p.per_volatility_s
+            trend, distance, variance, now = decays(
+                h * p.per_trend_s, h * p.per_fair_value_s, h * p.per_variance_s, x
+            )
             five, many, usual, lagged = decays(
-                x / 5.0, x / 25.0, h / p.volatility_usual_s, h / p.volatility_lag_s
+                x * 0.2, x * 0.04, h * p.per_volatility_usual_s, h * p.per_volatility_lag_s
             )
             _take_return(s, p, time_ns, r, trend, distance, variance, now, five, many, usual, lagged)
 
@@ -331,10 +342,10 @@ def _trend_variance(s: Any, p: Any, h: float, trend: float, distance: float) -> 
     """See the module's docstring; h seconds after the last move, with what is left of `trend` and `distance`
     since then.
     """
-    lag, tau, drift = p.trend_s, p.fair_value_s, s.trend * s.trend
-    average = _lagged_size(s.trend_squares, drift, trend * trend, distance, h, tau, 0.5 * lag)
-    to_come: float = drift * trend * trend * lag / (2.0 * tau)
-    variance: float = (average + to_come) * 2.0 / lag
+    drift, left = s.trend * s.trend, trend * trend
+    average = _lagged_size(s.trend_squares, drift, left, distance, h, p.trend_gain, p.per_fair_value_s)
+    to_come: float = drift * left * (0.5 * p.trend_s * p.per_fair_value_s)
+    variance: float = (average + to_come) * (2.0 * p.per_trend_s)
     return variance
 
 
@@ -342,21 +353,32 @@ def _trend_variance(s: Any, p: Any, h: float, trend: float, distance: float) -> 
 def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
     h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
-    lag, tau, tau_usual = p.volatility_lag_s, p.volatility_s, p.volatility_usual_s
-    was, was_usual, fallen = abs(s.lagged), abs(s.lagged_usual), w.lagged
-    now = _lagged_size(s.lagged_sizes, was, fallen, w.volatility, h, tau, lag)
-    five = _lagged_size(s.lagged_sizes_5, was_usual, fallen, w.volatility_5, h, 5.0 * tau, lag)
-    many = _lagged_size(s.lagged_sizes_25, was_usual, fallen, w.volatility_25, h, 25.0 * tau, lag)
-    usual = _lagged_size(s.lagged_sizes_usual, was_usual, fallen, w.volatility_usual, h, tau_usual, lag)
-    unit = math.sqrt(math.pi / lag)
+    was, was_usual, fallen, per = abs(s.lagged), abs(s.lagged_usual), w.lagged, p.per_volatility_s
+    now = _lagged_size(s.lagged_sizes, was, fallen, w.volatility, h, p.volatility_gain, per)
+    five = _lagged_size(
+        s.lagged_sizes_5, was_usual, fallen, w.volatility_5, h, p.volatility_5_gain, 0.2 * per
+    )
+    many = _lagged_size(
+        s.lagged_sizes_25, was_usual, fallen, w.volatility_25, h, p.volatility_25_gain, 0.04 * per
+    )
+    usual = _lagged_size(
+        s.lagged_sizes_usual,
+        was_usual,
+        fallen,
+        w.volatility_usual,
+        h,
+        p.volatility_usual_gain,
+        p.per_volatility_usual_s,
+    )
+    unit = p.volatility_unit
     f.trend = s.trend * w.trend
     f.distance = s.distance * w.distance
     f.trend_variance = _trend_variance(s, p, h, w.trend, w.distance)
     squares = s.distance_squares * w.distance * w.distance
-    f.variance_now = squares * 2.0 / (p.fair_value_s * w.distance_squares_seen)
+    f.variance_now = squares * (2.0 * p.per_fair_value_s) / w.distance_squares_seen
     f.idle_s = h if s.has_price == 1 else 0.0
     f.move_interval = s.move_interval
-    f.variance = s.squares * w.variance / (p.variance_s * w.variance_seen)
+    f.variance = s.squares * w.variance * p.per_variance_s / w.variance_seen
     f.volatility = unit * now / w.volatility_seen
     f.volatility_5 = unit * five / w.volatility_5_seen
     f.volatility_25 = unit * many / w.volatility_25_seen

@@ -83,7 +83,7 @@ def on_trade(s: Any, p: Any, e: Any) -> None:
     time_ns = e.time_received_ns
     if s.takings == 0:
         s.taken_time_ns = time_ns
-    kept = decay((time_ns - s.taken_time_ns) * SECONDS_PER_NS / p.taken_s)
+    kept = decay((time_ns - s.taken_time_ns) * SECONDS_PER_NS * p.per_taken_s)
     root, side = _take_root(s, math.sqrt(e.size)), _side(s, e)
     s.taken_sum = s.taken_sum * kept + side * root
     s.taken_whole = s.taken_whole * kept + root

@@ -12,7 +12,7 @@ import numpy as np
 
 from signalnode.compiled import checked, written
 from signalnode.features import FAMILIES
-from signalnode.features.base import Family, Weight
+from signalnode.features.base import PER, Family, Weight
 from signalnode.features.decay import SECONDS_PER_NS, are_short, decays, shares_seen, shorts
 
 _USUAL = {each.name: each.default for family in FAMILIES for each in family.PARAMETERS}
@@ -26,8 +26,8 @@ WEIGHTS = np.dtype([(weight.name, "<f8") for weight in [*KEPT, *SEEN]], align=Tr
 
 def _age(weight: Weight) -> str:
     """What its share is e to the minus of: the time since, over the time constant."""
-    since, constant = f"(time_ns - s.{weight.since})", f"({weight.share} * p.{weight.time_constant})"
-    return f"{since} * SECONDS_PER_NS / {constant}"
+    unit = f"{SECONDS_PER_NS / weight.share!r} * p.{PER}{weight.time_constant}"
+    return f"(time_ns - s.{weight.since}) * ({unit})"
 
 
 def _lines(weights: list[Weight], function: str) -> Iterator[str]:
@@ -46,7 +46,6 @@ weigh = written(
     [*_lines(KEPT, "decays"), *_lines(SEEN, "shares_seen")],
     decays=decays,
     shares_seen=shares_seen,
-    SECONDS_PER_NS=SECONDS_PER_NS,
 )
 
 
@@ -69,7 +68,7 @@ def on_price_change_of(families: Sequence[Family]) -> Callable[..., None]:
         test = " & ".join(f"are_short({', '.join((four * 4)[:4])})" for four in fours)
         lines += [f"if {test}:", *(f" {_four(four, 'shorts')}" for four in fours)]
         lines += ["else:", *(f" {_four(four, 'decays')}" for four in fours)]
-    known = {"decays": decays, "shorts": shorts, "are_short": are_short, "SECONDS_PER_NS": SECONDS_PER_NS}
+    known = {"decays": decays, "shorts": shorts, "are_short": are_short}
     return written("s, p, e", lines + calls, **functions, **known)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from signalnode.features import FAMILIES
-from signalnode.features.base import Parameter
+from signalnode.features.base import Derived, Parameter
 from signalnode.signals import scale
 from signalnode.signals.base import Signal
 from signalnode.signals.book_pressure import BOOK_PRESSURE
@@ -37,4 +37,10 @@ PARAMETERS: tuple[Parameter, ...] = (
     *(parameter for family in FAMILIES for parameter in family.PARAMETERS),
     *(parameter for signal in SIGNALS for parameter in signal.parameters),
 )
-PARAMETER_DTYPE = np.dtype([(parameter.name, "<f8") for parameter in PARAMETERS], align=True)
+# What is made of the parameters once, for nothing should divide by them at each event.
+DERIVED: tuple[Derived, ...] = (
+    *(Derived.per(parameter.name) for parameter in PARAMETERS if parameter.unit == "s"),
+    *(derived for family in FAMILIES for derived in getattr(family, "DERIVED", ())),
+)
+_NAMES = [parameter.name for parameter in PARAMETERS] + [derived.name for derived in DERIVED]
+PARAMETER_DTYPE = np.dtype([(name, "<f8") for name in _NAMES], align=True)

@@ -63,21 +63,28 @@ FIRSTS = np.cumsum([0, *(len(signal.scores) for signal in SIGNALS)])[:-1]  # eac
 
 def read_all_of(signals: Sequence[Signal]) -> Callable[..., None]:
     """Every score's reading of (features, parameters), in their order, into the third argument, (n,): NaN
-    where the market lacks evidence that the signal needs.
+    where the market lacks evidence that the signal needs. Activity that several signals share is asked once,
+    and nothing is written before all is read, for a write could be to what is read next.
     """
-    lines, functions, j = [], {}, 0
+    lines: list[str] = []
+    functions: dict[str, Callable[..., Any]] = {}
+    activities: dict[Callable[..., Any], str] = {}
+    told: list[str] = []
     for i, signal in enumerate(signals):
         functions[f"r{i}"] = checked(signal.reading)
-        told = " and ".join([f"f.{heard(need)} > 0.0" for need in signal.needs]) or "True"
-        reading = f"r{i}(f, p) if {told} else nan"
+        if signal.activity is not None and signal.activity not in activities:
+            name = f"a{len(activities)}"
+            functions[name], activities[signal.activity] = checked(signal.activity), f"{name}_told"
+            lines.append(f"{name}_told = {name}(f, p)")
+        is_told = " and ".join([f"f.{heard(need)} > 0.0" for need in signal.needs]) or "True"
+        reading = f"r{i}(f, p) if {is_told} else nan"
+        names = [f"x{len(told) + side}" for side in range(len(signal.scores))]
         if signal.two_sided:
-            activity = "0.0"
-            if signal.activity is not None:
-                functions[f"a{i}"], activity = checked(signal.activity), f"a{i}(f, p)"
-            lines.append(f"out[{j}], out[{j + 1}] = strengths({reading}, {activity})")
-        else:
-            lines.append(f"out[{j}] = {reading}")
-        j += len(signal.scores)
+            activity = activities[signal.activity] if signal.activity else "0.0"
+            reading = f"strengths({reading}, {activity})"
+        lines.append(f"{', '.join(names)} = {reading}")
+        told += names
+    lines += [f"out[{j}] = {name}" for j, name in enumerate(told)]
     return written("f, p, out", lines, nan=math.nan, strengths=strengths, **functions)
 
 

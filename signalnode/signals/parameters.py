@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from signalnode.errors import ConfigError
-from signalnode.signals import PARAMETER_DTYPE, PARAMETERS
+from signalnode.signals import DERIVED, PARAMETER_DTYPE, PARAMETERS
 
 
 def parameters_of(overrides: Mapping[str, object], where: str = "signals") -> Any:
@@ -38,4 +38,7 @@ def parameters_of(overrides: Mapping[str, object], where: str = "signals") -> An
             record[name] = float(value)
     if faults:
         raise ConfigError(faults)
+    row = record.view(np.recarray)[0]
+    for derived in DERIVED:
+        record[derived.name] = derived.made_of(row)
     return record

@@ -99,6 +99,8 @@ SCALE = np.dtype(
         ("earlier", "<f8"),
         ("grid_centre", "<f8"),
         ("grid_spread", "<f8"),
+        ("per_grid_spread", "<f8"),  # one over it
+        ("per_mass", "<f8"),  # one over all that is in `counts`
         ("counts", "<f8", (BINS,)),  # decayed histogram over v
         ("below", "<f8", (BINS + 1,)),  # its cumulative sums: mass below each bin's lower edge
     ],
@@ -137,8 +139,8 @@ def new_scales(shapes: Any) -> Any:
 @compiled
 def warmth(samples: int, p: Any) -> float:
     """Share of the baseline window seen, 0 to 1, after `samples` steps of the grid."""
-    share: float = samples * p.sample_s / p.baseline_s
-    return min(1.0, share)
+    seen_s: float = samples * p.sample_s
+    return 1.0 if seen_s >= p.baseline_s else seen_s / p.baseline_s
 
 
 @compiled
@@ -176,7 +178,7 @@ def _deposit(counts: Any, v: float, mass: float) -> None:
 def _refit(scale: Any, centre: float, spread: float) -> None:
     """Lay the grid around `centre` with the present spread; the bins' mass moves along."""
     old_centre, old_spread = scale.grid_centre, scale.grid_spread
-    scale.grid_centre, scale.grid_spread = centre, spread
+    scale.grid_centre, scale.grid_spread, scale.per_grid_spread = centre, spread, 1.0 / spread
     if old_spread == 0.0:
         return
     counts, old = scale.counts, scale.below  # which is summed up anew before anybody reads it
@@ -265,7 +267,7 @@ def _lay(scale: Any, shape: Any, reading: float, lean: float, warm: float) -> No
     n = scale.samples
     if n <= REFIT_EACH or n % REFIT_MAX == 0 or (n < REFIT_MAX and n & (n - 1) == 0):
         _refit(scale, scale.centre - lean, _spread(scale, shape, warm))
-    _deposit(scale.counts, _squeeze((reading - lean - scale.grid_centre) / scale.grid_spread), 1.0)
+    _deposit(scale.counts, _squeeze((reading - lean - scale.grid_centre) * scale.per_grid_spread), 1.0)
 
 
 @apart
@@ -297,12 +299,15 @@ def _sum_up(scales: Any) -> None:
             y += b.counts[k]
             z += c.counts[k]
         a.below[BINS], b.below[BINS], c.below[BINS] = x, y, z
+        a.per_mass, b.per_mass, c.per_mass = 1.0 / x, 1.0 / y, 1.0 / z
 
 
 @compiled
 def _weight(samples: int) -> float:
     """What a score is worth after so many samples: from 0 to 1 along 3x² − 2x³, so that it does not jump."""
-    x = min(samples / FULL_FROM, 1.0)
+    if samples >= FULL_FROM:
+        return 1.0
+    x = samples / FULL_FROM
     return x * x * (3.0 - 2.0 * x)
 
 
@@ -316,17 +321,17 @@ def is_known(scale: Any, reading: float) -> bool:
 @compiled
 def _share_below(scale: Any, reading: float, warm: float) -> float:
     """Share of the standard below `reading`, in [0, 1]."""
-    position = min(_squeeze((reading - scale.grid_centre) / scale.grid_spread), 1.0) * BINS
+    position = min(_squeeze((reading - scale.grid_centre) * scale.per_grid_spread), 1.0) * BINS
     k = min(int(position), BINS - 1)
     part = position - k
     mass = scale.below[k] + part * (scale.below[k + 1] - scale.below[k])
-    total = scale.below[BINS]
     if warm < 1.0:
         prior = PRIOR_SAMPLES * (1.0 - warm)
         mass += prior * (PRIOR[k] + part * (PRIOR[k + 1] - PRIOR[k]))
-        total += prior
-    share: float = min(mass / total, 1.0)
-    return share
+        share: float = mass / (scale.below[BINS] + prior)
+    else:
+        share = mass * scale.per_mass
+    return min(share, 1.0)
 
 
 @compiled
