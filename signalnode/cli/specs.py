@@ -13,7 +13,7 @@ from signalnode import __version__
 from signalnode.errors import OutputError
 from signalnode.files import file_limit
 from signalnode.meaning import files_digest
-from signalnode.names import AGGREGATOR, ALERTS, ENGINE, GATEWAY, PANEL
+from signalnode.names import AGGREGATOR, ALERTS, ENGINE, GATEWAY, PANEL, RECORDER
 from signalnode.settings import (
     LimitSettings,
     MarketSettings,
@@ -25,6 +25,7 @@ from signalnode.settings import (
     gateway_args,
     gateway_of,
     panel_args,
+    recorder_args,
 )
 from signalnode.settings.code import signal_files, strategies_made_from
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
@@ -33,6 +34,7 @@ from signalnode.settings.reading import shown
 BYTES_PER_MB = 1_000_000
 GATEWAY_HEARTBEAT_S = 1.0
 LISTENER_HEARTBEAT_S = 1.0  # of what listens to the node: panel, alerts
+RECORDER_HEARTBEAT_S = 2.0
 LAYER_5_WAIT_S_MAX = 5.0  # all views and decisions are dark without it: it is never given up
 LEAST = {"memory_mb_max": 64, "files_max": 64}  # with less an engine cannot even decode its recording
 
@@ -76,7 +78,8 @@ def specs_of(node: NodeSettings) -> list[supervisor.ChildSpec]:
     engines = [engine_spec(node, name) for name in node.markets]
     panel = [panel_spec(node)] if node.panel.endpoint else []
     alerts = [alerts_spec(node)] if node.alerts.is_on else []
-    return [aggregator_spec(node), *panel, *alerts, *gateway_specs(node), *engines]
+    recorder = [recorder_spec(node)] if any(map(node.recorded_kinds, node.markets)) else []
+    return [aggregator_spec(node), *panel, *alerts, *recorder, *gateway_specs(node), *engines]
 
 
 def gateway_specs(node: NodeSettings) -> list[supervisor.ChildSpec]:
@@ -126,6 +129,20 @@ def _listener_spec(node: NodeSettings, name: str, target: str, args: dict[str, A
         order=0,
         restart="always",
         heartbeat_interval_s=LISTENER_HEARTBEAT_S,
+        **_never_given_up(node.supervisor),
+    )
+
+
+def recorder_spec(node: NodeSettings, *, finishes: bool = False) -> supervisor.ChildSpec:
+    """What keeps that which markets hear; it stops after them, so that it gets all of it."""
+    return supervisor.ChildSpec(
+        name=RECORDER,
+        role=RECORDER,
+        target="signalnode.research.recorder:main",
+        args=recorder_args(node, finishes=finishes),
+        order=0,
+        restart="always",
+        heartbeat_interval_s=RECORDER_HEARTBEAT_S,
         **_never_given_up(node.supervisor),
     )
 

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,7 +20,6 @@ from signalnode.bus.topics import EVERYTHING
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
-from signalnode.engine.forked import POLL_MS, only_forward, run_forked
 from signalnode.engine.news import News
 from signalnode.engine.outages import Outages
 from signalnode.engine.standing import Standing, is_all_silent
@@ -29,9 +28,13 @@ from signalnode.errors import CheckpointError, SignalnodeError
 from signalnode.feeds import ChannelHealth, open_feed
 from signalnode.feeds.base import Feed, Outside
 from signalnode.files import Lock, hold_lock, seems_held
+from signalnode.forked import POLL_MS, only_forward, run_forked
 from signalnode.names import AGGREGATOR, scores_endpoint
 from signalnode.settings import MarketSettings, NodeSettings, node_of
 from signalnode.settings.arguments import Link
+
+if TYPE_CHECKING:
+    from signalnode.feeds.recorded.tape import Tape
 
 # Blocked, and taken while resting: never in the middle of a turn. A live engine notes them when they come.
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -87,6 +90,8 @@ class _Process:
         self._scored_ns = 0
         self._news: News | None = None  # of a live feed
         self._outages = Outages()
+        self._tape: Tape | None = None
+        self._taping = ""  # what was said of it last
         self._faults_ns = 0  # when faults of a live feed may be told again
 
     @property
@@ -110,15 +115,22 @@ class _Process:
         # Bound first: those who heard the engine before find it again while the rest is being loaded.
         with contextlib.ExitStack() as open_things:
             open_things.callback(publisher.close)
+            directories = self._node.state_dir, self._node.runtime_dir
+            self._tape = self._tape_of()
             feed = open_things.enter_context(
-                contextlib.closing(
-                    open_feed(self._market, self._node.state_dir, self._node.runtime_dir, publisher.context)
-                )
+                contextlib.closing(open_feed(self._market, *directories, publisher.context, self._tape))
             )
             self._prepare(feed)
             if not self._stopping:
                 self._work(feed, publisher)
         return 0 if self._ended else self._stopped_by
+
+    def _tape_of(self) -> Tape | None:
+        if not self._node.recorded_kinds(self._market.market):
+            return None
+        from signalnode.engine.recording import tape_of
+
+        return tape_of(self._node, self._market)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what signal wants
         self._stopped_by = number
@@ -169,13 +181,19 @@ class _Process:
         engine, health = SignalEngine(self._market.market, self._market), ChannelHealth()
         self._file = CheckpointFile(self._directory, identity(engine, health))
         resumed = self._resume(engine, feed, health)
-        work = Work(engine, feed, health, self._node.engine, self._market.feed.speed)
+        tape = self._tape
+        if tape is not None:
+            from signalnode.engine.recording import begin_tape
+
+            begin_tape(tape, engine, feed, publisher.epoch)
+        work = Work(engine, feed, health, self._node.engine, self._market.feed.speed, tape)
         self._log.info("started", resumed=resumed, feed=self._market.feed.kind)
         self._wait_to_be_heard(publisher, resumed)
         work.start(monotonic_ns())
         turn = work.turn(monotonic_ns())
         while not self._stopping:
             self._send(publisher, turn)
+            work.commit(monotonic_ns())
             if turn.save:
                 self._save(work)
             if turn.ended:
@@ -187,6 +205,8 @@ class _Process:
             else:
                 self._listen(feed.live, turn)
             turn = work.turn(monotonic_ns())
+        if tape is not None:
+            tape.close(engine, monotonic_ns())
         self._save(work, durable=True)
         standing = work.standing(work.engine.time_ns)
         publisher.end(**standing._asdict(), time_published_ns=wall_ns())
@@ -224,6 +244,9 @@ class _Process:
             if self._lock.put_back() | publisher.put_back():
                 self._log.warning("somebody removed the lock or the socket, made again")
             publisher.heartbeat(time_published_ns=wall_ns(), **standing._asdict())
+            if self._tape is not None and self._tape.trouble != self._taping:
+                self._taping = self._tape.trouble
+                self._log.warning("recording", trouble=self._taping or "none any more")
         if turn.beat:
             self._beat(publisher, standing)
 

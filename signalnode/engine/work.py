@@ -9,7 +9,7 @@ engine wakes is done with the rest, for a wake costs more than most of what it i
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from signalnode.clock import NS_PER_MS
 from signalnode.engine.core import NO_EVENTS, SignalEngine
@@ -21,6 +21,9 @@ from signalnode.feeds.base import Feed
 from signalnode.scores import MarketScores
 from signalnode.settings import EngineSettings
 from signalnode.signals.kernel import ALL_NS
+
+if TYPE_CHECKING:
+    from signalnode.feeds.recorded.tape import Tape
 
 TAKE_MAX = 2_048  # events in a turn; 0.1 ms of work, then whatever else is due gets its turn
 # Shares of an interval: from when on a thing may be done, and when it must be. Between the two lies a score.
@@ -59,10 +62,17 @@ class Rhythm:
 class Work:
     """The decisions of one engine process. `start` before the first turn."""
 
-    def __init__(
-        self, engine: SignalEngine, feed: Feed, health: ChannelHealth, settings: EngineSettings, speed: float
+    def __init__(  # noqa: PLR0917
+        self,
+        engine: SignalEngine,
+        feed: Feed,
+        health: ChannelHealth,
+        settings: EngineSettings,
+        speed: float,
+        tape: Tape | None = None,
     ) -> None:
         self.engine, self.feed, self.health = engine, feed, health
+        self._tape = tape  # what is taken is recorded
         self._clock = KernelClock(speed)
         self._publish_ns = settings.publish_interval_ms * NS_PER_MS
         self._next_publish_ns = 0
@@ -115,6 +125,12 @@ class Work:
             self._resting and live is not None,
         )
 
+    def commit(self, now_ns: int) -> None:
+        """Hand what was heard and taken in the last turn to the recorder, where there is one."""
+        if self._tape is not None:
+            settled = self.feed.live is None or (not self._behind and self.feed.next_time_ns() is None)
+            self._tape.commit(self.engine, now_ns, settled=settled)
+
     def standing(self, at_ns: int) -> Standing:
         """How things stand at kernel time `at_ns`, or of the newest event where that is later."""
         return standing_of(self._look(at_ns), self.feed)
@@ -128,6 +144,8 @@ class Work:
             step = self.engine.step(block, start, left, self.health, take_ns, at_ns, since_ns)
             if step.reached == start:
                 break
+            if self._tape is not None:
+                self._tape.rows(block[start : step.reached])
             feed.pass_to(step.reached)
             self._heard = True
             left -= step.reached - start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import zmq
 
@@ -19,6 +20,9 @@ from signalnode.feeds.health import ChannelHealth
 from signalnode.feeds.synthetic import SyntheticFeed, synthetic_events
 from signalnode.feeds.venues import decoder_of
 from signalnode.settings import VENUE_NAMES, MarketSettings, frames_of, gateway_of
+
+if TYPE_CHECKING:
+    from signalnode.feeds.recorded.tape import Tape
 
 __all__ = [
     "FEEDS",
@@ -70,7 +74,10 @@ def _synthetic(settings: MarketSettings, _directory: Path) -> Feed:
 
 
 def _live(
-    settings: MarketSettings, directory: Path, context: zmq.Context[zmq.Socket[bytes]] | None = None
+    settings: MarketSettings,
+    directory: Path,
+    context: zmq.Context[zmq.Socket[bytes]] | None = None,
+    tape: Tape | None = None,
 ) -> Feed:
     from signalnode.feeds.live.envelope import frames_endpoint
     from signalnode.feeds.live.feed import LiveFeed
@@ -80,6 +87,12 @@ def _live(
     symbol = feed.symbol or venue_of(feed.venue).symbol(settings.market)
     endpoint = frames_endpoint(directory, gateway)
     decoder = decoder_of(feed.venue)
+    if tape is not None:
+        from signalnode.feeds.recorded.taped import TapedFeed
+
+        return TapedFeed(
+            endpoint, gateway, symbol, decoder, DEPTH_BPS, tape=tape, venue=feed.venue, context=context
+        )
     return LiveFeed(endpoint, gateway, symbol, decoder, DEPTH_BPS, venue=feed.venue, context=context)
 
 
@@ -96,9 +109,11 @@ def open_feed(
     state_dir: Path,
     runtime_dir: Path = Path(),
     context: zmq.Context[zmq.Socket[bytes]] | None = None,
+    tape: Tape | None = None,
 ) -> Feed:
     """The feed of one market, at its beginning; what it decodes it keeps in `state_dir/<MARKET>/`. A live
-    one hears its gateway in `runtime_dir`, by the `context` of the process where that has one.
+    one hears its gateway in `runtime_dir`, by the `context` of the process where that has one, and tells
+    `tape` all that it hears.
 
     Nothing is decoded yet: that is `Feed.prepare`. Raises ConfigError for an unknown kind or venue, DataError
     for a file that is missing.
@@ -107,7 +122,7 @@ def open_feed(
     if feed.kind not in FEEDS:
         raise ConfigError(f"{settings.path or settings.market}: feed.kind: {feed.kind!r}; {one_of(FEEDS)}")
     if feed.kind == "live":
-        return _live(settings, runtime_dir, context)
+        return _live(settings, runtime_dir, context, tape)
     return FEEDS[feed.kind](settings, state_dir / settings.market)
 
 

@@ -12,6 +12,7 @@ from signalnode.settings.arguments import (
     gateway_args,
     node_of,
     panel_args,
+    recorder_args,
     write_snapshot,
 )
 from signalnode.settings.environment import (
@@ -75,6 +76,7 @@ __all__ = [
     "names_of",
     "node_of",
     "panel_args",
+    "recorder_args",
     "user_units_dir",
     "write_snapshot",
 ]

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from signalnode.errors import ConfigError
 from signalnode.files import replace_file
 from signalnode.settings.loading import load_node, restore
-from signalnode.settings.model import AggregatorSettings, NodeSettings
+from signalnode.settings.model import AggregatorSettings, MarketRecordSettings, NodeSettings, RecordSettings
 from signalnode.settings.reading import ConfigFaults
 
 
@@ -40,12 +40,16 @@ def engine_args(node: NodeSettings, market: str) -> dict[str, Any]:
 
     The tables that are not an engine's own stand at their defaults: when they change, it does not.
     """
+    kinds = node.recorded_kinds(market)
     alone = NodeSettings(
         runtime_dir=node.runtime_dir,
         state_dir=node.state_dir,
         markets_dir=node.markets_dir,
         engine=node.engine,
-        markets={market: node.markets[market]},
+        record=RecordSettings(
+            raw="raw" in kinds, events="events" in kinds, pipe_bytes_max=node.record.pipe_bytes_max
+        ),
+        markets={market: dataclasses.replace(node.markets[market], record=MarketRecordSettings())},
         path=node.path,
     )
     return {"config": str(node.path), "market": market, "settings": as_table(alone)}
@@ -63,6 +67,20 @@ def aggregator_args(node: NodeSettings) -> dict[str, Any]:
     """Arguments of the aggregator: `config` names the snapshot, to be read again at SIGHUP. JSON-able."""
     unchanging = dataclasses.replace(node, markets={})
     return {"config": str(snapshot_path(node)), "aggregator": as_table(unchanging)["aggregator"]}
+
+
+def recorder_args(node: NodeSettings, *, finishes: bool = False) -> dict[str, Any]:
+    """Arguments of the recorder: `config`, `settings` with its own and where the node is, and whether it
+    finishes the hours that are open when it is told to end. JSON-able; no market is among them.
+    """
+    alone = NodeSettings(
+        runtime_dir=node.runtime_dir,
+        state_dir=node.state_dir,
+        markets_dir=node.markets_dir,
+        record=node.record,
+        path=node.path,
+    )
+    return {"config": str(node.path), "settings": as_table(alone), "finishes": finishes}
 
 
 def panel_args(node: NodeSettings) -> dict[str, Any]:

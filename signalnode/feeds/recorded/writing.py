@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from signalnode.events import EVENT, Events
-from signalnode.feeds.files.marks import lineage_key, pack_mark, unpack_mark
+from signalnode.feeds.files.marks import Mark, lineage_key, pack_mark, unpack_mark
 from signalnode.feeds.recorded import ring
 from signalnode.feeds.recorded.blocks import BEGINS, LINES, MARK, ROWS, Index
-from signalnode.feeds.recorded.gaps import GapFile
+from signalnode.feeds.recorded.gaps import CHANNELS, Gap, GapFile, pack_gap
 from signalnode.feeds.recorded.hours import HOUR_NS, Kind, hour_of
 from signalnode.feeds.recorded.ring import Record
 from signalnode.feeds.recorded.stream import Stream
@@ -96,6 +96,8 @@ class MarketWriter:
 
     def _take_mark(self, record: Record) -> None:
         mark = unpack_mark(record.content)
+        if not all(self._is_old(kind, record) for kind in self.streams):
+            self._note_stop(mark)
         line = pack_mark(mark) + b"\n"
         self._add("raw", line, self._index(record, LINES, 1, BEGINS if mark.what == "start" else 0))
         if self._is_old("events", record):
@@ -110,6 +112,14 @@ class MarketWriter:
             self._floor_ns = self._newest_ns + (1 if mark.lineage and not is_same and self._newest_ns else 0)
         index = self._index(record, MARK, 0)._replace(last_ns=self._newest_ns)
         self._add("events", record.content, index)
+
+    def _note_stop(self, mark: Mark) -> None:
+        """Between the newest that was recorded of a live market and the start of an engine nobody heard."""
+        newest_ns = max(stream.last.last_ns for stream in self.streams.values())
+        if mark.what == "start" and not mark.lineage and 0 < newest_ns < mark.time_ns:
+            why = "no engine heard the market"
+            gap = Gap(self.venue, self.market, newest_ns, mark.time_ns, CHANNELS, "stopped", why)
+            self.gaps += self._gaps.add(pack_gap(gap))
 
     def _take_rows(self, record: Record) -> None:
         if self._is_old("events", record):

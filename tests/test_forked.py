@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalnode.engine.forked import only_forward, run_forked
 from signalnode.errors import DataError, OutputError
+from signalnode.forked import only_forward, run_forked
 
 FRACTIONS = st.lists(st.floats(0.0, 1.0), max_size=20)
 

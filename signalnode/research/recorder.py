@@ -1,0 +1,304 @@
+"""The recorder: one process that brings what engines hand on into hours, and keeps those within bounds.
+
+It finds their pipes by themselves, so a market that comes or goes needs nothing here to be started again. It
+has nothing in memory that is not in a pipe still, so where a write fails it begins anew from what is on disk,
+as it does after a kill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from signalnode import logs
+from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
+from signalnode.errors import OutputError, SignalnodeError
+from signalnode.feeds.recorded.gaps import GapFile
+from signalnode.feeds.recorded.hours import HOUR_NS, KINDS, NO_VENUE, Hour, hours_in, market_folder
+from signalnode.feeds.recorded.parquet import close_journal
+from signalnode.feeds.recorded.ring import RingReader
+from signalnode.feeds.recorded.tape import LABEL_FILE, RING_FILE, Label
+from signalnode.feeds.recorded.writing import MarketWriter
+from signalnode.files import ensure_directory, hold_lock, replace_file
+from signalnode.forked import run_forked
+from signalnode.names import market_name_fault, name_fault
+from signalnode.settings import NodeSettings, node_of
+from signalnode.settings.arguments import Link
+
+STOPS = (signal.SIGTERM, signal.SIGINT)
+TURN_S = 0.5
+BLOCK_NS = 5 * NS_PER_S  # the most that is not in a file yet
+BLOCK_BYTES_MAX = 1 << 20  # and of how much
+READ_BYTES_MAX = 1 << 20  # from a pipe at once
+READS_MAX = 16  # from one pipe in a turn
+LOOK_NS = 2 * NS_PER_S  # between two looks for pipes
+ROOM_NS = 10 * NS_PER_S  # between two looks at what there is room for
+OVER_NS = 120 * NS_PER_S  # after an hour of a live market, before it is finished though nothing comes
+RETRY_NS = 2 * NS_PER_S
+COMPLAINT_NS = 60 * NS_PER_S
+LOCK_FILE, SYMBOL_FILE = ".lock", "symbol"
+BYTES_PER_MB = 1e6
+
+
+def main(link: Link, args: Mapping[str, Any]) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit status. `args`: see `settings.recorder_args`."""
+    logs.configure()
+    log = logs.logger(recorder=True)
+    try:
+        node = node_of(args)
+        folder = node.recordings_dir
+        try:
+            ensure_directory(folder)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be made ({error.strerror}); set record.folder") from None
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        with hold_lock(folder / LOCK_FILE):
+            _run(Recorder(node, log), link, finishes=bool(args.get("finishes")))
+    except SignalnodeError as error:
+        log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
+        return error.exit_status
+    return 0
+
+
+def _run(recorder: Recorder, link: Link, *, finishes: bool) -> None:
+    is_ready = False
+    while True:
+        recorder.turn(monotonic_ns(), wall_ns())
+        if not is_ready:
+            link.ready()
+            is_ready = True
+        link.beat(**recorder.facts())
+        if signal.sigtimedwait(STOPS, TURN_S) is not None:
+            break
+    for _ in recorder.end(finishes=finishes):
+        link.beat(**recorder.facts())
+
+
+class _Market:
+    """A pipe, and where what is in it goes."""
+
+    def __init__(self, directory: Path, folder: Path, gaps: GapFile) -> None:
+        self.label_path = directory / LABEL_FILE
+        self.label_time_ns = self.label_path.stat().st_mtime_ns
+        self.label = msgspec.json.decode(self.label_path.read_bytes(), type=Label)
+        fault = market_name_fault(self.label.market) or name_fault(self.label.venue or NO_VENUE, "a venue")
+        if fault:
+            raise ValueError(fault)
+        self.reader = RingReader(directory / RING_FILE)
+        label, place = self.label, self.reader.taken
+        self.place, self.safe = place, place
+        self.waits_since_ns = 0
+        self.writer = MarketWriter(
+            folder, label.venue, label.market, label.kinds, gaps, self.reader.generation, place
+        )
+        if "raw" in label.kinds:
+            days = market_folder(folder, "raw", label.venue, label.market)
+            ensure_directory(days)
+            replace_file(days / SYMBOL_FILE, label.symbol.encode())
+
+    def is_current(self) -> bool:
+        """Whether its files are those that were opened."""
+        try:
+            return self.reader.is_there() and self.label_path.stat().st_mtime_ns == self.label_time_ns
+        except OSError:
+            return False
+
+    def read(self, now_ns: int) -> None:
+        """Take what has come. Raises OSError and ValueError."""
+        for _ in range(READS_MAX):
+            records = self.reader.read(self.place, READ_BYTES_MAX)
+            if not records:
+                break
+            self.writer.take(records)
+            self.place = records[-1].place
+            if self.writer.pending_bytes >= BLOCK_BYTES_MAX:
+                self.flush()
+        if self.place == self.safe:
+            self.waits_since_ns = now_ns
+        elif now_ns - self.waits_since_ns >= BLOCK_NS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, and make room for it in the pipe. Raises OSError."""
+        self.safe = self.writer.flush()
+        self.reader.take(self.safe)
+        self.waits_since_ns = monotonic_ns()
+
+    def end_hours_before(self, time_ns: int) -> None:
+        """Finish hours of a live market that are over. Raises OSError."""
+        for stream in self.writer.streams.values():
+            if self.label.is_live and 0 < stream.hour_ns + HOUR_NS < time_ns:
+                stream.end_hour()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.writer.close()
+        self.reader.close()
+
+
+class Recorder:
+    """All of them. Times are passed in, but for the wait of a block."""
+
+    def __init__(self, node: NodeSettings, log: logs.Logger) -> None:
+        self._record, self._state_dir, self._log = node.record, node.state_dir, log
+        self._folder = node.recordings_dir
+        self._gaps = GapFile(self._folder)
+        self._markets: dict[Path, _Market] = {}
+        self._retries: dict[Path, int] = {}
+        self._closing: Iterator[float] | None = None
+        self._journals: deque[Hour] = deque(
+            hour for hour in hours_in(self._folder, "events") if hour.path.suffix == ".closed"
+        )
+        self._look_ns = self._room_ns = self._complaint_ns = 0
+        self.trouble = ""
+        self.bytes = 0
+        self.gaps = self.left_out = 0
+
+    def facts(self) -> dict[str, Any]:
+        """What `status` says of it."""
+        return {
+            "recording": self.trouble or "on",
+            "markets": len(self._markets),
+            "recorded_bytes": self.bytes,
+            "gaps": self.gaps,
+        }
+
+    def turn(self, now_ns: int, time_ns: int) -> None:
+        """Do what is due at monotonic time `now_ns`, which is `time_ns` by the clock."""
+        if now_ns >= self._room_ns:
+            self._room_ns = now_ns + ROOM_NS
+            self._look_at_room(now_ns)
+        if now_ns >= self._look_ns:
+            self._look_ns = now_ns + LOOK_NS
+            self._look_for_markets(now_ns)
+        if not self.trouble:
+            for directory in list(self._markets):
+                self._serve(directory, now_ns, time_ns)
+        self._close_journals()
+
+    def _serve(self, directory: Path, now_ns: int, time_ns: int) -> None:
+        market = self._markets[directory]
+        try:
+            market.read(now_ns)
+            if market.place == market.reader.written:
+                market.end_hours_before(time_ns - OVER_NS)
+        except (OSError, ValueError) as error:
+            self._complain(now_ns, f"{market.label.market}: {error}")
+            self._let_go(directory)
+            self._retries[directory] = now_ns + RETRY_NS
+        else:
+            self._gather(market)
+
+    def _gather(self, market: _Market) -> None:
+        for stream in market.writer.streams.values():
+            self._journals += [hour for hour in stream.finished if hour.kind == "events"]
+            stream.finished.clear()
+        self.gaps, market.writer.gaps = self.gaps + market.writer.gaps, 0
+        if market.writer.left_out:
+            self._log.warning(
+                "rows of an earlier time than what is recorded, left out",
+                market=market.label.market,
+                rows=market.writer.left_out,
+            )
+            market.writer.left_out = 0
+
+    def _look_for_markets(self, now_ns: int) -> None:
+        for directory, market in list(self._markets.items()):
+            if not market.is_current():
+                self._let_go(directory)
+        for label in sorted(self._state_dir.glob(f"*/{LABEL_FILE}")):
+            directory = label.parent
+            if directory in self._markets or now_ns < self._retries.get(directory, 0):
+                continue
+            try:
+                self._markets[directory] = _Market(directory, self._folder, self._gaps)
+            except (OSError, ValueError, msgspec.ValidationError) as error:
+                self._complain(now_ns, f"{directory.name}: {error}")
+                self._retries[directory] = now_ns + RETRY_NS
+
+    def _let_go(self, directory: Path) -> None:
+        self._markets.pop(directory).close()
+
+    def _look_at_room(self, now_ns: int) -> None:
+        """Delete the oldest hours where there are too many bytes; and stop where the disk is nearly full."""
+        hours = [hour for kind in KINDS for hour in hours_in(self._folder, kind)]
+        self.bytes = sum(hour.bytes for hour in hours)
+        for hour in sorted(hours, key=lambda each: (each.start_ns, each.part)):
+            if self.bytes <= self._record.bytes_max:
+                break
+            if hour.is_finished:
+                self._delete(hour, hours)
+        try:
+            free = shutil.disk_usage(self._folder).free
+        except OSError as error:
+            self._stop(now_ns, f"stopped: {self._folder}: {error.strerror}")
+            return
+        least = self._record.free_bytes_min
+        if free < least:
+            what = f"{free / BYTES_PER_MB:,.0f} MB free, under record.free_bytes_min of"
+            self._stop(now_ns, f"stopped: {what} {least / BYTES_PER_MB:,.0f} MB")
+        elif self.trouble:
+            self._log.info("recording again")
+            self.trouble = ""
+
+    def _stop(self, now_ns: int, why: str) -> None:
+        self.trouble = why
+        self._complain(now_ns, why)
+
+    def _delete(self, hour: Hour, hours: list[Hour]) -> None:
+        size = hour.bytes
+        with contextlib.suppress(OSError):
+            hour.path.unlink()
+            self.bytes -= size
+            hours.remove(hour)
+            self._log.info("made room", deleted=str(hour.path.relative_to(self._folder)))
+            left = [each.start_ns for each in hours if (each.venue, each.market) == (hour.venue, hour.market)]
+            self._gaps.forget(hour.venue, hour.market, min(left, default=hour.start_ns))
+            hour.path.parent.rmdir()
+
+    def _close_journals(self) -> None:
+        """Go on with the Parquet file that is being written, in a process that ends with it."""
+        if self._closing is None and self._journals:
+            self._closing = run_forked(close_journal(self._journals[0]), 1)
+        if self._closing is None:
+            return
+        try:
+            for _ in self._closing:
+                return
+        except SignalnodeError as error:
+            self._log.error("an hour is not written", reason=str(error))
+        self._closing = None
+        self._journals.popleft()
+
+    def _complain(self, now_ns: int, reason: str) -> None:
+        if now_ns >= self._complaint_ns:
+            self._complaint_ns = now_ns + COMPLAINT_NS
+            self._log.error("nothing is recorded", reason=reason)
+
+    def end(self, *, finishes: bool) -> Iterator[None]:
+        """Take what is in the pipes, and write it; with `finishes` the open hours become whole files."""
+        self._look_for_markets(monotonic_ns())
+        for directory, market in [] if self.trouble else list(self._markets.items()):
+            try:
+                while market.place < market.reader.written:
+                    market.read(monotonic_ns())
+                market.flush()
+                if finishes:
+                    market.writer.end_hours()
+                self._gather(market)
+            except (OSError, ValueError) as error:
+                self._complain(monotonic_ns(), f"{market.label.market}: {error}")
+            self._let_go(directory)
+            yield
+        while finishes and (self._journals or self._closing):
+            self._close_journals()
+            yield
+        if self._closing is not None:
+            self._closing.close()  # type: ignore[attr-defined]
