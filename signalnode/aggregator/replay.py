@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,18 +53,38 @@ def replay_decisions(
     budget here: time does not press. Raises DataError for a file that is missing, not of that form, or goes
     back in time.
     """
-    streams = [_scores(market, files[market]) for market in sorted(files)]
+    streams = {market: _scores(market, files[market]) for market in files}
+    where = {market: str(paths[0]) for market, paths in files.items()}
+    return decided_on(streams, strategies, settings, assets, where)
+
+
+def decided_on(
+    streams: Mapping[str, Iterable[Score]],
+    strategies: Mapping[str, Strategy],
+    settings: AggregatorSettings,
+    assets: Mapping[str, str] | None = None,
+    where: Mapping[str, str] | None = None,
+) -> Iterator[Outcome]:
+    """As `replay_decisions`, of each market's scores as messages in order of time. `where` they are from is
+    said where one is not valid.
+    """
+    rows = [_timed(streams[market]) for market in sorted(streams)]
     core: Aggregator | None = None
-    for time_ns, market, message in heapq.merge(*streams, key=lambda row: row[:2]):
+    for time_ns, market, message in heapq.merge(*rows, key=lambda row: row[:2]):
         if core is None:
-            known = {market: asset for market, asset in (assets or {}).items() if market in files}
-            core = Aggregator(settings, sorted(files), StrategyRunner(strategies), 1, time_ns, assets=known)
+            known = {market: asset for market, asset in (assets or {}).items() if market in streams}
+            core = Aggregator(settings, sorted(streams), StrategyRunner(strategies), 1, time_ns, assets=known)
         yield from core.advance(time_ns)
         if not core.take(encode(message), time_ns):
-            raise DataError(f"{files[market][0]}: a row at {time_ns} is no valid score: {core.rejected}")
+            named = (where or {}).get(market, market)
+            raise DataError(f"{named}: a row at {time_ns} is no valid score: {core.rejected}")
 
 
-def _scores(market: str, paths: Sequence[Path]) -> Iterator[tuple[int, str, Score]]:
+def _timed(scores: Iterable[Score]) -> Iterator[tuple[int, str, Score]]:
+    return ((score.time_received_ns, score.market, score) for score in scores)
+
+
+def _scores(market: str, paths: Sequence[Path]) -> Iterator[Score]:
     seq, last_ns = 0, -(2**63)
     for path in paths:
         for row in _rows(path):
@@ -74,7 +94,7 @@ def _scores(market: str, paths: Sequence[Path]) -> Iterator[tuple[int, str, Scor
             last_ns, seq = time_ns, seq + 1
             scores = {name: value for name, value in row.items() if name not in ABOUT}
             unknown = tuple((row.get(UNKNOWN) or "").split()) if row["mid"] > 0 else tuple(scores)
-            yield time_ns, market, _message(market, seq, row, scores, unknown)
+            yield _message(market, seq, row, scores, unknown)
 
 
 def _message(

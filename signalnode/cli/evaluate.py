@@ -6,9 +6,9 @@ import argparse
 import contextlib
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,7 @@ from signalnode.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from signalnode.cli.evaluation import Progress
+    from signalnode.cli.spans import Source
     from signalnode.research.evaluation import Evaluation
 
 PAGES = (".html", ".htm")
@@ -25,29 +26,57 @@ TEXT_COLUMNS = 100
 def evaluate(arguments: argparse.Namespace) -> int:
     """Print the verdicts, or all numbers with `--json`; with `--out` write the page."""
     _check_out(arguments.out)
-    from signalnode.cli.evaluation import evaluated
     from signalnode.cli.sources import sources_of
     from signalnode.compiled.loader import compile_missing
     from signalnode.files import replacing
-    from signalnode.research.report import page_of
 
     sources = sources_of(arguments)
     compile_missing(lambda line: print(line, file=sys.stderr, flush=True))
     with _shown(sys.stderr.isatty()) as progress:
-        found = evaluated(sources, own_horizon_s=arguments.horizon, progress=progress)
+        found = (_of_strategies if arguments.strategy else _of_scores)(sources, arguments, progress)
     if arguments.out is not None:
         with _writing(arguments.out), replacing(arguments.out) as draft:
-            draft.write_text(page_of(found), encoding="utf-8")
-    if arguments.json:
-        print(msgspec.json.encode(found).decode())
-    else:
-        print("\n".join(_lines(found)))
+            draft.write_text(found.page(), encoding="utf-8")
+    print(msgspec.json.encode(found.numbers).decode() if arguments.json else "\n".join(found.lines))
     for source in sources:
         for fault in source.decoding.faults.lines():
             print(f"signalnode: {fault}", file=sys.stderr)
     if arguments.out is not None:
         print(f"{arguments.out}: the page, for a browser", file=sys.stderr if arguments.json else sys.stdout)
     return 0
+
+
+class _Found(NamedTuple):
+    """What was found, in each of its forms."""
+
+    numbers: object
+    lines: Iterable[str]
+    page: Callable[[], str]
+
+
+def _of_scores(sources: Sequence[Source], arguments: argparse.Namespace, progress: Progress | None) -> _Found:
+    from signalnode.cli.evaluation import evaluated
+    from signalnode.research.report import page_of
+
+    found = evaluated(sources, own_horizon_s=arguments.horizon, progress=progress)
+    return _Found(found, _lines(found), lambda: page_of(found))
+
+
+def _of_strategies(
+    sources: Sequence[Source], arguments: argparse.Namespace, progress: Progress | None
+) -> _Found:
+    from signalnode.cli.trading import traded
+    from signalnode.research.trading_report import strategies_page, strategy_lines
+
+    found = traded(
+        sources,
+        list(dict.fromkeys(arguments.strategy)),
+        arguments.config,
+        hold_s=arguments.hold,
+        fee_bps=arguments.fee_bps,
+        progress=progress,
+    )
+    return _Found(found, strategy_lines(found), lambda: strategies_page(found))
 
 
 def _lines(found: Evaluation) -> Iterator[str]:

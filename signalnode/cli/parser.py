@@ -286,6 +286,13 @@ def _add_research(verb: _Verb, _: _Parser) -> None:
     evaluate.add_argument(
         "--horizon", type=float, default=30.0, metavar="S", help="of signals of your own (default: 30)"
     )
+    evaluate.add_argument(
+        "--strategy", action="append", metavar="NAME", help="its trades instead: built in, or of the config"
+    )
+    evaluate.add_argument("--fee-bps", type=float, default=0.0, metavar="F", help="of a trade's side (0)")
+    evaluate.add_argument(
+        "--hold", type=float, default=30.0, metavar="S", help="how long what has no exit is held (30)"
+    )
     evaluate.add_argument("--market", default="", help="whose the files are (default: as they are called)")
     evaluate.add_argument("--symbol", default="", help="what the files call it, if not that: ETHUSDT, say")
 

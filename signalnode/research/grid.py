@@ -112,8 +112,8 @@ class Walk:
         volume = np.bincount(places, events["size"][trades], len(grid) + 1).astype(np.float64)
         volume[0] += self._volume
         self._volume = float(volume[-1])
-        quotes = _held(events, np.flatnonzero(kinds == QUOTE), grid, self._quote)
-        depths = _held(events, np.flatnonzero(kinds == DEPTH_KIND), grid, self._depth)
+        quotes = held(events, np.flatnonzero(kinds == QUOTE), grid, self._quote)
+        depths = held(events, np.flatnonzero(kinds == DEPTH_KIND), grid, self._depth)
         has_depth = bool(self._depth["kind"][0])
         if not len(grid):
             return None
@@ -145,7 +145,7 @@ class Walk:
         return Rows(begins=begins, has_depth=has_depth, **sliced)
 
 
-def _held(events: Events, places: npt.NDArray[np.intp], grid: npt.NDArray[np.int64], last: Events) -> Events:
+def held(events: Events, places: npt.NDArray[np.intp], grid: npt.NDArray[np.int64], last: Events) -> Events:
     """The newest of events[places] at each time of the grid, `last` where there is none yet; `last` is the
     newest of all afterwards.
     """

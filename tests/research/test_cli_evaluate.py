@@ -93,3 +93,23 @@ def test_a_market_of_the_config_is_known_by_its_name(
     assert capsys.readouterr().out.startswith("W-USD: 800 events\n")
     assert main(["evaluate", "S-USD"]) != 0
     assert "S-USD: no file is called so" in capsys.readouterr().err
+
+
+def test_a_strategys_trades_are_those_of_layer_5(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("config/markets").mkdir(parents=True)
+    loose = "[strategies.threshold]\nentry = 60.0\nexit = 50.0\ndwell_s = 0.5\nwarm_min = 0.0\n"
+    Path("config/signalnode.toml").write_text(f'markets_dir = "markets"\n{loose}', encoding="utf-8")
+    other = 'market = "S-USD"\n[feed]\nkind = "synthetic"\nseed = 1\n'
+    Path("config/markets/S-USD.toml").write_text(other, encoding="utf-8")
+    words = ["evaluate", f"W-USD={recording}", "--strategy", "threshold", "--out", "s.html"]
+    assert main([*words, "--json"]) == 0
+    found = msgspec.json.decode(capsys.readouterr().out)
+    (strategy,) = found["strategies"]
+    assert strategy["verdict"] == "not shown"
+    assert strategy["whole"]["trades"] == len(strategy["nets_bps"]) > 5
+    assert strategy["spread_known"]
+    assert Path("s.html").read_text(encoding="utf-8").count("<svg") == 2
+    assert main([*words, "--strategy", "none"]) == 2
+    assert "--strategy none: there is none; known are catch_up" in capsys.readouterr().err
+    assert main([*words, "--hold", "-1"]) == 2
+    assert "--hold -1 is not within 0 and 86400" in capsys.readouterr().err

@@ -1,0 +1,65 @@
+"""The scores of a recording as the messages that a live engine sends, for Layer 5's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from signalnode.bus.wire import STATUSES, Score
+from signalnode.events import EVENT, QUOTE
+from signalnode.feeds import ChannelHealth
+from signalnode.feeds.files.decoding import Decoding, in_gap
+from signalnode.research.grid import held
+from signalnode.research.replay import Progress, whole_instants
+from signalnode.research.replay import Score as Scoring
+from signalnode.scores import UNKNOWN, names_in
+
+BASIS_POINTS = 1e4
+
+
+def messages_of(
+    market: str, score: Scoring, decoding: Decoding, progress: Progress | None = None
+) -> Iterator[Score]:
+    """One a row of `score`, with the status that a live engine would give, and the spread where there are
+    quotes. Raises what reading and scoring raise.
+    """
+    health, quote, seq = ChannelHealth(), np.zeros(1, EVENT), 0
+    for events, done in whole_instants(decoding.slices()):
+        table = score(events)
+        times_ns = np.ascontiguousarray(table["time_ns"])
+        degraded = in_gap(decoding.gaps, times_ns)
+        statuses = health.observe_with_statuses(events, times_ns, degraded, table["warm"])
+        quotes = held(events, np.flatnonzero(events["kind"] == QUOTE), times_ns, quote)
+        names = tuple(table.dtype.names or ())[2:-2]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            spreads = BASIS_POINTS * (quotes["ask"] - quotes["bid"]) / table["mid"]
+        for row, status, spread in zip(table.tolist(), statuses.tolist(), spreads.tolist(), strict=True):
+            seq += 1
+            yield _message(
+                market, seq, dict(zip(table.dtype.names or (), row, strict=True)), names, status, spread
+            )
+        if progress:
+            progress(seq, done)
+
+
+def _message(  # noqa: PLR0917
+    market: str, seq: int, row: dict[str, Any], names: tuple[str, ...], status: int, spread_bps: float
+) -> Score:
+    time_ns, has_price = row["time_ns"], row["mid"] > 0.0  # NaN before the first price
+    return Score(
+        v=1,
+        market=market,
+        epoch=1,
+        seq=seq,
+        time_event_ns=time_ns,
+        time_received_ns=time_ns,
+        time_published_ns=time_ns,
+        mid=row["mid"] if has_price else 0.0,
+        warm=row["warm"],
+        status=STATUSES[status],
+        spread_bps=spread_bps if spread_bps > 0.0 else None,
+        scores={name: row[name] for name in names},
+        unknown=names_in(row[UNKNOWN], names) if has_price else names,
+    )
