@@ -39,3 +39,8 @@ def utc_text(time_ns: int, timespec: str = "milliseconds") -> str:
     """`2026-08-09T12:00:00.250Z` for nanoseconds since 1970; `timespec` as in datetime.isoformat."""
     when = datetime.fromtimestamp(time_ns // NS_PER_MS / 1_000, UTC)
     return when.isoformat(timespec=timespec).removesuffix("+00:00") + "Z"
+
+
+def local_time(time_ns: int) -> str:
+    """`12:00:00` by the clocks on the wall here, for nanoseconds since 1970."""
+    return datetime.fromtimestamp(time_ns / NS_PER_S).astimezone().strftime("%H:%M:%S")

@@ -36,7 +36,7 @@ def _facts(child: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("score", f"{duration(score_age_s)} ago, seq {child.get('seq')}" if score_age_s is not None else ""),
         ("data", ": ".join(part for part in (data(child), trouble(child)) if part not in {"", "-"})),
         ("frames", f"{child['frames']:,}" if child.get("frames") is not None else ""),
-        *_channels(child),
+        *channel_facts(child.get("health")),
         ("epoch", str(child.get("epoch") or "")),
         ("restarts", str(child.get("restarts", 0))),
         ("memory", megabytes(child.get("pss_bytes"))),
@@ -46,9 +46,8 @@ def _facts(child: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _channels(child: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """`trades  0.4s ago, at most 4.8s; 1 gap`, of each channel of a live market; and its connection."""
-    health = child.get("health")
+def channel_facts(health: object) -> list[tuple[str, str]]:
+    """`trades` and `0.4s ago, at most 4.8s; 1 gap`, of each channel of a live market; and its connection."""
     if not isinstance(health, Mapping):
         return []
     facts = [(name, _channel(each)) for name, each in health.items() if isinstance(each, Mapping)]

@@ -9,8 +9,19 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from signalnode.bus.wire import SCORE_NAMES, STATUSES
-from signalnode.panels.status import SETTLING, SOUND, duration
+from signalnode.bus.wire import SCORE_NAMES
+from signalnode.panels.arrange import HEARD, Arrangement, most_needed
+from signalnode.panels.details import (
+    causes,
+    decision_lines,
+    heat,
+    market_lines,
+    problem_lines,
+    times,
+    troubles,
+)
+from signalnode.panels.keys import NEED, Controls
+from signalnode.panels.status import SOUND, duration
 from signalnode.panels.view import PanelView, Row, columns, price, rounded
 
 BARS = " ▁▂▃▄▅▆▇█"
@@ -36,7 +47,6 @@ _STATUS_STYLES = {
     "backing off": "red",
     "starting": "cyan",
 }
-HEARD = frozenset({*STATUSES, SETTLING})
 _HEAD_CHARS_MAX = 8
 LEFT_COLUMNS = 2  # market and status; what follows are numbers
 LOST = frozenset({"silent", "given up", "backing off"})
@@ -45,24 +55,65 @@ ROWS_MIN = 3  # markets shown however low the terminal is
 ORNAMENTS = ("seq", "note")  # left out in this order where the terminal is narrow
 
 
-def screen(panel: PanelView, now_ns: int, width: int, height: int) -> Group:
-    """The whole panel: title, one line a market, what happened last, and how to go on. Where the markets are
-    too many for the terminal, those that do not speak as they should are shown before the others.
+def screen(
+    panel: PanelView,
+    now_ns: int,
+    width: int,
+    height: int,
+    *,
+    controls: Controls | None = None,
+    arrangement: Arrangement | None = None,
+) -> Group:
+    """The whole panel: title, one line a market, what happened last, and how to go on; or what was asked for
+    instead of it. Where the markets are too many for the terminal, those that do not speak as they should and
+    those with the strongest scores are shown before the others.
     """
+    controls, arrangement = controls or Controls(), arrangement or Arrangement()
     rows = panel.rows(now_ns)
+    if controls.shows != "board":
+        return _instead(panel, rows, height, controls)
     elapsed_s = (now_ns - panel.started_ns) / 1e9
-    below = _below(panel, rows, now_ns)
+    below = _below(panel, rows, now_ns, controls)
     room = height - 2 - sum(max(1, len(wrap(line.plain, width))) if not line.no_wrap else 1 for line in below)
-    shown = _most_needed(rows, max(ROWS_MIN, room if len(rows) <= room else room - 1))
-    parts: list[Text | Table] = [_title(rows, panel, elapsed_s), _table(shown, width)]
-    if len(shown) < len(rows):
-        left_out = Counter(row.status for row in rows if row not in shown)
+    found = arrangement.arranged(rows, controls, now_ns)
+    room = max(ROWS_MIN, room if len(found) <= room else room - 1)
+    if controls.sort == NEED and not controls.is_turned:
+        first = most_needed(found, room)
+        if len(first) < len(found):
+            seen = {row.market for row in first}
+            found = first + [row for row in found if row.market not in seen]
+        else:
+            found.sort(key=lambda row: row.market)
+    controls.names = [row.market for row in found]
+    at = controls.names.index(controls.selected) if controls.selected in controls.names else None
+    begin, end = controls.window(len(found), room, at)
+    shown = found[begin:end]
+    parts: list[Text | Table] = [_title(rows, panel, elapsed_s), _table(shown, width, controls)]
+    if len(shown) < len(found):
+        left_out = Counter(row.status for row in (*found[:begin], *found[end:]))
         states = ", ".join(f"{number} {status}" for status, number in left_out.items())
-        parts.append(Text(f"and {len(rows) - len(shown)} more: {states}", style="dim"))
+        parts.append(Text(f"and {len(found) - len(shown)} more: {states}", style="dim"))
     return Group(*parts, *below)
 
 
-def _below(panel: PanelView, rows: list[Row], now_ns: int) -> list[Text]:
+def _instead(panel: PanelView, rows: list[Row], height: int, controls: Controls) -> Group:
+    """A market opened, the decisions or the problems, as far as there is room, and how to come back."""
+    if controls.shows == "market":
+        chosen = [row for row in rows if row.market == controls.selected]
+        lines = (
+            market_lines(chosen[0], panel) if chosen else [Text(f"{controls.selected} has left the config")]
+        )
+    else:
+        lines = decision_lines(panel) if controls.shows == "decisions" else problem_lines(panel, rows)
+    begin, end = controls.window(len(lines), height - 3)
+    left = len(lines) - (end - begin)
+    more = f"{left} more lines: ↑ ↓   " if left else ""
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Group(*lines[begin:end], Text(f"{more}Esc back   d decisions   p problems   q quit", style="dim"))
+
+
+def _below(panel: PanelView, rows: list[Row], now_ns: int, controls: Controls) -> list[Text]:
     """What stands under the table."""
     elapsed_s = (now_ns - panel.started_ns) / 1e9
     lines: list[Text] = [Text(silence, style="red")] if (silence := panel.silence(now_ns)) else []
@@ -73,55 +124,37 @@ def _below(panel: PanelView, rows: list[Row], now_ns: int) -> list[Text]:
         lines.append(_regime(panel.regime))
     lines += [Text(line, style="cyan", overflow="ellipsis", no_wrap=True) for line in panel.decisions]
     lines += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in panel.events]
-    lines += _causes(rows)
-    lines += _troubles(rows)
-    lines += _failing(panel.failing)
+    lines += _first(causes(rows), "processes; see signalnode status", "yellow")
+    lines += _first(troubles(rows), "markets; see signalnode status", "yellow")
+    lines += _first(panel.failing, "strategies fail; see signalnode logs aggregator", "red")
     missed = " · −1 one score missed" if any(row.missed for row in rows) else ""
     missed += " · r1 restarted once" if any(row.restarts for row in rows) else ""
     lines.append(Text(f"0 to 100 by each market's own recent standard · {LEGEND}{missed}", style="dim"))
+    if controls.has_keys:
+        lines.append(_keys(controls))
     page = f"open {panel.page}   " if panel.page else ""
     subscribe = f"subscribe: signalnode subscribe --json{panel.config_option}"
     lines.append(Text(f"{page}{subscribe}   stop: Ctrl-C", style="dim"))
     return lines
 
 
-def _causes(rows: list[Row]) -> list[Text]:
-    """Why processes are not up, and why they were started again."""
-    told = sorted((row for row in rows if row.why), key=lambda row: (row.status in SOUND, -row.restarts))
-    lines = [f"{row.market} {row.status}{_times(row.restarts)}: {row.why}" for row in told[:CAUSES_MAX]]
-    if len(told) > CAUSES_MAX:
-        lines.append(f"and {len(told) - CAUSES_MAX} more processes; see signalnode status")
-    return [Text(line, style="yellow", overflow="ellipsis", no_wrap=True) for line in lines]
-
-
-def _troubles(rows: list[Row]) -> list[Text]:
-    """What is wrong with the data of markets whose processes are well."""
-    told = [
-        f"{row.market} {row.status}: {row.trouble}" for row in rows if row.trouble and row.status in HEARD
-    ]
+def _first(told: list[str], others: str, style: str) -> list[Text]:
     lines = told[:CAUSES_MAX]
     if len(told) > CAUSES_MAX:
-        lines.append(f"and {len(told) - CAUSES_MAX} more markets; see signalnode status")
-    return [Text(line, style="yellow", overflow="ellipsis", no_wrap=True) for line in lines]
+        lines.append(f"and {len(told) - CAUSES_MAX} more {others}")
+    return [Text(line, style=style, overflow="ellipsis", no_wrap=True) for line in lines]
 
 
-def _failing(told: list[str]) -> list[Text]:
-    """The strategies that fail; the log has their tracebacks."""
-    lines = told[:CAUSES_MAX]
-    if len(told) > CAUSES_MAX:
-        lines.append(f"and {len(told) - CAUSES_MAX} more strategies fail; see signalnode logs aggregator")
-    return [Text(line, style="red", overflow="ellipsis", no_wrap=True) for line in lines]
-
-
-def _times(restarts: int) -> str:
-    """`, 2 restarts`; "" for none."""
-    return f", {restarts} restart{'s' * (restarts != 1)}" if restarts else ""
-
-
-def _most_needed(rows: list[Row], rows_max: int) -> list[Row]:
-    """At most so many, in the order they have; of a market that is well, nobody needs to be told first."""
-    by_need = sorted(range(len(rows)), key=lambda at: rows[at].status in SOUND)
-    return [rows[at] for at in sorted(by_need[:rows_max])]
+def _keys(controls: Controls) -> Text:
+    """What the keys do, and what they have done."""
+    if controls.is_typing:
+        text = Text("filter ", style="bold").append(f"{controls.filter}▏", style="cyan")
+        return text.append("  by name or state; Enter keeps it, Esc clears it", style="dim")
+    kept = f"filter {controls.filter}, Esc clears it" if controls.filter else "/ filter"
+    way = ", turned round" if controls.is_turned else ""
+    by = HEADS.get(controls.sort, controls.sort)
+    words = f"↑ ↓ Enter open   s S sort (by {by}{way})   r turn   {kept}   d decisions   p problems   q quit"
+    return Text(words, style="dim", overflow="ellipsis", no_wrap=True)
 
 
 def plain_lines(panel: PanelView, now_ns: int, time: str) -> list[str]:
@@ -145,40 +178,53 @@ def _title(rows: list[Row], panel: PanelView, elapsed_s: float) -> Text:
     return title.append(f"  {' · '.join(filter(None, parts))}", style="dim")
 
 
-def _table(rows: list[Row], width: int) -> Table:
+def _table(rows: list[Row], width: int, controls: Controls) -> Table:
     """As much as fits: what says least goes first, before a number would be cut."""
     names = columns(rows, SCORE_NAMES)
     for left_out in range(len(ORNAMENTS) + 1):
-        drawn = _columns(rows, names, frozenset(ORNAMENTS[left_out:]))
+        keys, drawn = _columns(rows, names, frozenset(ORNAMENTS[left_out:]), controls.sort)
         if sum(max(cell.cell_len for cell in cells) + 1 for cells in drawn) - 1 <= width:
             break
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
     for place in range(len(drawn)):
         table.add_column(justify="left" if place < LEFT_COLUMNS else "right", no_wrap=True)
-    for line in zip(*drawn, strict=True):
-        table.add_row(*line)
+    controls.columns = keys
+    for row, line in zip((None, *rows), zip(*drawn, strict=True), strict=True):
+        chosen = row is not None and row.market == controls.selected
+        table.add_row(*line, style="reverse" if chosen else "")
     return table
 
 
-def _columns(rows: list[Row], names: list[str], ornaments: frozenset[str]) -> list[list[Text]]:
-    """The cells of each column, its head first."""
+def _columns(
+    rows: list[Row], names: list[str], ornaments: frozenset[str], sort: str
+) -> tuple[list[str], list[list[Text]]]:
+    """What each column may be sorted by, and its cells, its head first."""
     drawn = [
-        ("market", [_name(row, noted="note" in ornaments) for row in rows]),
-        ("status", [_status(row) for row in rows]),
-        ("mid", [Text(price(row.mid)) for row in rows]),
-        *((HEADS.get(name, name[:_HEAD_CHARS_MAX]), [_score(row, name) for row in rows]) for name in names),
-        ("warm", [Text(f"{row.warm:.0%}") for row in rows]),
-        ("age", [_age(row) for row in rows]),
+        ("market", "market", [_name(row, noted="note" in ornaments) for row in rows]),
+        ("status", "status", [_status(row) for row in rows]),
+        ("mid", "mid", [Text(price(row.mid)) for row in rows]),
+        *(
+            (name, HEADS.get(name, name[:_HEAD_CHARS_MAX]), [_score(row, name) for row in rows])
+            for name in names
+        ),
+        ("warm", "warm", [Text(f"{row.warm:.0%}") for row in rows]),
+        ("age", "age", [_age(row) for row in rows]),
     ]
     if "seq" in ornaments:
-        drawn.append(("seq", [Text(f"{row.seq:,}", style="dim") for row in rows]))
-    return [[Text(head, style="dim"), *cells] for head, cells in drawn]
+        drawn.append(("seq", "seq", [Text(f"{row.seq:,}", style="dim") for row in rows]))
+    heads = [Text(head, style="bold underline" if key == sort else "dim") for key, head, _ in drawn]
+    columns = [[head, *cells] for head, (_, _, cells) in zip(heads, drawn, strict=True)]
+    return [key for key, _, _ in drawn], columns
+
+
+def _head(name: str) -> str:
+    return HEADS.get(name, name[:_HEAD_CHARS_MAX])
 
 
 def _regime(strengths: dict[str, float]) -> Text:
     text = Text("regime", style="dim")
     for name, value in strengths.items():
-        text.append(f"  {name.replace('_', ' ')} ").append(f"{value:.0f}", style=_heat(value))
+        text.append(f"  {name.replace('_', ' ')} ").append(f"{value:.0f}", style=heat(value))
     return text
 
 
@@ -206,15 +252,7 @@ def _score(row: Row, name: str) -> Text:
     if value is None:
         return Text("-" if name in row.scores else "·", style="dim")
     stale = row.status not in HEARD or row.status == "stale"
-    return Text(f"{BARS[min(8, int(value * 9 / 100))]}{value:3.0f}", style="dim" if stale else _heat(value))
-
-
-def _heat(value: float) -> str:
-    if value >= 90:
-        return "bold bright_yellow"
-    if value >= 75:
-        return "yellow"
-    return "white" if value >= 25 else "bright_black"
+    return Text(f"{BARS[min(8, int(value * 9 / 100))]}{value:3.0f}", style="dim" if stale else heat(value))
 
 
 def _plain(row: Row, names: list[str], time: str) -> str:
@@ -224,6 +262,6 @@ def _plain(row: Row, names: list[str], time: str) -> str:
         f"{HEADS.get(name, name)} {rounded(row.scores[name], 0)}" for name in names if name in row.scores
     )
     lost = f" missed {row.missed}" if row.missed else ""
-    again = f"{_times(row.restarts)}: {row.why}" if row.why else _times(row.restarts)
+    again = f"{times(row.restarts)}: {row.why}" if row.why else times(row.restarts)
     again += f" ({row.trouble})" if row.trouble and row.status in HEARD else ""
     return f"{head} {scores} warm {row.warm:.0%} age {duration(row.age_s)} seq {row.seq}{lost}{again}"

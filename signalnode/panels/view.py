@@ -27,6 +27,7 @@ from signalnode.settings.model import MARKETS_MAX
 
 EVENTS_MAX = 4  # newest lines of the log under the table
 DECISIONS_MAX = 3  # newest decisions under the table
+DECIDED_MAX = 500  # newest decisions kept, for whoever opens a market or asks for them
 PRELUDE = frozenset({"", "forkserver"})  # who speaks before the first child is started
 NEWS = frozenset({"child gave up", "reloaded"})
 
@@ -77,6 +78,7 @@ class PanelView:
     events: deque[str] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
     regime: dict[str, float] = field(default_factory=dict)  # strengths, 0 to 100, from the newest view
     decisions: deque[str] = field(default_factory=lambda: deque(maxlen=DECISIONS_MAX))
+    decided: deque[DecisionMessage] = field(default_factory=lambda: deque(maxlen=DECIDED_MAX))
     failing: list[str] = field(default_factory=list)  # strategies that fail, from the newest view
     busy: str = ""  # what the node is doing before the first score, for example compiling
     started_ns: int = 0
@@ -97,6 +99,7 @@ class PanelView:
             self._reconcile(message.markets, now_ns)
         elif isinstance(message, DecisionMessage):
             self.decisions.append(_sentence(message))
+            self.decided.append(message)
         else:
             self._take_market(message, now_ns)
 

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
@@ -18,10 +17,14 @@ from rich.live import Live
 from signalnode import clock
 from signalnode.bus.subscriber import Subscription, subscribe
 from signalnode.bus.wire import KINDS
+from signalnode.panels.arrange import Arrangement
+from signalnode.panels.keyboard import Keyboard, keyboard
+from signalnode.panels.keys import Controls
 from signalnode.panels.terminal import plain_lines, screen
 from signalnode.panels.view import PanelView
 
 FRAME_S = 0.25  # between two drawings on a terminal
+KEYS_S = 0.05  # between two looks at the keyboard
 PLAIN_S = 2.0  # between two lines of one market elsewhere
 EVENT_BYTES_MAX = 65_536  # of events read between two drawings
 
@@ -83,12 +86,16 @@ def watch(
 
 def _on_terminal(panel: PanelView, heard: Subscription, events: EventPipe | None, notes: Notes) -> None:
     console = Console()
+    with contextlib.nullcontext() if events else keyboard() as keys:
+        controls, arrangement = Controls(has_keys=keys is not None), Arrangement()
 
-    def draw() -> Group:
-        return screen(panel, clock.monotonic_ns(), console.width, console.height)
+        def draw() -> Group:
+            now_ns, width, height = clock.monotonic_ns(), console.width, console.height
+            return screen(panel, now_ns, width, height, controls=controls, arrangement=arrangement)
 
-    with Live(draw(), console=console, auto_refresh=False) as live:
-        _follow(panel, heard, events, notes, period_s=FRAME_S, draw=lambda: live.update(draw(), refresh=True))
+        with Live(draw(), console=console, auto_refresh=False) as live:
+            follower = Follower(panel, heard, events, notes, controls=controls, keys=keys)
+            follower.follow(FRAME_S, lambda: live.update(draw(), refresh=True))
 
 
 def _on_pipe(panel: PanelView, heard: Subscription, events: EventPipe | None, notes: Notes) -> None:
@@ -97,41 +104,61 @@ def _on_pipe(panel: PanelView, heard: Subscription, events: EventPipe | None, no
             print(line)
         sys.stdout.flush()
 
-    _follow(panel, heard, events, notes, period_s=PLAIN_S, draw=draw)
+    Follower(panel, heard, events, notes).follow(PLAIN_S, draw)
 
 
-def _follow(
-    panel: PanelView,
-    heard: Subscription,
-    events: EventPipe | None,
-    notes: Notes,
-    *,
-    period_s: float,
-    draw: Callable[[], None],
-) -> None:
-    due_ns = clock.monotonic_ns()
-    while events is None or not events.over:
-        _listen(panel, heard, clock.monotonic_ns() + int(FRAME_S * clock.NS_PER_S))
-        for event in events.new() if events else ():
-            panel.tell(event, _time())
-            if event.get("event") == "reloaded":
-                panel.expect(notes())
-        if clock.monotonic_ns() >= due_ns:
-            due_ns += int(period_s * clock.NS_PER_S)
-            panel.count({name: counts.missed for name, counts in heard.counts().items()})
-            draw()
-    draw()
+class Follower:
+    """What a panel listens to: messages, events of the node beside it, keys."""
 
+    def __init__(
+        self,
+        panel: PanelView,
+        heard: Subscription,
+        events: EventPipe | None,
+        notes: Notes,
+        *,
+        controls: Controls | None = None,
+        keys: Keyboard | None = None,
+    ) -> None:
+        self._panel, self._heard, self._events, self._notes = panel, heard, events, notes
+        self._controls, self._keys = controls or Controls(), keys
 
-def _listen(panel: PanelView, heard: Subscription, until_ns: int) -> None:
-    while (now_ns := clock.monotonic_ns()) < until_ns:
-        message = heard.receive((until_ns - now_ns) / clock.NS_PER_S)
-        if message is not None:
-            panel.take(message, clock.monotonic_ns())
+    def follow(self, period_s: float, draw: Callable[[], None]) -> None:
+        """Draw each `period_s` and at once after a key, until the end."""
+        due_ns = clock.monotonic_ns()
+        while not (self._events is not None and self._events.over) and not self._controls.is_over:
+            is_asked = self._listen(clock.monotonic_ns() + int(FRAME_S * clock.NS_PER_S))
+            for event in self._events.new() if self._events else ():
+                self._panel.tell(event, _time())
+                if event.get("event") == "reloaded":
+                    self._panel.expect(self._notes())
+            is_due = clock.monotonic_ns() >= due_ns
+            if is_due:
+                due_ns += int(period_s * clock.NS_PER_S)
+            if is_due or is_asked:
+                self._panel.count({name: counts.missed for name, counts in self._heard.counts().items()})
+                draw()
+        draw()
+
+    def _listen(self, until_ns: int) -> bool:
+        """Take what comes until then, or until a key was pressed: whether one was."""
+        look_ns = 0
+        while (now_ns := clock.monotonic_ns()) < until_ns:
+            if self._keys is not None and now_ns >= look_ns:
+                look_ns = now_ns + int(KEYS_S * clock.NS_PER_S)
+                if pressed := self._keys.new():
+                    for key in pressed:
+                        self._controls.press(key)
+                    return True
+            wait_ns = min(until_ns, look_ns or until_ns) - now_ns
+            message = self._heard.receive(max(wait_ns, 0) / clock.NS_PER_S)
+            if message is not None:
+                self._panel.take(message, clock.monotonic_ns())
+        return False
 
 
 def _time() -> str:
-    return datetime.fromtimestamp(clock.wall_ns() / clock.NS_PER_S).astimezone().strftime("%H:%M:%S")
+    return clock.local_time(clock.wall_ns())
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:
