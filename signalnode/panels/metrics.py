@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from signalnode.bus.wire import DELAYS_S, Health, Layer5State, ViewMessage
+from signalnode.names import ALERTS
 from signalnode.panels.web.board import USABLE, state_word
 
 PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -232,6 +233,18 @@ def _of_processes(processes: Sequence[Mapping[str, Any]]) -> Iterator[Family]:
         ("process_pss_bytes", "gauge", "Memory of the process, what is shared divided (PSS).", "pss_bytes"),
     ):
         yield name, kind, words, ((labels, each[key]) for labels, each in named if each.get(key) is not None)
+    yield from _of_alerts([each for each in processes if each.get("role") == ALERTS])
+
+
+def _of_alerts(processes: Sequence[Mapping[str, Any]]) -> Iterator[Family]:
+    """Of the one process that sends alerts, where there is one."""
+    for name, kind, words, key in (
+        ("alerts_sent_total", "counter", "Messages that receivers have taken.", "sent"),
+        ("alerts_lost_total", "counter", "Decisions that receivers were never told of.", "lost"),
+        ("alerts_outage_seconds", "gauge", "Since a receiver takes no message; 0 where all do.", "outage_s"),
+    ):
+        told = [each.get(key, 0) for each in processes if "sent" in each]
+        yield name, kind, words, [("", value) for value in told if isinstance(value, int | float)][:1]
 
 
 def _histogram(layer5: Layer5State) -> list[str]:

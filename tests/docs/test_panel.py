@@ -12,13 +12,13 @@ from signalnode.panels.metrics import HISTOGRAM, Facts, Totals, families
 from tests.documents import DOCS, ROOT, quoted, table
 from tests.panels.web.made import LIVE_HEALTH, market, view
 
-PROCESS = {"name": "A", "state": "up", "restarts": 0, "cpu_s": 0.1, "pss_bytes": 1}
+PROCESS = {"name": "A", "role": "alerts", "state": "up", "restarts": 0, "cpu_s": 0.1, "pss_bytes": 1}
 ALERTS = ROOT / "config" / "prometheus" / "alerts.yml"
 
 
 def written() -> set[str]:
     shown = view(A=market(health=LIVE_HEALTH))
-    facts = Facts(view=shown, age_s=0.1, totals=Totals(), processes=[PROCESS])
+    facts = Facts(view=shown, age_s=0.1, totals=Totals(), processes=[{**PROCESS, "sent": 1}])
     return {f"signalnode_{name}" for name, *_ in families(facts)} | {f"signalnode_{HISTOGRAM}"}
 
 
@@ -34,14 +34,19 @@ def test_alerts_ask_for_metrics_that_there_are() -> None:
     assert set(asked) <= written()
 
 
-def test_alerts_fire_when_they_should() -> None:
+@pytest.mark.parametrize(
+    "words", [("check", "config", "prometheus.yml"), ("test", "rules", "alerts_test.yml")]
+)
+def test_promtool_takes_the_config_and_alerts_fire_when_they_should(words: tuple[str, ...]) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not here; it comes with Debian's prometheus")
-    done = subprocess.run(
-        [promtool, "test", "rules", str(ALERTS.with_name("alerts_test.yml"))],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [promtool, *words[:-1], str(ALERTS.with_name(words[-1]))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_rule_has_a_test() -> None:
+    rules = re.findall(r"- alert: (\w+)", ALERTS.read_text(encoding="utf-8"))
+    tested = re.findall(r"alertname: (\w+)", ALERTS.with_name("alerts_test.yml").read_text(encoding="utf-8"))
+    assert set(rules) == set(tested)

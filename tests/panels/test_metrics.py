@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from signalnode.bus.wire import ViewMessage
 from signalnode.panels.metrics import Facts, Totals, exposition, not_ready
@@ -15,6 +16,7 @@ from tests.panels.web.made import LIVE_HEALTH, market, view
 PROCESSES = [
     {"name": "BTC-USD", "state": "up", "restarts": 2, "cpu_s": 1.5, "pss_bytes": 7_000_000},
     {"name": 'od"d\\', "state": "given_up", "restarts": 6, "cpu_s": None, "pss_bytes": None},
+    {"name": "alerts", "role": "alerts", "state": "up", "restarts": 0, "sent": 7, "lost": 1},
 ]
 
 
@@ -51,6 +53,7 @@ def test_each_market_channel_process_strategy_and_regime_has_its_numbers() -> No
     assert told['signalnode_delivery_latency_seconds_bucket{le="+Inf"}'] == "9"
     assert told["signalnode_delivery_latency_seconds_count"] == "9"
     assert told['signalnode_regime_ratio{regime="trending"}'] == "0.4"
+    assert (told["signalnode_alerts_sent_total"], told["signalnode_alerts_outage_seconds"]) == ("7", "0")
 
 
 def test_a_score_that_may_not_be_used_is_not_there() -> None:
@@ -92,6 +95,9 @@ def test_both_formats_are_well_formed() -> None:
     assert b"# TYPE signalnode_scores_total counter" in plain
     assert b"# TYPE signalnode_scores counter" in open_
     assert open_.endswith(b"# EOF\n")
+    families = {each.name: each for each in text_string_to_metric_families(open_.decode())}
+    assert families["signalnode_scores"].type == "counter"
+    assert families["signalnode_delivery_latency_seconds"].type == "histogram"
     for text in (plain, open_):
         names = re.findall(rb"^# TYPE (\S+)", text, re.M)
         assert len(names) == len(set(names))

@@ -1,26 +1,38 @@
-"""A real node as its operator has it watched: by alerts, to a webhook and a program."""
+"""A real node as its operator has it watched: by alerts, to a webhook and a program, and by a Prometheus."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import http.client
 import json
 import os
 import queue
+import re
+import shutil
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
-from signalnode.bus.subscriber import subscribe
+from signalnode.bus.subscriber import Subscription, subscribe
+from signalnode.names import DEFAULT_PANEL
+from tests.documents import ROOT
 from tests.effort import PATIENCE_S
+from tests.grafana.board import expressions
 from tests.ports import free_port
 from tests.processes.test_node import MARKETS, Node, heard
 
 RANKING = '[strategies.ranking]\nby = "score"\nvalue_min = 0.0\nwarm_min = 0.0\ninterval_s = 1.0\n'
+SHIPPED = ROOT / "config" / "prometheus"
 WRITES = "import os, sys; open('told', 'a').write(os.environ['SIGNALNODE_ALERT'] + chr(10))"
 
 
@@ -34,9 +46,13 @@ class Webhook(ThreadingHTTPServer):
         self.messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         super().__init__(("127.0.0.1", 0), _Posted)
 
+    def any(self) -> dict[str, Any]:
+        """The next message, taken or refused."""
+        return self.messages.get(timeout=PATIENCE_S)
+
     def next(self, kind: str) -> dict[str, Any]:
         """The next message of this kind; all before it are dropped."""
-        while (message := self.messages.get(timeout=PATIENCE_S))["kind"] != kind:
+        while (message := self.any())["kind"] != kind:
             pass
         return message
 
@@ -52,6 +68,11 @@ class _Posted(BaseHTTPRequestHandler):
 
     def log_message(self, *_words: object) -> None:
         pass
+
+
+@functools.cache
+def page_port() -> int:
+    return free_port()
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +95,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, webhook: Webhook) -> Iterator
         "after_s": 2.0,
     }
     table = "\n".join(f"{key} = {json.dumps(value)}" for key, value in alerts.items())
-    panel = f'[panel]\nendpoint = "127.0.0.1:{free_port()}"\npage = false'
+    panel = f'[panel]\nendpoint = "127.0.0.1:{page_port()}"\npage = false'
     made = Node(folder, extra=f"{panel}\n[alerts]\n{table}\n{RANKING}")
     try:
         heard(made)
@@ -129,15 +150,20 @@ def test_a_process_that_died_goes_on_and_a_webhook_that_refuses_is_told_in_statu
             views.receive(PATIENCE_S)
     webhook.status = 503
     kill(node, "BETA-USD")
-    refused = webhook.next("restarted")
-    assert [webhook.next("restarted")["id"] for _ in range(2)] == 2 * [refused["id"]]
+    refused = webhook.any()
+    while refused["status"] != 503:
+        refused = webhook.any()
+    assert [webhook.any()["id"] for _ in range(2)] == 2 * [refused["id"]]
     child = node.children()["alerts"]
     assert child["outage"] == "webhook: 127.0.0.1: HTTP 503"
     assert child["tries"] >= 2
     assert "secret" not in json.dumps(child) + node.ask("logs", "alerts").stdout
     webhook.status = 200
-    assert webhook.next("restarted")["id"] == refused["id"]
-    ends(refused, webhook)
+    taken = webhook.any()
+    while taken["status"] == 503:
+        taken = webhook.any()
+    assert taken["id"] == refused["id"]
+    ends(taken if taken["kind"] == "restarted" else webhook.next("restarted"), webhook)
 
 
 def test_a_message_is_sent_to_try_whether_they_arrive(node: Node, webhook: Webhook, tmp_path: Path) -> None:
@@ -153,3 +179,89 @@ def test_a_message_is_sent_to_try_whether_they_arrive(node: Node, webhook: Webho
     webhook.status = 200
     assert failed.returncode == 17
     assert failed.stderr == "signalnode: webhook: 127.0.0.1: HTTP 404\n"
+
+
+class Prometheus:
+    """A real one, asked by its API; between two questions a view of the node's is awaited."""
+
+    def __init__(self, port: int, views: Subscription) -> None:
+        self._port, self._views = port, views
+
+    def get(self, path: str, **query: str) -> Any:
+        asked = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
+        with contextlib.closing(asked) as connection:
+            connection.request("GET", f"/api/v1/{path}?{urlencode(query)}")
+            answer = json.loads(connection.getresponse().read())
+        assert answer["status"] == "success", answer
+        return answer["data"]
+
+    def first(self, expression: str) -> list[Any]:
+        """What an expression gives, as soon as it gives something."""
+        until_s = time.monotonic() + PATIENCE_S
+        while not (found := self.get("query", query=expression)["result"]) and time.monotonic() < until_s:
+            self._views.receive(PATIENCE_S)
+        return list(found)
+
+    def await_scrape(self) -> None:
+        """Until it has scraped the node."""
+        while True:
+            with contextlib.suppress(OSError):
+                if self.get("query", query='up{job="signalnode"} == 1')["result"]:
+                    return
+            self._views.receive(PATIENCE_S)
+
+
+@pytest.fixture(scope="module")
+def prometheus(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("prometheus is not here; it is a package of Debian's")
+    folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
+    shutil.copy(SHIPPED / "alerts.yml", folder)
+    text = (SHIPPED / "prometheus.yml").read_text().replace(DEFAULT_PANEL, f"127.0.0.1:{page_port()}")
+    (folder / "prometheus.yml").write_text(re.sub("_interval: .*", "_interval: 1s", text))
+    command = [program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
+    with (folder / "log").open("w") as log:
+        running = subprocess.Popen(command, stderr=log)
+    try:
+        with subscribe(endpoint=node.endpoint, kinds=("view",)) as views:
+            found = Prometheus(port, views)
+            found.await_scrape()
+            yield found
+    finally:
+        running.terminate()
+        running.wait(PATIENCE_S)
+
+
+# Of a healthy node without live markets: what nothing is told of, and why.
+NOTHING_OF = {
+    "signalnode_feed_gaps_total": "channels are of live markets",
+    "signalnode_channel_age_seconds": "channels are of live markets",
+    "signalnode_channel_silent": "channels are of live markets",
+    "signalnode_strategy_turns_lost_total": "no strategy has lost a turn",
+}
+TROUBLE = ("In trouble",)  # a panel that is empty while nobody is
+
+
+def test_every_expression_of_the_board_gives_something(prometheus: Prometheus) -> None:
+    board = json.loads((ROOT / "config" / "grafana" / "signalnode.json").read_text())
+    panels = [each for each in board["panels"] if each["title"] not in TROUBLE]
+    for expression in dict.fromkeys(expressions(panels)):
+        if any(name in expression for name in NOTHING_OF):
+            assert prometheus.get("query", query=expression)["result"] == []
+        else:
+            assert prometheus.first(expression.replace("$market", MARKETS[0])), expression
+    markets = prometheus.get("label/market/values", **{"match[]": "signalnode_market_state"})
+    assert set(markets) == set(MARKETS)
+
+
+def test_every_rule_of_the_alerts_can_be_evaluated_and_rests_on_what_there_is(prometheus: Prometheus) -> None:
+    groups = prometheus.get("rules")["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len(rules) == (SHIPPED / "alerts.yml").read_text().count("- alert:")
+    for rule in rules:
+        prometheus.get("query", query=rule["query"])
+        for name in set(re.findall(r"\bsignalnode_\w+", rule["query"])) - NOTHING_OF.keys():
+            assert prometheus.first(name), rule["name"]
+        assert rule["health"] in ("ok", "unknown"), rule
