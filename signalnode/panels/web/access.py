@@ -68,7 +68,7 @@ class Access:
                 f"this is signalnode, and {host[:80]!r} is no name of it; add it to panel.hosts",
             )
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host:
+        if origin is not None and _host_of(origin) != host:
             return _refused(HTTPStatus.FORBIDDEN, "only this page itself may ask")
         if is_socket and origin is None and not self._token:
             return None  # no browser: a program on this machine, which may as well read the bus
@@ -99,6 +99,13 @@ def token_fault(token: str) -> str | None:
     if len(token) < TOKEN_CHARS_MIN or not token.isascii() or not token.isalnum():
         return f"write one word of {TOKEN_CHARS_MIN} letters and digits or more into it, drawn at random"
     return None
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # no address at all
+        return ""
 
 
 def _refused(status: HTTPStatus, text: str) -> Refusal:

@@ -26,7 +26,7 @@ from signalnode.panels.metrics import (
     exposition,
     not_ready,
 )
-from signalnode.panels.web.access import HEADERS, Access
+from signalnode.panels.web.access import HEADERS, Access, Refusal
 from signalnode.panels.web.files import PageFile
 
 SOCKET_PATH = "/ws"
@@ -49,10 +49,11 @@ class Pages:
 
     async def answer(self, request: Request) -> Response | None:
         """The answer, None where a WebSocket may be opened."""
-        parts = urlsplit(request.path)
+        refusal = _malformed(request)
+        parts = urlsplit("" if refusal else request.path)
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
         is_socket = parts.path == SOCKET_PATH
-        refusal = self._access.refusal(request.path, headers, is_socket=is_socket)
+        refusal = refusal or self._access.refusal(request.path, headers, is_socket=is_socket)
         if refusal is not None:
             return response(refusal.status, refusal.text.encode(), more=refusal.headers)
         if is_socket:
@@ -99,6 +100,17 @@ def response(
     headers["Content-Length"] = str(len(body))
     headers["Connection"] = "close"
     return Response(status.value, status.phrase, headers, body)
+
+
+def _malformed(request: Request) -> Refusal | None:
+    """What no browser and no Prometheus sends."""
+    try:
+        urlsplit(request.path)
+    except ValueError:  # an IPv6 address without its end, say
+        return Refusal(HTTPStatus.BAD_REQUEST, "that is no address\n", {})
+    if len(request.headers.get_all("Host")) > 1:  # RFC 9112, 3.2
+        return Refusal(HTTPStatus.BAD_REQUEST, "one Host, please\n", {})
+    return None
 
 
 def _health(age_s: float | None) -> Response:

@@ -29,6 +29,7 @@ from signalnode.panels.web.access import Access, token_fault
 from signalnode.panels.web.asked import REQUEST_BYTES_MAX, asked
 from signalnode.panels.web.board import Board
 from signalnode.panels.web.clients import Client, send_all
+from signalnode.panels.web.connections import Connection
 from signalnode.panels.web.ears import Ears
 from signalnode.panels.web.files import page_files
 from signalnode.panels.web.market import (
@@ -44,7 +45,6 @@ from signalnode.settings import NodeSettings, node_of
 from signalnode.settings.arguments import Link
 
 OPEN_S, CLOSE_S, PING_S = 5.0, 1.0, 20.0
-CONNECTIONS_MAX = 256  # with those that say nothing and those that fetch a file; more are cut off at once
 DECISIONS_MAX = 200  # newest, told to whoever comes
 POINTS_MAX = 1_000  # scores of open markets between two frames
 OPENED_MAX = 16  # markets open at once, of all browsers; the scores of further ones come with the view alone
@@ -82,22 +82,6 @@ def _run(panel: Panel, link: Link) -> None:
         asyncio.run(panel.run(link))
     else:
         uvloop.run(panel.run(link))
-
-
-class _Connection(ServerConnection):
-    """A connection that is counted from its first byte on, long before it has asked for anything."""
-
-    count = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        type(self).count += 1
-        super().connection_made(transport)
-        if type(self).count > CONNECTIONS_MAX:
-            self.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        type(self).count -= 1
-        super().connection_lost(exc)
 
 
 class Panel:
@@ -165,7 +149,7 @@ class Panel:
                 ping_timeout=PING_S,
                 max_size=REQUEST_BYTES_MAX,
                 max_queue=4,
-                create_connection=_Connection,
+                create_connection=Connection,
                 logger=logs.silent(),
             )
         except OSError as error:
@@ -192,6 +176,8 @@ class Panel:
     # A browser's connection
 
     async def _serve_client(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, Connection)
+        connection.settle()
         client = Client(connection)
         self._clients.add(client)
         writer = asyncio.create_task(client.write())

@@ -25,7 +25,9 @@ def test_a_name_that_only_resolves_to_us_is_refused(host: str) -> None:
     assert refusal.status == 421
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:9999", "https://"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://localhost:9999", "https://", "http://[::1"]
+)
 def test_another_page_in_the_same_browser_hears_nothing(origin: str) -> None:
     refusal = LOCAL.refusal("/ws", {"host": "localhost:7480", "origin": origin}, is_socket=True)
     assert refusal is not None

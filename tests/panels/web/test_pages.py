@@ -75,3 +75,14 @@ def test_alive_is_who_hears_layer_5_and_ready_who_has_a_market() -> None:
     new = Facts(view=None, age_s=None, totals=Totals())
     assert [status("/healthz", facts=each) for each in (None, dark, deaf, new)] == [200, 200, 503, 503]
     assert [status("/readyz", facts=each) for each in (None, dark, deaf, new)] == [200, 503, 503, 503]
+
+
+@pytest.mark.parametrize("path", ["http://[::1/metrics", "//[", "/metrics"])
+def test_what_no_browser_sends_is_refused_in_a_line(path: str) -> None:
+    headers = Headers([("Host", "evil.example"), ("Host", "127.0.0.1:7480")])
+    pages = Pages(
+        Access("127.0.0.1:7480"), FILES, lambda _: pytest.fail("nobody is to be asked"), lambda: False
+    )
+    answer = asyncio.run(pages.answer(Request(path, headers)))
+    assert answer is not None
+    assert answer.status_code == 400
