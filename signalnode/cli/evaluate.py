@@ -25,7 +25,7 @@ TEXT_COLUMNS = 100
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Print the verdicts, or all numbers with `--json`; with `--out` write the page."""
-    _check_out(arguments.out)
+    check_out(arguments.out)
     from signalnode.cli.sources import sources_of
     from signalnode.compiled.loader import compile_missing
     from signalnode.files import replacing
@@ -35,7 +35,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     with _shown(sys.stderr.isatty()) as progress:
         found = (_of_strategies if arguments.strategy else _of_scores)(sources, arguments, progress)
     if arguments.out is not None:
-        with _writing(arguments.out), replacing(arguments.out) as draft:
+        with writing(arguments.out), replacing(arguments.out) as draft:
             draft.write_text(found.page(), encoding="utf-8")
     print(msgspec.json.encode(found.numbers).decode() if arguments.json else "\n".join(found.lines))
     for source in sources:
@@ -91,7 +91,7 @@ def _lines(found: Evaluation) -> Iterator[str]:
     )
 
 
-def _check_out(out: Path | None) -> None:
+def check_out(out: Path | None) -> None:
     """What can be wrong with it is found before the first file is read."""
     if out is None:
         return
@@ -104,7 +104,7 @@ def _check_out(out: Path | None) -> None:
 
 
 @contextlib.contextmanager
-def _writing(out: Path) -> Iterator[None]:
+def writing(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -11,11 +11,8 @@ from typing import Any, NoReturn
 
 from signalnode import __version__
 from signalnode.cli.completion import SHELLS
+from signalnode.cli.numbers import count, interval_ms, jobs, lines, trials
 from signalnode.errors import UsageError
-
-COUNT_MAX = 2**63 - 1
-LINES_MAX = 1_000_000  # more than the two files of a log hold
-INTERVAL_MS_MAX = 86_400_000  # a day between two rows
 
 _KEY_HELP = {
     "name": "what to call this subscriber",
@@ -53,9 +50,9 @@ class _Program(_Parser):
         formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
         formatter.add_text(self.description)
         options = [each for each in self._actions if each.option_strings]
-        for title, lines in (*self.verbs.items(), ("options", options)):
+        for title, rows in (*self.verbs.items(), ("options", options)):
             formatter.start_section(title)
-            formatter.add_arguments(lines)
+            formatter.add_arguments(rows)
             formatter.end_section()
         formatter.add_text(self.epilog)
         return formatter.format_help()
@@ -149,7 +146,7 @@ def _add_watching(verb: _Verb, common: _Parser) -> None:
         "name", nargs="?", metavar="MARKET", help="or `aggregator`, or `supervisor` (default: all, by time)"
     )
     logs.add_argument("--follow", action="store_true", help="go on with each new entry until Ctrl-C")
-    logs.add_argument("--lines", type=_lines, default=50, metavar="N", help="the last N (default: 50)")
+    logs.add_argument("--lines", type=lines, default=50, metavar="N", help="the last N (default: 50)")
     logs.add_argument("--json", action="store_true", help="one JSON object a line")
     alerts = verb("alerts", "alerts:test", "Messages to people when something is wrong.")
     kinds = alerts.add_subparsers(metavar="WHAT", required=True, parser_class=_Parser)
@@ -164,7 +161,7 @@ def _add_subscribe(verb: _Verb) -> None:
     subscribe.add_argument(
         "--json", action="store_true", help="one JSON object a line, with the keys of the wire"
     )
-    subscribe.add_argument("--count", type=_count, metavar="N", help="end after N scores")
+    subscribe.add_argument("--count", type=count, metavar="N", help="end after N scores")
     subscribe.add_argument(
         "--newest", action="store_true", help="where the reader is slow, each market's newest score only"
     )
@@ -228,18 +225,6 @@ def _add_markets(verb: _Verb, _: _Parser) -> None:
 
 
 def _add_data(verb: _Verb, _: _Parser) -> None:
-    record = verb("record", "record:record", "Record live markets of a venue, without a node.")
-    record.add_argument("venue", metavar="VENUE", help="whose markets: dydx, say")
-    record.add_argument("markets", nargs="+", metavar="MARKET", help="BTC-USD, say")
-    record.add_argument("--hours", type=float, metavar="H", help="end after so long (default: at Ctrl-C)")
-    record.add_argument("--only", choices=("raw", "events"), default="", help="keep these alone")
-    _add_recordings(record)
-    _add_rest_url(record)
-    _add_ws_url(record)
-    recordings = verb("recordings", "recordings:recordings", "List what was recorded, and what is missing.")
-    recordings.add_argument("markets", nargs="*", metavar="MARKET", help="only these, with their newest gaps")
-    recordings.add_argument("--json", action="store_true", help="one JSON object")
-    _add_recordings(recordings)
     replay = verb("replay", "data:replay", "Score recordings as fast as possible, into a file.")
     replay.add_argument(
         "files",
@@ -256,7 +241,7 @@ def _add_data(verb: _Verb, _: _Parser) -> None:
         "--out", required=True, type=Path, metavar="FILE", help="the file to write: Parquet, or CSV (.csv)"
     )
     replay.add_argument(
-        "--interval-ms", type=_interval_ms, default=100, metavar="MS", help="between two rows (default: 100)"
+        "--interval-ms", type=interval_ms, default=100, metavar="MS", help="between two rows (default: 100)"
     )
 
     brings = verb("import", "data:bring_in", "Make a recording of CSV files, or of tables in Parquet.")
@@ -282,10 +267,6 @@ def add_span(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--venue", default="", help="whose the market, or the frames of a capture, is: binance, say"
     )
-    _add_recordings(verb)
-
-
-def _add_recordings(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--recordings", type=Path, metavar="DIR", help="where they are (default: as in the config)"
     )
@@ -311,6 +292,26 @@ def _add_research(verb: _Verb, _: _Parser) -> None:
     )
     evaluate.add_argument("--market", default="", help="whose the files are (default: as they are called)")
     evaluate.add_argument("--symbol", default="", help="what the files call it, if not that: ETHUSDT, say")
+    tune = verb("tune", "tune:tune", "Say which other parameters a market deserves, if any, on recordings.")
+    tune.add_argument(
+        "what", nargs="+", metavar="MARKET", help="that was recorded, or plays files; or FILE, or MARKET=FILE"
+    )
+    add_span(tune)
+    tune.add_argument(
+        "--signal", action="append", metavar="NAME", help="only this; may come again (default: all)"
+    )
+    tune.add_argument("--trials", type=trials, default=200, metavar="N", help="of a signal (default: 200)")
+    tune.add_argument("--budget", default="", metavar="TIME", help="90s, 10m, 2h, whatever is done by then")
+    tune.add_argument("--seed", type=count, default=1, metavar="N", help="of what is tried (default: 1)")
+    tune.add_argument("--jobs", type=jobs, default=0, metavar="N", help="processes (default: one a core)")
+    tune.add_argument(
+        "--horizon", type=float, default=30.0, metavar="S", help="of signals of your own (default: 30)"
+    )
+    tune.add_argument("--market", default="", help="whose the files are (default: as they are called)")
+    tune.add_argument("--symbol", default="", help="what the files call it, if not that: ETHUSDT, say")
+    tune.add_argument(
+        "--out", type=Path, default=Path("tune.html"), metavar="FILE", help="its page (default: tune.html)"
+    )
 
 
 def _add_layer5(verb: _Verb, _: _Parser) -> None:
@@ -373,21 +374,3 @@ _GROUPS: tuple[tuple[str, Callable[[_Verb, _Parser], None]], ...] = (
     ("decisions (Layer 5)", _add_layer5),
     ("this machine and others", _add_machine),
 )
-
-
-def _count(text: str) -> int:
-    return _whole(text, COUNT_MAX)
-
-
-def _lines(text: str) -> int:
-    return _whole(text, LINES_MAX)
-
-
-def _interval_ms(text: str) -> int:
-    return _whole(text, INTERVAL_MS_MAX)
-
-
-def _whole(text: str, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 19 or not 1 <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most:,}")
-    return int(text)

@@ -24,6 +24,7 @@ GAIN_MIN = 0.005  # of an information coefficient; less changes no decision
 OVERFITTING_MAX = 0.2  # probability of backtest overfitting
 NEIGHBOUR_STEP = 1.2  # times more, and times less, of one parameter
 NEIGHBOUR_SHARE_MIN = 0.5  # of the gain, that each neighbour keeps
+DEFLATED_SPARE = 0.5  # shared out among the looks: in noise a fortieth of all runs then proposes anything
 LOSS_ERRORS_MAX = 2.0  # standard errors that another score may lose
 
 
@@ -78,8 +79,7 @@ def _walked(gains: Gains, market: int, blocks: npt.NDArray[np.intp]) -> Gains:
 def doubts(finding: Finding, looks: int) -> list[str]:
     """Why what stands should stay, by the trials alone; none where there is no reason.
 
-    `looks` are the signals times the markets that are looked at together: of so many, chance alone takes one
-    past 1 − 1/looks of the deflated figure.
+    `looks` are the signals times the markets that are looked at together; the more, the surer each must be.
     """
     if finding.best == 0:
         return ["no trial did better than what stands"]
@@ -90,21 +90,21 @@ def doubts(finding: Finding, looks: int) -> list[str]:
         told.append(f"{finding.held_out:+.4f} held out is too little to matter (under {GAIN_MIN:g})")
     if not finding.overfitting < OVERFITTING_MAX:
         told.append(
-            f"the best of one half fails in the other {finding.overfitting:.0%} of the time (PBO, "
-            f"{OVERFITTING_MAX:.0%} at most)"
+            f"what is best in one half of the blocks fails in the other {finding.overfitting:.0%} of the "
+            f"time (under {OVERFITTING_MAX:.0%} needed)"
         )
     needed = deflated_min(looks)
     if not finding.deflated > needed:
         told.append(
-            f"the best of {finding.trials} trials looks so good by chance: {finding.deflated:.0%} that it is "
-            f"real, {needed:.0%} needed"
+            f"after {finding.trials} trials it is real with {finding.deflated:.0%} only (over {needed:.0%} "
+            "needed)"
         )
     return told
 
 
 def deflated_min(looks: int) -> float:
     """What the deflated figure must exceed for so many looks."""
-    return max(0.5, 1.0 - 1.0 / max(looks, 1))
+    return 1.0 - DEFLATED_SPARE / max(looks, 1)
 
 
 def doubts_nearby(gain: float, neighbours: Mapping[str, float]) -> list[str]:

@@ -99,7 +99,7 @@ def test_a_gain_too_small_to_matter_is_left() -> None:
 
 
 def test_more_looks_ask_for_more() -> None:
-    assert [deflated_min(looks) for looks in (0, 1, 2, 5, 20)] == pytest.approx([0.5, 0.5, 0.5, 0.8, 0.95])
+    assert [deflated_min(looks) for looks in (0, 1, 2, 5, 20)] == pytest.approx([0.5, 0.5, 0.75, 0.9, 0.975])
 
 
 def test_a_peak_with_nothing_around_it_is_doubted() -> None:

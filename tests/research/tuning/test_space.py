@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -58,3 +60,11 @@ def test_each_signal_has_parameters_to_search_between_bounds_around_the_default(
         parameter = known[name]
         low, high = parameter.search
         assert parameter.minimum <= low < parameter.default < high <= parameter.maximum
+
+
+def test_the_docs_have_every_bound() -> None:
+    told = Path("docs/tune.md").read_text(encoding="utf-8")
+    known = {parameter.name: parameter for parameter in PARAMETERS}
+    for signal in SIGNALS:
+        bounds = (f"`{name}` {known[name].search[0]:g} to {known[name].search[1]:g}" for name in signal.tuned)
+        assert f"| {', '.join(bounds)} |" in told

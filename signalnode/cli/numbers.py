@@ -1,0 +1,42 @@
+"""Whole numbers that may be typed, each with its bounds."""
+
+from __future__ import annotations
+
+import argparse
+
+COUNT_MAX = 2**63 - 1
+LINES_MAX = 1_000_000  # more than the two files of a log hold
+INTERVAL_MS_MAX = 86_400_000  # a day between two rows
+TRIALS_MAX = 10_000
+JOBS_MAX = 1_024  # processes of `tune`
+
+
+def count(text: str) -> int:
+    """How often, or a seed."""
+    return _whole(text, COUNT_MAX)
+
+
+def lines(text: str) -> int:
+    """Lines of a log."""
+    return _whole(text, LINES_MAX)
+
+
+def interval_ms(text: str) -> int:
+    """Milliseconds between two rows."""
+    return _whole(text, INTERVAL_MS_MAX)
+
+
+def trials(text: str) -> int:
+    """Trials of a signal."""
+    return _whole(text, TRIALS_MAX)
+
+
+def jobs(text: str) -> int:
+    """Processes at once."""
+    return _whole(text, JOBS_MAX)
+
+
+def _whole(text: str, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or not 1 <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most:,}")
+    return int(text)
