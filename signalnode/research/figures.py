@@ -12,9 +12,8 @@ from signalnode.research.statistics import Foresight
 from signalnode.research.svg import Frame, span_of
 from signalnode.research.verdicts import seconds
 
-HORIZON_MARKS = ((0.1, "0.1 s"), (1.0, "1 s"), (10.0, "10 s"), (60.0, "1 min"), (600.0, "10 min"))
-LAG_MARKS = HORIZON_MARKS
-TENTH_MARKS = ((5.0, "0"), (25.0, "20"), (45.0, "40"), (65.0, "60"), (85.0, "80"))
+HORIZON_MARKS = ((0.1, "0.1 s"), (1.0, "1 s"), (10.0, "10 s"), (100.0, "100 s"))
+TENTH_MARKS = ((5.0, "0"), (55.0, "50"), (95.0, "90"))
 PARTS_MAX = 48  # that are drawn; more hours are put together to days by their mean
 
 
@@ -31,7 +30,7 @@ def figures_of(score: ScoreEvaluation) -> list[str]:
     if score.claim.is_directed:
         drawn.append(break_even(score))
     drawn += [
-        window(each, f"{word} half hour: {utc_text(each.begins_ns, 'minutes')}, IC {each.ic:+.2f}")
+        window(each, f"{word} half hour: {utc_text(each.begins_ns, 'minutes')[5:16]}, IC {each.ic:+.2f}")
         for word, each in (("Best", score.best), ("Worst", score.worst))
         if each is not None
     ]
@@ -119,7 +118,7 @@ def stability(score: ScoreEvaluation) -> str:
     parts = [*hours, *score.regimes]
     y = span_of([p.ic for p in parts], [p.low for p in parts], [p.high for p in parts], about=0.0, least=0.1)
     gap = 1 if score.regimes else 0
-    frame = Frame("Rank correlation by hour (UTC), and by regime", (-0.7, len(parts) + gap - 0.3), y)
+    frame = Frame("By hour (UTC), and by regime", (-0.7, len(parts) + gap - 0.3), y)
     frame.y_axis("{:.2g}")
     frame.level(0.0)
     places = [place + (gap if place >= len(hours) else 0) for place in range(len(parts))]
@@ -160,7 +159,7 @@ def memory(score: ScoreEvaluation) -> str:
     if math.isfinite(half) and half > 0.0:
         frame.upright(max(half, 0.09), "c")
     frame.line(zip(score.lags_s, score.autocorrelation, strict=True))
-    frame.x_axis(LAG_MARKS)
+    frame.x_axis(HORIZON_MARKS)
     return frame.svg()
 
 

@@ -39,7 +39,7 @@ from signalnode.strategies.outcomes import Z, cells_of
 
 HOUR_NS = 3_600 * NS_PER_S
 WINDOW_NS = 1_800 * NS_PER_S
-POINTS = 90  # of a window that is drawn
+POINTS = 60  # of a window that is drawn
 REGIME_ROWS_MIN = 300
 REGIME_SPAN_S = 7_200.0  # less than that has no regimes
 ENTRY_BLOCKS_MIN = 10

@@ -24,7 +24,7 @@ font:14px/1.45 system-ui,sans-serif}h1{font-size:22px;margin:0 0 4px}h2{font-siz
 h3{font-size:14px;margin:14px 0 2px}p{margin:4px 0 10px;max-width:80em}small,.q{color:var(--q)}.o{
 overflow-x:auto}table{border-collapse:collapse;margin:8px 0}td,th{padding:6px 12px 6px 0;text-align:left;
 vertical-align:top;border-bottom:1px solid var(--g)}th{color:var(--q);font-weight:500}
-td:not(:first-child){min-width:17em}.m td,.m th{min-width:0;text-align:right}
+td:not(:first-child){min-width:17em}.m td,.m th{min-width:0;text-align:right;white-space:nowrap}
 .m td:first-child,.m th:first-child{text-align:left}b.shown{color:var(--y)}b.contrary{color:var(--r)}
 b.not,b.no{color:var(--u)}.f{display:grid;grid-template-columns:repeat(auto-fill,minmax(205px,1fr));
 gap:8px 14px}figure{margin:0}figcaption{font-size:11.5px;color:var(--q)}svg{display:block;width:100%}
@@ -88,7 +88,7 @@ def _spans(markets: Iterable[MarketEvaluation]) -> str:
     rows = [
         (
             f"<b>{escape(market.market)}</b>",
-            f"{utc_text(market.first_ns, 'minutes')} to {utc_text(market.last_ns, 'minutes')}",
+            _span(market),
             seconds(market.span_s),
             f"{market.events:,}",
             seconds(market.warm_up_s),
@@ -104,13 +104,19 @@ def _spans(markets: Iterable[MarketEvaluation]) -> str:
         "recorded (UTC)",
         "in all",
         "events",
-        "warm-up, left out",
-        "silences over 5 min",
+        "warm-up",
+        "silences",
         "a row each",
         "spread",
-        "usual move in 1 s",
+        "usual move, 1 s",
     )
     return table_of(headings, rows, "m")
+
+
+def _span(market: MarketEvaluation) -> str:
+    """`2013-10-07 13:30 to 19:59`, with the day again where it is another."""
+    first, last = (utc_text(at, "minutes")[:16].split("T") for at in (market.first_ns, market.last_ns))
+    return f"{' '.join(first)} to {' '.join(last if last[0] != first[0] else last[1:])}"
 
 
 def _bps(value: float) -> str:

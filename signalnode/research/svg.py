@@ -49,14 +49,18 @@ class Frame:
 
     def line(self, points: Iterable[Point], name: str = "l") -> None:
         """Through the points; a gap where one is NaN."""
-        path, is_on = "", False
+        path, last = "", None
         for x, y in points:
             if not math.isfinite(y):
-                is_on = False
+                last = None
                 continue
-            path += f"{'L' if is_on else 'M'}{self.across(x)} {self.up(y)}"
-            is_on = True
-        self._add(path, name)
+            here = self.across(x), self.up(y)
+            if last is None:
+                path += f"M{here[0]} {here[1]}l"
+            else:
+                path += f"{here[0] - last[0]},{here[1] - last[1]} ".replace(",-", "-")
+            last = here
+        self._add(path.replace(" M", "M").rstrip(" l"), name)
 
     def band(self, points: Iterable[tuple[float, float, float]], name: str = "b") -> None:
         """Between low and high at each x."""
@@ -98,23 +102,22 @@ class Frame:
 
     def x_axis(self, marks: Iterable[tuple[float, str]]) -> None:
         """Words below the frame."""
+        words = []
         for x, text in marks:
             spare = RIGHT + 5 * len(text) // 2
-            self._text(min(self.across(x), self._width - spare), self._height - 5, text, "middle")
+            words.append(_text(min(self.across(x), self._width - spare), self._height - 5, text))
+        self._parts.append(f'<g class="m">{"".join(words)}</g>')
 
     def y_axis(self, form: str = "{:g}") -> None:
         """Round numbers at the left."""
-        for value in rounded(*self.y):
-            self._add(f"M{LEFT} {self.up(value)}H{self._width - RIGHT}", "g")
-            self._text(LEFT - 3, self.up(value) + 3, form.format(value), "end")
-
-    def word(self, x: float, y: float, text: str, name: str = "") -> None:
-        """A word that ends at a point."""
-        self._text(self.across(x), self.up(y) - 3, text, "end", name)
+        values = rounded(*self.y)
+        self._add("".join(f"M{LEFT} {self.up(value)}H{self._width - RIGHT}" for value in values), "g")
+        words = [_text(LEFT - 3, self.up(value) + 3, form.format(value)) for value in values]
+        self._parts.append(f'<g class="e">{"".join(words)}</g>')
 
     def svg(self) -> str:
         """The whole drawing."""
-        box = f'viewBox="0 0 {self._width} {self._height}" role="img" aria-label="{escape(self.title)}"'
+        box = f'viewBox="0 0 {self._width} {self._height}"'
         caption = f"<figcaption>{escape(self.title)}</figcaption>"
         return f"<figure>{caption}<svg {box}>{''.join(self._parts)}</svg></figure>"
 
@@ -125,13 +128,12 @@ class Frame:
         if path:
             self._parts.append(f'<path class="{name}" d="{path}"/>')
 
-    def _text(self, x: int, y: int, text: str, anchor: str, name: str = "") -> None:
-        kind = {"middle": "m", "end": "e"}.get(anchor, "")
-        names = " ".join(filter(None, [kind, name]))
-        self._parts.append(f'<text x="{x}" y="{y}" class="{names}">{escape(text)}</text>')
+
+def _text(x: int, y: int, text: str) -> str:
+    return f'<text x="{x}" y="{y}">{escape(text)}</text>'
 
 
-def rounded(low: float, high: float, count: float = 3.5) -> list[float]:
+def rounded(low: float, high: float, count: float = 3.0) -> list[float]:
     """Round numbers within a range, about `count` of them."""
     if not (math.isfinite(low) and math.isfinite(high) and high > low):
         return []

@@ -44,7 +44,7 @@ def test_the_page_needs_nothing_but_itself(found: Evaluation) -> None:
     assert not tags.seen & {"script", "link", "img", "iframe", "object"}
     assert "http" not in page
     assert "url(" not in page
-    assert len(page.encode()) < 150_000
+    assert len(page.encode()) < 120_000
     assert not re.search(r"\b(nan|inf)\b", page.lower())
 
 
@@ -60,7 +60,7 @@ def test_the_page_says_what_the_numbers_say(found: Evaluation) -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "marks"),
-    [(0.0, 1.0, [0.0, 0.5, 1.0]), (-0.13, 0.2, [-0.1, 0.0, 0.1, 0.2]), (NAN, 1.0, []), (1.0, 1.0, [])],
+    [(0.0, 1.0, [0.0, 0.5, 1.0]), (-0.13, 0.2, [0.0, 0.2]), (NAN, 1.0, []), (1.0, 1.0, [])],
 )
 def test_an_axis_has_round_numbers(low: float, high: float, marks: list[float]) -> None:
     assert rounded(low, high) == marks
@@ -72,5 +72,6 @@ def test_a_drawing_leaves_out_what_is_not_known() -> None:
     frame.band([(0.0, NAN, NAN)])
     drawn = frame.svg()
     assert drawn.count("M") == 2
+    assert "inf" not in drawn
     assert "A &amp; B" in drawn
     assert span_of([NAN]) == (0.0, 1.0)
