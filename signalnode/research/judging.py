@@ -198,7 +198,7 @@ def _measured_score(sample: Sample, claim: Claim) -> ScoreEvaluation:
 def _signed(told: Foresight, sign: float) -> Foresight:
     if sign > 0.0:
         return told
-    return told._replace(ic=-told.ic, low=-told.high, high=-told.low)
+    return replace(told, ic=-told.ic, low=-told.high, high=-told.low)
 
 
 def _tenths(sample: Sample, claim: Claim, values: Floats, place: int, shares: Floats) -> tuple[Tenth, ...]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,8 @@ FFT_STEP = 1_024  # lengths are multiples, for a prime one takes ten times as lo
 LEVEL = 0.05  # of all the looks together
 
 
-class Foresight(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Foresight:
     """A rank correlation and what is known of it; NaN where that cannot be said."""
 
     ic: float

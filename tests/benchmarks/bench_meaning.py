@@ -10,7 +10,7 @@ Only what long recordings say is held to a target: eleven minutes tell nothing a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -187,7 +187,7 @@ def _judged(
         mine = foresight(Ranked(score[kept]), Ranked(future[kept]), step_s, max(claim.ahead_s, step_s))
     if claim.walk_s and score is not None:
         chance = walk_chance(day.returns, claim.walk_s, claim.ahead_s, STEP_S, found.stride)
-        mine = mine._replace(chance=chance)
+        mine = replace(mine, chance=chance)
     naive, best = claim.naive(day), ceiling.predict(day)
     return (
         mine,

@@ -103,7 +103,7 @@ def test_what_is_shown_is_weighed_against_the_spread() -> None:
 
 
 def test_few_blocks_show_nothing_however_sure_they_seem() -> None:
-    ((word, words),) = words_of(SURE._replace(blocks=7.83))
+    ((word, words),) = words_of(replace(SURE, blocks=7.83))
     assert word == "not shown"
     assert words == "530 s hold 7.8 independent blocks of 5 s, too few to tell: 20 are the least."
 
@@ -115,12 +115,12 @@ def test_what_is_held_against_the_usual_needs_hours() -> None:
 
 
 def test_the_contrary_and_the_absent_are_called_so() -> None:
-    found = words_of(SURE._replace(ic=-0.14, low=-0.18, high=-0.1), NOTHING)
+    found = words_of(replace(SURE, ic=-0.14, low=-0.18, high=-0.1), NOTHING)
     assert [word for word, _ in found] == ["contrary", "no evidence"]
 
 
 def test_many_looks_need_more_than_one() -> None:
-    unsure = SURE._replace(ic=0.05, p=0.01)
+    unsure = replace(SURE, ic=0.05, p=0.01)
     assert words_of(unsure)[0][0] == "shown"
     word, words = words_of(*[unsure] * 1, *[replace_p(unsure)] * 9)[0]
     assert word == "not shown"
@@ -128,12 +128,12 @@ def test_many_looks_need_more_than_one() -> None:
 
 
 def replace_p(told: Foresight) -> Foresight:
-    return told._replace(p=0.5)
+    return replace(told, p=0.5)
 
 
 def test_what_holds_elsewhere_is_told() -> None:
-    score = score_of(SURE._replace(ic=0.01, p=0.9))
-    sure = SURE._replace(ic=-0.2)
+    score = score_of(replace(SURE, ic=0.01, p=0.9))
+    sure = replace(SURE, ic=-0.2)
     horizons = tuple(
         replace(each, foresight=sure if each.horizon_s <= 0.5 else NOTHING) for each in score.by_horizon
     )
