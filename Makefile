@@ -8,8 +8,8 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 # together.
 
 # What asks for more of the machine than Python: systemd, a browser, environments of its own, all commands of the docs.
-OUTSIDE := tests/browser tests/processes/test_systemd.py tests/processes/test_wheel.py tests/test_extend.py \
-  tests/test_readme.py
+OUTSIDE := tests/browser tests/processes/test_remote_host.py tests/processes/test_systemd.py \
+  tests/processes/test_wheel.py tests/test_extend.py tests/test_readme.py
 
 .PHONY: run test test-outside test-long test-versions check bench
 

@@ -14,7 +14,7 @@ from signalnode.bus.sockets import (
     MORE,
     NOW,
     SUBSCRIPTION_BYTES_MAX,
-    open_family,
+    prepare,
     put_back,
     sending,
     unlink_ipc,
@@ -153,7 +153,7 @@ class Republisher:
 
 
 def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
-    open_family(socket, endpoint)
+    prepare(socket, endpoint)
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:

@@ -13,6 +13,11 @@ NOW, MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)  # plain ints: enum
 # How long the aggregator waits to look for an engine again: at first, and at most, for it doubles each time.
 # Hundreds of engines that are down at once must not keep a core busy.
 RECONNECT_MS, RECONNECT_MAX_MS = 5, 50
+# A host that lost its power says no goodbye: who listens to it would do so for good. After so long without
+# a sign of life the kernel asks, this often, and gives the connection up when so many have gone unanswered.
+SILENT_S, ASKED_EACH_S, UNANSWERED_MAX = 3, 1, 3
+CONNECT_MS_MAX = 3_000  # a try; the kernel's own would take two minutes, and look ever more seldom
+HANDSHAKE_MS_MAX = 10_000  # the peer may have gone in the middle of it
 _IN = int(zmq.POLLIN)
 SUBSCRIPTION_BYTES_MAX = 1_024  # all that a publishing socket ever reads is subscriptions
 
@@ -41,11 +46,26 @@ def sending(socket: zmq.Socket[bytes]) -> Callable[[bytes, int], None]:
     return super(zmq.Socket, socket).send
 
 
-def open_family(socket: zmq.Socket[bytes], endpoint: str) -> None:
-    """Let a socket bind or connect to an IPv6 address, where `endpoint` is one: ZeroMQ wants to be told."""
+def prepare(socket: zmq.Socket[bytes], endpoint: str) -> None:
+    """Make a socket ready to bind or connect to `endpoint`.
+
+    ZeroMQ wants to be told of an IPv6 address. Over tcp a host that is gone is found out within seconds, and
+    looked for again; ZeroMQ's own heartbeats would do that too, but abort the process where a queue is full.
+    """
     address = host_and_port(endpoint)
-    if address is not None and address[0].startswith("["):
+    if address is None:
+        return
+    if address[0].startswith("["):
         socket.setsockopt(zmq.IPV6, 1)
+    for option, value in (
+        (zmq.TCP_KEEPALIVE, 1),
+        (zmq.TCP_KEEPALIVE_IDLE, SILENT_S),
+        (zmq.TCP_KEEPALIVE_INTVL, ASKED_EACH_S),
+        (zmq.TCP_KEEPALIVE_CNT, UNANSWERED_MAX),
+        (zmq.CONNECT_TIMEOUT, CONNECT_MS_MAX),
+        (zmq.HANDSHAKE_IVL, HANDSHAKE_MS_MAX),
+    ):
+        socket.setsockopt(option, value)
 
 
 def put_back(socket: zmq.Socket[bytes], endpoint: str) -> bool:

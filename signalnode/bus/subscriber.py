@@ -21,7 +21,7 @@ import zmq
 from signalnode.bus.curve import secure_client
 from signalnode.bus.reader import Counts, Reader, StreamState
 from signalnode.bus.snapshot import encode_request
-from signalnode.bus.sockets import NOW, open_family, receive, waits
+from signalnode.bus.sockets import NOW, prepare, receive, waits
 from signalnode.bus.topics import subscribed_to
 from signalnode.bus.wire import KINDS, VIEW_BYTES_MAX, Message, Score
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, wall_ns
@@ -110,7 +110,7 @@ class Subscription:
         try:
             address = connect_address(endpoint)
             for socket in (self._sub, self._ask):
-                open_family(socket, address)
+                prepare(socket, address)
             self._sub.connect(address)
             if repair:
                 self._ask.connect(snapshot_endpoint(address))

@@ -12,7 +12,7 @@ from pathlib import Path
 import zmq
 
 from signalnode.bus.curve import secure_client
-from signalnode.bus.sockets import RECONNECT_MAX_MS, RECONNECT_MS, open_family, receive, waits
+from signalnode.bus.sockets import RECONNECT_MAX_MS, RECONNECT_MS, prepare, receive, waits
 from signalnode.bus.topics import DECISION, SCORE, VIEW
 from signalnode.bus.wire import (
     VIEW_BYTES_MAX,
@@ -45,7 +45,7 @@ class Hearing:
         ):
             self._socket.setsockopt(option, value)
         address = connect_address(endpoint)
-        open_family(self._socket, address)
+        prepare(self._socket, address)
         if keys is not None:
             secure_client(self._socket, keys)
         for topic in (VIEW, DECISION):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import zmq
 
-from signalnode.bus.sockets import open_family, receive, waits
+from signalnode.bus.sockets import prepare, receive, waits
 from signalnode.bus.subscriber import subscribe
 from signalnode.bus.wire import encode
 from signalnode.clock import wall_ns
@@ -17,7 +17,7 @@ def test_an_ipv6_address_is_bound_and_heard() -> None:
     endpoint = f"tcp://[::1]:{free_port()}"
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     with context, context.socket(zmq.XPUB) as publishing:
-        open_family(publishing, endpoint)
+        prepare(publishing, endpoint)
         publishing.bind(endpoint)
         publishing.setsockopt(zmq.RCVTIMEO, 10_000)
         with subscribe("A", endpoint=endpoint, repair=False) as heard:

@@ -12,7 +12,7 @@ import zmq
 from signalnode.bus.curve import secure_client
 from signalnode.bus.relations import RELATIONS_BYTES_MAX, UNKNOWN, Matrices, decode_relations
 from signalnode.bus.snapshot import RingRequest, decode_reply, encode_request
-from signalnode.bus.sockets import open_family
+from signalnode.bus.sockets import prepare
 from signalnode.bus.wire import WireError
 from signalnode.names import connect_address, snapshot_endpoint
 
@@ -33,7 +33,7 @@ def ask_relations(endpoint: str, keys: Path | None) -> Matrices | None:
         ):
             socket.setsockopt(option, value)
         address = connect_address(snapshot_endpoint(endpoint))
-        open_family(socket, address)
+        prepare(socket, address)
         if keys is not None:
             secure_client(socket, keys)
         socket.connect(address)
