@@ -109,9 +109,7 @@ NO_OUTCOMES: Mapping[str, MarketOutcomes] = MappingProxyType({})
 
 
 def cells_of(sums: Floats, steps: Floats) -> Floats:
-    """FIELDS of sums, shape (SUMS, …), with windows of `steps`; the formulas stand in
-    `aggregator/measures/outcomes.py`.
-    """
+    """FIELDS of sums, shape (SUMS, …), with windows of `steps`: the formulas of `Outcomes`, which learns."""
     weight, weight_squares, changed, hits, moves, move_squares, sizes = sums
     out = np.empty((len(FIELDS), *weight.shape))
     with np.errstate(all="ignore"):
