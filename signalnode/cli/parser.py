@@ -225,6 +225,18 @@ def _add_markets(verb: _Verb, _: _Parser) -> None:
 
 
 def _add_data(verb: _Verb, _: _Parser) -> None:
+    record = verb("record", "record:record", "Record live markets of a venue, without a node.")
+    record.add_argument("venue", metavar="VENUE", help="whose markets: dydx, say")
+    record.add_argument("markets", nargs="+", metavar="MARKET", help="BTC-USD, say")
+    record.add_argument("--hours", type=float, metavar="H", help="end after so long (default: at Ctrl-C)")
+    record.add_argument("--only", choices=("raw", "events"), default="", help="keep these alone")
+    _add_recordings(record)
+    _add_rest_url(record)
+    _add_ws_url(record)
+    recordings = verb("recordings", "recordings:recordings", "List what was recorded, and what is missing.")
+    recordings.add_argument("markets", nargs="*", metavar="MARKET", help="only these, with their newest gaps")
+    recordings.add_argument("--json", action="store_true", help="one JSON object")
+    _add_recordings(recordings)
     replay = verb("replay", "data:replay", "Score recordings as fast as possible, into a file.")
     replay.add_argument(
         "files",
@@ -267,6 +279,10 @@ def add_span(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--venue", default="", help="whose the market, or the frames of a capture, is: binance, say"
     )
+    _add_recordings(verb)
+
+
+def _add_recordings(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--recordings", type=Path, metavar="DIR", help="where they are (default: as in the config)"
     )

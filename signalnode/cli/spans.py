@@ -88,11 +88,11 @@ def of_recording(arguments: argparse.Namespace, market: str) -> Source:
     return Source(market, span, settings_of(arguments, market))
 
 
-def recordings_of(arguments: argparse.Namespace) -> Path:
+def recordings_of(arguments: argparse.Namespace, *, may_be_new: bool = False) -> Path:
     """Where recordings are: as it is given, else as in the config, else `recordings` here."""
     given: Path | None = arguments.recordings
     if given is not None:
-        if not given.is_dir():
+        if not may_be_new and not given.is_dir():
             raise DataError(f"--recordings {given}: there is no such directory; mend the path")
         return given
     try:

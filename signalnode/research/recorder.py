@@ -24,6 +24,7 @@ from signalnode.feeds.recorded.gaps import GapFile
 from signalnode.feeds.recorded.hours import HOUR_NS, KINDS, NO_VENUE, Hour, hours_in, market_folder
 from signalnode.feeds.recorded.parquet import close_journal
 from signalnode.feeds.recorded.ring import RingReader
+from signalnode.feeds.recorded.stream import Stream
 from signalnode.feeds.recorded.tape import LABEL_FILE, RING_FILE, Label
 from signalnode.feeds.recorded.writing import MarketWriter
 from signalnode.files import ensure_directory, hold_lock, replace_file
@@ -79,6 +80,18 @@ def _run(recorder: Recorder, link: Link, *, finishes: bool) -> None:
             break
     for _ in recorder.end(finishes=finishes):
         link.beat(**recorder.facts())
+
+
+def finish(folder: Path) -> None:
+    """Make whole files of all hours, where nobody records. Raises AlreadyRunningError, DataError, OSError."""
+    with hold_lock(folder / LOCK_FILE):
+        for kind in KINDS:
+            for venue, market in sorted({(each.venue, each.market) for each in hours_in(folder, kind)}):
+                stream = Stream(folder, kind, "" if venue == NO_VENUE else venue, market)
+                stream.end_hour()
+                for hour in stream.finished if kind == "events" else ():
+                    for _ in close_journal(hour):
+                        pass
 
 
 class _Market:

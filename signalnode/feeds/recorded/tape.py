@@ -189,7 +189,7 @@ class Tape:
         self._gaps += self._watch.observe(time_ns, outage, trouble, losses)
 
     def commit(self, engine: Knows, now_ns: int, *, settled: bool) -> None:
-        """Hand on what has come, at monotonic time `now_ns`; `settled` where the engine has taken all of it."""
+        """Hand on what has come, at monotonic time `now_ns`; `settled`: the engine has taken it all."""
         self.time_ns = max(self.time_ns, engine.time_ns)
         if not (self._lines or self._rows or self._gaps or self._lost_from_ns):
             return

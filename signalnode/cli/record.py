@@ -1,0 +1,141 @@
+"""`record`: live markets into recordings, without a node: it runs one of its own for as long as it takes."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from signalnode.cli.init import addresses_typed, check_live, held
+from signalnode.cli.spans import recordings_of
+from signalnode.cli.venues import given_addresses
+from signalnode.clock import NS_PER_S, monotonic_ns
+from signalnode.errors import AlreadyRunningError, OutputError, SignalnodeError, UsageError
+from signalnode.files import ensure_directory, is_held
+from signalnode.settings.writing import addresses_text, live_market_text
+from signalnode_supervisor.linux.kernel import die_with_parent
+
+HOURS_MAX = 24.0 * 366
+LOOK_S = 1.0
+STOPS = (signal.SIGINT, signal.SIGTERM)
+_CONFIG = """runtime_dir = "run"
+state_dir = {state}
+[aggregator]
+endpoint = "ipc://{runtime}/all"
+[record]
+folder = {folder}
+raw = {raw}
+events = {events}
+"""
+
+
+def record(arguments: argparse.Namespace) -> int:
+    """Record until the time is over, Ctrl-C or SIGTERM; then every hour is a whole file."""
+    venue, markets = arguments.venue, arguments.markets
+    check_live("record", venue, markets)
+    if arguments.hours is not None and not 0 < arguments.hours <= HOURS_MAX:
+        raise UsageError(f"--hours {arguments.hours:g}: give it more than 0, and at most {HOURS_MAX:,.0f}")
+    urls = given_addresses(arguments).get(venue, {}) | addresses_typed("record", arguments)
+    symbols = held("record", venue, markets, urls).symbols
+    folder = recordings_of(arguments, may_be_new=True).absolute()
+    from signalnode.research.recorder import LOCK_FILE
+
+    if is_held(folder / LOCK_FILE):
+        raise AlreadyRunningError(f"{folder}: somebody records there already; choose another --recordings")
+    try:
+        ensure_directory(folder)
+    except OSError as error:
+        what = f"{folder}: cannot be made ({error.strerror})"
+        raise OutputError(f"{what}; choose another --recordings") from None
+    with tempfile.TemporaryDirectory(prefix="signalnode-") as runtime:
+        config = _write_config(Path(runtime), folder, arguments.only)
+        if urls:
+            with config.open("a", encoding="utf-8") as file:
+                file.write(addresses_text(venue, urls))
+        for market, symbol in symbols.items():
+            path = config.parent / "markets" / f"{market}.toml"
+            path.write_text(live_market_text(venue, market, symbol), encoding="utf-8")
+        status = _run(config, folder, list(symbols), arguments.hours)
+    _finish(folder)
+    return status
+
+
+def _write_config(runtime: Path, folder: Path, only: str) -> Path:
+    config = runtime / "signalnode.toml"
+    text = _CONFIG.format(
+        state=_quoted(folder / ".state"),
+        folder=_quoted(folder),
+        runtime=runtime,
+        raw=str(only != "events").lower(),
+        events=str(only != "raw").lower(),
+    )
+    config.write_text(text, encoding="utf-8")
+    ensure_directory(runtime / "markets")
+    return config
+
+
+def _quoted(path: Path) -> str:
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+def _run(config: Path, folder: Path, markets: list[str], hours: float | None) -> int:
+    """The node, for so many hours; its exit status."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    begun_ns = monotonic_ns()
+    end_ns = None if hours is None else begun_ns + int(hours * 3_600 * NS_PER_S)
+    with (config.parent / "log").open("w+b") as log:
+        node = subprocess.Popen(
+            [sys.executable, "-m", "signalnode", "run", "--config", str(config)],
+            stderr=log,
+            process_group=0,  # Ctrl-C is for us, who then end it
+            preexec_fn=_ready_node,  # noqa: PLW1509 - one thread here
+        )
+        print(f"{folder}: recording {', '.join(markets)}; Ctrl-C ends it", flush=True)
+        while node.poll() is None:
+            now_ns = monotonic_ns()
+            _show(folder, markets, now_ns - begun_ns)
+            if signal.sigtimedwait(STOPS, LOOK_S) is not None or (end_ns is not None and now_ns >= end_ns):
+                node.send_signal(signal.SIGTERM)
+                break
+        status = node.wait()
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
+        if status:
+            log.seek(0)
+            lines = log.read().decode(errors="replace").splitlines()
+            raise SignalnodeError(f"record: the node ended: {lines[-1] if lines else status}")
+    return 0
+
+
+def _ready_node() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+    die_with_parent(signal.SIGTERM)
+
+
+def _show(folder: Path, markets: list[str], passed_ns: int) -> None:
+    """How far it is, in one line, where somebody looks."""
+    if not sys.stderr.isatty():
+        return
+    from signalnode.research.recordings import recorded_markets
+
+    found = [each for each in recorded_markets(folder) if each.market in markets]
+    size, gaps = sum(each.bytes for each in found), sum(each.gaps for each in found)
+    minutes, seconds = divmod(passed_ns // NS_PER_S, 60)
+    heard = len({each.market for each in found})
+    line = f"{minutes}:{seconds:02} {heard} of {len(markets)} markets, {size / 1e6:,.1f} MB, {gaps} gaps"
+    print(f"\r{line:<60}", end="", file=sys.stderr, flush=True)
+
+
+def _finish(folder: Path) -> None:
+    """Every hour becomes a whole file; what Ctrl-C leaves of that, the next recorder does."""
+    from signalnode.cli.recordings import recordings
+    from signalnode.research.recorder import finish
+
+    finish(folder)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+    recordings(argparse.Namespace(recordings=folder, markets=[], json=False, config=None))
+    print(f"score them with `signalnode replay MARKET --recordings {folder} --out scores.parquet`")

@@ -1,0 +1,102 @@
+"""The command line's `record`, `recordings`, and `replay` of what was recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from signalnode import errors
+from signalnode.cli import main
+from signalnode.clock import pause
+from signalnode.research.recordings import recorded_markets
+from tests.command_line import refused
+from tests.effort import PATIENCE_S
+from tests.feeds.recorded.made import MARKET, START_NS, Recorded, put_rows, rows_from
+from tests.feeds.recorded.test_recorded import start
+from tests.venues.server import Running, Server
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A recording of half an hour."""
+    made = Recorded(tmp_path, kinds=("events",))
+    rows = rows_from(START_NS, 1_800)
+    made.put(start(START_NS), put_rows(rows, 0))
+    made.finish()
+    return made.folder
+
+
+def test_recordings_lists_and_replay_takes_a_span(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where `recordings` is found without a config
+    assert main(["recordings"]) == 0
+    assert f"{MARKET}  dydx   events" in capsys.readouterr().out
+    assert main(["recordings", MARKET, "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["recordings"]
+    assert (told["market"], told["first_ns"], told["hours"]) == (MARKET, START_NS, 1)
+    out = tmp_path / "scores.parquet"
+    span = ("--from", "2025-11-27T00:10", "--to", "2025-11-27T00:20")
+    assert main(["replay", MARKET, *span, "--out", str(out)]) == 0
+    times = pq.read_table(out)["time_ns"].to_numpy()
+    assert (times[0], times[-1]) == (START_NS + 600 * 10**9, START_NS + 1_199 * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("argv", "error", "expected"),
+    [
+        (["replay", "NONE-USD"], errors.DataError, "nothing of it is recorded"),
+        (["replay", MARKET, "--from", "2031-01-01"], errors.DataError, "nothing was recorded from 2031"),
+        (["replay", MARKET, "--from", "soon"], errors.UsageError, "--from 'soon': write 90s"),
+        (["replay", MARKET, "--raw"], errors.DataError, "no raw of it is recorded"),
+        (["replay", MARKET, "--venue", "okx"], errors.DataError, "recorded from dydx, not from okx"),
+        (["replay", MARKET, "--market", "A"], errors.UsageError, "--market is for files"),
+        (["replay", MARKET, "--from", "2025-11-28", "--to", "2025-11-27"], errors.UsageError, "not before"),
+    ],
+)
+def test_what_cannot_be_replayed_is_one_line(
+    argv: list[str],
+    error: type[errors.SignalnodeError],
+    expected: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = folder.parent / "scores.parquet"
+    status, line = refused(capsys, *argv, "--recordings", folder, "--out", out)
+    assert expected in line
+    assert status == error.exit_status
+    assert not out.exists()
+
+
+def test_a_live_market_is_recorded_without_a_node_until_ctrl_c(tmp_path: Path) -> None:
+    recordings = tmp_path / "recordings"
+    with Running(Server("dydx", steps_per_s=20.0, symbols=(MARKET,))) as running:
+        (server,) = running.servers
+        urls = ("--ws-url", server.ws_url, "--rest-url", server.rest_url)
+        command = [sys.executable, "-m", "signalnode", "record", "dydx", MARKET, *urls]
+        process = subprocess.Popen(
+            [*command, "--recordings", str(recordings)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        )
+        for _ in range(int(PATIENCE_S * 10)):
+            if {each.kind for each in recorded_markets(recordings)} == {"raw", "events"}:
+                break
+            assert process.poll() is None, process.communicate()
+            pause(100_000_000)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, err) == (0, "")
+    assert f"recording {MARKET}; Ctrl-C ends it" in out
+    assert {path.suffix for path in recordings.rglob("*date=*/*")} == {".zst", ".parquet"}
+    assert main(["replay", MARKET, "--recordings", str(recordings), "--out", str(tmp_path / "a.csv")]) == 0
