@@ -98,7 +98,7 @@ def run(command: tuple[str, ...], message: Message) -> Outcome:
         process.wait()
         return Outcome(f"{name}: did not end within {COMMAND_S_MAX:g} s")
     status = process.returncode
-    return Outcome("" if status == 0 else f"{name}: exit status {status}; see `signalnode logs alerts`")
+    return Outcome("" if status == 0 else f"{name}: exit status {status}")
 
 
 class Courier:
