@@ -163,8 +163,7 @@ def _verdict(whole: Mean, is_told: bool, known: bool, fee_bps: float, held_s: fl
         word: TradeWord = "shown" if whole.net_bps > 0.0 else "loses"
         return word, f"{'It earns' if word == 'shown' else 'It loses'}: {found}."
     if whole.blocks < BLOCKS_MIN:
-        why = (
-            f"its trades fall into {whole.blocks} independent blocks of time, and {BLOCKS_MIN} are the least"
-        )
+        blocks = "one block" if whole.blocks == 1 else f"{whole.blocks} independent blocks"
+        why = f"its trades fall into {blocks} of time, and {BLOCKS_MIN} are the least"
         return "not shown", f"Too few to tell: {why}. {found}."
     return "not shown", f"No more than chance gives: {found}."

@@ -49,7 +49,8 @@ def strategy_lines(found: StrategiesEvaluation) -> Iterator[str]:
         yield f"{each.strategy}: {each.verdict}. {each.words}"
         for mean in each.by_market:
             yield f"  {mean.name}: {_told(mean)}"
-    yield f"{found.views:,} views of {', '.join(found.markets)}; {len(found.strategies)} strategies looked at"
+    looked = "one strategy" if len(found.strategies) == 1 else f"{len(found.strategies)} strategies"
+    yield f"{looked} looked at, {found.views:,} views of {', '.join(found.markets)}"
 
 
 def _told(mean: Mean) -> str:

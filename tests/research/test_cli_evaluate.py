@@ -9,8 +9,12 @@ import pytest
 
 import signalnode
 from signalnode.cli import main
+from signalnode.clock import NS_PER_S, utc_text
+from signalnode.feeds.files.marks import Mark
 from signalnode.feeds.files.recording import write_recording
-from tests.research.walks import START_NS, walk
+from tests.feeds.recorded.made import MARKET, START_NS, Recorded, put_mark, put_rows, rows_from
+from tests.research.walks import START_NS as WALK_NS
+from tests.research.walks import walk
 
 SECONDS = 400.0
 
@@ -46,7 +50,7 @@ def test_a_span_and_a_name_choose_what_is_evaluated(
     recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     middle = signalnode.evaluate({"W-USD": walk(1, SECONDS)[: round(SECONDS)]}).markets[0].last_ns
-    when = f"2023-11-14T22:16:{(middle - START_NS) // 10**9 % 60:02d}"
+    when = f"2023-11-14T22:16:{(middle - WALK_NS) // 10**9 % 60:02d}"
     words = [f"A-USD={recording}", "--symbol", "W-USD", "--to", when]
     assert main(["evaluate", *words]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -93,6 +97,21 @@ def test_a_market_of_the_config_is_known_by_its_name(
     assert capsys.readouterr().out.startswith("W-USD: 800 events\n")
     assert main(["evaluate", "S-USD"]) != 0
     assert "S-USD: no file is called so" in capsys.readouterr().err
+
+
+def test_what_was_recorded_is_known_by_its_market(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Recorded(tmp_path)
+    mark = Mark(START_NS, "start", 1, lineage="", number=0, state=b"state")
+    made.put(put_mark(mark), put_rows(rows_from(START_NS, 400), 0))
+    made.finish()
+    words = ["evaluate", MARKET, "--recordings", str(made.folder)]
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith(f"{MARKET}: 400 events\n")
+    half = utc_text(START_NS + 200 * NS_PER_S)
+    assert main([*words, "--from", half]) == 0
+    assert capsys.readouterr().out.startswith(f"{MARKET}: 200 events\n")
+    assert main(["evaluate", MARKET, *words[1:]]) == 2
+    assert f"{MARKET} is named twice" in capsys.readouterr().err
 
 
 def test_a_strategys_trades_are_those_of_layer_5(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from signalnode.research.evaluation import Evaluation, Horizon, MarketEvaluation
 from signalnode.research.judging import judged
 from signalnode.research.statistics import NOTHING, Foresight
 from signalnode.research.verdicts import listed, seconds
+from tests.effort import only_long
 from tests.research.walks import walk
 
 DIRECTED = ("momentum_long", "momentum_short", "mean_reversion_long", "mean_reversion_short")
@@ -36,12 +37,32 @@ def test_a_walk_foresees_nothing(noise: Evaluation) -> None:
     assert (noise.claims, noise.looks) == (14, 14 * len(HORIZONS_S))
 
 
+@only_long("many seeds")
+def test_hardly_a_walk_of_many_is_shown_anything() -> None:
+    seeds = range(100, 160)
+    found = [signalnode.evaluate({"W-USD": walk(seed, 7_500.0, events_per_s=1.0)}) for seed in seeds]
+    quiet = [scores_in(each, *DIRECTED, "volatility_breakout", "volume_spike") for each in found]
+    assert sum(any(each.verdict != "not shown" for each in scores) for scores in quiet) <= 6
+    held = (any(each.holds for score in scores for each in score.by_horizon) for scores in quiet)
+    assert sum(held) <= 6
+
+
 def test_what_is_planted_is_shown() -> None:
     found = signalnode.evaluate({"P-USD": walk(1, 1_500.0, planted=0.4)})
     for each in scores_in(found, "momentum_long", "momentum_short"):
         assert each.verdict == "shown"
         assert "rank correlation +0." in each.words
         assert each.tenths[-1].move > 0.0
+
+
+def test_signals_of_ones_own_are_looked_at_along() -> None:
+    found = signalnode.evaluate(
+        {"E-USD": walk(1, 300.0)}, signals={"extra": ["book_pressure"]}, own_horizon_s=10.0
+    )
+    by_score = {each.claim.score: each for each in found.markets[0].scores}
+    assert len(by_score) == 9
+    assert by_score["book_pressure_short"].claim == claims_of("book_pressure_short")[0]
+    assert by_score["book_pressure_long"].half_life_s > 0.0
 
 
 def test_a_score_is_held_against_its_own_claim() -> None:
