@@ -144,7 +144,8 @@ class Side:
         """Keep to the window, or to what is held at most."""
         keys, sizes = self.keys, self.sizes
         if self.window:
-            del keys[self.window :], sizes[self.window :]
+            if len(keys) > self.window:
+                del keys[self.window :], sizes[self.window :]
             self.reach = keys[-1] if len(keys) == self.window else inf
         elif len(keys) > self.levels_max:
             del keys[self.levels_max :], sizes[self.levels_max :]
@@ -250,7 +251,10 @@ class Book:
 
     def _take(self, delta: Delta) -> None:
         self.last_id, self._old = delta.last_id, 0
-        if refused := self._bids.update(delta.bids) + self._asks.update(delta.asks):
+        refused = self._bids.update(delta.bids) if delta.bids else 0
+        if delta.asks:
+            refused += self._asks.update(delta.asks)
+        if refused:
             self._note_refused(refused)
         if self._watched:
             self._hear()
@@ -313,6 +317,10 @@ class Book:
         if self._joined != "synced" or not bids.keys or not asks.keys:
             return None
         return Top(-bids.keys[0], bids.sizes[0], asks.keys[0], asks.sizes[0])
+
+    def best(self, count: int) -> tuple[list[float], list[float]]:
+        """Prices of the best `count` bids and asks, best first, those of bids with a minus."""
+        return self._bids.keys[:count], self._asks.keys[:count]
 
     def levels(self, count: int | None = None) -> tuple[list[Level], list[Level]]:
         """The best `count` bids and asks, or all, best first, whatever the book is good for."""

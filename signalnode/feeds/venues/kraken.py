@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -39,6 +40,7 @@ CHECKED = 10  # best levels a side that the checksum covers
 OPEN_STATES = frozenset({"online", "limit_only", "reduce_only"})  # of an instrument, and of the venue
 SILENT_CHANNELS = frozenset({"heartbeat", "ticker", "ohlc"})
 TEXT_MAX = 64  # characters of a number
+NUMBERS_MAX = 4_096  # texts of them kept at hand, under 1 MB: prices and the size 0 come again and again
 EMPTY = msgspec.Raw(b"")
 
 
@@ -114,8 +116,10 @@ class KrakenDecoder(MarketDecoder):
         self._system_halt = self._market_halt = ""
         self._depth = 0  # levels a side, as subscribed to; 0 where that is not known
         self._number = 0  # of the book's messages, ours
-        self._bid_digits: dict[float, bytes] = {}  # what the checksum takes of a level, by price
-        self._ask_digits: dict[float, bytes] = {}
+        self._bid_digits: dict[float, bytes] = {}  # what the checksum takes of a level, by −price
+        self._ask_digits: dict[float, bytes] = {}  # by price
+        self._best: tuple[list[float], list[float]] = [], []  # levels that the last checksum was of
+        self._bid_text = self._ask_text = b""  # and what it took of them
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `base.Decoder`."""
@@ -188,29 +192,36 @@ class KrakenDecoder(MarketDecoder):
         return rows
 
     def _on_book(self, message: _Book, kind: str, time_received_ns: int) -> Sequence[Row]:
-        bids, bid_digits = _levels_of(message.bids)
-        asks, ask_digits = _levels_of(message.asks)
+        bids, bid_digits = _levels_of(message.bids, -1)
+        asks, ask_digits = _levels_of(message.asks, 1)
         self._number += 1
         book = self.watch.book
         if kind == "snapshot":
             self._bid_digits, self._ask_digits = bid_digits, ask_digits
+            self._best = [], []
             book.replace(self._number, bids, asks, max(self._depth, _depth_of(bids, asks)))
-            self._check(message.checksum)
+            self._check(message.checksum, bid_digits, ask_digits)
         elif book.status in ("synced", "crossed"):
             self._bid_digits.update(bid_digits)
             self._ask_digits.update(ask_digits)
             book.apply(Delta(0, self._number, bids, asks))
-            self._check(message.checksum)
+            self._check(message.checksum, bid_digits, ask_digits)
         else:
             book.apply(Delta(0, self._number, bids, asks))
         time_event_ns = time_ns_of(message.timestamp) if message.timestamp else time_received_ns
         return self.watch.rows_and_quote_after(book.status, time_event_ns, time_received_ns)
 
-    def _check(self, checksum: int) -> None:
-        bids, asks = self.watch.book.levels(CHECKED)
-        digits = [self._ask_digits[price] for price, _ in asks]
-        digits += [self._bid_digits[price] for price, _ in bids]
-        found = zlib.crc32(b"".join(digits))
+    def _check(self, checksum: int, newer_bids: dict[float, bytes], newer_asks: dict[float, bytes]) -> None:
+        """Hold the book against the venue's checksum. Only a side whose best levels are others, or have news
+        among `newer_…`, is put together anew.
+        """
+        (best_bids, best_asks), (bids, asks) = self._best, self.watch.book.best(CHECKED)
+        if bids != best_bids or not newer_bids.keys().isdisjoint(bids):
+            self._bid_text = b"".join([self._bid_digits[key] for key in bids])
+        if asks != best_asks or not newer_asks.keys().isdisjoint(asks):
+            self._ask_text = b"".join([self._ask_digits[key] for key in asks])
+        self._best = bids, asks
+        found = zlib.crc32(self._bid_text, zlib.crc32(self._ask_text))
         if found != checksum:
             self._on_fault("checksum_differs", f"the book gives {found}, the venue {checksum}")
             self.watch.distrust()
@@ -219,7 +230,7 @@ class KrakenDecoder(MarketDecoder):
 
     def _forget_what_is_gone(self) -> None:
         bids, asks = self.watch.book.levels()
-        self._bid_digits = {price: self._bid_digits[price] for price, _ in bids}
+        self._bid_digits = {-price: self._bid_digits[-price] for price, _ in bids}
         self._ask_digits = {price: self._ask_digits[price] for price, _ in asks}
 
 
@@ -228,25 +239,26 @@ def _depth_of(bids: Sequence[Level], asks: Sequence[Level]) -> int:
     return next((depth for depth in DEPTHS if depth >= levels), DEPTHS[-1])
 
 
-def _levels_of(sent: Sequence[_Level]) -> tuple[list[Level], dict[float, bytes]]:
-    """The levels as numbers, and by price the digits that the checksum takes. Raises ValueError."""
+def _levels_of(sent: Sequence[_Level], sign: int) -> tuple[list[Level], dict[float, bytes]]:
+    """The levels as numbers, and by `sign` · price the digits that the checksum takes. Raises ValueError."""
     levels: list[Level] = []
     digits: dict[float, bytes] = {}
     for level in sent:
-        price, qty = bytes(level.price), bytes(level.qty)
-        if len(price) > TEXT_MAX or len(qty) > TEXT_MAX:
-            raise msgspec.ValidationError(f"a number of over {TEXT_MAX} characters")
-        try:
-            number = float(price)
-            levels.append((number, float(qty)))
-        except ValueError:
-            raise msgspec.ValidationError(f"{price!r} or {qty!r} is no number") from None
-        digits[number] = _digits_of(price) + _digits_of(qty)
+        (price, price_digits), (size, size_digits) = _number(bytes(level.price)), _number(bytes(level.qty))
+        levels.append((price, size))
+        digits[sign * price] = price_digits + size_digits
     return levels, digits
 
 
-def _digits_of(text: bytes) -> bytes:
-    return text.replace(b".", b"").lstrip(b"0")
+@lru_cache(NUMBERS_MAX)
+def _number(text: bytes) -> tuple[float, bytes]:
+    """What `text` is as a number, and the digits that the checksum takes of it. Raises ValueError."""
+    if len(text) > TEXT_MAX:
+        raise msgspec.ValidationError(f"a number of over {TEXT_MAX} characters")
+    try:
+        return float(text), text.replace(b".", b"").lstrip(b"0")
+    except ValueError:
+        raise msgspec.ValidationError(f"{text!r} is no number") from None
 
 
 DECODER: DecoderClass = KrakenDecoder
