@@ -256,20 +256,43 @@ def test_nothing_grows_while_a_market_is_watched(page: playwright.Page, node: No
     """Heap and nodes of the page, over seconds here and over ten minutes in the long tests."""
     page.goto(f"{node.url}/#ALPHA-USD")
     until(page, "document.querySelectorAll('.uplot').length === 6", "the market is open")
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable")
-
-    def counted() -> dict[str, float]:
-        session.send("HeapProfiler.collectGarbage")
-        found = session.send("Performance.getMetrics")["metrics"]
-        return {each["name"]: each["value"] for each in found}
-
     page.wait_for_timeout(drawn(1_000, 60_000))
-    before = counted()
+    before = counted(page)
     page.wait_for_timeout(drawn(2_000, 600_000))
-    after = counted()
+    after = counted(page)
     assert after["Nodes"] <= NODES_MAX
     assert after["JSHeapUsedSize"] <= before["JSHeapUsedSize"] + 3e6
+
+
+def test_nothing_is_left_of_what_was_opened_and_closed(page: playwright.Page) -> None:
+    """Every view again and again: nodes, listeners and heap are as after the first times."""
+    some, many = drawn(3, 20), drawn(3, 200)
+    look_at_everything(page, some)
+    before = counted(page)
+    look_at_everything(page, many)
+    after = counted(page)
+    assert after["Nodes"] <= before["Nodes"] + 100
+    assert after["JSEventListeners"] <= before["JSEventListeners"] + 20
+    assert after["JSHeapUsedSize"] <= before["JSHeapUsedSize"] + 3e6
+
+
+def look_at_everything(page: playwright.Page, times: int) -> None:
+    for turn in range(times):
+        page.get_by_role("tab", name=("relations", "processes", "decisions")[turn % 3]).click()
+        page.evaluate(f"location.hash = '{MARKETS[turn % 3]}'")
+        until(page, "document.querySelectorAll('.uplot').length === 6", "the market is open")
+        page.get_by_role("button", name="dark or light").click()
+        page.get_by_role("button", name="close").click()
+
+
+def counted(page: playwright.Page) -> dict[str, float]:
+    """What the page holds, garbage not counted."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    session.send("HeapProfiler.collectGarbage")
+    found = session.send("Performance.getMetrics")["metrics"]
+    session.detach()
+    return {each["name"]: each["value"] for each in found}
 
 
 def test_metrics_and_readiness_are_of_the_same_node(node: Node) -> None:

@@ -8,10 +8,11 @@ export function worth({ horizons_s, scores }) {
   const all = Object.values(scores).flatMap((fields) => (fields.move_bps ?? []).flat()).filter((each) => each !== null);
   if (!all.length) return [element("p", "quiet", "What its scores are worth is not known so far.")];
   const most = Math.max(...all.map(Math.abs), 1e-9);
-  return horizons_s.map((horizon, i) => {
+  const words = element("p", "quiet", "Mean move in basis points after a score from 0, 10, … up to 90, in colour where it is surely not 0:");
+  return [words, ...horizons_s.map((horizon, i) => {
     const table = element("table", "plain deciles"), head = element("tr");
-    head.append(element("th", "", `basis points within ${horizon} s, by score`));
-    for (let tenth = 0; tenth < 10; tenth++) head.append(element("th", "", `${10 * tenth}+`));
+    head.append(element("th", "", `within ${horizon} s`));
+    for (let tenth = 0; tenth < 10; tenth++) head.append(element("th", "", String(10 * tenth)));
     table.append(head, ...Object.entries(scores).map(([name, fields]) => {
       const row = element("tr");
       row.append(element("th", "", name.replaceAll("_", " ")));
@@ -19,7 +20,7 @@ export function worth({ horizons_s, scores }) {
       return row;
     }));
     return table;
-  });
+  })];
 }
 
 function cell(fields, i, tenth, most) {
