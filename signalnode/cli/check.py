@@ -47,6 +47,9 @@ def check(arguments: argparse.Namespace) -> int:
         raise ConfigError(faults)
     assert node.path is not None
     print(f"{shown(node.path)}: no faults; markets: {', '.join(node.markets)}")
+    frameless = [name for name in node.markets if node.is_recorded_without_frames(name)]
+    if frameless:
+        print(f"record.raw: only live markets have frames; of {', '.join(frameless)} the events are kept")
     return 0
 
 

@@ -133,13 +133,13 @@ def _listener_spec(node: NodeSettings, name: str, target: str, args: dict[str, A
     )
 
 
-def recorder_spec(node: NodeSettings, *, finishes: bool = False) -> supervisor.ChildSpec:
+def recorder_spec(node: NodeSettings) -> supervisor.ChildSpec:
     """What keeps that which markets hear; it stops after them, so that it gets all of it."""
     return supervisor.ChildSpec(
         name=RECORDER,
         role=RECORDER,
         target="signalnode.research.recorder:main",
-        args=recorder_args(node, finishes=finishes),
+        args=recorder_args(node),
         order=0,
         restart="always",
         heartbeat_interval_s=RECORDER_HEARTBEAT_S,

@@ -61,14 +61,14 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
             raise OutputError(f"{folder}: cannot be made ({error.strerror}); set record.folder") from None
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         with hold_lock(folder / LOCK_FILE):
-            _run(Recorder(node, log), link, finishes=bool(args.get("finishes")))
+            _run(Recorder(node, log), link)
     except SignalnodeError as error:
         log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
         return error.exit_status
     return 0
 
 
-def _run(recorder: Recorder, link: Link, *, finishes: bool) -> None:
+def _run(recorder: Recorder, link: Link) -> None:
     is_ready = False
     while True:
         recorder.turn(monotonic_ns(), wall_ns())
@@ -78,7 +78,7 @@ def _run(recorder: Recorder, link: Link, *, finishes: bool) -> None:
         link.beat(**recorder.facts())
         if signal.sigtimedwait(STOPS, TURN_S) is not None:
             break
-    for _ in recorder.end(finishes=finishes):
+    for _ in recorder.end():
         link.beat(**recorder.facts())
 
 
@@ -177,8 +177,8 @@ class Recorder:
     def facts(self) -> dict[str, Any]:
         """What `status` says of it."""
         return {
-            "recording": self.trouble or "on",
-            "markets": len(self._markets),
+            "status": "stopped" if self.trouble else "recording",
+            "outage": self.trouble,
             "recorded_bytes": self.bytes,
             "gaps": self.gaps,
         }
@@ -295,23 +295,18 @@ class Recorder:
             self._complaint_ns = now_ns + COMPLAINT_NS
             self._log.error("nothing is recorded", reason=reason)
 
-    def end(self, *, finishes: bool) -> Iterator[None]:
-        """Take what is in the pipes, and write it; with `finishes` the open hours become whole files."""
+    def end(self) -> Iterator[None]:
+        """Take what is in the pipes, and write it; hours that are open stay so."""
         self._look_for_markets(monotonic_ns())
         for directory, market in [] if self.trouble else list(self._markets.items()):
             try:
                 while market.place < market.reader.written:
                     market.read(monotonic_ns())
                 market.flush()
-                if finishes:
-                    market.writer.end_hours()
                 self._gather(market)
             except (OSError, ValueError) as error:
                 self._complain(monotonic_ns(), f"{market.label.market}: {error}")
             self._let_go(directory)
-            yield
-        while finishes and (self._journals or self._closing):
-            self._close_journals()
             yield
         if self._closing is not None:
             self._closing.close()  # type: ignore[attr-defined]

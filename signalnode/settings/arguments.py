@@ -69,9 +69,9 @@ def aggregator_args(node: NodeSettings) -> dict[str, Any]:
     return {"config": str(snapshot_path(node)), "aggregator": as_table(unchanging)["aggregator"]}
 
 
-def recorder_args(node: NodeSettings, *, finishes: bool = False) -> dict[str, Any]:
-    """Arguments of the recorder: `config`, `settings` with its own and where the node is, and whether it
-    finishes the hours that are open when it is told to end. JSON-able; no market is among them.
+def recorder_args(node: NodeSettings) -> dict[str, Any]:
+    """Arguments of the recorder: `config`, and `settings` with its own and where the node is. JSON-able; no
+    market is among them.
     """
     alone = NodeSettings(
         runtime_dir=node.runtime_dir,
@@ -80,7 +80,7 @@ def recorder_args(node: NodeSettings, *, finishes: bool = False) -> dict[str, An
         record=node.record,
         path=node.path,
     )
-    return {"config": str(node.path), "settings": as_table(alone), "finishes": finishes}
+    return {"config": str(node.path), "settings": as_table(alone)}
 
 
 def panel_args(node: NodeSettings) -> dict[str, Any]:

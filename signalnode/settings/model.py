@@ -326,12 +326,17 @@ class NodeSettings:
         """Where recordings are."""
         return self.record.folder or self.state_dir / RECORDINGS
 
+    def is_recorded_without_frames(self, market: str) -> bool:
+        """Whether frames are asked for of a market that has none."""
+        own = self.markets[market].record.raw
+        return self.markets[market].feed.kind != "live" and (self.record.raw if own is None else own)
+
     def recorded_kinds(self, market: str) -> tuple[RecordKind, ...]:
         """What is kept of a market; there are raw frames of live ones alone."""
-        own, is_live = self.markets[market].record, self.markets[market].feed.kind == "live"
+        own = self.markets[market].record
         raw = self.record.raw if own.raw is None else own.raw
         events = self.record.events if own.events is None else own.events
-        if raw and not is_live:
+        if self.is_recorded_without_frames(market):
             raw, events = False, True
         kinds: dict[RecordKind, bool] = {"raw": raw, "events": events}
         return tuple(kind for kind, is_kept in kinds.items() if is_kept)

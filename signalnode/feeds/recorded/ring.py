@@ -11,6 +11,7 @@ length (u32), its kind (u8), a time (i64, ns) and its content. All of it little-
 
 from __future__ import annotations
 
+import mmap
 import os
 import struct
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from signalnode.files import PRIVATE_FILE, ensure_directory, replacing
 MAGIC = b"snring1\0"
 HEAD_BYTES, WRITTEN_AT, TAKEN_AT = 64, 24, 40
 CAPACITY_MIN, CAPACITY_MAX = 65_536, 1 << 30  # bytes
-LINE, ROWS, MARK, GAP = 1, 2, 3, 4  # kinds of records
+LINES, ROWS, MARK, GAP = 1, 2, 3, 4  # kinds of records
 _HEAD = struct.Struct("<8sQQ")
 _PLACE = struct.Struct("<QQ")
 _RECORD = struct.Struct("<IBq")
@@ -50,16 +51,17 @@ class _End:
         if magic != MAGIC or os.fstat(self._file).st_size != HEAD_BYTES + self.capacity:
             os.close(self._file)
             raise ValueError(f"{path}: is no pipe of a recorder; remove it")
+        self._head = mmap.mmap(self._file, HEAD_BYTES)  # places change in each turn: no call of the system
 
     def _place(self, at: int) -> int:
         for _ in range(_READS_MAX):
-            place, check = _PLACE.unpack(os.pread(self._file, _PLACE.size, at))
+            place, check = _PLACE.unpack_from(self._head, at)
             if place ^ check == _MASK:
                 return int(place)
         raise ValueError(f"{self.path}: its head is damaged; remove it")
 
     def _put_place(self, at: int, place: int) -> None:
-        os.pwrite(self._file, _PLACE.pack(place, place ^ _MASK), at)
+        _PLACE.pack_into(self._head, at, place, place ^ _MASK)
 
     @property
     def written(self) -> int:
@@ -81,6 +83,7 @@ class _End:
     def close(self) -> None:
         """Close the file."""
         if self._file >= 0:
+            self._head.close()
             os.close(self._file)
             self._file = -1
 

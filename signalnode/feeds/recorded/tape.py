@@ -7,7 +7,7 @@ scores never notice: once there is room again it goes on with a mark, and with t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,14 +23,18 @@ from signalnode.feeds.recorded import ring
 from signalnode.feeds.recorded.gaps import CHANNELS, Gap, What, pack_gap
 from signalnode.feeds.recorded.hours import Kind, hour_of
 from signalnode.feeds.recorded.ring import RingWriter, make_ring
-from signalnode.feeds.recorded.writing import NUMBER
+from signalnode.feeds.recorded.writing import LAST, NUMBER
 from signalnode.files import replace_file
 
 RING_FILE, LABEL_FILE = "tape", "tape.json"  # beside the market's checkpoint
 RETRY_NS = 10 * NS_PER_S  # before a pipe that could not be made is tried again
-LOOKS_EACH = 16  # commits between two looks whether the pipe is still there
+LOOKS_EACH = 64  # commits between two looks whether the pipe is still there
 HELD_BYTES_MAX = 4 << 20  # of one turn; what is beyond is missing
 GAPS_MAX = 1_000  # that wait to be told
+
+
+FRAME, LOST = envelope.FRAME, 0  # LOST: no message, but that some are missing
+Heard = tuple[envelope.Header, bytes]
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -68,8 +72,8 @@ class Knows(Protocol):
 def frame_line(header: envelope.Header, body: bytes) -> bytes:
     """What a gateway passed on, as the line of a capture that reads the same, bit for bit."""
     kind, time_ns, connection = header.kind, header.time_ns, header.connection
-    if kind == envelope.FRAME and b"\n" not in body and b"\r" not in body:  # as nearly always
-        return b"%d@%d %s\n" % (time_ns, connection, body)
+    if kind == LOST:
+        return b"%d@0!\n" % time_ns
     held = Held(time_ns, body, connection=str(connection))
     if kind == envelope.ANSWER:
         url, answer = envelope.unpack_answer(body)
@@ -81,6 +85,24 @@ def frame_line(header: envelope.Header, body: bytes) -> bytes:
     elif kind == envelope.MOVED:
         held = held._replace(turn="moved", connection=str(connection or ""))
     return line_of(held)
+
+
+def _lines_of(heard: list[Heard]) -> list[tuple[int, int, bytes]]:
+    """What was heard in one turn, the lines of an hour as one record: each costs as much as many lines do."""
+    if not heard:
+        return []
+    first, last = heard[0][0], heard[-1][0]
+    if hour_of(first.time_ns) != hour_of(last.time_ns):
+        hour_ns = hour_of(first.time_ns)
+        cut = next(at for at, each in enumerate(heard) if hour_of(each[0].time_ns) != hour_ns)
+        return [*_lines_of(heard[:cut]), *_lines_of(heard[cut:])]
+    lines = [
+        b"%d@%d %s\n" % (header.time_ns, header.connection, body)
+        if header.kind == FRAME and b"\n" not in body and b"\r" not in body  # as nearly always
+        else frame_line(header, body)
+        for header, body in heard
+    ]
+    return [(ring.LINES, first.time_ns, LAST.pack(last.time_ns) + b"".join(lines))]
 
 
 class Watch:
@@ -132,7 +154,9 @@ class Tape:
         self._watch = Watch(label.venue, label.market)
         self._writer: RingWriter | None = None
         self._retry_ns = self._commits = 0
-        self._lines: list[tuple[int, int, bytes]] = []
+        self._heard: list[Heard] = []
+        # A message of the gateway, before it is decoded; every frame pays for this.
+        self.heard: Callable[[Heard], None] = self._heard.append if self._keeps_raw else _nothing
         self._rows: list[tuple[int, int, bytes]] = []
         self._gaps: list[Gap] = []
         self._held_bytes = 0
@@ -156,16 +180,10 @@ class Tape:
             time_ns, what, epoch, floor_ns, self.lineage, self._number, engine.identity(), engine.state()
         )
 
-    def heard(self, header: envelope.Header, body: bytes) -> None:
-        """A message of the gateway, before it is decoded."""
-        self.time_ns = max(self.time_ns, header.time_ns)
-        if self._keeps_raw and self._has_room(len(body)):
-            self._lines.append((ring.LINE, header.time_ns, frame_line(header, body)))
-
     def distrusted(self) -> None:
         """Frames are missing before what comes next."""
-        if self._keeps_raw and self._has_room(0):
-            self._lines.append((ring.LINE, self.time_ns, b"%d@0!\n" % self.time_ns))
+        time_ns = max(self.time_ns, self._heard[-1][0].time_ns if self._heard else 0)
+        self.heard((envelope.Header(LOST, time_ns, 0, 0), b""))
 
     def rows(self, events: Events) -> None:
         """What the engine has taken."""
@@ -191,7 +209,8 @@ class Tape:
     def commit(self, engine: Knows, now_ns: int, *, settled: bool) -> None:
         """Hand on what has come, at monotonic time `now_ns`; `settled`: the engine has taken it all."""
         self.time_ns = max(self.time_ns, engine.time_ns)
-        if not (self._lines or self._rows or self._gaps or self._lost_from_ns):
+        self._has_room(sum([len(body) for _, body in self._heard]))
+        if not (self._heard or self._rows or self._gaps or self._lost_from_ns):
             return
         is_open = self._ensure_open(now_ns)
         if self._lost_from_ns:
@@ -203,16 +222,21 @@ class Tape:
             self._lost_from_ns = 0
             self._gaps.clear()
         elif not self._lost_from_ns:
-            self._lost_from_ns = min([each[1] for each in self._lines + self._rows] or [self.time_ns])
+            self._lost_from_ns = self._first_ns()
             self.lost += 1
             self.trouble = (
                 self.trouble or "the recorder is behind: nothing is recorded until it has caught up"
             )
-        self._lines, self._rows, self._held_bytes = [], [], 0
+        self._heard.clear()
+        self._rows, self._held_bytes = [], 0
         del self._gaps[GAPS_MAX:]
 
+    def _first_ns(self) -> int:
+        times = [each[1] for each in self._rows[:1]] + [header.time_ns for header, _ in self._heard[:1]]
+        return min(times, default=self.time_ns)
+
     def _batch(self, engine: Knows, *, settled: bool) -> list[tuple[int, int, bytes]]:
-        records = [*self._lines, *self._rows]
+        records = [*_lines_of(self._heard), *self._rows]
         if self._start is not None and records:
             times = [each[1] for each in records] + [self._began_ns] * (self._began_ns > 0)
             time_ns = min(times)
@@ -286,3 +310,7 @@ class Tape:
         self._gaps += self._watch.end()
         self.commit(engine, now_ns, settled=True)
         self._let_go()
+
+
+def _nothing(_: Heard) -> None:
+    """Frames are not kept."""

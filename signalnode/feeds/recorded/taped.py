@@ -45,7 +45,7 @@ class TapedFeed(LiveFeed):
 
     def hear(self, header: envelope.Header, body: bytes) -> None:
         """See `LiveFeed.hear`."""
-        self._tape.heard(header, body)
+        self._tape.heard((header, body))
         super().hear(header, body)
 
     def kernel_at(self, now_ns: int) -> int:

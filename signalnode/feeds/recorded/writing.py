@@ -22,6 +22,7 @@ from signalnode.feeds.recorded.hours import HOUR_NS, Kind, hour_of
 from signalnode.feeds.recorded.ring import Record
 from signalnode.feeds.recorded.stream import Stream
 
+LAST = struct.Struct("<q")  # time of the last of some lines, before them
 NUMBER = struct.Struct("<q")  # of the first row of a batch, before its rows
 NO_LINEAGE = bytes(8)
 
@@ -74,8 +75,10 @@ class MarketWriter:
     def _take(self, record: Record) -> None:
         if record.kind == ring.GAP:
             self.gaps += self._gaps.add(record.content)
-        elif record.kind == ring.LINE:
-            self._add("raw", record.content, self._index(record, LINES, 1))
+        elif record.kind == ring.LINES:
+            (last_ns,), lines = LAST.unpack_from(record.content), record.content[LAST.size :]
+            index = self._index(record, LINES, lines.count(b"\n"))
+            self._add("raw", lines, index._replace(last_ns=last_ns))
         elif record.kind == ring.ROWS:
             self._take_rows(record)
         elif record.kind == ring.MARK:

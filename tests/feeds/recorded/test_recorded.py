@@ -18,13 +18,14 @@ from signalnode.feeds.files.marks import Mark
 from signalnode.feeds.recorded import ring
 from signalnode.feeds.recorded.gaps import Gap, pack_gap, read_gaps
 from signalnode.feeds.recorded.hours import HOUR_NS, hours_in
+from signalnode.feeds.recorded.writing import LAST
 from signalnode.research.recordings import open_span, recorded_markets
 from tests.effort import drawn
 from tests.feeds.recorded.made import MARKET, START_NS, VENUE, Put, Recorded, put_mark, put_rows, rows_from
 
 
 def line(number: int, time_ns: int) -> Put:
-    return ring.LINE, time_ns, b'%d@1 {"n":%d}\n' % (time_ns, number)
+    return ring.LINES, time_ns, LAST.pack(time_ns) + b'%d@1 {"n":%d}\n' % (time_ns, number)
 
 
 def start(time_ns: int, lineage: str = "", number: int = 0) -> Put:

@@ -1,0 +1,110 @@
+"""The recorder: what it keeps within bounds, when it stops, and what a market says that was ahead of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+
+from signalnode import SignalEngine, logs
+from signalnode.engine.replaying import Replaying
+from signalnode.errors import AlreadyRunningError
+from signalnode.feeds.recorded import ring
+from signalnode.feeds.recorded.gaps import CHANNELS, Gap, GapFile, pack_gap, read_gaps
+from signalnode.feeds.recorded.hours import HOUR_NS, hours_in
+from signalnode.feeds.recorded.tape import Label, Tape
+from signalnode.files import hold_lock
+from signalnode.research.recorder import BLOCK_NS, LOCK_FILE, LOOK_NS, ROOM_NS, Recorder, finish
+from signalnode.research.recordings import open_span
+from signalnode.settings import NodeSettings, RecordSettings
+from tests.feeds.recorded.made import MARKET, START_NS, VENUE, Recorded, put_rows, rows_from
+from tests.feeds.recorded.test_recorded import start
+
+LABEL = Label(MARKET, VENUE, MARKET, ("events",), is_live=True)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> NodeSettings:
+    (tmp_path / "recordings").mkdir()
+    record = RecordSettings(folder=tmp_path / "recordings", free_bytes_min=0)
+    return NodeSettings(state_dir=tmp_path, record=record)
+
+
+def recorder_of(node: NodeSettings, **record: int) -> Recorder:
+    return Recorder(
+        dataclasses.replace(node, record=dataclasses.replace(node.record, **record)), logs.logger()
+    )
+
+
+def test_the_oldest_finished_hour_makes_room(node: NodeSettings, tmp_path: Path) -> None:
+    made = Recorded(tmp_path, kinds=("events",))
+    made.put(start(START_NS))
+    for hour in range(3):
+        made.put(put_rows(rows_from(START_NS + hour * HOUR_NS, 1_000), 1_000 * hour))
+    made.finish()
+    for from_ns in (START_NS, START_NS + 2 * HOUR_NS):
+        GapFile(made.folder).add(pack_gap(Gap(VENUE, MARKET, from_ns, from_ns + 1, CHANNELS, "away", "gone")))
+    hours = hours_in(made.folder, "events")
+    recorder = recorder_of(node, bytes_max=sum(hour.bytes for hour in hours) - 1)
+    recorder.turn(ROOM_NS, START_NS)
+    assert [hour.start_ns for hour in hours_in(made.folder, "events")] == [
+        hour.start_ns for hour in hours[1:]
+    ]
+    assert [gap.from_ns for gap in read_gaps(made.folder)] == [START_NS + 2 * HOUR_NS]
+
+
+def test_a_full_disk_stops_it_loudly_and_costs_nothing_that_a_market_can_hold(
+    node: NodeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, rows = SignalEngine(MARKET), rows_from(START_NS, 500)
+    tape = Tape(tmp_path / MARKET, LABEL, 1 << 20)
+    tape.begin(engine, epoch=1, floor_ns=0)
+    recorder, usage, now_ns = recorder_of(node, free_bytes_min=1_000), shutil.disk_usage, ROOM_NS
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(path)._replace(free=999))
+    for at in range(0, 500, 100):
+        engine.ingest(rows[at : at + 100])
+        tape.rows(rows[at : at + 100])
+        tape.commit(engine, at, settled=True)
+        recorder.turn(now_ns := now_ns + LOOK_NS, START_NS)
+    assert recorder.facts()["outage"].startswith("stopped: ")
+    assert not hours_in(node.recordings_dir, "events")
+    monkeypatch.undo()
+    for _ in range(3):
+        recorder.turn(now_ns := now_ns + max(ROOM_NS, BLOCK_NS), START_NS)
+    list(recorder.end())
+    assert recorder.facts()["outage"] == ""
+    assert open_span(node.recordings_dir, MARKET).gather().tobytes() == rows.tobytes()
+
+
+def test_a_market_that_was_ahead_says_what_is_missing_and_replays_exactly_from_there(
+    node: NodeSettings, tmp_path: Path
+) -> None:
+    engine, rows = SignalEngine(MARKET), rows_from(START_NS, 3_000)
+    tape = Tape(tmp_path / MARKET, LABEL, ring.CAPACITY_MIN)
+    tape.begin(engine, epoch=1, floor_ns=0)
+    recorder, now_ns = recorder_of(node), LOOK_NS
+    for at in range(0, 3_000, 100):
+        engine.ingest(rows[at : at + 100])
+        tape.rows(rows[at : at + 100])
+        tape.commit(engine, at, settled=True)
+        if at >= 2_000:
+            recorder.turn(now_ns := now_ns + BLOCK_NS, START_NS)
+            recorder.turn(now_ns := now_ns + BLOCK_NS, START_NS)
+    list(recorder.end())
+    assert tape.lost == 1
+    (gap,) = read_gaps(node.recordings_dir)
+    assert gap.what == "recorder"
+    span = open_span(node.recordings_dir, MARKET)
+    replaying = Replaying(MARKET, None, span.marks)
+    events = span.gather()
+    replaying.score(events)
+    missing = (gap.from_ns, gap.to_ns)
+    assert not ((events["time_received_ns"] > missing[0]) & (events["time_received_ns"] < missing[1])).any()
+    assert replaying.engine.state() == engine.state()
+
+
+def test_two_never_record_into_one_folder(node: NodeSettings) -> None:
+    with hold_lock(node.recordings_dir / LOCK_FILE), pytest.raises(AlreadyRunningError):
+        finish(node.recordings_dir)
