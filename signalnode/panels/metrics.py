@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from signalnode.bus.wire import DELAYS_S, Health, Layer5State, ViewMessage
-from signalnode.names import ALERTS
+from signalnode.names import ALERTS, RECORDER
 from signalnode.panels.web.board import USABLE, state_word
 
 PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -233,7 +233,8 @@ def _of_processes(processes: Sequence[Mapping[str, Any]]) -> Iterator[Family]:
         ("process_pss_bytes", "gauge", "Memory of the process, what is shared divided (PSS).", "pss_bytes"),
     ):
         yield name, kind, words, ((labels, each[key]) for labels, each in named if each.get(key) is not None)
-    yield from _of_alerts([each for each in processes if each.get("role") == ALERTS])
+    yield from _of_alerts([each for each in processes if each.get("role") == ALERTS and "sent" in each])
+    yield from _of_recorder([each for each in processes if each.get("role") == RECORDER and "gaps" in each])
 
 
 def _of_alerts(processes: Sequence[Mapping[str, Any]]) -> Iterator[Family]:
@@ -243,8 +244,28 @@ def _of_alerts(processes: Sequence[Mapping[str, Any]]) -> Iterator[Family]:
         ("alerts_lost_total", "counter", "Decisions that receivers were never told of.", "lost"),
         ("alerts_outage_seconds", "gauge", "Since a receiver takes no message; 0 where all do.", "outage_s"),
     ):
-        told = [each.get(key, 0) for each in processes if "sent" in each]
-        yield name, kind, words, [("", value) for value in told if isinstance(value, int | float)][:1]
+        yield name, kind, words, _alone(each.get(key, 0) for each in processes)
+
+
+def _of_recorder(processes: Sequence[Mapping[str, Any]]) -> Iterator[Family]:
+    """Of the one process that records, where there is one."""
+    is_on = (float(each.get("recording") == "on") for each in processes)
+    yield (
+        "recording",
+        "gauge",
+        "1 while markets are recorded, 0 where that rests, for want of room say.",
+        _alone(is_on),
+    )
+    for name, kind, words, key in (
+        ("recorded_bytes", "gauge", "Of all recordings.", "recorded_bytes"),
+        ("recording_gaps_total", "counter", "Stretches that are missing in recordings.", "gaps"),
+    ):
+        yield name, kind, words, _alone(each.get(key, 0) for each in processes)
+
+
+def _alone(values: Iterable[object]) -> list[Sample]:
+    """The one sample of what only one process tells, as far as it is a number."""
+    return [("", value) for value in values if isinstance(value, int | float)][:1]
 
 
 def _histogram(layer5: Layer5State) -> list[str]:

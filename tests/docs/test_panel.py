@@ -13,12 +13,20 @@ from tests.documents import DOCS, ROOT, quoted, table
 from tests.panels.web.made import LIVE_HEALTH, market, view
 
 PROCESS = {"name": "A", "role": "alerts", "state": "up", "restarts": 0, "cpu_s": 0.1, "pss_bytes": 1}
+RECORDER = {
+    "name": "recorder",
+    "role": "recorder",
+    "state": "up",
+    "recording": "on",
+    "gaps": 0,
+    "recorded_bytes": 1,
+}
 ALERTS = ROOT / "config" / "prometheus" / "alerts.yml"
 
 
 def written() -> set[str]:
     shown = view(A=market(health=LIVE_HEALTH))
-    facts = Facts(view=shown, age_s=0.1, totals=Totals(), processes=[{**PROCESS, "sent": 1}])
+    facts = Facts(view=shown, age_s=0.1, totals=Totals(), processes=[{**PROCESS, "sent": 1}, RECORDER])
     return {f"signalnode_{name}" for name, *_ in families(facts)} | {f"signalnode_{HISTOGRAM}"}
 
 

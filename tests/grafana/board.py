@@ -180,8 +180,15 @@ def _layer_5() -> tuple[Series, ...]:
         ),
         _stacked(_series("Regime", ("signalnode_regime_ratio", "{{regime}}"))).unit("percentunit"),
         _series("View", ("signalnode_view_age_seconds", "age")).unit("s"),
-        _series("Journal", ("signalnode_journal_bytes", "journal")).unit("bytes"),
-        _series("Refused", ("increase(signalnode_messages_rejected_total[5m])", "messages of no contract")),
+        _series(
+            "Kept", ("signalnode_journal_bytes", "journal"), ("signalnode_recorded_bytes", "recordings")
+        ).unit("bytes"),
+        _series(
+            "Refused and missing",
+            ("increase(signalnode_messages_rejected_total[5m])", "messages of no contract"),
+            ("increase(signalnode_recording_gaps_total[5m])", "gaps of recordings"),
+            ("1 - signalnode_recording", "recording rests"),
+        ),
     )
 
 

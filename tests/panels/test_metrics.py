@@ -17,6 +17,14 @@ PROCESSES = [
     {"name": "BTC-USD", "state": "up", "restarts": 2, "cpu_s": 1.5, "pss_bytes": 7_000_000},
     {"name": 'od"d\\', "state": "given_up", "restarts": 6, "cpu_s": None, "pss_bytes": None},
     {"name": "alerts", "role": "alerts", "state": "up", "restarts": 0, "sent": 7, "lost": 1},
+    {
+        "name": "recorder",
+        "role": "recorder",
+        "state": "up",
+        "recording": "no room",
+        "gaps": 2,
+        "recorded_bytes": 9,
+    },
 ]
 
 
@@ -54,6 +62,7 @@ def test_each_market_channel_process_strategy_and_regime_has_its_numbers() -> No
     assert told["signalnode_delivery_latency_seconds_count"] == "9"
     assert told['signalnode_regime_ratio{regime="trending"}'] == "0.4"
     assert (told["signalnode_alerts_sent_total"], told["signalnode_alerts_outage_seconds"]) == ("7", "0")
+    assert (told["signalnode_recording"], told["signalnode_recording_gaps_total"]) == ("0", "2")
 
 
 def test_a_score_that_may_not_be_used_is_not_there() -> None:

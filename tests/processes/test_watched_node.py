@@ -244,6 +244,9 @@ NOTHING_OF = {
     "signalnode_feed_gaps_total": "channels are of live markets",
     "signalnode_channel_age_seconds": "channels are of live markets",
     "signalnode_channel_silent": "channels are of live markets",
+    "signalnode_recording": "nothing is recorded",
+    "signalnode_recorded_bytes": "nothing is recorded",
+    "signalnode_recording_gaps_total": "nothing is recorded",
     "signalnode_strategy_turns_lost_total": "no strategy has lost a turn",
 }
 TROUBLE = ("In trouble",)  # a panel that is empty while nobody is
