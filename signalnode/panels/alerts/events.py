@@ -43,6 +43,12 @@ class Event(NamedTuple):
     why: str
     since_ns: int  # since 1970
     decision: DecisionMessage | None = None
+    is_over: bool = False  # of AT_ONCE: over before it could be told; that it is back is told with it
+
+    @property
+    def words(self) -> str:
+        """Why, and what became of it."""
+        return f"{self.why}; is back" if self.is_over else self.why
 
 
 def decision_event(decision: DecisionMessage) -> Event:

@@ -87,7 +87,7 @@ def _line(event: Event) -> str:
     else:
         words = f"{event.subject} {'is back' if event.kind == BACK else STATES[event.kind]}"
         words += f" {'at' if event.kind in AT_ONCE else 'since'} {since}"
-        why = event.why
+        why = event.words
     return f"{words}{f': {one_line(why)}' if why else ''}"
 
 
@@ -96,7 +96,7 @@ def _facts(event: Event) -> Mapping[str, Any]:
         "kind": event.kind,
         "subject": event.subject,
         "since": utc_text(event.since_ns),
-        "why": one_line(event.why),
+        "why": one_line(event.words),
     }
     if event.decision is not None:
         told = event.decision

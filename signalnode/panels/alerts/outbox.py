@@ -23,7 +23,6 @@ EVENTS_MAX = 4_000  # of one kind that wait; of decisions LINES_MAX, the newest
 TRIES_MAX = 30
 MESSAGE_S_MAX = 900.0  # a message that is older is made anew
 WAIT_S_FIRST, WAIT_S_MAX = 1.0, 60.0  # from one try to the next
-OVER = "; is back"  # behind why it happened
 RETRY_AFTER_S_MAX = 300.0  # a receiver that asks for more patience is not believed
 
 
@@ -89,7 +88,7 @@ class Outbox:
         for event in self._message.events:
             if event.kind == BACK:
                 self.told.pop(event.subject, None)
-            elif event.decision is None:
+            elif event.decision is None and not event.is_over:
                 self.told[event.subject] = event.kind
         self.sent += 1
         self._message, self._is_tried = None, False
@@ -118,8 +117,10 @@ class Outbox:
 
     def _take_back(self, event: Event, now: Now) -> None:
         self._drop(event.subject)
-        in_message = {each.subject for each in self._message.events} if self._message else ()
-        if event.subject in self.told or event.subject in in_message:
+        tried = self._message.events if self._message else ()
+        waiting = [each for each in tried if each.decision is None]
+        kinds = {each.kind for each in waiting if each.subject == event.subject and not each.is_over}
+        if kinds - {BACK} or (event.subject in self.told and not kinds):
             self._hold(event, now)
 
     def _drop(self, subject: str, *, is_gone: bool = False) -> None:
@@ -130,7 +131,7 @@ class Outbox:
             if (event := held.events.get(subject)) is None or event.decision is not None:
                 continue
             if event.kind in AT_ONCE and not is_gone:
-                held.events[subject] = _over(event)
+                held.events[subject] = event._replace(is_over=True)
             else:
                 del held.events[subject]
                 held.passed += 1
@@ -182,21 +183,33 @@ class Outbox:
         assert message is not None
         self._free_ns.pop(message.kind, None)
         self._untold += message.lost
-        newer = {subject for held in self._held.values() for subject in held.events}
         for event in message.events:
             if event.decision is not None:
                 self._lose()
-            elif event.subject not in newer:
+            elif event.is_over:
                 self._hold(event, now)
-            elif event.kind != BACK and event.subject not in self.told:  # over, and nobody had heard of it
-                self._drop(event.subject)
-                if event.kind in AT_ONCE:
-                    self._hold(_over(event), now)
+            else:
+                self._hold_again(event, now)
+
+    def _hold_again(self, event: Event, now: Now) -> None:
+        """A state, or the end of one, that was in a message which nobody took."""
+        subject = event.subject
+        back = self._held.get(BACK)
+        is_back = back is not None and subject in back.events
+        is_other = any(subject in held.events for kind, held in self._held.items() if kind != BACK)
+        if event.kind == BACK:
+            if not is_other:
+                self._hold(event, now)
+        elif is_back:
+            assert back is not None
+            if subject not in self.told:  # nobody has heard of its beginning
+                del back.events[subject]
+                back.passed += 1
+            if event.kind in AT_ONCE:
+                self._hold(event._replace(is_over=True), now)
+        elif not is_other or event.kind in AT_ONCE:
+            self._hold(event, now)
 
     def _lose(self) -> None:
         self.lost += 1
         self._untold += 1
-
-
-def _over(event: Event) -> Event:
-    return event._replace(why=f"{event.why.removesuffix(OVER)}{OVER}")

@@ -92,7 +92,7 @@ def test_a_restart_is_told_though_it_is_over_and_one_message_says_both() -> None
     receiver = Receiver()
     receiver.take(Event("restarted", "A", "SIGKILL", T0_NS), state("back", "A"))
     (message,) = receiver.pass_by(600.0)
-    assert [(each.subject, each.why) for each in message.events] == [("A", "SIGKILL; is back")]
+    assert [(each.subject, each.words) for each in message.events] == [("A", "SIGKILL; is back")]
 
 
 def test_a_restart_that_nobody_took_is_told_when_it_is_long_over() -> None:
@@ -104,7 +104,7 @@ def test_a_restart_that_nobody_took_is_told_when_it_is_long_over() -> None:
     receiver.pass_by(MESSAGE_S_MAX + 2 * WAIT_S_MAX)
     receiver.is_away = False
     (message,) = receiver.pass_by(600.0)
-    assert [(each.subject, each.why) for each in message.events] == [("A", "SIGKILL; is back")]
+    assert [(each.subject, each.words) for each in message.events] == [("A", "SIGKILL; is back")]
 
 
 def test_the_end_is_told_to_whoever_was_told_of_the_beginning() -> None:
