@@ -17,6 +17,7 @@ from signalnode.signals.book_pressure import BOOK_PRESSURE
 from signalnode.signals.liquidity_opportunity import LIQUIDITY_OPPORTUNITY
 from signalnode.signals.mean_reversion import MEAN_REVERSION
 from signalnode.signals.momentum import MOMENTUM
+from signalnode.signals.spread_regime import SPREAD_REGIME
 from signalnode.signals.volatility_breakout import VOLATILITY_BREAKOUT
 from signalnode.signals.volume_spike import VOLUME_SPIKE
 
@@ -28,7 +29,7 @@ SIGNALS: tuple[Signal, ...] = (
     LIQUIDITY_OPPORTUNITY,
 )
 
-OPTIONAL: dict[str, Signal] = {"book_pressure": BOOK_PRESSURE}
+OPTIONAL: dict[str, Signal] = {"book_pressure": BOOK_PRESSURE, "spread_regime": SPREAD_REGIME}
 
 BUILT_IN_SCORES: tuple[str, ...] = tuple(name for signal in SIGNALS for name in signal.scores)
 

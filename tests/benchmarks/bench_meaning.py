@@ -20,6 +20,7 @@ from rich.table import Table
 from signalnode import SignalEngine
 from signalnode.research.statistics import NOTHING, Foresight, Ranked, correlation, foresight
 from signalnode.research.steadiness import Steadiness, steadiness
+from signalnode.signals import OPTIONAL
 from tests.benchmarks import readings
 from tests.benchmarks.days import STEP_S, USUAL_S, Day, Series, ahead, behind, days
 from tests.benchmarks.foresight import walk_chance
@@ -28,7 +29,7 @@ from tests.benchmarks.table import Row
 VIEW_NS = 250_000_000
 WARM_UP_S, WARM_UP_SHORT_S = USUAL_S, 120.0
 CORRELATED_MAX = 30_000  # rows of a recording; more bring time and no evidence
-EXTRA: list[str] = []
+EXTRA = list(OPTIONAL)
 
 
 def _moved(seconds: float) -> Callable[[Day], Series]:
@@ -56,8 +57,8 @@ def _minus_cost(day: Day) -> Series | None:
     return None if day.cost is None else -day.cost
 
 
-def _cost_ahead(day: Day) -> Series:
-    return -_relative(lambda d: d.cost, 5.0)(day)
+def _cost_ahead(seconds: float) -> Callable[[Day], Series]:
+    return lambda day: -_relative(lambda d: d.cost, seconds)(day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,17 @@ CLAIMS = (
     Claim(
         "liquidity / minus cost, 5 s",
         ("liquidity_opportunity",),
-        _cost_ahead,
+        _cost_ahead(5.0),
         _minus_cost,
         readings.of_cost,
         at_least=1.0,
+    ),
+    Claim(
+        "spread regime / minus cost, 30 s",
+        ("spread_regime",),
+        _cost_ahead(30.0),
+        _minus_cost,
+        readings.of_cost,
     ),
 )
 
