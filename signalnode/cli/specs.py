@@ -34,7 +34,7 @@ from signalnode.settings.reading import shown
 BYTES_PER_MB = 1_000_000
 GATEWAY_HEARTBEAT_S = 1.0
 LISTENER_HEARTBEAT_S = 1.0  # of what listens to the node: panel, alerts
-RECORDER_HEARTBEAT_S = 2.0
+RECORDER_HEARTBEAT_S = 10.0  # a busy disk may keep it that long at the turn of an hour
 LAYER_5_WAIT_S_MAX = 5.0  # all views and decisions are dark without it: it is never given up
 LEAST = {"memory_mb_max": 64, "files_max": 64}  # with less an engine cannot even decode its recording
 

@@ -177,6 +177,7 @@ class Recorder:
     def facts(self) -> dict[str, Any]:
         """What `status` says of it."""
         return {
+            "recording": self.trouble or "on",  # for the metrics; the two below for people
             "status": "stopped" if self.trouble else "recording",
             "outage": self.trouble,
             "recorded_bytes": self.bytes,
