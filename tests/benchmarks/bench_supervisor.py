@@ -224,6 +224,7 @@ def many_rows() -> Iterator[Row]:
 def idle_rows() -> Iterator[Row]:
     specs = [{"name": f"c{i}", "target": "tests.supervisor.targets:steady"} for i in range(MANY)]
     node = Node(*specs)
+    node.from_nothing = True  # of what it is forked from it would carry a part
     try:
         node.up()
         assert node.process is not None

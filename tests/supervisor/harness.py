@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -38,8 +39,9 @@ class Node:
         self.specs = list(specs)
         self.settings = {"preload": ["tests.supervisor.targets"], **settings}
         self.events: list[dict[str, Any]] = []
-        self.process: Forked | None = None
-        self._started: list[Forked] = []
+        self.from_nothing = False  # in an interpreter of its own, as a node is; forked, it is up sooner
+        self.process: Forked | subprocess.Popen[str] | None = None
+        self._started: list[Forked | subprocess.Popen[str]] = []
         self._rest = b""
 
     # running it
@@ -53,7 +55,12 @@ class Node:
 
     def start(self, **environment: str) -> Node:
         path = {"PYTHONPATH": os.pathsep.join(sys.path)}
-        self.process = Forked(PROGRAM, [str(self.write())], {**os.environ, **path, **environment})
+        words, variables = [str(self.write())], {**os.environ, **path, **environment}
+        if self.from_nothing:
+            command, pipe = [sys.executable, "-c", PROGRAM, *words], subprocess.PIPE
+            self.process = subprocess.Popen(command, env=variables, stdout=pipe, stderr=pipe, text=True)
+        else:
+            self.process = Forked(PROGRAM, words, variables)
         self._started.append(self.process)
         self._rest = b""
         return self
