@@ -26,10 +26,9 @@ PANEL = "panel"  # the child that serves the web page, its role and its name
 ALERTS = "alerts"  # the child that sends alerts, its role and its name
 RECORDER = "recorder"  # the child that keeps what markets hear, its role and its name
 RECORDINGS = "recordings"  # where that is, beside the markets' own directories
+OWN = (AGGREGATOR, ALERTS, PANEL, RECORDER)  # children that are neither a market nor a gateway
 # Children of the node's own, and what lies beside the markets in its two directories.
-RESERVED_NAMES = frozenset(
-    {AGGREGATOR, ALERTS, PANEL, RECORDER, RECORDINGS, "control", "logs", "node", "supervisor"}
-)
+RESERVED_NAMES = frozenset({*OWN, RECORDINGS, "control", "logs", "node", "supervisor"})
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:7450"
 DEFAULT_PANEL = "127.0.0.1:7480"
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")  # by which a browser asks this machine itself

@@ -15,7 +15,7 @@ import pytest
 from signalnode import errors
 from signalnode.cli import main
 from signalnode.cli.terminal import is_coloured
-from signalnode.names import DEFAULT_ENDPOINT
+from signalnode.names import DEFAULT_ENDPOINT, OWN
 from signalnode.settings import find_node
 from signalnode_supervisor import control
 from tests.command_line import refused
@@ -109,15 +109,16 @@ def test_what_an_editor_leaves_beside_the_markets_is_no_market(
     assert "markets: A-USD\n" in capsys.readouterr().out
 
 
-def test_a_gateway_has_a_log_like_any_other(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["gateway.dydx", *OWN])
+def test_a_process_that_is_no_market_has_a_log_like_any_other(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    status, line = refused(capsys, "logs", "gateway.dydx", "--config", config)
+    status, line = refused(capsys, "logs", name, "--config", config)
     assert status == errors.RequestError.exit_status
-    assert "no log of gateway.dydx" in line
+    assert name in line
     (tmp_path / "state" / "logs").mkdir(parents=True)
-    (tmp_path / "state" / "logs" / "gateway.dydx.log").write_text('{"event": "market"}\n')
-    assert main(["logs", "gateway.dydx", "--config", str(config)]) == 0
+    (tmp_path / "state" / "logs" / f"{name}.log").write_text('{"event": "market"}\n')
+    assert main(["logs", name, "--config", str(config)]) == 0
     assert capsys.readouterr().out.endswith("market\n")
 
 

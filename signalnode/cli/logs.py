@@ -11,7 +11,7 @@ from signalnode.cli.specs import supervisor_settings
 from signalnode.cli.terminal import is_coloured
 from signalnode.errors import RequestError, UsageError
 from signalnode.files import raise_file_limit
-from signalnode.names import AGGREGATOR, GATEWAY_PREFIX, market_name_fault, name_fault
+from signalnode.names import GATEWAY_PREFIX, OWN, market_name_fault, name_fault
 from signalnode.panels.log import json_line, log_line
 from signalnode.settings import NodeSettings, find_node, names_of
 from signalnode.settings.reading import shown
@@ -52,7 +52,7 @@ def _all(node: NodeSettings, arguments: argparse.Namespace) -> Iterator[Entry]:
 
 
 def _check(name: str, node: NodeSettings, *, waits: bool) -> None:
-    is_own = name in (AGGREGATOR, SUPERVISOR) or name.startswith(GATEWAY_PREFIX)
+    is_own = name in (*OWN, SUPERVISOR) or name.startswith(GATEWAY_PREFIX)
     fault = name_fault(name) if is_own else market_name_fault(name)
     if fault:
         raise UsageError(f"logs: {fault}")

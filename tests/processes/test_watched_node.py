@@ -158,7 +158,9 @@ def test_a_process_that_died_goes_on_and_a_webhook_that_refuses_is_told_in_statu
     child = node.children()["alerts"]
     assert child["outage"] == "webhook: 127.0.0.1: HTTP 503"
     assert child["tries"] >= 1
-    assert "secret" not in json.dumps(child) + node.ask("logs", "alerts").stdout
+    logged = node.ask("logs", "alerts")
+    assert "127.0.0.1: HTTP 503" in logged.stdout
+    assert "secret" not in json.dumps(child) + logged.stdout + logged.stderr
     webhook.status = 200
     taken = webhook.any()
     while taken["status"] == 503:
