@@ -30,7 +30,7 @@ def figures_of(score: ScoreEvaluation) -> list[str]:
     if score.claim.is_directed:
         drawn.append(break_even(score))
     drawn += [
-        window(each, f"{word} half hour: {utc_text(each.begins_ns, 'minutes')[5:16]}, IC {each.ic:+.2f}")
+        window(each, f"{word} half hour: {each.ic:+.2f}, {utc_text(each.begins_ns, 'minutes')[5:16]}")
         for word, each in (("Best", score.best), ("Worst", score.worst))
         if each is not None
     ]
