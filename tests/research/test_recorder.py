@@ -105,6 +105,26 @@ def test_a_market_that_was_ahead_says_what_is_missing_and_replays_exactly_from_t
     assert replaying.engine.state() == engine.state()
 
 
+def test_a_span_that_begins_with_an_hour_knows_what_the_live_engine_knew(
+    node: NodeSettings, tmp_path: Path
+) -> None:
+    engine, rows = SignalEngine(MARKET), rows_from(START_NS + HOUR_NS // 2, 3_000)
+    tape, recorder = Tape(tmp_path / MARKET, LABEL, 1 << 20), recorder_of(node)
+    tape.begin(engine, epoch=1, floor_ns=0)
+    for at in range(0, 3_000, 100):
+        engine.ingest(rows[at : at + 100])
+        tape.rows(rows[at : at + 100])
+        tape.commit(engine, at, settled=True)
+    recorder.turn(LOOK_NS, START_NS)
+    list(recorder.end())
+    span = open_span(node.recordings_dir, MARKET, START_NS + HOUR_NS)
+    replaying = Replaying(MARKET, None, span.marks)
+    for _, events in span.by_hour():
+        replaying.score(events)
+    assert replaying.restored == 1
+    assert replaying.engine.state() == engine.state()
+
+
 def test_two_never_record_into_one_folder(node: NodeSettings) -> None:
     with hold_lock(node.recordings_dir / LOCK_FILE), pytest.raises(AlreadyRunningError):
         finish(node.recordings_dir)
