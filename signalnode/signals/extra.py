@@ -27,7 +27,7 @@ from signalnode.errors import ExtensionError, in_words
 from signalnode.features import FEATURES
 from signalnode.scores import MarketScores
 from signalnode.settings.code import run_file
-from signalnode.signals import BUILT_IN_SCORES, OPTIONAL, PARAMETER_DTYPE
+from signalnode.signals import BUILT_IN_SCORES, OPTIONAL, PARAMETER_DTYPE, PARAMETERS
 from signalnode.signals.base import Signal, heard, strengths
 from signalnode.signals.kernel import read_all_of
 from signalnode.signals.scale import SCALE, SHAPE, is_known, learn, new_scales, score_of
@@ -104,6 +104,10 @@ def _as_signal(place: str, thing: Any) -> Signal:
         raise ExtensionError(
             f"{place}: has parameters, which nobody could set; make them constants of its file"
         )
+    searched = {parameter.name for parameter in PARAMETERS if parameter.search[1] > 0.0}
+    for name in thing.tuned:
+        if name not in searched:
+            raise ExtensionError(f"{place}: tuned: {name!r} is none of {', '.join(sorted(searched))}")
     try:
         float(thing.reading(_record(np.ones(1, FEATURES)), _record(np.ones(1, PARAMETER_DTYPE))))
     except (Exception, SystemExit) as error:

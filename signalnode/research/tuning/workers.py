@@ -63,6 +63,11 @@ class Workers(Generic[Task, Answer]):
             worker.end()
         self._workers.clear()
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes that there are now."""
+        return [worker.process.pid for worker in self._workers if worker.process.pid]
+
     def done(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Answer]]:
         """Each task with its answer, in the order in which they are done. Tasks are taken as they are needed.
 
