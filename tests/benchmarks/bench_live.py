@@ -11,6 +11,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,20 +127,28 @@ def _many() -> Iterator[Row]:
 
 def _node(directory: Path, config: Path, venue: VenueProcess) -> Iterator[Row]:
     """Alone with its venue."""
-    pids = [child["pid"] for child in children(config)]
-    before_s, sent, began_s = sum(map(cpu_s, pids)), venue.ask("sent")[0], time.monotonic()
+    roles = {child["pid"]: child["role"] for child in children(config)} | {venue.pid: "venue"}
+    roles[os.getpid()] = "bench"
+    before_s, sent, began_s = _by_role(roles), venue.ask("sent")[0], time.monotonic()
     ages_ms = _ages_ms(directory / "bus", MANY_S)
     frames, lasted_s = venue.ask("sent")[0] - sent, time.monotonic() - began_s
-    used_s, cores = sum(map(cpu_s, pids)) - before_s, os.cpu_count() or 1
+    used_s, cores = _by_role(roles) - before_s, os.cpu_count() or 1
+    shares = {role: 100 * seconds / lasted_s / cores for role, seconds in used_s.items()}
+    own = {role: share for role, share in shares.items() if role not in ("venue", "bench")}
     states = [child.get("status") for child in engines(config)]
     losses = (directory / "log").read_text(errors="replace").count("frames_lost")
     sound = sum(state in ("live", "warming") for state in states)
     yield Row(
         what=f"the node, {MANY} live markets, {frames / lasted_s:,.0f} frames/s, of {cores} cores; "
-        f"{sound} sound, {losses} losses",
-        measured=100 * used_s / lasted_s / cores,
+        f"{sound} sound, {losses} losses: " + ", ".join(f"{role} {own[role]:.0f}%" for role in sorted(own)),
+        measured=sum(own.values()),
         unit="%",
         aim="60 %",
+    )
+    yield Row(
+        what=f"beside it, the bench's own venue server; and who listens to all scores {shares['bench']:.0f}%",
+        measured=shares["venue"],
+        unit="%",
     )
     yield Row(
         what="age of a score when it is heard, 99th of a hundred",
@@ -147,6 +156,14 @@ def _node(directory: Path, config: Path, venue: VenueProcess) -> Iterator[Row]:
         unit="ms",
         aim="100 ms",
     )
+
+
+def _by_role(roles: dict[int, str]) -> Counter[str]:
+    """Processor time so far of the processes of each role, in seconds."""
+    used_s: Counter[str] = Counter()
+    for pid, role in roles.items():
+        used_s[role] += cpu_s(pid)
+    return used_s
 
 
 def _gateway(config: Path, venue: VenueProcess, symbols: tuple[str, ...]) -> Row:
