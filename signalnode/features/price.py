@@ -13,7 +13,6 @@ Features (τ = time constant in seconds):
   what trend² will still add to it as it fades), τ' = trend_s: the variance of moves that outlast trend_s. A
   drift is a part of it, so distance² / (½ trend_variance · fair_value_s) is 1 on average for a random walk, 2
   after one jump, and 2 fair_value_s / trend_s at most, for a price that goes one way only;
-- `variance_now` (per second) = Σ r_i² e^(−2(t−t_i)/τ) / (½ τ · share seen), τ = fair_value_s;
 - `idle_s` (s) = how long the price has stood still; `move_interval` (s) = the mean time between two moves;
 - `variance` (per second) = Σ r_i² e^(−(t−t_i)/τ) / (τ · share seen), τ = variance_s: realised variance, the
   usual one;
@@ -28,7 +27,7 @@ the mean time between two, and m is as it was before the return before, so that 
 alike. Its square counts
 - in `volatility` up to 256 max(m, v volatility_s), sixteen deviations of what volatility_s makes: a gap reads
   as high as anything does, and is gone after four time constants;
-- in `variance`, `variance_now` and the other three volatilities up to 64 m, eight deviations, or a twentieth
+- in `variance` and the other three volatilities up to 64 m, eight deviations, or a twentieth
   of all that is usual there;
 - in `trend` and `distance` up to 256 max(m, v fair_value_s/2), sixteen deviations of what
   fair_value_s makes: fair value goes along with the rest.
@@ -98,7 +97,6 @@ FEATURES = (
     "trend",
     "distance",
     "trend_variance",
-    "variance_now",
     "idle_s",
     "move_interval",
     "variance",
@@ -113,7 +111,6 @@ STATE = (
     ("trend", "<f8"),
     ("distance", "<f8"),
     ("trend_squares", "<f8"),
-    ("distance_squares", "<f8"),
     ("squares", "<f8"),
     ("lagged", "<f8"),
     ("lagged_sizes", "<f8"),
@@ -141,7 +138,6 @@ KEPT = (
     Weight("lagged", "price_time_ns", "volatility_lag_s"),
 )
 SEEN = (
-    Weight("distance_squares_seen", "price_first_ns", "fair_value_s", 0.5),
     Weight("variance_seen", "price_first_ns", "variance_s"),
     Weight("volatility_seen", "price_first_ns", "volatility_s"),
     Weight("volatility_5_seen", "price_first_ns", "volatility_s", 5.0),
@@ -280,7 +276,6 @@ def _take_return(
     )
     s.trend = s.trend * trend + to_drift
     s.distance = s.distance * distance + to_drift
-    s.distance_squares = s.distance_squares * distance * distance + to_lasting * to_lasting
     s.squares = s.squares * variance + to_usual * to_usual
     s.moves = s.moves * variance + 1.0
     _take_move(s, h, square)
@@ -374,8 +369,6 @@ def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     f.trend = s.trend * w.trend
     f.distance = s.distance * w.distance
     f.trend_variance = _trend_variance(s, p, h, w.trend, w.distance)
-    squares = s.distance_squares * w.distance * w.distance
-    f.variance_now = squares * (2.0 * p.per_fair_value_s) / w.distance_squares_seen
     f.idle_s = h if s.has_price == 1 else 0.0
     f.move_interval = s.move_interval
     f.variance = s.squares * w.variance * p.per_variance_s / w.variance_seen

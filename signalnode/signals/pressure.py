@@ -10,17 +10,23 @@ from typing import Any
 
 from signalnode.compiled import compiled
 from signalnode.features.decay import decay
+from signalnode.signals.base import NEGLIGIBLE
 
 STEADY = 1.8  # deviations: 1.4 is one jump, 3.5 a price that goes one way only
-ACTIVITY_WEIGHT = 0.7  # against a direction, in deviations or leans
-RANGE = 2.5  # from rest to the usual: a market that never moved, and one that hardly does
-BURST_MAX = 8.0  # times the usual beyond which more says no more
-STILL = 1e-9  # of the usual variance; less is nothing at all
-IDLE_S = 20.0  # a price that has stood still so long, and so many usual intervals, says e times less
+ACTIVITY_WEIGHT = 2.0  # against a direction, in deviations or leans
+BURST_MAX = 1.0  # of the log of volatility over the usual: more says hardly more
+CALM_MAX = 0.5  # the same below the usual, where one that hardly moves is soon
+REST_WEIGHT = 1.0  # of a price that stands still, beside its volatility's
+IDLE_S = 20.0  # a price has stood still when it has for so long, and so many of its usual intervals
 INTERVALS = 5.0
-TRADED_WEIGHT = 0.5  # of the moves'
-TRADED_MIN = 0.1  # of the usual trading: where nobody trades, the price tells
 FLOW_WEIGHT = 0.4  # of the imbalance's: it tells much the same, a little sooner
+
+
+@compiled
+def bounded(x: float, most: float) -> float:
+    """x / √(1 + (x/most)²), from −most to most."""
+    share = x / most
+    return x / math.sqrt(1.0 + share * share)
 
 
 @compiled
@@ -32,8 +38,10 @@ def deviations(f: Any, p: Any, variance: float) -> float:
 
 @compiled
 def freshness(f: Any) -> float:
-    """e^(−½ stillness): what is left of a direction that nothing has moved by."""
-    left: float = decay(0.5 * stillness(f))
+    """e^(−½ stillness²): what is left of a direction that nothing has moved by. A wait for the next event
+    takes hardly any of it, and a halt all.
+    """
+    left: float = decay(0.5 * stillness(f) ** 2)
     return left
 
 
@@ -46,17 +54,21 @@ def stillness(f: Any) -> float:
 
 @compiled
 def activity(f: Any, p: Any) -> float:
-    """ACTIVITY_WEIGHT · A / √(1 + (A/RANGE)²), A = ln m(v) + TRADED_WEIGHT · ln m(w + TRADED_MIN) −
-    stillness: how much goes on, whichever way. v = variance_now / variance and w = trading_1 /
-    trading_usual (1 where there are no trades), m(x) = x / (1 + x / BURST_MAX).
+    """ACTIVITY_WEIGHT · (bounded(v, BURST_MAX above 0, CALM_MAX below) / (1 + move_interval / (25
+    volatility_s)) − REST_WEIGHT · s⁴ / (1 + s⁴)): how much goes on, whichever way. v = ½ ln(r₅ r₂₅), r =
+    volatility_5 and volatility_25 over the usual, NEGLIGIBLE more each, counts the less the fewer moves it
+    rests on; s = stillness. 0 where nothing has ever moved: nothing is known of it.
     """
-    v = f.variance_now / f.variance if f.variance > 0.0 else 0.0
-    v = max(v, STILL)
-    w = f.trading_1 / f.trading_usual if f.trading_usual > 0.0 else 1.0
-    w += TRADED_MIN
-    trades = TRADED_WEIGHT * math.log(w / (1.0 + w / BURST_MAX))
-    much = math.log(v / (1.0 + v / BURST_MAX)) + trades - stillness(f)
-    return ACTIVITY_WEIGHT * much / math.sqrt(1.0 + (much / RANGE) ** 2)
+    if f.move_interval == 0.0 or f.volatility_usual == 0.0:
+        return 0.0
+    usual = f.volatility_usual
+    v = 0.5 * math.log((f.volatility_5 / usual + NEGLIGIBLE) * (f.volatility_25 / usual + NEGLIGIBLE))
+    told = 1.0 + f.move_interval / (25.0 * p.volatility_s)
+    square = min(stillness(f) ** 2, 1e12)
+    rest = square * square / (1.0 + square * square)
+    much = bounded(v, BURST_MAX if v > 0.0 else CALM_MAX) / told - REST_WEIGHT * rest
+    weighed: float = ACTIVITY_WEIGHT * much
+    return weighed
 
 
 @compiled

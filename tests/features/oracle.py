@@ -312,7 +312,6 @@ def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[st
         "trend": _sum(counted.drift, t, p["trend_s"]),
         "distance": _sum(counted.drift, t, p["fair_value_s"]),
         "trend_variance": _trend_variance(counted.drift, t, p["fair_value_s"], p["trend_s"]),
-        "variance_now": _rate(counted.lasting, first, t, 0.5 * p["fair_value_s"], lambda r: r * r),
         "idle_s": t - ([first] + [at for at, _ in past.returns])[-1] if past.prices else 0.0,
         "move_interval": counted.interval,
         "taken": _taken(past.takings, t, p["taken_s"]),

@@ -118,14 +118,16 @@ def test_asks_that_vanish_while_trades_run_up_are_pressure_and_momentum() -> Non
     assert max(scores["momentum_short"], scores["book_pressure_short"]) < 20.0, scores
 
 
-@pytest.mark.parametrize("way", [1.0, -1.0])
-def test_four_deviations_in_two_minutes_are_momentum_and_reversion_against_them_fades(way: float) -> None:
+@pytest.mark.parametrize(("way", "sigma"), [(1.0, 1.0), (-1.0, 1.0), (1.0, 0.2), (-1.0, 5.0)])
+def test_four_deviations_in_two_minutes_are_momentum_and_reversion_against_them_fades(
+    way: float, sigma: float
+) -> None:
     long, short = MOMENTUM if way > 0 else MOMENTUM[::-1]
     _, against = REVERSION if way > 0 else REVERSION[::-1]
-    climb = Stretch(seconds=600.0, drift_bps_s=way * 16.0 / 60.0, sigma_bps=1.0)
+    climb = Stretch(seconds=600.0, drift_bps_s=way * sigma * 16.0 / 60.0, sigma_bps=sigma)
     scores, fading = [], []
     for seed in range(1, 4):
-        events = made_market(seed, Stretch(seconds=1_800.0, sigma_bps=1.0), climb)
+        events = made_market(seed, Stretch(seconds=1_800.0, sigma_bps=sigma), climb)
         scores.append(means(events, 480.0, 0.0))
         fading.append(means(events, 540.0, 480.0)[against] - means(events, 300.0, 0.0)[against])
     assert min(score[long] for score in scores) > 80.0, scores

@@ -70,12 +70,11 @@ def test_a_steady_climb_or_fall_is_momentum(  # noqa: PLR0917
     right: str,
     wrong: str,
 ) -> None:
-    if rate * seconds > 50_000.0:
-        seconds = 50_000.0 / rate
+    seconds = min(max(seconds, 120.0 / rate), 50_000.0 / rate)  # in fewer quotes chance goes so far, too
     climb = Stretch(seconds=seconds, drift_bps_s=way * drift, sigma_bps=sigma, sizes=sizes)
     rows = last_s(table_of(made_market(1, *at_rate(rate, *before, climb))), seconds / 2)
-    assert np.quantile(rows[right], 0.1) > 80.0
-    assert np.quantile(rows[wrong], 0.9) < 20.0
+    assert rows[right].min() > 80.0
+    assert rows[wrong].max() < 20.0
 
 
 @pytest.mark.parametrize("rate", [1.0, 10.0, 100.0])
@@ -108,7 +107,7 @@ def test_a_book_that_leans_is_momentum(side: float, rate: float, before: tuple[S
     ],
     ids=["down", "up"],
 )
-@pytest.mark.parametrize("sigma", [0.1, 0.3])  # to one that never moved, all is more than nothing
+@pytest.mark.parametrize("sigma", [0.0, 0.3])
 def test_a_jump_from_a_flat_market_should_revert(  # noqa: PLR0917
     sigma: float, jump: float, right: str, wrong: str, rate: float, before: tuple[Stretch, ...]
 ) -> None:
