@@ -32,7 +32,8 @@ svg.i{width:120px;display:inline}path{fill:none;stroke:none}.l,.l1,.l2,.s,.x{str
 stroke-width:1.5}.l1{opacity:.45}.l2{stroke-dasharray:1 2}.x,.p{stroke:var(--a);stroke-width:1.3}.b{
 fill:var(--b)}.n{fill:var(--n)}.f path.f{fill:var(--l);opacity:.75}.g{stroke:var(--g)}.z{stroke:var(--q);
 opacity:.7}.c{stroke:var(--q);stroke-dasharray:2 3}.w{stroke:var(--l)}.d{stroke:var(--l);
-stroke-width:4.5;stroke-linecap:round}text{font-size:9px;fill:var(--q)}.m{text-anchor:middle}.e{
+stroke-width:4.5;stroke-linecap:round}.d.p{stroke:var(--a)}
+text{font-size:9px;fill:var(--q)}.m{text-anchor:middle}.e{
 text-anchor:end}
 """
 

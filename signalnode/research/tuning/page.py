@@ -40,7 +40,8 @@ def page_of(
     body = [
         f"<h1>Parameters tried: {escape(names)}</h1>",
         f"<p>{escape(about)} Nothing was changed.</p>",
-        _table(verdicts, stands),
+        _words(verdicts, stands),
+        _figures(verdicts),
         *(_diff(market, text) for market, text in diffs.items()),
         *_pictures(verdicts),
         GUIDE,
@@ -48,39 +49,42 @@ def page_of(
     return document(f"Parameters tried: {names}", body)
 
 
-def _table(verdicts: Sequence[Verdict], stands: Mapping[str, Values]) -> str:
-    headings = (
-        "market",
-        "signal",
-        "what to do",
-        "IC",
-        "inside",
-        "held out",
-        "PBO",
-        "real",
-        "own",
-        "blocks",
+def _words(verdicts: Sequence[Verdict], stands: Mapping[str, Values]) -> str:
+    """What to do with each signal."""
+    rows = (
+        (
+            f"<b>{escape(each.market)}</b> {escape(each.target.name)}",
+            _bold(each, sentence_of(each, stands[each.market])),
+        )
+        for each in verdicts
     )
-    return table_of(headings, (_row(each, stands[each.market]) for each in verdicts))
+    return table_of(("signal", "what to do, and why"), rows)
 
 
-def _row(verdict: Verdict, stands: Values) -> tuple[str, ...]:
-    kind = "shown" if verdict.proposed else "not"
-    told = f'<b class="{kind}">{escape(sentence_of(verdict, stands))}</b>'
-    head = (f"<b>{escape(verdict.market)}</b>", escape(verdict.target.name), told)
-    finding = verdict.finding
-    if finding is None:
-        return (*head, *[""] * 7)
-    return (
-        *head,
-        f"{verdict.ic:+.3f}",
-        f"{finding.inside:+.3f}",
-        f"{finding.held_out:+.3f} ± {finding.error:.3f}",
-        f"{finding.overfitting:.0%}",
-        f"{finding.deflated:.0%} of {finding.trials} trials",
-        f"{finding.own_share:.0%}",
-        f"{finding.blocks} of {spoken(verdict.block_s)}",
-    )
+def _bold(verdict: Verdict, text: str) -> str:
+    """In the colour of what is proposed, or is not."""
+    return f'<b class="{"shown" if verdict.proposed else "not"}">{escape(text)}</b>'
+
+
+def _figures(verdicts: Sequence[Verdict]) -> str:
+    """What it rests on."""
+    headings = ("signal", "IC", "inside", "held out", "PBO", "real", "trials", "own", "blocks")
+    rows = [
+        (
+            f"<b>{escape(each.market)}</b> {escape(each.target.name)}",
+            f"{each.ic:+.3f}",
+            f"{found.inside:+.3f}",
+            f"{found.held_out:+.3f} ± {found.error:.3f}",
+            f"{found.overfitting:.0%}",
+            f"{found.deflated:.0%}",
+            f"{found.trials}",
+            f"{found.own_share:.0%}",
+            f"{found.blocks} of {spoken(each.block_s)}",
+        )
+        for each in verdicts
+        if (found := each.finding) is not None
+    ]
+    return table_of(headings, rows, "m") if rows else ""
 
 
 def _diff(market: str, text: str) -> str:
@@ -105,10 +109,10 @@ def _by_parameter(verdict: Verdict, name: str) -> str:
     frame.y_axis("{:.2g}")
     frame.level(0.0)
     frame.upright(xs[0], "c")
-    frame.dots(list(zip(xs[1:], verdict.inside[1:], strict=True)), "d t")
+    frame.dots(list(zip(xs[1:], verdict.inside[1:], strict=True)), "d l1")
     best = verdict.best[name]
     gain = float(np.max(verdict.inside))
-    frame.dots([(best, verdict.inside[verdict.finding.best] if verdict.finding else gain)], "d o")
+    frame.dots([(best, verdict.inside[verdict.finding.best] if verdict.finding else gain)], "d p")
     frame.x_axis([(x, f"{x:g}") for x in sorted({min(xs), xs[0], max(xs)})])
     return frame.svg()
 
