@@ -153,7 +153,7 @@ EDITS = {
         ALL_VENUES | {"object"},
     ),
     "a formula's constant": (
-        {"signals/momentum.py": ("PUSH = 2.5", "PUSH = 2.6")},
+        {"signals/momentum.py": ("FAR = 4.0", "FAR = 4.1")},
         {"formulas", "object"},
     ),
     "what an event is": (
