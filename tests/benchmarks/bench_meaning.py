@@ -90,7 +90,7 @@ _DIRECTION, _MOVES = readings.of_direction, readings.of_movement
 CLAIMS = (
     Claim("momentum / return, 1 s", MOMENTUM, _moved(1.0), readings.imbalance, _DIRECTION),
     Claim("momentum / return, 5 s", MOMENTUM, _moved(5.0), readings.imbalance, _DIRECTION),
-    Claim("book pressure / return, 1 s", PRESSURE, _moved(1.0), readings.imbalance, _DIRECTION),
+    Claim("book pressure / return, 1 s", PRESSURE, _moved(1.0), readings.imbalance, _DIRECTION, at_least=1.0),
     Claim(
         "mean reversion / return, 30 s",
         REVERSION,
@@ -114,7 +114,7 @@ CLAIMS = (
         _relative(lambda day: day.squares, 30.0),
         lambda day: readings.relative(day.squares, 15.0),
         _MOVES,
-        at_least=0.95,
+        at_least=1.15,
     ),
     Claim(
         "volume / volume, 30 s",
@@ -122,7 +122,7 @@ CLAIMS = (
         _relative(lambda day: day.volume, 30.0),
         lambda day: readings.relative(day.volume, 12.0),
         readings.of_activity,
-        at_least=1.2,
+        at_least=1.25,
     ),
     Claim(
         "liquidity / minus cost, 5 s",
@@ -255,10 +255,15 @@ def _moves_table(found: list[Found]) -> Table:
         table.add_column(each.day.name.replace(" ", "\n"), justify="right")
     for name in found[0].moves if found else ():
         moves = [each.moves[name] for each in found]
-        table.add_row(
-            name, *(f"{m.off:.1f}\n{100 * m.above:.0f}%\n{m.half_life_s:.1f}\n{m.trips:.1f}" for m in moves)
-        )
+        table.add_row(name, *map(_move, moves))
     return table
+
+
+def _move(m: Steadiness) -> str:
+    """Nothing of a score that is unknown all the while, and reads 50."""
+    if m.half_life_s == np.inf:
+        return ""
+    return f"{m.off:.1f}\n{100 * m.above:.0f}%\n{m.half_life_s:.1f}\n{m.trips:.1f}"
 
 
 def _figure(value: float) -> str:
