@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -53,9 +52,8 @@ def _trial(events: Events, bench: Bench) -> Row:
 
 
 def _busy(tape: Tape, bench: Bench) -> Row:
-    """Processor time of the processes that try, over what as many cores have in that time.
-
-    Where others use the machine as well this falls, for they take what is counted on.
+    """The share of time in which the processes that try had something to do: they ran, or waited for a core
+    that others had.
     """
     count = cores()
     trials = [
@@ -64,13 +62,13 @@ def _busy(tape: Tape, bench: Bench) -> Row:
     workers: Workers[Trial, dict[str, Found]] = Workers(count, prepared, (bench,))
     with workers:
         list(workers.done(trials[:count]))  # what a process sets up once is not what it is kept busy with
-        started, begun_s = time.perf_counter(), _taken_s(workers.pids)
+        started, before_s = time.perf_counter(), _at_work_s(workers.pids)
         for _ in workers.done(trials[count:]):
             pass
-        elapsed, taken = time.perf_counter() - started, _taken_s(workers.pids) - begun_s
+        elapsed, at_work = time.perf_counter() - started, _at_work_s(workers.pids) - before_s
     return Row(
-        what=f"processor time of {count} processes that try",
-        measured=taken / elapsed,
+        what=f"cores that {count} processes that try keep at work",
+        measured=at_work / elapsed,
         unit="cores",
         reference="cores that there are",
         reference_value=float(count),
@@ -78,10 +76,7 @@ def _busy(tape: Tape, bench: Bench) -> Row:
     )
 
 
-def _taken_s(pids: list[int]) -> float:
-    """Processor time that these processes have had, seconds."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+def _at_work_s(pids: list[int]) -> float:
+    """Seconds that these processes have run or been ready to, by the scheduler's own count."""
+    counted = [Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[:2] for pid in pids]
+    return sum(int(ran) + int(ready) for ran, ready in counted) * 1e-9
