@@ -1,7 +1,8 @@
 """A browser that is connected: what waits to be sent to it, and what it looks at.
 
 A board frame replaces the one before it, so whoever reads slowly gets the newest and misses the rest. All
-else comes in order and is bounded: a browser that leaves so much unread is let go, and comes again.
+else comes in order and is bounded: a browser that leaves so much unread is let go, and comes again. So is one
+that reads nothing at all, or it would hold its place for ever: a ping waits behind what is unread.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 
-from websockets.asyncio.server import ServerConnection
-
 from signalnode.panels.web.asked import REQUESTS_MAX, Asked
+from signalnode.panels.web.connections import Connection
 
 WAITING_MAX = 256  # messages beside the frame
+UNREAD_S_MAX = 30.0  # no room for the next message for so long: nobody reads
 TOO_SLOW = 1013  # "try again later", RFC 6455's registry
 
 
@@ -48,7 +49,7 @@ class Outbox:
 class Client:
     """One connection, with the market and the tab that it shows."""
 
-    def __init__(self, connection: ServerConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.opened: str | None = None
         self.shows: str | None = None
         self.is_new = True  # told nothing so far
@@ -87,15 +88,20 @@ class Client:
         self._asked = 0
 
     async def write(self) -> None:
-        """Send what there is to send, until the connection ends."""
+        """Send what there is to send, until the connection ends, or is cut off where nothing is read."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             while (message := self._outbox.take()) is not None:
-                if self._outbox.is_over:
-                    await self._connection.close(TOO_SLOW, "you read too slowly")
+                try:
+                    async with asyncio.timeout(UNREAD_S_MAX):
+                        if self._outbox.is_over:
+                            await self._connection.close(TOO_SLOW, "you read too slowly")
+                            return
+                        await self._connection.send(message)
+                except TimeoutError:
+                    self._connection.cut_off()
                     return
-                await self._connection.send(message)
 
 
 def send_all(clients: Iterable[Client], *messages: str | bytes) -> None:

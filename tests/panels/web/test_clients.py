@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import socket
 
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from signalnode import logs
+from signalnode.panels.web import clients
 from signalnode.panels.web.asked import Asked, asked
-from signalnode.panels.web.clients import WAITING_MAX, Outbox
+from signalnode.panels.web.clients import WAITING_MAX, Client, Outbox
+from signalnode.panels.web.connections import Connection
+from tests.effort import PATIENCE_S
+
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+LARGE = bytes(16_000_000)  # more than the buffers of two sockets hold
 
 
 def test_whoever_reads_slowly_gets_the_newest_frame_after_all_else() -> None:
@@ -22,6 +36,31 @@ def test_whoever_does_not_read_at_all_is_let_go() -> None:
         assert not outbox.is_over
         outbox.put(str(n))
     assert outbox.is_over
+
+
+def test_whoever_reads_nothing_gives_up_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "UNREAD_S_MAX", 0.05)
+
+    async def run() -> None:
+        ended = asyncio.Event()
+
+        async def serve_client(connection: ServerConnection) -> None:
+            assert isinstance(connection, Connection)
+            client = Client(connection)
+            client.send(LARGE)
+            await client.write()
+            await connection.wait_closed()
+            ended.set()
+
+        async with serve(
+            serve_client, "127.0.0.1", 0, create_connection=Connection, logger=logs.silent()
+        ) as server:
+            host, port = server.sockets[0].getsockname()
+            with socket.create_connection((host, port)) as browser:
+                browser.sendall(HANDSHAKE)
+                await asyncio.wait_for(ended.wait(), PATIENCE_S)
+
+    asyncio.run(run())
 
 
 def test_a_request_is_one_of_the_pages_own() -> None:
