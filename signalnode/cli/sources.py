@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signalnode.cli.spans import Source, of_recording, recordings_of, time_of
-from signalnode.clock import wall_ns
+from signalnode.cli.spans import Source, of_recording, recordings_of, span_of
 from signalnode.errors import DataError, UsageError
 from signalnode.events import TIME_MAX_NS, Events
 from signalnode.feeds import open_decoding
@@ -66,15 +65,7 @@ def sources_of(arguments: argparse.Namespace) -> list[Source]:
     """
     path = config_found(arguments.config)
     node = load_node(path) if path else None
-    from_ns, to_ns = (
-        time_of(text, wall_ns(), option) if text else end
-        for text, end, option in (
-            (arguments.from_time, 0, "--from"),
-            (arguments.to_time, TIME_MAX_NS, "--to"),
-        )
-    )
-    if from_ns >= to_ns:
-        raise UsageError(f"--from {arguments.from_time} is not before --to {arguments.to_time}")
+    from_ns, to_ns = span_of(arguments)
     sources: list[Source] = []
     files: dict[str, list[Path]] = {}
     for word in arguments.what:

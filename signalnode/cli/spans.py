@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from signalnode.clock import NS_PER_S, wall_ns
 from signalnode.errors import ConfigError, DataError, UsageError
+from signalnode.events import TIME_MAX_NS
 from signalnode.names import RECORDINGS, market_name_fault
 from signalnode.settings import MarketSettings, config_found, find_node, load_node
 
@@ -75,17 +76,22 @@ def _of_files(arguments: argparse.Namespace, files: Sequence[Path]) -> Source:
 def of_recording(arguments: argparse.Namespace, market: str) -> Source:
     from signalnode.research.recordings import open_span
 
-    now_ns = wall_ns()
-    begin, end = (
-        time_of(text, now_ns, option) if text else None
-        for text, option in ((arguments.from_time, "--from"), (arguments.to_time, "--to"))
-    )
-    if begin is not None and end is not None and begin >= end:
-        raise UsageError(f"--from {arguments.from_time} is not before --to {arguments.to_time}")
+    begin, end = span_of(arguments)
     folder = recordings_of(arguments)
     kind: RecordKind | None = "raw" if getattr(arguments, "raw", False) else None
     span = open_span(folder, market, begin, end, venue=arguments.venue, kind=kind)
     return Source(market, span, settings_of(arguments, market))
+
+
+def span_of(arguments: argparse.Namespace) -> tuple[int, int]:
+    """`--from` and `--to` as times, ns; without them, all that can be recorded. Raises UsageError."""
+    now_ns = wall_ns()
+    begin = time_of(arguments.from_time, now_ns, "--from") if arguments.from_time else 0
+    end = time_of(arguments.to_time, now_ns, "--to") if arguments.to_time else TIME_MAX_NS
+    if begin >= end:
+        last = f"--to {arguments.to_time}" if arguments.to_time else "the year 2100, the last of all"
+        raise UsageError(f"--from {arguments.from_time or 1970} is not before {last}")
+    return begin, end
 
 
 def recordings_of(arguments: argparse.Namespace, *, may_be_new: bool = False) -> Path:
@@ -110,11 +116,14 @@ def settings_of(arguments: argparse.Namespace, market: str) -> MarketSettings | 
 
 
 def time_of(text: str, now_ns: int, option: str) -> int:
-    """Nanoseconds since 1970 of `90s`, `10m`, `2h`, `1d` ago, or of an ISO date and time (UTC)."""
+    """Nanoseconds since 1970 of `90s`, `10m`, `2h`, `1d` ago, or of an ISO date and time (UTC).
+
+    What is before all that can be recorded, or after it, becomes its end. Raises UsageError.
+    """
     ago = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if ago:
         length = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        return now_ns - int(length.total_seconds()) * NS_PER_S
+        return max(0, now_ns - int(length.total_seconds()) * NS_PER_S)
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
@@ -122,4 +131,4 @@ def time_of(text: str, now_ns: int, option: str) -> int:
             f"{option} {text!r}: write 90s, 10m, 2h or 1d, or a time like 2026-08-09T12:00"
         ) from None
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return int(when.timestamp() * NS_PER_S)
+    return min(max(0, int(when.timestamp() * NS_PER_S)), TIME_MAX_NS)

@@ -12,6 +12,7 @@ from signalnode.aggregator.kept import save
 from signalnode.bus.curve import KEY_CHARS, allowed_keys
 from signalnode.cli import main
 from signalnode.cli.spans import time_of
+from signalnode.events import TIME_MAX_NS
 from tests.aggregator.measures.test_outcomes import fed, made, walked
 from tests.aggregator.test_journal import written
 from tests.aggregator.test_replay import recorded
@@ -66,6 +67,9 @@ def test_no_journal_yet_is_one_line(config: Path, capsys: pytest.CaptureFixture[
         ("10m", NOW - 600 * 10**9),
         ("2023-11-14T22:13:20", NOW),
         ("2023-11-14T23:13:20+01:00", NOW),
+        ("999999d", 0),
+        ("0001-01-01T00:00+10:00", 0),
+        ("9999-12-31T23:59-10:00", TIME_MAX_NS),
     ],
 )
 def test_since_takes_a_length_or_a_time(text: str, expected_ns: int) -> None:

@@ -72,6 +72,8 @@ def test_a_span_and_a_name_choose_what_is_evaluated(
         (["{}", "--out", "a.pdf"], "a page is written as .html or .htm; call it so"),
         (["{}", "--horizon", "7"], "a horizon of 7 s is none of 0.1, 0.2"),
         (["{}", "--from", "2024-01-02", "--to", "2024-01-01"], "is not before --to 2024-01-01"),
+        (["{}", "--from", "2150-01-01"], "is not before the year 2100"),
+        (["{}", "--to", "1900-01-01"], "--from 1970 is not before --to 1900-01-01"),
         (["{}", "--from", "soon"], "--from 'soon': write 90s, 10m"),
     ],
 )
