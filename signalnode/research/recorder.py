@@ -169,7 +169,7 @@ class Recorder:
         self._journals: deque[Hour] = deque(
             hour for hour in hours_in(self._folder, "events") if hour.path.suffix == ".closed"
         )
-        self._look_ns = self._room_ns = self._complaint_ns = 0
+        self._look_ns = self._room_ns = self._complaint_ns = self._close_ns = 0
         self.trouble = ""
         self.bytes = 0
         self.gaps = self.left_out = 0
@@ -195,7 +195,7 @@ class Recorder:
         if not self.trouble:
             for directory in list(self._markets):
                 self._serve(directory, now_ns, time_ns)
-        self._close_journals()
+        self._close_journals(now_ns)
 
     def _serve(self, directory: Path, now_ns: int, time_ns: int) -> None:
         market = self._markets[directory]
@@ -252,7 +252,7 @@ class Recorder:
         try:
             free = shutil.disk_usage(self._folder).free
         except OSError as error:
-            self._stop(now_ns, f"stopped: {self._folder}: {error.strerror}")
+            self._stop(now_ns, f"stopped: {self._folder}: {error.strerror}; make it anew")
             return
         least = self._record.free_bytes_min
         if free < least:
@@ -277,9 +277,12 @@ class Recorder:
             self._gaps.forget(hour.venue, hour.market, min(left, default=hour.start_ns))
             hour.path.parent.rmdir()
 
-    def _close_journals(self) -> None:
-        """Go on with the Parquet file that is being written, in a process that ends with it."""
-        if self._closing is None and self._journals:
+    def _close_journals(self, now_ns: int) -> None:
+        """Go on with the Parquet file that is being written, in a process that ends with it.
+
+        One that fails is tried again after the others: the disk may have been full.
+        """
+        if self._closing is None and self._journals and now_ns >= self._close_ns:
             self._closing = run_forked(close_journal(self._journals[0]), 1)
         if self._closing is None:
             return
@@ -287,9 +290,12 @@ class Recorder:
             for _ in self._closing:
                 return
         except SignalnodeError as error:
-            self._log.error("an hour is not written", reason=str(error))
+            self._log.error("an hour is not written; tried again soon", reason=str(error))
+            self._close_ns = now_ns + COMPLAINT_NS
+            self._journals.rotate(-1)
+        else:
+            self._journals.popleft()
         self._closing = None
-        self._journals.popleft()
 
     def _complain(self, now_ns: int, reason: str) -> None:
         if now_ns >= self._complaint_ns:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from signalnode import SignalEngine, logs
 from signalnode.engine.replaying import Replaying
-from signalnode.errors import AlreadyRunningError
+from signalnode.errors import AlreadyRunningError, DataError
+from signalnode.events import Events
 from signalnode.feeds.recorded import ring
 from signalnode.feeds.recorded.gaps import CHANNELS, Gap, GapFile, pack_gap, read_gaps
 from signalnode.feeds.recorded.hours import HOUR_NS, hours_in
 from signalnode.feeds.recorded.tape import Label, Tape
 from signalnode.files import hold_lock
-from signalnode.research.recorder import BLOCK_NS, LOCK_FILE, LOOK_NS, ROOM_NS, Recorder, finish
+from signalnode.research.recorder import BLOCK_NS, COMPLAINT_NS, LOCK_FILE, LOOK_NS, ROOM_NS, Recorder, finish
 from signalnode.research.recordings import open_span
 from signalnode.settings import NodeSettings, RecordSettings
 from tests.feeds.recorded.made import MARKET, START_NS, VENUE, Recorded, put_rows, rows_from
@@ -123,6 +125,54 @@ def test_a_span_that_begins_with_an_hour_knows_what_the_live_engine_knew(
         replaying.score(events)
     assert replaying.restored == 1
     assert replaying.engine.state() == engine.state()
+
+
+def feed(tape: Tape, engine: SignalEngine, rows: Events) -> None:
+    engine.ingest(rows)
+    tape.rows(rows)
+    tape.commit(engine, engine.events, settled=True)
+
+
+def test_an_hour_deleted_while_it_is_written_is_begun_anew(node: NodeSettings, tmp_path: Path) -> None:
+    engine, rows = SignalEngine(MARKET), rows_from(START_NS, 300)
+    tape = Tape(tmp_path / MARKET, LABEL, 1 << 20)
+    tape.begin(engine, epoch=1, floor_ns=0)
+    recorder, now_ns = recorder_of(node), LOOK_NS
+    for at in range(0, 300, 100):
+        feed(tape, engine, rows[at : at + 100])
+        for _ in range(3):
+            recorder.turn(now_ns := now_ns + BLOCK_NS, START_NS)
+        if at == 0:
+            (hour,) = hours_in(node.recordings_dir, "events")
+            shutil.rmtree(node.recordings_dir / "events")
+    list(recorder.end())
+    assert hour.path.exists()
+    assert open_span(node.recordings_dir, MARKET).gather().tobytes() == rows[100:].tobytes()
+
+
+def test_an_hour_that_could_not_become_parquet_does_when_it_can(
+    node: NodeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Recorded(tmp_path, kinds=("events",))
+    made.put(start(START_NS), put_rows(rows_from(START_NS, 10), 0))
+    made.take()
+    made.market.end_hours()
+    tries = []
+
+    def full(steps: Iterable[float], poll_ms: int) -> Iterator[float]:
+        tries.append(poll_ms)
+        raise DataError("cannot be written (No space left on device)")
+        yield
+
+    recorder, now_ns = recorder_of(node), LOOK_NS
+    with monkeypatch.context() as disk:
+        disk.setattr("signalnode.research.recorder.run_forked", full)
+        for _ in range(3):
+            recorder.turn(now_ns := now_ns + 1, START_NS)
+    assert len(tries) == 1
+    now_ns += COMPLAINT_NS
+    while [hour.path.name for hour in hours_in(node.recordings_dir, "events")] != ["00.parquet"]:
+        recorder.turn(now_ns := now_ns + 1, START_NS)
 
 
 def test_two_never_record_into_one_folder(node: NodeSettings) -> None:

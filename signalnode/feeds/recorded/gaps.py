@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from signalnode.feeds.recorded.hours import NO_VENUE
 from signalnode.files import replace_file
 
 FILE = "gaps.jsonl"
@@ -115,4 +116,4 @@ def _is_over(line: bytes, venue: str, market: str, before_ns: int) -> bool:
         gap = unpack_gap(line)
     except ValueError:
         return True
-    return (gap.venue, gap.market) == (venue, market) and gap.to_ns < before_ns
+    return (gap.venue or NO_VENUE, gap.market) == (venue or NO_VENUE, market) and gap.to_ns < before_ns

@@ -104,6 +104,8 @@ class Stream:
             data = b"".join(self._blocks)
             if self._file < 0:
                 self._open()
+            elif not os.fstat(self._file).st_nlink:  # what is written to it then is lost at once
+                raise FileNotFoundError(f"{self._path('open')}: was deleted while it was written")
             try:
                 _write_all(self._file, data, self._size)
             except OSError:

@@ -16,8 +16,8 @@ from signalnode.feeds.faults import Faults
 from signalnode.feeds.files.lines import read_lines
 from signalnode.feeds.files.marks import Mark
 from signalnode.feeds.recorded import ring
-from signalnode.feeds.recorded.gaps import Gap, pack_gap, read_gaps
-from signalnode.feeds.recorded.hours import HOUR_NS, hours_in
+from signalnode.feeds.recorded.gaps import Gap, GapFile, pack_gap, read_gaps
+from signalnode.feeds.recorded.hours import HOUR_NS, NO_VENUE, hours_in
 from signalnode.feeds.recorded.writing import LAST
 from signalnode.research.recordings import open_span, recorded_markets
 from tests.effort import drawn
@@ -157,6 +157,15 @@ def test_a_gap_is_told_once(tmp_path: Path) -> None:
     made.put((ring.GAP, later.to_ns, pack_gap(later)))
     made.take()
     assert read_gaps(made.folder) == [gap, later]
+
+
+def test_gaps_of_a_market_without_a_venue_go_with_its_oldest_hour(tmp_path: Path) -> None:
+    file = GapFile(tmp_path)
+    old, new = (Gap("", MARKET, at, at + 1, ("trades",), "recorder", "behind") for at in (1, 9))
+    for gap in (old, new):
+        file.add(pack_gap(gap))
+    file.forget(NO_VENUE, MARKET, 5)
+    assert read_gaps(tmp_path) == [new]
 
 
 def test_a_full_pipe_takes_nothing_and_says_so(tmp_path: Path) -> None:
