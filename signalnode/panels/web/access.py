@@ -12,7 +12,6 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from signalnode.names import LOCAL_NAMES, host_and_port, is_loopback
@@ -79,7 +78,9 @@ class Access:
             return None
         given = parse_qs(urlsplit(path).query).get("token", [""])[0]
         if _same(given, self._token):
-            cookie = f"{TOKEN_COOKIE}={self._token}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000"
+            # Not Strict: whoever comes by a link would be refused. What another page asks for from within
+            # itself does not bring it, and `Origin` says whose that is.
+            cookie = f"{TOKEN_COOKIE}={self._token}; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000"
             return Refusal(HTTPStatus.SEE_OTHER, "", {"Location": "/", "Set-Cookie": cookie})
         return _refused(HTTPStatus.UNAUTHORIZED, "open /?token=… with the word of panel.token_file")
 
@@ -87,11 +88,9 @@ class Access:
         scheme, _, word = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and _same(word.strip(), self._token):
             return True
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(TOKEN_COOKIE)
-        except CookieError:
-            return False
-        return cookie is not None and _same(cookie.value, self._token)
+        # Not by http.cookies, which leaves out whatever comes after a cookie of others that it cannot read.
+        cookies = (each.strip().partition("=") for each in headers.get("cookie", "").split(";"))
+        return any(name == TOKEN_COOKIE and _same(word, self._token) for name, _, word in cookies)
 
 
 def token_fault(token: str) -> str | None:
