@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from signalnode.clock import NS_PER_S, wall_ns
 from signalnode.errors import VenueError
-from signalnode.feeds.live.reach import Tell, address_of, reach, silent
+from signalnode.feeds.live.reach import STEP_S_MAX, Tell, address_of, reach, silent
 
 ANSWER_S_MAX = 60.0
 ANSWER_BYTES_MAX = 64 * 1_048_576  # Binance's listing has a good ten of them
@@ -85,13 +85,16 @@ def exchange(
     tell: Tell = silent,
     within_s: float = ANSWER_S_MAX,
     bytes_max: int = ANSWER_BYTES_MAX,
+    silent_s_max: float = STEP_S_MAX,
 ) -> Reply:
-    """As `fetch`, of a whole URL, which no error repeats: it may be a secret.
+    """As `fetch`, of a whole URL, which no error repeats: it may be a secret. No two bytes of the answer may
+    be further apart than `silent_s_max`, nor the first from the question.
 
     Raises VenueError where no stream can be made, TimeoutError, TooLongError, OSError, HTTPException.
     """
     address = address_of(url)
     stream = reach(url, tell)
+    stream.settimeout(silent_s_max)
     connection = http.client.HTTPConnection(address.host, address.port)
     connection.sock = stream
     headers = {"User-Agent": "signalnode", "Accept": "application/json"}

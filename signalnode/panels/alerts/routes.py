@@ -56,7 +56,13 @@ def post(url: str, message: Message) -> Outcome:
     """POST it as JSON; any 2xx is a yes."""
     host = urlsplit(url).hostname
     try:
-        reply = exchange(url, message.json, within_s=WEBHOOK_S_MAX, bytes_max=ANSWER_BYTES_MAX)
+        reply = exchange(
+            url,
+            message.json,
+            within_s=WEBHOOK_S_MAX,
+            bytes_max=ANSWER_BYTES_MAX,
+            silent_s_max=WEBHOOK_S_MAX,
+        )
     except VenueError as error:
         fault = str(error)  # of a stream, which goes to a host: it knows no more of the URL
     except TimeoutError:

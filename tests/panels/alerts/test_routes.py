@@ -8,11 +8,13 @@ import select
 import socket
 import ssl
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import trustme
 
+from signalnode.feeds.live import reach
 from signalnode.panels.alerts import routes
 from signalnode.panels.alerts.events import Event
 from signalnode.panels.alerts.message import Message
@@ -129,6 +131,18 @@ def test_a_webhook_that_hangs_or_drips_is_left(monkeypatch: pytest.MonkeyPatch) 
     for serve in (silent, drips):
         with listening(serve) as port:
             assert posted(port).fault == f"127.0.0.1: no answer within {SOON_S} s"
+
+
+def test_a_webhook_may_think_longer_than_the_way_to_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "STEP_S_MAX", 0.1)
+
+    def thinks(stream: socket.socket) -> None:
+        head_of(stream)
+        time.sleep(0.3)  # it takes its time: three times a step's
+        stream.sendall(http("200 OK"))
+
+    with listening(thinks) as port:
+        assert posted(port) == routes.Outcome("")
 
 
 def test_a_webhook_that_is_not_there_is_told_without_its_secret() -> None:
