@@ -49,6 +49,15 @@ def test_recordings_lists_and_replay_takes_a_span(
     assert (times[0], times[-1]) == (START_NS + 600 * 10**9, START_NS + 1_199 * 10**9)
 
 
+def test_a_recording_of_another_engine_is_said_not_to_give_the_live_scores(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "scores.parquet"
+    for span, is_said in (((), True), (("--from", "2025-11-27T00:10"), False)):  # where it began, and later
+        assert main(["replay", MARKET, *span, "--recordings", str(folder), "--out", str(out)]) == 0
+        assert ("not the live scores: the recording is of" in capsys.readouterr().err) is is_said
+
+
 @pytest.mark.parametrize(
     ("argv", "error", "expected"),
     [

@@ -38,6 +38,9 @@ def replay(arguments: argparse.Namespace) -> int:
     if replaying.unknown:
         names = ", ".join(names_in(replaying.unknown, engine.names))
         print(f"signalnode: 50 in every row, for want of evidence: {names}", file=sys.stderr)
+    if replaying.passed_over:
+        why = "the recording is of an engine of other parameters, or of another version"
+        print(f"signalnode: not the live scores: {why}", file=sys.stderr)
     if market is not None and market.signals:
         print(f"signalnode: scored with [signals] of {market.path}", file=sys.stderr)
     for fault in decoding.faults.lines():
