@@ -4,7 +4,6 @@ Features (averages over time, not over quotes; τ = liquidity_s, liquidity_usual
 - `spread` (dimensionless) = exp of the average of ln(ln(ask/bid)): the geometric mean, so that a moment's gap
   of a hundred usual spreads does not stand for the whole second;
 - `spread_usual` = the same over liquidity_usual_s;
-- `spread_lately` = the same over a sixth of that, up to now;
 - `depth_now`, `depth_usual` (base units) = average of √(bid_depth · ask_depth), the thinner side weighing
   more. In `depth_usual` it counts for no more than 3 usual depths (`limits.py`), unless one of the two before
   it was as much;
@@ -38,15 +37,12 @@ PARAMETERS = (
         "long enough to ride over a flicker of the top of the book",
         (0.1, 30.0),
     ),
-    Parameter(
-        "liquidity_usual_s", 1800.0, 10.0, 86400.0, "s", "the depth this market is used to", (600.0, 7200.0)
-    ),
+    Parameter("liquidity_usual_s", 1800.0, 10.0, 86400.0, "s", "the depth this market is used to"),
     Parameter("depth_bps", 10.0, 0.1, 1000.0, "bps", "how far from the mid the feed's depth reaches"),
 )
 FEATURES = (
     "spread",
     "spread_usual",
-    "spread_lately",
     "depth_now",
     "depth_usual",
     "top_usual",
@@ -60,8 +56,6 @@ STATE = (
     ("log_spread_average", "<f8"),
     ("log_spread_average_usual", "<f8"),
     ("spread_usual_seen", "<f8"),  # the weight that this average has gathered, 1 − e^(−observed/τ)
-    ("log_spread_average_lately", "<f8"),
-    ("spread_lately_seen", "<f8"),
     ("depth", "<f8"),
     ("depth_source", "<i8"),  # NO_DEPTH, DEPTH_AT_TOP, DEPTH_IN_BAND
     ("depth_time_ns", "<i8"),
@@ -77,10 +71,8 @@ STATE = (
     ("top_average_usual", "<f8"),
 )
 
-LATELY = 1.0 / 6.0  # of liquidity_usual_s
 KEPT = (
     Weight("spread", "spread_time_ns", "liquidity_s"),
-    Weight("spread_lately", "spread_time_ns", "liquidity_usual_s", LATELY),
     Weight("depth", "depth_time_ns", "liquidity_s"),
 )
 SEEN = (
@@ -90,7 +82,6 @@ SEEN = (
 MOVED = (
     Weight("spread", "spread_time_ns", "liquidity_s"),
     Weight("spread_usual", "spread_time_ns", "liquidity_usual_s"),
-    Weight("spread_lately", "spread_time_ns", "liquidity_usual_s", LATELY),
 )
 
 SEEN_ENOUGH = 1e-5  # of a usual's memory; with less the value of now stands for it
@@ -167,7 +158,7 @@ def on_quote(s: Any, p: Any, e: Any) -> None:
 
 
 @compiled
-def on_price_change(s: Any, p: Any, e: Any, kept: float, usual: float, lately: float) -> None:
+def on_price_change(s: Any, p: Any, e: Any, kept: float, usual: float) -> None:
     """Take a quote's spread; the one before it stood until now."""
     time_ns = e.time_received_ns
     log_spread = math.log(max(log1p((e.ask - e.bid) / e.bid), SPREAD_MIN))
@@ -178,8 +169,6 @@ def on_price_change(s: Any, p: Any, e: Any, kept: float, usual: float, lately: f
         s.log_spread_average = hold(s.log_spread_average, s.log_spread, kept)
         s.log_spread_average_usual = hold(s.log_spread_average_usual, s.log_spread, usual)
         s.spread_usual_seen = hold(s.spread_usual_seen, 1.0, usual)
-        s.log_spread_average_lately = hold(s.log_spread_average_lately, s.log_spread, lately)
-        s.spread_lately_seen = hold(s.spread_lately_seen, 1.0, lately)
         s.spread_time_ns = time_ns
     s.log_spread = log_spread
 
@@ -195,7 +184,7 @@ def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
     tau = p.liquidity_s
     observed = (time_ns - s.spread_first_ns) * SECONDS_PER_NS
-    f.spread = f.spread_usual = f.spread_lately = 0.0
+    f.spread = f.spread_usual = 0.0
     if s.has_quote == 1:
         f.spread = math.exp(
             time_average(s.log_spread_average, s.log_spread, w.spread, w.spread_seen, observed, tau)
@@ -204,10 +193,6 @@ def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
         if s.spread_usual_seen > SEEN_ENOUGH:
             usual = s.log_spread_average_usual / s.spread_usual_seen
         f.spread_usual = math.exp(usual)
-        lately, seen = s.log_spread, hold(s.spread_lately_seen, 1.0, w.spread_lately)
-        if seen > SEEN_ENOUGH:
-            lately = hold(s.log_spread_average_lately, s.log_spread, w.spread_lately) / seen
-        f.spread_lately = math.exp(lately)
     observed = (time_ns - s.depth_first_ns) * SECONDS_PER_NS
     f.depth_now = time_average(s.depth_average, s.depth, w.depth, w.depth_seen, observed, tau)
     f.depth_usual, f.top_usual = s.depth_counted, s.top_counted

@@ -43,7 +43,6 @@ _BUILT_IN: dict[str, tuple[Kind, float]] = {
     "volatility_breakout": ("size", 30.0),
     "volume_spike": ("volume", 30.0),
     "liquidity_opportunity": ("cost", 5.0),
-    "spread_regime": ("cost", 30.0),
 }
 
 

@@ -17,7 +17,6 @@ from signalnode.signals.book_pressure import BOOK_PRESSURE
 from signalnode.signals.liquidity_opportunity import LIQUIDITY_OPPORTUNITY
 from signalnode.signals.mean_reversion import MEAN_REVERSION
 from signalnode.signals.momentum import MOMENTUM
-from signalnode.signals.spread_regime import SPREAD_REGIME
 from signalnode.signals.volatility_breakout import VOLATILITY_BREAKOUT
 from signalnode.signals.volume_spike import VOLUME_SPIKE
 
@@ -29,7 +28,7 @@ SIGNALS: tuple[Signal, ...] = (
     LIQUIDITY_OPPORTUNITY,
 )
 
-OPTIONAL: dict[str, Signal] = {"book_pressure": BOOK_PRESSURE, "spread_regime": SPREAD_REGIME}
+OPTIONAL: dict[str, Signal] = {"book_pressure": BOOK_PRESSURE}
 
 BUILT_IN_SCORES: tuple[str, ...] = tuple(name for signal in SIGNALS for name in signal.scores)
 

@@ -132,13 +132,6 @@ CLAIMS = (
         readings.of_cost,
         at_least=1.0,
     ),
-    Claim(
-        "spread regime / minus cost, 30 s",
-        ("spread_regime",),
-        _cost_ahead(30.0),
-        _minus_cost,
-        readings.of_cost,
-    ),
 )
 
 

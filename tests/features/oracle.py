@@ -275,7 +275,7 @@ def _usual_spread(past: Past, tau: float) -> float:
     """As of the last change of price."""
     if not past.quotes:
         return 0.0
-    prices = [quote[1::2] for quote in past.quotes]
+    prices = [(bid, ask) for _, bid, _, ask, _ in past.quotes]
     last = max(i for i, now in enumerate(prices) if i == 0 or now != prices[i - 1])
     steps = past.log_spreads[: last + 1]
     return math.exp(_average(steps, steps[-1][0], tau))
@@ -341,11 +341,11 @@ def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[st
     out["depth_now"] = _average(depths, t, p["liquidity_s"])
     usual_depths = _usual_depths(depths, p["liquidity_usual_s"])
     out["depth_usual"] = _average(usual_depths, depths[-1][0] if depths else t, p["liquidity_usual_s"])
-    top = _usual_top(past.tops_at_depths, p["liquidity_usual_s"])
-    out["top_usual"] = top if past.depths else out["depth_usual"]
+    out["top_usual"] = _usual_top(past.tops_at_depths, p["liquidity_usual_s"])
+    if not past.depths:
+        out["top_usual"] = out["depth_usual"]
     out["spread_usual"] = _usual_spread(past, p["liquidity_usual_s"])
-    for name, tau in (("spread", p["liquidity_s"]), ("spread_lately", p["liquidity_usual_s"] / 6.0)):
-        out[name] = math.exp(_average(past.log_spreads, t, tau)) if past.quotes else 0.0
+    out["spread"] = math.exp(_average(past.log_spreads, t, p["liquidity_s"])) if past.quotes else 0.0
     band = p["depth_bps"] * 1e-4
     out["depth_width"] = band if past.depths else out["spread"]
     out["depth_width_usual"] = band if past.depths else out["spread_usual"]

@@ -25,14 +25,13 @@ EXCERPT = Path(__file__).parents[1] / "data" / "binance" / "btcusdt_first.gz"
 ADDED = {
     "extra": [
         "book_pressure",
-        "spread_regime",
         "tests.laws.added:pace",
         drawn("tests.laws.added:LEAN", "tests.laws.added_compiled:LEAN"),
     ]
 }
 LEAN = ("lean_long", "lean_short")
 PRESSURE = ("book_pressure_long", "book_pressure_short")
-NAMES = (*BUILT_IN_SCORES, *PRESSURE, "spread_regime", "pace", *LEAN)
+NAMES = (*BUILT_IN_SCORES, *PRESSURE, "pace", *LEAN)
 TWO_SIDED = [*(signal.scores for signal in SIGNALS if signal.two_sided), PRESSURE, LEAN]
 STREAMS = some(("btc", "alternating", "sparse", "reverting", "eth"), 3)
 TOLERANCE = 1e-6
