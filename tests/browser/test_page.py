@@ -38,13 +38,14 @@ class Node:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.control = folder / "run" / "control.sock"
-        (folder / "config" / "markets").mkdir(parents=True)
+        self.markets = folder / "config" / "markets"
+        self.markets.mkdir(parents=True)
         config = folder / "config" / "signalnode.toml"
         bus = f'[aggregator]\nendpoint = "tcp://127.0.0.1:{free_port()}"\n'
         config.write_text(f'{bus}[panel]\nendpoint = "127.0.0.1:{self.port}"\n')
         for seed, name in enumerate(MARKETS):
             text = f'market = "{name}"\n[feed]\nkind = "synthetic"\nseed = {seed}\n'
-            (folder / "config" / "markets" / f"{name}.toml").write_text(text)
+            (self.markets / f"{name}.toml").write_text(text)
         with (folder / "log").open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "signalnode", "run", "--config", str(config)],
@@ -344,3 +345,20 @@ def test_the_page_asks_nobody_else_for_anything(node: Node, started: playwright.
     assert asked
     assert all(url.startswith(node.url) for url in asked), json.dumps(asked)
     page.close()
+
+
+def test_an_opened_market_that_leaves_the_config_says_so_until_it_is_back(
+    page: playwright.Page, node: Node
+) -> None:
+    state = "document.querySelector('#market .state').textContent"
+    until(page, "document.querySelectorAll('.rows tr').length === 3", "three markets")
+    page.evaluate("location.hash = 'GAMMA-USD'")
+    until(page, f"document.querySelector('#market .state') && {state}.includes('heard')", "it is open")
+    file = node.markets / "GAMMA-USD.toml"
+    text = file.read_text()
+    file.unlink()
+    request(node.control, "reload", timeout_s=PATIENCE_S)
+    until(page, f"{state}.includes('has left the config')", "it has left")
+    file.write_text(text)
+    request(node.control, "reload", timeout_s=PATIENCE_S)
+    until(page, f"{state}.includes('heard') && !{state}.includes('never')", "it is back")

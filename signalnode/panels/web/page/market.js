@@ -18,6 +18,7 @@ export class Market {
     this.root = document.getElementById("market");
     this.name = null;
     this.number = 0;
+    this.hasLeft = false; // the config, while it is open
     this.spanS = 300;
     new ResizeObserver(() => this.resize()).observe(this.root);
   }
@@ -26,6 +27,7 @@ export class Market {
   open(name, scoreNames) {
     this.close();
     this.name = name;
+    this.hasLeft = false;
     this.scoreNames = scoreNames;
     this.columns = columnsOf(scoreNames);
     this.number += 1;
@@ -208,6 +210,15 @@ export class Market {
     if (this.name === null) return;
     const width = Math.max(this.charts.clientWidth, 200);
     for (const plot of this.plots) if (plot.width !== width) plot.setSize({ width, height: plot.height });
+  }
+
+  /** The config has it no more: nothing new comes, and what was said of it last is over. */
+  left() {
+    this.hasLeft = true;
+    this.state.className = "state trouble";
+    this.state.textContent = "□ has left the config";
+    this.why.textContent = "";
+    this.details.replaceChildren();
   }
 
   /** How it stands, once a second. */

@@ -33,6 +33,8 @@ function receive(data) {
     regimes = layout.regimes.map((_, i) => regimes[i] ?? []);
     if (isOther) board.forget();
     waiting = "resize";
+    if (market.name !== null && !rows.byName.has(market.name)) market.left();
+    else if (market.name !== null && (isOther || market.hasLeft)) open(market.name); // again, by these columns
   } else if (message.kind === "age") link.aged(message.age_s);
   else if (message.kind === "facts") {
     for (const row of rows.all) row.facts = message.markets[row.name] ?? {};
