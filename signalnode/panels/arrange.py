@@ -68,11 +68,6 @@ def most_needed(rows: list[Row], rows_max: int) -> list[Row]:
     return unsound[:troubled] + sound[: rows_max - min(len(unsound), troubled)]
 
 
-def _has(row: Row, words: list[str]) -> bool:
-    text = f"{row.market} {row.status}".casefold()
-    return all(word in text for word in words)
-
-
 def _value_of(column: str) -> Callable[[Row], str | float]:
     if column == "market":
         return lambda row: row.market

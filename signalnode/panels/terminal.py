@@ -217,10 +217,6 @@ def _columns(
     return [key for key, _, _ in drawn], columns
 
 
-def _head(name: str) -> str:
-    return HEADS.get(name, name[:_HEAD_CHARS_MAX])
-
-
 def _regime(strengths: dict[str, float]) -> Text:
     text = Text("regime", style="dim")
     for name, value in strengths.items():
