@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from signalnode import errors
 from signalnode.cli import main
+from signalnode.cli.record import tell_errors
 from signalnode.clock import pause
 from signalnode.research.recordings import recorded_markets
 from tests.command_line import refused
@@ -82,6 +84,18 @@ def test_what_cannot_be_replayed_is_one_line(
     assert expected in line
     assert status == error.exit_status
     assert not out.exists()
+
+
+def test_what_keeps_a_recorder_from_recording_is_told_while_it_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log = io.BytesIO(
+        b'{"level": "info", "event": "up"}\nno line of a log\n'
+        b'{"level": "error", "event": "nothing is recorded", "reason": "stopped: 3 MB free"}\n'
+    )
+    tell_errors(log)
+    tell_errors(log)  # once
+    assert capsys.readouterr().err == "signalnode: nothing is recorded: stopped: 3 MB free\n"
 
 
 def test_a_live_market_is_recorded_without_a_node_until_ctrl_c(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from signalnode.cli.init import addresses_typed, check_live, held
 from signalnode.cli.spans import recordings_of
@@ -87,7 +89,7 @@ def _run(config: Path, folder: Path, markets: list[str], hours: float | None) ->
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     begun_ns = monotonic_ns()
     end_ns = None if hours is None else begun_ns + int(hours * 3_600 * NS_PER_S)
-    with (config.parent / "log").open("w+b") as log:
+    with (config.parent / "log").open("w+b") as log, (config.parent / "log").open("rb") as errors:
         node = subprocess.Popen(
             [sys.executable, "-m", "signalnode", "run", "--config", str(config)],
             stderr=log,
@@ -98,6 +100,7 @@ def _run(config: Path, folder: Path, markets: list[str], hours: float | None) ->
         while node.poll() is None:
             now_ns = monotonic_ns()
             _show(folder, markets, now_ns - begun_ns)
+            tell_errors(errors)
             if signal.sigtimedwait(STOPS, LOOK_S) is not None or (end_ns is not None and now_ns >= end_ns):
                 node.send_signal(signal.SIGTERM)
                 break
@@ -109,6 +112,17 @@ def _run(config: Path, folder: Path, markets: list[str], hours: float | None) ->
             lines = log.read().decode(errors="replace").splitlines()
             raise SignalnodeError(f"record: the node ended: {lines[-1] if lines else status}")
     return 0
+
+
+def tell_errors(log: BinaryIO) -> None:
+    """Print what has come into the node's log that keeps it from recording, as a full disk does."""
+    for line in log:
+        try:
+            told = json.loads(line)
+            if told["level"] == "error":
+                print(f"signalnode: {told['event']}: {told['reason']}", file=sys.stderr, flush=True)
+        except (ValueError, KeyError, TypeError):
+            continue  # not a line of the log, or half of one
 
 
 def _ready_node() -> None:
