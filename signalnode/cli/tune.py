@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from signalnode import clock
 from signalnode.cli.evaluate import TEXT_COLUMNS, check_out, writing
-from signalnode.errors import DataError, UsageError
+from signalnode.errors import DataError, OutputError, UsageError
 from signalnode.files import ensure_directory, hold_lock, replacing
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ def tune(arguments: argparse.Namespace) -> int:
     sources = sources_of(arguments)
     compile_missing(lambda line: print(line, file=sys.stderr, flush=True))
     folder: Path = arguments.out.with_suffix(WORK)
-    ensure_directory(folder)
-    with hold_lock(folder / "lock"), _Bars() as bars:
+    with _kept_in(folder), hold_lock(folder / "lock"), _Bars() as bars:
         work = _Work(arguments, sources, folder, bars)
         try:
             verdicts = work.verdicts(budget_s)
@@ -54,6 +54,16 @@ def tune(arguments: argparse.Namespace) -> int:
             print(f"signalnode: {fault}", file=sys.stderr)
     _tell(arguments, sources, verdicts, work)
     return 0
+
+
+@contextlib.contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    try:
+        ensure_directory(folder)
+        yield
+    except OSError as error:
+        what = f"{folder}: cannot be written ({error.strerror or error})"
+        raise OutputError(f"{what}; make room, or choose another --out") from None
 
 
 class _Work:

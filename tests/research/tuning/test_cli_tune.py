@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from signalnode.cli import main
-from signalnode.errors import ExtensionError
+from signalnode.errors import ExtensionError, OutputError
 from signalnode.events import Events
 from signalnode.feeds.files.recording import write_recording
 from signalnode.signals.extra import load_signals
@@ -69,6 +69,15 @@ def test_a_fault_is_one_line(
     write_recording(Path("A-USD.parquet"), events[:100], market="A-USD", venue="")
     assert (found := refused(capsys, "tune", *words))[0] == status
     assert told in found[1]
+
+
+def test_where_it_cannot_keep_what_it_finds_is_one_line(
+    events: Events, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_recording(Path("A-USD.parquet"), events, market="A-USD", venue="")
+    Path("tune.trials").write_text("a file")
+    status, line = refused(capsys, "tune", "A-USD.parquet", *TRIALS)
+    assert (status, "tune.trials: cannot be written (" in line) == (OutputError.exit_status, True)
 
 
 def test_a_signal_of_ones_own_names_parameters_that_can_be_searched() -> None:
