@@ -7,9 +7,10 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 # Three of them keep two cores busy: some tests wait for real processes. A file's tests share one node, so they stay
 # together.
 
-# What asks for more of the machine than Python: systemd, a browser, environments of its own, all commands of the docs.
+# What asks for more of the machine than Python: systemd, a browser, a Prometheus, environments of its own, all commands
+# of the docs.
 OUTSIDE := tests/browser tests/processes/test_remote_host.py tests/processes/test_systemd.py \
-  tests/processes/test_wheel.py tests/test_extend.py tests/test_readme.py
+  tests/processes/test_watched_node.py tests/processes/test_wheel.py tests/test_extend.py tests/test_readme.py
 
 .PHONY: run test test-outside test-long test-versions check bench
 

@@ -116,11 +116,16 @@ def told(node: Node) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def ends(alert: dict[str, Any], webhook: Webhook) -> None:
+def subjects(message: dict[str, Any]) -> list[str]:
+    return [each["subject"] for each in message["alerts"]]
+
+
+def ends(message: dict[str, Any], market: str, webhook: Webhook) -> None:
     """It is over: which the alert says itself where nobody had looked before."""
-    (begun,) = alert["alerts"]
-    if not begun["why"].endswith("; is back"):
-        while begun["subject"] not in [each["subject"] for each in webhook.next("back")["alerts"]]:
+    while message["kind"] != "restarted" or market not in subjects(message):
+        message = webhook.next("restarted")
+    if not message["alerts"][subjects(message).index(market)]["why"].endswith("; is back"):
+        while market not in subjects(webhook.next("back")):
             pass
 
 
@@ -133,9 +138,9 @@ def test_a_killed_market_is_one_alert_and_one_word_that_it_is_back(node: Node, w
     kill(node, "GAMMA-USD")  # of which nothing is to be told
     kill(node, "ALPHA-USD")
     again = webhook.next("restarted")
-    assert [each["subject"] for each in again["alerts"]] == ["ALPHA-USD"]
+    assert subjects(again) == ["ALPHA-USD"]
     assert "SIGKILL" in again["text"]
-    ends(again, webhook)
+    ends(again, "ALPHA-USD", webhook)
     states = [each for each in told(node) if not each["kind"].startswith("decision")]
     assert {each["alerts"][0]["subject"] for each in states} <= {"ALPHA-USD"}
 
@@ -166,7 +171,7 @@ def test_a_process_that_died_goes_on_and_a_webhook_that_refuses_is_told_in_statu
     while taken["status"] == 503:
         taken = webhook.any()
     assert taken["id"] == refused["id"]
-    ends(taken if taken["kind"] == "restarted" else webhook.next("restarted"), webhook)
+    ends(taken, "BETA-USD", webhook)
 
 
 def test_a_message_is_sent_to_try_whether_they_arrive(node: Node, webhook: Webhook, tmp_path: Path) -> None:

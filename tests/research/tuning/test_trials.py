@@ -97,7 +97,7 @@ def test_gains_line_up_by_block_whichever_market_has_it() -> None:
 def test_what_moves_what_is_seen_not_said() -> None:
     moved = moved_by(targets_with({"extra": ["book_pressure"]}, 30.0), {"extra": ["book_pressure"]})
     assert {"volatility_s", "volatility_lag_s"} <= moved["volatility_breakout"]
-    assert {"imbalance_s", "order_flow_s", "taken_s", "fair_value_s", "volume_s"} <= moved["momentum"]
+    assert {"imbalance_s", "order_flow_s", "taken_s", "fair_value_s", "volatility_s"} <= moved["momentum"]
     assert "liquidity_s" not in moved["momentum"]
     assert moved["volume_spike"] == {"volume_s"}
     assert "order_flow_s" in moved["book_pressure"]
