@@ -62,7 +62,8 @@ def _of_market(view: ViewMessage, name: str, pulse_s: float | None) -> Condition
         return Condition(WELL if heard_since else "starting")
     reason = market.health.reason if market.health else ""
     why = reason or (market.process.why if market.process and market.process.state != "up" else "")
-    return Condition(word.replace(" ", "_"), why[:WHY_CHARS_MAX])
+    kind = "down" if word == "ended" else word.replace(" ", "_")  # it says so when it is stopped
+    return Condition(kind, why[:WHY_CHARS_MAX])
 
 
 def _of_process(state: ProcessState) -> Condition:

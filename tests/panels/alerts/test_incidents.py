@@ -103,6 +103,13 @@ def test_a_state_that_was_not_asked_for_is_not_told() -> None:
     assert Node(states=("given_up",)).pass_by(60.0, STALE) == []
 
 
+def test_a_market_that_was_stopped_or_has_ended_is_down_where_that_is_asked_for() -> None:
+    node, stopped = Node(states=("down",)), ProcessState(state="down", restarts=0, why="stopped by request")
+    (told,) = node.events(60.0, view(A=market("ended", process=stopped), B=market()))
+    assert (told.kind, told.subject, told.why) == ("down", "A", "stopped by request")
+    assert node.pass_by(60.0, WELL) == [("back", "A")]
+
+
 @pytest.mark.parametrize("silent", ["A", "stale", "*", "[AB]"])
 def test_what_is_silenced_by_name_is_not_told(silent: str) -> None:
     assert Node(silent=(silent,)).pass_by(60.0, STALE) == []
