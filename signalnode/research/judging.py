@@ -173,7 +173,7 @@ def _measured_score(sample: Sample, claim: Claim) -> ScoreEvaluation:
     half_life_s = half_life_of(correlations)
     shares = gathering.tenths[column] / max(gathering.tenths[column].sum(), 1.0)
     counted_s = gathering.rows * GRID_S
-    effective = max(counted_s * math.log(2.0) / (2.0 * half_life_s), 1.0) if half_life_s > 0.0 else counted_s
+    independent = counted_s * math.log(2.0) / (2.0 * half_life_s) if half_life_s > 0.0 else counted_s
     best, worst = _windows(sample, matched)
     return ScoreEvaluation(
         claim=claim,
@@ -182,7 +182,7 @@ def _measured_score(sample: Sample, claim: Claim) -> ScoreEvaluation:
         at_claim=at_claim,
         by_horizon=tuple(by_horizon),
         tenths=_tenths(sample, claim, values, place, shares),
-        spread_band=min(Z * math.sqrt(0.1 * 0.9 / effective), 0.9),
+        spread_band=min(Z * math.sqrt(0.1 * 0.9 / max(independent, 1.0)), 0.9),
         hours=tuple(_hours(sample, matched)),
         regimes=tuple(matched.part(name, inside) for name, inside in sample.regimes()),
         lags_s=tuple((LAGS * GRID_S).tolist()),

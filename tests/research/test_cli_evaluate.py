@@ -46,6 +46,14 @@ def test_json_is_what_the_function_gives(recording: Path, capsys: pytest.Capture
     assert "independent blocks of 30 s, too few to tell" in by_score["mean_reversion_long"]["words"]
 
 
+def test_of_ten_rows_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = rows_from(START_NS, 10)
+    for name, some in (("A-USD", rows), ("B-USD", rows[rows["kind"] == 2]), ("C-USD", rows[:1])):
+        write_recording(Path(f"{name}.parquet"), some, market=name, venue="")
+        assert main(["evaluate", f"{name}.parquet", "--out", "w.html"]) == 0
+        assert "shown. " not in capsys.readouterr().out.replace("not shown. ", "")
+
+
 def test_a_span_and_a_name_choose_what_is_evaluated(
     recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
