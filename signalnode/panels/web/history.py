@@ -20,6 +20,7 @@ UNKNOWN = 255  # as a score's byte; the others are halves of a point: 0 to 200
 STRIP_STEPS = 60
 STRIP_UNKNOWN = -128
 REGIME_STEPS = 180
+NOT_HEARD = frozenset({"unheard", "silent", "down", "ended"})  # what such a market said last is over
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -64,7 +65,7 @@ class History:
             if name not in self._mids:
                 self._mids[name] = np.full(STEPS_MAX, np.nan)
                 self._scores[name] = np.full((STEPS_MAX, len(columns)), UNKNOWN, np.uint8)
-            is_shown = state.state not in ("unheard", "silent", "down") and state.mid > 0.0
+            is_shown = state.state not in NOT_HEARD and state.mid > 0.0
             self._mids[name][at] = state.mid if is_shown else np.nan
             self._scores[name][at] = score_bytes(state, columns) if is_shown else UNKNOWN
         for regime, strength in view.regime.items():

@@ -99,9 +99,10 @@ def test_the_past_is_bounded_and_the_newest_of_it_is_kept() -> None:
     assert all(np.diff(times_ms) == 1000.0)
 
 
-def test_a_market_that_is_silent_leaves_a_hole_in_its_past() -> None:
+@pytest.mark.parametrize("over", ["silent", "ended"])
+def test_a_market_that_is_not_heard_leaves_a_hole_in_its_past(over: str) -> None:
     history = History()
-    for n, state in enumerate(("fresh", "silent", "fresh")):
+    for n, state in enumerate(("fresh", over, "fresh")):
         history.take(view(n, A=market(state)), SCORE_NAMES)
     _, mids, scores = history.of("A")
     assert list(np.isnan(mids)) == [False, True, False]
