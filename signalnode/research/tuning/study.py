@@ -133,8 +133,8 @@ class _Study:
             why = "its score does not move here: nothing can be said"
         else:
             why = (
-                f"too short: {len(found.blocks)} blocks of {spoken(length_s)} are filled, {BLOCKS_MIN} are "
-                f"needed: {spoken(enough_s(reach_s))} of recording would be enough"
+                f"too short: {len(found.blocks)} of {BLOCKS_MIN} blocks of {spoken(length_s)} are filled; "
+                f"{spoken(enough_s(reach_s))} of recording would be enough"
             )
         return Verdict(market, target, length_s, doubts=(why,))
 
