@@ -9,7 +9,7 @@ from typing import Any
 
 from signalnode.aggregator.core import Aggregator, Outcome
 from signalnode.aggregator.runner import StrategyRunner
-from signalnode.bus.wire import SCORE_NAMES, Score, encode
+from signalnode.bus.wire import SCORE_NAMES, Score, encode, replayed_score
 from signalnode.errors import DataError, UsageError
 from signalnode.names import checked_name
 from signalnode.scores import UNKNOWN
@@ -94,27 +94,7 @@ def _scores(market: str, paths: Sequence[Path]) -> Iterator[Score]:
             last_ns, seq = time_ns, seq + 1
             scores = {name: value for name, value in row.items() if name not in ABOUT}
             unknown = tuple((row.get(UNKNOWN) or "").split()) if row["mid"] > 0 else tuple(scores)
-            yield _message(market, seq, row, scores, unknown)
-
-
-def _message(
-    market: str, seq: int, row: Mapping[str, Any], scores: Mapping[str, float], unknown: tuple[str, ...]
-) -> Score:
-    time_ns = int(row["time_ns"])
-    return Score(
-        v=1,
-        market=market,
-        epoch=1,
-        seq=seq,
-        time_event_ns=time_ns,
-        time_received_ns=time_ns,
-        time_published_ns=time_ns,
-        mid=row["mid"] if row["mid"] > 0 else 0.0,  # NaN before the first price
-        warm=row["warm"],
-        status=row["status"],
-        scores=dict(scores),
-        unknown=unknown,
-    )
+            yield replayed_score(market, seq, row, scores, unknown, row["status"])
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ here knows are skipped, so that a later minor addition breaks no reader. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
@@ -229,6 +229,36 @@ KINDS: tuple[str, ...] = tuple(each.__struct_config__.tag for each in get_args(M
 _DECODER = msgspec.msgpack.Decoder(Message)
 _ANY = msgspec.msgpack.Decoder()
 encode_content = msgspec.msgpack.Encoder().encode  # the second frame alone
+
+
+def replayed_score(  # noqa: PLR0917
+    market: str,
+    seq: int,
+    row: Mapping[str, Any],
+    scores: dict[str, float],
+    unknown: tuple[str, ...],
+    status: Status,
+    spread_bps: float | None = None,
+) -> Score:
+    """A replayed row (`time_ns`, `mid`, `warm`) as the message that a live engine would have sent then."""
+    time_ns = int(row["time_ns"])
+    return Score(
+        v=VERSION,
+        market=market,
+        epoch=1,
+        seq=seq,
+        time_event_ns=time_ns,
+        time_received_ns=time_ns,
+        time_published_ns=time_ns,
+        mid=row["mid"] if row["mid"] > 0.0 else 0.0,  # NaN before the first price
+        warm=row["warm"],
+        status=status,
+        spread_bps=spread_bps,
+        scores=scores,
+        unknown=unknown,
+    )
+
+
 _PREFIXES: dict[type, bytes] = {Score: SCORE, Heartbeat: HEARTBEAT, End: END}
 _SEVEN = frozenset(SCORE_NAMES)
 

@@ -193,7 +193,8 @@ class _Process:
         turn = work.turn(monotonic_ns())
         while not self._stopping:
             self._send(publisher, turn)
-            work.commit(monotonic_ns())
+            if tape is not None:
+                work.commit(monotonic_ns())
             if turn.save:
                 self._save(work)
             if turn.ended:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from signalnode.bus.wire import STATUSES, Score
+from signalnode.bus.wire import STATUSES, Score, replayed_score
 from signalnode.events import EVENT, QUOTE
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.files.decoding import Decoding, in_gap
@@ -37,29 +36,15 @@ def messages_of(
             spreads = BASIS_POINTS * (quotes["ask"] - quotes["bid"]) / table["mid"]
         for row, status, spread in zip(table.tolist(), statuses.tolist(), spreads.tolist(), strict=True):
             seq += 1
-            yield _message(
-                market, seq, dict(zip(table.dtype.names or (), row, strict=True)), names, status, spread
+            told = dict(zip(table.dtype.names or (), row, strict=True))
+            yield replayed_score(
+                market,
+                seq,
+                told,
+                {name: told[name] for name in names},
+                names_in(told[UNKNOWN], names) if told["mid"] > 0.0 else names,
+                STATUSES[status],
+                spread if spread > 0.0 else None,
             )
         if progress:
             progress(seq, done)
-
-
-def _message(  # noqa: PLR0917
-    market: str, seq: int, row: dict[str, Any], names: tuple[str, ...], status: int, spread_bps: float
-) -> Score:
-    time_ns, has_price = row["time_ns"], row["mid"] > 0.0  # NaN before the first price
-    return Score(
-        v=1,
-        market=market,
-        epoch=1,
-        seq=seq,
-        time_event_ns=time_ns,
-        time_received_ns=time_ns,
-        time_published_ns=time_ns,
-        mid=row["mid"] if has_price else 0.0,
-        warm=row["warm"],
-        status=STATUSES[status],
-        spread_bps=spread_bps if spread_bps > 0.0 else None,
-        scores={name: row[name] for name in names},
-        unknown=names_in(row[UNKNOWN], names) if has_price else names,
-    )
