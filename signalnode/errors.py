@@ -135,3 +135,11 @@ class AlertError(SignalnodeError):
     """Whoever is to be told by an alert cannot be reached, or does not take it."""
 
     exit_status = 17
+
+
+class ClusterError(SignalnodeError):
+    """The cluster cannot do what was asked: no head, no store, a grant that is over, or Ray is
+    not installed.
+    """
+
+    exit_status = 18
