@@ -1,8 +1,10 @@
 """What the scores mean: each against what it claims to foresee, on every recording and day at hand.
 
 Rank correlations with what follows, relative to the half hour before, from WARM_UP_S after the start, with
-a 95% interval; beside each what chance alone stays below, a naive reading, and the ceiling (`readings.py`).
-Then how a score is spread over 0 to 100, and how steady it is for a view that is taken four times a second.
+a 95% interval; beside each what chance alone stays below, the same on a driftless walk of the same steps, a
+naive reading with the interval of the difference, and two ridges: the ceiling, and one that walks forward in
+time (`readings.py`). Then how a score is spread over 0 to 100, and how steady it is for a view that is taken
+four times a second.
 
 Only what long recordings say is held to a target: eleven minutes tell nothing about half-minutes.
 """
@@ -22,8 +24,8 @@ from signalnode.research.statistics import NOTHING, Foresight, Ranked, correlati
 from signalnode.research.steadiness import Steadiness, steadiness
 from signalnode.signals import OPTIONAL
 from tests.benchmarks import readings
-from tests.benchmarks.days import STEP_S, USUAL_S, Day, Series, ahead, behind, days
-from tests.benchmarks.foresight import walk_chance
+from tests.benchmarks.days import STEP_S, USUAL_S, Day, Series, ahead, behind, days, walked
+from tests.benchmarks.foresight import paired, walk_chance
 from tests.benchmarks.table import Row
 
 VIEW_NS = 250_000_000
@@ -135,6 +137,19 @@ CLAIMS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one recording says of one claim; NaN where it cannot."""
+
+    mine: Foresight
+    walk: float  # the score's correlation on the driftless walk
+    naive: float
+    low: float  # interval of 95% of the score's less the naive one's
+    high: float
+    ceiling: float
+    forward: float
+
+
 @dataclass(slots=True)
 class Found:
     """What one recording says of each claim, and how each of its scores moves."""
@@ -144,7 +159,8 @@ class Found:
     rows: Series  # which of them count
     stride: int
     moves: dict[str, Steadiness]
-    claims: dict[str, tuple[Foresight, float, float]] = field(default_factory=dict)  # score, naive, ceiling
+    walk: tuple[Day, Any]  # on a driftless walk of the same steps
+    claims: dict[str, Judged] = field(default_factory=dict)
 
 
 def measured(extra: list[str] = EXTRA) -> list[Found]:
@@ -169,32 +185,44 @@ def _scored(day: Day, extra: list[str]) -> Found:
     warm = table[table["time_ns"] >= table["time_ns"][0] + int(warm_s * 1e9)]
     ran = day.running[np.searchsorted(day.grid, warm["time_ns"], side="right") - 1]
     moves = {name: steadiness(warm[name][ran], VIEW_NS * 1e-9) for name in names}
-    scores = table[:: round(STEP_S / (VIEW_NS * 1e-9))][: len(day.grid)]
+    scores = _on_grid(day, table)
+    walk = walked(day)
     rows = np.arange(len(day.grid)) * STEP_S >= warm_s
     rows[len(scores) :] = False
     rows &= day.running
-    return Found(day, scores, rows, -(-int(rows.sum()) // CORRELATED_MAX), moves)
+    walk_table = SignalEngine("ANY-USD", {"extra": extra}).replay(walk.events, round(STEP_S * 1e9))
+    stride = -(-int(rows.sum()) // CORRELATED_MAX)
+    return Found(day, scores, rows, stride, moves, (walk, walk_table[: len(day.grid)]))
 
 
-def _judged(
-    claim: Claim, found: Found, future: Series, ceiling: readings.Ridge
-) -> tuple[Foresight, float, float]:
+def _on_grid(day: Day, table: Any) -> Any:
+    """The rows of a table taken every VIEW_NS that fall on the day's grid."""
+    return table[:: round(STEP_S / (VIEW_NS * 1e-9))][: len(day.grid)]
+
+
+def _judged(claim: Claim, found: Found, future: Series, ridge: readings.Ridge) -> Judged:
     day, kept = found.day, np.flatnonzero(found.rows)[:: found.stride]
-    score = claim.score(found.scores)
-    if not np.isfinite(future[kept]).any():
-        return NOTHING, np.nan, np.nan
-    mine, step_s = NOTHING, STEP_S * found.stride
-    if score is not None:
-        mine = foresight(Ranked(score[kept]), Ranked(future[kept]), step_s, max(claim.ahead_s, step_s))
-    if claim.walk_s and score is not None:
+    score, naive = claim.score(found.scores), claim.naive(day)
+    if score is None or not np.isfinite(future[kept]).any():
+        return Judged(NOTHING, *[np.nan] * 6)
+    step_s = STEP_S * found.stride
+    mine = foresight(Ranked(score[kept]), Ranked(future[kept]), step_s, max(claim.ahead_s, step_s))
+    if claim.walk_s:
         chance = walk_chance(day.returns, claim.walk_s, claim.ahead_s, STEP_S, found.stride)
         mine = replace(mine, chance=chance)
-    naive, best = claim.naive(day), ceiling.predict(day)
-    return (
-        mine,
-        np.nan if naive is None else correlation(naive[kept], future[kept]),
-        np.nan if best is None else correlation(best[kept], future[kept]),
-    )
+    low, high = np.nan, np.nan
+    if naive is not None:
+        low, high = paired(score[kept], naive[kept], future[kept], step_s, claim.ahead_s)
+    others = [naive, ridge.predict(day), ridge.predict_forward(day)]
+    known = [np.nan if each is None else correlation(each[kept], future[kept]) for each in others]
+    return Judged(mine, _on_walk(claim, found, kept), known[0], low, high, *known[1:])
+
+
+def _on_walk(claim: Claim, found: Found, kept: Any) -> float:
+    """What the score foresees of the driftless walk: nothing of prices, if it says nothing but the truth."""
+    day, table = found.walk
+    score = claim.score(table)
+    return np.nan if score is None else correlation(score[kept], claim.future(day)[kept])
 
 
 def rows() -> Iterator[Row]:
@@ -202,12 +230,12 @@ def rows() -> Iterator[Row]:
     found = measured()
     console = Console(width=140)
     for claim in CLAIMS:
-        if any(np.isfinite(each.claims[claim.what][0].ic) for each in found):
+        if any(np.isfinite(each.claims[claim.what].mine.ic) for each in found):
             console.print(_claim_table(claim, found))
     console.print(_moves_table(found))
     for claim in CLAIMS:
         long = [each.claims[claim.what] for each in found if each.day.long]
-        known = [(mine.ic, naive) for mine, naive, _ in long if np.isfinite(mine.ic)]
+        known = [(each.mine.ic, each.naive) for each in long if np.isfinite(each.mine.ic)]
         if known and np.isfinite(claim.at_least):
             mine, naive = np.mean(known, axis=0)
             yield Row(
@@ -222,22 +250,42 @@ def rows() -> Iterator[Row]:
 
 def _claim_table(claim: Claim, found: list[Found]) -> Table:
     table = Table(title=claim.what, title_justify="left", width=140)
-    headings = ("recording", "score", "95% interval", "chance", "naive", "ceiling")
-    for heading in headings:
+    headings = ("recording", "score", "95% interval", "chance", "walk", "naive", "beyond it, 95%", "ceiling")
+    for heading in (*headings, "forward"):
         table.add_column(heading, justify="left" if heading == "recording" else "right")
-    for each in found:
-        mine, naive, ceiling = each.claims[claim.what]
-        if np.isfinite(mine.ic):
-            figures = (mine.chance, naive, ceiling)
-            interval = f"{_figure(mine.low)} to {_figure(mine.high)}" if np.isfinite(mine.low) else ""
-            short = "" if each.day.long else " (short)"
-            table.add_row(each.day.name + short, _figure(mine.ic), interval, *map(_figure, figures))
-    long = [each.claims[claim.what] for each in found if each.day.long]
-    known = [(m.ic, naive, ceiling) for m, naive, ceiling in long if np.isfinite(m.ic)]
-    if known:
-        mine, *others = np.nanmean(known, axis=0)
-        table.add_row("mean of the long ones", _figure(mine), "", "", *map(_figure, others), style="bold")
+    known = [(each, each.claims[claim.what]) for each in found]
+    known = [(each, judged) for each, judged in known if np.isfinite(judged.mine.ic)]
+    for each, judged in known:
+        mine = judged.mine
+        name = each.day.name + ("" if each.day.long else " (short)")
+        intervals = _interval(mine.low, mine.high), _interval(judged.low, judged.high)
+        before = _figure(mine.ic), intervals[0], _figure(mine.chance), _figure(judged.walk)
+        table.add_row(
+            name,
+            *before,
+            _figure(judged.naive),
+            intervals[1],
+            _figure(judged.ceiling),
+            _figure(judged.forward),
+        )
+    long = [judged for each, judged in known if each.day.long]
+    if long:
+        columns = [(j.mine.ic, j.walk, j.naive, j.ceiling, j.forward) for j in long]
+        mine, walk, naive, ceiling, forward = (
+            _figure(_mean(column)) for column in zip(*columns, strict=True)
+        )
+        table.add_row("mean of the long ones", mine, "", "", walk, naive, "", ceiling, forward, style="bold")
     return table
+
+
+def _mean(values: tuple[float, ...]) -> float:
+    """Of those that are known."""
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else np.nan
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{_figure(low)} to {_figure(high)}" if np.isfinite(low) else ""
 
 
 def _moves_table(found: list[Found]) -> Table:

@@ -142,6 +142,21 @@ class Day:
         return cost
 
 
+def walked(day: Day, seed: int = 1) -> Day:
+    """The same events on a driftless walk: the mid's own steps in any order, each up or down by chance. When
+    things happen, sizes, spreads and where in the spread a trade was stay as they were.
+    """
+    random, events = np.random.default_rng(seed), day.events.copy()
+    moves = np.diff(day.mids.values, prepend=day.mids.values[:1])
+    at = np.flatnonzero(moves)
+    moves[at] = random.permutation(moves[at]) * random.choice([-1.0, 1.0], len(at))
+    shift = Held(day.times, day.mids.values[0] + np.cumsum(moves) - day.mids.values)
+    factor = np.exp(shift.at(events["time_received_ns"]))
+    for field in ("price", "bid", "ask"):
+        events[field] *= factor
+    return Day(day.symbol, day.name.split(" ", 1)[1], events)
+
+
 def days() -> Iterator[Day]:
     """Everything at hand, the long ones first."""
     named = os.environ.get("BENCH_DATA")

@@ -20,6 +20,8 @@ SPANS_S = (1.0, 5.0, 15.0, 60.0, 300.0)
 FLOOR = 1e-3  # of the usual
 RIDGE = 0.01  # of the features' variance
 ROWS_MAX = 25_000  # that one recording teaches
+HOUR_NS = 3_600_000_000_000
+HOURS_MIN = 3  # of others, before a ridge is worth fitting
 
 
 def decayed(steps: Series, tau_s: float) -> Series:
@@ -128,32 +130,58 @@ class Ridge:
 
     def __init__(self, features: Callable[[Day], Series]) -> None:
         self._features = features
-        self._moments: dict[str, Series] = {}
+        self._moments: dict[tuple[str, int], Series] = {}  # by symbol and hour
 
     def learn(self, day: Day, future: Series, rows: Series) -> None:
-        """Take one day's features and what followed at `rows` into what its symbol teaches."""
+        """Take one day's features and what followed at `rows` into what its symbol teaches, by the hour."""
         known = np.flatnonzero(np.isfinite(future) & rows)
         if len(known) < 100:
             return
         known = known[:: -(-len(known) // ROWS_MAX)]
-        x = self._columns(day)[known]
         y = ndtri(rankdata(future[known]) / (len(known) + 1))
-        both = np.column_stack([x, y])
-        self._moments[day.symbol] = self._moments.get(day.symbol, 0.0) + both.T @ both
+        both = np.column_stack([self._columns(day)[known], y])
+        hours = day.grid[known] // HOUR_NS
+        for hour in np.unique(hours).tolist():
+            part = both[hours == hour]
+            key = day.symbol, hour
+            self._moments[key] = self._moments.get(key, 0.0) + part.T @ part
 
     def predict(self, day: Day) -> Series | None:
         """What the others foresee of each row of `day`; None where there is no other."""
-        others = [moments for symbol, moments in self._moments.items() if symbol != day.symbol]
-        if not others:
-            return None
-        total = np.sum(others, axis=0)
-        xx, xy = total[:-1, :-1], total[:-1, -1]
-        scale = np.sqrt(np.diag(xx)) + 1e-12
-        normal = xx / np.outer(scale, scale) + RIDGE * np.eye(len(scale))
-        return self._columns(day) @ (np.linalg.solve(normal, xy / scale) / scale)
+        others = [moments for (symbol, _), moments in self._moments.items() if symbol != day.symbol]
+        return self._columns(day) @ _weights(others) if others else None
+
+    def predict_forward(self, day: Day) -> Series | None:
+        """The same by what the others had taught before each hour of `day`, the hour before left out, for it
+        may not have ended; NaN while that is less than HOURS_MIN. None where it never is more.
+
+        Features that `_normal` ranks are ranked over the whole day, which bends them by what comes.
+        """
+        hours = day.grid // HOUR_NS
+        out = np.full(len(hours), np.nan)
+        for hour in np.unique(hours).tolist():
+            before = [
+                moments
+                for (symbol, when), moments in self._moments.items()
+                if symbol != day.symbol and when < hour - 1
+            ]
+            if len(before) >= HOURS_MIN:
+                rows = hours == hour
+                out[rows] = self._columns(day)[rows] @ _weights(before)
+        return out if np.isfinite(out).any() else None
 
     def _columns(self, day: Day) -> Series:
         return features_of(day, self._features)
+
+
+def _weights(moments: list[Series]) -> Series:
+    """The ridge's, of sums of squares and products whose last row and column are what followed."""
+    total = np.sum(moments, axis=0)
+    xx, xy = total[:-1, :-1], total[:-1, -1]
+    scale = np.sqrt(np.diag(xx)) + 1e-12
+    normal = xx / np.outer(scale, scale) + RIDGE * np.eye(len(scale))
+    out: Series = np.linalg.solve(normal, xy / scale) / scale
+    return out
 
 
 @functools.lru_cache(maxsize=64)
