@@ -344,7 +344,8 @@ def _formulas(node: NodeSettings) -> dict[str, str]:
 
 
 def _epoch(node: NodeSettings, log: logs.Logger) -> int:
-    epoch, fault, wait_ns = next_epoch(journal_dir(node.state_dir), wall_ns())
+    grant = node.shard.grant if node.shard else 0
+    epoch, fault, wait_ns = next_epoch(journal_dir(node.state_dir), wall_ns(), grant)
     if fault:
         log.warning("the epoch is from the clock, and is not kept", reason=fault)
         pause(wait_ns)

@@ -46,7 +46,7 @@ def check(arguments: argparse.Namespace) -> int:
     if faults:
         raise ConfigError(faults)
     assert node.path is not None
-    print(f"{shown(node.path)}: no faults; markets: {', '.join(node.markets)}")
+    print(f"{shown(node.path)}: no faults; markets: {', '.join(node.markets) or 'none yet'}")
     frameless = [name for name in node.markets if node.is_recorded_without_frames(name)]
     if frameless:
         print(f"record.raw: only live markets have frames; of {', '.join(frameless)} the events are kept")

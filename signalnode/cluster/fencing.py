@@ -1,9 +1,9 @@
-"""Grants, the epochs made of them, and what a shard may run: at most one writer of a market is heard.
+"""Grants, and what a shard may run: at most one writer of a market is heard.
 
-A grant is at least the second in which it was taken, and higher than every grant before it, so that an
-epoch of a cluster is above all epochs of single machines, which are seconds since 1970, and rises even
-where the store of grants was lost with the head's disk. The highest grant that the names of checkpoints
-show is a third source.
+A grant is at least the second in which it was taken, and higher than every grant before it, so that an epoch
+of a cluster (`bus.epoch.epoch_of`) is above all epochs of single machines, which are seconds since 1970, and
+rises even where the store of grants was lost with the head's disk. The highest grant that the names of
+checkpoints show is a third source.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from signalnode.cluster.messages import Assign, Handed, Revision
+import msgspec
 
-RESTART_BITS = 16
-RESTARTS_MAX = (1 << RESTART_BITS) - 1  # of one market under one grant; then it needs another
-RENEW_RESTARTS = 60_000  # from which on a coordinator gives it one
-GRANT_MIN = 1 << 17  # shifted it is 2**33, above all seconds until the year 2242
-GRANT_MAX = (1 << 37) - 1  # shifted it is below 2**53, which is exact where numbers are doubles
+from signalnode.clock import NS_PER_S
+from signalnode.cluster.messages import Assign, Handed, Revision
+from signalnode.errors import ClusterError
+from signalnode.settings.cluster import GRANT_MAX, GRANT_MIN
+
+RENEW_RESTARTS = 60_000  # of one market under one grant, from which on a coordinator gives it another
 GRANTS_KEPT = 4_096  # in the store; older ones are removed
 
 
@@ -27,34 +28,25 @@ def proposal(taken: Collection[int], shipped: Collection[int], wall_ns: int) -> 
     `taken` are the grants in the store, `shipped` those in the names of checkpoints. Raises ClusterError
     beyond GRANT_MAX.
     """
-    raise NotImplementedError
+    highest = max((*taken, *shipped), default=0)
+    grant = max(highest + 1, wall_ns // NS_PER_S, GRANT_MIN)
+    if grant > GRANT_MAX:
+        raise ClusterError(
+            f"grant {grant} is above {GRANT_MAX}; does the head's clock stand far in the future?"
+        )
+    return grant
 
 
 def is_taken(grant: int, taken: Collection[int]) -> bool:
     """Whether a grant that was just put is ours. `taken` was read after that: who was so slow that his number
     has been removed since would put one that somebody had before; he tries again.
     """
-    raise NotImplementedError
+    return grant in sorted(taken)[-GRANTS_KEPT:]
 
 
 def outdated(taken: Collection[int]) -> list[int]:
     """Grants to remove from the store: all but the GRANTS_KEPT highest."""
-    raise NotImplementedError
-
-
-def epoch_of(grant: int, restarts: int) -> int:
-    """The epoch of a market's start number `restarts`, from 0, under a grant. Raises ClusterError."""
-    raise NotImplementedError
-
-
-def grant_of(epoch: int) -> int:
-    """The grant of an epoch; 0 where that is of a single machine."""
-    raise NotImplementedError
-
-
-def restarts_of(epoch: int) -> int:
-    """The restarts of an epoch; 0 where that is of a single machine."""
-    raise NotImplementedError
+    return sorted(taken)[:-GRANTS_KEPT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +75,51 @@ class Fencing:
     is_fenced: bool = False
 
     def take(self, assign: Assign) -> Orders | None:
-        """Orders of a newer Assign to this start; None where it is for another, older, or this one
-        is fenced.
+        """Orders of a newer Assign to this start; None where it is for another, older, or this one is fenced.
+
+        What it hands over with a grant that is over here is left out.
         """
-        raise NotImplementedError
+        is_ours = (assign.shard, assign.start) == (self.shard, self.start)
+        if self.is_fenced or not is_ours or not self.revision.is_older_than(assign.revision):
+            return None
+        self.revision = assign.revision
+        allowed = {
+            name: handed for name, handed in assign.markets.items() if handed.grant > self.over.get(name, 0)
+        }
+        write = {
+            name: handed for name, handed in allowed.items() if not _is_same(handed, self.running.get(name))
+        }
+        remove = tuple(sorted(self.running.keys() - allowed.keys()))
+        for name, before in self.running.items():
+            after = allowed.get(name)
+            if after is None:
+                self.over[name] = before.grant
+            elif after.grant != before.grant:
+                self.over[name] = min(before.grant, after.grant - 1)
+        self.running = allowed
+        return Orders(write, remove)
 
     def fence(self) -> Orders:
         """All is over for this start: let everything go. A new start with a new grant begins empty."""
-        raise NotImplementedError
+        self.is_fenced = True
+        remove = tuple(sorted(self.running))
+        self.over |= {name: handed.grant for name, handed in self.running.items()}
+        self.running = {}
+        return Orders(remove=remove)
 
     def encoded(self) -> bytes:
         """For the file."""
-        raise NotImplementedError
+        return msgspec.json.encode(self)
 
     @classmethod
     def decoded(cls, content: bytes) -> Fencing:
         """Raises ClusterError where the file is not one of these: then this start must end."""
-        raise NotImplementedError
+        try:
+            return msgspec.json.decode(content, type=Fencing)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ClusterError(f"what this shard may run cannot be read ({error}); start it anew") from None
+
+
+def _is_same(handed: Handed, before: Handed | None) -> bool:
+    """Whether a market goes on as it is. Where it came from matters at its start alone."""
+    return before is not None and (handed.grant, handed.digest) == (before.grant, before.digest)

@@ -105,7 +105,7 @@ class _Process:
         for number in STOPS:  # for a thread started before this line, which does not block them
             signal.signal(number, self._stop)
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        epoch, fault, wait_ns = next_epoch(self._directory, wall_ns())
+        epoch, fault, wait_ns = next_epoch(self._directory, wall_ns(), self._market.grant)
         self._log = self._log.bind(epoch=epoch)
         if fault:
             self._log.warning("the epoch is from the clock, and is not kept", reason=fault)

@@ -1,7 +1,8 @@
 """Frozen settings, each with unit, range, default and why; the only reader of config files and environment.
 
-`model` says what there is, `watching` that of what watches a node, `reading` turns one TOML table into one of
-those and lists every fault, `loading` puts the files together and checks what spans several of them,
+`model` says what there is, `watching` that of what watches a node, `cluster` that of many machines,
+`reading` turns one TOML table into one of those and lists every fault,
+`loading` puts the files together and checks what spans several of them,
 `arguments` hands checked settings to a child.
 """
 
@@ -15,6 +16,7 @@ from signalnode.settings.arguments import (
     recorder_args,
     write_snapshot,
 )
+from signalnode.settings.cluster import ClusterSettings, ShardSettings
 from signalnode.settings.environment import (
     cache_root,
     config_found,
@@ -49,6 +51,7 @@ __all__ = [
     "VENUE_NAMES",
     "AggregatorSettings",
     "AlertSettings",
+    "ClusterSettings",
     "EngineSettings",
     "FeedKind",
     "FeedSettings",
@@ -58,6 +61,7 @@ __all__ = [
     "NodeSettings",
     "PanelSettings",
     "RecordSettings",
+    "ShardSettings",
     "SupervisorSettings",
     "VenueSettings",
     "aggregator_args",

@@ -1,4 +1,4 @@
-"""Addresses that a node goes to by itself, checked: those of venues, and where alerts are sent."""
+"""Addresses that a node goes to by itself, checked: venues, the cluster, where alerts are sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from signalnode.names import is_loopback
+from signalnode.names import PORT_MAX, host_and_port, is_loopback
+from signalnode.settings.cluster import ClusterSettings
 from signalnode.settings.model import LIVE_VENUES, NodeSettings, VenueSettings, is_live_venue
 from signalnode.settings.reading import ConfigFaults, read_table, shown
 from signalnode.settings.watching import AlertSettings
@@ -61,6 +62,21 @@ def check_alerts(alerts: AlertSettings, path: Path, faults: ConfigFaults) -> Non
     if (alerts.states or alerts.decisions) or not (alerts.webhook or alerts.command):
         return
     faults.add(path, "alerts", "says where and not what; name states or decisions, or leave it out")
+
+
+def check_cluster(cluster: ClusterSettings | None, path: Path, faults: ConfigFaults) -> None:
+    """Add what is wrong with `[cluster]`."""
+    if cluster is None:
+        return
+    head = host_and_port(f"tcp://{cluster.head}")
+    if head is None or not 0 < head[1] <= PORT_MAX:
+        faults.add(path, "cluster.head", f"{cluster.head!r} is no host and port; write it like 10.0.0.1:6379")
+    scheme, _, place = cluster.checkpoints.partition("://")
+    if not scheme.isalnum() or not place or (scheme == "file" and not place.startswith("/")):
+        what = f"{cluster.checkpoints!r} is no place that all hosts share"
+        faults.add(
+            path, "cluster.checkpoints", f"{what}; write it like file:///DIRECTORY or s3://BUCKET/PREFIX"
+        )
 
 
 def _program_fault(program: str) -> str | None:

@@ -23,7 +23,8 @@ from signalnode.names import (
     panel_endpoint_fault,
     socket_path_fault,
 )
-from signalnode.settings.addresses import check_alerts, check_venues
+from signalnode.settings.addresses import check_alerts, check_cluster, check_venues
+from signalnode.settings.cluster import CLUSTER_MARKETS_MAX
 from signalnode.settings.environment import config_path
 from signalnode.settings.model import (
     FEED_KEYS,
@@ -140,6 +141,7 @@ def _node(path: Path, with_markets: bool, faults: ConfigFaults) -> NodeSettings 
     _check_panel(node, path, faults)
     check_venues(node, path, faults)
     check_alerts(node.alerts, path, faults)
+    check_cluster(node.cluster, path, faults)
     if not 1 <= len(node.aggregator.outcome_horizons_s) <= HORIZONS_MAX:
         faults.add(path, "aggregator.outcome_horizons_s", f"give it 1 to {HORIZONS_MAX} times, in seconds")
     _check_socket_path(node.control_path, path, "runtime_dir", faults)
@@ -201,12 +203,14 @@ def _markets(node: NodeSettings, path: Path, faults: ConfigFaults) -> dict[str, 
             path, "markets_dir", f"{shown(node.markets_dir)} cannot be read ({error.strerror}); create it"
         )
         return {}
-    if not files:
+    if not files and node.shard is None:  # a cluster's standby waits for some
         faults.add(
             path, "markets_dir", f"no market in {shown(node.markets_dir)}; add a file like BTC-USDT.toml"
         )
-    if len(files) > MARKETS_MAX:
-        faults.add(path, "markets_dir", f"{len(files)} markets are too many; a node takes {MARKETS_MAX}")
+    most = MARKETS_MAX if node.cluster is None else CLUSTER_MARKETS_MAX
+    if len(files) > most:
+        of = "node" if node.cluster is None else "cluster"
+        faults.add(path, "markets_dir", f"{len(files)} markets are too many; a {of} takes {most}")
         return {}
     named: dict[str, Path] = {}
     markets: dict[str, MarketSettings] = {}

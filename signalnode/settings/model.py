@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from signalnode.names import DEFAULT_ENDPOINT, GATEWAY_PREFIX, RECORDINGS, asset_of, scores_path
 from signalnode.settings.bounds import Within
+from signalnode.settings.cluster import GRANT_MAX, ClusterSettings, ShardSettings
 from signalnode.settings.watching import AlertSettings, PanelSettings
 
 FeedKind = Literal["capture", "live", "recording", "synthetic"]
@@ -275,6 +276,8 @@ class MarketSettings:
     limits: LimitSettings = LimitSettings()
     # `[record]`: what is kept of it, where that is not as in the node's.
     record: MarketRecordSettings = MarketRecordSettings()
+    # Written by a cluster alone: the high part of this market's epochs; 0 = on a single machine.
+    grant: Annotated[int, Within(0, GRANT_MAX)] = 0
     # The file it came from, for error lines.
     path: Path | None = None
 
@@ -295,6 +298,10 @@ class NodeSettings:
     panel: PanelSettings = field(default_factory=PanelSettings)
     record: RecordSettings = RecordSettings()
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    # Where these markets run on many machines; none = on this one.
+    cluster: ClusterSettings | None = None
+    # Where this node is a part of such a cluster, which made its config.
+    shard: ShardSettings | None = None
     # `[strategies.<name>]`: parameters of Layer 5, by strategy.
     strategies: dict[str, object] = field(default_factory=dict)
     # `[venues.<venue>]`: other addresses, by venue.

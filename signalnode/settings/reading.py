@@ -123,8 +123,9 @@ def read_table(
         if key not in known:
             faults.add(path, prefix + key, _unknown(key, list(known)))
             continue
-        if is_dataclass(hints[key]) and isinstance(value, dict):
-            values[key] = read_table(cast(type[Any], hints[key]), value, path, f"{prefix}{key}.", faults)
+        kind = _given(hints[key])
+        if is_dataclass(kind) and isinstance(value, dict):
+            values[key] = read_table(cast(type[Any], kind), value, path, f"{prefix}{key}.", faults)
             continue
         try:
             values[key] = _convert(hints[key], value, path.parent)
@@ -166,8 +167,8 @@ def _convert(hint: Any, value: Any, base: Path) -> Any:
     if origin is Annotated:
         inner, *marks = get_args(hint)
         return _bounded(_convert(inner, value, base), marks)
-    if origin in (Union, types.UnionType):  # X | None: TOML has no null, so a given value is an X
-        return _convert(next(arg for arg in get_args(hint) if arg is not type(None)), value, base)
+    if origin in (Union, types.UnionType):
+        return _convert(_given(hint), value, base)
     if origin is Literal:
         if value not in get_args(hint):
             raise _WrongValueError(f"{value!r} is not known; use {_wanted(hint)}")
@@ -193,6 +194,13 @@ def _plain(kind: Any, value: Any, base: Path) -> Any:
     if type(value) is not kind:
         raise _wrong(kind, value)
     return value
+
+
+def _given(hint: Any) -> Any:
+    """Of `X | None` the X: TOML has no null, so what is given is one."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return next(arg for arg in get_args(hint) if arg is not type(None))
+    return hint
 
 
 def _bounded(value: Any, marks: list[Any]) -> Any:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from signalnode.bus.epoch import next_epoch
+import pytest
+
+from signalnode.bus.epoch import RESTARTS_MAX, epoch_of, grant_of, next_epoch, restarts_of
 from signalnode.clock import NS_PER_S
+from signalnode.errors import ClusterError, OutputError
 
 
 def _taken(directory: Path, wall_s: float) -> int:
@@ -33,3 +36,43 @@ def test_where_nothing_can_be_written_it_is_the_clocks_and_waits_until_that_goes
     assert (number, wait_ns) == (100, NS_PER_S - 1)
     assert fault.startswith(f"{tmp_path}/epoch cannot be written (")
     assert _taken(tmp_path, 101) == 101
+
+
+GRANT = 1_764_230_400
+
+
+def _granted(directory: Path, grant: int) -> tuple[int, int]:
+    number = next_epoch(directory, 0, grant).number
+    return grant_of(number), restarts_of(number)
+
+
+def test_under_a_grant_it_counts_starts_and_begins_anew_with_the_next(tmp_path: Path) -> None:
+    assert [_granted(tmp_path, GRANT) for _ in range(3)] == [(GRANT, 0), (GRANT, 1), (GRANT, 2)]
+    assert _granted(tmp_path, GRANT + 1) == (GRANT + 1, 0)
+
+
+def test_it_is_above_that_of_the_single_machine_before_and_below_that_after(tmp_path: Path) -> None:
+    before = _taken(tmp_path, 2**33 - 1)
+    granted = next_epoch(tmp_path, 0, GRANT).number
+    assert before < granted < _taken(tmp_path, 100)
+
+
+def test_a_grant_that_is_over_is_never_used_again(tmp_path: Path) -> None:
+    _granted(tmp_path, GRANT + 1)
+    with pytest.raises(ClusterError, match="is over"):
+        next_epoch(tmp_path, 0, GRANT)
+
+
+def test_a_grant_that_is_spent_gives_no_epoch_of_the_next(tmp_path: Path) -> None:
+    (tmp_path / "epoch").write_text(f"{epoch_of(GRANT, RESTARTS_MAX)}\n")
+    with pytest.raises(ClusterError, match="hand it over anew"):
+        next_epoch(tmp_path, 0, GRANT)
+
+
+def test_a_grant_that_cannot_be_kept_is_not_used_for_it_would_be_used_twice(tmp_path: Path) -> None:
+    (tmp_path / "epoch.partial").mkdir()
+    with pytest.raises(OutputError, match="cannot be written"):
+        next_epoch(tmp_path, 0, GRANT)
+    (tmp_path / "epoch").write_text("torn")
+    with pytest.raises(OutputError, match="cannot be read"):
+        next_epoch(tmp_path, 0, GRANT)
