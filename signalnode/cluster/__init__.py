@@ -33,8 +33,9 @@ down. When its markets were given to another, they are heard there alone, by epo
 reports, and is told its set anew. What it let go, it never runs again under that grant (`fencing.Fencing`,
 kept on disk).
 
-The rooms: `messages` (what coordinator, shards and shell say to each other), `placement` (pure: `plan`),
-`lifecycle` and `coordinator` (pure: events with a time in, commands out), `fencing` (pure: grants, epochs,
-what a shard may run), `shipping` (pure: checkpoints as one object). The shell is `ray`, `store`, `head` and
-`agent`; `ray` alone imports Ray, `store` alone fsspec.
+The rooms, all pure: `messages` (what coordinator, shards and shell say to each other), `placement` (`plan`),
+`lifecycle` (a shard's states as a table), `known` and `coordinator` (events with a time in, commands out),
+`overview` (how it all stands), `fencing` (grants, and what a shard may run), `shipping` (checkpoints as one
+object). `store` keeps those through fsspec, and alone imports it. What carries all this is to come: `ray`,
+which alone will import Ray, `head` and `agent`.
 """

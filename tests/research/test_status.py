@@ -95,7 +95,7 @@ def seconds_of(statuses: list[str], status: str) -> tuple[float, float, int]:
     return rows[0] * INTERVAL_NS / 1e9, rows[-1] * INTERVAL_NS / 1e9, len(rows)
 
 
-@pytest.fixture(params=some([7, 2_048], 1))
+@pytest.fixture(params=some([61, 7, 2_048], 1))
 def lines_a_slice(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture, "SLICE_LINES", request.param)
 
