@@ -67,10 +67,15 @@ class Bitstamp(Protocol):
             return [_traded(listing, each) for each in listing.new_trades]
         if not (listing.step.bids or listing.step.asks):
             return []
-        time_us, image = listing.time_ns // 1_000, listing.image(LEVELS)
+        return [self.image(listing, channel)]
+
+    def image(self, listing: Listing, channel: str) -> Message:  # noqa: ARG002
+        """The book whole, as it comes in band."""
+        image = listing.image(LEVELS)
+        time_us = image.time_ns // 1_000
         data: dict[str, Any] = {"timestamp": str(time_us // 10**6), "microtimestamp": str(time_us)}
         data |= {"bids": levels(image.bids), "asks": levels(image.asks)}
-        return [{"event": "data", "channel": f"{BOOK}_{listing.symbol}", "data": data}]
+        return {"event": "data", "channel": f"{BOOK}_{listing.symbol}", "data": data}
 
     def _refuse(self, peer: Peer, message: str) -> None:
         peer.break_rule(message)

@@ -93,7 +93,7 @@ class Bybit(Protocol):
         for key in keys:
             peer.subscribed[key] = None
             if key[1] != self.trades:
-                peer.send(self._opening(peer.venue.listings[key[0]], key[1]))
+                peer.send(self.image(peer.venue.listings[key[0]], key[1]))
 
     def _fault(self, peer: Peer, asked: tuple[str, tuple[str, str]]) -> str:
         topic, (symbol, channel) = asked
@@ -111,7 +111,8 @@ class Bybit(Protocol):
         answer = {"success": success, "ret_msg": said, "conn_id": f"connection-{peer.number}"}
         return answer | {"req_id": asked.get("req_id", ""), "op": operation}
 
-    def _opening(self, listing: Listing, channel: str) -> Message:
+    def image(self, listing: Listing, channel: str) -> Message:
+        """The book whole, as it comes in band."""
         image = listing.image(LEVELS[channel])
         return _book(listing, channel, "snapshot", image.update, image.time_ns, image.bids, image.asks)
 

@@ -75,10 +75,14 @@ class Coinbase(Protocol):
         peer.subscribed[key] = None
         listing = peer.venue.listings[key[0]]
         if key[1] == BOOK:
-            image = listing.image(LEVELS)
-            peer.send(_book(listing, "snapshot", image.bids, image.asks))
+            peer.send(self.image(listing, key[1]))
         else:
             peer.send(_trades(listing, "snapshot", list(listing.trades)))
+
+    def image(self, listing: Listing, channel: str) -> Message:  # noqa: ARG002
+        """The book whole, as it comes in band."""
+        image = listing.image(LEVELS)
+        return _book(listing, "snapshot", image.bids, image.asks)
 
     def _answer(self, peer: Peer) -> None:
         held: dict[str, list[str]] = {HEARTBEATS: [HEARTBEATS]} if "beat_s" in peer.state else {}

@@ -90,10 +90,13 @@ class Deribit(Protocol):
 
     def _open(self, peer: Peer, symbol: str, channel: str) -> None:
         if channel.startswith(BOOK):
-            listing = peer.venue.listings[symbol]
-            image = listing.image(LEVELS)
-            told = _book(listing, "snapshot", image.bids, image.asks, image.update)
-            peer.send(_notice(listing, channel, told))
+            peer.send(self.image(peer.venue.listings[symbol], channel))
+
+    def image(self, listing: Listing, channel: str) -> Message:
+        """The book whole, as it comes in band."""
+        image = listing.image(LEVELS)
+        told = _book(listing, "snapshot", image.bids, image.asks, image.update)
+        return _notice(listing, channel, told)
 
     def _refuse(self, peer: Peer, number: int, code: int, message: str) -> None:
         peer.break_rule(f"{code}: {message}")

@@ -70,8 +70,7 @@ class Dydx(Protocol):
             self._refuse(peer, f"Per-connection subscription limit reached for {channel}")
         else:
             peer.subscribed[symbol, channel] = None
-            contents = self._opening(peer.venue.listings[symbol], channel)
-            peer.send({"type": "subscribed", "channel": channel, "id": symbol, "contents": contents})
+            peer.send(self._opening(peer.venue.listings[symbol], channel))
 
     def on_time(self, peer: Peer) -> None:
         """Tell what has halted, or trades again."""
@@ -84,11 +83,17 @@ class Dydx(Protocol):
                 told = {"trading": {symbol: {"id": "1", "status": state}}}
                 peer.send({"type": "channel_data", "channel": MARKETS, "contents": told})
 
-    def _opening(self, listing: Listing, channel: str) -> dict[str, Any]:
+    def image(self, listing: Listing, channel: str) -> Message:
+        """The book whole, as it comes in band."""
+        return self._opening(listing, channel)
+
+    def _opening(self, listing: Listing, channel: str) -> Message:
         if channel == TRADES:
-            return {"trades": [_trade(each) for each in reversed(listing.trades)]}
-        image = listing.image(LEVELS)
-        return {"bids": objects(image.bids), "asks": objects(image.asks)}
+            contents: dict[str, Any] = {"trades": [_trade(each) for each in reversed(listing.trades)]}
+        else:
+            image = listing.image(LEVELS)
+            contents = {"bids": objects(image.bids), "asks": objects(image.asks)}
+        return {"type": "subscribed", "channel": channel, "id": listing.symbol, "contents": contents}
 
     def _refuse(self, peer: Peer, message: str) -> None:
         peer.break_rule(message)

@@ -50,7 +50,7 @@ class Gemini(Protocol):
                     peer.subscribed.pop((symbol, channel), None)
             else:
                 peer.subscribed |= {(symbol, BOOK): None, (symbol, TRADES): None}
-                peer.send(self._opening(peer.venue.listings[symbol]))
+                peer.send(self.image(peer.venue.listings[symbol], BOOK))
 
     def on_time(self, peer: Peer) -> None:
         """Heartbeats."""
@@ -69,7 +69,8 @@ class Gemini(Protocol):
         listed = json.dumps([each.lower() for each in venue.listings]).encode()
         return Answer(200, listed) if path == "/v1/symbols" else None
 
-    def _opening(self, listing: Listing) -> Message:
+    def image(self, listing: Listing, channel: str) -> Message:  # noqa: ARG002
+        """The book whole, as it comes in band."""
         image = listing.image(LEVELS)
         past = [_traded(listing, each) for each in reversed(listing.trades)]
         return _book(listing, image.bids, image.asks) | {"trades": past, "auction_events": []}

@@ -101,8 +101,12 @@ class Hyperliquid(Protocol):
     def _opening(self, listing: Listing, channel: str) -> list[Message]:
         if channel == TRADES:
             return [_traded(listing, list(listing.trades) or [OLD])]
+        return [self.image(listing, channel)]
+
+    def image(self, listing: Listing, channel: str) -> Message:
+        """The book whole, as it comes in band."""
         image = listing.image(LEVELS)
-        return [_told(listing, channel, image.time_ns, image.bids, image.asks)]
+        return _told(listing, channel, image.time_ns, image.bids, image.asks)
 
     def data(self, listing: Listing, channel: str) -> list[Message]:
         """The whole of what is shown, with each change."""

@@ -93,10 +93,13 @@ class Kraken(Protocol):
         if channel == TRADES:
             peer.send(_trades("snapshot", listing, list(listing.trades)))
             return
-        depth = int(channel.rpartition(".")[2])
-        self._shown[listing.symbol, channel] = listing.market.best(depth)
-        image = listing.image(depth)
-        peer.send(_book("snapshot", listing, (image.bids, image.asks), (image.bids, image.asks)))
+        self._shown[listing.symbol, channel] = listing.market.best(int(channel.rpartition(".")[2]))
+        peer.send(self.image(listing, channel))
+
+    def image(self, listing: Listing, channel: str) -> Message:
+        """The book whole, as it comes in band."""
+        image = listing.image(int(channel.rpartition(".")[2]))
+        return _book("snapshot", listing, (image.bids, image.asks), (image.bids, image.asks))
 
     def _refuse(self, peer: Peer, method: str, symbol: str, number: int, error: str) -> None:
         peer.break_rule(f"{method} {symbol}: {error}")

@@ -76,13 +76,16 @@ class KrakenFutures(Protocol):
         self._open(peer, peer.venue.listings[product], feed)
 
     def _open(self, peer: Peer, listing: Listing, feed: str) -> None:
-        time_ms = listing.time_ns // 10**6
         if feed == TICKER:
             return
         if feed == TRADES:
             past = [_trade(listing, each) for each in reversed(listing.trades)]
             peer.send({"feed": "trade_snapshot", "product_id": listing.symbol, "trades": past})
             return
+        peer.send(self.image(listing, feed))
+
+    def image(self, listing: Listing, channel: str) -> Message:  # noqa: ARG002
+        """The book whole, as it comes in band."""
         image = listing.image(LEVELS)
         number = self._numbers.setdefault(listing.symbol, listing.update)
         number = self._numbers_at.get((listing.symbol, image.update), number)
@@ -90,8 +93,8 @@ class KrakenFutures(Protocol):
             name: [{"price": tick / TICKS, "qty": lots / LOTS} for tick, lots in ticks.items()]
             for name, ticks in (("bids", image.bids), ("asks", image.asks))
         }
-        head = {"product_id": listing.symbol, "timestamp": time_ms, "seq": number, "tickSize": None}
-        peer.send({"feed": "book_snapshot", **head, **sides})
+        head = {"product_id": listing.symbol, "timestamp": listing.time_ns // 10**6, "seq": number}
+        return {"feed": "book_snapshot", **head, "tickSize": None, **sides}
 
     def _refuse(self, peer: Peer, message: str) -> None:
         peer.break_rule(message)

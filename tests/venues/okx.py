@@ -108,11 +108,15 @@ class Okx(Protocol):
         if channel == TRADES:
             newest = listing.trades or [OLD._replace(number=listing.traded)]
             return [_traded(listing, newest[-1])]
+        return [self.image(listing, channel)]
+
+    def image(self, listing: Listing, channel: str) -> Message:
+        """The book whole, as it comes in band."""
         image = listing.image(LEVELS if channel == BOOK else 1)
         if channel == BEST:
-            return [_best(listing, image.bids, image.asks)]
+            return _best(listing, image.bids, image.asks)
         numbers = {"seqId": image.update * STEP, "prevSeqId": -1}
-        return [_book(listing, "snapshot", image.time_ns, image.bids, image.asks, numbers)]
+        return _book(listing, "snapshot", image.time_ns, image.bids, image.asks, numbers)
 
     def data(self, listing: Listing, channel: str) -> list[Message]:
         """One frame a change, and a trade."""

@@ -58,6 +58,10 @@ class Protocol:
         """What tells of `listing.step` and `listing.new_trades` on a channel; [] where nothing did."""
         raise NotImplementedError
 
+    def image(self, listing: Listing, channel: str) -> Message | None:  # noqa: ARG002
+        """The book whole, as it comes in one stream with its updates; None where it is fetched."""
+        return None
+
     def seal(self, peer: Peer, message: Message) -> bytes:  # noqa: ARG002 - for who numbers by connection
         """The bytes of a message to one peer, in the order sent."""
         if isinstance(message, dict):

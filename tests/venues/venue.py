@@ -126,6 +126,7 @@ class Venue:
         self.connects = 0
         self.broken_rules: list[str] = []
         self.sent: dict[str, int] = {}  # frames of data, by symbol
+        self.kept_back: dict[str, list[tuple[str, Message]]] = {}  # updates of these books, while they wait
         self.now_s = now_s
 
     def what(self, channel: str) -> What:
@@ -182,6 +183,17 @@ class Venue:
         self.listings[symbol].cross(time_ns)
         self._tell(self.listings[symbol], self._wanted().get(symbol, {}))
 
+    def tell_image(self, symbol: str) -> None:
+        """Send a book whole to all that hear it, and behind it the updates that were kept back."""
+        wanted = self._wanted().get(symbol, {})
+        for channel in (each for each in wanted if self.what(each) == "book"):
+            image = self.protocol.image(self.listings[symbol], channel)
+            for peer in wanted[channel] if image is not None else ():
+                peer.send(image)
+        for channel, message in self.kept_back.pop(symbol, ()):
+            for peer in wanted.get(channel, ()):
+                peer.data(symbol, channel, message)
+
     def close_all(self, code: int, reason: str = "") -> None:
         """Close every connection with this code."""
         for peer in list(self.peers):
@@ -215,5 +227,8 @@ class Venue:
         # What traded, then what became of the book.
         for channel in sorted(wanted, key=self.what, reverse=True):
             for message in self.protocol.data(listing, channel):
+                if self.what(channel) == "book" and listing.symbol in self.kept_back:
+                    self.kept_back[listing.symbol].append((channel, message))
+                    continue
                 for peer in wanted[channel]:
                     peer.data(listing.symbol, channel, message)

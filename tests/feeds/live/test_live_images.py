@@ -66,3 +66,41 @@ def test_our_clock_may_have_moved_where_a_gateway_starts_again(world, tmp_path):
         world.until_sound()
         world.run(1.0)
     world.finish(tmp_path)
+
+
+IN_BAND = [name for name in LIVE_VENUES if name not in FETCHED]
+# Where nothing in an update says which image it comes behind.
+UNNUMBERED = frozenset({"dydx", "coinbase", "gemini"})
+
+
+@pytest.mark.parametrize("venue", IN_BAND)
+def test_an_image_amid_updates_takes_the_place_of_the_book_and_of_what_was_lost(world, venue, tmp_path):
+    truth, gaps = world.truths[world.symbol], world.feed.losses()["depth"].gaps
+    for is_lost in (False, True):
+        world.venue.kept_back |= {world.symbol: []} if is_lost else {}
+        truth.is_known = not is_lost
+        world.run(0.5)
+        world.venue.kept_back.clear()
+        world.venue.tell_image(world.symbol)
+        world.tick()
+        truth.forget()
+        world.until_sound()
+        world.run(1.0)
+    assert world.feed.losses()["depth"].gaps == gaps
+    world.finish(tmp_path)
+
+
+@pytest.mark.parametrize("venue", IN_BAND)
+def test_updates_that_an_image_has_already_are_found_out_where_they_are_numbered(world, venue, tmp_path):
+    truth = world.truths[world.symbol]
+    world.venue.kept_back[world.symbol] = []
+    truth.is_known = False
+    world.run(0.5)
+    truth.is_known = venue not in UNNUMBERED
+    world.venue.tell_image(world.symbol)
+    world.run(1.0)
+    if venue in UNNUMBERED:
+        world.reconnect()
+    world.until_sound()
+    world.run(1.0)
+    world.finish(tmp_path)
