@@ -81,6 +81,7 @@ class Coordinator:
         self._unplaced: Mapping[str, str] = {}
         self._listen_until_ns = self._gather_until_ns = 0
         self._grant_after_ns: int | None = 0  # None while a question is open
+        self._highest_grant = 0  # that was ever seen, in whoever's hands
         self._has_changed = self._is_rebalancing = self._needs_grant = False
         self._remembered = Record()
         self._tried_ns: dict[str, int] = {}  # when a shard was last asked for near that host
@@ -113,7 +114,7 @@ class Coordinator:
         times = [each.heard_ns + self._lost_after_ns() for each in shards if _is_heard(each)]
         times += [each.asked_ns + again_ns for each in shards if each.asked_ns is not None]
         if self._grant_after_ns and self._needs_grant:
-            times.append(self._grant_after_ns if self._known.holds else self._gather_until_ns)
+            times.append(max(self._grant_after_ns, self._gather_until_ns if self._is_gathering() else 0))
         return min(times, default=None)
 
     def status(self, now_ns: int) -> Status:
@@ -169,6 +170,7 @@ class Coordinator:
         for name, start in event.record.shards.items():
             state = ShardState.UP if start else ShardState.ASKED
             self._known.shards[name] = Shard(state, start, heard_ns=now_ns)
+        self._highest_grant = max((event.term, *(hold.grant for hold in self._known.holds.values())))
         self._listen_until_ns = now_ns + int(self.policy.listen_s * NS_PER_S)
         self._has_changed = True
 
@@ -208,6 +210,7 @@ class Coordinator:
     def _adopt(self, report: Report) -> None:
         """What runs there and the record does not know, as after the loss of the head's disk."""
         for market, standing in report.markets.items():
+            self._highest_grant = max(self._highest_grant, standing.grant)
             hold = self._known.holds.get(market)
             if market in self._known.wanted and (hold is None or hold.grant < standing.grant):
                 self._known.holds[market] = Hold(report.shard, report.start, standing.grant)
@@ -305,14 +308,15 @@ class Coordinator:
             self._unplaced = planned.unplaced
             self._needs_grant = bool(planned.moves or self._known.spent())
         self._has_changed = False
-        if now_ns < self._gather_until_ns and not self._known.holds and self._is_missing_shards():
+        if now_ns < self._gather_until_ns and self._is_gathering():
             return  # who is up first would get all that he may have
         if self._needs_grant and self._grant_after_ns is not None and now_ns >= self._grant_after_ns:
             self._grant_after_ns = None
             out.append(TakeGrant())
 
-    def _is_missing_shards(self) -> bool:
-        return any(shard.state is ShardState.ASKED for shard in self._known.shards.values())
+    def _is_gathering(self) -> bool:
+        states = (shard.state for shard in self._known.shards.values())
+        return not self._known.holds and ShardState.ASKED in states
 
     def _plan(self) -> Plan:
         return self._known.plan(self.policy.limits, rebalance=self._is_rebalancing)
@@ -320,8 +324,9 @@ class Coordinator:
     def _carry_out(self, grant: int) -> None:
         """Hand over, with one grant for all, what is to move as things stand now."""
         self._has_changed = True
-        if any(hold.grant >= grant for hold in self._known.holds.values()):
+        if grant <= self._highest_grant:
             return  # of a store that forgot; it is asked again
+        self._highest_grant = grant
         for market in self._known.spent():
             spent = self._known.holds[market]
             self._known.holds[market] = Hold(spent.shard, spent.start, grant)
