@@ -14,7 +14,6 @@ from signalnode.errors import ClusterError
 
 @pytest.fixture
 def store(tmp_path: Path) -> CheckpointStore:
-    pytest.importorskip("fsspec", reason="a store wants the extra `cluster`")
     return CheckpointStore(f"file://{tmp_path}/checkpoints")
 
 
@@ -32,7 +31,6 @@ def test_an_object_is_found_by_its_name_and_gone_when_it_is_removed(store: Check
 
 
 def test_a_store_of_an_unknown_kind_is_told_in_one_line() -> None:
-    pytest.importorskip("fsspec", reason="a store wants the extra `cluster`")
     with pytest.raises(ClusterError, match=r"^cluster\.checkpoints: nowhere://x cannot be listed [^\n]*$"):
         CheckpointStore("nowhere://x").names()
 
