@@ -13,7 +13,6 @@ import pytest
 from signalnode import SignalEngine
 from signalnode.clock import NS_PER_S
 from signalnode.events import DEPTH, QUOTE, TRADE, Events
-from tests.effort import drawn
 from tests.laws.made import Stretch, made_market
 
 USUAL = Stretch(seconds=1_800.0)
@@ -127,7 +126,7 @@ def test_four_deviations_in_two_minutes_are_momentum_and_reversion_against_them_
     _, against = REVERSION if way > 0 else REVERSION[::-1]
     climb = Stretch(seconds=600.0, drift_bps_s=way * sigma * 16.0 / 60.0, sigma_bps=sigma)
     scores, fading = [], []
-    for seed in range(1, drawn(2, 4)):
+    for seed in range(1, 4):
         events = made_market(seed, Stretch(seconds=1_800.0, sigma_bps=sigma), climb)
         scores.append(means(events, 480.0, 0.0))
         fading.append(means(events, 540.0, 480.0)[against] - means(events, 300.0, 0.0)[against])
