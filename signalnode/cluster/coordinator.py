@@ -369,7 +369,7 @@ def _name(number: int) -> str:
 
 
 def _is_heard(shard: Shard) -> bool:
-    return shard.state in (ShardState.UP, ShardState.ENDING) and shard.start > 0
+    return shard.state is ShardState.ENDING or (shard.state is ShardState.UP and shard.start > 0)
 
 
 def _is_due(shard: Shard, now_ns: int) -> bool:

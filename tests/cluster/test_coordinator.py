@@ -101,6 +101,13 @@ def test_a_coordinator_that_hears_of_a_later_one_ends(head: Head) -> None:
     assert of(m.Finish, head.report(START, m.Revision(TERM + 99, 1)))
 
 
+def test_a_shard_that_never_came_up_keeps_no_cluster_from_its_end(head: Head) -> None:
+    head.give(m.HostSeen("node-b", "ip-b"))
+    assert [each.shard for each in of(m.EndShard, head.give(m.DownAsked()))] == ["shard-0001", "shard-0002"]
+    head.give(m.ShardDied("shard-0001", START))
+    assert of(m.Finish, head.give(m.Tick())) == [m.Finish("down")]
+
+
 def test_a_place_that_is_not_fit_gets_nothing_and_says_why(head: Head) -> None:
     fault = m.Report("shard-0001", START, "node-a", fault="no room on its disk")
     head.give(fault)
