@@ -22,6 +22,7 @@ from tests.command_line import refused
 from tests.effort import PATIENCE_S
 from tests.feeds.recorded.made import MARKET, START_NS, Recorded, put_rows, rows_from
 from tests.feeds.recorded.test_recorded import start
+from tests.ports import free_port
 from tests.venues.server import Running, Server
 
 
@@ -96,6 +97,17 @@ def test_what_keeps_a_recorder_from_recording_is_told_while_it_does(
     tell_errors(log)
     tell_errors(log)  # once
     assert capsys.readouterr().err == "signalnode: nothing is recorded: stopped: 3 MB free\n"
+
+
+def test_a_recording_of_nothing_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(signal, "sigtimedwait", lambda *_: signal.SIGINT)  # Ctrl-C, at once
+    nowhere = f"127.0.0.1:{free_port()}"
+    urls = ("--ws-url", f"ws://{nowhere}", "--rest-url", f"http://{nowhere}")
+    status = main(["record", "dydx", MARKET, *urls, "--recordings", str(tmp_path / "r")])
+    assert status == errors.DataError.exit_status
+    assert f"nothing came of {MARKET}, so nothing was recorded" in capsys.readouterr().err
 
 
 def test_a_live_market_is_recorded_without_a_node_until_ctrl_c(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,7 @@ from signalnode.cli.init import addresses_typed, check_live, held
 from signalnode.cli.spans import recordings_of
 from signalnode.cli.venues import given_addresses
 from signalnode.clock import NS_PER_S, monotonic_ns
-from signalnode.errors import AlreadyRunningError, OutputError, SignalnodeError, UsageError
+from signalnode.errors import AlreadyRunningError, DataError, OutputError, SignalnodeError, UsageError
 from signalnode.files import ensure_directory, is_held
 from signalnode.settings.writing import addresses_text, live_market_text
 from signalnode_supervisor.linux.kernel import die_with_parent
@@ -60,9 +61,20 @@ def record(arguments: argparse.Namespace) -> int:
         for market, symbol in symbols.items():
             path = config.parent / "markets" / f"{market}.toml"
             path.write_text(live_market_text(venue, market, symbol), encoding="utf-8")
-        status = _run(config, folder, list(symbols), arguments.hours)
+        before = _bytes_of(folder, symbols)
+        _run(config, folder, list(symbols), arguments.hours)
     _finish(folder)
-    return status
+    if _bytes_of(folder, symbols) == before:
+        mend = f"try `signalnode doctor {venue}`"
+        raise DataError(f"{folder}: nothing came of {', '.join(symbols)}, so nothing was recorded; {mend}")
+    _list(folder)
+    return 0
+
+
+def _bytes_of(folder: Path, markets: Collection[str]) -> int:
+    from signalnode.research.recordings import recorded_markets
+
+    return sum(each.bytes for each in recorded_markets(folder) if each.market in markets)
 
 
 def _write_config(runtime: Path, folder: Path, only: str) -> Path:
@@ -84,8 +96,8 @@ def _quoted(path: Path) -> str:
     return f'"{text}"'
 
 
-def _run(config: Path, folder: Path, markets: list[str], hours: float | None) -> int:
-    """The node, for so many hours; its exit status."""
+def _run(config: Path, folder: Path, markets: list[str], hours: float | None) -> None:
+    """The node, for so many hours."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     begun_ns = monotonic_ns()
     end_ns = None if hours is None else begun_ns + int(hours * 3_600 * NS_PER_S)
@@ -111,7 +123,6 @@ def _run(config: Path, folder: Path, markets: list[str], hours: float | None) ->
             log.seek(0)
             lines = log.read().decode(errors="replace").splitlines()
             raise SignalnodeError(f"record: the node ended: {lines[-1] if lines else status}")
-    return 0
 
 
 def tell_errors(log: BinaryIO) -> None:
@@ -146,10 +157,14 @@ def _show(folder: Path, markets: list[str], passed_ns: int) -> None:
 
 def _finish(folder: Path) -> None:
     """Every hour becomes a whole file; what Ctrl-C leaves of that, the next recorder does."""
-    from signalnode.cli.recordings import recordings
     from signalnode.research.recorder import finish
 
     finish(folder)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+
+
+def _list(folder: Path) -> None:
+    from signalnode.cli.recordings import recordings
+
     recordings(argparse.Namespace(recordings=folder, markets=[], json=False, config=None))
     print(f"score them with `signalnode replay MARKET --recordings {folder} --out scores.parquet`")

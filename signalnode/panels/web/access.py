@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from signalnode.names import LOCAL_NAMES, host_and_port, is_loopback
 
 TOKEN_CHARS_MIN = 16
-TOKEN_COOKIE = "signalnode_token"
+TOKEN_COOKIE = "signalnode_token"  # and the port behind it: browsers give cookies to every port of a host
 
 # No script but our own files, no frame around us, nothing fetched from elsewhere.
 HEADERS = {
@@ -53,7 +53,7 @@ class Access:
         # An address can be no rebound name: whoever typed it has gone to it.
         own = LOCAL_NAMES if is_local else (host,)
         self._hosts = frozenset(name.lower() for each in (*own, *hosts) for name in (each, f"{each}:{port}"))
-        self._token = token
+        self._token, self._cookie = token, f"{TOKEN_COOKIE}_{port}"
 
     def refusal(self, path: str, headers: Mapping[str, str], *, is_socket: bool) -> Refusal | None:
         """Why a request gets something else, None where it may have what it asks for.
@@ -80,7 +80,7 @@ class Access:
         if _same(given, self._token):
             # Not Strict: whoever comes by a link would be refused. What another page asks for from within
             # itself does not bring it, and `Origin` says whose that is.
-            cookie = f"{TOKEN_COOKIE}={self._token}; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000"
+            cookie = f"{self._cookie}={self._token}; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000"
             return Refusal(HTTPStatus.SEE_OTHER, "", {"Location": "/", "Set-Cookie": cookie})
         return _refused(HTTPStatus.UNAUTHORIZED, "open /?token=… with the word of panel.token_file")
 
@@ -90,7 +90,7 @@ class Access:
             return True
         # Not by http.cookies, which leaves out whatever comes after a cookie of others that it cannot read.
         cookies = (each.strip().partition("=") for each in headers.get("cookie", "").split(";"))
-        return any(name == TOKEN_COOKIE and _same(word, self._token) for name, _, word in cookies)
+        return any(name == self._cookie and _same(word, self._token) for name, _, word in cookies)
 
 
 def token_fault(token: str) -> str | None:

@@ -9,6 +9,7 @@ from signalnode.panels.web.access import TOKEN_COOKIE, Access, token_fault
 TOKEN = "abcdefgh12345678"
 LOCAL = Access("127.0.0.1:7480")
 FAR = Access("0.0.0.0:7480", hosts=("panel.example.com",), token=TOKEN)
+COOKIE = f"{TOKEN_COOKIE}_7480"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:7480", "localhost:7480", "[::1]:7480", "LOCALHOST:7480"])
@@ -39,7 +40,7 @@ def test_beyond_this_machine_a_token_is_asked_for() -> None:
     for headers in (
         host,
         {**host, "authorization": "Bearer wrong"},
-        {**host, "cookie": f"{TOKEN_COOKIE}=wrong"},
+        {**host, "cookie": f"{COOKIE}=wrong"},
         {**host, "cookie": ";;="},
     ):
         refusal = FAR.refusal("/", headers, is_socket=False)
@@ -48,7 +49,7 @@ def test_beyond_this_machine_a_token_is_asked_for() -> None:
         assert TOKEN not in refusal.text
     assert FAR.refusal("/", {**host, "authorization": f"Bearer {TOKEN}"}, is_socket=False) is None
     for others in ("a=b", 'a={"b":1}', "a[0]@=1", '="', "a"):  # of other programs on the same host
-        cookies = f"{others}; {TOKEN_COOKIE}={TOKEN}; c=d"
+        cookies = f"{others}; {COOKIE}={TOKEN}; c=d"
         assert FAR.refusal("/ws", {**host, "cookie": cookies}, is_socket=True) is None
 
 
@@ -64,3 +65,12 @@ def test_a_token_that_can_be_guessed_is_refused() -> None:
     assert token_fault("short")
     assert token_fault("with blanks in between them")
     assert token_fault(TOKEN) is None
+
+
+def test_two_nodes_on_one_host_keep_a_cookie_each() -> None:
+    host = {"host": "panel.example.com"}
+    other = Access("0.0.0.0:7481", ("panel.example.com",), "another-token-of-its-own")
+    cookies = f"{COOKIE}={TOKEN}; {TOKEN_COOKIE}_7481=another-token-of-its-own"
+    for access in (FAR, other):
+        assert access.refusal("/", {**host, "cookie": cookies}, is_socket=False) is None
+    assert other.refusal("/", {**host, "cookie": f"{COOKIE}={TOKEN}"}, is_socket=False) is not None
