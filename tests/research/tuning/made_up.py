@@ -20,6 +20,7 @@ MARKET = "MADE-USD"
 SPREAD, SIGMA = 1e-4, 5e-5  # of the price; a root of a second
 LASTS_S = 60.0  # planted: how long a book stays as deep as it is
 SLOW, NOISE = 0.6, 1.4  # deviations of its logarithm: of what lasts, and from quote to quote
+BOOK_S = 0.05  # half a row of what scores are held against: no book lasts from one row into the next
 
 
 def random_walk(seed: int, waits_s: npt.NDArray[np.float64], span_s: float) -> Events:
@@ -27,6 +28,23 @@ def random_walk(seed: int, waits_s: npt.NDArray[np.float64], span_s: float) -> E
     and a book that leans at random and always costs the same, at times whose waits are a market's.
     """
     return _market(np.random.default_rng(seed), waits_s, span_s, lasting=False)
+
+
+def forgetful_books(seed: int, waits_s: npt.NDArray[np.float64], span_s: float) -> Events:
+    """Nothing to be found about what an order costs: the walk's trades and quotes at a market's waits, and a
+    book that comes each BOOK_S as venues send it, its depth drawn anew each time.
+    """
+    random = np.random.default_rng([seed, 1])
+    walk = random_walk(seed, waits_s, span_s)
+    walk = walk[walk["kind"] != DEPTH]
+    books = np.zeros(int(span_s / BOOK_S), EVENT)
+    times_ns = START_NS + (np.arange(len(books)) * BOOK_S * 1e9).astype(np.int64)
+    books["time_received_ns"] = books["time_event_ns"] = times_ns
+    books["kind"] = DEPTH
+    books["bid_depth"] = books["ask_depth"] = 10.0 * np.exp(NOISE * random.normal(0.0, 1.0, len(books)))
+    events = np.concatenate([walk, books])
+    out: Events = events[np.argsort(events["time_received_ns"], kind="stable")]
+    return out
 
 
 def lasting_depth(seed: int, waits_s: npt.NDArray[np.float64], span_s: float) -> Events:
