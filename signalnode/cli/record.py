@@ -109,17 +109,19 @@ def _run(config: Path, folder: Path, markets: list[str], hours: float | None) ->
             preexec_fn=_ready_node,  # noqa: PLW1509 - one thread here
         )
         print(f"{folder}: recording {', '.join(markets)}; Ctrl-C ends it", flush=True)
+        is_over = False
         while node.poll() is None:
             now_ns = monotonic_ns()
             _show(folder, markets, now_ns - begun_ns)
             tell_errors(errors)
             if signal.sigtimedwait(STOPS, LOOK_S) is not None or (end_ns is not None and now_ns >= end_ns):
                 node.send_signal(signal.SIGTERM)
+                is_over = True
                 break
         status = node.wait()
         if sys.stderr.isatty():
             print(file=sys.stderr)
-        if status:
+        if status and not (is_over and status == -signal.SIGTERM):  # so soon that it could not end by itself
             log.seek(0)
             lines = log.read().decode(errors="replace").splitlines()
             raise SignalnodeError(f"record: the node ended: {lines[-1] if lines else status}")
