@@ -8,6 +8,7 @@ COUNT_MAX = 2**63 - 1
 LINES_MAX = 1_000_000  # more than the two files of a log hold
 INTERVAL_MS_MAX = 86_400_000  # a day between two rows
 TRIALS_MAX = 10_000
+WAIT_S_MAX = 86_400
 JOBS_MAX = 1_024  # processes of `tune`
 
 
@@ -36,7 +37,12 @@ def jobs(text: str) -> int:
     return _whole(text, JOBS_MAX)
 
 
-def _whole(text: str, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 19 or not 1 <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most:,}")
+def wait_s(text: str) -> int:
+    """Seconds until something is done; 0: no wait at all."""
+    return _whole(text, WAIT_S_MAX, 0)
+
+
+def _whole(text: str, most: int, least: int = 1) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most:,}")
     return int(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from signalnode import __version__
+from signalnode.cli.cluster_words import add_cluster
 from signalnode.cli.completion import SHELLS
 from signalnode.cli.numbers import count, interval_ms, jobs, lines, trials
 from signalnode.errors import UsageError
@@ -389,4 +390,5 @@ _GROUPS: tuple[tuple[str, Callable[[_Verb, _Parser], None]], ...] = (
     ("worth", _add_research),
     ("decisions (Layer 5)", _add_layer5),
     ("this machine and others", _add_machine),
+    ("many machines", add_cluster),
 )

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     node = check.node(arguments.config)
     if node.cluster is not None:
         assert node.path is not None
-        mend = "nothing starts those yet; leave [cluster] out to run them on this one"
+        mend = "start them with `signalnode cluster up`, or leave [cluster] out to run them on this one"
         raise ConfigError([f"{shown(node.path)}: cluster: these markets are for many machines; {mend}"])
     directories = {"runtime_dir": node.runtime_dir, "state_dir": node.state_dir}
     for key, path in directories.items():

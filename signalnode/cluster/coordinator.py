@@ -121,7 +121,8 @@ class Coordinator:
         """How everything stands."""
         hosts, shards = self._known.rows(now_ns)
         moving = tuple(sorted(self._known.leaving))
-        return Status(self._term, self._phase, hosts, shards, dict(self._unplaced), moving)
+        unplaced, wanted = dict(self._unplaced), len(self._known.wanted)
+        return Status(self._term, self._phase, hosts, shards, unplaced, moving, wanted)
 
     # What an event says.
 
@@ -131,9 +132,9 @@ class Coordinator:
                 self._begin(event, now_ns)
             case HostSeen():
                 self._has_changed |= event.host not in self._known.hosts
-                self._known.hosts[event.host] = event.address, now_ns
+                self._known.take_host(event.host, event.address, now_ns)
             case HostLost():
-                self._host_lost(event.host, out)
+                self._host_lost(event.host, now_ns, out)
             case Report():
                 self._heard(event, now_ns, out)
             case ShardDied():
@@ -174,8 +175,9 @@ class Coordinator:
         self._listen_until_ns = now_ns + int(self.policy.listen_s * NS_PER_S)
         self._has_changed = True
 
-    def _host_lost(self, host: str, out: list[Command]) -> None:
-        if self._known.hosts.pop(host, None) is not None:
+    def _host_lost(self, host: str, now_ns: int, out: list[Command]) -> None:
+        if host in self._known.hosts:
+            self._known.lose_host(host, now_ns)
             out.append(Tell("warning", "host lost", {"host": host}))
         self._known.draining.discard(host)
         self._tried_ns.pop(host, None)
@@ -199,6 +201,7 @@ class Coordinator:
         self._has_changed |= any(each.restarts >= RENEW_RESTARTS for each in report.markets.values())
         shard.start, shard.host, shard.heard_ns = report.start, report.host, now_ns
         shard.version, shard.fault, shard.markets = report.version, report.fault, report.markets
+        shard.unshipped, shard.endpoint = report.unshipped, report.endpoint
         self._happens(report.shard, ShardEvent.CAME_UP)
         if shard.state is not ShardState.ENDING:
             shard.asked_ns = None

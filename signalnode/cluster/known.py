@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from signalnode.clock import NS_PER_S
 from signalnode.cluster.fencing import RENEW_RESTARTS
 from signalnode.cluster.lifecycle import ShardState
 from signalnode.cluster.messages import Assign, Handed, Hold, Origin, Record, Standing, Wanted
-from signalnode.cluster.overview import HostRow, ShardRow
+from signalnode.cluster.overview import HOSTS_LOST_MAX, LOST, HostRow, ShardRow
 from signalnode.cluster.placement import Limits, Place, Plan, plan
 
 
@@ -24,24 +24,39 @@ class Shard:
     asked_ns: int | None = None
     version: str = ""
     fault: str = ""
+    unshipped: str = ""
+    endpoint: str = ""
     markets: Mapping[str, Standing] = field(default_factory=dict)
     told: Assign | None = None
 
 
 @dataclass(slots=True)
 class Known:
-    """`hosts` are addresses, and when each was heard of; `leaving` is who had a market before, until the one
-    who has it now is ready.
+    """`hosts` are addresses, and when each came; `lost` those that went, and when; `leaving` is who had a
+    market before, until the one who has it now is ready.
     """
 
     wanted: Mapping[str, Wanted] = field(default_factory=dict)
     version: str = ""
     hosts: dict[str, tuple[str, int]] = field(default_factory=dict)
+    lost: dict[str, tuple[str, int]] = field(default_factory=dict)
     draining: set[str] = field(default_factory=set)
     shards: dict[str, Shard] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     leaving: dict[str, Hold] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
+
+    def take_host(self, host: str, address: str, now_ns: int) -> None:
+        """It is there, or there again; what was lost at that address is back with it."""
+        self.hosts[host] = address, now_ns
+        self.lost = {name: each for name, each in self.lost.items() if each[0] != address}
+
+    def lose_host(self, host: str, now_ns: int) -> None:
+        """It is gone, and remembered as lost until its address is back."""
+        address, _ = self.hosts.pop(host)
+        self.lost[host] = address, now_ns
+        for oldest in list(self.lost)[:-HOSTS_LOST_MAX]:
+            del self.lost[oldest]
 
     def rows(self, now_ns: int) -> tuple[tuple[HostRow, ...], tuple[ShardRow, ...]]:
         """Hosts and shards for `cluster status`."""
@@ -52,12 +67,16 @@ class Known:
             names = tuple(name for name, shard in sorted(self.shards.items()) if shard.host == host)
             markets = sum(len(held[name]) for name in names)
             hosts.append(HostRow(host, address, state, age_s, names, markets))
+        for host, (address, lost_ns) in self.lost.items():
+            hosts.append(HostRow(host, address, LOST, (now_ns - lost_ns) / NS_PER_S, (), 0))
         shards = []
         for name, shard in sorted(self.shards.items()):
             silent_s = (now_ns - shard.heard_ns) / NS_PER_S if shard.start else None
-            shards.append(
-                ShardRow(name, shard.host, shard.state.value, shard.start, silent_s, held[name], shard.fault)
-            )
+            row = ShardRow(name, shard.host, shard.state.value, shard.start, silent_s, held[name])
+            row = replace(row, fault=shard.fault, version=shard.version)
+            row = replace(row, unshipped=shard.unshipped, endpoint=shard.endpoint)
+            ready = sum(self.is_ready(market, self.holds[market]) for market in held[name])
+            shards.append(replace(row, ready=ready))
         return tuple(hosts), tuple(shards)
 
     def plan(self, limits: Limits, *, rebalance: bool) -> Plan:

@@ -20,6 +20,7 @@ from signalnode.settings.cluster import ClusterSettings, ShardSettings
 from signalnode.settings.environment import (
     cache_root,
     config_found,
+    user_state_dir,
     user_units_dir,
 )
 from signalnode.settings.loading import find_node, load_node, market_names_of, names_of
@@ -81,6 +82,7 @@ __all__ = [
     "node_of",
     "panel_args",
     "recorder_args",
+    "user_state_dir",
     "user_units_dir",
     "write_snapshot",
 ]

@@ -64,6 +64,11 @@ def user_units_dir() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
 
 
+def user_state_dir() -> Path:
+    """Where this user's programs keep what outlives them: in XDG_STATE_HOME or ~/.local/state."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "signalnode"
+
+
 def environment_with(**more: str) -> dict[str, str]:
     """Our own environment, and this, for a program of the user's."""
     return {**os.environ, **more}

@@ -1,0 +1,91 @@
+"""How a cluster stands, and which host is meant."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from signalnode.cluster import messages as m
+from signalnode.cluster.coordinator import Coordinator, Policy
+from signalnode.cluster.overview import HOSTS_LOST_MAX, HostRow, Status, as_table, host_named
+from signalnode.cluster.placement import Limits
+from signalnode.errors import RequestError
+
+TERM = 1_764_230_400
+S = 1_000_000_000
+
+
+def host(name: str, address: str, state: str = "up") -> HostRow:
+    return HostRow(name, address, state, 1.0, (), 0)
+
+
+HOSTS = [host("abc1", "10.0.0.1"), host("abd2", "10.0.0.2"), host("fff3", "10.0.0.3", "lost")]
+
+
+@pytest.mark.parametrize(("name", "meant"), [("10.0.0.2", "abd2"), ("abc1", "abc1"), ("abc", "abc1")])
+def test_a_host_goes_by_its_address_its_name_or_the_beginning_of_that(name: str, meant: str) -> None:
+    assert host_named(HOSTS, name) == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("10.0.0.9", "no host is called '10.0.0.9'; there are: 10.0.0.1 (abc1), 10.0.0.2 (abd2)"),
+        ("ab", "2 hosts are called 'ab'"),
+        ("10.0.0.3", "no host is called"),
+        ("", "no host is called ''"),
+    ],
+)
+def test_what_names_no_host_or_two_says_which_there_are(name: str, told: str) -> None:
+    with pytest.raises(RequestError) as raised:
+        host_named(HOSTS, name)
+    assert told in str(raised.value)
+    with pytest.raises(RequestError, match="there are: none"):
+        host_named([], name)
+
+
+def at_work() -> Coordinator:
+    coordinator = Coordinator(Policy(Limits(4), listen_s=0.0, standby_shards=0))
+    coordinator.step(m.Begin(TERM, {"M": m.Wanted("a")}, hosts={"node-a": "ip-a"}), S)
+    return coordinator
+
+
+def test_a_lost_host_is_told_until_its_address_is_back() -> None:
+    coordinator = at_work()
+    coordinator.step(m.HostLost("node-a"), 2 * S)
+    (row,) = coordinator.status(5 * S).hosts
+    assert (row.host, row.address, row.state, row.age_s) == ("node-a", "ip-a", "lost", 3.0)
+    coordinator.step(m.HostSeen("node-b", "ip-a"), 6 * S)
+    assert [(row.host, row.state) for row in coordinator.status(6 * S).hosts] == [("node-b", "up")]
+
+
+def test_no_more_lost_hosts_are_remembered_than_anybody_reads() -> None:
+    coordinator = at_work()
+    for number in range(HOSTS_LOST_MAX + 5):
+        coordinator.step(m.HostSeen(f"n{number}", f"ip-{number}"), S)
+        coordinator.step(m.HostLost(f"n{number}"), S)
+    lost = [row.host for row in coordinator.status(S).hosts if row.state == "lost"]
+    assert (len(lost), lost[-1]) == (HOSTS_LOST_MAX, f"n{HOSTS_LOST_MAX + 4}")
+
+
+def test_what_a_shard_says_of_itself_is_told() -> None:
+    coordinator = at_work()
+    coordinator.step(m.Report("shard-0001", TERM + 1, "node-a"), S)
+    coordinator.step(m.Granted(TERM + 2), S)
+    standing = {"M": m.Standing(TERM + 2, is_ready=True)}
+    report = m.Report(
+        "shard-0001", TERM + 1, "node-a", markets=standing, unshipped="disk full", endpoint="tcp://ip-a:7450"
+    )
+    coordinator.step(report, S)
+    status = coordinator.status(S)
+    (row,) = status.shards
+    assert (row.unshipped, row.endpoint, row.ready) == ("disk full", "tcp://ip-a:7450", 1)
+    assert (status.wanted, status.placed, status.ready, status.is_settled) == (1, 1, 1, True)
+
+
+def test_what_has_no_place_and_says_why_keeps_nothing_unsettled() -> None:
+    unplaced = Status(1, "at work", (), (), {"M": "no shard"}, (), wanted=1)
+    assert unplaced.is_settled
+    assert not Status(1, "at work", (), (), {}, (), wanted=1).is_settled
+    assert json.loads(json.dumps(as_table(unplaced)))["ready"] == 0
