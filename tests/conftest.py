@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,7 +26,7 @@ settings.register_profile(LONG, repeatable, max_examples=3_000)
 settings.load_profile("repeatable")
 
 # Whole files go to whoever is free; these take longest, and the last one to end would be alone.
-LONGEST = ("test_readme.py", "test_systemd.py", "test_engine_process.py")
+LONGEST = ("test_readme.py", "test_systemd.py", "test_live_laws.py", "test_gateway.py", "test_compiled.py")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -64,13 +65,17 @@ def _import_ones_share(config: pytest.Config) -> None:
             importlib.import_module(name)
 
 
-def _place(name: str) -> int:
-    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what starts real processes; else in the order of the files."""
-    items.sort(key=lambda item: (_place(item.path.name), "processes" not in item.path.parts))
+    """The longest first; and what mostly waits for real processes is spread evenly among what computes, or
+    at first every worker would wait, and later all would want a core.
+    """
+    files = list(dict.fromkeys(item.path for item in items))
+    places: dict[Path, float] = {}
+    for waits in (False, True):
+        group = [path for path in files if ("processes" in path.parts) == waits]
+        places |= {path: number / len(group) for number, path in enumerate(group)}
+    places |= {path: LONGEST.index(path.name) - len(LONGEST) for path in files if path.name in LONGEST}
+    items.sort(key=lambda item: places[item.path])
 
 
 # A shell without job control lets what it starts in the background ignore Ctrl-C; the programs that tests

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,7 @@ from signalnode.clock import NS_PER_S
 from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
 
 START_NS = 1_700_000_000 * NS_PER_S
+MADE_MAX = 16  # beginnings of markets that are kept, each of some 2 MB
 Floats = npt.NDArray[Any]
 
 
@@ -41,13 +44,29 @@ def made_market(
     seed: int, *stretches: Stretch, price: float = 60_000.0, tick: float = 0.01, start_ns: int = START_NS
 ) -> Events:
     """The stretches one after the other, shape (n,), dtype EVENT."""
+    return np.concatenate(_drawn(seed, stretches, price, tick, start_ns).pieces)
+
+
+class _Drawn(NamedTuple):
+    """A market as far as it is made, and what its next stretch goes on from."""
+
+    pieces: tuple[Events, ...]
+    log_mid: float
+    now_ns: int
+    random: Mapping[str, Any]  # the generator's state
+
+
+@lru_cache(maxsize=MADE_MAX)
+def _drawn(seed: int, stretches: tuple[Stretch, ...], price: float, tick: float, start_ns: int) -> _Drawn:
+    """Many markets begin alike: what they share is drawn once."""
     random = np.random.default_rng(seed)
-    pieces, log_mid, now_ns = [], np.log(price), start_ns
-    for stretch in stretches:
-        piece, path = _piece(random, stretch, log_mid, now_ns, tick)
-        pieces.append(piece)
-        log_mid, now_ns = path, now_ns + int(stretch.seconds * NS_PER_S)
-    return np.concatenate(pieces)
+    if not stretches:
+        return _Drawn((), math.log(price), start_ns, random.bit_generator.state)
+    before = _drawn(seed, stretches[:-1], price, tick, start_ns)
+    random.bit_generator.state = before.random
+    piece, log_mid = _piece(random, stretches[-1], before.log_mid, before.now_ns, tick)
+    now_ns = before.now_ns + int(stretches[-1].seconds * NS_PER_S)
+    return _Drawn((*before.pieces, piece), log_mid, now_ns, random.bit_generator.state)
 
 
 def _times_s(random: np.random.Generator, s: Stretch) -> Floats:
