@@ -8,7 +8,7 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 # together.
 
 # What asks for more of the machine than Python: systemd, a browser, a Prometheus, environments of its own, all commands
-# of the docs.
+# of the docs, a cluster.
 OUTSIDE := tests/browser tests/processes/test_remote_host.py tests/processes/test_systemd.py \
   tests/processes/test_watched_node.py tests/processes/test_wheel.py tests/test_extend.py tests/test_readme.py
 
@@ -20,7 +20,7 @@ run: .venv/runtime
 test: .venv/dev
 	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder --ignore-glob 'tests/test_tidy*.py' $(OUTSIDE:%=--ignore %)
 
-test-outside: .venv/dev
+test-outside: .venv/cluster
 	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(OUTSIDE)
 
 # The whole suite with more of all that is drawn: 10,000 schedules of the supervisor's core, 10,000 runs of the bus
@@ -57,3 +57,8 @@ bench: .venv/dev
 .venv/dev: .venv/python pyproject.toml
 	@$(BIN)/python -W ignore -m pip install --quiet --disable-pip-version-check --only-binary=:all: -e '.[dev]'
 	@touch $@ .venv/runtime
+
+# Ray is 250 MB, so it comes for what needs it alone.
+.venv/cluster: .venv/dev pyproject.toml
+	@$(BIN)/python -W ignore -m pip install --quiet --disable-pip-version-check --only-binary=:all: -e '.[dev,cluster]'
+	@touch $@

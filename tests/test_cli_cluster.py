@@ -207,7 +207,7 @@ def test_what_is_no_address_is_joined_by_nobody(
 ) -> None:
     status, line = refused(capsys, "cluster", "join", address)
     assert status == UsageError.exit_status
-    assert line.endswith(f"{address!r} is no host and port; write it like 10.0.0.1:6379")
+    assert line.endswith(f"{address!r} is no host and port of a head; write it like 10.0.0.1:6379")
 
 
 def test_up_tells_how_far_it_is_and_ends_when_all_give_scores(

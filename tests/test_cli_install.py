@@ -14,6 +14,7 @@ import pytest
 from signalnode.cli import install, main
 from signalnode.cli.install import (
     closed_part,
+    cluster_unit,
     group_faults,
     keys_faults,
     node_unit,
@@ -61,9 +62,50 @@ def test_the_shipped_unit_is_what_is_generated() -> None:
     assert SHIPPED.read_text() == node_unit(SHIPPED_COMMAND, SupervisorSettings(), user=False)
 
 
+SHIPPED_CLUSTER = {
+    "signalnode-head": ["head", "--dir", "/var/lib/signalnode-head", *SHIPPED_COMMAND[2:]],
+    "signalnode-host": ["join", "10.0.0.1:6379", "--dir", "/var/lib/signalnode-host"],
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED_CLUSTER)
+def test_the_shipped_units_of_a_cluster_are_what_is_generated(name: str) -> None:
+    command = [SHIPPED_PROGRAM, "cluster", *SHIPPED_CLUSTER[name]]
+    assert SHIPPED.with_name(f"{name}.service").read_text() == cluster_unit(command, name, user=False)
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "words"),
+    [(["--head"], "signalnode-head", ["head"]), (["--join", "h:1"], "signalnode-host", ["join", "h:1"])],
+)
+def test_a_users_own_unit_of_a_cluster_runs_this_installation(
+    *,
+    option: list[str],
+    name: str,
+    words: list[str],
+    write_node: WriteNode,
+    units: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(units / "state"))
+    config = write_node("")
+    assert main(["install-systemd", "--user", *option, "--config", str(config)]) == 0
+    assert f"systemctl --user enable --now {name}" in capsys.readouterr().out
+    text = (units / "home" / "systemd" / "user" / f"{name}.service").read_text()
+    (command,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]
+    arguments = shlex.split(command)[1:]
+    assert arguments[arguments.index("cluster") + 1 :][: len(words)] == words
+    assert arguments[arguments.index("--dir") + 1] == str(units / "state" / "signalnode" / name)
+    assert ("--config" in arguments) == (words == ["head"]), "a host needs none"
+    assert "Type=exec\n" in text
+    assert "WatchdogSec" not in text, "nobody would feed it"
+
+
 @needs_systemd
-def test_the_shipped_unit_is_hardened_to_two_or_better() -> None:
-    command = ["systemd-analyze", "security", "--offline=true", str(SHIPPED)]
+@pytest.mark.parametrize("unit", ["signalnode", *SHIPPED_CLUSTER])
+def test_the_shipped_unit_is_hardened_to_two_or_better(unit: str) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", str(SHIPPED.with_name(f"{unit}.service"))]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     exposure = re.search(r"exposure level for \S+: ([\d.]+)", told)
     assert exposure is not None

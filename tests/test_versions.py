@@ -33,6 +33,14 @@ def test_what_is_used_by_its_internals_is_bound_to_minor_versions_that_were_run(
     assert beyond.major == 0
 
 
+def test_what_carries_a_cluster_comes_with_its_extra_alone() -> None:
+    extras = PROJECT["optional-dependencies"]
+    names = {extra: {need.name for need in map(Requirement, each)} for extra, each in extras.items()}
+    assert names["cluster"] == {"fsspec", "ray"}
+    assert not {"fsspec", "ray"} & NEEDS.keys()
+    assert [extra for extra, each in names.items() if "ray" in each] == ["cluster"]
+
+
 def test_every_minor_version_of_numba_within_the_bounds_has_its_line() -> None:
     lowest, beyond = bounds(NEEDS["numba"])
     listed = [f"numba==0.{minor}.*" for minor in range(lowest.minor + 1, beyond.minor - 1)]

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from signalnode import __version__
+from signalnode.cli.numbers import joined_address
 from signalnode.cli.terminal import is_coloured
 from signalnode.clock import NS_PER_S, monotonic_ns, pause
 from signalnode.cluster.connection import INSTALL, NothingUpError
 from signalnode.cluster.overview import Status, as_table, host_named
 from signalnode.cluster.place import Place, check_token, make_token
-from signalnode.errors import ClusterError, ConfigError, RuntimeDirectoryError, UsageError
+from signalnode.errors import ClusterError, ConfigError, RuntimeDirectoryError
 from signalnode.files import ensure_directory, hold_lock
-from signalnode.names import PORT_MAX, host_and_port
 from signalnode.panels.cluster import cluster_lines, trouble_lines, whole_line
 from signalnode.settings import ClusterSettings, NodeSettings, config_found, load_node, user_state_dir
 from signalnode.settings.environment import config_option
@@ -50,14 +50,12 @@ def head(arguments: argparse.Namespace) -> int:
 
 def join(arguments: argparse.Namespace) -> int:
     """Be a host until SIGTERM or Ctrl-C."""
-    address = host_and_port(f"tcp://{arguments.head}")
-    if address is None or not 0 < address[1] <= PORT_MAX:
-        raise UsageError(f"cluster join: {arguments.head!r} is no host and port; write it like 10.0.0.1:6379")
+    address = joined_address(arguments.head)
     place, carrier = _place(arguments, _node_here(arguments)), _carrier()
-    check_token(place.token, arguments.head)
+    check_token(place.token, address)
     _ensure(place)
     with hold_lock(place.base / "host.lock"):
-        carrier.join(place, arguments.head, _tell)
+        carrier.join(place, address, _tell)
     return 0
 
 

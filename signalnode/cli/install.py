@@ -9,16 +9,19 @@ import stat
 import sys
 from pathlib import Path
 
+from signalnode.cli.numbers import joined_address
 from signalnode.errors import ConfigError, RuntimeDirectoryError, UsageError
 from signalnode.files import ensure_directory, replacing
 from signalnode.names import checked_name
-from signalnode.settings import NodeSettings, load_node, user_units_dir
+from signalnode.settings import NodeSettings, load_node, user_state_dir, user_units_dir
 from signalnode.settings.code import own_code
 from signalnode.settings.model import SupervisorSettings
 from signalnode.settings.reading import shown
 from signalnode_supervisor.units import Unit, unit_text
 
 PROGRAM = "signalnode"  # and the name of its service, where no other is asked for
+HEAD, HOST = f"{PROGRAM}-head", f"{PROGRAM}-host"  # likewise, in a cluster
+CLUSTER_STOP_S = 20.0  # for a host's shards to keep what their markets know
 SYSTEM_UNITS_DIR = Path("/etc/systemd/system")
 MARK = "# By `signalnode install-systemd`, which leaves it alone once somebody has changed it: "
 UNIT_MODE, UNITS_DIR_MODE = 0o644, 0o755
@@ -28,14 +31,11 @@ FINAL_STATUSES = (UsageError.exit_status, ConfigError.exit_status)
 
 def install(arguments: argparse.Namespace) -> int:
     """Write the unit, or print it, and say how to start it."""
-    node = load_node(arguments.config)
-    name = checked_name(arguments.name, "a service")
-    command = [*program(), "run", "--config", str(node.path)]
-    if not arguments.user:
-        faults = service_faults(node, command[0], name)
-        if faults:
-            raise ConfigError(faults)
-    text = marked(node_unit(command, node.supervisor, name, user=arguments.user))
+    if arguments.head or arguments.join:
+        name, text = _cluster_service(arguments)
+    else:
+        name, text = _node_service(arguments)
+    text = marked(text)
     if arguments.print:
         print(text, end="")
         return 0
@@ -48,6 +48,32 @@ def install(arguments: argparse.Namespace) -> int:
     if arguments.user:
         print("it ends when you log out, unless you let it linger: loginctl enable-linger")
     return 0
+
+
+def _node_service(arguments: argparse.Namespace) -> tuple[str, str]:
+    node = load_node(arguments.config)
+    name = checked_name(PROGRAM if arguments.name is None else arguments.name, "a service")
+    command = [*program(), "run", "--config", str(node.path)]
+    faults = [] if arguments.user else service_faults(node, command[0], name)
+    if faults:
+        raise ConfigError(faults)
+    return name, node_unit(command, node.supervisor, name, user=arguments.user)
+
+
+def _cluster_service(arguments: argparse.Namespace) -> tuple[str, str]:
+    """The head's service, or a host's, each with a directory of its own for the token."""
+    usual = HEAD if arguments.head else HOST
+    name = checked_name(usual if arguments.name is None else arguments.name, "a service")
+    words = ["head"] if arguments.head else ["join", joined_address(arguments.join)]
+    base = user_state_dir() / name if arguments.user else service_dirs(name)["state_dir"]
+    command = [*program(), "cluster", *words, "--dir", str(base)]
+    if arguments.head:
+        command += ["--config", str(load_node(arguments.config, with_markets=False).path)]
+    files = [Path(command[0]), Path(sys.executable).resolve(), Path(__file__)]
+    closed = None if arguments.user else next(filter(None, map(closed_part, files)), None)
+    if closed is not None:
+        raise ConfigError(f"a system service cannot pass {closed}; install to /opt/{PROGRAM}, or use --user")
+    return name, cluster_unit(command, name, user=arguments.user)
 
 
 def marked(text: str) -> str:
@@ -73,6 +99,23 @@ def _config_of(text: str) -> str:
     """The config of the node that the unit runs, as it stands in its command."""
     commands = [line for line in text.splitlines() if line.startswith("ExecStart=")]
     return commands[0].rpartition("--config")[2] if commands else ""
+
+
+def cluster_unit(command: list[str], name: str, *, user: bool) -> str:
+    """As `node_unit`, for the head of a cluster or a host of it: neither divides its memory among children,
+    for a host's shards would divide the same.
+    """
+    return unit_text(
+        Unit(
+            name=name,
+            description=f"signalnode {' '.join(command[1:3])}",
+            command=command,
+            stop_grace_s=CLUSTER_STOP_S,
+            user=user,
+            final_statuses=FINAL_STATUSES,
+            is_node=False,
+        )
+    )
 
 
 def service_dirs(name: str) -> dict[str, Path]:

@@ -1,8 +1,11 @@
-"""Whole numbers that may be typed, each with its bounds."""
+"""Numbers and addresses that may be typed, each with its bounds."""
 
 from __future__ import annotations
 
 import argparse
+
+from signalnode.errors import UsageError
+from signalnode.names import PORT_MAX, host_and_port
 
 COUNT_MAX = 2**63 - 1
 LINES_MAX = 1_000_000  # more than the two files of a log hold
@@ -40,6 +43,14 @@ def jobs(text: str) -> int:
 def wait_s(text: str) -> int:
     """Seconds until something is done; 0: no wait at all."""
     return _whole(text, WAIT_S_MAX, 0)
+
+
+def joined_address(text: str) -> str:
+    """Where a head listens, as it was typed. Raises UsageError."""
+    address = host_and_port(f"tcp://{text}")
+    if address is None or not 0 < address[1] <= PORT_MAX:
+        raise UsageError(f"{text!r} is no host and port of a head; write it like 10.0.0.1:6379")
+    return text
 
 
 def _whole(text: str, most: int, least: int = 1) -> int:

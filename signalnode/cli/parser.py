@@ -358,9 +358,10 @@ def _add_layer5(verb: _Verb, _: _Parser) -> None:
 def _add_machine(verb: _Verb, common: _Parser) -> None:
     install = verb("install-systemd", "install:install", "Write the systemd unit that runs this config.")
     install.add_argument("--user", action="store_true", help="for your own service manager, without root")
-    install.add_argument(
-        "--name", default="signalnode", metavar="NAME", help="of the service (default: signalnode)"
-    )
+    install.add_argument("--name", help="of the service (default: signalnode, or with -head)")
+    which = install.add_mutually_exclusive_group()
+    which.add_argument("--head", action="store_true", help="the head of a cluster instead")
+    which.add_argument("--join", default="", metavar="HEAD:PORT", help="a host of that cluster instead")
     install.add_argument("--print", action="store_true", help="print the unit and write nothing")
     completion = verb("completion", "completion:completion", "Print what lets a shell complete commands.")
     completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")

@@ -71,6 +71,7 @@ class Unit:
     final_statuses: Sequence[int] = ()  # exits that another start cannot mend: systemd leaves it ended
     environment: Mapping[str, str] = field(default_factory=dict)
     documentation: str = ""
+    is_node: bool = True  # whose loop tells systemd how it is, and who divides its control group
 
 
 def unit_text(unit: Unit) -> str:
@@ -87,15 +88,14 @@ def unit_text(unit: Unit) -> str:
     # By default systemd gives up after five starts in ten seconds; a port in use is soon tried that often.
     about.append("StartLimitIntervalSec=0")
     service = [
-        "Type=notify",
-        "NotifyAccess=main",
+        *(("Type=notify", "NotifyAccess=main") if unit.is_node else ("Type=exec",)),
         f"ExecStart={' '.join(_quoted(word) for word in unit.command)}",
-        "ExecReload=/bin/kill -HUP $MAINPID",
+        "ExecReload=/bin/kill -HUP $MAINPID" if unit.is_node else "",
         *(f"Environment={_quoted(f'{key}={value}')}" for key, value in unit.environment.items()),
         "Restart=always",
         f"RestartPreventExitStatus={' '.join(map(str, unit.final_statuses))}" if unit.final_statuses else "",
         f"RestartSec={'100ms' if keep else '1s'}",
-        f"WatchdogSec={WATCHDOG_S}",
+        f"WatchdogSec={WATCHDOG_S}" if unit.is_node else "",
         f"TimeoutStartSec={START_S}",
         f"TimeoutStopSec={unit.stop_grace_s + STOP_MARGIN_S:g}",
         "# keep: only the supervisor is killed, and its successor adopts the children." if keep else "",
@@ -112,7 +112,7 @@ def unit_text(unit: Unit) -> str:
         "# One child out of memory is the supervisor's business, not the end of the service.",
         "OOMPolicy=continue",
         # keep: a successor could not join a group that its predecessor has divided; limits are rlimits then.
-        "" if keep else "Delegate=memory pids",
+        "" if keep or not unit.is_node else "Delegate=memory pids",
         f"LimitNOFILE={FILES_MAX}",
         "LimitCORE=0",
         *_ANY_USER.split("\n")[1:-1],
