@@ -12,7 +12,7 @@ import sys
 import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -36,6 +36,8 @@ COMMAND = "import sys; from signalnode.cli import main; sys.exit(main())"
 class Node:
     """A node on a config of its own."""
 
+    PATHS: ClassVar[tuple[Path, ...]] = (ROOT,)  # what its interpreters import from
+
     def __init__(self, folder: Path, *options: str, extra: str = "", terminal: int | None = None) -> None:
         self.folder = folder
         self.endpoint = f"tcp://127.0.0.1:{free_port()}"
@@ -51,7 +53,7 @@ class Node:
 
     def spawn(self, *argv: str, terminal: int | None = None) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "signalnode", *argv, "--config", str(self.config)]
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, self.PATHS))}
 
         def on_terminal() -> None:
             os.setsid()
