@@ -8,12 +8,14 @@ import importlib.util
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from signalnode.cli import cluster, main
+from signalnode.cli.streams import _source
 from signalnode.cluster.config import ClusterConfig
 from signalnode.cluster.connection import NothingUpError, Tell
 from signalnode.cluster.overview import HostRow, ShardRow, Status
@@ -307,3 +309,13 @@ def test_where_layer_5_is_heard_stands_alone_on_a_line(
     told = json.loads(capsys.readouterr().out)
     assert told["endpoint"] == "tcp://10.0.0.2:7450"
     assert f'"{told["key"]}"' in (place_of(config).keys / "node.key").read_text()
+
+
+def test_who_subscribes_by_the_clusters_config_hears_layer_5_where_it_is(
+    config: Path, there: StandIn
+) -> None:
+    source = _source(Namespace(config=config, endpoint=None, keys=None))
+    assert (source.endpoint, source.keys) == ("tcp://10.0.0.2:7450", place_of(config).keys)
+    assert source.is_clusters
+    own = _source(Namespace(config=config, endpoint="tcp://h:1", keys=None))
+    assert (own.endpoint, own.is_clusters) == ("tcp://h:1", False)

@@ -9,7 +9,8 @@ import pytest
 
 from signalnode.bus.wire import Health, Score
 from signalnode.cli import streams
-from signalnode.cli.streams import KNOWN_MAX, _absent, _first, _note, _print
+from signalnode.cli.streams import ASK_AGAIN_NS, KNOWN_MAX, Source, _absent, _first, _next, _note, _print
+from signalnode.errors import ClusterError
 from signalnode.settings import FeedSettings, NodeSettings
 from tests.bus.messages import score
 
@@ -40,7 +41,7 @@ def test_a_node_without_that_market_is_told_from_no_node(
     capsys: pytest.CaptureFixture[str], is_answered: bool, markets: list[str], told: str
 ) -> None:
     heard: Any = Heard(is_answered=is_answered)
-    _first(heard, "tcp://h:1", markets)
+    _first(heard, Source("tcp://h:1"), markets)
     assert capsys.readouterr().err.startswith(told)
 
 
@@ -49,7 +50,7 @@ def test_a_node_that_runs_and_has_not_spoken_yet_is_not_asked_whether_it_runs(
 ) -> None:
     monkeypatch.setattr(streams, "_is_running", lambda _path: True)
     heard: Any = Heard(is_answered=False)
-    _first(heard, "tcp://h:1", [], here=Path("control.sock"))
+    _first(heard, Source("tcp://h:1"), [], here=Path("control.sock"))
     assert "yet; the node runs, and is on its way: see `signalnode status`" in capsys.readouterr().err
 
 
@@ -79,3 +80,30 @@ def test_where_the_numbers_come_from_is_told_unless_they_are_a_venues_own() -> N
     assert (_note(live, node), _note(live, elsewhere)) == ("", "at localhost")
     assert _note(FeedSettings(kind="synthetic"), node) == "synthetic"
     assert _note(FeedSettings(kind="recording", speed=2.0), node) == "replay ×2"
+
+
+def test_a_cluster_that_is_silent_is_asked_where_it_is_heard_now_and_not_too_often() -> None:
+    asked: list[int] = []
+
+    def ask() -> str:
+        asked.append(1)
+        return "tcp://b:1"
+
+    source = Source("tcp://a:1", ask=ask)
+    heard: Any = Heard(is_answered=True)
+    assert _next(heard, source) is None, "so it is to be heard anew"
+    assert source.endpoint == "tcp://b:1"
+    now_ns = source._asked_ns
+    assert not source.has_moved(now_ns + ASK_AGAIN_NS - 1)
+    assert not source.has_moved(now_ns + ASK_AGAIN_NS)
+    assert len(asked) == 2
+    assert not Source("tcp://a:1").has_moved(10 * ASK_AGAIN_NS)
+
+
+def test_a_head_that_is_away_leaves_a_subscriber_where_it_is() -> None:
+    def ask() -> str:
+        raise ClusterError("no head answers")
+
+    source = Source("tcp://a:1", ask=ask)
+    assert not source.has_moved(ASK_AGAIN_NS)
+    assert source.endpoint == "tcp://a:1"

@@ -69,7 +69,7 @@ def up(arguments: argparse.Namespace) -> int:
     cluster, place, carrier = _cluster(node), _place(arguments, node), _carrier()
     check_token(place.token, cluster.head)
     with carrier.connect(place, cluster) as there:
-        directory = node.aggregator.keys_dir or place.keys
+        directory = _keys_of(node, place)
         keys = cluster_keys(directory, anew=arguments.new_keys)
         there.up(ClusterConfig(node, __version__, keys))
         _tell(f"{len(node.markets)} markets wanted; subscribers trust {directory / 'node.key'}")
@@ -139,11 +139,23 @@ def endpoint(arguments: argparse.Namespace) -> int:
     with _connected(arguments) as there:
         found = there.endpoint()
     if arguments.json:
-        public, _ = own_keys(node.aggregator.keys_dir or _place(arguments, node).keys)
+        public, _ = own_keys(_keys_of(node, _place(arguments, node)))
         print(json.dumps({"endpoint": found, "key": public.decode()}))
     else:
         print(found)
     return 0
+
+
+def heard_at(config: Path | None) -> tuple[str, Path]:
+    """Where Layer 5 of the config's cluster is heard now, and the keys that it asks for."""
+    arguments = argparse.Namespace(config=config, dir=None)
+    node, _ = _config(arguments)
+    with _connected(arguments) as there:
+        return there.endpoint(), _keys_of(node, _place(arguments, node))
+
+
+def _keys_of(node: NodeSettings, place: Place) -> Path:
+    return node.aggregator.keys_dir or place.keys
 
 
 def _watched(there: Cluster, wait_s: float, is_done: Callable[[Status], bool]) -> Status | None:

@@ -142,6 +142,7 @@ def _add_watching(verb: _Verb, common: _Parser) -> None:
     top = verb("top", "streams:top", "Watch every market's scores, ages and states.")
     # For `run --panel`, which sends them on stdin.
     top.add_argument("--events", action="store_true", help=argparse.SUPPRESS)
+    top.set_defaults(endpoint=None, keys=None)
     logs = verb("logs", "logs:logs", "Show what the processes have logged and printed.")
     logs.add_argument(
         "name", nargs="?", metavar="MARKET", help="or `aggregator`, or `supervisor` (default: all, by time)"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,38 +16,83 @@ import msgspec
 from signalnode.bus.subscriber import Subscription
 from signalnode.bus.subscriber import subscribe as open_subscription
 from signalnode.bus.wire import SILENT_AFTER_S, Score
-from signalnode.errors import ConfigError
+from signalnode.clock import NS_PER_S, monotonic_ns
+from signalnode.errors import ClusterError, ConfigError
 from signalnode.panels.view import known_scores, price, rounded
 from signalnode.settings import FeedSettings, NodeSettings, find_node, load_node, market_names_of
 from signalnode.settings.environment import config_option
 
 KNOWN_MAX = 10  # markets of the config that one line names
+ASK_AGAIN_NS = 15 * NS_PER_S  # where a cluster's Layer 5 is heard; each question takes seconds of a processor
+
+
+@dataclass(slots=True)
+class Source:
+    """Where scores are heard, and by which keys. `ask` says where now, for one that may move: a cluster's."""
+
+    endpoint: str
+    keys: Path | None = None
+    ask: Callable[[], str] | None = None
+    _asked_ns: int = 0
+
+    @property
+    def is_clusters(self) -> bool:
+        """Whether it is a cluster's Layer 5, which begins elsewhere when its host is lost."""
+        return self.ask is not None
+
+    def has_moved(self, now_ns: int) -> bool:
+        """Ask, unless that was just done; whether `endpoint` is another since."""
+        if self.ask is None or now_ns - self._asked_ns < ASK_AGAIN_NS:
+            return False
+        self._asked_ns = now_ns
+        before = self.endpoint
+        with contextlib.suppress(ClusterError):  # its head is away: what is heard is heard where it was
+            self.endpoint = self.ask()
+        return self.endpoint != before
 
 
 def subscribe(arguments: argparse.Namespace) -> int:
     """Print scores as they come, `--count` of them or until Ctrl-C."""
-    endpoint, keys = _source(arguments)
-    newest = arguments.newest
-    with open_subscription(*arguments.markets, endpoint=endpoint, keys=keys, newest=newest) as heard:
-        option = "" if arguments.endpoint else config_option(arguments.config)
-        known = [] if arguments.endpoint else market_names_of(find_node(arguments.config))
-        absent = _absent(arguments.markets, known)
-        here = None if arguments.endpoint else find_node(arguments.config).control_path
-        _print(_first(heard, endpoint, arguments.markets, option, absent, here=here), arguments.json)
-        left = (arguments.count or 0) - 1
-        while left:
-            score = heard.receive()
-            if isinstance(score, Score):
+    source = _source(arguments)
+    option = "" if arguments.endpoint else config_option(arguments.config)
+    known = [] if arguments.endpoint else market_names_of(find_node(arguments.config))
+    absent = _absent(arguments.markets, known)
+    here = None if arguments.endpoint or source.is_clusters else find_node(arguments.config).control_path
+    left = arguments.count or -1
+    while left:
+        with open_subscription(
+            *arguments.markets, endpoint=source.endpoint, keys=source.keys, newest=arguments.newest
+        ) as heard:
+            score = _first(heard, source, arguments.markets, option, absent, here=here)
+            while score is not None:
                 _print(score, arguments.json)
                 left -= 1
+                score = _next(heard, source) if left else None
     return 0
 
 
-def _source(arguments: argparse.Namespace) -> tuple[str, Path | None]:
+def _source(arguments: argparse.Namespace) -> Source:
     if arguments.endpoint:
-        return arguments.endpoint, arguments.keys
+        return Source(arguments.endpoint, arguments.keys)
     aggregator = find_node(arguments.config, bus=True).aggregator
-    return aggregator.endpoint, arguments.keys or aggregator.keys_dir
+    with contextlib.suppress(ConfigError):  # a fault elsewhere locks nobody out of a node that runs
+        if load_node(arguments.config, with_markets=False).cluster is not None:
+            from signalnode.cli.cluster import heard_at
+
+            ask = partial(heard_at, arguments.config)
+            endpoint, keys = ask()
+            return Source(endpoint, arguments.keys or keys, lambda: ask()[0])
+    return Source(aggregator.endpoint, arguments.keys or aggregator.keys_dir)
+
+
+def _next(heard: Subscription, source: Source) -> Score | None:
+    """The next score; None where it is heard elsewhere by now."""
+    while True:
+        message = heard.receive(SILENT_AFTER_S if source.is_clusters else None)
+        if isinstance(message, Score):
+            return message
+        if message is None and source.has_moved(monotonic_ns()):
+            return None
 
 
 def _absent(markets: Sequence[str], known: Sequence[str]) -> str:
@@ -59,23 +106,29 @@ def _absent(markets: Sequence[str], known: Sequence[str]) -> str:
 
 def _first(
     heard: Subscription,
-    endpoint: str,
+    source: Source,
     markets: Sequence[str],
     option: str = "",
     absent: str = "",
     *,
     here: Path | None = None,
-) -> Score:
-    """The first score. ZeroMQ waits without a word for a node that is not there, so we have to say it."""
+) -> Score | None:
+    """The first score; None where it is heard elsewhere by now.
+
+    ZeroMQ waits without a word for a node that is not there, so we have to say it.
+    """
     told = False
     while True:
-        score = heard.receive(None if told else SILENT_AFTER_S)
+        score = heard.receive(None if told and not source.is_clusters else SILENT_AFTER_S)
         if isinstance(score, Score):
             return score
         if not told:
             told = True
-            why = _nothing(endpoint, markets, heard.answered(), here)
-            print(f"signalnode: {why} `signalnode status{option}`{absent}", file=sys.stderr)
+            why = _nothing(source.endpoint, markets, heard.answered(), here)
+            verb = "cluster status" if source.is_clusters else "status"
+            print(f"signalnode: {why} `signalnode {verb}{option}`{absent}", file=sys.stderr)
+        elif score is None and source.has_moved(monotonic_ns()):
+            return None
 
 
 def _nothing(endpoint: str, markets: Sequence[str], is_answered: bool, here: Path | None = None) -> str:
@@ -127,9 +180,8 @@ def top(arguments: argparse.Namespace) -> int:
     assert node.path is not None
     option = config_option(node.path)
     page = f"http://{node.panel.endpoint}" if node.panel.endpoint else ""
-    return watch(
-        node.aggregator.endpoint, newest, events, node.aggregator.keys_dir, config_option=option, page=page
-    )
+    source = _source(arguments)
+    return watch(source.endpoint, newest, events, source.keys, config_option=option, page=page)
 
 
 def _notes(node: NodeSettings) -> dict[str, str]:
