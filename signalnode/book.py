@@ -24,6 +24,11 @@ Other venues keep a window for their clients, the best so many levels a side, an
 There depth is known as far as the window reaches, always (`replace`). Their updates come in one stream with
 the snapshots, so an image there is newer than all before it, and an update names the one before (`follow`).
 
+A side of an image with fewer levels than were asked for is whole. One with under half of those held before is
+not taken for that: the book is `thin`, known as far as that image and no further, until another has more, or
+who reads the book believes it. That one may be older than the deltas since, so they are kept. Of fewer than
+THIN_LEVELS_MIN before, nothing can be told.
+
 A book that cannot be trusted shows nothing: `top` and `depth_within` return None unless `status` is "synced".
 A level with a price or a size that cannot be is left out, and what it was meant to say is missing: a gap.
 
@@ -41,7 +46,7 @@ from math import ceil, inf, isfinite
 from operator import lt
 from typing import Literal, NamedTuple
 
-BookStatus = Literal["empty", "synced", "gap", "crossed"]
+BookStatus = Literal["empty", "synced", "gap", "crossed", "thin"]
 Level = tuple[float, float]  # price in quote currency, size in base units; size 0 removes the level
 
 LEVELS_MAX = 20_000  # a side; a REST snapshot brings up to 5,000, a full Coinbase book 27,000, most far away
@@ -51,6 +56,7 @@ BPS = 1e-4
 WATCHED_LEVELS = 100  # a side, best first, of a snapshot that is not of the whole book
 UNHEARD_MAX = 0.02  # share of them that may be as they were: some orders stand for hours
 RENEWALS = 2  # times the deltas that it took to hear of the others
+THIN_LEVELS_MIN = 10  # held before an image with under half of them that is not believed at once
 
 
 class Top(NamedTuple):
@@ -78,7 +84,7 @@ class Side:
     pointers costs about a microsecond, while the sum over the levels near the mid runs at 10 ns a level.
     """
 
-    __slots__ = ("keys", "levels_max", "reach", "sign", "sizes", "unheard", "window")
+    __slots__ = ("doubted", "held", "keys", "levels_max", "reach", "sign", "sizes", "unheard", "window")
 
     def __init__(self, sign: int, levels_max: int) -> None:
         self.sign = sign
@@ -88,11 +94,15 @@ class Side:
         self.sizes: list[float] = []
         self.reach = inf  # key of the last level up to which all are known
         self.unheard: set[float] = set()  # keys of a snapshot's watched levels that no delta has touched
+        self.held = 0  # levels before an image that had under half of them; 0 where none is in doubt
+        self.doubted = inf  # key of the last level of such an image
 
     def replace(self, levels: Iterable[Level], limit: int) -> int:
         """Make these the only levels, at most `limit` that were asked for (0: all there are); return how many
         were refused as impossible.
         """
+        held = max(self.held, len(self.keys))
+        self.believe()
         self.keys.clear()
         self.sizes.clear()
         self.unheard.clear()
@@ -102,7 +112,13 @@ class Side:
         if limit and self.keys and len(self.keys) + refused >= limit:
             self.reach = self.keys[-1]
             self.unheard.update(self.keys[:WATCHED_LEVELS])
+        if self.reach == inf and held >= THIN_LEVELS_MIN and 2 * len(self.keys) < held:
+            self.held, self.doubted = held, self.keys[-1] if self.keys else -inf
         return refused
+
+    def believe(self) -> None:
+        """Take what is held for all there is, as far as the venue says so."""
+        self.held, self.doubted = 0, inf
 
     def _load(self, image: Sequence[Level]) -> bool:
         """Take an image that is sound and best first, as venues send them; else nothing, and say False."""
@@ -156,7 +172,8 @@ class Book:
     """The order book of one market.
 
     `status` is `empty` before the first snapshot, `synced`, `gap` (deltas were lost: only a snapshot mends
-    it) or `crossed` (identifiers join, but the best bid is not below the best ask; later deltas may mend it).
+    it), `crossed` (identifiers join, but the best bid is not below the best ask; later deltas may mend it)
+    or `thin` (the image had far fewer levels than were held before it: another will tell).
     """
 
     def __init__(self, *, levels_max: int = LEVELS_MAX, pending_max: int = PENDING_MAX) -> None:
@@ -179,7 +196,13 @@ class Book:
         if self._joined != "synced":
             return self._joined
         bids, asks = self._bids.keys, self._asks.keys
-        return "crossed" if bids and asks and -bids[0] >= asks[0] else "synced"
+        if bids and asks and -bids[0] >= asks[0]:
+            return "crossed"
+        return "thin" if self._is_thin else "synced"
+
+    @property
+    def _is_thin(self) -> bool:
+        return self._bids.held > 0 or self._asks.held > 0
 
     @property
     def waiting(self) -> int:
@@ -189,11 +212,11 @@ class Book:
     def snapshot(
         self, last_id: int, bids: Iterable[Level], asks: Iterable[Level], limit: int = 0
     ) -> BookStatus:
-        """Start over from an image, and join the deltas kept. One older than a synced book is ignored.
+        """Start over from an image, and join the deltas kept. One older than a book that is whole is ignored.
 
         `limit`: levels a side that were asked for, so that a side with fewer is whole; 0 for all there are.
         """
-        if self._joined == "synced" and last_id <= self.last_id:
+        if self._joined == "synced" and last_id <= self.last_id and not self._is_thin:
             return self.status
         refused = self._bids.replace(bids, limit) + self._asks.replace(asks, limit)
         self._watched = len(self._bids.unheard) + len(self._asks.unheard)
@@ -258,6 +281,8 @@ class Book:
             self._note_refused(refused)
         if self._watched:
             self._hear()
+        if self._is_thin:
+            self._pending.append(delta)
 
     def _note_refused(self, levels: int) -> None:
         """What was meant by such a level nobody knows, so the book is not known either."""
@@ -275,6 +300,17 @@ class Book:
         if self._deltas_max and self._deltas >= self._deltas_max:
             self._bids.reach = self._asks.reach = inf
             self._watched = 0
+
+    def believe(self) -> None:
+        """A thin book is all there is."""
+        self._bids.believe()
+        self._asks.believe()
+
+    def expect(self, other: Book) -> None:
+        """Take the first image for thin beside what another book of the market holds."""
+        if other.status in ("synced", "thin"):
+            for side, its in ((self._bids, other._bids), (self._asks, other._asks)):
+                side.held = max(its.held, len(its.keys))
 
     def forget(self) -> None:
         """Distrust what is held, as after a reconnect, and wait for a snapshot."""
@@ -305,7 +341,7 @@ class Book:
             return None
         bids, asks, mid = self._bids, self._asks, (top.bid + top.ask) / 2
         low, high = mid - mid * depth_bps * BPS, mid + mid * depth_bps * BPS
-        if -low > bids.reach or high > asks.reach:
+        if -low > bids.reach or high > asks.reach or -low > bids.doubted or high > asks.doubted:
             return None
         return (  # summed from the best outwards
             sum(bids.sizes[: bisect_right(bids.keys, -low)], 0.0),

@@ -113,6 +113,7 @@ def sources_of_changes(name: str, table: pa.Table, reading: Reading) -> list[Sou
         asks: list[Level] = [(prices[at], sizes[at]) for at in range(start, end) if not is_bid[at]]
         if whole[start] and not begun:
             book.snapshot(number, bids, asks, max(len(bids), len(asks)))
+            book.believe()  # there is nobody to ask for another
         else:
             book.apply(Delta(number, number, bids, asks))
         begun = whole[start]

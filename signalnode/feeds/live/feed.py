@@ -6,8 +6,7 @@ will follow, and LAG_NS behind it where it says nothing. A feed that is quiet ha
 While a new process of the gateway comes to relieve the old one (`relief.py`) both are heard, until `Moved` or
 a beat says that the new one counts; times then rise over both, in the order in which they are taken in.
 
-A book without a sound image asks the gateway for a new one: at once, and then after a wait that doubles. One
-that is crossed waits first.
+A book without a sound image asks for a new one, at ever longer waits; a crossed or thin one waits first.
 """
 
 from __future__ import annotations
@@ -44,6 +43,7 @@ TROUBLES = {
     "empty": "no image of the book yet",
     "gap": "updates of the book are missing: waiting for an image",
     "crossed": "the book is crossed",
+    "thin": "the book has under half of the levels before: waiting for another image",
 }
 
 
@@ -364,12 +364,12 @@ class LiveFeed(BlockFeed):
         return events
 
     def _ask(self, now_ns: int) -> None:
-        """Ask for a new image of a book that waits for one, or stays crossed: the next update may mend it."""
+        """Ask for a new image of a book that waits for one, or is odd: the next update may mend it."""
         status = self._decoder.watch.book.status
         if self.outage or status == "synced":
             self._renew_ns, self._renew_wait_ns = 0, 0
             return
-        if status == "crossed" and not self._renew_wait_ns:
+        if status in ("crossed", "thin") and not self._renew_wait_ns:
             self._renew_ns, self._renew_wait_ns = now_ns + RENEW_NS, RENEW_NS
         if now_ns >= self._renew_ns:
             self._renew_wait_ns = min(max(RENEW_NS, 2 * self._renew_wait_ns), RENEW_NS_MAX)

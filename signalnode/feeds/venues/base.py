@@ -17,6 +17,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from signalnode.book import Book, BookStatus, Level, Top
+from signalnode.clock import NS_PER_S
 from signalnode.events import DEPTH, QUOTE, TRADE
 
 Row = tuple[int, int, int, int, float, float, float, float, float, float, float, float]  # fields of EVENT
@@ -30,6 +31,7 @@ _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=
 OTHER_SYMBOLS_MAX = 100
 TIME_REACH_NS = 2**63 - 1  # the furthest from 1970, either way, that an event's field can hold
 PLAIN_MAX = 1_024  # symbols whose plain form is kept at hand
+BELIEVED_NS = 4 * NS_PER_S  # a book that so long after its first thin image has another is as thin as that
 TRADE_NAMES_MAX = 4_096  # newest trades whose names are kept: a busy minute, 0.5 MB
 TRADE_REPEAT_MAX = 10_000  # so little behind the newest a number is a repeat; further, counting began anew
 
@@ -121,6 +123,8 @@ class BookWatch:
         self._on_fault = on_fault
         self._refused = 0
         self._is_shallow = False
+        self._thin_ns = 0  # when the first image came that was too thin; 0 while none is
+        self._thin_images = 0  # taken by then
         self._top: Top | None = None
 
     def rows_and_quote_after(
@@ -155,7 +159,22 @@ class BookWatch:
             self._on_fault("level_absurd", "a book level with a price or size that cannot be")
         if status == "crossed":
             self._on_fault("book_crossed", "the best bid is not below the best ask")
+        elif status == "thin":
+            self._weigh(time_received_ns)
+        elif status == "synced":
+            self._thin_ns = 0
         return self._depth_of(self.book, time_event_ns, time_received_ns, top)
+
+    def _weigh(self, time_ns: int) -> None:
+        """Believe a thin book when another image has said the same, BELIEVED_NS later or more."""
+        if not self._thin_ns:
+            self._thin_ns, self._thin_images = time_ns, self.book.snapshots
+            self._on_fault(
+                "book_thin", "an image with under half of the levels before it; waiting for another"
+            )
+        elif self.book.snapshots > self._thin_images and time_ns - self._thin_ns >= BELIEVED_NS:
+            self._thin_ns = 0
+            self.book.believe()
 
     def rows_now(self, time_ns: int) -> tuple[Row, ...]:
         """Quote and depth as they are: of somebody else was told last."""

@@ -104,6 +104,7 @@ class Joined:
         """This connection's frames come beside the others', until one of both has gone."""
         if self._newer is None:
             self._newer = _Side(self._make())
+            self._newer.decoder.watch.book.expect(self._older.decoder.watch.book)
             self._told.clear()
             self._older.brought.clear()
             self._older.quote = None

@@ -201,7 +201,7 @@ class KrakenDecoder(MarketDecoder):
             self._best = [], []
             book.replace(self._number, bids, asks, max(self._depth, _depth_of(bids, asks)))
             self._check(message.checksum, bid_digits, ask_digits)
-        elif book.status in ("synced", "crossed"):
+        elif book.status not in ("empty", "gap"):
             self._bid_digits.update(bid_digits)
             self._ask_digits.update(ask_digits)
             book.apply(Delta(0, self._number, bids, asks))

@@ -7,7 +7,7 @@ import pytest
 from signalnode.feeds.live.sessions import binance_words, venue_of
 from signalnode.feeds.live.sessions.binance_words import BinanceVenue
 from signalnode.settings import LIVE_VENUES
-from tests.effort import drawn
+from tests.effort import drawn, some
 from tests.venues.virtual import UNSEEN, Virtual
 
 BLIND = UNSEEN | {"coinbase"}  # where an image that is old already when it comes looks like any other
@@ -87,6 +87,47 @@ def test_an_image_amid_updates_takes_the_place_of_the_book_and_of_what_was_lost(
         world.until_sound()
         world.run(1.0)
     assert world.feed.losses()["depth"].gaps == gaps
+    world.finish(tmp_path)
+
+
+@pytest.mark.parametrize("venue", IN_BAND)
+def test_an_image_of_a_few_levels_amid_updates_makes_no_depth_too_small(world, venue, tmp_path):
+    listing, images = world.venue.listings[world.symbol], world.feed.losses()["depth"].snapshots
+    listing.depth_max = 5
+    world.venue.tell_image(world.symbol)
+    world.run(0.5)
+    faults = world.feed.faults
+    assert faults.get("checksum_differs" if venue == "kraken" else "book_thin") or venue == "hyperliquid"
+    assert world.feed.losses()["depth"].snapshots > images
+    listing.depth_max = 0
+    world.until_sound()
+    world.run(0.5)
+    world.finish(tmp_path)
+
+
+@pytest.mark.parametrize("venue", some(LIVE_VENUES, 2))
+def test_a_book_that_became_thin_while_nobody_heard_it_is_taken_for_what_it_is(world, venue, tmp_path):
+    world.venue.close_all(1012)
+    world.until(lambda: bool(world.feed.outage), "the close")
+    market = world.venue.listings[world.symbol].market
+    market.bids, market.asks = market.best(8)
+    world.until_sound()
+    world.run(1.0)
+    assert world.feed.faults["book_thin"] == 1
+    world.finish(tmp_path)
+
+
+@pytest.mark.parametrize("venue", some(IN_BAND, 1))
+def test_a_new_connections_image_of_a_few_levels_is_no_book_to_take_over(world, venue, tmp_path):
+    for listing in world.venue.listings.values():
+        listing.depth_max = 20
+    world.replace_connections()
+    world.run(1.0)
+    for listing in world.venue.listings.values():
+        listing.depth_max = 0
+    world.until_sound()
+    world.run(1.0)
+    assert world.feed.faults["book_thin"]
     world.finish(tmp_path)
 
 
