@@ -28,6 +28,7 @@ class Entry:
         "message",
         "newest",
         "process",
+        "said_ns",
         "sequence",
         "settled_ns",
         "sound_ns",
@@ -40,7 +41,8 @@ class Entry:
         self.newest: Score | None = None
         self.process: ProcessState | None = None  # as the supervisor says
         self.told_ns = 0  # since when it says so
-        self.heard_ns = 0
+        self.heard_ns = 0  # when it came
+        self.said_ns = 0  # when it was said: what waited in a queue is old when it comes
         self.behind_ns = 0  # since when the newest score is not here; where it is, when it was last heard of
         self.sound_ns = 0  # when it was last heard with sound data; 0 before
         self.settled_ns = 0  # until then an outage shows in its scores
@@ -50,7 +52,8 @@ class Entry:
 
         `unheard`: never spoke. `ended`: a planned stop. `down`: its process is gone, as the supervisor says,
         and was not heard since. `silent`: no message for longer than a healthy engine
-        allows. `behind`: a heartbeat told of a score that has not come, or of none so far. `stale`,
+        allows. `behind`: a heartbeat told of a score that has not come, or of none so far; or what comes was
+        said longer ago than that, so whoever reads it here does not keep up. `stale`,
         `degraded`: the engine says so. `warming`: it has no price, or for another reason no score is known.
         `settling`: heard again after an outage, for less than that took.
         """
@@ -62,12 +65,15 @@ class Entry:
             return "unheard"
         if now_ns - self.heard_ns > silent_after_ns:
             return "silent"
-        state = self._as_heard(self.message.status)
+        is_late = now_ns - self.said_ns > silent_after_ns
+        state = "behind" if is_late else self._as_heard(self.message.status)
         return "settling" if state == "fresh" and now_ns < self.settled_ns else state
 
-    def hear(self, message: MarketMessage, now_ns: int, silent_after_ns: int, settle_ns: int) -> None:
-        """Take what it says of itself. What comes after an outage is settled when that is as long ago as it
-        lasted, `settle_ns` at the most.
+    def hear(
+        self, message: MarketMessage, now_ns: int, late_ns: int, silent_after_ns: int, settle_ns: int
+    ) -> None:
+        """Take what it says of itself, and said `late_ns` ago. What comes after an outage is settled when
+        that is as long ago as it lasted, `settle_ns` at the most.
         """
         was_unsound = self.message is not None and self.message.status in UNSOUND
         if message.status not in UNSOUND:
@@ -75,7 +81,7 @@ class Entry:
             if self.sound_ns and (was_unsound or away_ns > silent_after_ns):
                 self.settled_ns = max(self.settled_ns, now_ns + min(away_ns, settle_ns))
             self.sound_ns = now_ns
-        self.message, self.heard_ns = message, now_ns
+        self.message, self.heard_ns, self.said_ns = message, now_ns, now_ns - late_ns
 
     def _as_heard(self, status: Status) -> State:
         if not self.sequence.has_newest:
@@ -114,8 +120,9 @@ class Board:
             if process != entry.process:
                 entry.process, entry.told_ns = process, now_ns
 
-    def take(self, message: MarketMessage, now_ns: int) -> int:
-        """Put `message` on the board; returns how many scores are missing before it, see `SequenceTracker`.
+    def take(self, message: MarketMessage, now_ns: int, late_ns: int = 0) -> int:
+        """Put `message`, which was said `late_ns` ago, on the board; returns how many scores are missing
+        before it, see `SequenceTracker`.
 
         DROP means that it is a duplicate, of an older epoch or of a market nobody expects, and changed
         nothing but the counts.
@@ -132,7 +139,7 @@ class Board:
         else:
             missing = sequence.last(message.epoch, message.seq, type(message) is End)
         if missing != DROP:
-            entry.hear(message, now_ns, self.silent_after_ns, self._settle_ns)
+            entry.hear(message, now_ns, late_ns, self.silent_after_ns, self._settle_ns)
             if not was_behind:
                 entry.behind_ns = now_ns
         return missing
@@ -158,14 +165,14 @@ class Board:
         ]
 
     def markets(self, now_ns: int) -> dict[str, MarketState]:
-        """Every expected market as a view shows it; age in seconds since it was last heard."""
+        """Every expected market as a view shows it; age in seconds since it said what was heard last."""
         return {name: self._market(entry, now_ns) for name, entry in self.entries.items()}
 
     def _market(self, entry: Entry, now_ns: int) -> MarketState:
         message, newest = entry.message, entry.newest
         return MarketState(
             state=entry.state(now_ns, self.silent_after_ns),
-            age_s=None if message is None else (now_ns - entry.heard_ns) / NS_PER_S,
+            age_s=None if message is None else (now_ns - entry.said_ns) / NS_PER_S,
             epoch=max(entry.sequence.epoch, 0),
             seq=entry.sequence.seq,
             mid=0.0 if message is None else message.mid,

@@ -87,6 +87,7 @@ class Aggregator:
         self.missed = 0
         self.decided = 0
         self.withheld = self.journal_bytes = 0  # whoever keeps the journal says so
+        self.caught_up_ns = 2**63 - 1  # when nothing waited to be taken; whoever reads the sockets says so
         self.view_seq = 0
         self.view_frames: list[bytes] | None = None
         self._measures = Measures(settings, self.board)
@@ -119,13 +120,17 @@ class Aggregator:
         kind = type(message)
         if message.market not in self.board.entries:
             return self._reject("market")
-        missing = self.board.take(message, now_ns)
+        delay_ns = now_ns + self._ahead_ns - message.time_published_ns
+        # Clocks may be set, or be of another machine; what was read since the last time that nothing waited
+        # is no older than that.
+        late_ns = max(0, min(delay_ns, now_ns - self.caught_up_ns))
+        missing = self.board.take(message, now_ns, late_ns)
         if missing == DROP:
             return False
         self.taken += 1
         self.missed += missing
         if kind is Score:
-            self._delays.add(now_ns + self._ahead_ns - message.time_published_ns)
+            self._delays.add(delay_ns)
             self.ring.add(message.market, message.epoch, message.seq, frames)
         elif kind is End:
             self.ring.ended(message.market, frames)

@@ -98,7 +98,9 @@ class Process:
         self._strategies = self._load(node)
         runner = StrategyRunner(_objects(self._strategies), within(settings.strategy_budget_ms / 1e3))
         epoch = _epoch(node, log)
-        self.core = Aggregator(settings, node.markets, runner, epoch, self._time.now_ns(), assets=node.assets)
+        begun_ns = self._time.now_ns()
+        self.core = Aggregator(settings, node.markets, runner, epoch, begun_ns, assets=node.assets)
+        self.core.caught_up_ns = begun_ns
         raise_file_limit()
         arrange_memory(len(node.markets))
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -173,16 +175,16 @@ class Process:
         now_ns = self._time.now_ns()
         for outcome in self.core.advance(now_ns, self._time.ahead_ns):
             self._publish(outcome)
-        if self._sub in ready:
-            self._drain(now_ns)
+        if self._sub not in ready or self._drain(now_ns):
+            self.core.caught_up_ns = now_ns
         self._republisher.serve(self.core, now_ns, ready)
         if self._signals in ready:
             self._heed_signals()
         self._housekeeping(link, now_ns)
 
-    def _drain(self, now_ns: int) -> None:
-        """Take what waits. Most wakes are for one message: to look for another by receiving it in vain costs
-        more than to receive one.
+    def _drain(self, now_ns: int) -> bool:
+        """Take what waits; whether that was all. Most wakes are for one message: to look for another by
+        receiving it in vain costs more than to receive one.
         """
         take, send, count = self.core.take, self._republisher.publish, 0
         with contextlib.suppress(zmq.Again):
@@ -194,6 +196,7 @@ class Process:
                 if not waits(self._sub):
                     break
         self._gathering.took(count, now_ns, are_more=count == DRAIN_MAX)
+        return count < DRAIN_MAX
 
     def _publish(self, outcome: Outcome) -> None:
         if outcome.decisions and self._journaled(outcome):
@@ -274,6 +277,9 @@ class Process:
         if behind := self.core.board.behind(now_ns):
             reason = troubled(dict.fromkeys(behind, "behind"))
             self._log.warning("newest scores do not come", reason=reason, markets=len(behind))
+        waiting_ns = now_ns - self.core.caught_up_ns
+        if waiting_ns > self.core.board.silent_after_ns:
+            self._log.warning("more comes than can be taken", since_s=round(waiting_ns / NS_PER_S, 1))
         for name in silent:
             self._connect_again(scores_endpoint(self._node.runtime_dir, name))
         if self.withheld.reason:

@@ -178,3 +178,13 @@ def test_a_silence_is_an_outage_and_a_first_word_or_a_quick_restart_is_none() ->
         assert board.state("A", second * S - 1) == "settling"
         board.take(heartbeat("A", 2, 2), second * S)
     assert board.state("A", 112 * S) == "fresh"
+
+
+def test_a_market_whose_messages_come_long_after_they_were_said_is_behind_and_as_old_as_they_are() -> None:
+    board = Board(["A"], 3.0)
+    board.take(score(seq=1), 100 * S, late_ns=2 * S)
+    assert (board.state("A", 100 * S), board.markets(100 * S)["A"].age_s) == ("fresh", 2.0)
+    board.take(score(seq=2), 101 * S, late_ns=90 * S)
+    assert (board.state("A", 101 * S), board.markets(101 * S)["A"].age_s) == ("behind", 90.0)
+    board.take(score(seq=3), 102 * S)
+    assert board.state("A", 102 * S) == "fresh"

@@ -48,6 +48,15 @@ def test_what_is_taken_is_to_be_re_published_once() -> None:
     assert not core.take(encode(score(seq=9, epoch=1)), T0)
 
 
+def test_what_waited_is_old_when_it_is_taken_unless_nothing_waited_since_it_was_said() -> None:
+    core = core_of()
+    for seq, (caught_up_s, age_s, state) in enumerate([(0, 10.0, "behind"), (8, 2.0, "fresh")], start=1):
+        core.caught_up_ns = T0 + caught_up_s * 1_000 * MS
+        core.take(encode(score(seq=seq, time_published_ns=T0)), T0 + 10_000 * MS)
+        market = core.board.markets(T0 + 10_000 * MS)["A"]
+        assert (market.age_s, market.state) == (age_s, state)
+
+
 def test_hostile_messages_are_counted_by_reason_and_change_nothing() -> None:
     core = core_of()
     topic, payload = encode(score())
