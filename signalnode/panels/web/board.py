@@ -21,9 +21,11 @@ text. Little-endian; `page/frames.js` is its other end.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from signalnode.bus.wire import NOT_RUNNING, SCORE_NAMES, MarketState, ToldOutcomes, ViewMessage
@@ -47,10 +49,22 @@ STATES = (
     "ended",
     "stopping",
 )
+STATE_PLACES = {state: place for place, state in enumerate(STATES)}
 NOT_UP = NOT_RUNNING | {"starting", "stopping"}
 USABLE = frozenset({"live", "warming"})  # of STATES: whose scores may be relied on
 WHY_CHARS_MAX = 200
+OUTCOME_FIELDS = ("effective", "hit_rate", "move_bps", "move_low_bps", "move_high_bps", "size_bps")
+_JSON = msgspec.json.Encoder()
 _HEAD = struct.Struct("<BBBBId")
+
+
+def outcome_facts(name: str, told: ToldOutcomes) -> dict[str, Any]:
+    """What the market's scores were followed by: by score a list a horizon, each of ten numbers or null."""
+    scores = {
+        score: {field: fields[field] for field in OUTCOME_FIELDS if field in fields}
+        for score, fields in told.scores.items()
+    }
+    return {"kind": "outcomes", "market": name, "horizons_s": told.horizons_s, "scores": scores}
 
 
 def state_word(market: MarketState) -> str:
@@ -71,7 +85,8 @@ class Board:
         self.layout_id = 0
         self.history = History()
         self.frame = b""
-        self.outcomes: dict[str, ToldOutcomes] = {}  # of each market the newest; views tell a few at a time
+        # Of each market the newest; views tell a few at a time. Packed: 52 kB as objects, 8 so.
+        self._outcomes: dict[str, bytes] = {}
         self._names: tuple[tuple[str, ...], ...] = ()
 
     def take(self, view: ViewMessage) -> bool:
@@ -83,8 +98,10 @@ class Board:
         if is_other:
             self._names, self.layout_id = names, self.layout_id + 1
         self.history.take(view, columns)
-        self.outcomes |= view.outcomes
-        self.outcomes = {name: told for name, told in self.outcomes.items() if name in view.markets}
+        for name, told in view.outcomes.items():
+            self._outcomes[name] = zlib.compress(_JSON.encode(outcome_facts(name, told)), 1)
+        for gone in self._outcomes.keys() - view.markets.keys():
+            del self._outcomes[gone]
         self.frame = self._framed(view, columns)
         return is_other
 
@@ -119,6 +136,11 @@ class Board:
         head = struct.pack("<BBHI", PAST, scores.shape[1], len(times_ms), number)
         return head + times_ms.tobytes() + mids.tobytes() + scores.tobytes()
 
+    def outcomes(self, market: str) -> str | None:
+        """What its scores were followed by, as it is sent; None before that was told."""
+        packed = self._outcomes.get(market)
+        return None if packed is None else zlib.decompress(packed).decode()
+
     def facts(self) -> dict[str, Any]:
         """What is not said by numbers, and changes seldom: troubles, how warm, failing strategies."""
         assert self.view is not None
@@ -142,8 +164,8 @@ class Board:
         )
         mids = np.array([market.mid for market in markets])
         ages = np.array([_tenths(market.age_s) for market in markets], np.uint16)
-        states = bytes(STATES.index(state_word(market)) for market in markets)
-        scores = b"".join(score_bytes(market, columns).tobytes() for market in markets)
+        states = bytes([STATE_PLACES[state_word(market)] for market in markets])
+        scores = b"".join([score_bytes(market, columns) for market in markets])
         regimes = bytes(round(2 * strength) for strength in view.regime.values())
         return b"".join((head, mids.tobytes(), ages.tobytes(), states, scores, regimes))
 

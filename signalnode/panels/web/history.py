@@ -25,16 +25,14 @@ NOT_HEARD = frozenset({"unheard", "silent", "down", "ended"})  # what such a mar
 Bytes = npt.NDArray[np.uint8]
 
 
-def score_bytes(state: MarketState, columns: Sequence[str]) -> Bytes:
-    """Its scores in the order of `columns`, a byte each: twice the score, or UNKNOWN. Shape (k,)."""
+def score_bytes(state: MarketState, columns: Sequence[str]) -> bytes:
+    """Its scores in the order of `columns`, a byte each: twice the score, or UNKNOWN."""
     scores, unknown = state.scores, state.unknown
-    row = np.full(len(columns), UNKNOWN, np.uint8)
     if state.mid <= 0.0:
-        return row
-    for at, name in enumerate(columns):
-        if name in scores and name not in unknown:
-            row[at] = round(2 * scores[name])
-    return row
+        return bytes((UNKNOWN,)) * len(columns)
+    return bytes(
+        [round(2 * scores[name]) if name in scores and name not in unknown else UNKNOWN for name in columns]
+    )
 
 
 class History:
@@ -67,10 +65,11 @@ class History:
                 self._scores[name] = np.full((STEPS_MAX, len(columns)), UNKNOWN, np.uint8)
             is_shown = state.state not in NOT_HEARD and state.mid > 0.0
             self._mids[name][at] = state.mid if is_shown else np.nan
-            self._scores[name][at] = score_bytes(state, columns) if is_shown else UNKNOWN
+            row = score_bytes(state, columns) if is_shown else b""
+            self._scores[name][at] = np.frombuffer(row, np.uint8) if is_shown else UNKNOWN
         for regime, strength in view.regime.items():
-            row = self._regimes.setdefault(regime, np.full(STEPS_MAX, UNKNOWN, np.uint8))
-            row[at] = round(2 * strength)
+            strengths = self._regimes.setdefault(regime, np.full(STEPS_MAX, UNKNOWN, np.uint8))
+            strengths[at] = round(2 * strength)
         self._count += 1
 
     def of(self, market: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], Bytes]:

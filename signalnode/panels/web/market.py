@@ -7,15 +7,13 @@ from typing import Any
 
 import msgspec
 
-from signalnode.bus.wire import DecisionMessage, MarketState, Score, ToldOutcomes
+from signalnode.bus.wire import DecisionMessage, MarketState, Score
 from signalnode.panels.metrics import CHANNELS
 from signalnode.panels.web.board import state_word
 
 REASONS_MAX = 8  # of one decision
 REASON_CHARS_MAX = 300
 LAST_WORDS_CHARS_MAX = 300
-
-OUTCOME_FIELDS = ("effective", "hit_rate", "move_bps", "move_low_bps", "move_high_bps", "size_bps")
 
 
 def market_facts(name: str, market: MarketState) -> dict[str, Any]:
@@ -41,15 +39,6 @@ def market_facts(name: str, market: MarketState) -> dict[str, Any]:
         "clock_ms": health.clock_ms if health else None,
         "reason": health.reason if health else "",
     }
-
-
-def outcome_facts(name: str, told: ToldOutcomes) -> dict[str, Any]:
-    """What the market's scores were followed by: by score a list a horizon, each of ten numbers or null."""
-    scores = {
-        score: {field: fields[field] for field in OUTCOME_FIELDS if field in fields}
-        for score, fields in told.scores.items()
-    }
-    return {"kind": "outcomes", "market": name, "horizons_s": told.horizons_s, "scores": scores}
 
 
 def points(scores: Iterable[Score], columns: Iterable[str]) -> list[list[Any]]:

@@ -35,7 +35,6 @@ from signalnode.panels.web.files import page_files
 from signalnode.panels.web.market import (
     decision_facts,
     market_facts,
-    outcome_facts,
     points,
     process_facts,
 )
@@ -225,8 +224,8 @@ class Panel:
             client.opened = None
         else:
             client.send(self._board.past(name, number), _json(market_facts(name, view.markets[name])))
-            if (told := self._board.outcomes.get(name)) is not None:
-                client.send(_json(outcome_facts(name, told)))
+            if (told := self._board.outcomes(name)) is not None:
+                client.send(told)
         self._want()
 
     def _want(self) -> None:
@@ -265,9 +264,10 @@ class Panel:
         if self._new_decisions:
             send_all(self._clients, _json({"kind": "decisions", "decisions": list(self._new_decisions)}))
             self._new_decisions.clear()
-        for name, told in view.outcomes.items():
-            if looking := [client for client in self._clients if client.opened == name]:
-                send_all(looking, _json(outcome_facts(name, told)))
+        for name in view.outcomes:
+            looking = [client for client in self._clients if client.opened == name]
+            if looking and (told := self._board.outcomes(name)) is not None:
+                send_all(looking, told)
         if self._points:
             self._tell_points()
         for client in self._clients:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from typing import get_args
 
@@ -10,8 +11,18 @@ import numpy as np
 import pytest
 
 from signalnode.aggregator.board import State
-from signalnode.bus.wire import SCORE_NAMES, ProcessState
-from signalnode.panels.web.board import AGE_MAX, BOARD, NOT_UP, PAST, STATES, STRIPS, Board, state_word
+from signalnode.bus.wire import SCORE_NAMES, ProcessState, ToldOutcomes
+from signalnode.panels.web.board import (
+    AGE_MAX,
+    BOARD,
+    NOT_UP,
+    PAST,
+    STATES,
+    STRIPS,
+    Board,
+    outcome_facts,
+    state_word,
+)
 from signalnode.panels.web.history import STEPS_MAX, STRIP_UNKNOWN, UNKNOWN, History
 from tests.panels.web.made import LIVE_HEALTH, market, view
 
@@ -36,6 +47,21 @@ def test_a_frame_says_of_each_market_mid_age_state_and_scores() -> None:
     assert body[22] == 191  # momentum_long of the first, in halves
     assert len(body) == n * (11 + k) + 2
     assert list(body[-2:]) == [80, 20]
+
+
+def test_what_scores_were_followed_by_is_kept_as_told_last_until_the_market_is_gone() -> None:
+    first, second = (
+        ToldOutcomes(horizons_s=[5.0], scores={"momentum_long": {"move_bps": [[None] * 9 + [move]]}})
+        for move in (1.5, 2.5)
+    )
+    both = {"A": market(), "B": market()}
+    shown = board(msgspec.structs.replace(view(**both), outcomes={"A": first}))
+    shown.take(msgspec.structs.replace(view(2, **both), outcomes={"A": second}))
+    shown.take(view(3, **both))  # another market's turn
+    assert json.loads(shown.outcomes("A") or "") == outcome_facts("A", second)
+    assert shown.outcomes("B") is None
+    shown.take(view(4, B=market()))
+    assert shown.outcomes("A") is None
 
 
 def test_what_is_not_known_is_no_number() -> None:
