@@ -47,9 +47,8 @@ def _in_one_world(venue: str, random: Random, count: int) -> int:
             frame = spoiled(frame, random)
         now_ns += GAP_NS
         for passed_on in _passed_on(world, frame, now_ns):
-            world._sequences[world.symbol] += 1
-            head = envelope.FRAME, now_ns + OFFSET_NS, feed.connection, world._sequences[world.symbol]
-            feed.take_in(envelope.Header(*head), passed_on)
+            head = envelope.FRAME, now_ns + OFFSET_NS, feed.connection
+            feed.take_in(world.gateway.next_header(world.symbol, *head), passed_on)
         if number % CHECKED_EVERY == 0:
             _check(listener.turn(now_ns), feed)
     return sum(feed.faults.values())

@@ -1,4 +1,4 @@
-"""A venue, a pool of sessions and the feeds of its markets in one process, in virtual time, without sockets.
+"""A venue, gateway processes and the feeds of its markets in one process, in virtual time, without sockets.
 
 Each tick is one step of the venue, delivered at once. What the feeds say is held against the market as it
 truly is: `Truth` has the claims.
@@ -6,42 +6,28 @@ truly is: `Truth` has the claims.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 from signalnode.clock import NS_PER_S
 from signalnode.feeds.live import envelope
-from signalnode.feeds.live.actions import (
-    Address,
-    Answer,
-    Beside,
-    Close,
-    Deliver,
-    Fetch,
-    Moved,
-    Open,
-    Retire,
-    Send,
-    Tell,
-)
-from signalnode.feeds.live.connection import PING_S, PONG_S
+from signalnode.feeds.live.actions import Retire
 from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.feed import LiveFeed
 from signalnode.feeds.live.listings import listing_of
-from signalnode.feeds.live.pool import Pool, Step
-from signalnode.feeds.live.reasons import UNANSWERED
+from signalnode.feeds.live.pool import Pool
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.live.states import States
 from tests.effort import drawn
 
-from . import venue as made
 from .faults import What
 from .listening import Listener, Tapped
+from .process import Process
 from .protocol import protocol_of
 from .truth import Truth
-from .venue import Peer, Venue
+from .venue import Answer, Peer, Venue
 
 TICK_NS = drawn(100_000_000, 50_000_000)
 STEPS_PER_S = NS_PER_S / TICK_NS
@@ -54,14 +40,44 @@ UNSEEN = frozenset({"dydx", "gemini", "bitstamp", "hyperliquid"})
 
 
 class Wire:
-    """The feed's socket, without one: what the gateway says comes in, what the feed asks goes out."""
+    """The feed's socket, without one: what gateways say comes in, what the feed asks goes out to all of them.
 
-    def __init__(self, ask: Callable[[bytes], None]) -> None:
+    `gateway` is dialled from the beginning; `dialled` gives who is by the other name.
+    """
+
+    def __init__(self, symbol: str, gateway: Process, dialled: Callable[[], Process]) -> None:
         self.messages: deque[bytes] = deque()
-        self._ask = ask
+        self.gateways = {"": gateway}  # by the name they were dialled by
+        self._symbol, self._dialled = symbol, dialled
 
     def send(self, message: bytes, _flags: int = 0) -> None:
-        self._ask(message)
+        assert message == envelope.RENEW + envelope.topic_of(self._symbol)
+        for gateway in self.gateways.values():
+            gateway.pool.renew(self._symbol)
+
+    def connect(self, name: str) -> None:
+        gateway = self._dialled()
+        if gateway not in self.gateways.values():
+            gateway.want(self._symbol)
+        self.gateways[name] = gateway
+
+    def disconnect(self, name: str) -> None:
+        gateway = self.gateways.pop(name)
+        if gateway not in self.gateways.values():
+            gateway.drop(self._symbol)
+
+    def beat(self) -> None:
+        """What is said each tick by all that are there."""
+        for gateway in dict.fromkeys(self.gateways.values()):
+            self.messages.extend(() if gateway.is_gone else gateway.beats())
+
+    def dial_instead(self, gone: Process, gateway: Process) -> None:
+        """Where one was another is now: its names lead there."""
+        if gateway not in self.gateways.values():
+            gateway.want(self._symbol)
+        for name, dialled in self.gateways.items():
+            if dialled is gone:
+                self.gateways[name] = gateway
 
 
 class Wired(Tapped):
@@ -80,13 +96,11 @@ class Virtual:
     def __init__(self, name: str, *, count: int = 1, seed: int = 1) -> None:
         self.now_ns = NS_PER_S
         self.venue = Venue(protocol_of(name), now_s=1.0)
-        self.pool = Pool(venue_of(name), Random(seed))
+        self.gateway = Process(self, Pool(venue_of(name), Random(seed)), 1)
+        self.young: Process | None = None  # that relieves it
         self._listing = listing_of(name)
         self._states = States(self._listing, self.pool.venue.limits)
-        self.peers: dict[int, Peer] = {}  # by slot
         self.slow: set[str] = set()  # markets whose engine is too slow: what it is sent is lost
-        self.frozen: set[int] = set()  # slots whose connection is half open: nothing comes, nothing is closed
-        self._frozen_ns: dict[int, int] = {}  # since when
         self.listeners: dict[str, Listener] = {}
         self.wires: dict[str, Wire] = {}
         self.truths: dict[str, Truth] = {}
@@ -96,9 +110,23 @@ class Virtual:
         self.spoil: Callable[[bytes], bytes] | None = None  # done to every frame on its way
         self.wired: deque[bytes] = deque(maxlen=WIRED_MAX)  # the newest that went over a wire
         self.told: dict[str, str] = {}  # of markets that no feed listens to, the newest
-        self._sequences: Counter[str] = Counter()
         for symbol in list(self.venue.listings)[:count]:
             self._listen(name, symbol)
+
+    @property
+    def pool(self) -> Pool:
+        """Of the process that counts."""
+        return self.gateway.pool
+
+    @property
+    def peers(self) -> dict[int, Peer]:
+        """Its connections, by slot."""
+        return self.gateway.peers
+
+    @property
+    def processes(self) -> list[Process]:
+        """All there are, the older first."""
+        return [self.gateway] if self.young is None else [self.gateway, self.young]
 
     @property
     def symbol(self) -> str:
@@ -112,7 +140,7 @@ class Virtual:
 
     def want(self, symbol: str) -> None:
         """Have a market asked for besides, to which no feed listens."""
-        self._do(self.pool.want(symbol))
+        self.gateway.want(symbol)
 
     def tick(self, tick_ns: int = TICK_NS) -> None:
         """One step of the venue, and what comes of it."""
@@ -133,18 +161,29 @@ class Virtual:
     def _move(self, step: Callable[[int], None], tick_ns: int) -> None:
         self.now_ns += tick_ns
         self._step(step)
-        self._ping()
-        self.venue.on_time(self.now_ns / NS_PER_S)
-        self._pump()
-        self._on_time()
-        self._look_up()
+        self.serve()
         for symbol, wire in self.wires.items():
-            wire.messages.append(self._beat())
+            wire.beat()
             listener = self.listeners[symbol]
             events = listener.turn(self.now_ns)
             is_told = self._is_reached(symbol, "book") and not self._is_spoiled(symbol)
             is_sound = listener.is_sound and is_told
             self.truths[symbol].on_events(events, sound=is_sound)
+
+    def serve(self) -> None:
+        """What venue and gateways do at this moment."""
+        young = self.young
+        if young is not None and self.gateway.relief.state == "chief":
+            self.gateway.do(self.gateway.relief.stand_by(young.generation, lambda: young.is_gone))
+        for process in self.processes:
+            process.ping()
+        self.venue.on_time(self.now_ns / NS_PER_S)
+        for process in self.processes:
+            process.pump()
+            process.on_time()
+        if self.young is not None and self.young.is_ready:
+            self.gateway.end()
+        self._look_up()
 
     def _step(self, step: Callable[[int], None]) -> None:
         spoiled = {fault.symbol for fault in self.venue.script.faults if fault.what == "trades"}
@@ -173,18 +212,22 @@ class Virtual:
     def replace_connections(self) -> None:
         """Have every connection be made anew as planned."""
         for slot in range(len(self.pool.sessions)):
-            self._do(self.pool.steps(slot, [Retire("planned")]))
+            self.gateway.do(self.pool.steps(slot, [Retire("planned")]))
+
+    def relieve_gateway(self) -> None:
+        """Have another process take its place, as a planned restart does; it counts when `young` is None."""
+        pool, generation = Pool(self.pool.venue, Random(3)), self.gateway.generation + 1
+        self.young = Process(self, pool, generation, self.gateway)
 
     def restart_gateway(self, ahead_ns: int) -> None:
         """Another takes its place, whose clock is ahead of the one before."""
-        for peer in self.peers.values():
-            self.venue.on_closed(peer)
-        self.peers.clear()
+        for process in self.processes:
+            process.end()
         self.offset_ns += ahead_ns
-        self._sequences.clear()
-        self.pool = Pool(self.pool.venue, Random(2))
-        for symbol in self.listeners:
-            self._do(self.pool.want(symbol))
+        gone = self.gateway
+        self.gateway = Process(self, Pool(self.pool.venue, Random(2)), gone.generation + 1)
+        for wire in self.wires.values():
+            wire.dial_instead(gone, self.gateway)
 
     def reconnect(self) -> None:
         """Whatever was lost unseen is told anew."""
@@ -201,47 +244,64 @@ class Virtual:
         """Whether every market is heard and has its book."""
         return all(listener.is_sound for listener in self.listeners.values())
 
+    def on_wire(self, frame: bytes) -> bytes:
+        """What comes of a frame on its way from the venue."""
+        self.wired.append(frame)
+        return frame if self.spoil is None else self.spoil(frame)
+
+    def fetched(self, url_path: str) -> Answer:
+        """What the venue's REST says."""
+        for _ in range(self.image_ahead):
+            self._step(self.venue.step)
+        return self.venue.answer(self.venue.protocol.rest_path + url_path, self.now_ns / NS_PER_S)
+
+    def on_ended(self, process: Process) -> None:
+        """A process is gone: the one beside it is the only one."""
+        if self.young is not None:
+            self.gateway = self.gateway if process is self.young else self.young
+            self.young = None
+            for wire in self.wires.values():
+                wire.dial_instead(process, self.gateway)
+
+    def on_said(self, process: Process, symbol: str, header: Header, body: bytes) -> None:
+        """A gateway tells a market's engine something."""
+        wire = self.wires.get(symbol)
+        if wire is None:
+            if header.kind == envelope.TOLD:
+                self.told[symbol] = body.decode()
+        elif symbol not in self.slow and process in wire.gateways.values():
+            wire.messages.append(envelope.pack(envelope.topic_of(symbol), header, body))
+
     def _listen(self, name: str, symbol: str) -> None:
         listener = Listener("", GATEWAY, name, symbol, Wired)
-        self.wires[symbol] = Wire(lambda asked: self._on_asked(symbol, asked))
+        self.wires[symbol] = Wire(symbol, self.gateway, lambda: self.processes[-1])
         listener.feed._socket = self.wires[symbol]  # type: ignore[assignment] # what it uses of one
         self.listeners[symbol] = listener
         self.truths[symbol] = Truth(self.venue, symbol)
         self._states.want(symbol, self.now_ns)
-        self._do(self.pool.want(symbol))
+        self.gateway.want(symbol)
 
     def _is_reached(self, symbol: str, what: What) -> bool:
         """Whether a change of this moment goes, as it is, to somebody whose connection stands."""
         if (symbol, what) in self.venue.script.silent or symbol in self.slow:
             return False
-        for slot, peer in self.peers.items():
-            channels = {
-                key for key in peer.subscribed if key[0] == symbol and self.venue.what(key[1]) == what
-            }
-            if channels - peer.spoiled and slot not in self.frozen and not peer.is_closed:
-                return what == "trades" or not channels & peer.spoiled
+        for process in self.processes:
+            for slot, peer in process.peers.items():
+                channels = {
+                    key for key in peer.subscribed if key[0] == symbol and self.venue.what(key[1]) == what
+                }
+                if channels - peer.spoiled and slot not in process.frozen and not peer.is_closed:
+                    return what == "trades" or not channels & peer.spoiled
         return False
 
     def _is_spoiled(self, symbol: str) -> bool:
         """Whether somebody's newest frame of a book was, so that the next one shows it."""
         return any(
             of == symbol and self.venue.what(channel) == "book"
-            for peer in self.peers.values()
+            for process in self.processes
+            for peer in process.peers.values()
             for of, channel in peer.spoiled
         )
-
-    def _on_asked(self, symbol: str, asked: bytes) -> None:
-        assert asked == envelope.RENEW + envelope.topic_of(symbol)
-        self.pool.renew(symbol)
-
-    def _on_time(self) -> None:
-        for _ in range(1_000):
-            due_ns = self.pool.due_ns()
-            if due_ns is None or due_ns > self.now_ns:
-                return
-            self._do(self.pool.on_time(self.now_ns))
-            self._pump()
-        raise AssertionError("the pool is due for ever")
 
     def _look_up(self) -> None:
         """What is read by the clock of the venue's listing."""
@@ -251,103 +311,4 @@ class Virtual:
             answer = self.venue.answer(target, self.now_ns / NS_PER_S, asked.page.body)
             listed = self._listing.read(asked.page, answer.body).instruments if answer.status == 200 else None
             for symbol, halt in self._states.on_read(listed, self.now_ns):
-                self._say(symbol, envelope.TOLD, 0, f"halted {halt}".encode())
-
-    def _pump(self) -> None:
-        """Deliver all that the venue has put out."""
-        for slot, peer in list(self.peers.items()):
-            while peer.out and slot not in self.frozen and self.peers.get(slot) is peer:
-                out = peer.out.popleft()
-                if isinstance(out, bytes):
-                    self.wired.append(out)
-                    out = out if self.spoil is None else self.spoil(out)
-                if isinstance(out, made.Close):
-                    self._gone(slot, f"closed: received {out.code} {out.reason}")
-                elif len(out) > self.pool.venue.limits.frame_bytes_max:
-                    for truth in self.truths.values():
-                        truth.excuse()  # what stood behind it on the wire is lost
-                    self._gone(slot, "closed: sent 1009")
-                else:
-                    session = self.pool.sessions[slot]
-                    self._do(self.pool.steps(slot, session.on_frame(out, self.now_ns)))
-
-    def _ping(self) -> None:
-        """What the shell's own pings make of peers that are gone, at a venue that has no others."""
-        if self.pool.venue.ping is not None:
-            return
-        self._frozen_ns = {slot: self._frozen_ns.get(slot, self.now_ns) for slot in self.frozen}
-        for slot, since_ns in list(self._frozen_ns.items()):
-            if slot in self.peers and self.now_ns - since_ns >= (PING_S + PONG_S) * NS_PER_S:
-                self._gone(slot, UNANSWERED)
-
-    def _gone(self, slot: int, reason: str) -> None:
-        self.venue.on_closed(self.peers.pop(slot))
-        self.frozen.discard(slot)
-        self._do(self.pool.steps(slot, self.pool.sessions[slot].on_closed(reason, self.now_ns)))
-
-    def _do(self, steps: list[Step]) -> None:
-        for slot, number, action in steps:
-            if isinstance(action, Deliver):
-                self._say(action.symbol, envelope.FRAME, number, action.frame)
-            elif isinstance(action, Tell):
-                self._say(action.symbol, envelope.TOLD, number, f"{action.state} {action.reason}".encode())
-            elif isinstance(action, Address):
-                self._say(action.symbol, envelope.ADDRESS, number, f"wss://{action.url_path}".encode())
-            elif isinstance(action, Answer):
-                answer = envelope.pack_answer(f"https://{action.url_path}", action.body)
-                self._say(action.symbol, envelope.ANSWER, number, answer)
-            elif isinstance(action, Beside):
-                self._say(action.symbol, envelope.BESIDE, number, b"")
-            elif isinstance(action, Moved):
-                self._say(action.symbol, envelope.MOVED, number if action.is_done else 0, b"")
-            elif isinstance(action, Fetch):
-                self._fetch(slot, action)
-            elif isinstance(action, Open):
-                self._connect(slot)
-            elif isinstance(action, Send) and slot in self.peers:
-                if slot not in self.frozen:
-                    self.venue.on_frame(self.peers[slot], action.frame, self.now_ns / NS_PER_S)
-            elif isinstance(action, Close) and slot in self.peers:
-                self._gone(slot, action.reason)
-
-    def _connect(self, slot: int) -> None:
-        session = self.pool.sessions[slot]
-        path = self.venue.protocol.path + session.route.url_path
-        refused = self.venue.refused(path)
-        if refused is None:
-            self.peers[slot] = self.venue.open(path, self.now_ns / NS_PER_S)
-            self._do(self.pool.steps(slot, session.on_opened(self.now_ns)))
-            self._pump()
-            return
-        wait_s = float(dict(refused.headers).get("Retry-After", 0))
-        failed = session.on_failed(
-            f"HTTP {refused.status}", self.now_ns, status=refused.status, retry_after_s=wait_s
-        )
-        self._do(self.pool.steps(slot, failed))
-
-    def _fetch(self, slot: int, fetch: Fetch) -> None:
-        target = self.venue.protocol.rest_path + fetch.url_path
-        for _ in range(self.image_ahead):
-            self._step(self.venue.step)
-        answer = self.venue.answer(target, self.now_ns / NS_PER_S)
-        wait_s = float(dict(answer.headers).get("Retry-After", 0))
-        session, reason = self.pool.sessions[slot], f"HTTP {answer.status}"
-        done = session.on_answer(
-            fetch, answer.status, answer.body, self.now_ns, reason=reason, retry_after_s=wait_s
-        )
-        self._do(self.pool.steps(slot, done))
-
-    def _say(self, symbol: str, kind: int, number: int, body: bytes) -> None:
-        if symbol not in self.wires:
-            if kind == envelope.TOLD:
-                self.told[symbol] = body.decode()
-            return
-        self._sequences[symbol] += 1
-        if symbol in self.slow:
-            return
-        header = Header(kind, self.now_ns + self.offset_ns, number, self._sequences[symbol])
-        self.wires[symbol].messages.append(envelope.pack(envelope.topic_of(symbol), header, body))
-
-    def _beat(self) -> bytes:
-        header = Header(envelope.BEAT, self.now_ns + self.offset_ns, 0, 0)
-        return envelope.pack(envelope.BEAT_TOPIC, header, envelope.pack_beat(self.offset_ns))
+                self.gateway.say(symbol, envelope.TOLD, 0, f"halted {halt}".encode())

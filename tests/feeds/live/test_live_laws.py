@@ -114,6 +114,38 @@ def test_a_planned_reconnect_costs_nothing(world, venue, tmp_path):
     world.finish(tmp_path)
 
 
+@at_every_venue
+def test_a_gateways_planned_restart_costs_nothing(world, venue, tmp_path):
+    old, taken = world.gateway, world.feed.connection
+    for _ in range(drawn(1, 3)):
+        world.relieve_gateway()
+        end_ns = world.now_ns + 15 * 10**9  # by when each market has moved; without, it takes RELIEF_S_MAX
+        while world.young is not None:
+            world.tick()
+            assert world.is_sound(), world.feed.trouble or world.feed.outage
+            assert world.now_ns < end_ns
+        world.run(drawn(1.0, 12.0))
+    assert world.is_sound()
+    assert world.feed.connection > taken
+    assert world.gateway is not old
+    assert not world.feed.faults.keys() - QUIET, world.feed.faults
+    world.finish(tmp_path)
+
+
+@pytest.mark.parametrize("who", ["gateway", "young"])
+@at_some_venues[0]
+def test_a_gateway_that_dies_while_another_relieves_it_costs_its_markets_nothing(world, venue, who, tmp_path):
+    world.relieve_gateway()
+    world.until(lambda: all(map(world.young.pool.is_settled, world.listeners)), "the other to hear all")
+    world.run(0.3)
+    getattr(world, who).end()
+    for _ in range(40):
+        world.tick()
+        assert world.is_sound(), world.feed.trouble or world.feed.outage
+    assert not world.feed.faults.keys() - QUIET, world.feed.faults
+    world.finish(tmp_path)
+
+
 @pytest.mark.parametrize("venue", [each for each in LIVE_VENUES if venue_of(each).limits.refresh_s < inf])
 def test_a_book_whose_losses_nobody_sees_is_made_anew_and_that_costs_nothing(world, venue, tmp_path):
     taken, snapshots = world.feed.connection, world.feed.losses()["depth"].snapshots
@@ -196,7 +228,7 @@ def test_a_refusal_that_cannot_heal_is_told_once_and_left(world, status):
 
 @at_one_venue
 def test_a_peer_that_is_gone_without_a_word_is_found_out(world, venue, tmp_path):
-    world.frozen |= world.peers.keys()
+    world.gateway.frozen.update(world.peers)
     world.until(lambda: bool(world.feed.outage), "the outage")
     assert "silent" in world.feed.outage or "no answer" in world.feed.outage
     world.until_sound()

@@ -20,7 +20,7 @@ def test_markets_beyond_one_connection_are_heard_over_another_and_again_after_a_
     for symbol in symbols:
         world.venue.listings[symbol] = Listing(symbol, 1, 1_000)
         world.venue.listings[symbol].halted = True
-        world._do(world.pool.want(symbol))
+        world.gateway.want(symbol)
     places = -(-count // limits.markets_max)
     for connects in (places, 2 * places):
         world.run(40.0, 10**8)

@@ -163,13 +163,12 @@ class Recorded(Virtual):
         for _ in range(ticks):
             self.now_ns += NS_PER_S // 10
             self._step(self.venue.step)
-            self._pump()
-            self._on_time()
-        self.wires[symbol] = Wire(lambda asked: self._on_asked(symbol, asked))
+            self.serve()
+        self.wires[symbol] = Wire(symbol, self.processes[-1], lambda: self.processes[-1])
         market = self.listeners[symbol]
         market.begin()  # type: ignore[attr-defined]
         market.feed._socket = self.wires[symbol]  # type: ignore[assignment]
-        self._do(self.pool.want(symbol))
+        self.processes[-1].want(symbol)
         self.truths[symbol].forget()
 
 
@@ -182,23 +181,7 @@ def test_a_recording_gives_the_live_scores_bit_for_bit(venue: str, seed: int, tm
     assert isinstance(market, Recording)
     world.truths[world.symbol].excuse()
     for _ in range(drawn(20, 60)):
-        what = draw.randrange(9)
-        if what == 0:
-            world.kill_engine(draw.randrange(1, 30))
-        elif what == 1:
-            world.restart_gateway(draw.randrange(NS_PER_S))
-        elif what == 2:
-            market.kill_recorder()
-        elif what == 3:
-            market.flush()
-        elif what == 4:
-            world.venue.close_all(1012)
-        elif what == 5:
-            world.venue.script.faults.append(faults.drawn(draw, world.symbol))
-        elif what == 6:
-            world.replace_connections()
-        elif what == 7:
-            world.wires[world.symbol].messages.clear()  # too many for it: some are lost
+        trouble(world, market, draw)
         for _ in range(draw.randrange(1, 15)):
             tick(world, market, draw)
     for _ in range(30):
@@ -215,19 +198,38 @@ def test_a_recording_gives_the_live_scores_bit_for_bit(venue: str, seed: int, tm
     assert len(stops) < market.epoch
 
 
+def trouble(world: Recorded, market: Recording, draw: Random) -> None:
+    """Something happens to the venue, the gateway, the engine or the recorder."""
+    what = draw.randrange(9)
+    if what == 0:
+        world.kill_engine(draw.randrange(1, 30))
+    elif what == 1:
+        world.restart_gateway(draw.randrange(NS_PER_S))
+    elif what == 2:
+        market.kill_recorder()
+    elif what == 3:
+        market.flush()
+    elif what == 4:
+        world.venue.close_all(1012)
+    elif what == 5:
+        world.venue.script.faults.append(faults.drawn(draw, world.symbol))
+    elif what == 6:
+        world.replace_connections()
+    elif what == 8 and world.young is None:
+        world.relieve_gateway()
+    elif what == 7:
+        world.wires[world.symbol].messages.clear()  # too many for it: some are lost
+
+
 def tick(world: Recorded, market: Recording, draw: Random) -> None:
     """One step of the venue and what comes of it; now and then a message is lost on its way."""
     world.now_ns += NS_PER_S // 10
     world._step(world.venue.step)
-    world._ping()
-    world.venue.on_time(world.now_ns / NS_PER_S)
-    world._pump()
-    world._on_time()
-    world._look_up()
+    world.serve()
     wire = world.wires[world.symbol]
     if wire.messages and draw.random() < 0.02:
         wire.messages.popleft()
-    wire.messages.append(world._beat())
+    wire.beat()
     market.turn(world.now_ns)
     if draw.random() < 0.3:
         market.record()
