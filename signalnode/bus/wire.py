@@ -130,14 +130,16 @@ class End(_MarketMessage, frozen=True, kw_only=True, tag="end", omit_defaults=Tr
     """The engine stopped as planned; `seq` is the last score's."""
 
 
-class ProcessState(msgspec.Struct, frozen=True, kw_only=True):
+class ProcessState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the supervisor says of a market's process. `state` is a word of `status`, as `up` or `given_up`;
-    `why` says why it stands so, or of one that is up again why the process before ended.
+    `why` says why it stands so, or of one that is up again why the process before ended; `trouble` why one
+    that is up cannot do its work: no market's.
     """
 
     state: str
     restarts: _Count  # since the supervisor started
     why: str
+    trouble: str = ""
 
 
 class MarketState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

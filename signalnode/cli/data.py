@@ -22,6 +22,7 @@ def replay(arguments: argparse.Namespace) -> int:
     _check_out(arguments, SCORES)
     from signalnode.compiled.loader import compile_missing
     from signalnode.engine.replaying import Replaying
+    from signalnode.feeds.recorded.reading import RawSpan
     from signalnode.research.replay import write_scores
 
     compile_missing(_compiling)
@@ -41,6 +42,10 @@ def replay(arguments: argparse.Namespace) -> int:
     if replaying.passed_over:
         why = "the recording is of an engine of other parameters, or of another version"
         print(f"signalnode: not the live scores: {why}", file=sys.stderr)
+    lost = sum(mark.what == "lost" for _, mark in decoding.marks)
+    if lost and isinstance(decoding, RawSpan):
+        missed = f"{lost} stretch{'es' * (lost != 1)} that the recorder missed"
+        print(f"signalnode: behind {missed}: the live scores from the next full hour on", file=sys.stderr)
     if market is not None and market.signals:
         print(f"signalnode: scored with [signals] of {market.path}", file=sys.stderr)
     for fault in decoding.faults.lines():

@@ -27,7 +27,7 @@ from signalnode.feeds.recorded.ring import RingReader
 from signalnode.feeds.recorded.stream import Stream
 from signalnode.feeds.recorded.tape import LABEL_FILE, RING_FILE, Label
 from signalnode.feeds.recorded.writing import MarketWriter
-from signalnode.files import ensure_directory, hold_lock, replace_file
+from signalnode.files import Lock, ensure_directory, hold_lock, replace_file
 from signalnode.forked import run_forked
 from signalnode.names import market_name_fault, name_fault
 from signalnode.settings import NodeSettings, node_of
@@ -60,22 +60,25 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
         except OSError as error:
             raise OutputError(f"{folder}: cannot be made ({error.strerror}); set record.folder") from None
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        with hold_lock(folder / LOCK_FILE):
-            _run(Recorder(node, log), link)
+        with hold_lock(folder / LOCK_FILE) as lock:
+            _run(Recorder(node, log), link, lock)
     except SignalnodeError as error:
         log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
         return error.exit_status
     return 0
 
 
-def _run(recorder: Recorder, link: Link) -> None:
-    is_ready = False
+def _run(recorder: Recorder, link: Link, lock: Lock) -> None:
+    is_ready, told = False, ""
     while True:
         recorder.turn(monotonic_ns(), wall_ns())
+        lock.put_back()
         if not is_ready:
             link.ready()
             is_ready = True
-        link.beat(**recorder.facts())
+        changed = {"trouble": recorder.trouble} if recorder.trouble != told else {}
+        told = recorder.trouble
+        link.beat(**recorder.facts(), **changed)
         if signal.sigtimedwait(STOPS, TURN_S) is not None:
             break
     for _ in recorder.end():
@@ -92,6 +95,11 @@ def finish(folder: Path) -> None:
                 for hour in stream.finished if kind == "events" else ():
                     for _ in close_journal(hour):
                         pass
+
+
+def _device_of(folder: Path) -> int:
+    """The disk that it is on, or would be: one that was taken away is not written around."""
+    return next(each.stat().st_dev for each in (folder, *folder.parents) if each.exists())
 
 
 class _Market:
@@ -111,6 +119,7 @@ class _Market:
         self.writer = MarketWriter(
             folder, label.venue, label.market, label.kinds, gaps, self.reader.generation, place
         )
+        self.safe_ns = self.writer.newest_ns  # of what is in files
         if "raw" in label.kinds:
             days = market_folder(folder, "raw", label.venue, label.market)
             ensure_directory(days)
@@ -141,6 +150,7 @@ class _Market:
     def flush(self) -> None:
         """Write what waits, and make room for it in the pipe. Raises OSError."""
         self.safe = self.writer.flush()
+        self.safe_ns = self.writer.newest_ns
         self.reader.take(self.safe)
         self.waits_since_ns = monotonic_ns()
 
@@ -162,9 +172,11 @@ class Recorder:
     def __init__(self, node: NodeSettings, log: logs.Logger) -> None:
         self._record, self._state_dir, self._log = node.record, node.state_dir, log
         self._folder = node.recordings_dir
+        self._device = _device_of(self._folder)
         self._gaps = GapFile(self._folder)
         self._markets: dict[Path, _Market] = {}
         self._retries: dict[Path, int] = {}
+        self._deleted: dict[Path, int] = {}  # the newest time of what was, with its file
         self._closing: Iterator[float] | None = None
         self._journals: deque[Hour] = deque(
             hour for hour in hours_in(self._folder, "events") if hour.path.suffix == ".closed"
@@ -207,6 +219,8 @@ class Recorder:
             self._complain(now_ns, f"{market.label.market}: {error}")
             self._let_go(directory)
             self._retries[directory] = now_ns + RETRY_NS
+            if isinstance(error, FileNotFoundError):
+                self._deleted[directory] = market.safe_ns
         else:
             self._gather(market)
 
@@ -232,7 +246,10 @@ class Recorder:
             if directory in self._markets or now_ns < self._retries.get(directory, 0):
                 continue
             try:
-                self._markets[directory] = _Market(directory, self._folder, self._gaps)
+                market = _Market(directory, self._folder, self._gaps)
+                self._markets[directory] = market
+                if newest_ns := self._deleted.pop(directory, 0):
+                    market.writer.note_deleted(newest_ns)
             except (OSError, ValueError, msgspec.ValidationError) as error:
                 self._complain(now_ns, f"{directory.name}: {error}")
                 self._retries[directory] = now_ns + RETRY_NS
@@ -250,6 +267,9 @@ class Recorder:
             if hour.is_finished:
                 self._delete(hour, hours)
         try:
+            if not self._folder.exists() and _device_of(self._folder) == self._device:
+                ensure_directory(self._folder)
+                self._log.warning("the folder was deleted with all that was in it; made again")
             free = shutil.disk_usage(self._folder).free
         except OSError as error:
             self._stop(now_ns, f"stopped: {self._folder}: {error.strerror}; make it anew")

@@ -12,6 +12,7 @@ from signalnode.settings.model import LIVE_VENUES, NodeSettings, VenueSettings, 
 from signalnode.settings.reading import ConfigFaults, read_table, shown
 from signalnode.settings.watching import AlertSettings
 
+URL_BYTES_MAX = 4_096
 URL_SCHEMES = {"ws_url": ("ws", "wss"), "rest_url": ("http", "https")}  # of a venue: plain and encrypted
 
 
@@ -27,9 +28,9 @@ def check_venues(node: NodeSettings, path: Path, faults: ConfigFaults) -> None:
             read = read_table(VenueSettings, table, path, f"{where}.", faults)
             for key, schemes in URL_SCHEMES.items():
                 url = getattr(read, key, "")
-                fault = url_fault(url, schemes) if url else None
-                if fault:
-                    faults.add(path, f"{where}.{key}", fault)
+                wrong = url_fault(url, schemes) if url else None
+                if wrong:
+                    faults.add(path, f"{where}.{key}", wrong)
 
 
 def url_fault(url: str, schemes: tuple[str, str]) -> str | None:
@@ -51,17 +52,45 @@ def url_fault(url: str, schemes: tuple[str, str]) -> str | None:
 
 def check_alerts(alerts: AlertSettings, path: Path, faults: ConfigFaults) -> None:
     """Add what is wrong with `[alerts]`. The address of a webhook is a secret, so no fault repeats it."""
-    is_printed = alerts.webhook.isascii() and alerts.webhook.isprintable() and " " not in alerts.webhook
-    if alerts.webhook and (not is_printed or url_fault(alerts.webhook, URL_SCHEMES["rest_url"])):
-        mend = "write it like https://host/path, on this machine http:// will do"
-        faults.add(path, "alerts.webhook", f"is no address, or not encrypted; {mend}")
-    elif "@" in urlsplit(alerts.webhook).netloc:
-        faults.add(path, "alerts.webhook", "names a user; put what it is to know into its path or query")
+    if alerts.webhook and (wrong := webhook_fault(alerts.webhook)):
+        faults.add(path, "alerts.webhook", wrong)
+    if alerts.webhook_file is not None:
+        _check_webhook_file(alerts, alerts.webhook_file, path, faults)
     if alerts.command and (fault := _program_fault(alerts.command[0])):
         faults.add(path, "alerts.command", fault)
-    if (alerts.states or alerts.decisions) or not (alerts.webhook or alerts.command):
+    if (alerts.states or alerts.decisions) or not alerts.is_on:
         return
     faults.add(path, "alerts", "says where and not what; name states or decisions, or leave it out")
+
+
+def _check_webhook_file(alerts: AlertSettings, file: Path, path: Path, faults: ConfigFaults) -> None:
+    key = "alerts.webhook_file"
+    if alerts.webhook:
+        faults.add(path, key, "stands beside webhook; leave one of them out")
+    try:
+        fault = webhook_fault(webhook_in(file))
+    except OSError as error:
+        faults.add(path, key, f"{shown(file)} cannot be read ({error.strerror}); write the address into it")
+    else:
+        if fault:
+            faults.add(path, key, f"what {shown(file)} holds {fault}")
+
+
+def webhook_in(file: Path) -> str:
+    """The address in a file. Raises OSError."""
+    with file.open("rb") as opened:
+        return opened.read(URL_BYTES_MAX).decode(errors="replace").strip()
+
+
+def webhook_fault(url: str) -> str:
+    """What is wrong with the address of a webhook, without it; "" where nothing is."""
+    is_printed = url.isascii() and url.isprintable() and " " not in url
+    if not is_printed or url_fault(url, URL_SCHEMES["rest_url"]):
+        mend = "write it like https://host/path, on this machine http:// will do"
+        return f"is no address, or not encrypted; {mend}"
+    if "@" in urlsplit(url).netloc:
+        return "names a user; put what it is to know into its path or query"
+    return ""
 
 
 def check_cluster(cluster: ClusterSettings | None, path: Path, faults: ConfigFaults) -> None:

@@ -18,6 +18,7 @@ AlertState = Literal[
     "backing_off",
     "down",
     "restarted",
+    "troubled",
     "failing",
     "withheld",
     "dark",
@@ -49,6 +50,8 @@ class AlertSettings:
 
     # Where each message is posted as JSON, https://, or http:// on this machine; none = nowhere.
     webhook: str = ""
+    # A file that holds that address, read for each message; in place of `webhook`.
+    webhook_file: Path | None = None
     # A program with its arguments, run for each message, which it reads from stdin; none = no program.
     command: tuple[str, ...] = ()
     # What is told of markets, processes, strategies and Layer 5, and when it is over. A market that somebody
@@ -61,6 +64,7 @@ class AlertSettings:
         "unheard",
         "given_up",
         "restarted",
+        "troubled",
         "failing",
         "withheld",
         "dark",
@@ -75,4 +79,4 @@ class AlertSettings:
     @property
     def is_on(self) -> bool:
         """Whether anybody is told anything."""
-        return bool(self.webhook or self.command)
+        return bool(self.webhook or self.webhook_file or self.command)

@@ -148,6 +148,27 @@ def test_an_hour_deleted_while_it_is_written_is_begun_anew(node: NodeSettings, t
     list(recorder.end())
     assert hour.path.exists()
     assert open_span(node.recordings_dir, MARKET).gather().tobytes() == rows[100:].tobytes()
+    assert [gap.why for gap in read_gaps(node.recordings_dir)] == ["deleted while it was written"]
+
+
+def test_a_folder_that_is_deleted_is_made_again_and_recording_goes_on(
+    node: NodeSettings, tmp_path: Path
+) -> None:
+    engine, rows = SignalEngine(MARKET), rows_from(START_NS, 300)
+    tape = Tape(tmp_path / MARKET, LABEL, 1 << 20)
+    tape.begin(engine, epoch=1, floor_ns=0)
+    recorder, now_ns = recorder_of(node), LOOK_NS
+    for at in range(0, 300, 100):
+        feed(tape, engine, rows[at : at + 100])
+        for _ in range(6):
+            recorder.turn(now_ns := now_ns + BLOCK_NS, START_NS)
+            assert not recorder.trouble
+        if at == 0:
+            shutil.rmtree(node.recordings_dir)
+    list(recorder.end())
+    assert open_span(node.recordings_dir, MARKET).gather().tobytes() == rows[100:].tobytes()
+    (gap,) = read_gaps(node.recordings_dir, MARKET)
+    assert (gap.what, gap.to_ns) == ("recorder", rows["time_received_ns"][99])
 
 
 def test_an_hour_that_could_not_become_parquet_does_when_it_can(

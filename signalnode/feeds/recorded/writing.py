@@ -116,9 +116,21 @@ class MarketWriter:
         index = self._index(record, MARK, 0)._replace(last_ns=self._newest_ns)
         self._add("events", record.content, index)
 
+    @property
+    def newest_ns(self) -> int:
+        """Time of the newest that was taken; 0 before anything."""
+        return max((stream.last.last_ns for stream in self.streams.values()), default=0)
+
+    def note_deleted(self, newest_ns: int) -> None:
+        """What was written up to that time has gone with its file, but for what is left. Raises OSError."""
+        why = "deleted while it was written"
+        from_ns = self.newest_ns or hour_of(newest_ns)
+        gap = Gap(self.venue, self.market, min(from_ns, newest_ns), newest_ns, CHANNELS, "recorder", why)
+        self.gaps += self._gaps.add(pack_gap(gap))
+
     def _note_stop(self, mark: Mark) -> None:
         """Between the newest that was recorded of a live market and the start of an engine nobody heard."""
-        newest_ns = max(stream.last.last_ns for stream in self.streams.values())
+        newest_ns = self.newest_ns
         if mark.what == "start" and not mark.lineage and 0 < newest_ns < mark.time_ns:
             why = "no engine heard the market"
             gap = Gap(self.venue, self.market, newest_ns, mark.time_ns, CHANNELS, "stopped", why)

@@ -67,6 +67,8 @@ def _of_market(view: ViewMessage, name: str, pulse_s: float | None) -> Condition
 
 
 def _of_process(state: ProcessState) -> Condition:
+    if state.state == "up" and state.trouble:
+        return Condition("troubled", state.trouble[:WHY_CHARS_MAX])
     return Condition(WELL if state.state == "up" else state.state, state.why[:WHY_CHARS_MAX])
 
 

@@ -20,6 +20,7 @@ STATES: Final[dict[str, str]] = {  # of AlertState: what it means, of one
     "backing_off": "waits to be started again",
     "down": "is down",
     "restarted": "was started again",
+    "troubled": "is up and cannot do its work",
     "failing": "loses its turns",
     "withheld": "withheld decisions: they cannot be written down",
     "dark": "is not heard: all views and decisions are dark",

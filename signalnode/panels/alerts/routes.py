@@ -15,6 +15,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +24,7 @@ from signalnode.feeds.live.reasons import reason_of
 from signalnode.feeds.live.rest import Reply, TooLongError, exchange, seconds_of
 from signalnode.panels.alerts.message import Message, one_line
 from signalnode.settings import AlertSettings
+from signalnode.settings.addresses import webhook_fault, webhook_in
 from signalnode.settings.environment import environment_with
 
 WEBHOOK_S_MAX = 15.0  # for an answer, beside what it takes to make a stream
@@ -47,6 +49,9 @@ def receivers(settings: AlertSettings) -> dict[str, Deliver]:
     found: dict[str, Deliver] = {}
     if settings.webhook:
         found["webhook"] = lambda message: post(settings.webhook, message)
+    elif settings.webhook_file is not None:
+        file = settings.webhook_file
+        found["webhook"] = lambda message: _post_by(file, message)
     if settings.command:
         found["command"] = lambda message: run(settings.command, message)
     return found
@@ -74,6 +79,17 @@ def post(url: str, message: Message) -> Outcome:
     else:
         return Outcome(_refusal(url, reply), seconds_of(reply.headers.get("retry-after", "")))
     return Outcome(fault)
+
+
+def _post_by(file: Path, message: Message) -> Outcome:
+    """POST it to the address in a file, which may be another one by now."""
+    try:
+        url = webhook_in(file)
+    except OSError as error:
+        return Outcome(f"alerts.webhook_file cannot be read ({error.strerror})")
+    if fault := webhook_fault(url):
+        return Outcome(f"alerts.webhook_file: what it holds {fault}")
+    return post(url, message)
 
 
 def _refusal(url: str, reply: Reply) -> str:

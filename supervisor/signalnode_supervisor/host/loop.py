@@ -53,7 +53,7 @@ from signalnode_supervisor.host.poller import Poller
 from signalnode_supervisor.host.process import places_of
 from signalnode_supervisor.host.processes import Processes
 from signalnode_supervisor.host.reader import SpecReader, checked
-from signalnode_supervisor.host.standing import Standing
+from signalnode_supervisor.host.standing import TROUBLE, Standing
 from signalnode_supervisor.host.status import Samples, describe, own_facts
 from signalnode_supervisor.linux import kernel
 from signalnode_supervisor.linux.cgroup import delegated
@@ -216,7 +216,7 @@ class Loop:
         while self._inbox:
             event = self._inbox.popleft()
             commands = self._core.step(event, now_ns)
-            if commands or not isinstance(event, Said):
+            if commands or not isinstance(event, Said) or TROUBLE in event.message.facts:
                 self._standing.changed(now_ns)
             for command in commands:
                 self._carry_out(command)

@@ -2,6 +2,8 @@
 
 `status` knows more, and costs an answer each time. This is for whoever shows children along with what they
 say, as Layer 5 and its panels do: written anew when something changed, and gone when no supervisor is there.
+
+A child that is up and cannot do its work says why in the fact TROUBLE, when that changes; "" is none now.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.linux.files import replace_file
 
 PAUSE_NS = NS_PER_S // 4  # between two writings, at least
+TROUBLE = "trouble"
 WHY_CHARS_MAX = 200  # an end's last words may be long; `status NAME` has them all
 
 
@@ -70,4 +73,6 @@ def standing(child: Child) -> dict[str, Any]:
         why = "preparing"  # how far is known for a moment only
     elif not why and child.restarts and child.last_exit is not None:
         why = str(child.last_exit.get("exit", ""))
-    return {"state": str(child.state), "restarts": child.restarts, "why": why[:WHY_CHARS_MAX]}
+    told = {"state": str(child.state), "restarts": child.restarts, "why": why[:WHY_CHARS_MAX]}
+    trouble = child.running.facts.get(TROUBLE) if child.running is not None else None
+    return {**told, TROUBLE: str(trouble)[:WHY_CHARS_MAX]} if trouble else told

@@ -204,3 +204,9 @@ def test_a_process_started_anew_tells_nothing_twice_and_does_not_forget_the_end(
     node = Node(told={"A": "stale"})
     assert node.pass_by(60.0, STALE) == []
     assert node.pass_by(60.0, WELL) == [("back", "A")]
+
+
+def test_a_process_that_is_up_and_cannot_do_its_work_is_told() -> None:
+    node, full = Node(), msgspec.structs.replace(UP, trouble="stopped: 1 MB free")
+    assert node.pass_by(20.0, WELL, {"recorder": full}) == [("troubled", "recorder")]
+    assert node.pass_by(20.0, WELL, {"recorder": UP}) == [("back", "recorder")]

@@ -18,6 +18,7 @@ from signalnode.feeds.live import reach
 from signalnode.panels.alerts import routes
 from signalnode.panels.alerts.events import Event
 from signalnode.panels.alerts.message import Message
+from signalnode.settings import AlertSettings
 from tests.feeds.live.sockets import Serve, closed_port, head_of, http, listening, proxying, silent
 
 SECRET = "T0000/B0000/XXXXXXXX"
@@ -202,3 +203,15 @@ def test_a_courier_tells_how_each_try_ended_whatever_happens() -> None:
     while (outcome := courier.outcome()) is None:
         pass
     assert outcome == routes.Outcome("could not be tried: KeyError")
+
+
+def test_an_address_in_a_file_is_read_for_each_message(tmp_path: Path) -> None:
+    file, seen = tmp_path / "secret", list[tuple[bytes, bytes]]()
+    deliver = routes.receivers(AlertSettings(webhook_file=file))["webhook"]
+    assert deliver(MESSAGE).fault == "alerts.webhook_file cannot be read (No such file or directory)"
+    file.write_text("http://hooks.example.com/T0000")
+    assert "what it holds is no address, or not encrypted" in deliver(MESSAGE).fault
+    with listening(taking(http("200 OK"), seen)) as port:
+        file.write_text(f"http://127.0.0.1:{port}/services/{SECRET}\n")
+        assert deliver(MESSAGE) == routes.Outcome("")
+    assert seen[0][0].startswith(f"POST /services/{SECRET} ".encode())

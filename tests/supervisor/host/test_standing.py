@@ -34,6 +34,15 @@ def test_one_that_was_started_again_says_why_and_how_often() -> None:
     assert standing(desk.core.children["a"]) == {"state": "up", "restarts": 1, "why": "SIGKILL"}
 
 
+def test_one_that_is_up_and_cannot_do_its_work_says_why_until_it_can() -> None:
+    desk = Desk(spec())
+    desk.bring_up("a")
+    desk.say("a", "beat", trouble="the disk is full")
+    assert standing(desk.core.children["a"])["trouble"] == "the disk is full"
+    desk.say("a", "beat", trouble="")
+    assert "trouble" not in standing(desk.core.children["a"])
+
+
 def test_one_that_is_given_up_says_so() -> None:
     desk = Desk(spec(intensity=0))
     desk.step(Ended("a", desk.bring_up("a"), Exit(code=1)))
