@@ -230,7 +230,7 @@ def test_up_tells_how_far_it_is_and_ends_when_all_give_scores(
 def test_up_says_which_markets_give_nothing_and_why(
     config: Path, there: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    there.stands = [dataclasses.replace(STUCK, shards=())]
+    there.stands = [dataclasses.replace(STUCK, shards=(row("s1", "aaa1", (), 0),))]
     assert main(["cluster", "up", "--config", str(config)]) == ClusterError.exit_status
     out, err = capsys.readouterr()
     assert "A-USD has no place: every other shard is full" in out

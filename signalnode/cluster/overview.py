@@ -9,7 +9,7 @@ from typing import Any
 
 from signalnode.errors import RequestError
 
-LOST = "lost"
+LOST, UP = "lost", "up"
 HOSTS_LOST_MAX = 100  # that are remembered
 HOSTS_NAMED_MAX = 10  # in one line
 
@@ -83,8 +83,10 @@ class Status:
 
     @property
     def is_settled(self) -> bool:
-        """Whether each wanted market gives scores or has a reason why not, and nothing moves."""
-        return self.ready + len(self.unplaced) >= self.wanted and not self.moving
+        """Whether each wanted market gives scores, or has no place though every shard is up; and nothing moves."""
+        is_coming = any(shard.state != UP for shard in self.shards)
+        unplaced = 0 if is_coming or not self.shards else len(self.unplaced)
+        return self.ready + unplaced >= self.wanted and not self.moving
 
 
 def as_table(status: Status) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
 from signalnode.cluster import messages as m
 from signalnode.cluster.coordinator import Coordinator, Policy
-from signalnode.cluster.overview import HOSTS_LOST_MAX, HostRow, Status, as_table, host_named
+from signalnode.cluster.overview import HOSTS_LOST_MAX, HostRow, ShardRow, Status, as_table, host_named
 from signalnode.cluster.placement import Limits
 from signalnode.errors import RequestError
 
@@ -85,7 +86,11 @@ def test_what_a_shard_says_of_itself_is_told() -> None:
 
 
 def test_what_has_no_place_and_says_why_keeps_nothing_unsettled() -> None:
-    unplaced = Status(1, "at work", (), (), {"M": "no shard"}, (), wanted=1)
+    shard = ShardRow("s1", "h", "up", 1, 0.1, {})
+    unplaced = Status(1, "at work", (), (shard,), {"M": "every shard is full"}, (), wanted=1)
     assert unplaced.is_settled
-    assert not Status(1, "at work", (), (), {}, (), wanted=1).is_settled
+    assert not dataclasses.replace(unplaced, unplaced={}).is_settled
+    coming = (shard, dataclasses.replace(shard, state="asked"))
+    assert not dataclasses.replace(unplaced, shards=coming).is_settled, "one may take it yet"
+    assert not dataclasses.replace(unplaced, shards=()).is_settled
     assert json.loads(json.dumps(as_table(unplaced)))["ready"] == 0
