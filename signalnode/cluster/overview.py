@@ -83,7 +83,7 @@ class Status:
 
     @property
     def is_settled(self) -> bool:
-        """Whether each wanted market gives scores, or has no place though every shard is up; and nothing moves."""
+        """Whether nothing moves, and each market gives scores or has no place though every shard is up."""
         is_coming = any(shard.state != UP for shard in self.shards)
         unplaced = 0 if is_coming or not self.shards else len(self.unplaced)
         return self.ready + unplaced >= self.wanted and not self.moving
