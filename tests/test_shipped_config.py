@@ -29,6 +29,7 @@ HAS_NO_DEFAULT = {
     "folder",
     "token_file",
     "webhook",
+    "webhook_file",
     "command",
 }  # shown with an example
 
