@@ -71,9 +71,17 @@ def board() -> Dashboard:
     return made
 
 
+NO_VARIABLE_KEYS = {"auto", "auto_count", "auto_min", "id"}  # which the kit writes; Grafana's schema has none
+
+
 def text() -> str:
     """The file."""
-    return json.dumps(json.loads(JSONEncoder().encode(board().build())), indent=1, sort_keys=True) + "\n"
+    made = json.loads(JSONEncoder().encode(board().build()))
+    made.pop("style", None)  # as these
+    for variable in made["templating"]["list"]:
+        for key in NO_VARIABLE_KEYS & variable.keys():
+            del variable[key]
+    return json.dumps(made, indent=1, sort_keys=True) + "\n"
 
 
 def expressions(shown: Any) -> Iterator[str]:
