@@ -52,7 +52,8 @@ LEFT_COLUMNS = 2  # market and status; what follows are numbers
 LOST = frozenset({"silent", "given up", "backing off"})
 CAUSES_MAX = 3  # lines that say why processes are not up, or were started again
 ROWS_MIN = 3  # markets shown however low the terminal is
-ORNAMENTS = ("seq", "note")  # left out in this order where the terminal is narrow
+# Left out in this order where the terminal is narrow; then scores, the last first, and the mid.
+ORNAMENTS = ("seq", "note", "age", "warm")
 
 
 def screen(
@@ -181,10 +182,15 @@ def _title(rows: list[Row], panel: PanelView, elapsed_s: float) -> Text:
 def _table(rows: list[Row], width: int, controls: Controls) -> Table:
     """As much as fits: what says least goes first, before a number would be cut."""
     names = columns(rows, SCORE_NAMES)
-    for left_out in range(len(ORNAMENTS) + 1):
-        keys, drawn = _columns(rows, names, frozenset(ORNAMENTS[left_out:]), controls.sort)
+    keys, drawn = _columns(rows, names, controls.sort)
+    for left_out in (*ORNAMENTS, *reversed(names), "mid"):
         if sum(max(cell.cell_len for cell in cells) + 1 for cells in drawn) - 1 <= width:
             break
+        if left_out == "note":
+            drawn[0][1:] = [_name(row, noted=False) for row in rows]
+        else:
+            del drawn[keys.index(left_out)]
+            keys.remove(left_out)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
     for place in range(len(drawn)):
         table.add_column(justify="left" if place < LEFT_COLUMNS else "right", no_wrap=True)
@@ -195,12 +201,10 @@ def _table(rows: list[Row], width: int, controls: Controls) -> Table:
     return table
 
 
-def _columns(
-    rows: list[Row], names: list[str], ornaments: frozenset[str], sort: str
-) -> tuple[list[str], list[list[Text]]]:
+def _columns(rows: list[Row], names: list[str], sort: str) -> tuple[list[str], list[list[Text]]]:
     """What each column may be sorted by, and its cells, its head first."""
     drawn = [
-        ("market", "market", [_name(row, noted="note" in ornaments) for row in rows]),
+        ("market", "market", [_name(row, noted=True) for row in rows]),
         ("status", "status", [_status(row) for row in rows]),
         ("mid", "mid", [Text(price(row.mid)) for row in rows]),
         *(
@@ -209,9 +213,8 @@ def _columns(
         ),
         ("warm", "warm", [Text(f"{row.warm:.0%}") for row in rows]),
         ("age", "age", [_age(row) for row in rows]),
+        ("seq", "seq", [Text(f"{row.seq:,}", style="dim") for row in rows]),
     ]
-    if "seq" in ornaments:
-        drawn.append(("seq", "seq", [Text(f"{row.seq:,}", style="dim") for row in rows]))
     heads = [Text(head, style="bold underline" if key == sort else "dim") for key, head, _ in drawn]
     columns = [[head, *cells] for head, (_, _, cells) in zip(heads, drawn, strict=True)]
     return [key for key, _, _ in drawn], columns

@@ -120,6 +120,7 @@ def order(page: playwright.Page) -> list[str]:
 
 
 def test_the_first_sight_has_every_market_its_state_and_its_scores(page: playwright.Page) -> None:
+    page.evaluate("location.hash = '#%'")  # an address that was cut off in the middle of a sign: no error
     assert sorted(order(page)) == list(MARKETS)
     assert page.locator("#alarm").is_hidden()
     until(page, "document.querySelector('#age').textContent.startsWith('live')", "it says how old it is")

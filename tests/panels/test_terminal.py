@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from signalnode.bus.wire import SCORE_NAMES, SILENT_AFTER_S, Health, ProcessState, Score
-from signalnode.panels.terminal import plain_lines, screen
+from signalnode.panels.terminal import HEADS, plain_lines, screen
 from signalnode.panels.view import PanelView
 from tests.bus.messages import score
 from tests.panels.test_view import view
@@ -74,6 +74,18 @@ def test_a_narrow_terminal_loses_ornaments_and_no_number(
     assert "calm" in head
     assert not any(each in head + bitcoin for each in left_out)
     assert "…" not in head + bitcoin
+
+
+@pytest.mark.parametrize(("width", "kept"), [(60, 6), (40, 2), (24, 0)])
+def test_a_terminal_that_is_narrower_still_loses_whole_columns(
+    panel: PanelView, width: int, kept: int
+) -> None:
+    lines = shown(panel, width)
+    (bitcoin,) = [line for line in lines if line.startswith("BTC-USDT")]
+    (head,) = [line for line in lines if line.startswith("market ")]
+    assert [each for each in HEADS.values() if each in head] == list(HEADS.values())[:kept]
+    assert "…" not in head + bitcoin
+    assert ("61,805.20" in bitcoin) == (kept > 0)
 
 
 def test_the_panel_says_how_to_subscribe_and_how_to_stop(panel: PanelView) -> None:

@@ -242,9 +242,18 @@ setInterval(() => {
 }, 200);
 addEventListener("hashchange", openNamed);
 
+/** What the address names; an address that was cut off in the middle of a sign, nothing. */
+function named() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return "";
+  }
+}
+
 /** The market that the address names, as soon as it is known. */
 function openNamed() {
-  const name = decodeURIComponent(location.hash.slice(1));
+  const name = named();
   if (!name || name === market.name) return;
   if (layout === null) setTimeout(openNamed, 100);
   else open(name);
