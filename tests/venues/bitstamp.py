@@ -38,14 +38,14 @@ class Bitstamp(Protocol):
             peer.send({"event": event, "channel": "", "data": {"status": "success"}})
         elif event not in ("bts:subscribe", "bts:unsubscribe"):
             self._refuse(peer, "Incorrect JSON format.")
-        elif channel not in (BOOK, TRADES) or symbol not in peer.venue.listings:
-            self._refuse(peer, "Incorrect channel name.")
+        elif channel not in (BOOK, TRADES) or not symbol.isalnum() or symbol != symbol.lower():
+            self._refuse(peer, "Invalid channel provided.")
         elif event == "bts:unsubscribe":
             peer.subscribed.pop(key, None)
             peer.send({"event": "bts:unsubscription_succeeded", "channel": named, "data": {}})
         elif key in peer.subscribed:
             self._refuse(peer, "Already subscribed.")
-        else:
+        else:  # also where there is no such market: then nothing comes
             peer.subscribed[key] = None
             peer.send({"event": "bts:subscription_succeeded", "channel": named, "data": {}})
 

@@ -41,10 +41,11 @@ class Gemini(Protocol):
             peer.break_rule("a frame that makes no sense")
             peer.send({"result": "error", "reason": "InvalidJson"})
             return
+        if not {symbol for symbol, _ in wanted} & peer.venue.listings.keys():
+            peer.send({"reason": "NoValidTradingPairs", "result": "error"})
         for symbol, name in wanted:
             if symbol not in peer.venue.listings or name != BOOK:
                 peer.break_rule(f"{name} of {symbol} is not known")
-                peer.send({"result": "error", "reason": "InvalidSymbol", "message": f"{symbol} is not known"})
             elif kind == "unsubscribe":
                 for channel in (BOOK, TRADES):
                     peer.subscribed.pop((symbol, channel), None)

@@ -84,8 +84,10 @@ class Hyperliquid(Protocol):
     def _subscribe(self, peer: Peer, key: tuple[str, str], wanted: dict[str, Any]) -> None:
         if key in peer.subscribed:
             self._refuse(peer, "Already subscribed", json.dumps(wanted))
-        elif key[0] not in peer.venue.listings or key[1] not in (BOOK, TRADES, BEST):
-            self._refuse(peer, "Invalid subscription", json.dumps(wanted))
+        elif key[1] not in (BOOK, TRADES, BEST):
+            self._refuse(peer, "Error parsing JSON into valid websocket request", json.dumps(wanted))
+        elif key[0] not in peer.venue.listings:
+            peer.break_rule(f"{key[0]} is not known", 1006)
         elif sum(len(each.subscribed) for each in peer.venue.peers) >= SUBSCRIPTIONS_MAX:
             self._refuse(peer, "Cannot track more subscriptions", json.dumps(wanted))
         else:

@@ -28,6 +28,7 @@ from .venue import Answer, Close, Peer, Venue
 
 T = TypeVar("T")
 BODY = "X-Body"  # of a POST
+GONE = 1006  # what a client sees where no close frame comes
 LENGTH = re.compile(rb"(?im)^content-length: *(\d+)\r\n")
 
 
@@ -106,7 +107,9 @@ class Server:
                 news.clear()
                 while peer.out and not self.venue.script.frozen:
                     out = peer.out.popleft()
-                    if isinstance(out, Close):
+                    if isinstance(out, Close) and out.code == GONE:
+                        socket.transport.abort()
+                    elif isinstance(out, Close):
                         await socket.close(out.code, out.reason[:120])
                     else:
                         await socket.send(out, text=True)

@@ -95,9 +95,14 @@ def ns_of(seconds: float) -> int:
     return min(int(min(seconds, 1e9) * NS_PER_S), NEVER_NS)
 
 
+def backoff_s(failures: int) -> float:
+    """A wait that doubles with each failure in a row, BACKOFF_S to BACKOFF_S_MAX."""
+    return min(BACKOFF_S_MAX, BACKOFF_S * 2.0 ** min(failures - 1, 16))
+
+
 def jittered_s(random: Random, failures: int) -> float:
-    """A random share of a wait that doubles with each failure in a row, BACKOFF_S to BACKOFF_S_MAX."""
-    return random.random() * min(BACKOFF_S_MAX, BACKOFF_S * 2.0 ** min(failures - 1, 16))
+    """A random share of that wait."""
+    return random.random() * backoff_s(failures)
 
 
 def cannot_heal(status: int) -> bool:

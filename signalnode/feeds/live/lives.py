@@ -64,6 +64,9 @@ class Asked:
     is_alone: bool = False  # to be asked for without others
     is_joint: bool = False  # whether it was asked for with others
     due_ns: int = 0  # before it may be sent, or when its answer is overdue
+    is_known: bool = False  # whether the venue has agreed to it, over any connection
+    is_suspect: bool = False  # see `suspects.py`
+    strikes: int = 0  # connections that were closed while it alone was asked for
     tries: int = 0  # since the last answer
     sent_ns: int = -NEVER_NS
     silent_ns: int = NEVER_NS  # when it will have brought nothing for too long; NEVER_NS once it has spoken

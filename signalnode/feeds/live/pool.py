@@ -239,7 +239,7 @@ class Pool:
         for slot, older in zip(place.heirs, place.slots, strict=True):
             for symbol in sorted(place.symbols):
                 self.sessions[slot].want(symbol)
-            self.sessions[slot].subscriptions.inherit(self.sessions[older].subscriptions)
+            self.sessions[slot].inherit(self.sessions[older])
             found += self.steps(slot, self.sessions[slot].on_time(now_ns))
         return found
 

@@ -6,8 +6,9 @@ hold has come too late to matter, and changes nothing.
 
 A connection that failed or was closed is made again after a random share of a wait that doubles each time,
 BACKOFF_S to BACKOFF_S_MAX ("full jitter"; Brooker, "Exponential Backoff And Jitter", 2015), and not before
-the venue's `Retry-After`. One that stood STEADY_S starts over at BACKOFF_S. A refusal that cannot heal by
-itself, HTTP 3xx and 4xx but HEALING, is told once, and tried again each REFUSED_S: who blocks may unblock.
+the venue's `Retry-After`. One that stood as long as that wait, and STEADY_S_MIN at least, starts over at
+BACKOFF_S. A refusal that cannot heal by itself, HTTP 3xx and 4xx but HEALING, is told once, and tried again
+each REFUSED_S: who blocks may unblock.
 
 One that the venue will close soon, by its word or at RETIRE_SHARE of its lifetime, one that is doubted, and
 one whose books have stood so long that nobody knows what they lost (half to all of `Limits.refresh_s`), asks
@@ -33,6 +34,7 @@ from signalnode.feeds.live.actions import (
     Retire,
     Send,
     Tell,
+    backoff_s,
     cannot_heal,
     jittered_s,
     ns_of,
@@ -43,7 +45,7 @@ from signalnode.feeds.live.pace import Pace
 from signalnode.feeds.live.sessions.base import Heard, Route, Venue
 from signalnode.feeds.live.subscriptions import Subscriptions
 
-STEADY_S, GREETING_S, REFUSED_S = 60.0, 10.0, 3_600.0
+STEADY_S_MIN, GREETING_S, REFUSED_S = 10.0, 10.0, 3_600.0
 RETIRE_SHARE, RETIRE_SPREAD = 23 / 24, 1 / 24  # of a lifetime: not all at once
 IDLE_S = 10.0  # a connection that no market wants is kept: an engine that starts again is soon back
 OUTBOX_MAX = 16  # frames that wait to be sent besides subscriptions
@@ -105,6 +107,12 @@ class Session:
         self.subscriptions.want(symbol, self.route.channels)
         if self.state == "ready":
             self._learn(symbol)
+
+    def inherit(self, older: Session) -> None:
+        """Go on with what another connection of the same markets has learnt."""
+        self.subscriptions.inherit(older.subscriptions)
+        if self.venue.closes_on_unknown:
+            self._refused.update(older._refused)
 
     def drop(self, symbol: str) -> None:
         """Leave a market."""
@@ -177,14 +185,17 @@ class Session:
             return []
         if not was_asked_to:
             self._reason = reason
-        if self._ready_ns and now_ns - self._ready_ns >= ns_of(STEADY_S):
+        if self._ready_ns and now_ns - self._ready_ns >= ns_of(max(STEADY_S_MIN, backoff_s(self._failures))):
             self._failures = 0
         self._ready_ns, self._ping_ns, self._retire_ns, self._idle_ns = 0, NEVER_NS, NEVER_NS, NEVER_NS
         self._outbox.clear()
-        self.subscriptions.close()
+        found: list[Action] = [Tell("", "lost", self._reason)]
+        for change in self.subscriptions.close():
+            found += self._told(change)
+        self._note_refused(found)
         self.images.close()
         self._back_off(now_ns, retry_after_s)
-        return [Tell("", "lost", self._reason)]
+        return found
 
     def on_frame(self, frame: bytes, now_ns: int) -> list[Action]:
         """A frame has come."""

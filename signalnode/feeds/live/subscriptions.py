@@ -23,6 +23,7 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from signalnode.clock import NS_PER_S
+from signalnode.feeds.live import suspects
 from signalnode.feeds.live.actions import NEVER_NS, RENEW_S_MIN, jittered_s, ns_of
 from signalnode.feeds.live.lives import HELD, SUBSCRIPTION, Asked, Change, Key, State
 from signalnode.feeds.live.sessions.base import OLDEST, Heard, Venue
@@ -90,6 +91,9 @@ class Subscriptions:
                 asked.is_alone, asked.silences = known.is_alone, known.silences
                 asked.has_spoken = known.has_spoken
                 asked.frames, asked.longest_ns = known.frames, known.longest_ns
+                asked.is_known, asked.is_suspect = known.is_known, known.is_suspect
+                if known.strikes >= suspects.STRIKES_MAX:
+                    asked.state, asked.strikes = "refused", known.strikes
 
     def renew(self, key: Key) -> bool:
         """Leave and ask anew; whether that is to be done: what is under way is enough."""
@@ -115,8 +119,9 @@ class Subscriptions:
         needed = set(self._channels.get(symbol, ())) - self.venue.optional
         return bool(needed) and all(self.asked[symbol, each].state == "active" for each in needed)
 
-    def close(self) -> None:
-        """The connection is gone, and with it all that it was subscribed to."""
+    def close(self) -> list[Change]:
+        """The connection is gone, and with it all that it was subscribed to; the markets refused for that."""
+        guilty = suspects.suspect(self.asked) if self.venue.closes_on_unknown else ""
         self._number = 0
         self._numbered.clear()
         self._requests_ns.clear()
@@ -132,12 +137,24 @@ class Subscriptions:
                 asked.tries = asked.tries if is_mute else 0
             self._let_go(key)
         self._left_ns.clear()
+        return self._refuse(guilty) if guilty else []
+
+    def _refuse(self, symbol: str) -> list[Change]:
+        """A market is not asked for any more, whatever its channel."""
+        found = []
+        for channel in self._channels.get(symbol, ()):
+            asked = self.asked[symbol, channel]
+            asked.state, asked.strikes = "refused", suspects.STRIKES_MAX
+            found.append(Change(symbol, channel, "refused", suspects.GUILTY))
+        return found
 
     def due_ns(self, send_ns: int) -> int:
         """When something is to be done, where nothing may be sent before `send_ns`."""
         due_ns, send_ns = NEVER_NS, max(send_ns, self._free_ns())
-        full = self._full()
+        full, must_wait = self._full(), self._must_wait()
         for (_, channel), asked in self.asked.items():
+            if must_wait and asked.is_suspect and asked.state == "wanted":
+                continue
             if asked.state == "leaving" or (asked.state == "wanted" and channel not in full):
                 due_ns = min(due_ns, max(asked.due_ns, send_ns))
             elif asked.state in ("asked", "left"):
@@ -184,9 +201,10 @@ class Subscriptions:
         """The next frame to be sent; b"" where there is none."""
         if now_ns < self._free_ns():
             return b""
-        full = self._full()
+        full, must_wait = self._full(), self._must_wait()
         for key, asked in self.asked.items():
             is_free = asked.state == "leaving" or (asked.state == "wanted" and key[1] not in full)
+            is_free &= not (must_wait and asked.is_suspect and asked.state == "wanted")
             if is_free and asked.due_ns <= now_ns:
                 return self._request(self._together(key, asked, now_ns), asked.state == "wanted", now_ns)
         return b""
@@ -224,6 +242,9 @@ class Subscriptions:
     def _wanted(self, symbol: str) -> Iterator[Asked]:
         of_market = (self.asked[symbol, channel] for channel in self._channels.get(symbol, ()))
         return (asked for asked in of_market if asked.state == "wanted")
+
+    def _must_wait(self) -> bool:
+        return self.venue.closes_on_unknown and suspects.must_wait(self.asked)
 
     def _held(self, channel: str) -> int:
         return sum(each == channel and asked.state in HELD for (_, each), asked in self.asked.items())
@@ -284,7 +305,8 @@ class Subscriptions:
             self._let_go(key)
             return [Change(*key, "refused", detail)] if is_told else []
         if asked.state == "active":
-            asked.tries = 0
+            asked.tries, asked.strikes = 0, 0
+            asked.is_known, asked.is_suspect = True, False
             self._let_go(key)
             if not asked.is_wanted:
                 return []

@@ -34,6 +34,7 @@ class MadeUp(Venue):
     greets: bool = False
     answers_leaving: bool = True
     answer_is_image: bool = False
+    closes_on_unknown: bool = False
     channels: tuple[str, ...] = (BOOK, TRADES)
     standing: tuple[bytes, ...] = ()
     ping: Ping | None = None

@@ -181,8 +181,19 @@ def test_hyperliquid_repeats_what_it_refuses() -> None:
         client.send(method=method, subscription=asked)
         errors = [each["data"] for each in client.frames if each["channel"] == "error"]
         assert not told or errors[-1].startswith(told)
-    client.send(method="subscribe", subscription=asked | {"coin": "NO"})
-    assert client.frames[-1]["data"].startswith("Invalid subscription")
+
+
+def test_hyperliquid_closes_without_a_word_on_who_asks_for_what_there_is_not() -> None:
+    client = Client("hyperliquid")
+    client.send(method="subscribe", subscription={"type": "l2Book", "coin": "NO"})
+    assert (client.frames, client.codes) == ([], [1006])
+
+
+def test_bitstamp_agrees_to_a_market_that_there_is_not_and_brings_nothing() -> None:
+    client = Client("bitstamp")
+    for channel, event in (("order_book_nousd", "bts:subscription_succeeded"), ("x_NO/USD", "bts:error")):
+        client.send(event="bts:subscribe", data={"channel": channel})
+        assert client.frames[-1]["event"] == event
 
 
 def test_gemini_answers_nothing_but_what_it_cannot_read_and_beats_each_five_seconds() -> None:

@@ -94,6 +94,7 @@ class Venue(Protocol):
     greets: bool = False  # whether the venue speaks first, and wants to be waited for
     answers_leaving: bool = True  # else a subscription is left as soon as that is said
     is_counted: bool = False  # whether it numbers a connection's frames: then every market gets them all
+    closes_on_unknown: bool = False  # the connection, without a word, where it is asked for what there is not
     answer_is_image: bool = False  # whether the yes to a book's subscription brings the book itself
     channels: tuple[str, ...]  # of every market, the book's first
     optional: frozenset[str] = frozenset()  # channels that a market is heard without, where they are refused

@@ -1,9 +1,11 @@
 """Bitstamp: WebSocket API v2.
 
 Source: Bitstamp, "WebSocket API v2". A channel is named with its market, `live_trades_btcusd`; an answer
-names it, an error nothing. The client may send `bts:heartbeat`, and gets one back; `bts:request_reconnect`
-says that the connection is about to go. One lives 90 days. Of its sockets no limits are published; REST 400
-requests a second, and 10,000 in ten minutes.
+names it, an error nothing. A market that there is not is agreed to as well, and brings nothing; only a
+channel that is spelt otherwise is an error (others measured it in September 2026). The client may send
+`bts:heartbeat`, and gets one back; `bts:request_reconnect` says that the connection is about to go. One lives
+90 days and bears 1,024 channels, and frames of 512 bytes. Of how often one may ask nothing is published; REST
+400 requests a second, and 10,000 in ten minutes.
 
 Of its books we hear `order_book`, the best 100 levels a side, whole each time. `diff_order_book` numbers
 nothing, wants a book from REST that is a second behind, and is wrong for good after a loss that nobody sees.

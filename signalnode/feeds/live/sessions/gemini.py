@@ -2,9 +2,9 @@
 
 Source: Gemini, "Market Data v2", and a recording: one channel, `l2`, brings book and trades. No request is
 answered: the first `l2_updates`, known by its list of past trades or auctions, is the yes and the book at
-once; leaving is over when it is said. A heartbeat comes each 5 s. Nothing shows a loss, so a book is asked
-for anew each few minutes. Of its sockets no limit is published; REST 120 requests a minute, and one a second
-is advised ("Rate Limits").
+once; a request none of whose markets is known gets an error that names none; leaving is over when it is said.
+A heartbeat comes each 5 s. Nothing shows a loss, so a book is asked for anew each few minutes. Of its sockets
+no limit is published; REST 120 requests a minute, and one a second is advised ("Rate Limits").
 """
 
 from __future__ import annotations

@@ -6,7 +6,9 @@ weight a minute, of which what it lists is 20. What has been sent nothing for 60
 sent, which is answered by `pong`. One subscription may die while the others go on (sonirico/go-hyperliquid
 #111): a book comes each 5 s at least, so one that is silent for longer is asked for anew.
 
-An answer repeats the subscription, with fields that were not asked for; an error has it in its text.
+An answer repeats the subscription, with fields that were not asked for; an error has it in its text. A coin
+that there is not has none: the connection is closed within 0.16 s, without a close frame (others measured it
+in September 2026; so is a coin in small letters, or one of another dex without its prefix).
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ class Hyperliquid(Venue):
 
     name = "hyperliquid"
     ws_url = "wss://api.hyperliquid.xyz/ws"
+    closes_on_unknown = True
     channels: tuple[str, ...] = (BOOK, TRADES, BEST)
     ping = Ping(b'{"method":"ping"}', 15.0)
     limits = Limits(
