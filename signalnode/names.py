@@ -37,6 +37,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _TCP = re.compile(r"tcp://(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(\d{1,5})", re.ASCII)
 _IPC = "ipc://"
+KEY_CHARS = 40  # a CURVE key in Z85 text
+_KEY = re.compile(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")
 _PATHS_MAX = 1_024  # socket files whose paths are remembered, for they are looked for each second
 
 
@@ -137,6 +139,29 @@ def aggregator_endpoint_fault(endpoint: str) -> str | None:
     if address is not None and address[1] == PORT_MAX:
         return f"{endpoint!r} leaves no port after it for snapshots; use {PORT_MAX - 1} at most"
     return endpoint_fault(endpoint) or endpoint_fault(snapshot_endpoint(endpoint))
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` has the form of a CURVE key in Z85."""
+    return _KEY.fullmatch(text) is not None
+
+
+def source_parts(source: str) -> tuple[str, str]:
+    """The endpoint of another aggregator, and its node's public key; "" where none is given."""
+    endpoint, _, key = source.partition(" ")
+    return endpoint, key.strip()
+
+
+def source_fault(source: str, *, has_keys: bool) -> str | None:
+    """What is wrong with a source, with the mend. Beyond this machine it takes keys."""
+    endpoint, key = source_parts(source)
+    if fault := aggregator_endpoint_fault(endpoint):
+        return fault
+    if key and not is_key(key):
+        return f"{key[:60]!r} is not a public key; give the {KEY_CHARS} characters that `keys new` printed"
+    if not has_keys and (key or not is_local(endpoint)):
+        return f"{endpoint} takes keys; make some with `signalnode keys new` and set aggregator.keys_dir"
+    return None
 
 
 def panel_endpoint_fault(endpoint: str) -> str | None:

@@ -25,6 +25,7 @@ from signalnode.strategies import STRATEGIES
 CONFIG = Path(__file__).parent.parent / "config"
 HAS_NO_DEFAULT = {
     "keys_dir",
+    "sources_file",
     "control_group",
     "folder",
     "token_file",

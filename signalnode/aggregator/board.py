@@ -6,16 +6,23 @@ Pure: `now_ns` is a parameter, on the aggregator's own time line, which never st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
+from signalnode.aggregator.carried import Carried, CarriedEntry
+from signalnode.bus.digest import Digest
 from signalnode.bus.sequence import DROP, SequenceTracker
-from signalnode.bus.wire import NOT_RUNNING, End, MarketMessage, MarketState, ProcessState, Score, Status
+from signalnode.bus.wire import (
+    NOT_RUNNING,
+    End,
+    MarketMessage,
+    MarketState,
+    ProcessState,
+    Score,
+    State,
+    Status,
+)
 from signalnode.clock import NS_PER_S
 from signalnode.scores import is_any_known
 
-State = Literal[
-    "fresh", "unheard", "ended", "down", "silent", "behind", "stale", "degraded", "warming", "settling"
-]
 UNSOUND = frozenset({"stale", "degraded"})
 
 
@@ -100,22 +107,49 @@ class Entry:
 
 
 class Board:
-    """The newest of each expected market. Invariant: an entry's (epoch, seq) never falls."""
+    """The newest of each market, its own and those that other aggregators' digests carry, in this order.
 
-    def __init__(self, markets: Iterable[str], silent_after_s: float, settle_s: float = 0.0) -> None:
+    Invariant: an entry's (epoch, seq) never falls.
+    """
+
+    def __init__(
+        self, markets: Iterable[str], silent_after_s: float, settle_s: float = 0.0, gone_s: float = 3_600.0
+    ) -> None:
         self.silent_after_ns, self._settle_ns = int(silent_after_s * NS_PER_S), int(settle_s * NS_PER_S)
-        self.entries: dict[str, Entry] = {name: Entry() for name in markets}
+        self.own: dict[str, Entry] = {name: Entry() for name in markets}
+        self.carried = Carried(self.silent_after_ns, self._settle_ns, int(gone_s * NS_PER_S))
+        self.carried.keep_to(self.own)
+        self.entries: dict[str, Entry | CarriedEntry] = dict(self.own)
         self._processes: Mapping[str, ProcessState] = {}
 
     def expect(self, markets: Iterable[str]) -> None:
         """From now on these markets: new ones are unheard, those that left are gone, the others untouched."""
-        self.entries = {name: self.entries.get(name) or Entry() for name in markets}
+        self.own = {name: self.own.get(name) or Entry() for name in markets}
+        self.carried.keep_to(self.own)
+        self.entries = {**self.own, **dict(self.carried.entries())}
         self.tell(self._processes, 0)
+
+    def carry(self, digest: Digest, now_ns: int) -> bool:
+        """Take a digest; whether it brought markets that did not stand here."""
+        before = len(self.carried.names)
+        self.carried.take(digest, now_ns)
+        if len(self.carried.names) == before:
+            return False
+        self.entries |= dict(self.carried.entries())
+        return True
+
+    def forget(self, now_ns: int) -> set[str]:
+        """Let carried markets go that have left, or whose source is gone; their names."""
+        if not self.carried.forget(now_ns):
+            return set()
+        gone = self.entries.keys() - self.own.keys() - self.carried.places.keys()
+        self.entries = {**self.own, **dict(self.carried.entries())}
+        return gone
 
     def tell(self, processes: Mapping[str, ProcessState], now_ns: int) -> None:
         """Take what the supervisor says of the markets' processes, by name."""
         self._processes = processes
-        for name, entry in self.entries.items():
+        for name, entry in self.own.items():
             process = processes.get(name)
             if process != entry.process:
                 entry.process, entry.told_ns = process, now_ns
@@ -127,7 +161,7 @@ class Board:
         DROP means that it is a duplicate, of an older epoch or of a market nobody expects, and changed
         nothing but the counts.
         """
-        entry = self.entries.get(message.market)
+        entry = self.own.get(message.market)
         if entry is None:
             return DROP
         sequence = entry.sequence
@@ -158,15 +192,14 @@ class Board:
         return [name for name in self.entries if self.state(name, now_ns) == "settling"]
 
     def behind(self, now_ns: int) -> list[str]:
-        """Who is heard, and whose newest score does not come though it is sent again with heartbeats."""
-        late = (name for name, e in self.entries.items() if now_ns - e.behind_ns > self.silent_after_ns)
-        return [
-            name for name in late if self.entries[name].sequence.seq and self.state(name, now_ns) == "behind"
-        ]
+        """Who of its own is heard, and whose newest score does not come though heartbeats bring it again."""
+        late = (name for name, each in self.own.items() if now_ns - each.behind_ns > self.silent_after_ns)
+        return [name for name in late if self.own[name].sequence.seq and self.state(name, now_ns) == "behind"]
 
     def markets(self, now_ns: int) -> dict[str, MarketState]:
         """Every expected market as a view shows it; age in seconds since it said what was heard last."""
-        return {name: self._market(entry, now_ns) for name, entry in self.entries.items()}
+        own = {name: self._market(entry, now_ns) for name, entry in self.own.items()}
+        return own | self.carried.markets(now_ns)
 
     def _market(self, entry: Entry, now_ns: int) -> MarketState:
         message, newest = entry.message, entry.newest

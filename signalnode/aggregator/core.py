@@ -14,13 +14,16 @@ from dataclasses import dataclass, field
 import msgspec
 
 from signalnode.aggregator.board import Board
+from signalnode.aggregator.digests import DigestWriter
 from signalnode.aggregator.kept import KeptOutcomes
 from signalnode.aggregator.measures.core import Measures
 from signalnode.aggregator.measures.gaps import Gaps
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
+from signalnode.bus.digest import DigestReader
 from signalnode.bus.relations import TOPIC as RELATIONS
-from signalnode.bus.sequence import DROP
+from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.snapshot import Ring, RingRequest, answer
+from signalnode.bus.topics import SCORE
 from signalnode.bus.wire import (
     DELAYS_S,
     DecisionMessage,
@@ -77,8 +80,9 @@ class Aggregator:
         now_ns: int,
         *,
         assets: Mapping[str, str] | None = None,
+        writer: DigestWriter | None = None,
     ) -> None:
-        self.board = Board(markets, settings.silent_after_s, settings.settle_s)
+        self.board = Board(markets, settings.silent_after_s, settings.settle_s, settings.source_gone_s)
         self.ring = Ring(settings.ring_messages_max)
         self.runner = runner
         self.epoch = epoch
@@ -90,6 +94,11 @@ class Aggregator:
         self.caught_up_ns = 2**63 - 1  # when nothing waited to be taken; whoever reads the sockets says so
         self.view_seq = 0
         self.view_frames: list[bytes] | None = None
+        self.digest_frames: list[bytes] | None = None
+        self.is_digest_wanted = False
+        self._writer = writer or DigestWriter("", "")
+        self._digests = DigestReader()
+        self._streams: dict[str, SequenceTracker] = {}  # of carried markets that somebody asked for
         self._measures = Measures(settings, self.board)
         self.outcomes = self._measures.outcomes
         self._gaps = Gaps()
@@ -118,7 +127,7 @@ class Aggregator:
         if isinstance(message, (ViewMessage, DecisionMessage)):
             return self._reject("kind")
         kind = type(message)
-        if message.market not in self.board.entries:
+        if message.market not in self.board.own:
             return self._reject("market")
         delay_ns = now_ns + self._ahead_ns - message.time_published_ns
         # Clocks may be set, or be of another machine; what was read since the last time that nothing waited
@@ -135,6 +144,59 @@ class Aggregator:
         elif kind is End:
             self.ring.ended(message.market, frames)
         return True
+
+    def take_digest(self, frames: Sequence[bytes], now_ns: int) -> None:
+        """Take what another aggregator says of its markets. What is wrong is counted by reason."""
+        try:
+            digest = self._digests.read(frames)
+        except WireError as error:
+            self._reject(error.reason)
+            return
+        if self.board.carry(digest, now_ns):
+            self._group()
+
+    def take_stream(self, frames: Sequence[bytes]) -> bool:
+        """Take what a source sends of a market that was asked for; whether it is to be re-published.
+
+        The board goes by digests alone; here older epochs than it knows, and repetitions, are left out.
+        """
+        try:
+            message = decode(frames, self._bytes_max)
+        except WireError as error:
+            return self._reject(error.reason)
+        if isinstance(message, (ViewMessage, DecisionMessage)):
+            return self._reject("kind")
+        market = message.market
+        if market not in self.board.carried.places or message.epoch < self.board.carried.epoch(market):
+            return self._reject("market")
+        place = self._streams.setdefault(market, SequenceTracker())
+        number, is_score = (message.epoch, message.seq), type(message) is Score
+        is_end = type(message) is End
+        missing = place.score(*number) if is_score else place.last(*number, is_end)
+        if missing != DROP and is_score:
+            self.ring.add(market, *number, frames)
+        elif missing != DROP and is_end:
+            self.ring.ended(market, frames)
+        return missing != DROP
+
+    def let_go(self, market: str) -> None:
+        """Nobody asks for the stream of a carried market any more."""
+        if self._streams.pop(market, None) is not None:
+            self.ring.forget(market)
+
+    def let_go_but(self, topics: Collection[bytes]) -> None:
+        """Let those streams go that none of these subscriptions means any more."""
+        for market in list(self._streams):
+            if not any((SCORE + market.encode()).startswith(topic) for topic in topics):
+                self.let_go(market)
+
+    def forget(self, now_ns: int) -> None:
+        """Let carried markets go that have left."""
+        gone = self.board.forget(now_ns)
+        for market in gone:
+            self.let_go(market)
+        if gone:
+            self._group()
 
     def advance(self, now_ns: int, ahead_ns: int = 0) -> list[Outcome]:
         """Make every view that was due by `now_ns`, each at its own time, and let strategies decide on it.
@@ -156,10 +218,11 @@ class Aggregator:
         each quotes, where its name does not.
         """
         wanted = list(markets)
-        self._gaps.expect({name: asset_of(name) for name in wanted} | dict(assets or {}))
-        for gone in set(self.board.entries) - set(wanted):
+        for gone in set(self.board.own) - set(wanted):
             self.ring.forget(gone)
         self.board.expect(wanted)
+        self._assets = dict(assets or {})
+        self._group()
 
     def newest(self, prefixes: Collection[bytes]) -> list[list[bytes]]:
         """What late joiners who subscribed to `prefixes` are sent, once each.
@@ -177,6 +240,10 @@ class Aggregator:
         if request.ask == "relations":
             return answer(request, [(RELATIONS, self._measures.packed_relations())])
         return self.ring.answer(request)
+
+    def _group(self) -> None:
+        """Compare each market with those that quote the same."""
+        self._gaps.expect({name: asset_of(name) for name in self.board.entries} | self._assets)
 
     def _view(self, at_ns: int, ahead_ns: int) -> Outcome:
         self.view_seq += 1
@@ -211,18 +278,23 @@ class Aggregator:
                 market: each.told()
                 for market, each in self.outcomes.in_turn(self._interval_ns / NS_PER_S).items()
             },
-            layer5=self._state(),
+            layer5=self._state(at_ns),
         )
         self.view_frames = encode(message)
+        self.digest_frames = None
+        if self.is_digest_wanted:
+            place, published_ns = (self.epoch, self.view_seq), message.time_published_ns
+            self.digest_frames = self._writer.frames(self.board, markets, place, published_ns)
         return Outcome(message, decisions, faults + lost, states)
 
-    def _state(self) -> Layer5State:
+    def _state(self, at_ns: int) -> Layer5State:
         return Layer5State(
             rejected=sum(self.rejected.values()),
             withheld=self.withheld,
             journal_bytes=self.journal_bytes,
             delays=list(self._delays.counts),
             delays_sum_s=self._delays.sum_ns / NS_PER_S,
+            sources=self.board.carried.sources(at_ns),
         )
 
     def _reject(self, reason: str) -> bool:

@@ -21,6 +21,7 @@ from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.notices import Withheld, failing, troubled
 from signalnode.aggregator.republisher import Republisher
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
+from signalnode.aggregator.sources import Sources, digest_writer
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.sockets import RECONNECT_MAX_MS, RECONNECT_MS, receive, waits
 from signalnode.bus.supervision import LOOK_MS, Supervision
@@ -99,7 +100,8 @@ class Process:
         runner = StrategyRunner(_objects(self._strategies), within(settings.strategy_budget_ms / 1e3))
         epoch = _epoch(node, log)
         begun_ns = self._time.now_ns()
-        self.core = Aggregator(settings, node.markets, runner, epoch, begun_ns, assets=node.assets)
+        writer, assets = digest_writer(node), node.assets
+        self.core = Aggregator(settings, node.markets, runner, epoch, begun_ns, assets=assets, writer=writer)
         self.core.caught_up_ns = begun_ns
         raise_file_limit()
         arrange_memory(len(node.markets))
@@ -117,6 +119,7 @@ class Process:
             self._sub.close()
             self._context.term()
             raise
+        self._sources = Sources(self._context, settings, log)
         for market in node.markets:
             self._sub.connect(scores_endpoint(node.runtime_dir, market))
         self._journal = _journal(node)
@@ -131,7 +134,7 @@ class Process:
         self._signals, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poller, self._patient = zmq.Poller(), zmq.Poller()  # for all there is, and all but messages
         self._poller.register(self._sub, zmq.POLLIN)
-        for each in (*self._republisher.sockets, self._signals):
+        for each in (*self._republisher.sockets, *self._sources.sockets, self._signals):
             self._poller.register(each, zmq.POLLIN)
             self._patient.register(each, zmq.POLLIN)
         self._gathering = Gathering()
@@ -152,6 +155,7 @@ class Process:
     def __exit__(self, *_: object) -> None:
         signal.set_wakeup_fd(-1)
         self._sub.close()
+        self._sources.close()
         self._republisher.close()
         self._context.term()
         self._journal.close()
@@ -173,11 +177,13 @@ class Process:
         if step_ns := self._time.step_ns():
             self._log.warning("the clock was set, or the machine slept", by_s=round(step_ns / NS_PER_S, 3))
         now_ns = self._time.now_ns()
+        self.core.is_digest_wanted = self._republisher.is_digest_asked
         for outcome in self.core.advance(now_ns, self._time.ahead_ns):
             self._publish(outcome)
         if self._sub not in ready or self._drain(now_ns):
             self.core.caught_up_ns = now_ns
         self._republisher.serve(self.core, now_ns, ready)
+        self._sources.serve(self.core, self._republisher, ready, now_ns)
         if self._signals in ready:
             self._heed_signals()
         self._housekeeping(link, now_ns)
@@ -205,6 +211,8 @@ class Process:
         self._report(outcome.faults)
         if self.core.view_frames is not None:
             self._republisher.publish(self.core.view_frames)
+        if self.core.digest_frames is not None:
+            self._republisher.publish(self.core.digest_frames)
 
     def _report(self, faults: Iterable[StrategyFault]) -> None:
         for fault in faults:
@@ -244,11 +252,13 @@ class Process:
     def _housekeeping(self, link: Link, now_ns: int) -> None:
         if now_ns >= self._look_ns:
             self._look_ns = now_ns + LOOK_MS * NS_PER_MS
+            self._sources.look()
             if (processes := self._supervision.news()) is not None:
                 self.core.board.tell(processes, now_ns)
         if now_ns >= self._beat_ns:
             self._beat_ns = now_ns + int(AGGREGATOR_HEARTBEAT_S * NS_PER_S)
             core = self.core
+            core.forget(now_ns)
             silent = core.board.silent(now_ns)
             if True in [put_back() for put_back in self.put_back]:
                 self._log.warning("somebody removed the lock or a socket, made again")
@@ -280,7 +290,7 @@ class Process:
         waiting_ns = now_ns - self.core.caught_up_ns
         if waiting_ns > self.core.board.silent_after_ns:
             self._log.warning("more comes than can be taken", since_s=round(waiting_ns / NS_PER_S, 1))
-        for name in silent:
+        for name in silent.keys() & self.core.board.own.keys():
             self._connect_again(scores_endpoint(self._node.runtime_dir, name))
         if self.withheld.reason:
             self._tell_withheld()
@@ -324,6 +334,7 @@ class Process:
         self._report(self.core.runner.replace(_objects(strategies), self._time.now_ns()))
         swapped = {name for name, each in self._strategies.items() if strategies.get(name) is not each}
         self._tell_forgetful([name for name in self.core.runner.forgetful() if name in swapped])
+        self._sources.follow(node.aggregator)
         self._node, self._strategies = node, strategies
         self._log.info("reloaded", markets=len(new), strategies=list(strategies))
 

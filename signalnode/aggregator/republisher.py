@@ -19,6 +19,7 @@ from signalnode.bus.sockets import (
     sending,
     unlink_ipc,
 )
+from signalnode.bus.topics import DIGEST
 from signalnode.bus.wire import WireError
 from signalnode.clock import NS_PER_MS
 from signalnode.errors import EndpointError
@@ -27,6 +28,7 @@ from signalnode.settings import AggregatorSettings
 
 JOINERS_INTERVAL_MS = 20  # late joiners are served together, so that subscribing in a loop multiplies nothing
 TOPICS_WAITING_MAX = 1_000  # different prefixes waiting to be served; more count as one, for everything
+ASKED_MAX = 20_000  # different prefixes that peers subscribe to; more count as one, for everything
 REQUEST_QUEUE_MAX = 1_000
 REPLY_QUEUE_MAX = 100  # replies one peer may leave unread, over the REPAIRS_MAX under way; more are lost
 REQUESTS_MAX = 500  # answered in one turn
@@ -71,6 +73,9 @@ class Republisher:
         except Exception:
             self.close()
             raise
+        self.asked: set[bytes] = set()  # what somebody subscribes to, by prefix
+        self.asked_changes = 0  # so often it was another
+        self.is_digest_asked = False
         self._waiting: set[bytes] = set()
         self._serve_ns = FOREVER_NS
 
@@ -121,12 +126,24 @@ class Republisher:
                 change = self._xpub.recv(NOW)
             except zmq.Again:
                 return
-            if change[:1] != b"\x01":
+            if change[:1] != b"\x01":  # the last who asked for it has gone
+                self.asked.discard(change[1:])
+                self._asked_anew(change[1:])
                 continue
+            self.asked.add(change[1:])
+            self._asked_anew(change[1:])
             self._waiting.add(change[1:])
             if len(self._waiting) > TOPICS_WAITING_MAX:
                 self._waiting = {b""}
             self._serve_ns = min(self._serve_ns, now_ns + JOINERS_INTERVAL_MS * NS_PER_MS)
+
+    def _asked_anew(self, topic: bytes) -> None:
+        """Beyond ASKED_MAX topics it is everything, for good."""
+        self.asked_changes += 1
+        if len(self.asked) > ASKED_MAX:
+            self.asked, topic = {b""}, b""
+        if DIGEST.startswith(topic):
+            self.is_digest_asked = any(DIGEST.startswith(each) for each in self.asked)
 
     def _late_joiners(self, core: Aggregator) -> None:
         for frames in core.newest(self._waiting):

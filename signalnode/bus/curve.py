@@ -9,7 +9,6 @@ directory needs no `server.key`. Files are in ZeroMQ's certificate format, as `z
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import zmq
@@ -18,13 +17,11 @@ from zmq.utils import z85
 
 from signalnode.errors import ConfigError, UsageError
 from signalnode.files import ensure_directory, replace_file
-from signalnode.names import checked_name
+from signalnode.names import KEY_CHARS, checked_name, is_key
 
 ZAP_DOMAIN = b"signalnode"
 OWN, SERVER, ALLOWED = "node", "server", "allowed"
-KEY_CHARS = 40  # a CURVE key in Z85 text
 ALLOWED_MAX = 1_024  # subscribers; the list is held in memory and read again at reload
-_KEY = re.compile(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")
 
 
 def new_keys(directory: Path) -> str:
@@ -56,11 +53,6 @@ def trust_server(directory: Path, key: str) -> Path:
     path = directory / f"{SERVER}.key"
     _put_public(path, key)
     return path
-
-
-def is_key(text: str) -> bool:
-    """Whether `text` has the form of a CURVE key in Z85."""
-    return _KEY.fullmatch(text) is not None
 
 
 def own_keys(directory: Path) -> tuple[bytes, bytes]:
@@ -104,13 +96,15 @@ def secure_server(socket: zmq.Socket[bytes], directory: Path) -> None:
     socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
 
 
-def secure_client(socket: zmq.Socket[bytes], directory: Path) -> None:
-    """Make `socket` speak CURVE to the node whose key is in `directory`, which may be the node's own; call
-    before connect. Raises ConfigError where keys are missing or broken.
+def secure_client(socket: zmq.Socket[bytes], directory: Path, server_key: str = "") -> None:
+    """Make `socket` speak CURVE to the node of `server_key`, or else of the key in `directory`, which may be
+    the node's own; call before connect. Raises ConfigError where keys are missing or broken.
     """
     public, secret = own_keys(directory)
     server = directory / f"{SERVER}.key"
-    if server.exists():
+    if server_key:
+        socket.curve_serverkey = server_key.encode()
+    elif server.exists():
         socket.curve_serverkey = _load(server)[0]
     elif (directory / ALLOWED).is_dir():
         socket.curve_serverkey = public

@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 SCORE, HEARTBEAT, END, DECISION = b"score.", b"heartbeat.", b"end.", b"decision."
 VIEW = b"view"
+DIGEST = b"digest"
 EVERYTHING = b""  # what the aggregator subscribes to
 
 

@@ -31,13 +31,17 @@ HEARTBEAT_S_MAX = 1.0  # longest silence of a healthy engine
 SILENT_AFTER_S = 3 * HEARTBEAT_S_MAX  # then a market is silent: it crashed, hangs or is cut off
 SCORES_MAX = 64  # scores in one message: the seven and the user's
 MESSAGE_BYTES_MAX = 65_536  # score, heartbeat, end, decision; a score is about 380 bytes
-VIEW_BYTES_MAX = 1_048_576  # view; 500 markets take about 160 kB, live ones 340, outcomes 50
+VIEW_BYTES_MAX = 8_388_608  # of 10,000 markets; 500 take about 160 kB, live ones 340, outcomes 50
 REASON_CHARS_MAX = 200
 DELAYS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 _FLOAT_MAX = 1.7976931348623157e308
 Status = Literal["warming", "live", "degraded", "stale"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+State = Literal[  # of a market in a view; what each means stands in `aggregator/board.py`
+    "fresh", "unheard", "ended", "down", "silent", "behind", "stale", "degraded", "warming", "settling"
+]
+STATES: frozenset[str] = frozenset(get_args(State))
 NOT_RUNNING = frozenset({"backing_off", "given_up", "down"})  # states of a process that is not there
 Direction = Literal["long", "short", "neutral"]
 Reason = Literal[
@@ -159,6 +163,15 @@ class MarketState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     missed: _Count = 0  # scores that were sent and never came to Layer 5
 
 
+class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another aggregator whose digests Layer 5 takes."""
+
+    host: str
+    markets: _Count
+    age_s: _Positive  # since its newest digest
+    older: _Count = 0  # so often it told of a market whose newer epoch was known: another writer
+
+
 class Layer5State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the aggregator itself does, since its start. `delays` counts scores by the time from publication to
     here: a number for each of DELAYS_S, up to which it counts, and one for all that took longer.
@@ -169,6 +182,7 @@ class Layer5State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     journal_bytes: _Count = 0
     delays: list[_Count] = []
     delays_sum_s: _Positive = 0.0
+    sources: dict[str, SourceState] = {}
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False):

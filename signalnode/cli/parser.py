@@ -72,7 +72,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def _keys_as_values(argv: Sequence[str]) -> list[str]:
     """`argv` with a blank before each CURVE key that begins with "-" and would be taken for an option."""
-    from signalnode.bus.curve import is_key
+    from signalnode.names import is_key
 
     options = ("--dir=", "--config=")
     return [

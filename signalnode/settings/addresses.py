@@ -6,9 +6,16 @@ import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from signalnode.names import PORT_MAX, host_and_port, is_loopback
+from signalnode.names import PORT_MAX, host_and_port, is_loopback, source_fault
 from signalnode.settings.cluster import ClusterSettings
-from signalnode.settings.model import LIVE_VENUES, NodeSettings, VenueSettings, is_live_venue
+from signalnode.settings.model import (
+    LIVE_VENUES,
+    SOURCES_MAX,
+    AggregatorSettings,
+    NodeSettings,
+    VenueSettings,
+    is_live_venue,
+)
 from signalnode.settings.reading import ConfigFaults, read_table, shown
 from signalnode.settings.watching import AlertSettings
 
@@ -106,6 +113,15 @@ def check_cluster(cluster: ClusterSettings | None, path: Path, faults: ConfigFau
         faults.add(
             path, "cluster.checkpoints", f"{what}; write it like file:///DIRECTORY or s3://BUCKET/PREFIX"
         )
+
+
+def check_sources(aggregator: AggregatorSettings, path: Path, faults: ConfigFaults) -> None:
+    """Add what is wrong with `sources`; what stands in the file is looked at when it is read."""
+    if len(aggregator.sources) > SOURCES_MAX:
+        faults.add(path, "aggregator.sources", f"names {len(aggregator.sources)}; {SOURCES_MAX} is the most")
+    for source in aggregator.sources:
+        if fault := source_fault(source, has_keys=aggregator.keys_dir is not None):
+            faults.add(path, "aggregator.sources", fault)
 
 
 def _program_fault(program: str) -> str | None:

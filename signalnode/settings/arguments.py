@@ -64,8 +64,12 @@ def gateway_args(
 
 
 def aggregator_args(node: NodeSettings) -> dict[str, Any]:
-    """Arguments of the aggregator: `config` names the snapshot, to be read again at SIGHUP. JSON-able."""
-    unchanging = dataclasses.replace(node, markets={})
+    """Arguments of the aggregator: `config` names the snapshot, to be read again at SIGHUP. JSON-able.
+
+    Its sources are not among them: it takes others without being restarted.
+    """
+    aggregator = dataclasses.replace(node.aggregator, sources=(), sources_file=None)
+    unchanging = dataclasses.replace(node, markets={}, aggregator=aggregator)
     return {"config": str(snapshot_path(node)), "aggregator": as_table(unchanging)["aggregator"]}
 
 

@@ -23,7 +23,7 @@ from signalnode.names import (
     panel_endpoint_fault,
     socket_path_fault,
 )
-from signalnode.settings.addresses import check_alerts, check_cluster, check_venues
+from signalnode.settings.addresses import check_alerts, check_cluster, check_sources, check_venues
 from signalnode.settings.cluster import CLUSTER_MARKETS_MAX
 from signalnode.settings.environment import config_path
 from signalnode.settings.model import (
@@ -144,6 +144,7 @@ def _node(path: Path, with_markets: bool, faults: ConfigFaults) -> NodeSettings 
     check_cluster(node.cluster, path, faults)
     if not 1 <= len(node.aggregator.outcome_horizons_s) <= HORIZONS_MAX:
         faults.add(path, "aggregator.outcome_horizons_s", f"give it 1 to {HORIZONS_MAX} times, in seconds")
+    check_sources(node.aggregator, path, faults)
     _check_socket_path(node.control_path, path, "runtime_dir", faults)
     markets = _markets(node, path, faults) if with_markets else {}
     return dataclasses.replace(node, markets=markets, path=path)
@@ -203,7 +204,7 @@ def _markets(node: NodeSettings, path: Path, faults: ConfigFaults) -> dict[str, 
             path, "markets_dir", f"{shown(node.markets_dir)} cannot be read ({error.strerror}); create it"
         )
         return {}
-    if not files and node.shard is None:  # a cluster's standby waits for some
+    if not files and node.shard is None and not node.has_sources:  # a cluster's standby waits for some
         faults.add(
             path, "markets_dir", f"no market in {shown(node.markets_dir)}; add a file like BTC-USDT.toml"
         )

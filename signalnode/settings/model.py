@@ -21,6 +21,7 @@ RecordKind = Literal["raw", "events"]
 AGGREGATOR_HEARTBEAT_S = 1.0
 MARKETS_MAX = 1_000  # of one node; each is a process
 CPUS_MAX = 1_024  # cpu_set_t of sched_setaffinity(2)
+SOURCES_MAX = 1_024  # aggregators that one may listen to; two sockets' connections each
 HORIZONS_MAX = 8  # within which outcomes are learnt
 
 
@@ -79,6 +80,13 @@ class AggregatorSettings:
     outcome_half_life_s: Annotated[float, Within(60.0, 6_048_000.0)] = 43_200.0
     # Time a strategy may take for one view before it loses its turn.
     strategy_budget_ms: Annotated[float, Within(1.0, 10_000.0)] = 50.0
+    # Other aggregators whose markets stand on this board as well: an endpoint, and behind a space the public
+    # key of its node where that is not this node's own.
+    sources: tuple[str, ...] = ()
+    # The same in a file, one a line; it is looked at ten times a second, so that no reload is needed.
+    sources_file: Path | None = None
+    # Nothing from a source for so long, and its markets leave the board; until then they are silent.
+    source_gone_s: Annotated[float, Within(1.0, 6_048_000.0)] = 3_600.0
     # The journal of decisions: bytes of one file, and how many are kept.
     journal_bytes_max: Annotated[int, Within(65_536, 1_073_741_824)] = 16_777_216
     journal_files_max: Annotated[int, Within(2, 10_000)] = 64
@@ -314,6 +322,11 @@ class NodeSettings:
     def assets(self) -> dict[str, str]:
         """What each market quotes, by its config or its name."""
         return {name: each.asset or asset_of(name) for name, each in self.markets.items()}
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether other aggregators are heard, so that it can do without markets of its own."""
+        return bool(self.aggregator.sources or self.aggregator.sources_file)
 
     def scores_path(self, market: str) -> Path:
         """The socket one engine publishes on."""

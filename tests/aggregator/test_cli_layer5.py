@@ -9,10 +9,11 @@ import pytest
 
 from signalnode.aggregator.journal import journal_files
 from signalnode.aggregator.kept import save
-from signalnode.bus.curve import KEY_CHARS, allowed_keys
+from signalnode.bus.curve import allowed_keys
 from signalnode.cli import main
 from signalnode.cli.spans import time_of
 from signalnode.events import TIME_MAX_NS
+from signalnode.names import KEY_CHARS
 from tests.aggregator.measures.test_outcomes import fed, made, walked
 from tests.aggregator.test_journal import written
 from tests.aggregator.test_replay import recorded

@@ -8,10 +8,11 @@ from typing import get_args
 import msgspec
 
 from signalnode.aggregator.measures.core import STRONGEST_MAX
+from signalnode.bus.digest import DIGEST_BYTES_MAX, NUMBERS, WORDS, DigestMessage
 from signalnode.bus.reader import Counts, StreamState
 from signalnode.bus.relations import RELATIONS_MARKETS_MAX, RelationsMessage
 from signalnode.bus.snapshot import RingReply
-from signalnode.bus.topics import DECISION, END, HEARTBEAT, SCORE, VIEW
+from signalnode.bus.topics import DECISION, DIGEST, END, HEARTBEAT, SCORE, VIEW
 from signalnode.bus.wire import (
     KINDS,
     MESSAGE_BYTES_MAX,
@@ -42,8 +43,8 @@ def keys_of(message: type[msgspec.Struct]) -> list[str]:
 
 def test_the_topics_are_those_there_are() -> None:
     told = {name.partition("<")[0].encode() for name in table(PAGE, "topic").names()}
-    assert told == {SCORE, HEARTBEAT, END, VIEW, DECISION}
-    assert [row[1] for row in table(PAGE, "topic").rows] == list(KINDS)
+    assert told == {SCORE, HEARTBEAT, END, VIEW, DECISION, DIGEST}
+    assert [row[1] for row in table(PAGE, "topic").rows] == [*KINDS, "digest"]
 
 
 def test_the_keys_of_every_message_are_those_on_the_wire() -> None:
@@ -52,10 +53,20 @@ def test_the_keys_of_every_message_are_those_on_the_wire() -> None:
     same(table(PAGE, "key", "Decision").names(), keys_of(DecisionMessage))
     same(table(PAGE, "key of outcomes").names(), keys_of(ToldOutcomes))
     same(table(PAGE, "key of layer5").names(), keys_of(Layer5State))
+    same(
+        [name for row in table(PAGE, "key of a digest").rows for name in quoted(row[0])],
+        keys_of(DigestMessage),
+    )
     same(table(PAGE, "key of health").names(), keys_of(Health))
     same(table(PAGE, "key of a channel").names(), keys_of(Channel))
     same(table(PAGE, "key of the answer").names(), keys_of(RingReply))
     same(table(PAGE, "key of relations").names(), keys_of(RelationsMessage))
+
+
+def test_the_columns_of_a_digest_are_those_that_are_packed() -> None:
+    (told,) = [row[2] for row in table(PAGE, "key of a digest").rows if row[0] == "`columns`"]
+    same([name for name in quoted(told) if not name.startswith("<") and name != "texts"], [*NUMBERS, *WORDS])
+    assert f"a digest {DIGEST_BYTES_MAX:,}." in one_line(PAGE)
 
 
 def test_what_a_subscription_tells_is_what_is_told_of_it() -> None:

@@ -1,0 +1,255 @@
+"""The digest: all markets of one aggregator at one moment, packed column by column into one message. Pure.
+
+A reader needs no schema beside the message: a column is its type, in numpy's notation, and its bytes, one
+number a market in the order of `markets`. Columns of words hold places in `texts`. A score is -1 where its
+evidence is missing, and NaN where that market has no such score. Each digest is whole, so that the next one
+makes good whatever was lost.
+
+130 bytes a market. What takes one message a market 20 µs at the two ends takes 1 µs this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Meta
+
+from signalnode.bus.topics import DIGEST
+from signalnode.bus.wire import REASON_CHARS_MAX, SCORE_NAMES, STATES, STATUSES, VERSION, WireError
+from signalnode.names import name_fault
+
+DIGEST_BYTES_MAX = 16_777_216  # 100,000 markets
+MARKETS_MAX = 65_536  # of one digest
+TEXTS_MAX = 65_535  # different words and reasons; places in them are 16 bits
+SCORES_MAX = 128  # names of scores, of all markets together
+COLUMNS_MAX = 256
+UNTOLD = "too many different texts: its own host has it"  # stands for those beyond TEXTS_MAX
+UNKNOWN = -1.0  # a score without evidence; it reads 50
+NONE = -1  # no outage
+
+NUMBERS: dict[str, str] = {
+    "epoch": "<i8",
+    "seq": "<i8",
+    "time_event_ns": "<i8",
+    "time_received_ns": "<i8",
+    "time_published_ns": "<i8",
+    "mid": "<f8",
+    "warm": "<f4",
+    "spread_bps": "<f4",  # NaN without a quote
+    "age_s": "<f4",  # since that aggregator last heard it; NaN before
+    "missed": "<i8",
+    "restarts": "<i4",
+    "outage_ms": "<i8",
+}
+WORDS = ("state", "status", "process", "why", "reason")
+WORD, SCORE = "<u2", "<f4"
+COUNTS = ("epoch", "seq", "missed", "restarts")  # never below 0
+MEASURES = ("spread_bps", "age_s")  # never below 0, and NaN where not known
+
+Array = npt.NDArray[Any]
+_Column = tuple[Annotated[str, Meta(max_length=8)], bytes]
+_Text = Annotated[str, Meta(max_length=REASON_CHARS_MAX)]
+_Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class DigestMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="digest"):
+    """A digest as it goes on the wire. `source` names the aggregator for good, `epoch` its incarnation."""
+
+    v: Literal[1] = VERSION
+    source: Annotated[str, Meta(min_length=1, max_length=64)]
+    host: Annotated[str, Meta(max_length=64)]
+    epoch: _Count
+    seq: _Count
+    time_published_ns: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    markets: msgspec.Raw  # a list of names, the same bytes from one digest to the next
+    texts: Annotated[list[_Text], Meta(max_length=TEXTS_MAX)]
+    columns: Annotated[dict[str, _Column], Meta(max_length=COLUMNS_MAX)]
+    scores: Annotated[dict[str, _Column], Meta(max_length=SCORES_MAX)]
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The same read: a number, or a word, and a score by name for each of `markets`; arrays of shape (n,)."""
+
+    source: str
+    host: str
+    epoch: int
+    seq: int
+    time_published_ns: int
+    markets: tuple[str, ...]
+    numbers: Mapping[str, Array]
+    words: Mapping[str, Array]  # of str
+    scores: Mapping[str, Array]
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(DigestMessage)
+_NAMES = msgspec.msgpack.Decoder(Annotated[list[str], Meta(max_length=MARKETS_MAX)])
+
+
+class _Texts:
+    """Words by their places, for the writer of a digest."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self._places: dict[str, int] = {}
+
+    def packed(self, words: Sequence[str]) -> bytes:
+        """The column of these words."""
+        places = self._places
+        for word in dict.fromkeys(words):
+            if word not in places:
+                places[word] = self._place(word)
+        return np.array([places[word] for word in words], WORD).tobytes()
+
+    def _place(self, word: str) -> int:
+        if len(self.told) < TEXTS_MAX:
+            self.told.append(word[:REASON_CHARS_MAX] if len(self.told) < TEXTS_MAX - 1 else UNTOLD)
+        return len(self.told) - 1
+
+
+def encode_digest(
+    *,
+    source: str,
+    host: str,
+    place: tuple[int, int],
+    time_published_ns: int,
+    markets: msgspec.Raw,
+    numbers: Mapping[str, Sequence[float]],
+    words: Mapping[str, Sequence[str]],
+    scores: Mapping[str, Sequence[float]],
+) -> list[bytes]:
+    """The two frames of a digest at `place` (epoch, seq); `markets` is what `packed_names` gave."""
+    texts = _Texts()
+    columns: dict[str, _Column] = {
+        name: (kind, np.array(numbers[name], kind).tobytes()) for name, kind in NUMBERS.items()
+    }
+    columns |= {name: (WORD, texts.packed(words[name])) for name in WORDS}
+    message = DigestMessage(
+        source=source,
+        host=host,
+        epoch=place[0],
+        seq=place[1],
+        time_published_ns=time_published_ns,
+        markets=markets,
+        texts=texts.told,
+        columns=columns,
+        scores={name: (SCORE, np.array(column, SCORE).tobytes()) for name, column in scores.items()},
+    )
+    return [DIGEST, _ENCODER.encode(message)]
+
+
+def packed_names(markets: Sequence[str]) -> msgspec.Raw:
+    """The list of names as it stands in a digest."""
+    return msgspec.Raw(_ENCODER.encode(list(markets)))
+
+
+class DigestReader:
+    """Reads digests; a source's names are read and checked once, as long as they stay the same."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, tuple[bytes, tuple[str, ...]]] = {}
+
+    def read(self, frames: Sequence[bytes]) -> Digest:
+        """The digest in `frames`; raises WireError for anything else."""
+        if len(frames) != 2 or frames[0] != DIGEST:
+            raise WireError("frames", f"{len(frames)} frames where the topic digest and a map make 2")
+        if len(frames[1]) > DIGEST_BYTES_MAX:
+            raise WireError("too_large", f"{len(frames[1])} bytes")
+        try:
+            message = _DECODER.decode(frames[1])
+            markets = self._markets(message)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise WireError("malformed", str(error)[:200]) from None
+        numbers = {name: _column(message.columns, name, kind, markets) for name, kind in NUMBERS.items()}
+        words = {name: _words(message, name, markets) for name in WORDS}
+        scores = {name: _column(message.scores, name, SCORE, markets) for name in message.scores}
+        _check(numbers, words, scores)
+        return Digest(
+            message.source,
+            message.host,
+            message.epoch,
+            message.seq,
+            message.time_published_ns,
+            markets,
+            numbers,
+            words,
+            scores,
+        )
+
+    def forget(self, source: str) -> None:
+        """Drop what is kept of a source that is gone."""
+        self._names.pop(source, None)
+
+    def _markets(self, message: DigestMessage) -> tuple[str, ...]:
+        raw = bytes(message.markets)
+        known = self._names.get(message.source)
+        if known is not None and known[0] == raw:
+            return known[1]
+        names = tuple(_NAMES.decode(raw))
+        for name in names:
+            if fault := name_fault(name):
+                raise WireError("out_of_range", fault)
+        if len(set(names)) != len(names):
+            raise WireError("out_of_range", "a market is in it twice")
+        self._names[message.source] = (raw, names)
+        return names
+
+
+def _column(columns: Mapping[str, _Column], name: str, kind: str, markets: Sequence[str]) -> Array:
+    found = columns.get(name)
+    if found is None:
+        raise WireError("missing_key", f"no column {name[:64]}")
+    if found[0] != kind:
+        raise WireError("wrong_type", f"column {name[:64]} of {found[0]} where it is of {kind}")
+    size = np.dtype(kind).itemsize * len(markets)
+    if len(found[1]) != size:
+        raise WireError("out_of_range", f"column {name[:64]} of {len(found[1])} bytes, and not {size}")
+    return np.frombuffer(found[1], kind)
+
+
+def _words(message: DigestMessage, name: str, markets: Sequence[str]) -> Array:
+    places = _column(message.columns, name, WORD, markets)
+    if len(places) and int(places.max()) >= len(message.texts):
+        raise WireError("out_of_range", f"column {name} beyond its {len(message.texts)} texts")
+    return np.array(message.texts, object)[places] if len(places) else np.empty(0, object)
+
+
+def _check(numbers: Mapping[str, Array], words: Mapping[str, Array], scores: Mapping[str, Array]) -> None:
+    """Raise WireError for a number or a word that no market can have."""
+    mid, warm = numbers["mid"], numbers["warm"]
+    sound = [(name, bool((numbers[name] >= 0).all())) for name in COUNTS]
+    sound += [(name, _is_measure(numbers[name])) for name in MEASURES]
+    sound += [
+        ("outage_ms", bool((numbers["outage_ms"] >= NONE).all())),
+        ("mid", bool((np.isfinite(mid) & (mid >= 0.0)).all())),
+        ("warm", bool(((warm >= 0.0) & (warm <= 1.0)).all())),
+        ("state", set(words["state"].tolist()) <= STATES),
+        ("status", set(words["status"].tolist()) <= set(STATUSES)),
+    ]
+    for name, values in scores.items():
+        is_score = np.isnan(values) | (values == UNKNOWN) | ((values >= 0.0) & (values <= 100.0))
+        sound.append((name[:64], bool(is_score.all())))
+    for name, is_sound in sound:
+        if not is_sound:
+            raise WireError("out_of_range", f"column {name}")
+    if len(mid):
+        _check_seven(scores)
+
+
+def _check_seven(scores: Mapping[str, Array]) -> None:
+    """Whoever has one of the seven scores has all."""
+    if lacking := set(SCORE_NAMES) - scores.keys():
+        raise WireError("missing_key", f"no score {sorted(lacking)[0]}")
+    absent = sum(np.isnan(scores[name]).astype(np.int8) for name in SCORE_NAMES)
+    if not np.isin(absent, (0, len(SCORE_NAMES))).all():
+        raise WireError("missing_key", "a market with some of the seven scores")
+
+
+def _is_measure(values: Array) -> bool:
+    return bool((np.isnan(values) | ((values >= 0.0) & np.isfinite(values))).all())
