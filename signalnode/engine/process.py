@@ -275,7 +275,7 @@ class _Process:
             if not live.outage:  # else it may be told by itself soon
                 self._tell_faults(live)
             health = None if turn.standing is None else turn.standing.health
-            if health is not None and not live.outage and is_all_silent(health):
+            if health is not None and not live.outage and (live.is_mute or is_all_silent(health)):
                 live.doubt(monotonic_ns())
         if self._news is None:
             self._news = News(live.socket, STOPS)

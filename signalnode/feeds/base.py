@@ -44,6 +44,11 @@ class Outside(Protocol):
         ...
 
     @property
+    def is_mute(self) -> bool:
+        """Whether nothing at all has come for longer than any market that trades is silent."""
+        ...
+
+    @property
     def clock_ns(self) -> int | None:
         """Our time of receipt less the venue's time, the least of late; None where no frame has a time."""
         ...

@@ -140,9 +140,7 @@ def tried(outage_s: float | None, tries: int, next_s: float | None) -> str:
     if outage_s is None:
         return ""
     how_often = f", {tries} {'tries' if tries != 1 else 'try'}" if tries else ""
-    return f"for {duration(outage_s)}{how_often}" + (
-        f", the next in {duration(next_s)}" if next_s is not None else ""
-    )
+    return f"for {duration(outage_s)}{how_often}" + (f", the next in {duration(next_s)}" if next_s else "")
 
 
 def data(child: Mapping[str, Any]) -> str:

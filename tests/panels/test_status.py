@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from signalnode.panels.child import child_lines
-from signalnode.panels.status import duration, status_lines, with_settling
+from signalnode.panels.status import duration, status_lines, tried, with_settling
 
 ANSWER = {
     "supervisor": {"pid": 7, "uptime_s": 3_725.0},
@@ -60,6 +60,7 @@ def test_a_gateway_that_waits_says_since_when_and_for_what() -> None:
     told = {"outage": "all 3: lost: connection refused", "outage_s": 41.2, "tries": 6, "next_try_s": 12.0}
     line = status_lines({"children": [{"name": "gateway.dydx", "heard": 0, **told}]}, coloured=False)[-1]
     assert line.endswith("all 3: lost: connection refused; for 41s, 6 tries, the next in 12s")
+    assert tried(41.2, 6, 0.0) == "for 41s, 6 tries", "the next is under way"
 
 
 def test_an_answer_that_lacks_everything_is_still_a_table() -> None:

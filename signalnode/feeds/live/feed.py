@@ -29,22 +29,17 @@ from signalnode.feeds.faults import Faults
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.away import Away
 from signalnode.feeds.live.passed import Passed, passed_path
+from signalnode.feeds.live.reasons import TROUBLES
 from signalnode.feeds.live.source import Source
 from signalnode.feeds.live.venueclock import VenueClock
 from signalnode.feeds.venues.base import DecoderClass, FrameFault, Row, pack_rows
 from signalnode.feeds.venues.joined import Joined
 
 LAG_NS, GATEWAY_SILENT_NS = NS_PER_S, 3 * NS_PER_S
-DOUBT_NS = 600 * NS_PER_S  # between two look-ups
+DOUBT_NS, MUTE_NS = 600 * NS_PER_S, 60 * NS_PER_S  # between two look-ups; without anything before one
 RENEW_NS, RENEW_NS_MAX = 2 * NS_PER_S, 60 * NS_PER_S
 MESSAGES_MAX = envelope.QUEUE_MAX  # read in one turn
 NO_EVENTS = np.zeros(0, EVENT)
-TROUBLES = {
-    "empty": "no image of the book yet",
-    "gap": "updates of the book are missing: waiting for an image",
-    "crossed": "the book is crossed",
-    "thin": "the book has under half of the levels before: waiting for another image",
-}
 
 
 class LiveFeed(BlockFeed):
@@ -113,6 +108,11 @@ class LiveFeed(BlockFeed):
         """What is wrong with the book; "" where nothing is."""
         status = self._decoder.watch.book.status
         return "" if status == "synced" else TROUBLES[status]
+
+    @property
+    def is_mute(self) -> bool:
+        """See `base.Outside`."""
+        return not self.outage and self._heard_ns - max(self.since_ns, self.position["time_ns"]) > MUTE_NS
 
     @property
     def clock_ns(self) -> int | None:

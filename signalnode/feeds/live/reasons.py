@@ -1,4 +1,4 @@
-"""What it means that a stream to a venue could not be made, or ended: errors of sockets and TLS in words."""
+"""In words: why a stream to a venue could not be made, or ended (sockets, TLS), and what a book lacks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from websockets.exceptions import ConnectionClosed
 
 KEEPALIVE = "keepalive ping timeout"  # by which websockets closes
 UNANSWERED = "no answer to a ping"
+TROUBLES = {  # by the status of a book that is not sound
+    "empty": "no image of the book yet",
+    "gap": "updates of the book are missing: waiting for an image",
+    "crossed": "the book is crossed",
+    "thin": "the book has under half of the levels before: waiting for another image",
+}
 
 _WORDS: dict[int, str] = {
     errno.ECONNREFUSED: "connection refused",

@@ -116,7 +116,7 @@ class BitstampDecoder(MarketDecoder):
     def _rows(self, time_event_ns: int, time_received_ns: int) -> Sequence[Row]:
         watch, status = self.watch, self.watch.book.status
         rows = watch.rows_and_quote_after(status, time_event_ns, time_received_ns)
-        if status == "crossed":
+        if status == "crossed" and not self._has_images:  # else the next one is another
             watch.distrust()
         return rows
 

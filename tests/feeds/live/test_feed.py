@@ -30,6 +30,7 @@ from signalnode.feeds.live.rehearsal import rehearse
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.venues import decoder_of
 from signalnode.settings import EngineSettings, FeedSettings, MarketSettings
+from tests.venues.virtual import Virtual
 
 NOW_NS = 1_795_000_000 * NS_PER_S
 MARKET = "BTC-USD"
@@ -380,3 +381,16 @@ def test_the_gateways_clock_never_falls_when_the_wall_clock_is_set_back(tmp_path
     assert agreed_offset_ns(path, 1_000, 100) == 900
     assert agreed_offset_ns(path, 500, 200) == 900
     assert agreed_offset_ns(path, 2_000, 300) == 1_700
+
+
+def test_a_market_is_mute_that_was_agreed_to_and_of_which_nothing_has_come_for_a_minute():
+    world = Virtual("bitstamp")
+    world.venue.script.silent |= {(world.symbol, what) for what in ("book", "trades")}
+    world.run(59.0, NS_PER_S)
+    assert not world.feed.outage
+    assert not world.feed.is_mute
+    world.run(5.0, NS_PER_S)
+    assert world.feed.is_mute
+    world.venue.script.silent.clear()
+    world.until_sound()
+    assert not world.feed.is_mute
