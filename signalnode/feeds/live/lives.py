@@ -66,7 +66,9 @@ class Asked:
     due_ns: int = 0  # before it may be sent, or when its answer is overdue
     is_known: bool = False  # whether the venue has agreed to it, over any connection
     is_suspect: bool = False  # see `suspects.py`
-    strikes: int = 0  # connections that were closed while it alone was asked for
+    unanswered: int = 0  # connections in a row that were closed before there was an answer
+    alone: int = 0  # of these, those on which it alone was asked for
+    strikes: int = 0  # and of these, those on which others had been agreed to
     tries: int = 0  # since the last answer
     sent_ns: int = -NEVER_NS
     silent_ns: int = NEVER_NS  # when it will have brought nothing for too long; NEVER_NS once it has spoken

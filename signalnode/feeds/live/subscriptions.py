@@ -151,11 +151,11 @@ class Subscriptions:
     def due_ns(self, send_ns: int) -> int:
         """When something is to be done, where nothing may be sent before `send_ns`."""
         due_ns, send_ns = NEVER_NS, max(send_ns, self._free_ns())
-        full, must_wait = self._full(), self._must_wait()
-        for (_, channel), asked in self.asked.items():
-            if must_wait and asked.is_suspect and asked.state == "wanted":
+        full, turn = self._full(), self._turn()
+        for key, asked in self.asked.items():
+            if asked.is_suspect and asked.state == "wanted" and key != turn:
                 continue
-            if asked.state == "leaving" or (asked.state == "wanted" and channel not in full):
+            if asked.state == "leaving" or (asked.state == "wanted" and key[1] not in full):
                 due_ns = min(due_ns, max(asked.due_ns, send_ns))
             elif asked.state in ("asked", "left"):
                 due_ns = min(due_ns, asked.due_ns)
@@ -201,10 +201,10 @@ class Subscriptions:
         """The next frame to be sent; b"" where there is none."""
         if now_ns < self._free_ns():
             return b""
-        full, must_wait = self._full(), self._must_wait()
+        full, turn = self._full(), self._turn()
         for key, asked in self.asked.items():
             is_free = asked.state == "leaving" or (asked.state == "wanted" and key[1] not in full)
-            is_free &= not (must_wait and asked.is_suspect and asked.state == "wanted")
+            is_free &= not (asked.is_suspect and asked.state == "wanted" and key != turn)
             if is_free and asked.due_ns <= now_ns:
                 return self._request(self._together(key, asked, now_ns), asked.state == "wanted", now_ns)
         return b""
@@ -243,8 +243,8 @@ class Subscriptions:
         of_market = (self.asked[symbol, channel] for channel in self._channels.get(symbol, ()))
         return (asked for asked in of_market if asked.state == "wanted")
 
-    def _must_wait(self) -> bool:
-        return self.venue.closes_on_unknown and suspects.must_wait(self.asked)
+    def _turn(self) -> Key | None:
+        return suspects.turn_of(self.asked) if self.venue.closes_on_unknown else None
 
     def _held(self, channel: str) -> int:
         return sum(each == channel and asked.state in HELD for (_, each), asked in self.asked.items())
@@ -305,8 +305,9 @@ class Subscriptions:
             self._let_go(key)
             return [Change(*key, "refused", detail)] if is_told else []
         if asked.state == "active":
-            asked.tries, asked.strikes = 0, 0
-            asked.is_known, asked.is_suspect = True, False
+            asked.tries = 0
+            if self.venue.closes_on_unknown:
+                suspects.clear(key[0], self.asked)
             self._let_go(key)
             if not asked.is_wanted:
                 return []

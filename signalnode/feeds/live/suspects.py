@@ -1,9 +1,10 @@
 """Who is to blame where a venue closes the connection that asks for a market it does not know. Pure.
 
 Such a venue says no word of which it was, and all markets of the connection are lost with it. So what had no
-answer yet when a connection was closed is suspected from then on, unless it was ever agreed to. Suspects come
-last on the next connection, one at a time. The one that alone waits for its answer when that is closed as
-well, after others were agreed to, was to blame; STRIKES_MAX times, and its market is refused.
+answer yet when a connection was closed is suspected from then on; after UNANSWERED_MAX such connections in a
+row also what was ever agreed to, for markets are renamed. Suspects come last on the next connection, one at a
+time, those of a market first that was seldom alone when one was closed. Who alone waits for an answer when it
+is closed, after others were agreed to, was to blame; STRIKES_MAX times, and its market is refused.
 """
 
 from __future__ import annotations
@@ -12,25 +13,43 @@ from collections.abc import Mapping
 
 from signalnode.feeds.live.lives import Asked, Key
 
-STRIKES_MAX = 2
+STRIKES_MAX, UNANSWERED_MAX = 2, 2
 GUILTY = f"the venue closed the connection that asked for it, {STRIKES_MAX} times: it knows no such market"
 
 
 def suspect(asked: Mapping[Key, Asked]) -> str:
     """Note that a connection of these is closed; the market that is to be refused, "" for none."""
     waiting = {key: each for key, each in asked.items() if each.state == "asked"}
-    is_proof = len(waiting) == 1 and any(each.state == "active" for each in asked.values())
-    for (symbol, _), each in waiting.items():
-        if is_proof and each.is_suspect:
-            each.strikes += 1
+    is_proof = any(each.state == "active" for each in asked.values())
+    for key, each in waiting.items():
+        each.unanswered += 1
+        if len(waiting) == 1:
+            for its in _of(key[0], asked):
+                its.alone += 1
+                its.strikes += is_proof and each.is_suspect
             if each.strikes >= STRIKES_MAX:
-                return symbol
-        each.is_suspect = not each.is_known
+                return key[0]
+        each.is_suspect = not each.is_known or each.unanswered >= UNANSWERED_MAX
     return ""
 
 
-def must_wait(asked: Mapping[Key, Asked]) -> bool:
-    """Whether no suspect may be asked for now."""
-    return any(
-        each.state == "asked" or (each.state == "wanted" and not each.is_suspect) for each in asked.values()
-    )
+def turn_of(asked: Mapping[Key, Asked]) -> Key | None:
+    """The suspect that may be asked for now, if any."""
+    found: Key | None = None
+    for key, each in asked.items():
+        if each.state == "asked" or (each.state == "wanted" and not each.is_suspect):
+            return None
+        if each.state == "wanted" and (found is None or each.alone < asked[found].alone):
+            found = key
+    return found
+
+
+def clear(symbol: str, asked: Mapping[Key, Asked]) -> None:
+    """The venue has agreed to a channel of a market, so it knows it."""
+    for each in _of(symbol, asked):
+        each.is_known, each.is_suspect = True, False
+        each.unanswered = each.alone = each.strikes = 0
+
+
+def _of(symbol: str, asked: Mapping[Key, Asked]) -> list[Asked]:
+    return [each for key, each in asked.items() if key[0] == symbol]
