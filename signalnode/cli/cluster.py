@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from signalnode.cluster.connection import Carrier, Cluster
 
-CARRIER = "signalnode.cluster.ray"
+CARRIER = "signalnode.cluster.carrier"
 LOOK_NS = NS_PER_S // 2
 LOOKS = 2  # in a row that must show it done: what was asked for is obeyed a moment later
 

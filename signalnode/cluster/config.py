@@ -15,7 +15,7 @@ from typing import Any
 
 from signalnode.cluster.messages import Handed, Wanted
 from signalnode.errors import ClusterError
-from signalnode.settings import AlertSettings, NodeSettings, PanelSettings, ShardSettings
+from signalnode.settings import AlertSettings, NodeSettings, PanelSettings, RecordSettings, ShardSettings
 from signalnode.settings.arguments import as_table
 from signalnode.settings.loading import restore
 from signalnode.settings.reading import ConfigFaults
@@ -105,6 +105,11 @@ class Home:
         return self.root / "keys"
 
     @property
+    def sources(self) -> Path:
+        """Of Layer 5: which aggregators it hears."""
+        return self.root / "sources"
+
+    @property
     def fencing(self) -> Path:
         """What this start may run no more."""
         return self.root / "fencing"
@@ -133,6 +138,16 @@ def shard_node(
         panel=PanelSettings(endpoint=""),
         alerts=AlertSettings(),
     )
+
+
+def layer5_node(config: ClusterConfig, home: Home, endpoint: str) -> NodeSettings:
+    """The node of Layer 5: no market, and all that looks at markets: strategies, panel, alerts.
+
+    What it has learnt and decided lies beside its starts, so it is there for the next one on this host.
+    """
+    made = _made(config, home, endpoint, markets={}, record=RecordSettings())
+    aggregator = dataclasses.replace(made.aggregator, sources=(), sources_file=home.sources)
+    return dataclasses.replace(made, state_dir=home.base / f"{home.shard}.state", aggregator=aggregator)
 
 
 def _made(config: ClusterConfig, home: Home, endpoint: str, **own: Any) -> NodeSettings:

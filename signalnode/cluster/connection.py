@@ -45,7 +45,7 @@ class Cluster(Protocol):
 
 
 class Carrier(Protocol):
-    """The module that carries a cluster: `signalnode.cluster.ray`."""
+    """The module that carries a cluster: `signalnode.cluster.carrier`."""
 
     def start_head(self, place: Place, cluster: ClusterSettings, tell: Tell) -> None:
         """Be the head, until SIGTERM or Ctrl-C. Raises ClusterError."""

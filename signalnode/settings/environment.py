@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from signalnode.files import ensure_directory
 from signalnode.settings.reading import shown
 
+CLUSTER_DIR = "SIGNALNODE_CLUSTER_DIR"  # in the environment of Ray's workers
 CONFIG_PATH_DEFAULT = Path("config/signalnode.toml")
 
 
@@ -72,6 +74,21 @@ def user_state_dir() -> Path:
 def environment_with(**more: str) -> dict[str, str]:
     """Our own environment, and this, for a program of the user's."""
     return {**os.environ, **more}
+
+
+def environment_without(*prefixes: str) -> dict[str, str]:
+    """Our own environment but for what begins so, for a program that is not to know of it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+
+
+def put_into_environment(values: Mapping[str, str]) -> None:
+    """Set these for this very process: for a library that takes its settings from there alone."""
+    os.environ.update(values)
+
+
+def cluster_dir() -> Path:
+    """Of an actor of a cluster: where its machine keeps what is its own."""
+    return Path(os.environ[CLUSTER_DIR])
 
 
 def certificates_fault() -> str | None:

@@ -1,0 +1,190 @@
+"""Ray's own daemons as children in the foreground: those of the head, and those of a host.
+
+What is set here has to be set before they start, and reaches their workers with the environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns
+from signalnode.cluster.connection import Tell
+from signalnode.cluster.node import bound
+from signalnode.cluster.place import Place
+from signalnode.errors import ClusterError
+from signalnode.files import PRIVATE_FILE, ensure_directory
+from signalnode.names import host_and_port
+from signalnode.settings import ClusterSettings
+from signalnode.settings.environment import CLUSTER_DIR, environment_with
+
+SHARDS, HEAD = "signalnode_shards", "signalnode_head"  # what a machine offers, as Ray counts it
+SHARDS_MAX = 1_000  # of one host
+WORKERS_STARTING = 4  # processes of Ray's that may start at once
+STORE_BYTES = 80_000_000  # of Ray's shared memory, the least it takes; nothing of ours lies there
+RECONNECT_S = 3_600  # a head may be away this long; a minute else, and then every shard would end
+BEATS = 3  # health checks in `lost_after_s`
+END_S_MAX = 20.0
+AGAIN_S, AGAIN_S_MAX = 1.0, 30.0  # from one try to join to the next
+JOINED_S = 10.0  # that lasted so long was none in vain
+REACH_S_MAX = 3.0
+CURRENT = Path("/tmp/ray/ray_current_cluster")  # where Ray keeps what runs on this machine
+STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+def environment(place: Place) -> dict[str, str]:
+    """Of whatever speaks with Ray on this machine."""
+    return {
+        CLUSTER_DIR: str(place.base),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(place.token),
+        "RAY_gcs_rpc_server_reconnect_timeout_s": str(RECONNECT_S),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_enable_metrics_collection": "0",
+        "RAY_prestart_worker_first_driver": "0",
+        "RAY_worker_niceness": "0",
+    }
+
+
+def head_environment(place: Place, cluster: ClusterSettings) -> dict[str, str]:
+    """Of the head besides: it keeps what it knows on disk, and notices lost hosts."""
+    beat_ms = max(1, int(cluster.lost_after_s * 1_000 / BEATS))
+    return environment(place) | {
+        "RAY_gcs_storage": "rocksdb",
+        "RAY_gcs_storage_path": str(place.store),
+        "RAY_health_check_initial_delay_ms": "1000",
+        "RAY_health_check_period_ms": str(beat_ms),
+        "RAY_health_check_timeout_ms": str(beat_ms),
+        "RAY_health_check_failure_threshold": str(BEATS),
+    }
+
+
+def head_command(cluster: ClusterSettings) -> list[str]:
+    """Ray's head, which runs no shard."""
+    host, port = _address(cluster.head)
+    offers = f'{{"{HEAD}":1}}'
+    return _ray(
+        "--head", f"--port={port}", f"--node-ip-address={host}", "--include-dashboard=false", offers=offers
+    )
+
+
+def host_command(head: str, address: str) -> list[str]:
+    """A host of that head, which others reach at `address`."""
+    return _ray(f"--address={head}", f"--node-ip-address={address}", offers=f'{{"{SHARDS}":{SHARDS_MAX}}}')
+
+
+def _ray(*words: str, offers: str) -> list[str]:
+    return [
+        *bound("-m", "ray.scripts.scripts", "start", *words),
+        f"--num-cpus={WORKERS_STARTING}",
+        f"--object-store-memory={STORE_BYTES}",
+        "--include-log-monitor=false",
+        "--disable-usage-stats",
+        "--block",
+        f"--resources={offers}",
+    ]
+
+
+def own_address(head: str) -> str:
+    """The address by which this machine reaches the head. Raises ClusterError where it does not."""
+    try:
+        with socket.create_connection(_address(head), REACH_S_MAX) as way:
+            address: str = way.getsockname()[0]
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise ClusterError(
+            f"the head at {head} cannot be reached ({what}); is `cluster head` running?"
+        ) from None
+    return address
+
+
+def forget_before(head: str) -> None:
+    """A head that was killed leaves a note that it runs, and Ray would not start another one."""
+    with contextlib.suppress(OSError):
+        if head in CURRENT.read_text():
+            CURRENT.unlink()
+
+
+def run_head(place: Place, cluster: ClusterSettings, tell: Tell) -> None:
+    """Until SIGTERM or Ctrl-C. Raises ClusterError where it ends by itself."""
+    with _stopping() as stop:
+        forget_before(cluster.head)
+        ensure_directory(place.store)
+        output = place.base / "head.log"
+        tell(f"the head listens at {cluster.head}; its log: {output}")
+        status = _run(head_command(cluster), head_environment(place, cluster), output, stop)
+        if not stop.is_set():
+            raise ClusterError(f"Ray's head has ended (status {status}); see {output}")
+
+
+def run_host(place: Place, head: str, tell: Tell) -> None:
+    """Until SIGTERM or Ctrl-C. What ends by itself, as after a cut, joins again."""
+    own_address(head)  # the first time it has to be there
+    output, wait_s = place.base / "host.log", AGAIN_S
+    with _stopping() as stop:
+        while not stop.is_set():
+            began_ns = monotonic_ns()
+            try:
+                address = own_address(head)
+                forget_before(head)
+                tell(f"this host is {address}, of the head at {head}; its log: {output}")
+                status = _run(host_command(head, address), environment(place), output, stop)
+                what = f"Ray's host has ended (status {status})"
+            except ClusterError as error:
+                what = str(error)
+            if stop.is_set():
+                return
+            wait_s = (
+                AGAIN_S if monotonic_ns() - began_ns > JOINED_S * NS_PER_S else min(2 * wait_s, AGAIN_S_MAX)
+            )
+            tell(f"{what}; next try in {wait_s:g} s")
+            stop.wait(wait_s)
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in STOPS}
+    try:
+        yield stop
+    finally:
+        for number, reaction in before.items():
+            signal.signal(number, reaction)
+
+
+def _run(command: list[str], extra: Mapping[str, str], output: Path, stop: threading.Event) -> int:
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        daemon = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            env=environment_with(**extra),
+            start_new_session=True,  # Ctrl-C is for us, who end it in order
+        )
+    finally:
+        os.close(file)
+    while daemon.poll() is None and not stop.wait(100 * NS_PER_MS / NS_PER_S):
+        pass
+    if daemon.poll() is None:
+        daemon.terminate()
+        try:
+            daemon.wait(END_S_MAX)
+        except subprocess.TimeoutExpired:
+            os.killpg(daemon.pid, signal.SIGKILL)
+            daemon.wait()
+    return daemon.returncode
+
+
+def _address(head: str) -> tuple[str, int]:
+    found = host_and_port(f"tcp://{head}")
+    assert found is not None, head  # the settings and the command line have looked at it
+    return found

@@ -1,0 +1,133 @@
+"""Layer 5 of a cluster: it hears the shards that there are, and follows the config."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signalnode import logs
+from signalnode.cluster.agent import Host
+from signalnode.cluster.config import ClusterConfig, Home
+from signalnode.cluster.keys import cluster_keys
+from signalnode.cluster.layer5 import NAME, Layer5, Ways, endpoint_of, sources_of
+from signalnode.cluster.overview import Layer5Row, ShardRow, Status
+from signalnode.errors import ClusterError
+from signalnode.settings import NodeSettings, load_node
+
+START = 1_764_230_400
+A, B = "tcp://10.0.0.2:41000 " + "k" * 40, "tcp://10.0.0.3:41002 " + "k" * 40
+
+
+def shard(name: str, endpoint: str, state: str = "up", version: str = "") -> ShardRow:
+    return ShardRow(name, "h", state, START, 0.1, {}, endpoint=endpoint, version=version)
+
+
+def standing(*shards: ShardRow) -> Status:
+    return Status(1, "at work", (), shards, {}, ())
+
+
+class Run:
+    """One start of Layer 5, with a node that only remembers what it was asked."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "markets").mkdir()
+        (folder / "markets" / "A-USD.toml").write_text('market = "A-USD"\n[feed]\nkind = "synthetic"\n')
+        path = folder / "signalnode.toml"
+        path.write_text('[cluster]\nhead = "10.0.0.1:6379"\ncheckpoints = "s3://b"\n')
+        self.config = ClusterConfig(load_node(path), "1.0", cluster_keys(folder / "keys"))
+        self.home = Home(folder / "shards", NAME, START)
+        self.status: Callable[[], Status] = standing
+        self.asked: list[str] = []
+        self.told: list[Layer5Row] = []
+        self.has_ended = False
+        host = Host("h", "10.0.0.2", endpoint_of(self.config, "10.0.0.2"))
+        ways = Ways(lambda: self.config, self._status, self.told.append, self.asked.append)
+        self.layer5 = Layer5(self.home, host, ways, lambda _made: self, logs.logger())
+        self.layer5._begin()
+
+    def _status(self) -> Status:
+        return self.status()
+
+    def start(self) -> None:
+        self.asked.append("start")
+
+    def reload(self) -> None:
+        self.asked.append("reload")
+
+    def end(self) -> None:
+        self.asked.append("end")
+
+    def children(self) -> list[dict[str, Any]]:
+        return []
+
+    def node(self) -> NodeSettings:
+        return load_node(self.home.config)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def test_it_is_a_node_without_a_market_that_decides_for_all(run: Run) -> None:
+    node = run.node()
+    assert (node.markets, node.aggregator.endpoint) == ({}, "tcp://10.0.0.2:7450")
+    assert node.aggregator.sources_file == run.home.sources
+    assert node.strategies == run.config.node.strategies
+    assert node.shard is not None
+    assert (node.shard.name, node.shard.grant) == (NAME, START)
+    assert (run.home.sources.read_text(), run.asked) == ("", ["start"])
+
+
+def test_it_hears_each_shard_that_is_up(run: Run) -> None:
+    run.status = lambda: standing(shard("s2", B), shard("s1", A), shard("s3", A, "lost"), shard("s4", ""))
+    run.layer5.look()
+    assert run.home.sources.read_text() == f"{A}\n{B}\n"
+    assert run.told[-1] == Layer5Row("h", "tcp://10.0.0.2:7450", "up", 0.0, 2)
+    assert sources_of(standing(shard("s5", A, "asked"))) == []
+
+
+def test_while_the_head_is_away_it_hears_those_it_knew(run: Run) -> None:
+    run.status = lambda: standing(shard("s1", A))
+    run.layer5.look()
+
+    def away() -> Status:
+        raise ClusterError("the coordinator gives no answer")
+
+    run.status = away
+    run.layer5.look()
+    assert run.home.sources.read_text() == f"{A}\n"
+
+
+def test_other_strategies_are_taken_over_without_another_start(run: Run) -> None:
+    strategies = {"ranking": {"enabled": False}}
+    run.config = dataclasses.replace(
+        run.config, node=dataclasses.replace(run.config.node, strategies=strategies)
+    )
+    run.layer5.look()
+    assert run.asked == ["start", "reload"]
+    assert run.node().strategies == strategies
+    run.layer5.look()
+    assert run.asked == ["start", "reload"]
+
+
+def test_it_changes_its_keys_when_every_shard_has(run: Run, tmp_path: Path) -> None:
+    old = run.config.build
+    run.config = dataclasses.replace(run.config, keys=cluster_keys(tmp_path / "keys", anew=True))
+    run.status = lambda: standing(shard("s1", A, version=run.config.build), shard("s2", B, version=old))
+    run.layer5.look()
+    assert run.asked == ["start"]
+    run.status = lambda: standing(shard("s1", A, version=run.config.build))
+    run.layer5.look()
+    assert run.asked == ["start", "another pair of keys, which all shards have by now"]
+
+
+def test_a_node_that_has_ended_is_begun_anew(run: Run) -> None:
+    run.has_ended = True
+    run.layer5.look()
+    assert run.asked == ["start", "its node has ended"]
+    assert run.told == []
