@@ -76,18 +76,19 @@ class Told:
         self._news.clear()
 
     def facts(self, now_ns: int, next_try_ns: int | None) -> dict[str, Any]:
-        """For the supervisor. Of those that are not heard the first stands for all; `next_try_ns`: monotonic
-        time of the next connect, None where none waits.
+        """For the supervisor. Of those that are not heard the first that is lost, or else the first, stands
+        for all of its state; `next_try_ns`: monotonic time of the next connect, None where none waits.
         """
         lost = [symbol for symbol, each in self._markets.items() if each.state != "heard"]
         told: dict[str, Any] = {"markets": len(self._markets), "heard": len(self._markets) - len(lost)}
         none: dict[str, Any] = {"outage": "", "outage_s": None, "tries": None, "next_try_s": None}
         if not lost:
             return {**told, **none}
+        lost.sort(key=lambda symbol: self._markets[symbol].state)  # "lost", then "refused"
         first = self._markets[lost[0]]
-        is_one = all(self._markets[each].state == first.state for each in lost)
-        names = self._names(lost) if is_one else _some(lost)
-        told |= {"outage": f"{names}: {first.state}: {first.reason}", "tries": first.tries}
+        alike = [symbol for symbol in lost if self._markets[symbol].state == first.state]
+        more = f"; not heard either: {self._names(lost[len(alike) :])}" if len(alike) < len(lost) else ""
+        told |= {"outage": f"{self._names(alike)}: {first.state}: {first.reason}{more}", "tries": first.tries}
         told["outage_s"] = round((now_ns - first.since_ns) / NS_PER_S, 1)
         waits = first.state == "lost" and next_try_ns is not None
         told["next_try_s"] = (
@@ -100,8 +101,4 @@ class Told:
             return symbols[0]
         if len(symbols) >= len(self._markets):
             return f"all {len(symbols)}"
-        return _some(symbols)
-
-
-def _some(symbols: Sequence[str]) -> str:
-    return f"{symbols[0]}, and {len(symbols) - 1} more"
+        return f"{symbols[0]}, and {len(symbols) - 1} more"

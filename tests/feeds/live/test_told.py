@@ -61,7 +61,8 @@ def test_a_refused_market_is_named_and_waits_for_no_try() -> None:
     assert (facts["heard"], facts["next_try_s"]) == (2, None)
     assert facts["outage"] == "C-USD: refused: no such market"
     hear(told, 1, "lost: closed", 2, THREE[:2])
-    assert told.facts(3 * NS_PER_S, None)["outage"] == "A-USD, and 2 more: lost: closed"
+    outage = "A-USD, and 1 more: lost: closed; not heard either: C-USD"
+    assert told.facts(3 * NS_PER_S, None)["outage"] == outage
     hear(told, 2, "heard", 3, THREE[:2])
     told.drop("C-USD")
     assert told.facts(3 * NS_PER_S, None)["heard"] == 2
