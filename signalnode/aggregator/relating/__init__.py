@@ -1,0 +1,1 @@
+"""Relations of hundreds and thousands of markets, worked out in a process of their own."""
