@@ -18,6 +18,7 @@ from signalnode.aggregator.digests import DigestWriter
 from signalnode.aggregator.kept import KeptOutcomes
 from signalnode.aggregator.measures.core import Measures
 from signalnode.aggregator.measures.gaps import Gaps
+from signalnode.aggregator.measures.grid import Relating
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.bus.digest import DigestReader
 from signalnode.bus.relations import TOPIC as RELATIONS
@@ -81,6 +82,7 @@ class Aggregator:
         *,
         assets: Mapping[str, str] | None = None,
         writer: DigestWriter | None = None,
+        relating: Relating | None = None,
     ) -> None:
         self.board = Board(markets, settings.silent_after_s, settings.settle_s, settings.source_gone_s)
         self.ring = Ring(settings.ring_messages_max)
@@ -99,7 +101,7 @@ class Aggregator:
         self._writer = writer or DigestWriter("", "")
         self._digests = DigestReader()
         self._streams: dict[str, SequenceTracker] = {}  # of carried markets that somebody asked for
-        self._measures = Measures(settings, self.board)
+        self._measures = Measures(settings, self.board, relating)
         self.outcomes = self._measures.outcomes
         self._gaps = Gaps()
         self.expect(list(self.board.entries), assets)
@@ -238,7 +240,7 @@ class Aggregator:
     def answer(self, request: RingRequest) -> list[bytes]:
         """The frames that answer a question."""
         if request.ask == "relations":
-            return answer(request, [(RELATIONS, self._measures.packed_relations())])
+            return answer(request, [(RELATIONS, self._measures.relating.packed())])
         return self.ring.answer(request)
 
     def _group(self) -> None:
@@ -256,7 +258,7 @@ class Aggregator:
             markets,
             regime=self._measures.regime(),
             measures=self._measures.numbers(),
-            relations=self._measures.relations(),
+            relations=self._measures.relating.relations(),
             gaps=gaps,
             outcomes=self.outcomes,
         )
@@ -271,7 +273,7 @@ class Aggregator:
             markets=markets,
             regime=dict(view.regime),
             measures=dict(view.measures),
-            relations=self._measures.strongest(),
+            relations=self._measures.relating.strongest(),
             strategies=self.runner.states(),
             gaps=gaps,
             outcomes={

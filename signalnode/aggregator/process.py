@@ -17,8 +17,10 @@ from signalnode.aggregator.core import Aggregator, Outcome
 from signalnode.aggregator.gathering import Gathering
 from signalnode.aggregator.journal import Journal, has_records, journal_dir, newest_states
 from signalnode.aggregator.kept import Keeper, outcomes_path
+from signalnode.aggregator.measures.grid import Relating
 from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.notices import Withheld, failing, troubled
+from signalnode.aggregator.relating.child import child_for
 from signalnode.aggregator.republisher import Republisher
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.aggregator.sources import Sources, digest_writer
@@ -100,8 +102,9 @@ class Process:
         runner = StrategyRunner(_objects(self._strategies), within(settings.strategy_budget_ms / 1e3))
         epoch = _epoch(node, log)
         begun_ns = self._time.now_ns()
-        writer, assets = digest_writer(node), node.assets
-        self.core = Aggregator(settings, node.markets, runner, epoch, begun_ns, assets=assets, writer=writer)
+        self._relating = child_for(node, log)
+        apart = self._relating.apart if self._relating else None
+        self.core = _core(node, runner, epoch, begun_ns, apart)
         self.core.caught_up_ns = begun_ns
         raise_file_limit()
         arrange_memory(len(node.markets))
@@ -154,6 +157,8 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         signal.set_wakeup_fd(-1)
+        if self._relating is not None:
+            self._relating.close()
         self._sub.close()
         self._sources.close()
         self._republisher.close()
@@ -178,6 +183,8 @@ class Process:
             self._log.warning("the clock was set, or the machine slept", by_s=round(step_ns / NS_PER_S, 3))
         now_ns = self._time.now_ns()
         self.core.is_digest_wanted = self._republisher.is_digest_asked
+        if self._relating is not None:
+            self._relating.turn(now_ns)
         for outcome in self.core.advance(now_ns, self._time.ahead_ns):
             self._publish(outcome)
         if self._sub not in ready or self._drain(now_ns):
@@ -353,6 +360,16 @@ class Process:
 
 def _objects(loaded: Mapping[str, Loaded]) -> dict[str, Strategy]:
     return {name: each.strategy for name, each in loaded.items()}
+
+
+def _core(
+    node: NodeSettings, runner: StrategyRunner, epoch: int, now_ns: int, relating: Relating | None
+) -> Aggregator:
+    writer, markets = digest_writer(node), node.markets
+    settings, assets = node.aggregator, node.assets
+    return Aggregator(
+        settings, markets, runner, epoch, now_ns, assets=assets, writer=writer, relating=relating
+    )
 
 
 def _formulas(node: NodeSettings) -> dict[str, str]:

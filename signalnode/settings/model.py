@@ -72,6 +72,9 @@ class AggregatorSettings:
     regime_half_life_s: Annotated[float, Within(0.1, 604_800.0)] = 30.0
     # Leads are looked for up to this many steps in both directions.
     lag_steps_max: Annotated[int, Within(0, 60)] = 5
+    # Where couples of markets are related: "joined" in this process, exactly; "apart" in one of its own,
+    # which of each market tells the strongest others; "auto" is apart beyond 200 markets, and with sources.
+    relations: Literal["auto", "joined", "apart"] = "auto"
     # A larger return within one step is a break in the data (a replay that starts over), not a move.
     return_max: Annotated[float, Within(0.0001, 10.0)] = 0.05
     # Within these times the outcomes of scores are learnt: what each was followed by.

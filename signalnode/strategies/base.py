@@ -66,6 +66,12 @@ class Relations:
         rows = np.flatnonzero((self.lead_s[:, column] > 0) & (strength >= correlation_min))
         return [self.markets[row] for row in rows[np.argsort(-strength[rows], kind="stable")].tolist()]
 
+    def correlated(self, correlation_min: float, most: int) -> list[tuple[str, str]]:
+        """The `most` couples of the highest correlation, from that on; the highest first."""
+        rows, columns = np.nonzero(np.triu(self.correlation >= correlation_min, 1))
+        best = np.argsort(-self.correlation[rows, columns], kind="stable")[:most]
+        return [(self.markets[rows[k]], self.markets[columns[k]]) for k in best]
+
 
 NO_RELATIONS = Relations((), np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0)))
 

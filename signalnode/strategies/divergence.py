@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 
 from signalnode.clock import NS_PER_S
 from signalnode.settings.bounds import Within
@@ -92,10 +91,7 @@ class Divergence:
         self._spreads = {(spread.first, spread.second): spread for spread in spreads}
 
     def _rescan(self, view: View) -> None:
-        relations = view.relations
-        rows, columns = np.nonzero(np.triu(relations.correlation >= self.correlation_min, 1))
-        best = np.argsort(-relations.correlation[rows, columns], kind="stable")[: self.spreads_max]
-        wanted = [(relations.markets[rows[k]], relations.markets[columns[k]]) for k in best]
+        wanted = view.relations.correlated(self.correlation_min, self.spreads_max)
         kept = {key: spread for key, spread in self._spreads.items() if spread.rich or key in wanted}
         for key in wanted:
             if key in kept or key[0] not in view or key[1] not in view:

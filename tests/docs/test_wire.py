@@ -7,7 +7,7 @@ from typing import get_args
 
 import msgspec
 
-from signalnode.aggregator.measures.core import STRONGEST_MAX
+from signalnode.aggregator.measures.joined import STRONGEST_MAX
 from signalnode.bus.digest import DIGEST_BYTES_MAX, NUMBERS, WORDS, DigestMessage
 from signalnode.bus.reader import Counts, StreamState
 from signalnode.bus.relations import RELATIONS_MARKETS_MAX, RelationsMessage

@@ -23,8 +23,7 @@ class Matrix(Protocol):
 def largest_eigenvalue(matrix: Floats) -> float:
     """Largest eigenvalue of a symmetric matrix: exactly for small ones, by Lanczos iteration for large ones.
 
-    Right to 1e-9 where LAPACK is, which takes 36 times as long for 500 rows, all in one view
-    (docs/decisions/speed.md).
+    Right to 1e-9 where LAPACK is, which takes 36 times as long for 500 rows (docs/decisions/speed.md).
     """
     if len(matrix) <= LANCZOS_FROM:
         return float(np.linalg.eigvalsh(matrix)[-1]) if len(matrix) else 0.0
@@ -33,11 +32,12 @@ def largest_eigenvalue(matrix: Floats) -> float:
 
 
 def lanczos(matrix: Matrix) -> float | None:
-    """Largest eigenvalue of a symmetric matrix by Lanczos iteration (1950) with full reorthogonalisation; None
-    where LANCZOS_STEPS_MAX steps were not enough.
+    """Largest eigenvalue of a symmetric matrix by Lanczos iteration (1950), fully reorthogonalised.
 
-    Stops when the residual bound of the Ritz pair, whose square over the gap bounds the error of the value, is
-    under 1e-7 of it.
+    None where LANCZOS_STEPS_MAX steps were not enough.
+
+    Stops when the residual bound of the Ritz pair, whose square over the gap bounds the error of the value,
+    is under 1e-7 of it.
     """
     size = len(matrix)
     most = min(LANCZOS_STEPS_MAX, size)

@@ -1,9 +1,9 @@
 """Correlation and lead of a block of markets with another, by products of matrices. Pure.
 
-The formulas of `measures/correlation.py` and `measures/lead.py`, whose sums over steps are products here: with
-y = √w x, Σ w x_i x_j = (YᵀY)_ij, and a lag of l steps brings Σ w(t) x_i(t−l) x_j(t) = λ^(−l/2) Σ y_i(t−l) y_j(t).
-Where neither block has a gap, of the sums of a couple only these are left: the others are the same for all.
-In float32, of series brought to mean 0 and deviation 1 in double precision first: right to 1e-6.
+The formulas of `measures/correlation.py` and `measures/lead.py`, whose sums over steps are products here:
+with y = √w x, Σ w x_i x_j = (YᵀY)_ij, and Σ w(t) x_i(t−l) x_j(t) = λ^(−l/2) Σ y_i(t−l) y_j(t). Where neither
+block has a gap, of the sums of a couple only these are left: the others are the same for all. In float32, of
+series brought to mean 0 and deviation 1 in double precision first: right to 1e-6.
 """
 
 from __future__ import annotations
@@ -37,51 +37,62 @@ class Window:
 
     def lagged_weight(self, lag: int) -> float:
         """Σ w(t) over steps that came, as did the one `lag` before."""
-        both = self.present[lag:] & self.present[: len(self.present) - lag]
+        both = self.present[lag:] & self.present[: max(len(self.present) - lag, 0)]
         return float(np.square(self.roots[lag:][both], dtype=np.float64).sum())
 
 
 class Block:
-    """Some markets over the window, made ready for products; `values` has shape (steps, markets), NaN in gaps."""
+    """Some markets over the window, ready for products; `values`, shape (steps, markets), has NaN in gaps."""
+
+    __slots__ = (
+        "here",
+        "is_constant",
+        "is_whole",
+        "raw",
+        "scaled",
+        "shift",
+        "size",
+        "squares",
+        "tilt",
+        "window",
+    )
 
     def __init__(self, values: Singles, window: Window, *, lagged: bool = True) -> None:
-        here = np.isfinite(values)
         self.window, self.size = window, values.shape[1]
+        self.here: Singles | None = None
+        self.squares: Singles | None = None
+        here = np.isfinite(values)
         self.is_whole = bool((here == window.present[:, None]).all())
-        root = window.roots[:, None]
-        weight = np.square(root, dtype=np.float64)
-        x = np.where(here, values, np.float32(0.0))
+        x = values.astype(np.float64)
+        x[~here] = 0.0
+        weight = np.square(window.roots.astype(np.float64))
+        seen = np.full(self.size, window.weight) if self.is_whole else weight @ here.astype(np.float64)
         with np.errstate(all="ignore"):
-            seen = (weight.T @ here)[0]
-            mean = (weight.T @ x)[0] / seen
-            x -= mean.astype(np.float32)
-            x[~here] = 0.0
-            left = (weight.T @ x)[0] / seen  # what rounding left of the mean
-            square = (weight.T @ np.square(x))[0] / seen
-            variance = square - left * left
-            mean_square = variance + np.square(mean + left)
+            mean = (weight @ x) / seen
+            np.subtract(x, mean, out=x, where=here)
+            variance = (weight @ np.square(x)) / seen
+            mean_square = variance + np.square(mean)
             self.is_constant = ~(variance > VARIANCE_MIN * mean_square)
             deviation = np.where(self.is_constant, 1.0, np.sqrt(variance))
-            x *= (1.0 / deviation).astype(np.float32)
             rms = np.sqrt(mean_square)
             self.tilt = np.nan_to_num(deviation / rms).astype(np.float32)
             self.shift = np.nan_to_num(mean / rms).astype(np.float32)
-        self.scaled: Singles = x * root  # mean 0, deviation 1
+            x /= deviation
+        root = window.roots[:, None]
+        z = x.astype(np.float32)
+        self.scaled: Singles = z * root  # mean 0, deviation 1
         self.raw: Singles | None = None
         if lagged:  # root mean square 1, and no mean taken out
-            self.raw = self.scaled * self.tilt + np.where(here, root * self.shift, np.float32(0.0))
-        self.here = self.squares = None
+            self.raw = self.scaled * self.tilt
+            np.add(self.raw, root * self.shift, out=self.raw, where=here)
         if not self.is_whole:
             self.here = here * root
-            self.squares = x * self.scaled
-
-    here: Singles | None
-    squares: Singles | None
+            self.squares = z * self.scaled
 
 
 @dataclass(slots=True)
 class Couples:
-    """Of rows with columns: ρ, NaN while unknown; whose ρ at its lead; the lead in steps, row before column."""
+    """Of rows with columns: ρ, NaN while unknown; the lead in steps, row before column; ρ at that lead."""
 
     correlation: Singles
     lead: Steps
@@ -93,7 +104,7 @@ def correlated(rows: Block, columns: Block) -> tuple[Singles, Singles]:
     rho = rows.scaled.T @ columns.scaled
     if rows.is_whole and columns.is_whole:
         weight = rows.window.weight
-        rho /= np.float32(weight)
+        rho /= np.float32(max(weight, STEPS_MIN))
         plain = rho * rows.tilt[:, None] * columns.tilt + rows.shift[:, None] * columns.shift
         if weight < STEPS_MIN:
             rho[:], plain[:] = np.nan, np.nan
@@ -105,7 +116,7 @@ def correlated(rows: Block, columns: Block) -> tuple[Singles, Singles]:
 
 
 def coupled(rows: Block, columns: Block, lags: int) -> Couples:
-    """Of every row with every column: ρ, and of all lags that of the largest |ρ|, the shortest of equal ones."""
+    """Of every row with every column: ρ, and the lag of the largest |ρ|, the shortest of equal ones."""
     rho, best = correlated(rows, columns)
     np.nan_to_num(best, copy=False)
     lead = np.zeros(rho.shape, np.int8)
@@ -123,7 +134,7 @@ def coupled(rows: Block, columns: Block, lags: int) -> Couples:
 def _with_gaps(cross: Singles, rows: Block, columns: Block) -> tuple[Singles, Singles]:
     here, there = _presence(rows), _presence(columns)
     with np.errstate(all="ignore"):
-        weight = here.T @ there
+        weight: Singles = here.T @ there
         first = (rows.scaled.T @ there) / weight  # means and squares over the steps that two share
         second = (here.T @ columns.scaled) / weight
         spread = (_squares(rows).T @ there) / weight - first * first
@@ -143,10 +154,11 @@ def _with_gaps(cross: Singles, rows: Block, columns: Block) -> tuple[Singles, Si
 
 def _lagged(leading: Block, following: Block, lag: int) -> Singles:
     """ρ at `lag`: the leading then, the following now; 0 while unknown."""
-    assert leading.raw is not None and following.raw is not None
-    window = leading.window
+    window, then, now = leading.window, leading.raw, following.raw
+    if then is None or now is None:
+        raise ValueError("blocks that were not made for lags")
     until = max(len(window.roots) - lag, 0)
-    rho: Singles = leading.raw[:until].T @ following.raw[lag:]
+    rho: Singles = then[:until].T @ now[lag:]
     scale = window.decay ** (-lag / 2)
     if leading.is_whole and following.is_whole:
         weight = window.lagged_weight(lag)
@@ -163,18 +175,17 @@ def _lagged(leading: Block, following: Block, lag: int) -> Singles:
 
 
 def _presence(block: Block) -> Singles:
-    if block.here is None:
-        window = block.window
-        column = np.where(window.present, window.roots, np.float32(0.0))
-        block.here = np.repeat(column[:, None], block.size, axis=1)
-    return block.here
+    if block.here is not None:
+        return block.here
+    window = block.window
+    column: Singles = np.where(window.present, window.roots, 0.0).astype(np.float32)
+    return np.broadcast_to(column[:, None], (len(column), block.size))
 
 
 def _squares(block: Block) -> Singles:
-    if block.squares is None:
-        roots = np.where(block.window.roots > 0.0, block.window.roots, np.float32(1.0))[:, None]
-        block.squares = np.square(block.scaled) / roots
-    return block.squares
+    if block.squares is not None:
+        return block.squares
+    return (np.square(block.scaled) / block.window.roots[:, None]).astype(np.float32, copy=False)
 
 
 class Sum:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,22 @@ class Found:
     leaders: Strongest = field(default_factory=lambda: Strongest(0, 0))
     matrices: Singles = field(default_factory=lambda: np.empty((3, 0, 0), np.float32))
 
+    def strongest(self, step_s: float) -> list[dict[str, Any]]:
+        """The COUPLES_MAX most correlated couples of all, as a view tells them; of equal ones the first."""
+        columns = self.couples.fields
+        others = columns["other"]
+        rows, places = np.nonzero(others > np.arange(len(others))[:, None])
+        best = np.argsort(-columns["strength"][rows, places], kind="stable")[:COUPLES_MAX]
+        return [
+            {
+                "markets": [self.markets[row], self.markets[others[row, place]]],
+                "correlation": float(columns["correlation"][row, place]),
+                "lead_s": float(columns["lead"][row, place]) * step_s,
+                "lead_correlation": float(columns["lead_correlation"][row, place]),
+            }
+            for row, place in zip(rows[best], places[best], strict=True)
+        ]
+
 
 class Relater:
     """One pass over a ring that nobody changes meanwhile. `steps` yields after each piece of the work, some
@@ -67,12 +84,11 @@ class Relater:
     def _returns(self) -> Iterator[None]:
         window, self._cuts = self._cut(None)
         sums = _Mean()
+        blocks = [self._block(places, window, None) for places in self._cuts]
         for first, rows in enumerate(self._cuts):
-            row_block = self._block(rows, window, None)
             for second in range(first, len(self._cuts)):
                 columns = self._cuts[second]
-                block = row_block if second == first else self._block(columns, window, None)
-                couples = coupled(row_block, block, self._lags)
+                couples = coupled(blocks[first], blocks[second], self._lags)
                 self._take(couples, rows, columns, sums, is_diagonal=first == second)
                 self._tiles[first, second] = np.nan_to_num(couples.correlation)
                 yield
@@ -88,9 +104,8 @@ class Relater:
         self._show(couples, rows, columns)
         self._show(turned(couples), columns, rows)
         sums.take(couples.correlation, is_diagonal=is_diagonal)
-        for each, mine, others in ((couples, rows, columns), (turned(couples), columns, rows))[
-            : 2 - is_diagonal
-        ]:
+        sides = [(couples, rows, columns), (turned(couples), columns, rows)]
+        for each, mine, others in sides[:1] if is_diagonal else sides:
             for into, measure in ((self.found.couples, by_correlation), (self.found.leaders, by_lead)):
                 strength = measure(each)
                 if is_diagonal:
@@ -101,8 +116,10 @@ class Relater:
         here, there = (np.flatnonzero(each < self.found.matrices.shape[1]) for each in (rows, columns))
         if len(here) and len(there):
             at, of = np.ix_(rows[here], columns[there]), np.ix_(here, there)
-            for number, each in enumerate((couples.correlation, couples.lead, couples.lead_correlation)):
-                self.found.matrices[number][at] = each[of]
+            rho, lead, lead_rho = self.found.matrices
+            rho[at] = couples.correlation[of]
+            lead[at] = couples.lead[of]
+            lead_rho[at] = couples.lead_correlation[of]
 
     def _component(self) -> Iterator[None]:
         diagonals = (self._tiles[k, k].diagonal() for k in range(len(self._cuts)))
@@ -117,16 +134,15 @@ class Relater:
         for number, name in enumerate(self._series):
             window, cuts = self._cut(number)
             whole, mean = Sum(window), _Mean()
-            with_gaps = []
+            first_gap = 0
             for places in cuts:
                 block = self._block(places, window, number)
-                if block.is_whole:
-                    whole.add(block)
-                else:
-                    with_gaps.append(len(with_gaps))
+                if not block.is_whole:
+                    break
+                whole.add(block)
+                first_gap += 1
                 yield
             mean.add(*whole.read())
-            first_gap = len(cuts) - len(with_gaps)
             for first in range(first_gap, len(cuts)):
                 rows = self._block(cuts[first], window, number)
                 for second in (*range(first_gap), *range(first, len(cuts))):
@@ -192,7 +208,7 @@ class _Tiled:
 
     def __init__(self, tiles: dict[tuple[int, int], Singles], sizes: list[int]) -> None:
         self._tiles = tiles
-        ends = np.cumsum([0, *sizes]).tolist()
+        ends = [sum(sizes[:count]) for count in range(len(sizes) + 1)]
         self._spans = [slice(begin, end) for begin, end in pairwise(ends)]
         self._size = ends[-1]
 

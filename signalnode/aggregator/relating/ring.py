@@ -1,8 +1,8 @@
 """The ring of the newest steps: returns, and what is made of scores, of all markets. Pure.
 
 Steps by columns; a column is a market's for as long as it stays. Returns are float32; scores, of which only
-the mean over all couples is told, are sixteen bits in SCORE_UNIT. It reaches back HALF_LIVES_MAX half-lives, or as far as
-RING_BYTES_MAX holds: what is older than that, `left_out` of all weight, is forgotten at once.
+the mean over all couples is told, are sixteen bits in SCORE_UNIT. It reaches back HALF_LIVES_MAX half-lives,
+or as far as RING_BYTES_MAX holds: what is older, `left_out` of all weight, is forgotten at once.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Ring:
         """From now on these markets; what is known of those that stay goes on."""
         place = dict(zip(self.markets, self.columns.tolist(), strict=True))
         kept = {name: place[name] for name in markets if name in place}
-        width = COLUMNS_STEP * -(-len(markets) // COLUMNS_STEP)
+        width = COLUMNS_STEP * max(1, -(-len(markets) // COLUMNS_STEP))
         if width != self._returns.shape[1]:
             kept = self._resized(width, kept)
         free = iter(sorted(set(range(width)) - set(kept.values())))
@@ -115,9 +115,8 @@ def ring_steps(width: int, series: int, decay: float) -> int:
     """How many steps a ring of that many markets keeps."""
     half_life = math.log(0.5) / math.log(decay)
     within = RING_BYTES_MAX // ((4 + 2 * series) * max(width, 1))
-    return int(
-        min(max(math.ceil(HALF_LIVES_MAX * half_life), STEPS_LEAST), max(within, STEPS_LEAST), STEPS_MOST)
-    )
+    wanted = math.ceil(HALF_LIVES_MAX * half_life)
+    return max(STEPS_LEAST, min(wanted, within, STEPS_MOST))
 
 
 def packed_scores(scores: Floats) -> Shorts:
@@ -128,6 +127,9 @@ def packed_scores(scores: Floats) -> Shorts:
 
 def _in_order(ring: npt.NDArray, begin: int, filled: int, columns: Places) -> npt.NDArray:  # type: ignore[type-arg]
     """Columns of the filled steps, the oldest first."""
-    if filled < len(ring):
-        return ring[:filled, columns]
-    return np.concatenate([ring[begin:, columns], ring[:begin, columns]])
+    found = np.empty((filled, len(columns)), ring.dtype)
+    begin = begin if filled == len(ring) else 0
+    older = filled - begin
+    np.take(ring[begin:filled], columns, axis=1, out=found[:older], mode="clip")
+    np.take(ring[:begin], columns, axis=1, out=found[older:], mode="clip")
+    return found

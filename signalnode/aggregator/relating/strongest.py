@@ -24,8 +24,8 @@ FIELDS = (
 
 
 class Strongest:
-    """A row a market, in it the others with the most `strength` first: `other` is its place, −1 for none, `lead`
-    the steps by which the market moves before it.
+    """A row a market, in it the others with the most `strength` first: `other` is its place, −1 for none,
+    `lead` the steps by which the market moves before it.
     """
 
     def __init__(self, markets: int, most: int) -> None:
@@ -42,7 +42,7 @@ class Strongest:
         if not self._most:
             return
         chosen = np.argpartition(strength, first, axis=1)[:, first:] if first else _all(strength)
-        new = {
+        new: dict[str, npt.NDArray[Any]] = {
             "strength": strength,
             "correlation": couples.correlation,
             "lead": couples.lead,

@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pytest
 
 from signalnode.aggregator.board import Board
-from signalnode.aggregator.measures import core as module
-from signalnode.aggregator.measures.core import SERIES, Measures
+from signalnode.aggregator.measures import joined as module
+from signalnode.aggregator.measures.core import Measures
+from signalnode.aggregator.measures.joined import SERIES
 from signalnode.aggregator.measures.regime import REGIMES, strengths
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.settings import AggregatorSettings
@@ -22,6 +23,11 @@ S = 1_000_000_000
 T0 = 1_700_000_000 * S
 SETTINGS = AggregatorSettings(correlation_half_life_s=60.0, regime_half_life_s=10.0, lag_steps_max=2)
 DECAY = 0.5 ** (1 / 60)
+
+
+def correlation_of(measures: Measures, series: str) -> npt.NDArray[np.float64]:
+    assert isinstance(measures.relating, module.Joined)
+    return measures.relating.correlation_of(series)
 
 
 def message(market: str, seq: int, mid: float, values: npt.NDArray[np.float64]) -> Any:
@@ -58,12 +64,12 @@ def test_on_every_prefix_of_asynchronous_arrivals_correlations_are_those_compute
         net = np.array([rows[0] - rows[1], rows[2] - rows[3], rows[4], rows[5], rows[6]])
         series = np.concatenate([series, net[None]])
         np.testing.assert_allclose(
-            measures.correlation_of("returns"), scratch_correlation(returns, DECAY), atol=CLOSE, rtol=0
+            correlation_of(measures, "returns"), scratch_correlation(returns, DECAY), atol=CLOSE, rtol=0
         )
         for number, name in enumerate(SERIES):
             expected = scratch_correlation(series[:, number], DECAY)
-            np.testing.assert_allclose(measures.correlation_of(name), expected, atol=CLOSE, rtol=0)
-    assert np.isfinite(measures.correlation_of("returns")).all()
+            np.testing.assert_allclose(correlation_of(measures, name), expected, atol=CLOSE, rtol=0)
+    assert np.isfinite(correlation_of(measures, "returns")).all()
 
 
 def test_a_recording_that_starts_over_is_a_break_and_not_a_crash_of_the_market() -> None:
@@ -75,7 +81,7 @@ def test_a_recording_that_starts_over_is_a_break_and_not_a_crash_of_the_market()
             mid = 100.0 * np.exp(1e-4 * draw.standard_normal()) * (0.5 if step > 20 else 1.0)
             board.take(message(name, step, mid, np.full(7, 50.0)), T0 + step * S)
         measures.update(T0 + step * S)
-    assert abs(measures.relations().correlation[0, 1]) < 0.8  # 1.0 if the two halvings had counted
+    assert abs(measures.relating.relations().correlation[0, 1]) < 0.8  # 1.0 if the two halvings had counted
 
 
 def test_a_pause_leaves_no_return_of_another_length() -> None:
@@ -107,8 +113,9 @@ def test_many_markets_are_read_in_turn_and_come_to_the_same(monkeypatch: pytest.
     for _ in range(100):
         monkeypatch.setattr(module, "CELLS_MAX", 50)
         spread.update(T0 + 39 * S)
-    np.testing.assert_array_equal(whole.relations().correlation, spread.relations().correlation)
-    np.testing.assert_array_equal(whole.relations().lead_s, spread.relations().lead_s)
+    one, other = whole.relating.relations(), spread.relating.relations()
+    np.testing.assert_array_equal(one.correlation, other.correlation)
+    np.testing.assert_array_equal(one.lead_s, other.lead_s)
     assert whole.numbers() == spread.numbers()
 
 
@@ -128,7 +135,7 @@ def test_even_with_few_views_between_steps_reading_too_many_markets_goes_on(
             board.take(message(name, step, mid, draw.uniform(0, 100, 7)), T0 + step * S)
         for view in range(views_each):
             measures.update(T0 + step * S + view * S // views_each)
-    assert measures.relations().markets == tuple(names)
+    assert measures.relating.relations().markets == tuple(names)
     assert "correlation_momentum" in measures.numbers()
 
 
