@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from signalnode.clock import NS_PER_S, monotonic_ns
+from signalnode.cluster.bounds import venue_bounds
 from signalnode.cluster.config import ClusterConfig
 from signalnode.cluster.coordinator import Coordinator, Policy
 from signalnode.cluster.messages import (
@@ -43,7 +44,7 @@ def policy_of(config: ClusterConfig) -> Policy:
     if cluster is None:
         raise ClusterError("the cluster's config has no [cluster]; run: signalnode cluster up")
     return Policy(
-        Limits(cluster.shard_markets_max),
+        Limits(cluster.shard_markets_max, venue_bounds(config.node)),
         lost_after_s=cluster.lost_after_s,
         standby_shards=cluster.standby_shards,
         hosts_min=cluster.hosts_min,

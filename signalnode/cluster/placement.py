@@ -96,8 +96,13 @@ def plan(
 
 
 def shards_wanted(hosts: int, markets: int, shard_markets_max: int, standby_shards: int) -> int:
-    """How many shards: one on each host, and enough for all markets with `standby_shards` to spare."""
-    return max(hosts, -(-markets // shard_markets_max) + standby_shards)
+    """How many shards: one on each host, and enough for all markets with `standby_shards` to spare; with any
+    to spare also so many on each host that the others' have room for all when it is lost.
+    """
+    least = max(hosts, -(-markets // shard_markets_max) + standby_shards)
+    if standby_shards and hosts > 1:
+        least = max(least, hosts * -(-markets // (shard_markets_max * (hosts - 1))))
+    return least
 
 
 def _homeless(

@@ -24,7 +24,8 @@ class ClusterSettings:
     checkpoints: str
     # Markets of one shard, which is one supervisor with its engines: what is lost at once, and moved at once.
     shard_markets_max: Annotated[int, Within(1, 1_000)] = 20
-    # Shards more than the markets need, so that those of a lost host find room that is up already.
+    # Shards more than the markets need, so that those of a lost host find room that is up already; with any,
+    # each host also has so many that the others' have room for all markets without it.
     standby_shards: Annotated[int, Within(0, 100)] = 1
     # Hosts that must have joined before the first market is placed.
     hosts_min: Annotated[int, Within(1, 1_000)] = 1

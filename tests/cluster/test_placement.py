@@ -95,7 +95,8 @@ def test_rebalancing_makes_hosts_even_and_then_moves_nothing_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hosts", "count", "standby", "expected"), [(3, 5, 1, 3), (1, 41, 1, 4), (0, 0, 0, 0), (2, 40, 0, 2)]
+    ("hosts", "count", "standby", "expected"),
+    [(3, 5, 1, 3), (1, 41, 1, 4), (0, 0, 0, 0), (2, 40, 0, 2), (2, 40, 1, 4), (3, 60, 1, 6)],
 )
 def test_there_are_shards_for_each_host_and_enough_for_all(
     hosts: int, count: int, standby: int, expected: int

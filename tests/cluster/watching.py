@@ -1,0 +1,56 @@
+"""Hear every shard of a cluster, wherever it is, as a subscriber would who knew them all.
+
+`python -m tests.cluster.watching HOSTS` prints a line for each score, `time_ns market epoch warm endpoint`.
+One that is dropped, for a newer epoch of its market was heard before, begins with `old`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from pathlib import Path
+
+from signalnode import subscribe
+from signalnode.clock import NS_PER_MS, monotonic_ns, pause
+
+LOOK_NS = 50 * NS_PER_MS
+heard: dict[str, int] = {}
+speaking = threading.Lock()
+
+
+def endpoint_of(config: Path) -> str:
+    """Of a made node; "" while it is being written."""
+    try:
+        return str(json.loads(config.read_bytes())["aggregator"]["endpoint"])
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def listen(endpoint: str, keys: Path) -> None:
+    """Until the end of the process."""
+    for score in subscribe(endpoint=endpoint, keys=keys, repair=False, max_age_s=None):
+        with speaking:
+            is_old = score.epoch < heard.get(score.market, 0)
+            heard[score.market] = max(score.epoch, heard.get(score.market, 0))
+            kind = "old " if is_old else ""
+            print(
+                f"{kind}{monotonic_ns()} {score.market} {score.epoch} {score.warm:.3f} {endpoint}", flush=True
+            )
+
+
+def main(hosts: Path) -> None:
+    """Look for shards, and listen to each."""
+    known: set[str] = set()
+    while True:
+        for config in hosts.glob("host-*/place/shards/*/*/node.json"):
+            endpoint = endpoint_of(config)
+            if endpoint and endpoint not in known:
+                known.add(endpoint)
+                keys = config.parent / "keys"
+                threading.Thread(target=listen, args=(endpoint, keys), daemon=True).start()
+        pause(LOOK_NS)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
