@@ -3,15 +3,15 @@
 Rank correlations with what follows, relative to the half hour before, from WARM_UP_S after the start, with
 a 95% interval; beside each what chance alone stays below, the same on a driftless walk of the same steps, a
 naive reading with the interval of the difference, and two ridges: the ceiling, and one that walks forward in
-time (`readings.py`). Then how a score is spread over 0 to 100, and how steady it is for a view that is taken
-four times a second.
+time (`readings.py`); then what other code's scores said, where these are at hand (`before.py`). Then how a
+score is spread over 0 to 100, and how steady it is for a view that is taken four times a second.
 
 Only what long recordings say is held to a target: eleven minutes tell nothing about half-minutes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from signalnode.research.statistics import NOTHING, Foresight, Ranked, correlati
 from signalnode.research.steadiness import Steadiness, steadiness
 from signalnode.signals import OPTIONAL
 from tests.benchmarks import readings
+from tests.benchmarks.before import is_at_hand, scores_before
 from tests.benchmarks.days import STEP_S, USUAL_S, Day, Series, ahead, behind, days, walked
 from tests.benchmarks.foresight import paired, walk_chance
 from tests.benchmarks.table import Row
@@ -32,6 +33,7 @@ VIEW_NS = 250_000_000
 WARM_UP_S, WARM_UP_SHORT_S = USUAL_S, 120.0
 CORRELATED_MAX = 30_000  # rows of a recording; more bring time and no evidence
 EXTRA = list(OPTIONAL)
+WIDTH, BEFORE_WIDTH = 140, 32  # of the tables; and of the two columns on other code
 
 
 def _moved(seconds: float) -> Callable[[Day], Series]:
@@ -76,6 +78,7 @@ class Claim:
     walk_s: float = 0.0  # memory of the reading whose driftless walk is the null; 0: shuffled time
     ahead_s: float = 0.0
     at_least: float = np.nan  # of the naive reading's, in the mean of the long recordings
+    before: tuple[str, ...] = ()  # what other code is asked for instead of `scores`
 
     def score(self, table: Any) -> Series | None:
         """Of a replay's table; None where it has no such scores."""
@@ -92,7 +95,15 @@ _DIRECTION, _MOVES = readings.of_direction, readings.of_movement
 CLAIMS = (
     Claim("momentum / return, 1 s", MOMENTUM, _moved(1.0), readings.imbalance, _DIRECTION),
     Claim("momentum / return, 5 s", MOMENTUM, _moved(5.0), readings.imbalance, _DIRECTION),
-    Claim("book pressure / return, 1 s", PRESSURE, _moved(1.0), readings.imbalance, _DIRECTION, at_least=1.0),
+    Claim(
+        "book pressure / return, 1 s",
+        PRESSURE,
+        _moved(1.0),
+        readings.imbalance,
+        _DIRECTION,
+        at_least=1.0,
+        before=MOMENTUM,
+    ),
     Claim(
         "mean reversion / return, 30 s",
         REVERSION,
@@ -148,6 +159,9 @@ class Judged:
     high: float
     ceiling: float
     forward: float
+    before: float = np.nan
+    gain_low: float = np.nan  # interval of 95% of the score's less that of other code
+    gain_high: float = np.nan
 
 
 @dataclass(slots=True)
@@ -160,6 +174,7 @@ class Found:
     stride: int
     moves: dict[str, Steadiness]
     walk: tuple[Day, Any]  # on a driftless walk of the same steps
+    before: Any = None  # a table of other code's scores at the grid
     claims: dict[str, Judged] = field(default_factory=dict)
 
 
@@ -192,7 +207,8 @@ def _scored(day: Day, extra: list[str]) -> Found:
     rows &= day.running
     walk_table = SignalEngine("ANY-USD", {"extra": extra}).replay(walk.events, round(STEP_S * 1e9))
     stride = -(-int(rows.sum()) // CORRELATED_MAX)
-    return Found(day, scores, rows, stride, moves, (walk, walk_table[: len(day.grid)]))
+    on_walk = walk, walk_table[: len(day.grid)]
+    return Found(day, scores, rows, stride, moves, on_walk, scores_before(day))
 
 
 def _on_grid(day: Day, table: Any) -> Any:
@@ -215,7 +231,18 @@ def _judged(claim: Claim, found: Found, future: Series, ridge: readings.Ridge) -
         low, high = paired(score[kept], naive[kept], future[kept], step_s, claim.ahead_s)
     others = [naive, ridge.predict(day), ridge.predict_forward(day)]
     known = [np.nan if each is None else correlation(each[kept], future[kept]) for each in others]
-    return Judged(mine, _on_walk(claim, found, kept), known[0], low, high, *known[1:])
+    before = _before(claim, found, score[kept], future[kept], kept)
+    return Judged(mine, _on_walk(claim, found, kept), known[0], low, high, *known[1:], *before)
+
+
+def _before(claim: Claim, found: Found, score: Series, future: Series, kept: Any) -> Iterable[float]:
+    """What other code's score foresees, and the interval of how much more this one does."""
+    asked = replace(claim, scores=claim.before or claim.scores)
+    other = None if found.before is None else asked.score(found.before)
+    if other is None:
+        return ()
+    gain = paired(score, other[kept], future, STEP_S * found.stride, claim.ahead_s)
+    return (correlation(other[kept], future), *gain)
 
 
 def _on_walk(claim: Claim, found: Found, kept: Any) -> float:
@@ -228,7 +255,7 @@ def _on_walk(claim: Claim, found: Found, kept: Any) -> float:
 def rows() -> Iterator[Row]:
     """The tables, and of the claims that have a target, a row each."""
     found = measured()
-    console = Console(width=140)
+    console = Console(width=WIDTH + (BEFORE_WIDTH if is_at_hand() else 0))
     for claim in CLAIMS:
         if any(np.isfinite(each.claims[claim.what].mine.ic) for each in found):
             console.print(_claim_table(claim, found))
@@ -249,9 +276,10 @@ def rows() -> Iterator[Row]:
 
 
 def _claim_table(claim: Claim, found: list[Found]) -> Table:
-    table = Table(title=claim.what, title_justify="left", width=140)
+    table = Table(title=claim.what, title_justify="left")
     headings = ("recording", "score", "95% interval", "chance", "walk", "naive", "beyond it, 95%", "ceiling")
-    for heading in (*headings, "forward"):
+    others = ("before", "beyond it, 95%") if is_at_hand() else ()
+    for heading in (*headings, "forward", *others):
         table.add_column(heading, justify="left" if heading == "recording" else "right")
     known = [(each, each.claims[claim.what]) for each in found]
     known = [(each, judged) for each, judged in known if np.isfinite(judged.mine.ic)]
@@ -267,14 +295,14 @@ def _claim_table(claim: Claim, found: list[Found]) -> Table:
             intervals[1],
             _figure(judged.ceiling),
             _figure(judged.forward),
+            *(_figure(judged.before), _interval(judged.gain_low, judged.gain_high))[: len(others)],
         )
     long = [judged for each, judged in known if each.day.long]
     if long:
-        columns = [(j.mine.ic, j.walk, j.naive, j.ceiling, j.forward) for j in long]
-        mine, walk, naive, ceiling, forward = (
-            _figure(_mean(column)) for column in zip(*columns, strict=True)
-        )
-        table.add_row("mean of the long ones", mine, "", "", walk, naive, "", ceiling, forward, style="bold")
+        columns = [(j.mine.ic, j.walk, j.naive, j.ceiling, j.forward, j.before) for j in long]
+        mine, walk, naive, *rest = (_figure(_mean(column)) for column in zip(*columns, strict=True))
+        means = (mine, "", "", walk, naive, "", *rest[: 2 + len(others) // 2])
+        table.add_row("mean of the long ones", *means, style="bold")
     return table
 
 
@@ -290,7 +318,7 @@ def _interval(low: float, high: float) -> str:
 
 def _moves_table(found: list[Found]) -> Table:
     title = "deciles off by, points · above 90, % of the time · half-life, s · trips 90 → 10 → 90 an hour"
-    table = Table(title=title, title_justify="left", width=140)
+    table = Table(title=title, title_justify="left", width=WIDTH)
     table.add_column("score")
     for each in found:
         table.add_column(each.day.name.replace(" ", "\n"), justify="right")
