@@ -44,8 +44,8 @@ def outcomes(arguments: argparse.Namespace) -> int:
     for line in table_lines(header, rows, ("seen", *numbers)):
         print(line)
     print(
-        f"as of {utc_text(kept.time_ns)}; hits in % of the moves that went its way, moves and their sizes in "
-        "basis points, ± what holds 95%; - not known"
+        f"as of {utc_text(kept.time_ns)}; hits in % of the moves that went its way (up, where it has none), "
+        "moves and their sizes in basis points, ± what holds 95%; - not known"
     )
     return 0
 

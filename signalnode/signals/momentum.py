@@ -3,9 +3,9 @@
 reading = freshness · (bounded(push) + CLIMB_WEIGHT · sgn D · knee(T / STEADY) · knee(U / FAR)),
 dimensionless, with bounded(x) = x / √(1 + x²), knee(x) = x⁶ / (1 + x⁶), and
 - push = w (imbalance − imbalance_usual + FLOW_WEIGHT · order_flow) + (1 − w) LATELY_WEIGHT (imbalance_lately
-  − imbalance_usual) + TAKEN_WEIGHT · taken + (1 − w) bounded(trend / √(½ variance · trend_s)) − w ·
-  BOUNCE_WEIGHT · 2y / (1 + y²), y = trend / spread_usual: who leans on the book and who takes from it, and
-  where the price has gone in the last seconds;
+  − imbalance_usual) + TAKEN_WEIGHT (taken − taken_usual) + (1 − w) bounded(trend / √(½ variance · trend_s))
+  − w · BOUNCE_WEIGHT · 2y / (1 + y²), y = trend / spread_usual: who leans on the book and who takes from it,
+  and where the price has gone in the last seconds;
 - w = move_interval² / (move_interval² + PACE_S²), 0 without quotes: where the price moves several times a
   second, a lean of this moment is gone before it can be followed, and the last seconds' stands for it, and
   their drift. Where it moves less often, what it has gone by a spread or less mostly bounces (Roll 1984);
@@ -34,7 +34,7 @@ LATELY_WEIGHT = 1.5
 TAKEN_WEIGHT = 0.8
 BOUNCE_WEIGHT = 0.3
 PACE_S = 0.3
-CLIMB_WEIGHT = 5.0
+CLIMB_WEIGHT = 6.25
 STEADY = 1.8  # usual deviations of the way itself: half the weight there
 FAR = 4.0  # the same of the usual moves
 
@@ -70,7 +70,7 @@ def _moment(f: Any) -> float:
 def _push(f: Any, p: Any) -> float:
     """See the module's docstring."""
     now = _moment(f)
-    push: float = TAKEN_WEIGHT * f.taken
+    push: float = TAKEN_WEIGHT * (f.taken - f.taken_usual)
     if f.heard_sizes > 0.0:
         push += now * pressure.book_lean(f)
         push += (1.0 - now) * LATELY_WEIGHT * (f.imbalance_lately - f.imbalance_usual)

@@ -13,10 +13,10 @@ from signalnode.features.decay import decay
 from signalnode.signals.base import NEGLIGIBLE
 
 STEADY = 1.8  # deviations: 1.4 is one jump, 3.5 a price that goes one way only
-ACTIVITY_WEIGHT = 2.0  # against a direction, in deviations or leans
+ACTIVITY_WEIGHT = 2.6  # against a direction, in deviations or leans
 BURST_MAX = 1.0  # of the log of volatility over the usual: more says hardly more
 CALM_MAX = 0.5  # the same below the usual, where one that hardly moves is soon
-REST_WEIGHT = 1.0  # of a price that stands still, beside its volatility's
+REST_WEIGHT = 0.6  # of a price that stands still, beside its volatility's
 IDLE_S = 20.0  # a price has stood still when it has for so long, and so many of its usual intervals
 INTERVALS = 5.0
 FLOW_WEIGHT = 0.4  # of the imbalance's: it tells much the same, a little sooner
@@ -55,14 +55,15 @@ def stillness(f: Any) -> float:
 @compiled
 def activity(f: Any, p: Any) -> float:
     """ACTIVITY_WEIGHT · (bounded(v, BURST_MAX above 0, CALM_MAX below) / (1 + move_interval / (25
-    volatility_s)) − REST_WEIGHT · s⁴ / (1 + s⁴)): how much goes on, whichever way. v = ½ ln(r₅ r₂₅), r =
+    volatility_s)) − REST_WEIGHT · s⁴ / (1 + s⁴)): how much goes on, whichever way. v = ⅕ ln(r₅³ r₂₅²), r =
     volatility_5 and volatility_25 over the usual, NEGLIGIBLE more each, counts the less the fewer moves it
     rests on; s = stillness. 0 where nothing has ever moved: nothing is known of it.
     """
     if f.move_interval == 0.0 or f.volatility_usual == 0.0:
         return 0.0
     usual = f.volatility_usual
-    v = 0.5 * math.log((f.volatility_5 / usual + NEGLIGIBLE) * (f.volatility_25 / usual + NEGLIGIBLE))
+    minute, minutes = f.volatility_5 / usual + NEGLIGIBLE, f.volatility_25 / usual + NEGLIGIBLE
+    v = 0.2 * math.log(minute * minute * minute * (minutes * minutes))
     told = 1.0 + f.move_interval / (25.0 * p.volatility_s)
     square = min(stillness(f) ** 2, 1e12)
     rest = square * square / (1.0 + square * square)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from signalnode.events import DEPTH, QUOTE, TRADE, Events
+from tests.features.oracle_takers import taken_of
 
 Steps = list[tuple[float, float]]  # (since when, value): a value that stands until the next
 
@@ -281,25 +282,6 @@ def _usual_spread(past: Past, tau: float) -> float:
     return math.exp(_average(steps, steps[-1][0], tau))
 
 
-def _taken(takings: list[tuple[float, float, float]], t: float, tau: float) -> float:
-    """Signed roots of sizes, each up to 8 usual ones, over all of them and two usual ones."""
-    usual, counted = 0.0, []
-    for n, (at, side, root) in enumerate(takings):
-        x = root if n < 3 else min(root, 8.0 * usual)
-        usual += (x - usual) / min(n + 1, 256)
-        counted.append((at, side, x))
-        if n == 2:
-            usual = min(x for _, _, x in counted)
-            then = counted[1][0]
-            sums = (_sum([(u, y**k * x) for u, y, x in counted[:2]], then, tau) for k in (1, 0))
-            total, whole = (max(min(x, 24.0 * usual), -24.0 * usual) for x in sums)
-            counted = [(then, total / whole, whole), counted[2]]
-    if not counted:
-        return 0.0
-    signed, whole = (_sum([(at, y**power * x) for at, y, x in counted], t, tau) for power in (1, 0))
-    return signed / (whole + 2.0 * usual)
-
-
 def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[str, float]:
     """Every feature by name as of `time_ns`, from the formulas in the docstrings of the families."""
     past = past_of(events)
@@ -314,7 +296,6 @@ def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[st
         "trend_variance": _trend_variance(counted.drift, t, p["fair_value_s"], p["trend_s"]),
         "idle_s": t - ([first] + [at for at, _ in past.returns])[-1] if past.prices else 0.0,
         "move_interval": counted.interval,
-        "taken": _taken(past.takings, t, p["taken_s"]),
         "variance": _rate(counted.usual, first, t, p["variance_s"], lambda r: r * r),
         "volatility": _volatility(_lagged_sizes(counted.now, t, tau, lag), past, t, tau, lag)
         if counted.now
@@ -327,6 +308,7 @@ def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[st
             "volatility_usual": usual,
         }.items()
     }
+    out |= taken_of(past.takings, t, p["taken_s"], p["taken_usual_s"])
     sizes = _usual_sizes(past.trades, p["volume_usual_s"])
 
     def most(at: float, mean: float) -> float:

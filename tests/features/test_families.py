@@ -32,6 +32,7 @@ SHORT = {
     "imbalance_s": 0.8,
     "imbalance_usual_s": 10.0,
     "taken_s": 1.5,
+    "taken_usual_s": 10.0,
     "volume_s": 0.9,
     "volume_usual_s": 10.0,
     "liquidity_s": 0.5,

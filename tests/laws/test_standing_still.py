@@ -150,6 +150,17 @@ def test_who_takes_is_momentum_even_while_the_book_says_nothing(side: int) -> No
     assert scores[wrong] < 40.0, scores
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_buyers_who_always_take_more_are_no_momentum_by_that(side: int) -> None:
+    events = made_market(1, Stretch(seconds=3_600.0, sizes=0.0))
+    trades = np.flatnonzero(events["kind"] == TRADE)
+    events["aggressor_side"][trades] = np.where(
+        np.random.default_rng(1).random(len(trades)) < 0.8, side, -side
+    )
+    scores = means(scored(events), 1_200.0, 0.0)
+    assert scores["momentum_long"] == pytest.approx(scores["momentum_short"], abs=20.0), scores
+
+
 def test_where_nobody_tells_the_side_the_quote_does() -> None:
     before, after = parted(Stretch(seconds=900.0, sizes=0.0), Stretch(seconds=60.0, sizes=0.0))
     events = np.concatenate([before, after])
