@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Iterable
 from typing import Any
 
 from signalnode_supervisor.core import restart
@@ -59,6 +58,7 @@ class Supervisor:
         self._queue = StartQueue(settings)
         self._requests = PendingRequests()
         self._halting: Halting | None = None
+        self.stopped: frozenset[str] = frozenset()  # by request; not those that end with all
         self._out: list[Command] = []
         self._transitions = Transitions(self._queue, rng, self._out)
 
@@ -110,6 +110,7 @@ class Supervisor:
     # inputs
 
     def _begin(self, event: Begin, now_ns: int) -> None:
+        self.stopped = frozenset(event.stopped)
         for spec in event.specs:
             last_exit = event.last_exits.get(spec.name)
             self.children[spec.name] = Child(spec, wanted=spec.name not in event.stopped, last_exit=last_exit)
@@ -362,8 +363,8 @@ class Supervisor:
         self._out.append(Reply(event.request, {"ok": False, "error": why}))
 
     def _remember(self) -> None:
-        stopped: Iterable[str] = (n for n, c in self.children.items() if not c.wanted and not c.leaving)
-        self._out.append(RememberStopped(frozenset(stopped)))
+        self.stopped = frozenset(n for n, c in self.children.items() if not c.wanted and not c.leaving)
+        self._out.append(RememberStopped(self.stopped))
 
     def _record(self, child: Child, event: Ended, how: str, *, expected: bool) -> None:
         exit_ = event.exit

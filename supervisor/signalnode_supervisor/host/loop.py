@@ -266,11 +266,10 @@ class Loop:
 
     def _put_back(self) -> list[str]:
         """Make again what somebody removed of ours; the paths."""
-        stopped = frozenset(name for name, child in self._core.children.items() if not child.wanted)
         return [
             *self._lock.put_back(),
             *self._listener.put_back(),
-            *self._memory.put_back(stopped),
+            *self._memory.put_back(self._core.stopped),
             *self._processes.put_back(),
             *self._standing.put_back(),
             *self._own_put_back(),

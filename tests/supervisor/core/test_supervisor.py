@@ -213,6 +213,17 @@ def test_while_stopping_every_request_is_answered_with_a_refusal() -> None:
     assert reply.payload == {"ok": False, "error": "the supervisor is stopping"}
 
 
+def test_who_ends_with_all_is_not_stopped_by_request() -> None:
+    desk = Desk(spec("a"), spec("b"))
+    for name in ("a", "b"):
+        desk.bring_up(name)
+    desk.step(Asked(1, "stop", ("b",)))
+    assert desk.core.stopped == {"b"}
+    desk.step(Halt())
+    assert not desk.core.children["a"].wanted
+    assert desk.core.stopped == {"b"}, "else what is put back on the disk keeps a down at the next start"
+
+
 def test_requests_under_way_when_the_end_comes_are_answered() -> None:
     desk = Desk(spec(stop_grace_s=5.0))
     pid = desk.bring_up("a")
