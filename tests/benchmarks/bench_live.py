@@ -11,7 +11,6 @@ import os
 import statistics
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,8 +26,8 @@ from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.feed import LiveFeed
 from signalnode.feeds.venues import decoder_of
 from tests.benchmarks.bare_child import pss_mb
-from tests.benchmarks.nodes import children, engines, node_on
-from tests.benchmarks.processor import cpu_s
+from tests.benchmarks.nodes import children, engines, node_on, roles_by_pid
+from tests.benchmarks.processor import by_role, cpu_s
 from tests.benchmarks.table import Row, medians_s
 from tests.benchmarks.venue_process import VenueProcess, bare_client, venue_process
 from tests.feeds.venues.made.base import Market, writer_of
@@ -127,12 +126,12 @@ def _many() -> Iterator[Row]:
 
 def _node(directory: Path, config: Path, venue: VenueProcess) -> Iterator[Row]:
     """Alone with its venue."""
-    roles = {child["pid"]: child["role"] for child in children(config)} | {venue.pid: "venue"}
+    roles = roles_by_pid(config) | {venue.pid: "venue"}
     roles[os.getpid()] = "bench"
-    before_s, sent, began_s = _by_role(roles), venue.ask("sent")[0], time.monotonic()
+    before_s, sent, began_s = by_role(roles), venue.ask("sent")[0], time.monotonic()
     ages_ms = _ages_ms(directory / "bus", MANY_S)
     frames, lasted_s = venue.ask("sent")[0] - sent, time.monotonic() - began_s
-    used_s, cores = _by_role(roles) - before_s, os.cpu_count() or 1
+    used_s, cores = by_role(roles) - before_s, os.cpu_count() or 1
     shares = {role: 100 * seconds / lasted_s / cores for role, seconds in used_s.items()}
     own = {role: share for role, share in shares.items() if role not in ("venue", "bench")}
     states = [child.get("status") for child in engines(config)]
@@ -156,14 +155,6 @@ def _node(directory: Path, config: Path, venue: VenueProcess) -> Iterator[Row]:
         unit="ms",
         aim="100 ms",
     )
-
-
-def _by_role(roles: dict[int, str]) -> Counter[str]:
-    """Processor time so far of the processes of each role, in seconds."""
-    used_s: Counter[str] = Counter()
-    for pid, role in roles.items():
-        used_s[role] += cpu_s(pid)
-    return used_s
 
 
 def _gateway(config: Path, venue: VenueProcess, symbols: tuple[str, ...]) -> Row:

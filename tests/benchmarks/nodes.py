@@ -43,15 +43,27 @@ def node_on(directory: Path, feeds: Sequence[str], extra: str = "") -> Iterator[
 
 def children(config: Path) -> list[dict[str, Any]]:
     """What `status` says of each child, the aggregator included."""
-    command = [sys.executable, "-m", "signalnode", "--config", str(config), "status", "--json"]
-    answer = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    shown: list[dict[str, Any]] = answer["children"]
+    shown: list[dict[str, Any]] = _status(config)["children"]
     return shown
+
+
+def roles_by_pid(config: Path) -> dict[int, str]:
+    """The role of each process of the node, by pid."""
+    shown = _status(config)
+    return {child["pid"]: child["role"] for child in shown["children"]} | {
+        shown["supervisor"]["pid"]: "supervisor"
+    }
 
 
 def engines(config: Path) -> list[dict[str, Any]]:
     """The same of the engines alone."""
     return [child for child in children(config) if child["role"] == "engine"]
+
+
+def _status(config: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "signalnode", "--config", str(config), "status", "--json"]
+    answer: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return answer
 
 
 def _wait_until_up(config: Path, node: subprocess.Popen[bytes]) -> None:

@@ -6,7 +6,8 @@ import contextlib
 import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 NS_PER_S = 1_000_000_000
@@ -35,6 +36,14 @@ def shares(pids: Sequence[int], beside: Sequence[int], seconds: float) -> tuple[
 
 def _mean_s(pids: Sequence[int]) -> float:
     return statistics.mean(cpu_s(pid) for pid in pids)
+
+
+def by_role(roles: Mapping[int, str]) -> Counter[str]:
+    """Processor time so far of the processes of each role, in seconds; `roles` by pid."""
+    used_s: Counter[str] = Counter()
+    for pid, role in roles.items():
+        used_s[role] += cpu_s(pid)
+    return used_s
 
 
 def idle_s() -> float:
