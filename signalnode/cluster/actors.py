@@ -380,7 +380,7 @@ def _begin_log(name: str) -> logs.Logger:
 
 def _own_address() -> str:
     node = ray.get_runtime_context().get_node_id()
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    nodes: list[dict[str, Any]] = asked(ray.nodes)
     return next(str(each["NodeManagerAddress"]) for each in nodes if each["NodeID"] == node)
 
 
