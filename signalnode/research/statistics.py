@@ -109,11 +109,11 @@ def foresight(x: Ranked, y: Ranked, step_s: float, horizon_s: float) -> Foresigh
         return NOTHING
     a, b = x.ranks, y.ranks
     block_s = max(min(BLOCK_S, count * step_s / BLOCKS_WANTED), BLOCK_HORIZONS * horizon_s)
-    sums = block_sums(a, b, both, block_s / step_s)
-    size = math.sqrt(float(sums[1].sum() * sums[2].sum()))
+    size = math.sqrt(float((a * a)[both].sum() * (b * b)[both].sum()))
     if not size > 0.0:
         return NOTHING
-    ic = float(sums[3].sum()) / size
+    ic = float((a * b)[both].sum()) / size
+    sums = block_sums(a, b, both, block_s / step_s)
     chance, error = rotated(x, y, size, step_s)
     blocks = count * step_s / horizon_s
     low, high = bootstrapped(sums)
@@ -125,11 +125,12 @@ def foresight(x: Ranked, y: Ranked, step_s: float, horizon_s: float) -> Foresigh
 
 
 def block_sums(a: Series, b: Series, both: npt.NDArray[np.bool_], length: float) -> Series:
-    """By block of `length` rows: how many are known, Σ a², Σ b², Σ ab over them; shape (4, blocks)."""
+    """By block of `length` rows: how many are known, Σ a², Σ b², Σ ab over them; shape (4, blocks). What is
+    under half of one, at the end or before a gap, is none: it says nothing of how sure the rest is.
+    """
     starts = np.arange(0, len(a), max(1, round(length)))
     kept = both.astype(np.float64)
     sums = np.stack([np.add.reduceat(v, starts) for v in (kept, a * a * kept, b * b * kept, a * b)])
-    # A short block at the end, or before a gap, is no block.
     return sums[:, sums[0] >= 0.5 * sums[0].max()]
 
 

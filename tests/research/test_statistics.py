@@ -79,6 +79,17 @@ def test_a_correlation_is_spearmans_over_what_is_known() -> None:
     assert math.isnan(correlation(x[:20], y[:20]))
 
 
+def test_stretches_too_short_for_a_block_count_in_the_correlation() -> None:
+    random = np.random.default_rng(4)
+    x, noise = random.standard_normal((2, 6_000))
+    y = x + 2.0 * noise
+    y[np.arange(6_000) % 300 > 100] = np.nan  # gaps: most blocks are a third full
+    y[3_000:3_600] = -x[3_000:3_600]  # and two are whole
+    seen = foresight(Ranked(x), Ranked(y), STEP_S, 1.0)
+    known = np.isfinite(y)
+    assert seen.ic == pytest.approx(float(np.mean(Ranked(x).ranks[known] * Ranked(y).ranks[known])), abs=0.02)
+
+
 @pytest.mark.parametrize("freedom", [1, 2, 3, 6, 29, 400])
 @pytest.mark.parametrize("t", [0.0, 0.4, -2.3, 5.1])
 def test_students_tail_is_that_of_the_books(t: float, freedom: int) -> None:
