@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from signalnode.bus.wire import STATUSES, Score, replayed_score
 from signalnode.events import EVENT, QUOTE
@@ -16,6 +18,7 @@ from signalnode.research.replay import Score as Scoring
 from signalnode.scores import UNKNOWN, names_in
 
 BASIS_POINTS = 1e4
+ROWS = 4_096  # that are Python's own at once: those of a day would take a gigabyte
 
 
 def messages_of(
@@ -34,7 +37,7 @@ def messages_of(
         names = tuple(table.dtype.names or ())[2:-2]
         with np.errstate(invalid="ignore", divide="ignore"):
             spreads = BASIS_POINTS * (quotes["ask"] - quotes["bid"]) / table["mid"]
-        for row, status, spread in zip(table.tolist(), statuses.tolist(), spreads.tolist(), strict=True):
+        for row, status, spread in _rows(table, statuses, spreads):
             seq += 1
             told = dict(zip(table.dtype.names or (), row, strict=True))
             yield replayed_score(
@@ -48,3 +51,8 @@ def messages_of(
             )
         if progress:
             progress(seq, done)
+
+
+def _rows(*columns: npt.NDArray[Any]) -> Iterator[tuple[Any, ...]]:
+    for start in range(0, len(columns[0]), ROWS):
+        yield from zip(*(column[start : start + ROWS].tolist() for column in columns), strict=True)
