@@ -148,7 +148,7 @@ class Lock:
             return False
         try:
             other = hold_lock(self.path)
-        except (AlreadyRunningError, OSError):  # its directory is gone as well, for now
+        except (AlreadyRunningError, RuntimeDirectoryError, OSError):  # its directory may be gone as well
             return False
         os.close(self._file)
         self._file = other._file

@@ -55,6 +55,17 @@ def test_a_lock_whose_file_was_removed_is_taken_anew(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_lock_whose_directory_is_gone_is_taken_anew_when_that_is_there_again(tmp_path: Path) -> None:
+    directory = tmp_path / "gone"
+    directory.mkdir()
+    with hold_lock(directory / "A.lock") as lock:
+        (directory / "A.lock").unlink()
+        directory.rmdir()
+        assert not lock.put_back()
+        directory.mkdir()
+        assert lock.put_back()
+
+
 def test_a_released_lock_leaves_no_file(tmp_path: Path) -> None:
     hold_lock(tmp_path / "A.lock").release()
     assert not (tmp_path / "A.lock").exists()
