@@ -15,13 +15,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from signalnode.aggregator.core import Aggregator
-from signalnode.aggregator.runner import StrategyRunner
 from signalnode.bus.subscriber import subscribe
-from signalnode.bus.wire import SCORE_NAMES, Score, encode
-from signalnode.settings import AggregatorSettings
-from signalnode.strategies import STRATEGIES
-from tests.benchmarks.bus_load import configure, markets
+from signalnode.bus.wire import Score
+from tests.benchmarks.bus_load import configure
 from tests.benchmarks.table import RUNS, Row
 
 REPO = Path(__file__).parents[2]
@@ -47,7 +43,6 @@ def rows() -> Iterator[Row]:
     """Every figure of the bus."""
     yield from throughput()
     yield from latency()
-    yield many_markets()
     yield from soak()
 
 
@@ -191,61 +186,3 @@ def soak() -> Iterator[Row]:
             at_most=GROWTH_MOST,
             aim="+2 MB",
         )
-
-
-def many_markets() -> Row:
-    """A whole view of 500 markets, strategies and encoding included."""
-    names = markets(SOAK_MARKETS)
-    draw = np.random.default_rng(5)
-    start_ns = 1_700_000_000_000_000_000
-    core = Aggregator(
-        AggregatorSettings(), names, StrategyRunner({s.name: s.make() for s in STRATEGIES}), 1, start_ns
-    )
-    logs = np.zeros(len(names))
-    times_ms = []
-    for step in range(1, 31):
-        now_ns = start_ns + step * 1_000_000_000
-        logs += 1e-4 * (draw.standard_normal() + draw.standard_normal(len(names)))
-        values = draw.uniform(0, 100, (len(names), len(SCORE_NAMES)))
-        for row, name in enumerate(names):
-            core.take(
-                encode(_score(name, step, 100.0 * float(np.exp(logs[row])), values[row], now_ns)), now_ns
-            )
-        for quarter in range(4):
-            began = time.process_time()
-            core.advance(now_ns + quarter * 250_000_000)
-            times_ms.append((time.process_time() - began) * 1e3)
-    history = 1e-4 * draw.standard_normal((300, len(names)))
-    scratch_ms = 1e3 * statistics.median(_corrcoef_s(history) for _ in range(CORRCOEFS))
-    median = statistics.median(times_ms[40:])
-    return Row(
-        what="view with correlation, 500 markets",
-        measured=median,
-        unit=f"ms, 90%: {float(np.percentile(times_ms[40:], 90)):.1f}",
-        reference=f"ms: numpy.corrcoef of 300 steps, median of {CORRCOEFS}; both of the processor",
-        reference_value=scratch_ms,
-        at_most=VIEW_MOST,
-        aim="20 ms",
-    )
-
-
-def _corrcoef_s(history: np.ndarray) -> float:  # type: ignore[type-arg]
-    began = time.process_time()
-    np.corrcoef(history, rowvar=False)
-    return time.process_time() - began
-
-
-def _score(market: str, seq: int, mid: float, values: np.ndarray, now_ns: int) -> Score:  # type: ignore[type-arg]
-    return Score(
-        v=1,
-        market=market,
-        epoch=1,
-        seq=seq,
-        time_event_ns=now_ns,
-        time_received_ns=now_ns,
-        time_published_ns=now_ns,
-        mid=mid,
-        warm=1.0,
-        status="live",
-        scores=dict(zip(SCORE_NAMES, map(float, values), strict=True)),
-    )

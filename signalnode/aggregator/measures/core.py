@@ -9,6 +9,8 @@ from what is made of scores.
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import numpy as np
 
 from signalnode.aggregator.board import Board
@@ -23,6 +25,7 @@ from signalnode.settings import AggregatorSettings
 
 BASIS_POINTS = 1e4
 SEVEN = len(SCORE_NAMES)
+_seven_of = itemgetter(*SCORE_NAMES)
 NAMES_MAX = 128  # scores, of all markets together, whose outcomes are learnt
 
 
@@ -117,12 +120,12 @@ class Measures:
             if entry.newest is None or entry.state(at_ns, board.silent_after_ns) != "fresh":
                 continue
             newest = entry.newest
-            rows[place, :SEVEN] = [newest.scores[name] for name in SCORE_NAMES]
+            rows[place, :SEVEN] = _seven_of(newest.scores)
             if len(newest.scores) > SEVEN:
                 added = [name for name in newest.scores if places.get(name, 0) >= SEVEN]
                 rows[place, [places[name] for name in added]] = [newest.scores[name] for name in added]
-            unknown = [places[name] for name in newest.unknown if name in places]
-            rows[place, unknown] = np.nan
+            if newest.unknown:
+                rows[place, [places[name] for name in newest.unknown if name in places]] = np.nan
             mids[place] = entry.message.mid if entry.message and entry.message.mid > 0 else np.nan
         return mids, rows
 
