@@ -34,6 +34,7 @@ END_S_MAX = 20.0
 AGAIN_S, AGAIN_S_MAX = 1.0, 30.0  # from one try to join to the next
 JOINED_S = 10.0  # that lasted so long was none in vain
 REACH_S_MAX = 3.0
+NOT_LET_IN = "InvalidAuthToken"  # in what Ray writes
 CURRENT = Path("/tmp/ray/ray_current_cluster")  # where Ray keeps what runs on this machine
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
@@ -111,6 +112,20 @@ def forget_before(head: str) -> None:
             CURRENT.unlink()
 
 
+class RefusedError(ClusterError):
+    """The head does not let this machine in, and will not as long as its token is the same."""
+
+
+def check_let_in(output: Path, head: str) -> None:
+    """Raises RefusedError where what Ray wrote says that its token is not the head's."""
+    try:
+        is_refused = NOT_LET_IN in output.read_text("utf-8", "replace")
+    except OSError:
+        return
+    if is_refused:
+        raise RefusedError(f"the head at {head} refuses this machine's token; copy it from there again")
+
+
 def run_head(place: Place, cluster: ClusterSettings, tell: Tell) -> None:
     """Until SIGTERM or Ctrl-C. Raises ClusterError where it ends by itself."""
     with _stopping() as stop:
@@ -136,6 +151,10 @@ def run_host(place: Place, head: str, tell: Tell) -> None:
                 tell(f"this host is {address}, of the head at {head}; its log: {output}")
                 status = _run(host_command(head, address), environment(place), output, stop)
                 what = f"Ray's host has ended (status {status})"
+                if not stop.is_set():
+                    check_let_in(output, head)
+            except RefusedError:
+                raise
             except ClusterError as error:
                 what = str(error)
             if stop.is_set():
