@@ -120,9 +120,9 @@ def encode_digest(
     place: tuple[int, int],
     time_published_ns: int,
     markets: msgspec.Raw,
-    numbers: Mapping[str, Sequence[float]],
+    numbers: Mapping[str, Sequence[float] | Array],
     words: Mapping[str, Sequence[str]],
-    scores: Mapping[str, Sequence[float]],
+    scores: Mapping[str, Sequence[float] | Array],
 ) -> list[bytes]:
     """The two frames of a digest at `place` (epoch, seq); `markets` is what `packed_names` gave."""
     texts = _Texts()

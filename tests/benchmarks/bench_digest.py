@@ -1,0 +1,133 @@
+"""Digests: a host's markets as one packed message four times a second, beside one message a market."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import zmq
+
+from signalnode.aggregator.core import Aggregator
+from signalnode.aggregator.digests import DigestWriter
+from signalnode.aggregator.runner import StrategyRunner
+from signalnode.bus.wire import SCORE_NAMES, Score, encode
+from signalnode.settings import AggregatorSettings
+from tests.benchmarks.bus_load import markets
+from tests.benchmarks.table import Row
+from tests.ports import free_port
+
+REPO = Path(__file__).parents[2]
+MARKETS, ROUNDS, EVERY_S = 5_000, 16, 0.25
+TRIES = 3
+DIGEST_MOST = 0.1
+START_NS = 1_700_000_000_000_000_000
+
+
+def rows() -> Iterator[Row]:
+    """The one figure."""
+    digests, messages = (
+        statistics.median(_both_ends_s(kind) for _ in range(TRIES)) for kind in ("digests", "messages")
+    )
+    yield Row(
+        what=f"{MARKETS:,} markets × {1 / EVERY_S:g}/s over loopback TCP with CURVE, both ends, as digests",
+        measured=100 * digests / (ROUNDS * EVERY_S),
+        unit="% of a core",
+        reference="% of a core: one message a market",
+        reference_value=100 * messages / (ROUNDS * EVERY_S),
+        at_most=DIGEST_MOST,
+    )
+
+
+def _both_ends_s(kind: str) -> float:
+    """Processor time of who sends and who receives, packing and reading included."""
+    keys = [each.decode() for each in zmq.curve_keypair()]
+    endpoint = f"tcp://127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "tests.benchmarks.bench_digest", kind, endpoint, *keys]
+    both = [
+        subprocess.Popen([*command, role], cwd=REPO, stdout=subprocess.PIPE, text=True)
+        for role in ("send", "receive")
+    ]
+    return sum(float(process.communicate()[0]) for process in both)
+
+
+def _send(kind: str, out: zmq.Socket[bytes]) -> float:
+    core = Aggregator(AggregatorSettings(), markets(MARKETS), StrategyRunner({}), 1, START_NS)
+    writer, draw = DigestWriter("host-1", "host-1"), np.random.default_rng(7)
+    spent_s = 0.0
+    out.recv()  # the subscription
+    due = time.monotonic()
+    for number in range(1, ROUNDS + 1):
+        now_ns = START_NS + int(number * EVERY_S * 1e9)
+        values = draw.uniform(0.0, 100.0, (MARKETS, len(SCORE_NAMES)))
+        scores = [_score(name, number, values[row], now_ns) for row, name in enumerate(markets(MARKETS))]
+        for score in scores if kind == "digests" else ():
+            core.take(encode(score), now_ns)
+        due += EVERY_S
+        time.sleep(max(0.0, due - time.monotonic()))
+        states = core.board.markets(now_ns)  # its own view needs these, just before
+        began = time.process_time()
+        if kind == "digests":
+            out.send_multipart(writer.frames(core.board, states, (1, number), now_ns))
+        else:
+            for score in scores:
+                out.send_multipart(encode(score))
+        time.sleep(EVERY_S / 2)  # what its thread for the wire spends
+        spent_s += time.process_time() - began
+    time.sleep(1.0)
+    return spent_s
+
+
+def _receive(kind: str, out: zmq.Socket[bytes]) -> float:
+    names = () if kind == "digests" else markets(MARKETS)
+    core = Aggregator(AggregatorSettings(), names, StrategyRunner({}), 1, START_NS)
+    wanted = ROUNDS if kind == "digests" else ROUNDS * MARKETS
+    began = time.process_time()
+    for _ in range(wanted):
+        frames = out.recv_multipart()
+        if kind == "digests":
+            core.take_digest(frames, START_NS)
+        else:
+            core.take(frames, START_NS)
+    return time.process_time() - began
+
+
+def _role(kind: str, endpoint: str, public: str, secret: str, role: str) -> None:
+    with zmq.Context() as context, context.socket(zmq.XPUB if role == "send" else zmq.SUB) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.SNDHWM, 0)
+        socket.setsockopt(zmq.RCVHWM, 0)
+        socket.curve_publickey, socket.curve_secretkey = public.encode(), secret.encode()
+        if role == "send":
+            socket.curve_server = True
+            socket.bind(endpoint)
+            print(_send(kind, socket))
+        else:
+            socket.curve_serverkey = public.encode()
+            socket.subscribe(b"")
+            socket.connect(endpoint)
+            print(_receive(kind, socket))
+
+
+def _score(market: str, seq: int, values: np.ndarray, now_ns: int) -> Score:  # type: ignore[type-arg]
+    return Score(
+        v=1,
+        market=market,
+        epoch=1,
+        seq=seq,
+        time_event_ns=now_ns,
+        time_received_ns=now_ns,
+        time_published_ns=now_ns,
+        mid=100.0,
+        warm=1.0,
+        status="live",
+        scores=dict(zip(SCORE_NAMES, map(float, values), strict=True)),
+    )
+
+
+if __name__ == "__main__":
+    _role(*sys.argv[1:])
