@@ -16,7 +16,7 @@ from pathlib import Path
 
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns
 from signalnode.cluster.connection import Tell
-from signalnode.cluster.node import bound
+from signalnode.cluster.node import bound, end_children, take_orphans
 from signalnode.cluster.place import Place
 from signalnode.errors import ClusterError
 from signalnode.files import PRIVATE_FILE, ensure_directory
@@ -30,7 +30,7 @@ WORKERS_STARTING = 4  # processes of Ray's that may start at once
 STORE_BYTES = 80_000_000  # of Ray's shared memory, the least it takes; nothing of ours lies there
 RECONNECT_S = 3_600  # a head may be away this long; a minute else, and then every shard would end
 BEATS = 3  # health checks in `lost_after_s`
-END_S_MAX = 20.0
+END_S_MAX = 5.0  # of Ray's daemons, and then of what they leave
 AGAIN_S, AGAIN_S_MAX = 1.0, 30.0  # from one try to join to the next
 JOINED_S = 10.0  # that lasted so long was none in vain
 REACH_S_MAX = 3.0
@@ -179,6 +179,7 @@ def _stopping() -> Iterator[threading.Event]:
 
 
 def _run(command: list[str], extra: Mapping[str, str], output: Path, stop: threading.Event) -> int:
+    take_orphans()
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE)
     try:
         daemon = subprocess.Popen(
@@ -195,12 +196,11 @@ def _run(command: list[str], extra: Mapping[str, str], output: Path, stop: threa
         pass
     if daemon.poll() is None:
         daemon.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             daemon.wait(END_S_MAX)
-        except subprocess.TimeoutExpired:
-            os.killpg(daemon.pid, signal.SIGKILL)
-            daemon.wait()
-    return daemon.returncode
+    end_children(END_S_MAX)  # its own have sessions of theirs, and what actors started has too
+    daemon.poll()
+    return daemon.returncode or 0
 
 
 def _address(head: str) -> tuple[str, int]:

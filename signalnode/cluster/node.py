@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,8 @@ from signalnode.files import PRIVATE_FILE
 from signalnode.settings.environment import environment_without
 from signalnode_supervisor.control import TIMEOUT_S, request
 from signalnode_supervisor.errors import SupervisorError
+from signalnode_supervisor.linux.kernel import become_subreaper
+from signalnode_supervisor.linux.procfs import own_children
 
 START_S_MAX = 60.0  # until it answers
 LOOK_S_MAX = 1.0  # for how its markets stand; the coordinator thinks a shard lost that is silent for longer
@@ -34,6 +38,26 @@ os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 def bound(*words: str) -> list[str]:
     """The command for Python: a child that gets SIGTERM when the thread ends that starts it."""
     return [sys.executable, "-c", _BOUND, str(os.getpid()), *words]
+
+
+def take_orphans() -> None:
+    """From now on whatever is started below this process, and loses its parent, is this one's child."""
+    become_subreaper()
+
+
+def end_children(wait_s: float) -> None:
+    """End all children, and those whose parents have ended: SIGTERM to each, SIGKILL to who takes longer."""
+    until_ns, told = monotonic_ns() + int(wait_s * NS_PER_S), set[int]()
+    while children := own_children():
+        is_late = monotonic_ns() > until_ns
+        for pid in children:
+            if is_late or pid not in told:
+                told.add(pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL if is_late else signal.SIGTERM)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        pause(LOOK_NS)
 
 
 class ChildNode:

@@ -1,25 +1,52 @@
-"""Ray's daemons: why one of them ends, in our words."""
+"""What is started on a machine of a cluster ends with it, whatever it started itself."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
-from signalnode.cluster.daemons import RefusedError, check_let_in
+from signalnode.cluster.daemons import host_command, own_address
+from signalnode.cluster.node import bound
+from signalnode.errors import ClusterError
+from tests.effort import PATIENCE_S
 
-HEAD = "10.0.0.1:6379"
+FAMILY = """
+import os, subprocess, sys, time
+from signalnode.cluster.node import end_children, take_orphans
+take_orphans()
+deaf = "import signal as s, time; s.signal(s.SIGTERM, s.SIG_IGN); print(1, flush=True); time.sleep(600)"
+parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {deaf!r}], start_new_session=True)"
+below = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE)
+below.stdout.readline()
+below.wait()
+end_children(0.2)
+print("alone")
+"""
 
 
-def test_a_token_that_is_not_the_heads_is_said_and_not_tried_for_ever(tmp_path: Path) -> None:
-    output = tmp_path / "host.log"
-    check_let_in(output, HEAD)
-    output.write_text("a node that ended\n")
-    check_let_in(output, HEAD)
-    output.write_text(
-        "Unauthenticated: RPC error: InvalidAuthToken: Authentication token is missing or incorrect\n"
+def test_what_lost_its_parent_and_hears_no_signal_is_ended_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAMILY], check=True, capture_output=True, text=True, timeout=PATIENCE_S
     )
-    with pytest.raises(
-        RefusedError, match=r"^the head at 10.0.0.1:6379 refuses this machine's token; copy it"
-    ):
-        check_let_in(output, HEAD)
+    assert done.stdout == "alone\n"
+
+
+def test_what_is_bound_gets_sigterm_when_who_started_it_is_gone() -> None:
+    child = bound("-c", "import time; print(1, flush=True); time.sleep(600)")
+    code = f"""
+import subprocess, sys
+from signalnode.cluster.node import bound
+child = subprocess.Popen(bound({child[4]!r}, {child[5]!r}), stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=PATIENCE_S)
+    assert int(done.stdout) > 0  # it ended, or its output would still be open
+    assert "--address=10.0.0.1:6379" in host_command("10.0.0.1:6379", "10.0.0.2")
+
+
+def test_a_head_that_is_not_there_is_told_in_one_line() -> None:
+    with pytest.raises(ClusterError, match="cannot be reached"):
+        own_address("127.0.0.1:1")
