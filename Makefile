@@ -9,8 +9,9 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 
 # What asks for more of the machine than Python: systemd, a browser, a Prometheus, environments of its own, all commands
 # of the docs, a cluster.
-OUTSIDE := tests/browser tests/processes/test_remote_host.py tests/processes/test_systemd.py \
-  tests/processes/test_watched_node.py tests/processes/test_wheel.py tests/test_extend.py tests/test_readme.py
+OUTSIDE := tests/browser tests/cluster/test_on_hosts.py tests/processes/test_remote_host.py \
+  tests/processes/test_systemd.py tests/processes/test_watched_node.py \
+  tests/processes/test_wheel.py tests/test_extend.py tests/test_readme.py
 
 .PHONY: run test test-outside test-long test-versions check bench
 

@@ -26,7 +26,14 @@ settings.register_profile(LONG, repeatable, max_examples=3_000)
 settings.load_profile("repeatable")
 
 # Whole files go to whoever is free; these take longest, and the last one to end would be alone.
-LONGEST = ("test_readme.py", "test_systemd.py", "test_live_laws.py", "test_gateway.py", "test_compiled.py")
+LONGEST = (
+    "test_on_hosts.py",
+    "test_readme.py",
+    "test_systemd.py",
+    "test_live_laws.py",
+    "test_gateway.py",
+    "test_compiled.py",
+)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,7 @@ What is set here has to be set before they start, and reaches their workers with
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns
+from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, pause
 from signalnode.cluster.connection import Tell
 from signalnode.cluster.node import bound, end_children, take_orphans
 from signalnode.cluster.place import Place
@@ -33,7 +34,8 @@ BEATS = 3  # health checks in `lost_after_s`
 END_S_MAX = 5.0  # of Ray's daemons, and then of what they leave
 AGAIN_S, AGAIN_S_MAX = 1.0, 30.0  # from one try to join to the next
 JOINED_S = 10.0  # that lasted so long was none in vain
-REACH_S_MAX = 3.0
+REACH_S_MAX = 5.0
+NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 NOT_LET_IN = "InvalidAuthToken"  # in what Ray writes
 CURRENT = Path("/tmp/ray/ray_current_cluster")  # where Ray keeps what runs on this machine
 STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -93,16 +95,22 @@ def _ray(*words: str, offers: str) -> list[str]:
 
 
 def own_address(head: str) -> str:
-    """The address by which this machine reaches the head. Raises ClusterError where it does not."""
-    try:
-        with socket.create_connection(_address(head), REACH_S_MAX) as way:
-            address: str = way.getsockname()[0]
-    except OSError as error:
-        what = error.strerror or str(error)
-        raise ClusterError(
-            f"the head at {head} cannot be reached ({what}); is `cluster head` running?"
-        ) from None
-    return address
+    """The address by which this machine reaches the head. Raises ClusterError where it does not.
+
+    A way that is not there yet, as while a network comes up, is waited for REACH_S_MAX.
+    """
+    until_ns = monotonic_ns() + int(REACH_S_MAX * NS_PER_S)
+    while True:
+        try:
+            with socket.create_connection(_address(head), REACH_S_MAX) as way:
+                return str(way.getsockname()[0])
+        except OSError as error:
+            if error.errno in NO_WAY and monotonic_ns() < until_ns:
+                pause(100 * NS_PER_MS)
+                continue
+            what = error.strerror or str(error)
+            mend = "is `cluster head` running?"
+            raise ClusterError(f"the head at {head} cannot be reached ({what}); {mend}") from None
 
 
 def forget_before(head: str) -> None:

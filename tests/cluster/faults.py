@@ -67,7 +67,10 @@ class Cluster:
         for number, market in enumerate(MARKETS, 1):
             path = self.head.directory / "markets" / f"{market}.toml"
             path.write_text(SYNTHETIC.format(name=market, seed=number))
-        self.listener = self.ear.watch(directory)
+        self.listeners = [
+            self.ear.watch(directory, pattern, into)
+            for pattern, into in (("shard-*", "heard"), ("layer5", "above"))
+        ]
 
     def begin(self) -> None:
         """Everything, until each market is heard."""
@@ -102,10 +105,10 @@ class Cluster:
         said = self.ask_quietly("status")
         return "nothing is up" in said or said.startswith("cluster ")
 
-    def heard(self, since_ns: int = 0) -> list[Heard]:
-        """All scores since then that were heard, those dropped as old among them."""
+    def heard(self, since_ns: int = 0, where: str = "heard") -> list[Heard]:
+        """All scores since then that were heard, those dropped as old among them: of shards, or "above"."""
         found = []
-        for line in (self.ear.directory / "heard").read_text().splitlines():
+        for line in (self.ear.directory / where).read_text().splitlines():
             words = line.split()
             is_old = words[0] == "old"
             if len(words) == 5 + is_old and int(words[is_old]) >= since_ns:
@@ -150,8 +153,9 @@ class Cluster:
         return "\n".join(lines)
 
     def clear(self) -> None:
-        self.listener.kill()
-        self.listener.wait()
+        for listener in self.listeners:
+            listener.kill()
+            listener.wait()
         self.made.clear()
 
 
@@ -338,6 +342,27 @@ def engine_killed(made: Cluster) -> str:
     return f"{len(pids)} killed; {hit(made, {market}, began_ns)}"
 
 
+def layer5_lost(made: Cluster) -> str:
+    """Layer 5's host loses its power. Promise: begun elsewhere, the board whole in one heartbeat."""
+    address = made.heard(monotonic_ns() - 5 * NS_PER_S, "above")[-1].address
+    host = next(worker for worker in made.workers if worker.address == address)
+    began_ns = monotonic_ns()
+    host.lose_power()
+
+    def elsewhere() -> dict[str, int]:
+        found: dict[str, int] = {}
+        for each in made.heard(began_ns, "above"):
+            if each.address != address:
+                found.setdefault(each.market, each.time_ns)
+        return found
+
+    made.until(lambda: elsewhere().keys() == set(MARKETS), "Layer 5 elsewhere")
+    times = elsewhere().values()
+    made.begin_worker(host)
+    first_s, span_s = (min(times) - began_ns) / NS_PER_S, (max(times) - min(times)) / NS_PER_S
+    return f"the first market through it after {first_s:.1f} s, the last {span_s:.1f} s later"
+
+
 FAULTS = {
     "engine killed": engine_killed,
     "worker lost": worker_lost,
@@ -348,6 +373,7 @@ FAULTS = {
     "head down": head_down,
     "worker lost without head": worker_lost_without_head,
     "disk lost": disk_lost,
+    "layer5 lost": layer5_lost,
 }
 
 

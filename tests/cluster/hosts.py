@@ -117,16 +117,18 @@ class Host:
             env=_environment(self.directory),
         )
 
-    def watch(self, hosts: Path) -> subprocess.Popen[str]:
+    def watch(self, hosts: Path, pattern: str, into: str) -> subprocess.Popen[str]:
         """`tests.cluster.watching` on that host, which may be one that runs nothing else."""
-        return subprocess.Popen(
-            ["ip", "netns", "exec", self.name, sys.executable, "-m", "tests.cluster.watching", str(hosts)],
-            stdin=subprocess.DEVNULL,
-            stdout=(self.directory / "heard").open("wb"),
-            cwd=ROOT,
-            env=_environment(self.directory),
-            text=True,
-        )
+        watching = [sys.executable, "-m", "tests.cluster.watching", str(hosts), pattern]
+        with (self.directory / into).open("wb") as heard:
+            return subprocess.Popen(
+                ["ip", "netns", "exec", self.name, *watching],
+                stdin=subprocess.DEVNULL,
+                stdout=heard,
+                cwd=ROOT,
+                env=_environment(self.directory),
+                text=True,
+            )
 
     def status(self) -> dict[str, Any]:
         """`cluster status --json`; empty where it fails."""
@@ -207,5 +209,6 @@ class Hosts:
 
 def _environment(directory: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "XDG_CACHE_HOME", "LANG")}
+    kept.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))  # one kernel for all of them
     paths = os.pathsep.join((str(ROOT), str(ROOT / "supervisor")))
     return kept | {"HOME": str(directory), "PYTHONPATH": paths}

@@ -1,7 +1,7 @@
-"""Hear every shard of a cluster, wherever it is, as a subscriber would who knew them all.
+"""Hear every shard of a cluster, or its Layer 5, wherever it is, as a subscriber would who knew them all.
 
-`python -m tests.cluster.watching HOSTS` prints a line for each score, `time_ns market epoch warm endpoint`.
-One that is dropped, for a newer epoch of its market was heard before, begins with `old`.
+`python -m tests.cluster.watching HOSTS 'shard-*'` prints a line for each score: time, market, epoch, warm
+and endpoint. One that is dropped, for a newer epoch of its market was heard before, begins with `old`.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def listen(endpoint: str, keys: Path) -> None:
             )
 
 
-def main(hosts: Path) -> None:
-    """Look for shards, and listen to each."""
+def main(hosts: Path, pattern: str) -> None:
+    """Look for what is called so, and listen to each."""
     known: set[str] = set()
     while True:
-        for config in hosts.glob("host-*/place/shards/*/*/node.json"):
+        for config in hosts.glob(f"host-*/place/shards/{pattern}/*/node.json"):
             endpoint = endpoint_of(config)
             if endpoint and endpoint not in known:
                 known.add(endpoint)
@@ -53,4 +53,4 @@ def main(hosts: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])
