@@ -90,19 +90,24 @@ class Beginning:
 
 
 class Head:
-    """One term. `put` may be called from any thread."""
+    """One term. `put` may be called from any thread.
+
+    The machine is given each event with the time at which it came, not that at which its turn came: while a
+    grant is waited for, or a store that hangs, reports queue up, and nobody is silent meanwhile.
+    """
 
     def __init__(self, machine: Coordinator, ways: Ways, log: Logger) -> None:
         self._machine, self._ways, self._log = machine, ways, log
-        self._events: queue.Queue[Event] = queue.Queue(QUEUE_MAX)
+        self._events: queue.Queue[tuple[Event, int]] = queue.Queue(QUEUE_MAX)
         self._lock = threading.Lock()
         self._hosts: dict[str, str] = {}
+        self._now_ns = 0  # the machine's time, which never steps back
         self._finished = False
 
     def put(self, event: Event) -> None:
         """One more event; dropped where QUEUE_MAX wait, for each comes again."""
         try:
-            self._events.put_nowait(event)
+            self._events.put_nowait((event, monotonic_ns()))
         except queue.Full:
             self._log.error("event dropped", kind=type(event).__name__, waiting=QUEUE_MAX)
 
@@ -120,21 +125,21 @@ class Head:
     def run(self, beginning: Beginning) -> None:
         """Turn until Finish."""
         self._hosts = self._ways.hosts()
-        config = beginning.config
-        self._step(Begin(beginning.term, config.wanted(), config.build, dict(self._hosts), beginning.record))
+        wanted, build = beginning.config.wanted(), beginning.config.build
+        begin = Begin(beginning.term, wanted, build, dict(self._hosts), beginning.record)
+        self._step(begin, monotonic_ns())
         looked_ns = monotonic_ns()
         while not self._finished:
-            now_ns = monotonic_ns()
             until_ns = looked_ns + int(HOSTS_S * NS_PER_S)
             due_ns = self._machine.next_deadline_ns()
-            wait_ns = min(until_ns, until_ns if due_ns is None else due_ns) - now_ns
+            wait_ns = min(until_ns, until_ns if due_ns is None else due_ns) - monotonic_ns()
             try:
-                self._step(self._events.get(timeout=max(0.001, wait_ns / NS_PER_S)))
+                self._step(*self._events.get(timeout=max(0.001, wait_ns / NS_PER_S)))
             except queue.Empty:
-                self._step(Tick())
+                self._step(Tick(), monotonic_ns())
             if monotonic_ns() >= until_ns:
-                looked_ns = monotonic_ns()
                 self._look()
+                looked_ns = monotonic_ns()
 
     def _look(self) -> None:
         try:
@@ -144,13 +149,14 @@ class Head:
             return
         before, self._hosts = self._hosts, hosts
         for host in before.keys() - hosts.keys():
-            self._step(HostLost(host))
+            self.put(HostLost(host))
         for host in hosts.keys() - before.keys():
-            self._step(HostSeen(host, hosts[host]))
+            self.put(HostSeen(host, hosts[host]))
 
-    def _step(self, event: Event) -> None:
+    def _step(self, event: Event, came_ns: int) -> None:
+        self._now_ns = max(self._now_ns, came_ns)
         with self._lock:
-            commands = self._machine.step(event, monotonic_ns())
+            commands = self._machine.step(event, self._now_ns)
         for command in commands:
             self._carry_out(command)
 
