@@ -270,6 +270,8 @@ class RayWays:
 
     def __init__(self) -> None:
         self._shards: dict[str, Any] = {}
+        # Once: whatever grant is taken here is above these from then on, and a store may take seconds.
+        self._shipped = grants_shipped()
 
     def hosts(self) -> dict[str, str]:
         return {
@@ -279,10 +281,9 @@ class RayWays:
         }
 
     def take_grant(self) -> int:
-        shipped = grants_shipped()
         for _ in range(GRANT_TRIES_MAX):
             taken = grants_taken()
-            grant = proposal(taken, shipped, wall_ns())
+            grant = proposal(taken, self._shipped, wall_ns())
             is_put = put_record(GRANT + str(grant).encode(), b"", overwrite=False)
             if is_put and is_taken(grant, grants_taken()):
                 for old in outdated(taken):
@@ -299,37 +300,12 @@ class RayWays:
             (shard.assign if isinstance(order, Assign) else shard.fence).remote(encoded(order))
 
     def start_shard(self, shard: str, near: str) -> None:
-        actor = ray.remote(ShardActor).options(
-            name=shard,
-            lifetime="detached",
-            get_if_exists=True,
-            max_restarts=-1,
-            max_task_retries=0,
-            max_concurrency=CALLS_AT_ONCE,
-            num_cpus=0,
-            resources={daemons.SHARDS: 1},
-            scheduling_strategy=NodeAffinitySchedulingStrategy(near, soft=True),
-        )
-
-        def start() -> Any:
-            return actor.remote(shard)
-
-        self._shards[shard] = asked(start)
+        where = NodeAffinitySchedulingStrategy(near, soft=True)
+        self._shards[shard] = _begun(ShardActor, shard, {daemons.SHARDS: 1}, where, shard)
 
     def start_layer5(self) -> None:
         """Make the actor of Layer 5, unless it is there."""
-        actor = ray.remote(Layer5Actor).options(
-            name=layer5.NAME,
-            lifetime="detached",
-            get_if_exists=True,
-            max_restarts=-1,
-            max_task_retries=0,
-            max_concurrency=CALLS_AT_ONCE,
-            num_cpus=0,
-            resources={daemons.SHARDS: 1},
-            scheduling_strategy="SPREAD",
-        )
-        asked(actor.remote)
+        _begun(Layer5Actor, layer5.NAME, {daemons.SHARDS: 1}, "SPREAD")
 
     def end_shard(self, shard: str) -> None:
         actor = self._shard(shard)
@@ -349,18 +325,25 @@ class RayWays:
 
 
 def start_coordinator() -> None:
-    actor = ray.remote(CoordinatorActor).options(
-        name=COORDINATOR,
+    """Make its actor on the head, unless it is there; returns when it answers. Raises ClusterError."""
+    made = _begun(CoordinatorActor, COORDINATOR, {daemons.HEAD: 0.001}, "DEFAULT")
+    answer(made.status.remote(), CONNECT_S_MAX)
+
+
+def _begun(kind: type, name: str, resources: dict[str, float], where: object, *arguments: object) -> Any:
+    """A detached actor of that name, made unless it is there, which Ray starts again wherever it dies."""
+    actor: Any = ray.remote(kind).options(
+        name=name,
         lifetime="detached",
         get_if_exists=True,
         max_restarts=-1,
         max_task_retries=0,
         max_concurrency=CALLS_AT_ONCE,
         num_cpus=0,
-        resources={daemons.HEAD: 0.001},
+        resources=resources,
+        scheduling_strategy=where,
     )
-    made: Any = asked(actor.remote)
-    answer(made.status.remote(), CONNECT_S_MAX)
+    return asked(lambda: actor.remote(*arguments))
 
 
 def _node(home: Home, made: NodeSettings) -> ChildNode:
