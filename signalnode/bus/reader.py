@@ -62,7 +62,8 @@ HELD_MAX = 1_000  # messages of one market that wait for a repair
 REPAIRS_MAX = 64  # requests under way; further gaps wait for an answer, each until its own deadline
 GAPS_MAX = 4_096  # asked after or waiting to be; more at once are counted and not repaired
 WAITING_MAX = 16_384  # messages that wait for a reader of the newest: two of each market, and events
-MARKETS_MAX = 4_096  # more than any node has; a hostile publisher cannot grow our tables
+# As many as an aggregator over others carries; a hostile publisher cannot grow our tables.
+MARKETS_MAX = 65_536
 
 
 @dataclass(slots=True)

@@ -106,7 +106,7 @@ class Agent:
         self._store, self._log = store, log
         self._fencing = Fencing(home.shard, home.start)
         self._config = ways.config()
-        self._build = self._config.build
+        self._build, self._known = self._config.build, self._config.wanted()
         self._node = node_of(self._made())
         self._orders: queue.Queue[Assign | Fence] = queue.Queue(ORDERS_MAX)
         self._changed, self._began, self._ended = threading.Event(), threading.Event(), threading.Event()
@@ -202,13 +202,17 @@ class Agent:
     def _carry_out(self, orders: Orders) -> None:
         if not orders.write and not orders.remove:
             return
-        known = self._config.wanted()
-        if any(name not in known or known[name].digest != each.digest for name, each in orders.write.items()):
+        if not all(self._is_known(name, each) for name, each in orders.write.items()):
             self._config = self._ways.config()
+            self._known = self._config.wanted()
         self._fetch(orders.write)
         self._keep(orders)
         self._node.reload()
         self._log.info("markets handed over", started=sorted(orders.write), let_go=list(orders.remove))
+
+    def _is_known(self, market: str, handed: Handed) -> bool:
+        """Whether the config at hand is the one that it was handed over with."""
+        return market in self._known and self._known[market].digest == handed.digest
 
     def _keep(self, orders: Orders) -> None:
         """On disk what must not run again, then what is to run."""

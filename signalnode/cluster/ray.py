@@ -49,7 +49,9 @@ def connect(cluster: ClusterSettings) -> Iterator[RayCluster]:
     Whatever Ray reads of the environment it reads when it is imported: see `carrier`.
     """
     address = daemons.own_address(cluster.head)
-    within(CONNECT_S_MAX, lambda: _init(cluster.head, address), f"the head at {cluster.head} gives no answer")
+    silence = f"the head at {cluster.head} gives no answer"
+    with _unheard():
+        within(CONNECT_S_MAX, lambda: _init(cluster.head, address), silence)
     try:
         yield RayCluster()
     finally:
