@@ -15,9 +15,9 @@ import zmq
 from signalnode.aggregator.core import Aggregator
 from signalnode.aggregator.digests import DigestWriter
 from signalnode.aggregator.runner import StrategyRunner
-from signalnode.bus.wire import SCORE_NAMES, Score, encode
+from signalnode.bus.wire import SCORE_NAMES, encode
 from signalnode.settings import AggregatorSettings
-from tests.benchmarks.bus_load import markets
+from tests.benchmarks.bus_load import markets, score_of
 from tests.benchmarks.table import Row
 from tests.ports import free_port
 
@@ -52,7 +52,12 @@ def _both_ends_s(kind: str) -> float:
         subprocess.Popen([*command, role], cwd=REPO, stdout=subprocess.PIPE, text=True)
         for role in ("send", "receive")
     ]
-    return sum(float(process.communicate()[0]) for process in both)
+    try:
+        return sum(float(process.communicate()[0]) for process in both)
+    finally:
+        for process in both:
+            process.kill()
+            process.wait()
 
 
 def _send(kind: str, out: zmq.Socket[bytes]) -> float:
@@ -64,7 +69,9 @@ def _send(kind: str, out: zmq.Socket[bytes]) -> float:
     for number in range(1, ROUNDS + 1):
         now_ns = START_NS + int(number * EVERY_S * 1e9)
         values = draw.uniform(0.0, 100.0, (MARKETS, len(SCORE_NAMES)))
-        scores = [_score(name, number, values[row], now_ns) for row, name in enumerate(markets(MARKETS))]
+        scores = [
+            score_of(name, number, 100.0, values[row], now_ns) for row, name in enumerate(markets(MARKETS))
+        ]
         for score in scores if kind == "digests" else ():
             core.take(encode(score), now_ns)
         due += EVERY_S
@@ -111,22 +118,6 @@ def _role(kind: str, endpoint: str, public: str, secret: str, role: str) -> None
             socket.subscribe(b"")
             socket.connect(endpoint)
             print(_receive(kind, socket))
-
-
-def _score(market: str, seq: int, values: np.ndarray, now_ns: int) -> Score:  # type: ignore[type-arg]
-    return Score(
-        v=1,
-        market=market,
-        epoch=1,
-        seq=seq,
-        time_event_ns=now_ns,
-        time_received_ns=now_ns,
-        time_published_ns=now_ns,
-        mid=100.0,
-        warm=1.0,
-        status="live",
-        scores=dict(zip(SCORE_NAMES, map(float, values), strict=True)),
-    )
 
 
 if __name__ == "__main__":

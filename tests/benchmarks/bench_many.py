@@ -20,10 +20,10 @@ from signalnode.aggregator.relating.child import ONE_THREAD
 from signalnode.aggregator.relating.relate import Relater
 from signalnode.aggregator.relating.ring import Ring, packed_scores
 from signalnode.aggregator.runner import StrategyRunner
-from signalnode.bus.wire import SCORE_NAMES, Score, encode
+from signalnode.bus.wire import SCORE_NAMES, encode
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies import STRATEGIES
-from tests.benchmarks.bus_load import markets
+from tests.benchmarks.bus_load import markets, score_of
 from tests.benchmarks.table import Row
 
 REPO = Path(__file__).parents[2]
@@ -57,7 +57,7 @@ def a_view(count: int) -> Row:
         logs += 1e-4 * (draw.standard_normal() + draw.standard_normal(len(names)))
         values = draw.uniform(0, 100, (len(names), len(SCORE_NAMES)))
         for row, name in enumerate(names):
-            message = _score(name, step, 100.0 * float(np.exp(logs[row])), values[row], now_ns)
+            message = score_of(name, step, 100.0 * float(np.exp(logs[row])), values[row], now_ns)
             core.take(encode(message), now_ns)
         for quarter in range(4):
             began = time.process_time()
@@ -115,22 +115,6 @@ def _corrcoef_s(history: np.ndarray) -> float:  # type: ignore[type-arg]
     began = time.process_time()
     np.corrcoef(history, rowvar=False)
     return time.process_time() - began
-
-
-def _score(market: str, seq: int, mid: float, values: np.ndarray, now_ns: int) -> Score:  # type: ignore[type-arg]
-    return Score(
-        v=1,
-        market=market,
-        epoch=1,
-        seq=seq,
-        time_event_ns=now_ns,
-        time_received_ns=now_ns,
-        time_published_ns=now_ns,
-        mid=mid,
-        warm=1.0,
-        status="live",
-        scores=dict(zip(SCORE_NAMES, map(float, values), strict=True)),
-    )
 
 
 if __name__ == "__main__":

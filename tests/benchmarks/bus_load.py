@@ -9,7 +9,7 @@ import io
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,23 @@ class Link:
 def markets(count: int) -> list[str]:
     """Names of that many markets."""
     return [f"M{number:03d}-USDT" for number in range(count)]
+
+
+def score_of(market: str, seq: int, mid: float, values: Iterable[float], now_ns: int) -> Score:
+    """A score of that market, with these values."""
+    return Score(
+        v=1,
+        market=market,
+        epoch=1,
+        seq=seq,
+        time_event_ns=now_ns,
+        time_received_ns=now_ns,
+        time_published_ns=now_ns,
+        mid=mid,
+        warm=1.0,
+        status="live",
+        scores=dict(zip(SCORE_NAMES, map(float, values), strict=True)),
+    )
 
 
 def configure(directory: Path, count: int, aggregator: str = "") -> Path:
@@ -146,22 +163,8 @@ def relay_bare(directory: Path, count: int) -> None:
 
 
 def _score(market: str, seq: int) -> list[bytes]:
-    now = time.time_ns()
-    return encode(
-        Score(
-            v=1,
-            market=market,
-            epoch=1,
-            seq=seq,
-            time_event_ns=now,
-            time_received_ns=now,
-            time_published_ns=now,
-            mid=100.0 + seq % 7 / 100,
-            warm=1.0,
-            status="live",
-            scores={name: 40.0 + (seq + place) % 13 for place, name in enumerate(SCORE_NAMES)},
-        )
-    )
+    values = (40.0 + (seq + place) % 13 for place in range(len(SCORE_NAMES)))
+    return encode(score_of(market, seq, 100.0 + seq % 7 / 100, values, time.time_ns()))
 
 
 def _print_rate(turn: Callable[[], int], total: int) -> None:

@@ -20,7 +20,7 @@ import zmq
 
 from signalnode.bus.wire import SCORE_NAMES, MarketState, ProcessState, Score, ViewMessage, encode
 from signalnode.panels.web.board import BOARD
-from tests.benchmarks.bus_load import Link, markets
+from tests.benchmarks.bus_load import Link, markets, score_of
 
 VIEWS_HZ, SCORES_HZ = 4, 10
 DRAIN_MAX = 100  # so that browsers get their turn on a busy machine
@@ -78,20 +78,8 @@ def node(endpoint: str, count: int) -> None:
 
 
 def _score(market: str, seq: int) -> Score:
-    now_ns = time.time_ns()
-    return Score(
-        v=1,
-        market=market,
-        epoch=1,
-        seq=seq,
-        time_event_ns=now_ns,
-        time_received_ns=now_ns,
-        time_published_ns=now_ns,
-        mid=100.0,
-        warm=1.0,
-        status="live",
-        scores={each: float((seq * 11 + 17 * at) % 101) for at, each in enumerate(SCORE_NAMES)},
-    )
+    values = ((seq * 11 + 17 * at) % 101 for at in range(len(SCORE_NAMES)))
+    return score_of(market, seq, 100.0, values, time.time_ns())
 
 
 def panel(args: str) -> None:

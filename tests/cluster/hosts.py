@@ -75,20 +75,11 @@ class Host:
     def begin(self, *words: str) -> None:
         """Switch it on, to run `signalnode cluster` with these words."""
         run("ip", "-n", self._switch, "link", "set", self._wire, "up")
-        command = [
-            sys.executable,
-            "-m",
-            "signalnode",
-            "cluster",
-            *words,
-            "--dir",
-            str(self.directory / "place"),
-        ]
         entered = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         mounted = ["sh", "-c", _MOUNTED, str(self.directory / "ray")]
         with (self.directory / "out").open("ab") as out:
             self._process = subprocess.Popen(
-                ["ip", "netns", "exec", self.name, *entered, *mounted, *command],
+                ["ip", "netns", "exec", self.name, *entered, *mounted, *self._command(words)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -98,17 +89,8 @@ class Host:
 
     def ask(self, *words: str, wait_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """`signalnode cluster` with these words, on that host."""
-        command = [
-            sys.executable,
-            "-m",
-            "signalnode",
-            "cluster",
-            *words,
-            "--dir",
-            str(self.directory / "place"),
-        ]
         return subprocess.run(
-            ["nsenter", "-t", str(self._first()), "-n", "-m", "-p", *command],
+            ["nsenter", "-t", str(self._first()), "-n", "-m", "-p", *self._command(words)],
             check=False,
             capture_output=True,
             text=True,
@@ -116,6 +98,10 @@ class Host:
             cwd=self.directory,
             env=_environment(self.directory),
         )
+
+    def _command(self, words: tuple[str, ...]) -> list[str]:
+        place = str(self.directory / "place")
+        return [sys.executable, "-m", "signalnode", "cluster", *words, "--dir", place]
 
     def watch(self, hosts: Path, pattern: str, into: str) -> subprocess.Popen[str]:
         """`tests.cluster.watching` on that host, which may be one that runs nothing else."""
