@@ -16,6 +16,7 @@ STEADY = 1.8  # deviations: 1.4 is one jump, 3.5 a price that goes one way only
 ACTIVITY_WEIGHT = 2.6  # against a direction, in deviations or leans
 BURST_MAX = 1.0  # of the log of volatility over the usual: more says hardly more
 CALM_MAX = 0.5  # the same below the usual, where one that hardly moves is soon
+MOVES = 2.0  # so many in a span, and it counts by half: fewer tell hardly how far the price goes
 REST_WEIGHT = 0.6  # of a price that stands still, beside its volatility's
 IDLE_S = 20.0  # a price has stood still when it has for so long, and so many of its usual intervals
 INTERVALS = 5.0
@@ -53,21 +54,28 @@ def stillness(f: Any) -> float:
 
 
 @compiled
+def _told(volatility: float, usual: float, interval: float, span_s: float) -> float:
+    """ln of what a span of `span_s` says over the usual, the less the fewer moves it rests on."""
+    told: float = math.log(volatility / usual + NEGLIGIBLE) / (1.0 + MOVES * interval / span_s)
+    return told
+
+
+@compiled
 def activity(f: Any, p: Any) -> float:
-    """ACTIVITY_WEIGHT · (bounded(v, BURST_MAX above 0, CALM_MAX below) / (1 + move_interval / (25
-    volatility_s)) − REST_WEIGHT · s⁴ / (1 + s⁴)): how much goes on, whichever way. v = ⅕ ln(r₅³ r₂₅²), r =
-    volatility_5 and volatility_25 over the usual, NEGLIGIBLE more each, counts the less the fewer moves it
+    """ACTIVITY_WEIGHT · (bounded(v, BURST_MAX above 0, CALM_MAX below) − REST_WEIGHT · s⁴ / (1 + s⁴)): how
+    much goes on, whichever way. v = ⅗ v₅ + ⅖ v₂₅, where v_k = ln(volatility_k / volatility_usual +
+    NEGLIGIBLE) / (1 + MOVES · move_interval / (k volatility_s)): each span counts the less the fewer moves it
     rests on; s = stillness. 0 where nothing has ever moved: nothing is known of it.
     """
-    if f.move_interval == 0.0 or f.volatility_usual == 0.0:
+    interval, usual = f.move_interval, f.volatility_usual
+    if interval == 0.0 or usual == 0.0:
         return 0.0
-    usual = f.volatility_usual
-    minute, minutes = f.volatility_5 / usual + NEGLIGIBLE, f.volatility_25 / usual + NEGLIGIBLE
-    v = 0.2 * math.log(minute * minute * minute * (minutes * minutes))
-    told = 1.0 + f.move_interval / (25.0 * p.volatility_s)
+    minute = _told(f.volatility_5, usual, interval, 5.0 * p.volatility_s)
+    minutes = _told(f.volatility_25, usual, interval, 25.0 * p.volatility_s)
+    v = 0.6 * minute + 0.4 * minutes
     square = min(stillness(f) ** 2, 1e12)
     rest = square * square / (1.0 + square * square)
-    much = bounded(v, BURST_MAX if v > 0.0 else CALM_MAX) / told - REST_WEIGHT * rest
+    much = bounded(v, BURST_MAX if v > 0.0 else CALM_MAX) - REST_WEIGHT * rest
     weighed: float = ACTIVITY_WEIGHT * much
     return weighed
 
