@@ -165,6 +165,8 @@ class Carried:
 
     def states(self, now_ns: int) -> list[State]:
         """Of each row, as it may be relied on now."""
+        if not self.names:
+            return []
         if self._states is None or self._states[0] != now_ns:
             words = self._table["state"].copy()
             is_old = now_ns - self._table["heard_ns"] > self._silent_after_ns
@@ -181,6 +183,8 @@ class Carried:
 
     def markets(self, now_ns: int) -> dict[str, MarketState]:
         """Every row as a view shows it."""
+        if not self.names:
+            return {}
         table = self._table
         ages = ((now_ns - table["heard_ns"]) / NS_PER_S).tolist()
         columns = [table[name].tolist() for name in ("epoch", "seq", "missed", "process", "restarts", "why")]

@@ -7,9 +7,11 @@ same now.
 
 from __future__ import annotations
 
+import weakref
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -30,6 +32,7 @@ from signalnode.bus.wire import (
     DecisionMessage,
     End,
     Layer5State,
+    MarketState,
     Score,
     ViewMessage,
     WireError,
@@ -43,6 +46,16 @@ from signalnode.strategies.base import View
 
 DELAYS_NS = tuple(int(each * NS_PER_S) for each in DELAYS_S)
 CATCH_UP_MAX = 20  # views made up for after a pause; older ones are skipped, nobody can act on them
+
+
+@dataclass(slots=True)
+class Decided:
+    """What was decided on one view of these markets, and what went wrong in strategies."""
+
+    time_ns: int
+    markets: dict[str, MarketState]
+    decisions: list[DecisionMessage]
+    faults: list[StrategyFault]
 
 
 @dataclass(slots=True)
@@ -70,7 +83,11 @@ class Delays:
 
 
 class Aggregator:
-    """Board, measures and strategies. `now_ns`: ns since 1970, on one time line that never steps back."""
+    """Board, measures and strategies. `now_ns`: ns since 1970, on one time line that never steps back.
+
+    With `is_alone` nobody hears it: a replay, which calls `hear` and `decide`. Then what no strategy asks for
+    is not worked out.
+    """
 
     def __init__(
         self,
@@ -83,6 +100,7 @@ class Aggregator:
         assets: Mapping[str, str] | None = None,
         writer: DigestWriter | None = None,
         relating: Relating | None = None,
+        is_alone: bool = False,
     ) -> None:
         self.board = Board(markets, settings.silent_after_s, settings.settle_s, settings.source_gone_s)
         self.ring = Ring(settings.ring_messages_max)
@@ -101,7 +119,14 @@ class Aggregator:
         self._writer = writer or DigestWriter("", "")
         self._digests = DigestReader()
         self._streams: dict[str, SequenceTracker] = {}  # of carried markets that somebody asked for
-        self._measures = Measures(settings, self.board, relating)
+        self._measures = Measures(settings, self.board, relating, waits=is_alone)
+        self._later: dict[str, Callable[[], Any]] = {
+            "regime": self._measures.regime,
+            "measures": self._measures.numbers,
+            "relations": self._measures.relations,
+            "outcomes": self._measures.learnt,
+        }
+        self._shown: weakref.ref[View] | None = None  # the newest view of a replay, while somebody keeps it
         self.outcomes = self._measures.outcomes
         self._gaps = Gaps()
         self.expect(list(self.board.entries), assets)
@@ -145,6 +170,15 @@ class Aggregator:
             self.ring.add(message.market, message.epoch, message.seq, frames)
         elif kind is End:
             self.ring.ended(message.market, frames)
+        return True
+
+    def hear(self, score: Score, now_ns: int) -> bool:
+        """As `take`, of a score that came over no wire; it is not kept for late joiners."""
+        missing = self.board.take(score, now_ns)
+        if missing == DROP:
+            return False
+        self.taken += 1
+        self.missed += missing
         return True
 
     def take_digest(self, frames: Sequence[bytes], now_ns: int) -> None:
@@ -206,14 +240,19 @@ class Aggregator:
         Messages are stamped `ahead_ns` later, which is the wall clock's lead over this time line.
         """
         self._ahead_ns = ahead_ns
+        return [self._view(at_ns, ahead_ns) for at_ns in self._due(now_ns)]
+
+    def decide(self, now_ns: int) -> list[Decided]:
+        """As `advance`, where nobody hears it: no messages are made of views."""
+        return [self._decided(at_ns) for at_ns in self._due(now_ns)]
+
+    def _due(self, now_ns: int) -> Iterator[int]:
         behind = (now_ns - self._next_ns) // self._interval_ns
         if behind > CATCH_UP_MAX:
             self._next_ns += (behind - CATCH_UP_MAX) * self._interval_ns
-        outcomes = []
         while self._next_ns <= now_ns:
-            outcomes.append(self._view(self._next_ns, ahead_ns))
+            yield self._next_ns
             self._next_ns += self._interval_ns
-        return outcomes
 
     def expect(self, markets: Iterable[str], assets: Mapping[str, str] | None = None) -> None:
         """From now on these markets, without losing what is known of those that stay. `assets` says what
@@ -258,7 +297,7 @@ class Aggregator:
             markets,
             regime=self._measures.regime(),
             measures=self._measures.numbers(),
-            relations=self._measures.relating.relations(),
+            relations=self._measures.relations(),
             gaps=gaps,
             outcomes=self.outcomes,
         )
@@ -288,6 +327,18 @@ class Aggregator:
             place, published_ns = (self.epoch, self.view_seq), message.time_published_ns
             self.digest_frames = self._writer.frames(self.board, markets, place, published_ns)
         return Outcome(message, decisions, faults + lost, states)
+
+    def _decided(self, at_ns: int) -> Decided:
+        if self._shown is not None and (kept := self._shown()) is not None:
+            kept.settle()  # before there is more to know than it may say
+        self.view_seq += 1
+        self._measures.update(at_ns)
+        markets = self.board.markets(at_ns)
+        view = View(at_ns, self.view_seq, markets, gaps=self._gaps.update(markets, at_ns), later=self._later)
+        self._shown = weakref.ref(view)
+        decisions, faults = self.runner.decide(view, self.epoch)
+        self.decided += len(decisions)
+        return Decided(at_ns, markets, decisions, faults)
 
     def _state(self, at_ns: int) -> Layer5State:
         return Layer5State(

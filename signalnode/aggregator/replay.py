@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from signalnode.aggregator.core import Aggregator, Outcome
+from signalnode.aggregator.core import Aggregator, Decided
 from signalnode.aggregator.runner import StrategyRunner
-from signalnode.bus.wire import SCORE_NAMES, Score, encode, replayed_score
+from signalnode.bus.wire import SCORE_NAMES, Score, WireError, decode, encode, replayed_score
 from signalnode.errors import DataError, UsageError
 from signalnode.names import checked_name
 from signalnode.scores import UNKNOWN
@@ -44,7 +44,7 @@ def replay_decisions(
     strategies: Mapping[str, Strategy],
     settings: AggregatorSettings,
     assets: Mapping[str, str] | None = None,
-) -> Iterator[Outcome]:
+) -> Iterator[Decided]:
     """Every view of the recorded scores, with the decisions taken on it and what went wrong.
 
     `files` are Parquet or `.csv` files as `signalnode replay` writes them, by market, each market's in order
@@ -54,8 +54,7 @@ def replay_decisions(
     back in time.
     """
     streams = {market: _scores(market, files[market]) for market in files}
-    where = {market: str(paths[0]) for market, paths in files.items()}
-    return decided_on(streams, strategies, settings, assets, where)
+    return decided_on(streams, strategies, settings, assets)
 
 
 def decided_on(
@@ -63,21 +62,18 @@ def decided_on(
     strategies: Mapping[str, Strategy],
     settings: AggregatorSettings,
     assets: Mapping[str, str] | None = None,
-    where: Mapping[str, str] | None = None,
-) -> Iterator[Outcome]:
-    """As `replay_decisions`, of each market's scores as messages in order of time. `where` they are from is
-    said where one is not valid.
-    """
+) -> Iterator[Decided]:
+    """As `replay_decisions`, of each market's scores as valid messages in order of time."""
     rows = [_timed(streams[market]) for market in sorted(streams)]
     core: Aggregator | None = None
-    for time_ns, market, message in heapq.merge(*rows, key=lambda row: row[:2]):
+    for time_ns, _, message in heapq.merge(*rows, key=lambda row: row[:2]):
         if core is None:
             known = {market: asset for market, asset in (assets or {}).items() if market in streams}
-            core = Aggregator(settings, sorted(streams), StrategyRunner(strategies), 1, time_ns, assets=known)
-        yield from core.advance(time_ns)
-        if not core.take(encode(message), time_ns):
-            named = (where or {}).get(market, market)
-            raise DataError(f"{named}: a row at {time_ns} is no valid score: {core.rejected}")
+            runner = StrategyRunner(strategies)
+            core = Aggregator(settings, sorted(streams), runner, 1, time_ns, assets=known, is_alone=True)
+        if core.due_ns <= time_ns:
+            yield from core.decide(time_ns)
+        core.hear(message, time_ns)
 
 
 def _timed(scores: Iterable[Score]) -> Iterator[tuple[int, str, Score]]:
@@ -94,7 +90,14 @@ def _scores(market: str, paths: Sequence[Path]) -> Iterator[Score]:
             last_ns, seq = time_ns, seq + 1
             scores = {name: value for name, value in row.items() if name not in ABOUT}
             unknown = tuple((row.get(UNKNOWN) or "").split()) if row["mid"] > 0 else tuple(scores)
-            yield replayed_score(market, seq, row, scores, unknown, row["status"])
+            score = replayed_score(
+                market, seq, time_ns, row["mid"], row["warm"], scores, unknown, row["status"]
+            )
+            try:
+                decode(encode(score))
+            except WireError as error:
+                raise DataError(f"{path}: the row at {time_ns} is no valid score: {error}") from None
+            yield score
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ here knows are skipped, so that a later minor addition breaks no reader. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
@@ -250,14 +250,15 @@ encode_content = msgspec.msgpack.Encoder().encode  # the second frame alone
 def replayed_score(  # noqa: PLR0917
     market: str,
     seq: int,
-    row: Mapping[str, Any],
+    time_ns: int,
+    mid: float,
+    warm: float,
     scores: dict[str, float],
     unknown: tuple[str, ...],
     status: Status,
     spread_bps: float | None = None,
 ) -> Score:
-    """A replayed row (`time_ns`, `mid`, `warm`) as the message that a live engine would have sent then."""
-    time_ns = int(row["time_ns"])
+    """A replayed row as the message that a live engine would have sent then; a `mid` of NaN is no price."""
     return Score(
         v=VERSION,
         market=market,
@@ -266,8 +267,8 @@ def replayed_score(  # noqa: PLR0917
         time_event_ns=time_ns,
         time_received_ns=time_ns,
         time_published_ns=time_ns,
-        mid=row["mid"] if row["mid"] > 0.0 else 0.0,  # NaN before the first price
-        warm=row["warm"],
+        mid=mid if mid > 0.0 else 0.0,
+        warm=warm,
         status=status,
         spread_bps=spread_bps,
         scores=scores,

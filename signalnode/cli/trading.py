@@ -54,8 +54,7 @@ def traded(
     lost = dict.fromkeys(strategies, 0)
     first_ns = last_ns = views = 0
     for outcome in decided_on(streams, strategies, node.aggregator, node.assets):
-        view = outcome.view
-        last_ns, views = view.time_published_ns, views + 1
+        last_ns, views = outcome.time_ns, views + 1
         first_ns = first_ns or last_ns
         for fault in outcome.faults:
             if not lost[fault.strategy]:
@@ -63,7 +62,7 @@ def traded(
             lost[fault.strategy] += 1
         for name, each in trades.items():
             its_own = [decision for decision in outcome.decisions if decision.strategy == name]
-            closed[name] += each.take(last_ns, view.markets, its_own)
+            closed[name] += each.take(last_ns, outcome.markets, its_own)
     found = [(name, closed[name], trades[name].still_open, lost[name]) for name in strategies]
     return StrategiesEvaluation(tuple(streams), first_ns, last_ns, views, judged(found, fee_bps))
 

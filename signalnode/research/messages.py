@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode.bus.wire import STATUSES, Score, replayed_score
-from signalnode.events import EVENT, QUOTE
+from signalnode.events import EVENT, QUOTE, Events
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.files.decoding import Decoding, in_gap
-from signalnode.research.grid import held
+from signalnode.research.grid import SPAN_NS, held
 from signalnode.research.replay import Progress, whole_instants
 from signalnode.research.replay import Score as Scoring
 from signalnode.scores import UNKNOWN, names_in
@@ -28,29 +28,51 @@ def messages_of(
     quotes. Raises what reading and scoring raise.
     """
     health, quote, seq = ChannelHealth(), np.zeros(1, EVENT), 0
-    for events, done in whole_instants(decoding.slices()):
-        table = score(events)
-        times_ns = np.ascontiguousarray(table["time_ns"])
-        degraded = in_gap(decoding.gaps, times_ns)
-        statuses = health.observe_with_statuses(events, times_ns, degraded, table["warm"])
-        quotes = held(events, np.flatnonzero(events["kind"] == QUOTE), times_ns, quote)
-        names = tuple(table.dtype.names or ())[2:-2]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            spreads = BASIS_POINTS * (quotes["ask"] - quotes["bid"]) / table["mid"]
-        for row, status, spread in _rows(table, statuses, spreads):
-            seq += 1
-            told = dict(zip(table.dtype.names or (), row, strict=True))
-            yield replayed_score(
-                market,
-                seq,
-                told,
-                {name: told[name] for name in names},
-                names_in(told[UNKNOWN], names) if told["mid"] > 0.0 else names,
-                STATUSES[status],
-                spread if spread > 0.0 else None,
-            )
+    for slice_, done in whole_instants(decoding.slices()):
+        for events in _spans(slice_):
+            table = score(events)
+            times_ns = np.ascontiguousarray(table["time_ns"])
+            degraded = in_gap(decoding.gaps, times_ns)
+            statuses = health.observe_with_statuses(events, times_ns, degraded, table["warm"])
+            quotes = held(events, np.flatnonzero(events["kind"] == QUOTE), times_ns, quote)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                spreads = BASIS_POINTS * (quotes["ask"] - quotes["bid"]) / table["mid"]
+            yield from _messages(market, seq, table, statuses, spreads)
+            seq += len(table)
         if progress:
             progress(seq, done)
+
+
+def _spans(events: Events) -> Iterator[Events]:
+    """The same in pieces of SPAN_NS, so that few events over days ask for no more memory."""
+    times_ns = events["time_received_ns"]
+    ends = np.arange(times_ns[0], times_ns[-1], SPAN_NS)[1:] if len(events) else ()
+    yield from (each for each in np.split(events, np.searchsorted(times_ns, ends)) if len(each))
+
+
+def _messages(
+    market: str,
+    seq: int,
+    table: npt.NDArray[Any],
+    statuses: npt.NDArray[np.uint8],
+    spreads: npt.NDArray[np.float64],
+) -> Iterator[Score]:
+    names = tuple(table.dtype.names or ())[2:-2]
+    unknown_of = {bits: names_in(bits, names) for bits in np.unique(table[UNKNOWN]).tolist()}
+    for row, status, spread in _rows(table, statuses, spreads):
+        time_ns, mid, *scores, warm, unknown = row
+        seq += 1
+        yield replayed_score(
+            market,
+            seq,
+            time_ns,
+            mid,
+            warm,
+            dict(zip(names, scores, strict=True)),
+            unknown_of[unknown] if mid > 0.0 else names,
+            STATUSES[status],
+            spread if spread > 0.0 else None,
+        )
 
 
 def _rows(*columns: npt.NDArray[Any]) -> Iterator[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
@@ -73,6 +73,7 @@ class Relations:
         return [(self.markets[rows[k]], self.markets[columns[k]]) for k in best]
 
 
+NOTHING_LATER: Mapping[str, Callable[[], Any]] = MappingProxyType({})
 NO_RELATIONS = Relations((), np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0)))
 
 
@@ -127,7 +128,9 @@ class View(Mapping[str, Mapping[str, float]]):
         relations: Relations = NO_RELATIONS,
         gaps: Mapping[str, Gap] | None = None,
         outcomes: Mapping[str, MarketOutcomes] = NO_OUTCOMES,
+        later: Mapping[str, Callable[[], Any]] = NOTHING_LATER,
     ) -> None:
+        """`later` has by name those attributes that are made when they are first asked for."""
         sealed = {
             name: msgspec.structs.replace(market, scores=MappingProxyType(market.scores))
             for name, market in markets.items()
@@ -143,6 +146,22 @@ class View(Mapping[str, Mapping[str, float]]):
             outcomes=outcomes,
             _scores={name: _known(market) for name, market in sealed.items() if market.state == "fresh"},
         )
+        for name in later:
+            del self.__dict__[name]
+        self.__dict__["_later"] = later
+
+    def __getattr__(self, name: str) -> Any:
+        make = self.__dict__.get("_later", NOTHING_LATER).get(name)
+        if make is None:
+            raise AttributeError(f"a view has no {name}")
+        made = make()
+        self.__dict__[name] = MappingProxyType(made) if isinstance(made, dict) else made
+        return self.__dict__[name]
+
+    def settle(self) -> None:
+        """Make all that could still be asked for."""
+        for name in self.__dict__["_later"]:
+            getattr(self, name)
 
     def knows(self, market: str, names: Iterable[str]) -> bool:
         """Whether `market` is fresh, has all those scores, and has evidence for each."""

@@ -91,7 +91,7 @@ def test_a_row_of_a_market_that_is_not_sound_is_not_fresh_to_strategies(tmp_path
             return []
 
     for outcome in replay_decisions({"A": [path]}, {"watching": Watching()}, AggregatorSettings()):
-        seen[outcome.view.time_published_ns] = outcome.view.markets["A"].state
+        seen[outcome.time_ns] = outcome.markets["A"].state
     for time_ns, state in seen.items():
         newest = (time_ns - 1 - T0) // (100 * MS)  # a row at the view's own time comes after it
         settles = newest >= 70 and time_ns < T0 + (70 + 31) * 100 * MS  # as long as nothing sound came
@@ -189,8 +189,8 @@ def test_a_score_is_unknown_where_its_row_says_so_and_not_because_it_reads_fifty
         table[name][:20] = np.nan if name == "mid" else 50.0
     path = tmp_path / "A.parquet"
     pq.write_table(pa.table(table), path)
-    views = [each.view for each in replay_decisions({"A": [path]}, {}, AggregatorSettings())]
-    states = [view.markets["A"] for view in views if view.time_published_ns > T0]
+    outcomes = replay_decisions({"A": [path]}, {}, AggregatorSettings())
+    states = [each.markets["A"] for each in outcomes if each.time_ns > T0]
     before, between, after = states[2], states[15], states[-1]
     assert (before.state, before.unknown) == ("warming", SCORE_NAMES)
     assert (between.state, between.unknown) == ("fresh", ("volume_spike",))

@@ -20,12 +20,15 @@ from signalnode.aggregator.measures.grid import Relating, grid_of
 from signalnode.aggregator.measures.joined import Joined
 from signalnode.aggregator.measures.outcomes import Outcomes
 from signalnode.aggregator.measures.regime import Smoothed, strengths
+from signalnode.aggregator.measures.waiting import Sample, Waiting
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.settings import AggregatorSettings
+from signalnode.strategies.base import Relations
 
 BASIS_POINTS = 1e4
 SEVEN = len(SCORE_NAMES)
 _seven_of = itemgetter(*SCORE_NAMES)
+WAITING_MARKETS_MAX = 100  # beyond, `Joined` reads a step over several views, which are its own
 NAMES_MAX = 128  # scores, of all markets together, whose outcomes are learnt
 
 
@@ -33,9 +36,19 @@ class Measures:
     """All cross-market numbers of one board; `update` at every view, the rest reads what that has left.
 
     What is made of couples of markets is `relating`'s: correlation and lead of every two, and their means.
+
+    With `waits` steps are laid by, and added when something is asked for the first time: then all of them, in
+    their order, so that the numbers are the same, and from then on each at once.
     """
 
-    def __init__(self, settings: AggregatorSettings, board: Board, relating: Relating | None = None) -> None:
+    def __init__(
+        self,
+        settings: AggregatorSettings,
+        board: Board,
+        relating: Relating | None = None,
+        *,
+        waits: bool = False,
+    ) -> None:
         self._board = board
         grid = grid_of(settings)
         self._step_ns = grid.step_ns
@@ -57,19 +70,48 @@ class Measures:
         )
         self._step = -1
         self._quick: dict[str, float] = {}
+        is_waiting = waits and size <= WAITING_MARKETS_MAX
+        self._waiting = Waiting(size) if is_waiting else None
+        self._is_read = not is_waiting
 
     def update(self, at_ns: int) -> None:
         """Add the step that `at_ns` is in, unless it has been added."""
         step = at_ns // self._step_ns
         if step != self._step:
-            if step != self._step + 1:
-                self._mids[:] = np.nan  # a pause: a return over it would be of another length
-                self.outcomes.pause()
-            self._step = step
+            follows, self._step = step == self._step + 1, step
             if list(self._board.entries) != self._markets:
+                self.keep_up()
                 self._rearrange(list(self._board.entries))
-            self._add(at_ns)
-        self.relating.turn()
+            sample = Sample(step, follows, *self._sampled(at_ns))
+            if self._waiting is None:
+                self._add(sample)
+            elif self._waiting.add(sample):
+                self._add_waiting(self._waiting)
+        if self._is_read:
+            self.relating.turn()
+
+    def keep_up(self) -> None:
+        """Add what waits, and wait no more."""
+        if self._waiting is not None:
+            self._add_waiting(self._waiting)
+            self._waiting = None
+
+    def _add_waiting(self, waiting: Waiting) -> None:
+        for sample in waiting.drain():
+            self._add(sample)
+
+    def _related(self) -> Relating:
+        """What relates markets, read up to the newest step."""
+        self.keep_up()
+        if not self._is_read:
+            self._is_read = True
+            self.relating.turn()
+        return self.relating
+
+    def learnt(self) -> Outcomes:
+        """What scores were followed by."""
+        self.keep_up()
+        return self.outcomes
 
     def go_on(self, kept: KeptOutcomes, now_ns: int) -> None:
         """Learn outcomes on from what was kept; before the first step."""
@@ -77,6 +119,7 @@ class Measures:
 
     def regime(self) -> dict[str, float]:
         """Strength by name; see `measures/regime.py`."""
+        self.keep_up()
         return self._smoothed.read()
 
     def numbers(self) -> dict[str, float]:
@@ -89,11 +132,19 @@ class Measures:
         over all pairs. first component: largest eigenvalue of the correlation matrix of returns over its
         trace (unknown pairs as 0).
         """
-        return self._quick | self.relating.numbers()
+        related = self._related()
+        return self._quick | related.numbers()
 
-    def _add(self, at_ns: int) -> None:
-        mids, rows = self._sampled(at_ns)
-        self.outcomes.add(self._names, mids, rows)
+    def relations(self) -> Relations:
+        """Correlation and lead of every two markets."""
+        return self._related().relations()
+
+    def _add(self, sample: Sample) -> None:
+        mids, rows = sample.mids, sample.scores
+        if not sample.follows:
+            self._mids[:] = np.nan  # a pause: a return over it would be of another length
+            self.outcomes.pause()
+        self.outcomes.add(self._names[: rows.shape[1]], mids, rows)
         scores = _series(rows)
         with np.errstate(invalid="ignore"):
             returns = np.log(mids / self._mids)
@@ -101,7 +152,7 @@ class Measures:
         self._mids = mids
         self._drift = self._fast_decay * self._drift + np.nan_to_num(returns)
         self._drift[np.isnan(mids)] = 0.0
-        self.relating.add(self._step, returns, scores)
+        self.relating.add(sample.step, returns, scores)
         known = np.isfinite(scores[:4]).all(axis=0)
         if known.any():
             self._smoothed.add(strengths(*scores[:4, known]))

@@ -43,16 +43,16 @@ class Smoothed:
     def __init__(self, decay: float) -> None:
         self._decay = decay
         self._values: Floats | None = None
+        self._told: dict[str, float] = {}
 
     def add(self, values: Floats) -> None:
         """Add one step."""
         self._values = (
             values if self._values is None else self._decay * self._values + (1 - self._decay) * values
         )
+        clipped = np.clip(self._values, 0.0, 100.0)
+        self._told = {name: float(value) for name, value in zip(REGIMES, clipped, strict=True)}
 
     def read(self) -> dict[str, float]:
         """Strength by name, 0 to 100; nothing before the first step with a fresh market."""
-        if self._values is None:
-            return {}
-        clipped = np.clip(self._values, 0.0, 100.0)
-        return {name: float(value) for name, value in zip(REGIMES, clipped, strict=True)}
+        return self._told
