@@ -6,6 +6,7 @@ import json
 import lzma
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -169,6 +170,30 @@ def test_another_policy_applies_without_a_restart(node: Node) -> None:
     assert told == [f"another policy, not restarted: {', '.join(names)}", f"untouched: {len(before)}"]
     assert node.ask("reload").stdout.splitlines() == told, "and back again"
     assert {n: c["pid"] for n, c in node.children().items()} == {n: c["pid"] for n, c in before.items()}
+
+
+def test_alerts_come_go_and_change_with_a_reload_and_nobody_else_is_touched(node: Node) -> None:
+    before, text, told = node.children(), node.config.read_text(), node.folder / "told"
+    others = f"untouched: {len(before)}\n"
+    writes = "import os; open('told', 'a').write(os.environ['SIGNALNODE_ALERT'] + chr(10))"
+    table = f'[alerts]\ncommand = ["{sys.executable}", "-c", "{writes}"]\nstates = ["down"]\nafter_s = 0.5\n'
+    node.config.write_text(f"{text}\n{table}")
+    assert node.ask("reload").stdout == f"added: alerts\n{others}"
+    node.ask("stop", "BETA-USD")
+    for _ in range(PROBES_MAX):
+        if told.exists() and told.read_text().endswith("\n"):
+            break
+        time.sleep(PROBE_S)
+    assert [each["subject"] for each in json.loads(told.read_text().splitlines()[0])["alerts"]] == [
+        "BETA-USD"
+    ]
+    node.config.write_text(f'{text}\n{table}silent = ["BETA-*"]\n')
+    assert node.ask("reload").stdout == f"restarted: alerts\n{others}"
+    node.config.write_text(text)
+    assert node.ask("reload").stdout == f"removed: alerts\n{others}"
+    assert node.ask("start", "BETA-USD").stdout == "BETA-USD: up\n"
+    stays = before.keys() - {"BETA-USD"}
+    assert {name: node.children()[name]["pid"] for name in stays} == {n: before[n]["pid"] for n in stays}
 
 
 def test_a_market_that_fails_too_often_rests_alone_until_it_is_started(node: Node) -> None:
