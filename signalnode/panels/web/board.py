@@ -20,6 +20,7 @@ text. Little-endian; `page/frames.js` is its other end.
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ import msgspec
 import numpy as np
 
 from signalnode.bus.wire import NOT_RUNNING, SCORE_NAMES, MarketState, ToldOutcomes, ViewMessage
-from signalnode.panels.web.history import History, score_bytes
+from signalnode.panels.web.history import History, score_rows
 
 BOARD, PAST, STRIPS = 1, 2, 3  # the first byte of what is sent as bytes
 AGE_MAX = 65_535
@@ -54,6 +55,7 @@ NOT_UP = NOT_RUNNING | {"starting", "stopping"}
 USABLE = frozenset({"live", "warming"})  # of STATES: whose scores may be relied on
 WHY_CHARS_MAX = 200
 OUTCOME_FIELDS = ("effective", "hit_rate", "move_bps", "move_low_bps", "move_high_bps", "size_bps")
+SEVEN = len(SCORE_NAMES)
 _JSON = msgspec.json.Encoder()
 _HEAD = struct.Struct("<BBBBId")
 
@@ -163,21 +165,18 @@ class Board:
             BOARD, len(columns), len(view.regime), 0, self.layout_id, view.time_published_ns / 1e6
         )
         mids = np.array([market.mid for market in markets])
-        ages = np.array([_tenths(market.age_s) for market in markets], np.uint16)
+        seconds = [math.inf if market.age_s is None else market.age_s for market in markets]
+        ages = np.minimum(10.0 * np.array(seconds), AGE_MAX).astype(np.uint16)
         states = bytes([STATE_PLACES[state_word(market)] for market in markets])
-        scores = b"".join([score_bytes(market, columns) for market in markets])
+        scores = score_rows(markets, columns)
         regimes = bytes(round(2 * strength) for strength in view.regime.values())
-        return b"".join((head, mids.tobytes(), ages.tobytes(), states, scores, regimes))
+        return b"".join((head, mids.tobytes(), ages.tobytes(), states, scores.tobytes(), regimes))
 
 
 def _columns(markets: Mapping[str, MarketState]) -> tuple[str, ...]:
     """The contract's scores in order, then whatever else markets send."""
-    extra = sorted({name for market in markets.values() for name in market.scores} - set(SCORE_NAMES))
-    return (*SCORE_NAMES, *extra)
-
-
-def _tenths(age_s: float | None) -> int:
-    return AGE_MAX if age_s is None else min(int(age_s * 10), AGE_MAX)
+    added = {name for market in markets.values() if len(market.scores) > SEVEN for name in market.scores}
+    return (*SCORE_NAMES, *sorted(added - set(SCORE_NAMES)))
 
 
 def _facts(market: MarketState) -> dict[str, Any]:

@@ -6,6 +6,7 @@ One place a step, round and round: a market takes 8 + k bytes of it, 14 kB in al
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -25,14 +26,22 @@ NOT_HEARD = frozenset({"unheard", "silent", "down", "ended"})  # what such a mar
 Bytes = npt.NDArray[np.uint8]
 
 
-def score_bytes(state: MarketState, columns: Sequence[str]) -> bytes:
-    """Its scores in the order of `columns`, a byte each: twice the score, or UNKNOWN."""
-    scores, unknown = state.scores, state.unknown
-    if state.mid <= 0.0:
-        return bytes((UNKNOWN,)) * len(columns)
-    return bytes(
-        [round(2 * scores[name]) if name in scores and name not in unknown else UNKNOWN for name in columns]
-    )
+def score_rows(markets: Sequence[MarketState], columns: Sequence[str]) -> Bytes:
+    """Their scores in the order of `columns`, a byte each: twice the score, or UNKNOWN; shape (n, columns)."""
+    nothing = [UNKNOWN / 2] * len(columns)
+    in_order = itemgetter(*columns) if len(columns) > 1 else None
+    rows: list[Sequence[float]] = []
+    for market in markets:
+        scores, unknown = market.scores, market.unknown
+        if market.mid <= 0.0:
+            rows.append(nothing)
+        elif in_order and not unknown and len(scores) == len(columns):
+            rows.append(in_order(scores))
+        else:
+            known = {name: score for name, score in scores.items() if name not in unknown}
+            rows.append([known.get(name, UNKNOWN / 2) for name in columns])
+    values = np.array(rows, np.float64).reshape(len(rows), len(columns))
+    return np.rint(2.0 * values).astype(np.uint8)
 
 
 class History:
@@ -59,14 +68,14 @@ class History:
             del self._mids[gone], self._scores[gone]
         at = self._count % STEPS_MAX
         self._times_ms[at] = time_ns / 1e6
-        for name, state in markets.items():
+        rows = score_rows(list(markets.values()), columns)
+        for row, (name, state) in zip(rows, markets.items(), strict=True):
             if name not in self._mids:
                 self._mids[name] = np.full(STEPS_MAX, np.nan)
                 self._scores[name] = np.full((STEPS_MAX, len(columns)), UNKNOWN, np.uint8)
             is_shown = state.state not in NOT_HEARD and state.mid > 0.0
             self._mids[name][at] = state.mid if is_shown else np.nan
-            row = score_bytes(state, columns) if is_shown else b""
-            self._scores[name][at] = np.frombuffer(row, np.uint8) if is_shown else UNKNOWN
+            self._scores[name][at] = row if is_shown else UNKNOWN
         for regime, strength in view.regime.items():
             strengths = self._regimes.setdefault(regime, np.full(STEPS_MAX, UNKNOWN, np.uint8))
             strengths[at] = round(2 * strength)

@@ -73,6 +73,16 @@ def test_what_is_not_known_is_no_number() -> None:
     assert np.frombuffer(board(never).frame, "<u2", 1, 24)[0] == AGE_MAX
 
 
+def test_a_score_that_one_market_has_alone_is_a_dash_at_the_others() -> None:
+    own, plain, mute = market(calm=33.25), market(volume_spike=12.25), market(mid=5.0)
+    shown = board(view(A=own, B=plain, C=msgspec.structs.replace(mute, scores={})))
+    scores = np.frombuffer(shown.frame, np.uint8)[16 + 3 * 11 : -2].reshape(3, 8)
+    assert shown.layout()["scores"] == (*SCORE_NAMES, "calm")
+    assert list(scores[:, 7]) == [66, UNKNOWN, UNKNOWN]  # 66.5 is rounded to even
+    assert scores[1, SCORE_NAMES.index("volume_spike")] == 24
+    assert list(scores[2]) == [UNKNOWN] * 8
+
+
 @pytest.mark.parametrize(
     ("state", "process", "word"),
     [
