@@ -27,7 +27,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def score_rows(markets: Sequence[MarketState], columns: Sequence[str]) -> Bytes:
-    """Their scores in the order of `columns`, a byte each: twice the score, or UNKNOWN; shape (n, columns)."""
+    """Their scores in the order of `columns`, a byte each, twice the score or UNKNOWN; shape (n, columns)."""
     nothing = [UNKNOWN / 2] * len(columns)
     in_order = itemgetter(*columns) if len(columns) > 1 else None
     rows: list[Sequence[float]] = []
