@@ -51,6 +51,8 @@ class Joined:
         self._told: dict[_Alike, int] = {}
         self._until_ns = 0  # when trades need not be told apart any more
         self._addresses: dict[Connection, str] = {}
+        self._counted = 0  # before it was begun anew: for whoever counts, and no decoder knows of it
+        self._counted_others: dict[str, int] = {}
 
     @property
     def watch(self) -> BookWatch:
@@ -65,12 +67,12 @@ class Joined:
     @property
     def matched(self) -> int:
         """As `base.Decoder`'s."""
-        return self._older.decoder.matched
+        return self._counted + self._older.decoder.matched
 
     @property
     def others(self) -> dict[str, int]:
         """As `base.Decoder`'s."""
-        return self._older.decoder.others
+        return self._counted_others | self._older.decoder.others
 
     def decode(self, frame: bytes, time_received_ns: int, connection: Connection = "") -> Sequence[Row]:
         """The events in a frame."""
@@ -127,10 +129,8 @@ class Joined:
 
     def begin_anew(self) -> None:
         """Forget all that was heard, but for what is counted: a new engine knows nothing of it."""
-        old, side = self._older.decoder, _Side(self._make())
-        side.decoder.matched = old.matched
-        side.decoder.others.update(old.others)
-        self._older = self._chief = side
+        self._counted, self._counted_others = self.matched, self.others
+        self._older = self._chief = _Side(self._make())
         self._newer = None
         self._until_ns = 0
         for each in (self._beside, self._told, self._addresses):

@@ -7,6 +7,7 @@ import pytest
 from signalnode.book import Delta
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.venues.base import MarketDecoder, Row, trade_row
+from signalnode.feeds.venues.binance import BinanceDecoder
 from signalnode.feeds.venues.joined import KEPT_NS, Joined
 
 SIDES = ([(99.0, 1.0)], [(101.0, 1.0)])
@@ -138,3 +139,15 @@ def test_where_the_older_book_breaks_what_the_newer_one_had_told_is_told_at_once
     rows = joined.decode(b"b9", 6, 1)
     assert quotes(rows) == [5.0]
     assert [row[2] for row in rows] == [2, 3]
+
+
+def test_what_is_begun_anew_decides_as_what_is_new_and_is_counted_on():
+    new, old = (Joined(lambda: BinanceDecoder("BTCUSDT", DEPTH_BPS, lambda *_: None)) for _ in range(2))
+    image = b'{"lastUpdateId": 7, "bids": [["99", "1"]], "asks": [["101", "1"]]}'
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        best = f'{{"u": 1, "s": "{symbol}", "b": "99", "B": "1", "a": "101", "A": "1"}}'
+        old.decode(f'{{"stream": "{symbol.lower()}@bookTicker", "data": {best}}}'.encode(), 1, 1)
+        old.begin_anew()
+        told = [each.decode_reply("https:///api/v3/depth?symbol=BTCUSDT", image, 2, 2) for each in (new, old)]
+        assert told == [(), ()]
+    assert (old.matched, old.others, new.matched) == (1, {"ETHUSDT": 1}, 0)
