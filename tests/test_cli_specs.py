@@ -169,6 +169,17 @@ def test_an_impossible_policy_is_one_line(write_node: WriteNode, text: str, expe
     assert expected in fault
 
 
+def test_a_folder_that_is_called_as_the_package_is_not_taken_for_it(
+    write_node: WriteNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "signalnode").mkdir()  # a clone of it, say, in which the package is one level below
+    (tmp_path / "json.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    path = write_node(A="")
+    path.write_text("[strategies.threshold]\nentry = 80.0\n")
+    assert ConfigCheck().node(path).strategies
+
+
 def test_what_only_a_new_start_can_change_is_refused_by_reload(write_node: WriteNode) -> None:
     before = load_node(write_node())
     after = load_node(write_node('on_supervisor_death = "keep"'))

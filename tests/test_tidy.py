@@ -174,6 +174,22 @@ def test_a_clock_read_would_be_noticed() -> None:
     assert not list(clock_reads(ast.parse("import time\ntime.sleep(1)\ndatetime.fromtimestamp(3)")))
 
 
+def unsafe_starts(text: str) -> list[str]:
+    """Interpreters started so that they import from the folder that somebody happens to be in."""
+    return re.findall(r"sys\.executable, (?!\"-P\")[\"*].*", text)
+
+
+@every(SOURCES)
+def test_an_interpreter_does_not_import_from_where_it_is_started(path: Path) -> None:
+    assert not unsafe_starts(path.read_text(encoding="utf-8")), f'{name_of(path)}: give it "-P"'
+
+
+def test_a_start_that_imports_from_there_would_be_noticed() -> None:
+    assert unsafe_starts('[sys.executable, "-m", "signalnode"]')
+    assert unsafe_starts("os.execv(sys.executable, [sys.executable, *words])")
+    assert not unsafe_starts('[sys.executable, "-P", "-c", text]')
+
+
 def environment_reads(tree: ast.Module) -> Iterator[int]:
     subscripts = [node for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
     written = [node.value for node in subscripts if isinstance(node.ctx, ast.Store)]

@@ -81,7 +81,7 @@ class ConfigCheck:
 
 def _ask(node: NodeSettings) -> None:
     assert node.path is not None
-    command = [sys.executable, "-c", _CHECK, str(os.getpid()), "check", "--config", str(node.path)]
+    command = [sys.executable, "-P", "-c", _CHECK, str(os.getpid()), "check", "--config", str(node.path)]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=CHECK_TIMEOUT_S, check=False

@@ -142,7 +142,7 @@ def node_unit(command: list[str], policy: SupervisorSettings, name: str = PROGRA
 def program() -> list[str]:
     """The words that run this very installation: the script beside its Python, else that Python itself."""
     script = Path(sys.executable).with_name(PROGRAM)
-    return [str(script)] if script.is_file() else [sys.executable, "-m", PROGRAM]
+    return [str(script)] if script.is_file() else [sys.executable, "-P", "-m", PROGRAM]
 
 
 def service_faults(node: NodeSettings, executable: str, name: str = PROGRAM) -> list[str]:

@@ -23,7 +23,7 @@ class Panel:
     """
 
     def __init__(self, node: NodeSettings) -> None:
-        command = [sys.executable, "-m", "signalnode", "top", "--events", "--config", str(node.path)]
+        command = [sys.executable, "-P", "-m", "signalnode", "top", "--events", "--config", str(node.path)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0)
         assert self._process.stdin is not None
         self._pipe = self._process.stdin.fileno()

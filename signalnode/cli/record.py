@@ -103,7 +103,7 @@ def _run(config: Path, folder: Path, markets: list[str], hours: float | None) ->
     end_ns = None if hours is None else begun_ns + int(hours * 3_600 * NS_PER_S)
     with (config.parent / "log").open("w+b") as log, (config.parent / "log").open("rb") as errors:
         node = subprocess.Popen(
-            [sys.executable, "-m", "signalnode", "run", "--config", str(config)],
+            [sys.executable, "-P", "-m", "signalnode", "run", "--config", str(config)],
             stderr=log,
             process_group=0,  # Ctrl-C is for us, who then end it
             preexec_fn=_ready_node,  # noqa: PLW1509 - one thread here

@@ -31,13 +31,13 @@ import os, signal, sys
 from signalnode_supervisor.linux.kernel import die_with_parent
 die_with_parent(signal.SIGTERM)
 os.getppid() == int(sys.argv[1]) or sys.exit("who started this has ended")
-os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+os.execv(sys.executable, [sys.executable, "-P", *sys.argv[2:]])
 """
 
 
 def bound(*words: str) -> list[str]:
     """The command for Python: a child that gets SIGTERM when the thread ends that starts it."""
-    return [sys.executable, "-c", _BOUND, str(os.getpid()), *words]
+    return [sys.executable, "-P", "-c", _BOUND, str(os.getpid()), *words]
 
 
 def take_orphans() -> None:

@@ -105,7 +105,7 @@ def _compile(tell: Callable[[str], None]) -> str:
     """Run the compiler to its end; its last word."""
     tell(BEGINS)
     program = f"import sys; sys.path.insert(0, sys.argv[2]); import {COMPILER[0]} as c; c.main()"
-    command = [sys.executable, "-c", program, str(object_path()), str(PACKAGE.parent)]
+    command = [sys.executable, "-P", "-c", program, str(object_path()), str(PACKAGE.parent)]
     nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
     with tempfile.TemporaryFile("w+") as faults:
         with subprocess.Popen(command, stdin=nothing, stdout=pipe, stderr=faults, text=True) as compiler:

@@ -75,7 +75,7 @@ class Child:
     def _start(self, now_ns: int) -> None:
         ours, theirs = socket.socketpair()
         self._begun_ns = now_ns
-        command = [sys.executable, "-m", MODULE, str(theirs.fileno())]
+        command = [sys.executable, "-P", "-m", MODULE, str(theirs.fileno())]
         try:
             with theirs:
                 self._process = subprocess.Popen(

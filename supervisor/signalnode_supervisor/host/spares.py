@@ -122,7 +122,7 @@ class ForkServer:
         try:
             self.pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-c", program],
+                [sys.executable, "-P", "-c", program],
                 environment,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
