@@ -220,7 +220,8 @@ class Recorder:
             self._let_go(directory)
             self._retries[directory] = now_ns + RETRY_NS
             if isinstance(error, FileNotFoundError):
-                self._deleted[directory] = market.safe_ns
+                self._deleted.setdefault(directory, market.safe_ns)
+                self._room_ns = now_ns  # the whole folder may have gone
         else:
             self._gather(market)
 
@@ -246,13 +247,15 @@ class Recorder:
             if directory in self._markets or now_ns < self._retries.get(directory, 0):
                 continue
             try:
-                market = _Market(directory, self._folder, self._gaps)
-                self._markets[directory] = market
-                if newest_ns := self._deleted.pop(directory, 0):
-                    market.writer.note_deleted(newest_ns)
+                self._markets[directory] = _Market(directory, self._folder, self._gaps)
+                if directory in self._deleted:  # told before anything else is written, or tried again
+                    self._markets[directory].writer.note_deleted(self._deleted[directory])
+                    del self._deleted[directory]
             except (OSError, ValueError, msgspec.ValidationError) as error:
                 self._complain(now_ns, f"{directory.name}: {error}")
                 self._retries[directory] = now_ns + RETRY_NS
+                if directory in self._markets:
+                    self._let_go(directory)
 
     def _let_go(self, directory: Path) -> None:
         self._markets.pop(directory).close()

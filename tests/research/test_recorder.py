@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from signalnode import SignalEngine, logs
+from signalnode.clock import NS_PER_S
 from signalnode.engine.replaying import Replaying
 from signalnode.errors import AlreadyRunningError, DataError
 from signalnode.events import Events
@@ -151,9 +152,11 @@ def test_an_hour_deleted_while_it_is_written_is_begun_anew(node: NodeSettings, t
     assert [gap.why for gap in read_gaps(node.recordings_dir)] == ["deleted while it was written"]
 
 
+@pytest.mark.parametrize("room_s", [10, 600], ids=["a-look-is-due", "no-look-is-due"])
 def test_a_folder_that_is_deleted_is_made_again_and_recording_goes_on(
-    node: NodeSettings, tmp_path: Path
+    node: NodeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room_s: int
 ) -> None:
+    monkeypatch.setattr("signalnode.research.recorder.ROOM_NS", room_s * NS_PER_S)
     engine, rows = SignalEngine(MARKET), rows_from(START_NS, 300)
     tape = Tape(tmp_path / MARKET, LABEL, 1 << 20)
     tape.begin(engine, epoch=1, floor_ns=0)
