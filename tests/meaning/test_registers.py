@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ WATCHED = ("binance", "coinbase", *VENUE_NAMES)[
 
 @pytest.fixture(scope="module")
 def own() -> Callable[..., Meaning]:
-    return lambda *roots: meaning_of({"signalnode": PACKAGE}, *roots, closed=CLOSED)
+    return cache(lambda *roots: meaning_of({"signalnode": PACKAGE}, *roots, closed=CLOSED))
 
 
 def test_the_formulas_cover_every_signal_and_family_of_the_registers(own: Callable[..., Meaning]) -> None:

@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from signalnode.research.statistics import (
     BLOCKS_MIN,
@@ -63,6 +62,8 @@ def left_of(found: list[Foresight]) -> list[bool]:
 
 
 def test_ranks_are_those_of_the_books_ties_and_all() -> None:
+    from scipy import stats
+
     x = np.array([3.0, 1.0, 3.0, -2.0, 3.0, 7.0, 1.0])
     expected = stats.rankdata(x) - 4.0
     assert np.allclose(ranks(x), expected / np.sqrt(np.mean(expected**2)))
@@ -70,6 +71,8 @@ def test_ranks_are_those_of_the_books_ties_and_all() -> None:
 
 
 def test_a_correlation_is_spearmans_over_what_is_known() -> None:
+    from scipy import stats
+
     random = np.random.default_rng(3)
     x, noise = random.standard_normal((2, 400))
     y = x + noise
@@ -93,6 +96,8 @@ def test_stretches_too_short_for_a_block_count_in_the_correlation() -> None:
 @pytest.mark.parametrize("freedom", [1, 2, 3, 6, 29, 400])
 @pytest.mark.parametrize("t", [0.0, 0.4, -2.3, 5.1])
 def test_students_tail_is_that_of_the_books(t: float, freedom: int) -> None:
+    from scipy import stats
+
     assert student_p(t, freedom) == pytest.approx(2.0 * stats.t.sf(abs(t), freedom), abs=1e-12)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from signalnode.bus.wire import DecisionMessage, MarketState
 from signalnode.research.trades import Trade, Trades
@@ -118,6 +117,8 @@ def test_trades_of_one_moment_are_one_story() -> None:
 
 
 def test_an_interval_is_students() -> None:
+    from scipy import stats
+
     assert quantile(7) == pytest.approx(stats.t.ppf(0.975, 7), abs=1e-3)
     trades = lot(3, 40, 1.0)
     nets = np.array([each.net_bps for each in trades])

@@ -99,9 +99,9 @@ def interruptible(work: Callable[[], T], within_s: float) -> T:
 
 def reach(url: str, tell: Tell = silent) -> socket.socket:
     """An open stream to where `url` leads, TLS included. Raises VenueError."""
-    fault = certificates_fault()
     address = address_of(url)
-    if fault and address.secure:
+    fault = certificates_fault() if address.secure else None
+    if fault:
         raise VenueError(fault)
     proxy = proxy_of(address)
     stream = _connected(*(("the proxy ", proxy.address) if proxy else ("", address)), tell)

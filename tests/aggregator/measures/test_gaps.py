@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.stats import spearmanr
 
 from signalnode.aggregator.measures.gaps import AWAY_S, KNOWN_S, MEAN_S, Gaps
 from signalnode.bus.wire import Gap
+from signalnode.research.statistics import ranks
 from tests.documents import ROOT
 from tests.strategies.views import market
 
@@ -43,8 +43,7 @@ def foreseen(gaps: list[dict[str, Gap]], name: str, mids: Floats, steps: int) ->
     told = np.array([each[name].gap_bps if name in each else np.nan for each in gaps])[:-steps]
     moves = np.log(mids[steps:] / mids[:-steps])
     known = np.isfinite(told)
-    rho: float = spearmanr(told[known], moves[known])[0]
-    return rho
+    return float(np.corrcoef(ranks(told[known]), ranks(moves[known]))[0, 1])
 
 
 def test_a_gap_is_the_distance_to_the_others_less_what_it_was_on_the_mean() -> None:

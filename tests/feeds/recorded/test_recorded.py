@@ -6,7 +6,6 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-import pyarrow.dataset
 import pytest
 
 from signalnode.clock import NS_PER_S
@@ -70,6 +69,8 @@ def test_nothing_is_lost_or_written_twice_whatever_is_killed(tmp_path: Path, see
 
 
 def test_the_tree_of_events_is_one_table(tmp_path: Path) -> None:
+    from pyarrow.dataset import dataset
+
     made = Recorded(tmp_path)
     rows = rows_from(START_NS, 5_000)
     made.put(start(START_NS), put_rows(rows, 0))
@@ -77,7 +78,7 @@ def test_the_tree_of_events_is_one_table(tmp_path: Path) -> None:
     made.put(put_rows(rows_from(START_NS + 2 * HOUR_NS, 10), len(rows)))
     made.take()
     made.flush()  # an hour is open beside them
-    table = pyarrow.dataset.dataset(made.folder / "events", partitioning="hive").to_table()
+    table = dataset(made.folder / "events", partitioning="hive").to_table()
     assert table.num_rows == len(rows)
     assert set(table["market"].to_pylist()) == {MARKET}
     assert np.array_equal(np.sort(table["time_received_ns"].to_numpy()), rows["time_received_ns"])
