@@ -2,7 +2,7 @@
 the monotonic time passed in.
 
 An engine sleeps until a score, a heartbeat, a word to its supervisor or a save is due; events wait where they
-are, and are taken in one batch. Only a market at rest, one interval without an event, is listened to: the
+are, and are taken in one batch. Only a market at rest, REST_INTERVALS without an event, is listened to: the
 first event then gives a score at once, and the rhythm starts over with it. Whatever is nearly due when the
 engine wakes is done with the rest, for a wake costs more than most of what it is for.
 """
@@ -25,6 +25,8 @@ from signalnode.signals.kernel import ALL_NS
 if TYPE_CHECKING:
     from signalnode.feeds.recorded.tape import Tape
 
+# With one, a market of eight frames a second made two scores of each: one by time alone, one soon after.
+REST_INTERVALS = 2
 TAKE_MAX = 2_048  # events in a turn; 0.1 ms of work, then whatever else is due gets its turn
 # Shares of an interval: from when on a thing may be done, and when it must be. Between the two lies a score.
 HEARTBEAT_SHARES = (0.75, 0.9)  # so that it is never late
@@ -82,7 +84,7 @@ class Work:
         self._sent: MarketScores | None = None
         self._heard = False  # an event since the last score
         self._behind = False  # more events are due than one turn takes
-        self._resting = True  # none in the interval before that: the next one is listened for
+        self._quiet = REST_INTERVALS  # intervals without one, up to that score
 
     def start(self, now_ns: int) -> None:
         """Let the feed's time run from its next event on; scores and a heartbeat are due at once."""
@@ -103,7 +105,7 @@ class Work:
         if ended:
             step = self._look(0)
         scores = None
-        if now_ns >= self._next_publish_ns or ended or (self._heard and self._resting):
+        if now_ns >= self._next_publish_ns or ended or (self._heard and self._is_resting):
             scores = self._score(step, now_ns, ended=ended)
         heartbeat = now_ns >= self._heartbeat.from_ns
         if heartbeat:
@@ -122,7 +124,7 @@ class Work:
             save,
             ended,
             now_ns if self._behind and not ended else self._wake_ns(next_ns, now_ns),
-            self._resting and live is not None,
+            self._is_resting and live is not None,
         )
 
     def commit(self, now_ns: int) -> None:
@@ -165,10 +167,15 @@ class Work:
         live = self.feed.live
         return 0 if live is None else live.since_ns
 
+    @property
+    def _is_resting(self) -> bool:
+        """Whether the next event is listened for."""
+        return self._quiet >= REST_INTERVALS
+
     def _score(self, step: Step, now_ns: int, *, ended: bool) -> MarketScores | None:
         """The scores where they have moved, and in any case at the end; and the time of the next."""
         self._next_publish_ns = _next(self._next_publish_ns, self._publish_ns, now_ns)
-        self._resting, self._heard = not self._heard, False
+        self._quiet, self._heard = 0 if self._heard else self._quiet + 1, False
         if not step.time_ns:
             return None
         scores, sent = self.engine.scores_of(step), self._sent
@@ -179,7 +186,7 @@ class Work:
 
     def _wake_ns(self, next_ns: int | None, now_ns: int) -> int:
         due_ns = min(self._next_publish_ns, self._heartbeat.by_ns, self._beat.by_ns, self._save.by_ns)
-        if self._resting and next_ns is not None:
+        if self._is_resting and next_ns is not None:
             due_ns = min(due_ns, max(self._clock.due_at(next_ns), now_ns))
         return due_ns
 

@@ -11,7 +11,7 @@ import pytest
 
 from signalnode import SignalEngine
 from signalnode.clock import NS_PER_MS, NS_PER_S
-from signalnode.engine.work import Turn, Work
+from signalnode.engine.work import REST_INTERVALS, Turn, Work
 from signalnode.events import QUOTE, Events
 from signalnode.feeds import ChannelHealth, Feed, open_feed, synthetic_events
 from signalnode.feeds.base import BlockFeed
@@ -130,7 +130,7 @@ def test_a_turn_takes_all_that_is_due_however_it_is_cut_into_blocks(each: int) -
         assert cut.turn(now_ns) == turn
 
 
-@pytest.mark.parametrize("quiet_ms", [101, 137, 250, 1_999])
+@pytest.mark.parametrize("quiet_ms", [201, 237, 350, 1_999])
 def test_the_first_event_after_a_rest_gives_a_score_at_once(quiet_ms: int) -> None:
     moved_ns = LEARNT_NS + quiet_ms * NS_PER_MS
     work = working(At(*range(0, LEARNT_NS + 1, 10 * NS_PER_MS), moved_ns, moved_ns + 7 * NS_PER_MS))
@@ -143,6 +143,14 @@ def test_the_first_event_after_a_rest_gives_a_score_at_once(quiet_ms: int) -> No
     assert times_of(after[1:], "scores")[0] == moved_ns + PUBLISH_NS  # the second waits like any other
 
 
+@pytest.mark.parametrize("gap_ms", [101, 125, 150, 199])
+def test_a_market_whose_events_are_a_little_further_apart_than_scores_has_no_score_more(gap_ms: int) -> None:
+    moved_ns = np.arange(0, 20 * NS_PER_S, gap_ms * NS_PER_MS)
+    turns = [turn for turn in run(working(At(*moved_ns)), until_ns=19 * NS_PER_S) if turn[0] > LEARNT_NS]
+    assert set(np.diff(times_of(turns, "scores"))) == {PUBLISH_NS}
+    assert len(times_of(turns, "scores")) == len(turns)
+
+
 def test_scores_come_one_more_an_interval_at_most_and_that_after_a_rest(work_of: OpenWork) -> None:
     random = np.random.default_rng(6)
     times_ns = np.cumsum(random.exponential(0.3 * NS_PER_S, 200).astype(np.int64))
@@ -150,7 +158,7 @@ def test_scores_come_one_more_an_interval_at_most_and_that_after_a_rest(work_of:
     for early in sent[1:][np.diff(sent) < PUBLISH_NS]:
         moved_ns = times_ns - times_ns[0]
         assert early in moved_ns
-        assert not np.any((moved_ns >= early - PUBLISH_NS) & (moved_ns < early))
+        assert not np.any((moved_ns >= early - REST_INTERVALS * PUBLISH_NS) & (moved_ns < early))
     assert np.all(sent[2:] - sent[:-2] >= PUBLISH_NS)
 
 
