@@ -5,6 +5,9 @@ An engine sleeps until a score, a heartbeat, a word to its supervisor or a save 
 are, and are taken in one batch. Only a market at rest, REST_INTERVALS without an event, is listened to: the
 first event then gives a score at once, and the rhythm starts over with it. Whatever is nearly due when the
 engine wakes is done with the rest, for a wake costs more than most of what it is for.
+
+A rhythm begins at a full TOGETHER_NS of the machine's clock, so that engines wake one behind the other: what
+they share is in the caches then, and the aggregator finds more messages at each of its wakes.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 # With one, a market of eight frames a second made two scores of each: one by time alone, one soon after.
 REST_INTERVALS = 2
+TOGETHER_NS, TOGETHER_SHARES = 10 * NS_PER_MS, 10  # so many of them, at least, make an interval
 TAKE_MAX = 2_048  # events in a turn; 0.1 ms of work, then whatever else is due gets its turn
 # Shares of an interval: from when on a thing may be done, and when it must be. Between the two lies a score.
 HEARTBEAT_SHARES = (0.75, 0.9)  # so that it is never late
@@ -90,7 +94,7 @@ class Work:
         """Let the feed's time run from its next event on; scores and a heartbeat are due at once."""
         first_ns = self.feed.next_time_ns()
         self._clock.start(self.engine.time_ns if first_ns is None else first_ns, now_ns)
-        self._next_publish_ns = now_ns
+        self._next_publish_ns = now_ns - self._publish_ns
         self._heartbeat.from_ns = self._heartbeat.by_ns = now_ns
         self._beat.done(now_ns)
         self._save.done(now_ns)
@@ -193,5 +197,7 @@ class Work:
 
 def _next(planned_ns: int, interval_ns: int, now_ns: int) -> int:
     """The next beat of a steady rhythm; before its time or after a pause the rhythm starts over instead."""
-    on_time = planned_ns <= now_ns < planned_ns + interval_ns
-    return (planned_ns if on_time else now_ns) + interval_ns
+    if planned_ns <= now_ns < planned_ns + interval_ns:
+        return planned_ns + interval_ns
+    together_ns = min(TOGETHER_NS, interval_ns // TOGETHER_SHARES)
+    return -(-(now_ns + interval_ns) // together_ns) * together_ns

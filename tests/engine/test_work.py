@@ -11,7 +11,7 @@ import pytest
 
 from signalnode import SignalEngine
 from signalnode.clock import NS_PER_MS, NS_PER_S
-from signalnode.engine.work import REST_INTERVALS, Turn, Work
+from signalnode.engine.work import REST_INTERVALS, TOGETHER_NS, Turn, Work
 from signalnode.events import QUOTE, Events
 from signalnode.feeds import ChannelHealth, Feed, open_feed, synthetic_events
 from signalnode.feeds.base import BlockFeed
@@ -72,9 +72,9 @@ def work_of(feed_of: Callable[[], Feed]) -> OpenWork:
     return made
 
 
-def run(work: Work, *, until_ns: int = 10**15, late_ns: int = 0) -> list[tuple[int, Turn]]:
-    """Turns with their times, from 0 on, each `late_ns` after it was due, until the end or `until_ns`."""
-    now_ns, turns = 0, []
+def run(work: Work, *, begun_ns: int = 0, until_ns: int = 10**15, late_ns: int = 0) -> list[tuple[int, Turn]]:
+    """Turns with their times, from `begun_ns` on, each `late_ns` late, to the end or `until_ns`."""
+    now_ns, turns = begun_ns, []
     work.start(now_ns)
     while now_ns < until_ns:
         turn = work.turn(now_ns)
@@ -140,7 +140,8 @@ def test_the_first_event_after_a_rest_gives_a_score_at_once(quiet_ms: int) -> No
     assert turn.standing is not None
     assert turn.standing.time_received_ns == FIRST_NS + moved_ns
     assert turn.scores is not None
-    assert times_of(after[1:], "scores")[0] == moved_ns + PUBLISH_NS  # the second waits like any other
+    waited_ns = times_of(after[1:], "scores")[0] - moved_ns
+    assert PUBLISH_NS <= waited_ns < PUBLISH_NS + TOGETHER_NS  # the second waits like any other
 
 
 @pytest.mark.parametrize("gap_ms", [101, 125, 150, 199])
@@ -149,6 +150,20 @@ def test_a_market_whose_events_are_a_little_further_apart_than_scores_has_no_sco
     turns = [turn for turn in run(working(At(*moved_ns)), until_ns=19 * NS_PER_S) if turn[0] > LEARNT_NS]
     assert set(np.diff(times_of(turns, "scores"))) == {PUBLISH_NS}
     assert len(times_of(turns, "scores")) == len(turns)
+
+
+@pytest.mark.parametrize("publish_ms", [5, 70, 100, 115])
+def test_engines_that_begin_a_little_apart_score_at_the_same_moments(publish_ms: int) -> None:
+    settings, publish_ns = EngineSettings(publish_interval_ms=publish_ms), publish_ms * NS_PER_MS
+    until_ns = LEARNT_NS + 20 * publish_ns
+    sent = []
+    for begun_ns in (1, publish_ns // 30, publish_ns // 24):
+        work = working(At(*range(0, until_ns, publish_ns // 3)), settings)
+        times_ns = times_of(run(work, begun_ns=begun_ns, until_ns=until_ns), "scores")
+        assert times_ns[0] == begun_ns
+        sent.append([time_ns for time_ns in times_ns if time_ns > LEARNT_NS])
+    assert sent[0] == sent[1] == sent[2]
+    assert set(np.diff(sent[0])) == {publish_ns}
 
 
 def test_scores_come_one_more_an_interval_at_most_and_that_after_a_rest(work_of: OpenWork) -> None:
