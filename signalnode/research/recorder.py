@@ -115,7 +115,7 @@ class _Market:
         self.reader = RingReader(directory / RING_FILE)
         label, place = self.label, self.reader.taken
         self.place, self.safe = place, place
-        self.waits_since_ns = 0
+        self.waits_since_ns = self.told_ns = 0  # told: of rows that were left out
         self.writer = MarketWriter(
             folder, label.venue, label.market, label.kinds, gaps, self.reader.generation, place
         )
@@ -223,14 +223,15 @@ class Recorder:
                 self._deleted.setdefault(directory, market.safe_ns)
                 self._room_ns = now_ns  # the whole folder may have gone
         else:
-            self._gather(market)
+            self._gather(market, now_ns)
 
-    def _gather(self, market: _Market) -> None:
+    def _gather(self, market: _Market, now_ns: int) -> None:
         for stream in market.writer.streams.values():
             self._journals += [hour for hour in stream.finished if hour.kind == "events"]
             stream.finished.clear()
         self.gaps, market.writer.gaps = self.gaps + market.writer.gaps, 0
-        if market.writer.left_out:
+        if market.writer.left_out and now_ns >= market.told_ns:
+            market.told_ns = now_ns + COMPLAINT_NS  # a market that plays files again has them at every turn
             self._log.warning(
                 "rows of an earlier time than what is recorded, left out",
                 market=market.label.market,
@@ -273,6 +274,9 @@ class Recorder:
             if not self._folder.exists() and _device_of(self._folder) == self._device:
                 ensure_directory(self._folder)
                 self._log.warning("the folder was deleted with all that was in it; made again")
+                for directory, market in list(self._markets.items()):  # which begin anew, with nothing before
+                    self._deleted.setdefault(directory, market.safe_ns)
+                    self._let_go(directory)
             free = shutil.disk_usage(self._folder).free
         except OSError as error:
             self._stop(now_ns, f"stopped: {self._folder}: {error.strerror}; make it anew")
@@ -333,7 +337,7 @@ class Recorder:
                 while market.place < market.reader.written:
                     market.read(monotonic_ns())
                 market.flush()
-                self._gather(market)
+                self._gather(market, max(monotonic_ns(), market.told_ns))
             except (OSError, ValueError) as error:
                 self._complain(monotonic_ns(), f"{market.label.market}: {error}")
             self._let_go(directory)

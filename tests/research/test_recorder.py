@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,6 +173,43 @@ def test_a_folder_that_is_deleted_is_made_again_and_recording_goes_on(
     assert open_span(node.recordings_dir, MARKET).gather().tobytes() == rows[100:].tobytes()
     (gap,) = read_gaps(node.recordings_dir, MARKET)
     assert (gap.what, gap.to_ns) == ("recorder", rows["time_received_ns"][99])
+
+
+class Heard:
+    """A log that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+
+    def note(self, event: str, **facts: Any) -> None:
+        self.lines.append((event, facts))
+
+    info = warning = error = note
+
+
+def test_rows_of_an_earlier_time_are_told_once_a_minute_and_taken_where_nothing_later_is_left(
+    node: NodeSettings, tmp_path: Path
+) -> None:
+    rows, log, now_ns = rows_from(START_NS, 500), Heard(), LOOK_NS
+    recorder, tape = Recorder(node, log), Tape(tmp_path / MARKET, LABEL, 1 << 20)  # type: ignore[arg-type]
+    for epoch, first in ((1, 400), (2, 0)):  # the second plays what was before
+        engine = SignalEngine(MARKET)
+        tape.begin(engine, epoch=epoch, floor_ns=0)
+        for at in range(first, first + 100, 25):
+            feed(tape, engine, rows[at : at + 25])
+            recorder.turn(now_ns := now_ns + 1, START_NS)
+        recorder.turn(now_ns := now_ns + BLOCK_NS, START_NS)
+    recorder.turn(now_ns := now_ns + COMPLAINT_NS, START_NS)
+    assert [facts["rows"] for _, facts in log.lines] == [25, 75]
+    shutil.rmtree(node.recordings_dir)
+    recorder.turn(now_ns := now_ns + ROOM_NS, START_NS)
+    feed(tape, engine, rows[100:200])
+    recorder.turn(now_ns := now_ns + LOOK_NS, START_NS)
+    list(recorder.end())
+    taken = open_span(node.recordings_dir, MARKET).gather()  # with what its pipe held still
+    assert len(taken) >= 100
+    assert taken.tobytes() == rows[200 - len(taken) : 200].tobytes()
+    assert [gap.why for gap in read_gaps(node.recordings_dir)] == ["deleted while it was written"]
 
 
 def test_an_hour_that_could_not_become_parquet_does_when_it_can(
