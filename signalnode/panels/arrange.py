@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from signalnode.bus.wire import STATUSES
 from signalnode.clock import NS_PER_S
 from signalnode.panels.keys import NEED, Controls
-from signalnode.panels.status import SETTLING, SOUND
-from signalnode.panels.view import Row
+from signalnode.panels.status import SOUND
+from signalnode.panels.view import DOUBTS, Row
 
 CALM_NS = 2 * NS_PER_S  # between two orders by need: rows that leap cannot be read
-HEARD = frozenset({*STATUSES, SETTLING})
+HEARD = frozenset({*STATUSES, *DOUBTS})
 TEXTS = ("market", "status")  # columns that sort upwards first
 
 

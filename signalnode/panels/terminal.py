@@ -41,6 +41,7 @@ _STATUS_STYLES = {
     "warming": "cyan",
     "degraded": "yellow",
     "settling": "yellow",
+    "behind": "yellow",
     "stale": "red",
     "silent": "red bold",
     "given up": "red bold",

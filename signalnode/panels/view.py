@@ -30,6 +30,8 @@ DECISIONS_MAX = 3  # newest decisions under the table
 DECIDED_MAX = 500  # newest decisions kept, for whoever opens a market or asks for them
 PRELUDE = frozenset({"", "forkserver"})  # who speaks before the first child is started
 NEWS = frozenset({"child gave up", "reloaded"})
+BEHIND = "behind"
+DOUBTS = frozenset({SETTLING, BEHIND})  # what Layer 5 knows of a market that says itself that it is well
 
 
 @dataclass(slots=True)
@@ -43,7 +45,8 @@ class Market:
     missed: int = 0  # scores that were sent and never came
     process: ProcessState | None = None  # as the supervisor says, by the newest view
     told_ns: int = 0  # since when it says so
-    is_settling: bool = False  # as Layer 5 says, by the newest view: heard again, and not decided on yet
+    doubt: str = ""  # of Layer 5, by the newest view: one of DOUBTS
+    said_ns: int = 0  # when what comes of it was said, where that is long ago
     sequence: SequenceTracker = field(default_factory=SequenceTracker)
 
 
@@ -57,7 +60,7 @@ class Row:
     mid: float
     scores: dict[str, float | None]  # None: without evidence
     warm: float
-    age_s: float | None  # since anything was heard; None before the first message
+    age_s: float | None  # since what was heard last was said; None before the first message
     seq: int
     epoch: int
     missed: int
@@ -107,7 +110,10 @@ class PanelView:
         """A view has every market of the config: after a reload some are new, and some have left."""
         self.markets = {name: self._known(name) for name in islice(states, MARKETS_MAX)}
         for name, market in self.markets.items():
-            market.is_settling = states[name].state == SETTLING
+            state = states[name]
+            market.doubt = state.state if state.state in DOUBTS else ""
+            is_late = state.state == BEHIND and state.age_s is not None
+            market.said_ns = now_ns - int((state.age_s or 0.0) * NS_PER_S) if is_late else 0
             if states[name].process != market.process:
                 market.process, market.told_ns = states[name].process, now_ns
 
@@ -167,7 +173,7 @@ def _row(name: str, market: Market, now_ns: int) -> Row:
     if last is None:
         waiting = _status(market, "waiting", now_ns)
         return Row(name, market.note, waiting, 0.0, {}, 0.0, None, 0, 0, 0, restarts, why)
-    age_s = (now_ns - market.heard_ns) / NS_PER_S
+    age_s = (now_ns - (market.said_ns or market.heard_ns)) / NS_PER_S
     return Row(
         market=name,
         note=market.note,
@@ -201,7 +207,7 @@ def _status(market: Market, said: str, now_ns: int) -> str:
     if state in NOT_RUNNING and market.told_ns >= market.heard_ns:
         return state.replace("_", " ")
     if market.last is not None and now_ns - market.heard_ns <= SILENT_AFTER_S * NS_PER_S:
-        return SETTLING if market.is_settling and said in SOUND else said
+        return market.doubt if market.doubt and said in SOUND else said
     return state.replace("_", " ") if state != "up" else "silent" if market.last is not None else said
 
 

@@ -150,6 +150,18 @@ def test_a_market_that_layer_5_leaves_alone_after_an_outage_is_settling_and_not_
         assert only_row(panel).status == shown
 
 
+def test_where_layer_5_is_behind_the_age_is_that_of_what_is_shown(panel: PanelView) -> None:
+    told = view("BTC-USDT")
+    late = msgspec.structs.replace(told.markets["BTC-USDT"], state="behind", age_s=40.0)
+    for second in (0, 1):
+        panel.take(score(second + 1), second * SECOND_NS)  # it comes all the time, and was said long ago
+        panel.take(msgspec.structs.replace(told, markets={"BTC-USDT": late}), second * SECOND_NS)
+    row = only_row(panel, 2 * SECOND_NS)
+    assert (row.status, row.age_s) == ("behind", 41.0)
+    panel.take(told, 2 * SECOND_NS)
+    assert (only_row(panel, 2 * SECOND_NS).status, only_row(panel, 2 * SECOND_NS).age_s) == ("live", 1.0)
+
+
 def test_the_newest_regime_and_decisions_are_kept(panel: PanelView) -> None:
     decision = DecisionMessage(
         v=1,
