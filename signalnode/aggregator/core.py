@@ -22,6 +22,7 @@ from signalnode.aggregator.measures.core import Measures
 from signalnode.aggregator.measures.gaps import Gaps
 from signalnode.aggregator.measures.grid import Relating
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
+from signalnode.bus.cluster import ClusterState, aged
 from signalnode.bus.digest import DigestReader
 from signalnode.bus.relations import TOPIC as RELATIONS
 from signalnode.bus.sequence import DROP, SequenceTracker
@@ -112,6 +113,7 @@ class Aggregator:
         self.decided = 0
         self.withheld = self.journal_bytes = 0  # whoever keeps the journal says so
         self.caught_up_ns = 2**63 - 1  # when nothing waited to be taken; whoever reads the sockets says so
+        self.cluster: tuple[ClusterState, int] | None = None  # as it was told last, and when
         self.view_seq = 0
         self.view_frames: list[bytes] | None = None
         self.digest_frames: list[bytes] | None = None
@@ -320,6 +322,7 @@ class Aggregator:
                 for market, each in self.outcomes.in_turn(self._interval_ns / NS_PER_S).items()
             },
             layer5=self._state(at_ns),
+            cluster=self._cluster(at_ns),
         )
         self.view_frames = encode(message)
         self.digest_frames = None
@@ -349,6 +352,12 @@ class Aggregator:
             delays_sum_s=self._delays.sum_ns / NS_PER_S,
             sources=self.board.carried.sources(at_ns),
         )
+
+    def _cluster(self, at_ns: int) -> ClusterState | None:
+        if self.cluster is None:
+            return None
+        told, told_ns = self.cluster
+        return aged(told, max(0, at_ns - told_ns) / NS_PER_S)
 
     def _reject(self, reason: str) -> bool:
         self.rejected[reason] = self.rejected.get(reason, 0) + 1

@@ -26,7 +26,7 @@ from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.aggregator.sources import Sources, digest_writer
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.sockets import RECONNECT_MAX_MS, RECONNECT_MS, receive, waits
-from signalnode.bus.supervision import LOOK_MS, Supervision
+from signalnode.bus.supervision import LOOK_MS, Overview, Supervision
 from signalnode.bus.topics import EVERYTHING
 from signalnode.bus.wire import encode
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, pause, wall_ns
@@ -144,8 +144,8 @@ class Process:
         # What makes again whatever of ours somebody removes; each says whether it had to.
         self.put_back: list[Callable[[], bool]] = [self._republisher.put_back]
         self._supervision = Supervision(node.standing_path)
-        self._look_ns = 0
-        self._stopping = False
+        self._overview = Overview(node.shard.overview) if node.shard and node.shard.overview else None
+        self._look_ns, self._stopping = 0, False
         self._beat_ns = self._reconcile_ns = self._time.now_ns()
 
     def __enter__(self) -> Process:
@@ -262,6 +262,8 @@ class Process:
             self._sources.look()
             if (processes := self._supervision.news()) is not None:
                 self.core.board.tell(processes, now_ns)
+            if self._overview is not None and (told := self._overview.news()) is not None:
+                self.core.cluster = told.cluster, now_ns - (monotonic_ns() - told.monotonic_ns)
         if now_ns >= self._beat_ns:
             self._beat_ns = now_ns + int(AGGREGATOR_HEARTBEAT_S * NS_PER_S)
             core = self.core

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 import msgspec
 from msgspec import Meta
 
+from signalnode.bus.cluster import ClusterState
 from signalnode.bus.topics import DECISION, END, HEARTBEAT, SCORE, VIEW
 from signalnode.names import NAME_CHARS_MAX
 
@@ -218,6 +219,7 @@ class ViewMessage(
     gaps: dict[str, Gap] = {}
     outcomes: dict[str, ToldOutcomes] = {}
     layer5: Layer5State | None = None
+    cluster: ClusterState | None = None  # of whose shards it is
 
 
 class DecisionMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="decision"):

@@ -16,7 +16,7 @@ from signalnode.cli.numbers import joined_address
 from signalnode.cli.terminal import is_coloured
 from signalnode.clock import NS_PER_S, monotonic_ns, pause
 from signalnode.cluster.connection import INSTALL, NothingUpError
-from signalnode.cluster.overview import Status, as_table, host_named
+from signalnode.cluster.overview import Status, as_table, host_named, told
 from signalnode.cluster.place import Place, check_token, make_token
 from signalnode.errors import ClusterError, ConfigError, RuntimeDirectoryError
 from signalnode.files import ensure_directory, hold_lock
@@ -84,11 +84,11 @@ def up(arguments: argparse.Namespace) -> int:
 def status(arguments: argparse.Namespace) -> int:
     """Print how the cluster stands, as tables or as one JSON object."""
     with _connected(arguments) as there:
-        table = as_table(there.status())
+        status = there.status()
     if arguments.json:
-        print(json.dumps(table))
+        print(json.dumps(as_table(status)))
     else:
-        print("\n".join(cluster_lines(table, coloured=is_coloured(sys.stdout))))
+        print("\n".join(cluster_lines(told(status), coloured=is_coloured(sys.stdout))))
     return 0
 
 
@@ -162,14 +162,14 @@ def _watched(there: Cluster, wait_s: float, is_done: Callable[[Status], bool]) -
     """How it stands when it is done or `wait_s` have passed, changes told; None where nobody waits."""
     if not wait_s:
         return None
-    until_ns, told, in_a_row = monotonic_ns() + int(wait_s * NS_PER_S), "", 0
+    until_ns, said, in_a_row = monotonic_ns() + int(wait_s * NS_PER_S), "", 0
     while True:
         pause(LOOK_NS)
         status = there.status()
-        line = whole_line(as_table(status))
-        if line != told:
+        line = whole_line(told(status))
+        if line != said:
             _tell(line)
-        told = line
+        said = line
         in_a_row = in_a_row + 1 if is_done(status) else 0
         if in_a_row >= LOOKS or monotonic_ns() >= until_ns:
             return status
@@ -185,7 +185,7 @@ def _is_as_empty_as_may_be(status: Status, host: str) -> bool:
 
 
 def _tell_trouble(status: Status) -> None:
-    for line in trouble_lines(as_table(status)):
+    for line in trouble_lines(told(status)):
         _tell(line)
 
 

@@ -110,6 +110,11 @@ class Home:
         return self.root / "sources"
 
     @property
+    def overview(self) -> Path:
+        """Of Layer 5: how the whole cluster stands."""
+        return self.root / "overview"
+
+    @property
     def fencing(self) -> Path:
         """What this start may run no more."""
         return self.root / "fencing"
@@ -147,7 +152,9 @@ def layer5_node(config: ClusterConfig, home: Home, endpoint: str) -> NodeSetting
     """
     made = _made(config, home, endpoint, markets={}, record=RecordSettings())
     aggregator = dataclasses.replace(made.aggregator, sources=(), sources_file=home.sources)
-    return dataclasses.replace(made, state_dir=home.base / f"{home.shard}.state", aggregator=aggregator)
+    shard = ShardSettings(name=home.shard, grant=home.start, overview=home.overview)
+    state_dir = home.base / f"{home.shard}.state"
+    return dataclasses.replace(made, state_dir=state_dir, aggregator=aggregator, shard=shard)
 
 
 def _made(config: ClusterConfig, home: Home, endpoint: str, **own: Any) -> NodeSettings:

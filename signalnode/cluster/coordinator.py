@@ -122,7 +122,8 @@ class Coordinator:
         hosts, shards = self._known.rows(now_ns)
         moving = tuple(sorted(self._known.leaving))
         unplaced, wanted = dict(self._unplaced), len(self._known.wanted)
-        return Status(self._term, self._phase, hosts, shards, unplaced, moving, wanted)
+        version = self._known.version
+        return Status(self._term, self._phase, hosts, shards, unplaced, moving, wanted, version=version)
 
     # What an event says.
 

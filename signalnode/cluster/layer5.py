@@ -2,7 +2,8 @@
 
 It is found by its name, which is why there is one of it: when its host is lost, Ray starts it on another,
 with another grant, so that its views and decisions have higher epochs. Which shards there are it asks the
-coordinator, and writes into a file that its aggregator looks at. While the head is away it hears those known.
+coordinator, and writes into a file that its aggregator looks at, as it does how all of it stands, for `top`
+and the page. While the head is away it hears those known.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
+from signalnode.bus.cluster import Told
+from signalnode.clock import monotonic_ns
 from signalnode.cluster.agent import Host, Node
 from signalnode.cluster.config import ClusterConfig, Home, layer5_node, node_text
 from signalnode.cluster.keys import lay_out
-from signalnode.cluster.overview import UP, Layer5Row, Status
+from signalnode.cluster.overview import UP, Layer5Row, Status, told
 from signalnode.errors import ClusterError
 from signalnode.files import ensure_directory, replace_file
 from signalnode.logs import Logger
@@ -96,6 +101,8 @@ class Layer5:
         self._log.info("layer 5 is up", endpoint=self._host.endpoint)
 
     def _follow(self, status: Status) -> None:
+        word = Told(told(status), monotonic_ns())
+        replace_file(self._home.overview, msgspec.json.encode(word))
         sources = sources_of(status)
         if sources != self._sources:
             self._sources = sources

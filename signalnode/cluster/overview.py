@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from signalnode.bus.cluster import NAMED_MAX, TOLD_MAX, ClusterState, HostState, PlaceState, ShardState
 from signalnode.errors import RequestError
 
 LOST, UP = "lost", "up"
 HOSTS_LOST_MAX = 100  # that are remembered
 HOSTS_NAMED_MAX = 10  # in one line
+HOST_CHARS = 8  # of the name that Ray gives a host: 56 of them
+WHY_CHARS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Status:
     moving: tuple[str, ...]  # markets with two holders
     wanted: int = 0
     layer5: Layer5Row | None = None
+    version: str = ""  # that shards are to run
 
     @property
     def placed(self) -> int:
@@ -83,8 +87,12 @@ class Status:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing moves, and each market gives scores or has no place though every shard is up."""
+        """Whether nothing moves or is rolled out, and each market gives scores or has no place though every
+        shard is up.
+        """
         is_coming = any(shard.state != UP for shard in self.shards)
+        if any(shard.start and shard.version != self.version and not shard.fault for shard in self.shards):
+            return False
         unplaced = 0 if is_coming or not self.shards else len(self.unplaced)
         return self.ready + unplaced >= self.wanted and not self.moving
 
@@ -93,6 +101,56 @@ def as_table(status: Status) -> dict[str, Any]:
     """Of plain values, for JSON."""
     table = dataclasses.asdict(status)
     return table | {"placed": status.placed, "ready": status.ready}
+
+
+def told(status: Status) -> ClusterState:
+    """As people are shown it, and views carry it: markets counted, hosts by their addresses."""
+    addresses = {row.host: row.address for row in status.hosts}
+    unplaced, moving = sorted(status.unplaced.items()), status.moving
+    unshipped: dict[str, list[str]] = {}
+    for row in status.shards[:TOLD_MAX]:
+        if row.unshipped:
+            unshipped.setdefault(row.unshipped[:WHY_CHARS_MAX], []).append(row.shard)
+    return ClusterState(
+        phase=status.phase,
+        wanted=status.wanted,
+        ready=status.ready,
+        hosts=[_host_state(row) for row in status.hosts[:TOLD_MAX]],
+        shards={row.shard: _shard_state(row, addresses) for row in status.shards[:TOLD_MAX]},
+        layer5=None if status.layer5 is None else _place_state(status.layer5, addresses),
+        unplaced={market: why[:WHY_CHARS_MAX] for market, why in unplaced[:NAMED_MAX]},
+        unplaced_more=max(0, len(unplaced) - NAMED_MAX),
+        moving=list(moving[:NAMED_MAX]),
+        moving_more=max(0, len(moving) - NAMED_MAX),
+        unshipped=unshipped,
+    )
+
+
+def _host_state(row: HostRow) -> HostState:
+    name, age_s = row.host[:HOST_CHARS], max(0.0, row.age_s)
+    shards = list(row.shards)
+    return HostState(
+        address=row.address, name=name, state=row.state, age_s=age_s, shards=shards, markets=row.markets
+    )
+
+
+def _shard_state(row: ShardRow, addresses: Mapping[str, str]) -> ShardState:
+    grants = row.markets.values()
+    return ShardState(
+        host=addresses.get(row.host, row.host[:HOST_CHARS]),
+        state=row.state,
+        start=row.start,
+        age_s=None if row.age_s is None else max(0.0, row.age_s),
+        markets=len(grants),
+        ready=row.ready,
+        grants=sorted({min(grants), max(grants)}) if grants else [],
+        fault=row.fault[:WHY_CHARS_MAX],
+    )
+
+
+def _place_state(row: Layer5Row, addresses: Mapping[str, str]) -> PlaceState:
+    host = addresses.get(row.host, row.host[:HOST_CHARS])
+    return PlaceState(host=host, endpoint=row.endpoint, state=row.state, sources=row.sources, age_s=row.age_s)
 
 
 def host_named(hosts: Iterable[HostRow], name: str) -> str:

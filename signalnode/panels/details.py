@@ -7,16 +7,21 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from rich.text import Text
 
+from signalnode.bus.cluster import ClusterState
 from signalnode.bus.wire import DecisionMessage
 from signalnode.clock import local_time
 from signalnode.panels.arrange import HEARD
 from signalnode.panels.child import channel_facts
+from signalnode.panels.cluster import cluster_rows
 from signalnode.panels.status import SOUND, duration
 from signalnode.panels.view import PanelView, Row, price
 
 BAR_CHARS = 30
 GROUPS_MAX = 60  # strategies and markets told of
 DECISIONS_MAX = 20  # of one market
+_CLUSTER_STYLES = {"up": "green", "lost": "red bold"} | dict.fromkeys(
+    ("asked", "ending", "draining", "trouble"), "yellow"
+)
 ARROWS = {"long": "▲", "short": "▼", "neutral": "◆"}
 
 
@@ -77,6 +82,13 @@ def problem_lines(panel: PanelView, rows: Sequence[Row]) -> list[Text]:
         lines = [Text("none: every market and strategy is well", style="green")]
     events = [Text(), Text("log", style="bold"), *(Text(line, style="dim") for line in panel.events)]
     return [Text("problems", style="bold"), Text(), *lines, *(events if panel.events else ())]
+
+
+def cluster_screen(cluster: ClusterState | None) -> list[Text]:
+    """Hosts, shards, grants and ages of the cluster."""
+    if cluster is None:
+        return [Text("this node is of no cluster: it has the one host", style="dim")]
+    return [Text(line, style=_CLUSTER_STYLES.get(state, "")) for line, state in cluster_rows(cluster)]
 
 
 def _heard(row: Row) -> str:

@@ -10,7 +10,7 @@ from typing import Literal
 FILTER_CHARS_MAX = 64
 NEED = "need"  # what is in trouble, then what is most interesting
 
-View = Literal["board", "market", "decisions", "problems"]
+View = Literal["board", "market", "decisions", "problems", "hosts"]
 
 # What a terminal sends (ECMA-48; xterm's ctlseqs): both the cursor and the application form.
 _NAMED = {
@@ -33,6 +33,7 @@ _NAMED = {
     b"\x1b": "escape",
 }
 _SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~])|\x1b|[\x00-\x1f\x7f]|[^\x00-\x1f\x7f]+")
+_SCREENS: dict[str, View] = {"d": "decisions", "p": "problems", "h": "hosts"}
 _LETTERS = {"k": "up", "j": "down", " ": "page down", "g": "home", "G": "end"}
 
 
@@ -75,8 +76,8 @@ class Controls:
         elif key == "/":
             self._show("board")
             self.is_typing = True
-        elif key in ("d", "p"):
-            self._show("decisions" if key == "d" else "problems")
+        elif key in _SCREENS:
+            self._show(_SCREENS[key])
         elif key == "escape" or (key == "b" and self.shows != "board"):
             self._back()
         elif self.shows != "board":

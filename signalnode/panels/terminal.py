@@ -11,8 +11,10 @@ from rich.text import Text
 
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.panels.arrange import HEARD, Arrangement, most_needed
+from signalnode.panels.cluster import trouble_lines, whole_line
 from signalnode.panels.details import (
     causes,
+    cluster_screen,
     decision_lines,
     heat,
     market_lines,
@@ -73,7 +75,7 @@ def screen(
     controls, arrangement = controls or Controls(), arrangement or Arrangement()
     rows = panel.rows(now_ns)
     if controls.shows != "board":
-        return _instead(panel, rows, height, controls)
+        return _instead(panel, rows, now_ns, height, controls)
     elapsed_s = (now_ns - panel.started_ns) / 1e9
     below = _below(panel, rows, now_ns, controls)
     room = height - 2 - sum(max(1, len(wrap(line.plain, width))) if not line.no_wrap else 1 for line in below)
@@ -98,13 +100,15 @@ def screen(
     return Group(*parts, *below)
 
 
-def _instead(panel: PanelView, rows: list[Row], height: int, controls: Controls) -> Group:
-    """A market opened, the decisions or the problems, as far as there is room, and how to come back."""
+def _instead(panel: PanelView, rows: list[Row], now_ns: int, height: int, controls: Controls) -> Group:
+    """A market opened, decisions, problems or hosts, as far as there is room, and how to come back."""
     if controls.shows == "market":
         chosen = [row for row in rows if row.market == controls.selected]
         lines = (
             market_lines(chosen[0], panel) if chosen else [Text(f"{controls.selected} has left the config")]
         )
+    elif controls.shows == "hosts":
+        lines = cluster_screen(panel.cluster_at(now_ns))
     else:
         lines = decision_lines(panel) if controls.shows == "decisions" else problem_lines(panel, rows)
     begin, end = controls.window(len(lines), height - 3)
@@ -112,7 +116,7 @@ def _instead(panel: PanelView, rows: list[Row], height: int, controls: Controls)
     more = f"{left} more lines: ↑ ↓   " if left else ""
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
-    return Group(*lines[begin:end], Text(f"{more}Esc back   d decisions   p problems   q quit", style="dim"))
+    return Group(*lines[begin:end], Text(f"{more}Esc back   {_screens(panel)}   q quit", style="dim"))
 
 
 def _below(panel: PanelView, rows: list[Row], now_ns: int, controls: Controls) -> list[Text]:
@@ -122,6 +126,9 @@ def _below(panel: PanelView, rows: list[Row], now_ns: int, controls: Controls) -
     if panel.busy:
         spin = SPINNER[int(elapsed_s * 10) % len(SPINNER)]
         lines.append(Text(f"{spin} {panel.busy}  {duration(elapsed_s)}", style="cyan"))
+    if (cluster := panel.cluster_at(now_ns)) is not None:
+        lines.append(Text(whole_line(cluster), style="dim", overflow="ellipsis", no_wrap=True))
+        lines += _first(trouble_lines(cluster), "of the cluster; key h", "yellow")
     if panel.regime:
         lines.append(_regime(panel.regime))
     lines += [Text(line, style="cyan", overflow="ellipsis", no_wrap=True) for line in panel.decisions]
@@ -133,7 +140,7 @@ def _below(panel: PanelView, rows: list[Row], now_ns: int, controls: Controls) -
     missed += " · r1 restarted once" if any(row.restarts for row in rows) else ""
     lines.append(Text(f"0 to 100 by each market's own recent standard · {LEGEND}{missed}", style="dim"))
     if controls.has_keys:
-        lines.append(_keys(controls))
+        lines.append(_keys(panel, controls))
     page = f"open {panel.page}   " if panel.page else ""
     subscribe = f"subscribe: signalnode subscribe --json{panel.config_option}"
     lines.append(Text(f"{page}{subscribe}   stop: Ctrl-C", style="dim"))
@@ -147,7 +154,11 @@ def _first(told: list[str], others: str, style: str) -> list[Text]:
     return [Text(line, style=style, overflow="ellipsis", no_wrap=True) for line in lines]
 
 
-def _keys(controls: Controls) -> Text:
+def _screens(panel: PanelView) -> str:
+    return f"d decisions   p problems{'   h hosts' if panel.cluster is not None else ''}"
+
+
+def _keys(panel: PanelView, controls: Controls) -> Text:
     """What the keys do, and what they have done."""
     if controls.is_typing:
         text = Text("filter ", style="bold").append(f"{controls.filter}▏", style="cyan")
@@ -155,7 +166,7 @@ def _keys(controls: Controls) -> Text:
     kept = f"filter {controls.filter}, Esc clears it" if controls.filter else "/ filter"
     way = ", turned round" if controls.is_turned else ""
     by = HEADS.get(controls.sort, controls.sort)
-    words = f"↑ ↓ Enter open   s S sort (by {by}{way})   r turn   {kept}   d decisions   p problems   q quit"
+    words = f"↑ ↓ Enter open   s S sort (by {by}{way})   r turn   {kept}   {_screens(panel)}   q quit"
     return Text(words, style="dim", overflow="ellipsis", no_wrap=True)
 
 
@@ -165,7 +176,9 @@ def plain_lines(panel: PanelView, now_ns: int, time: str) -> list[str]:
     if panel.busy:
         return [f"{time} {panel.busy} ({duration((now_ns - panel.started_ns) / 1e9)})"]
     names = columns(rows, SCORE_NAMES)
-    news = [line for line in (panel.silence(now_ns), *panel.failing) if line]
+    cluster = panel.cluster_at(now_ns)
+    said = [whole_line(cluster), *trouble_lines(cluster)] if cluster is not None else []
+    news = [line for line in (panel.silence(now_ns), *said, *panel.failing) if line]
     return [*(_plain(row, names, time) for row in rows), *(f"{time} {line}" for line in news)]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
+from signalnode.bus.cluster import ClusterState, aged
 from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.wire import (
     NOT_RUNNING,
@@ -86,6 +87,7 @@ class PanelView:
     busy: str = ""  # what the node is doing before the first score, for example compiling
     started_ns: int = 0
     is_heard: bool = False  # anything at all
+    cluster: tuple[ClusterState, int] | None = None  # as the newest view says, and when that came
 
     def expect(self, notes: Mapping[str, str]) -> None:
         """Show these markets, whether or not they have spoken."""
@@ -99,6 +101,7 @@ class PanelView:
         if isinstance(message, ViewMessage):
             self.regime = message.regime
             self.failing = _failing(message.strategies)
+            self.cluster = (message.cluster, now_ns) if message.cluster is not None else None
             self._reconcile(message.markets, now_ns)
         elif isinstance(message, DecisionMessage):
             self.decisions.append(_sentence(message))
@@ -161,6 +164,13 @@ class PanelView:
         if self.is_heard or self.busy or now_ns - self.started_ns < SILENT_AFTER_S * NS_PER_S:
             return ""
         return f"nothing heard yet; is the node running? See signalnode status{self.config_option}"
+
+    def cluster_at(self, now_ns: int) -> ClusterState | None:
+        """How the cluster stands that this is of, its ages as of now; None where it is of none."""
+        if self.cluster is None:
+            return None
+        cluster, heard_ns = self.cluster
+        return aged(cluster, max(0, now_ns - heard_ns) / NS_PER_S)
 
     def rows(self, now_ns: int) -> list[Row]:
         """A row for each market, in name order."""

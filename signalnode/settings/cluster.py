@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from signalnode.settings.bounds import Within
@@ -43,3 +44,5 @@ class ShardSettings:
     name: str
     # Of this start: the aggregator's epochs are made of it. Each market's own stands in its file.
     grant: Annotated[int, Within(GRANT_MIN, GRANT_MAX)]
+    # Of Layer 5: the file that says how the whole cluster stands.
+    overview: Path | None = None

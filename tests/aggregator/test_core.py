@@ -10,6 +10,7 @@ import pytest
 from signalnode.aggregator.core import CATCH_UP_MAX, Aggregator
 from signalnode.aggregator.kept import load, save
 from signalnode.aggregator.runner import StrategyRunner
+from signalnode.bus.cluster import ClusterState
 from signalnode.bus.wire import SCORE_NAMES, decode, encode
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import Decision, View
@@ -258,3 +259,13 @@ def test_an_aggregator_goes_on_with_the_outcomes_that_the_one_before_it_kept(tmp
         save(path, core.outcomes, now_ns)
     assert 10 < seen[0] < 20
     assert seen[1] > 1.9 * seen[0]
+
+
+def test_a_view_says_how_the_cluster_stands_and_how_long_ago_that_was_told() -> None:
+    core = core_of("A")
+    (first, *_) = core.advance(T0 + VIEW)
+    core.cluster = ClusterState(phase="at work", wanted=1), T0
+    told = core.advance(T0 + 12 * VIEW)[-1].view.cluster
+    assert first.view.cluster is None
+    assert told is not None
+    assert (told.wanted, told.age_s) == (1, 3.0)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from signalnode import logs
+from signalnode.bus.supervision import Overview
+from signalnode.clock import monotonic_ns
 from signalnode.cluster.agent import Host
 from signalnode.cluster.config import ClusterConfig, Home
 from signalnode.cluster.keys import cluster_keys
@@ -101,6 +103,28 @@ def test_while_the_head_is_away_it_hears_those_it_knew(run: Run) -> None:
     run.status = away
     run.layer5.look()
     assert run.home.sources.read_text() == f"{A}\n"
+
+
+def test_it_keeps_how_all_of_it_stands_for_its_views_and_while_the_head_is_away_what_was_told(
+    run: Run,
+) -> None:
+    overview = Overview(run.home.overview)
+    assert overview.news() is None
+    run.status = lambda: standing(shard("s1", A))
+    run.layer5.look()
+    first = overview.news()
+    assert first is not None
+    assert (list(first.cluster.shards), first.monotonic_ns <= monotonic_ns()) == (["s1"], True)
+
+    def away() -> Status:
+        raise ClusterError("the coordinator gives no answer")
+
+    run.status = away
+    run.layer5.look()
+    assert overview.news() is None
+    shard_settings = run.node().shard
+    assert shard_settings is not None
+    assert shard_settings.overview == run.home.overview
 
 
 def test_other_strategies_are_taken_over_without_another_start(run: Run) -> None:

@@ -7,9 +7,20 @@ import json
 
 import pytest
 
+from signalnode.bus.cluster import NAMED_MAX
 from signalnode.cluster import messages as m
 from signalnode.cluster.coordinator import Coordinator, Policy
-from signalnode.cluster.overview import HOSTS_LOST_MAX, HostRow, ShardRow, Status, as_table, host_named
+from signalnode.cluster.overview import (
+    HOSTS_LOST_MAX,
+    WHY_CHARS_MAX,
+    HostRow,
+    Layer5Row,
+    ShardRow,
+    Status,
+    as_table,
+    host_named,
+    told,
+)
 from signalnode.cluster.placement import Limits
 from signalnode.errors import RequestError
 
@@ -94,3 +105,28 @@ def test_what_has_no_place_and_says_why_keeps_nothing_unsettled() -> None:
     assert not dataclasses.replace(unplaced, shards=coming).is_settled, "one may take it yet"
     assert not dataclasses.replace(unplaced, shards=()).is_settled
     assert json.loads(json.dumps(as_table(unplaced)))["ready"] == 0
+
+
+def test_what_people_are_shown_counts_markets_and_names_hosts_by_their_addresses() -> None:
+    away = "cluster.checkpoints: cannot be written " + "x" * WHY_CHARS_MAX
+    shards = (
+        ShardRow("s1", "abc1", "up", 7, 0.1, {"A": 9, "B": 12, "C": 10}, unshipped=away, ready=2),
+        ShardRow("s2", "gone", "asked", 0, None, {}, fault="disk full"),
+    )
+    full = {f"M{number:03d}": "every shard is full" for number in range(NAMED_MAX + 3)}
+    layer5 = Layer5Row("abd2", "tcp://10.0.0.2:7450", "up", 0.4, 1)
+    shown = told(Status(1, "at work", tuple(HOSTS), shards, full, tuple(full), wanted=30, layer5=layer5))
+    first, second = shown.shards["s1"], shown.shards["s2"]
+    assert (first.host, first.markets, first.ready, first.grants) == ("10.0.0.1", 3, 2, [9, 12])
+    assert (second.host, second.age_s, second.grants, second.fault) == ("gone", None, [], "disk full")
+    assert shown.unshipped == {away[:WHY_CHARS_MAX]: ["s1"]}
+    assert (len(shown.unplaced), shown.unplaced_more, len(shown.moving), shown.moving_more) == (20, 3, 20, 3)
+    assert (shown.wanted, shown.ready, shown.layer5.host if shown.layer5 else "") == (30, 2, "10.0.0.2")
+
+
+def test_while_another_version_is_rolled_out_nothing_is_settled() -> None:
+    old, new = (ShardRow(name, "h", "up", 7, 0.1, {}, version=name) for name in ("v1", "v2"))
+    assert Status(1, "at work", (), (new,), {}, (), version="v2").is_settled
+    assert not Status(1, "at work", (), (new, old), {}, (), version="v2").is_settled
+    unfit = dataclasses.replace(old, fault="disk full")
+    assert Status(1, "at work", (), (new, unfit), {}, (), version="v2").is_settled, "it is never emptied"

@@ -8,6 +8,7 @@ from typing import get_args
 import msgspec
 
 from signalnode.aggregator.measures.joined import STRONGEST_MAX
+from signalnode.bus.cluster import ClusterState
 from signalnode.bus.digest import DIGEST_BYTES_MAX, NUMBERS, WORDS, DigestMessage
 from signalnode.bus.reader import Counts, StreamState
 from signalnode.bus.relations import RELATIONS_MARKETS_MAX, RelationsMessage
@@ -53,6 +54,10 @@ def test_the_keys_of_every_message_are_those_on_the_wire() -> None:
     same(table(PAGE, "key", "Decision").names(), keys_of(DecisionMessage))
     same(table(PAGE, "key of outcomes").names(), keys_of(ToldOutcomes))
     same(table(PAGE, "key of layer5").names(), keys_of(Layer5State))
+    same(
+        [name for row in table(PAGE, "key of cluster").rows for name in quoted(row[0])],
+        keys_of(ClusterState),
+    )
     same(
         [name for row in table(PAGE, "key of a digest").rows for name in quoted(row[0])],
         keys_of(DigestMessage),

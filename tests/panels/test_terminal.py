@@ -9,9 +9,11 @@ import pytest
 from rich.console import Console
 
 from signalnode.bus.wire import SCORE_NAMES, SILENT_AFTER_S, Health, ProcessState, Score
+from signalnode.panels.keys import Controls
 from signalnode.panels.terminal import HEADS, plain_lines, screen
 from signalnode.panels.view import PanelView
 from tests.bus.messages import score
+from tests.panels.test_cluster import AT_WORK
 from tests.panels.test_view import view
 
 SILENT_NS = int((SILENT_AFTER_S + 1) * 1e9)
@@ -216,3 +218,21 @@ def test_where_no_node_speaks_the_panel_says_so_until_one_does() -> None:
     assert plain_lines(lonely, SILENT_NS, "12:00:00")[-1] == f"12:00:00 {told}"
     lonely.take(view("BTC-USDT"), SILENT_NS)
     assert not [line for line in shown(lonely, 120, 2 * SILENT_NS) if "nothing heard" in line]
+
+
+def test_a_cluster_has_a_line_under_the_table_and_a_screen_of_its_own(panel: PanelView) -> None:
+    assert not [line for line in shown(panel, 120) if "cluster" in line]
+    panel.take(msgspec.structs.replace(view("BTC-USDT"), cluster=AT_WORK), 0)
+    whole = "cluster up, 1 host, 1 of 2 shards up, 2 of 3 markets ready"
+    assert whole in shown(panel, 120)
+    assert f"12:00 {whole}" in plain_lines(panel, 0, "12:00")
+    controls = Controls(has_keys=True)
+    controls.press("h")
+    text = io.StringIO()
+    Console(file=text, width=120, force_terminal=False).print(
+        screen(panel, 2_000_000_000, 120, 40, controls=controls)
+    )
+    lines = text.getvalue().splitlines()
+    assert lines[0] == whole
+    assert any(line.split()[:4] == ["10.0.0.3", "bbbbbbbb", "lost", "6.0s"] for line in lines), lines
+    assert lines[-1].startswith("Esc back   d decisions   p problems   h hosts")

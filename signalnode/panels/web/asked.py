@@ -16,7 +16,7 @@ from signalnode.names import NAME_CHARS_MAX
 REQUEST_BYTES_MAX = 1_024
 REQUESTS_MAX = 20  # of one browser, in a second: more is none of our page's
 
-Tab = Literal["processes", "relations"]
+Tab = Literal["processes", "relations", "hosts"]
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -30,6 +30,7 @@ import msgspec
 import numpy as np
 
 from signalnode.bus.wire import NOT_RUNNING, SCORE_NAMES, MarketState, ToldOutcomes, ViewMessage
+from signalnode.panels.cluster import is_troubled
 from signalnode.panels.web.history import History, score_rows
 
 BOARD, PAST, STRIPS = 1, 2, 3  # the first byte of what is sent as bytes
@@ -157,6 +158,7 @@ class Board:
             "layout": self.layout_id,
             "markets": {name: facts for name, facts in told.items() if facts},
             "failing": failing,
+            "cluster": None if self.view.cluster is None else is_troubled(self.view.cluster),
         }
 
     def _framed(self, view: ViewMessage, columns: tuple[str, ...]) -> bytes:

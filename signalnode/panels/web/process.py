@@ -32,6 +32,7 @@ from signalnode.panels.web.clients import Client, send_all
 from signalnode.panels.web.connections import Connection
 from signalnode.panels.web.ears import Ears
 from signalnode.panels.web.files import page_files
+from signalnode.panels.web.hosts import cluster_facts
 from signalnode.panels.web.market import (
     decision_facts,
     market_facts,
@@ -194,6 +195,8 @@ class Panel:
                 if client.shows == "processes":
                     await self._ask_children()
                     self._tell_processes([client])
+                elif client.shows == "hosts":
+                    self._tell_cluster([client])
                 elif client.shows == "relations" and self._told_relations:
                     client.send(self._told_relations)
         except ConnectionClosed:
@@ -313,6 +316,11 @@ class Panel:
             self._tell_processes(shows)
         if any(client.shows == "relations" for client in self._clients):
             self._looked_at.set()
+        self._tell_cluster([client for client in self._clients if client.shows == "hosts"])
+
+    def _tell_cluster(self, clients: Sequence[Client]) -> None:
+        if clients and self._board.view is not None:
+            send_all(clients, _json(cluster_facts(self._board.view.cluster)))
 
     async def _relate(self) -> None:
         """Ask for all relations while anybody looks at them, and order them: not in the loop's time."""

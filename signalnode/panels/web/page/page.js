@@ -39,6 +39,7 @@ function receive(data) {
   else if (message.kind === "facts") {
     for (const row of rows.all) row.facts = message.markets[row.name] ?? {};
     tabs.failing = message.failing;
+    tabs.clustered(message.cluster);
   } else if (message.kind === "decisions") {
     decisions = [...decisions, ...message.decisions].slice(-1000);
     tabs.decided(message.decisions);
@@ -47,6 +48,7 @@ function receive(data) {
   else if (message.kind === "outcomes") market.outcomes(message);
   else if (message.kind === "points") market.points(message);
   else if (message.kind === "processes") tabs.processed(message.processes);
+  else if (message.kind === "cluster") tabs.hosted(message);
   else if (message.kind === "relations") tabs.related(message);
 }
 

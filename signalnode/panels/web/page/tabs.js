@@ -1,8 +1,9 @@
-// Decisions, relations, processes: one tab at a time, and only that one is kept up to date.
+// Decisions, relations, processes, hosts: one tab at a time, and only that one is kept up to date.
 
 import { look } from "./colours.js";
 import { clock, megabytes, percent, span } from "./format.js";
 import { element } from "./element.js";
+import { Hosts } from "./hosts.js";
 import { Relations } from "./relations.js";
 
 const KEPT_MAX = 1000; // decisions
@@ -20,6 +21,7 @@ export class Tabs {
     this.failing = {};
     this.processes = [];
     this.relations = new Relations(this.root, onOpen);
+    this.hosts = new Hosts(this.root);
     this.shows = "decisions";
     this.isStill = false;
     this.drawnAt = 0;
@@ -62,6 +64,7 @@ export class Tabs {
     if (this.shows === "decisions") this.drawDecisions();
     if (this.shows === "relations") this.relations.draw();
     if (this.shows === "processes") this.drawProcesses();
+    if (this.shows === "hosts") this.hosts.draw();
   }
 
   /** The newest of each strategy and market, with how often it came: four a second can be read so. */
@@ -109,6 +112,20 @@ export class Tabs {
   related(relations) {
     this.relations.take(relations);
     if (this.shows === "relations" && !this.isStill) this.draw();
+  }
+
+  /** Whether this node is of a cluster, and something of it is wrong: its tab is there, and says so. */
+  clustered(isTroubled) {
+    const button = this.buttons.find((each) => each.dataset.tab === "hosts");
+    if (button.hidden !== (isTroubled === null)) button.hidden = isTroubled === null;
+    button.classList.toggle("trouble", isTroubled === true);
+    const text = isTroubled ? "hosts ⚠" : "hosts";
+    if (button.textContent !== text) button.textContent = text;
+  }
+
+  hosted(told) {
+    this.hosts.take(told);
+    if (this.shows === "hosts" && !this.isStill) this.draw();
   }
 
   processed(processes) {
