@@ -27,7 +27,7 @@ from signalnode.bus.digest import DigestReader
 from signalnode.bus.relations import TOPIC as RELATIONS
 from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.snapshot import Ring, RingRequest, answer
-from signalnode.bus.topics import SCORE
+from signalnode.bus.topics import STREAMS
 from signalnode.bus.wire import (
     DELAYS_S,
     DecisionMessage,
@@ -190,8 +190,11 @@ class Aggregator:
         except WireError as error:
             self._reject(error.reason)
             return
+        beyond = self.board.carried.rejected
         if self.board.carry(digest, now_ns):
             self._group()
+        if self.board.carried.rejected > beyond:
+            self._reject("room")
 
     def take_stream(self, frames: Sequence[bytes]) -> bool:
         """Take what a source sends of a market that was asked for; whether it is to be re-published.
@@ -225,7 +228,8 @@ class Aggregator:
     def let_go_but(self, topics: Collection[bytes]) -> None:
         """Let those streams go that none of these subscriptions means any more."""
         for market in list(self._streams):
-            if not any((SCORE + market.encode()).startswith(topic) for topic in topics):
+            own = [kind + market.encode() for kind in STREAMS]
+            if not any(each.startswith(topic) for each in own for topic in topics):
                 self.let_go(market)
 
     def forget(self, now_ns: int) -> None:

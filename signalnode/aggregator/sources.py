@@ -22,7 +22,7 @@ from signalnode.aggregator.republisher import Republisher
 from signalnode.bus.curve import secure_client
 from signalnode.bus.digest import DIGEST_BYTES_MAX
 from signalnode.bus.sockets import RECONNECT_MS, prepare, receive, waits
-from signalnode.bus.topics import DIGEST, END, HEARTBEAT, SCORE
+from signalnode.bus.topics import DIGEST, STREAMS
 from signalnode.errors import ConfigError
 from signalnode.files import ensure_directory, replace_file
 from signalnode.logs import Logger
@@ -35,7 +35,6 @@ DIGESTS_WAITING_MAX = 16  # of one source; each is whole, so the newest makes go
 RECONNECT_MAX_MS = 1_000
 DRAIN_MAX = 500  # messages of a stream taken before anything else gets its turn
 DIGESTS_DRAIN_MAX = 64
-STREAMS = (SCORE, HEARTBEAT, END)
 NAME_BYTES = 8
 HOST_CHARS_MAX = 64
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 SCORE, HEARTBEAT, END, DECISION = b"score.", b"heartbeat.", b"end.", b"decision."
+STREAMS = (SCORE, HEARTBEAT, END)  # of one market
 VIEW = b"view"
 DIGEST = b"digest"
 EVERYTHING = b""  # what the aggregator subscribes to
@@ -19,5 +20,5 @@ def subscribed_to(markets: Collection[str], kinds: Collection[str]) -> list[byte
 
     Heartbeats and ends are always among them, for they carry the last `seq`.
     """
-    topics = [prefix + market.encode() for prefix in (SCORE, HEARTBEAT, END) for market in markets or ("",)]
+    topics = [prefix + market.encode() for prefix in STREAMS for market in markets or ("",)]
     return topics + [topic for kind, topic in (("view", VIEW), ("decision", DECISION)) if kind in kinds]

@@ -9,6 +9,7 @@ import pytest
 import zmq
 
 from signalnode import logs
+from signalnode.aggregator import carried
 from signalnode.aggregator.core import Aggregator
 from signalnode.aggregator.digests import DigestWriter
 from signalnode.aggregator.republisher import Republisher
@@ -195,6 +196,29 @@ def test_full_streams_come_for_those_markets_that_somebody_asks_for(
         assert over.below.asked == set()
     finally:
         over.close()
+
+
+@pytest.mark.parametrize("topic", [b"score.A", b"heartbeat.A", b"end.A", b"heart", b""])
+def test_a_stream_is_held_as_long_as_any_of_its_messages_is_asked_for(topic: bytes) -> None:
+    lower, upper = core_of("a", "A", "B"), core_of("top")
+    for market in "AB":
+        lower.take(encode(score(market)), S)
+    upper.take_digest(digest_of(lower, S), S)
+    for market in "AB":
+        assert upper.take_stream(encode(score(market)))
+    upper.let_go_but({topic, b"score.B", b"view"})
+    assert set(upper._streams) == {"A", "B"}
+    upper.let_go_but({topic, b"view"})
+    assert set(upper._streams) == ({"A"} if topic.endswith(b".A") else {"A", "B"})
+
+
+def test_more_markets_than_are_borne_are_counted_where_rejections_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(carried, "MARKETS_MAX", 1)
+    lower, upper = core_of("a", "A", "B"), core_of("top")
+    upper.take_digest(digest_of(lower, S), S)
+    assert (list(upper.board.carried.names), upper.rejected) == (["A"], {"room": 1})
 
 
 def test_a_heartbeat_of_a_stream_is_passed_on_and_an_older_epoch_is_not() -> None:
