@@ -1,12 +1,12 @@
 """Liquidity: what it costs to cross the spread, and how much stands behind it.
 
-Features (averages over time, not over quotes; τ = liquidity_s, liquidity_usual_s):
+Features (averages over time, not over quotes; τ = liquidity_s, and for the usuals as named):
 - `spread` (dimensionless) = exp of the average of ln(ln(ask/bid)): the geometric mean, so that a moment's gap
   of a hundred usual spreads does not stand for the whole second;
 - `spread_usual` = the same over liquidity_usual_s;
 - `depth_now`, `depth_usual` (base units) = average of √(bid_depth · ask_depth), the thinner side weighing
-  more. In `depth_usual` it counts for no more than 3 usual depths (`limits.py`), unless one of the two before
-  it was as much;
+  more. The usual one is over depth_usual_s: depth drifts by the hour where the spread stands. In it a depth
+  counts for no more than 3 usual ones (`limits.py`), unless one of the two before it was as much;
 - `top_usual` (base units) = the same of √(bid_size · ask_size), as it stands when depth comes, up to 3 usual
   ones;
 - `depth_width`, `depth_width_usual` (dimensionless) = the price range that the depth lies in, as a fraction
@@ -37,7 +37,10 @@ PARAMETERS = (
         "long enough to ride over a flicker of the top of the book",
         (0.1, 30.0),
     ),
-    Parameter("liquidity_usual_s", 1800.0, 10.0, 86400.0, "s", "the depth this market is used to"),
+    Parameter("liquidity_usual_s", 1800.0, 10.0, 86400.0, "s", "the spread this market is used to"),
+    Parameter(
+        "depth_usual_s", 600.0, 10.0, 86400.0, "s", "the depth this market is used to; it drifts by the hour"
+    ),
     Parameter("depth_bps", 10.0, 0.1, 1000.0, "bps", "how far from the mid the feed's depth reaches"),
 )
 FEATURES = (
@@ -131,7 +134,7 @@ def _take_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float
         s.top_counted = math.sqrt(s.top_square)
     else:
         h = (time_ns - s.depth_time_ns) * SECONDS_PER_NS
-        now, usual, _, _ = decays(h * p.per_liquidity_s, h * p.per_liquidity_usual_s, 0.0, 0.0)
+        now, usual, _, _ = decays(h * p.per_liquidity_s, h * p.per_depth_usual_s, 0.0, 0.0)
         s.depth_average = hold(s.depth_average, s.depth, now)
         s.depth_average_usual = hold(s.depth_average_usual, s.depth_counted, usual)
         s.depth_usual_seen = hold(s.depth_usual_seen, 1.0, usual)

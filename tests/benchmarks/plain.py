@@ -64,7 +64,7 @@ class PlainEngine:
         self.lean = Held(1800.0)
         self.trading = [Decayed(tau) for tau in (12.0, 60.0, 300.0, 1800.0)]
         self.spread, self.spread_usual = Held(1.0), Held(1800.0)
-        self.depth, self.depth_usual, self.top_usual = Held(1.0), Held(1800.0), Held(1800.0)
+        self.depth, self.depth_usual, self.top_usual = Held(1.0), Held(600.0), Held(600.0)
         self.ranks = [Rank() for _ in range(5)]
         self.bid = self.ask = self.bid_size = self.ask_size = 0.0
         self.next_sample: float | None = None

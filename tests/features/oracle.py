@@ -321,9 +321,9 @@ def features_of(events: Events, time_ns: int, p: Mapping[str, float]) -> dict[st
     out |= _trading(past.trades, p, most, t)
     depths = past.depths or past.tops
     out["depth_now"] = _average(depths, t, p["liquidity_s"])
-    usual_depths = _usual_depths(depths, p["liquidity_usual_s"])
-    out["depth_usual"] = _average(usual_depths, depths[-1][0] if depths else t, p["liquidity_usual_s"])
-    out["top_usual"] = _usual_top(past.tops_at_depths, p["liquidity_usual_s"])
+    usual_depths = _usual_depths(depths, p["depth_usual_s"])
+    out["depth_usual"] = _average(usual_depths, depths[-1][0] if depths else t, p["depth_usual_s"])
+    out["top_usual"] = _usual_top(past.tops_at_depths, p["depth_usual_s"])
     if not past.depths:
         out["top_usual"] = out["depth_usual"]
     out["spread_usual"] = _usual_spread(past, p["liquidity_usual_s"])

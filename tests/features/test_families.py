@@ -37,6 +37,7 @@ SHORT = {
     "volume_usual_s": 10.0,
     "liquidity_s": 0.5,
     "liquidity_usual_s": 12.0,
+    "depth_usual_s": 11.0,
     "depth_bps": 25.0,
 }
 
