@@ -1,4 +1,4 @@
-"""Markets that other aggregators carry: whose word stands, while they move, are silent, come back and leave."""
+"""Markets that other aggregators carry: whose word stands while they move, fall silent and leave."""
 
 from __future__ import annotations
 

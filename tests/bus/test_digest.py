@@ -1,4 +1,4 @@
-"""A digest as it comes off the wire: read whole, or refused with a reason; never half of one, never a crash."""
+"""A digest as it comes off the wire: read whole, or refused with a reason; never half of one."""
 
 from __future__ import annotations
 
