@@ -63,6 +63,8 @@ class ClusterState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     moving: list[str] = []
     moving_more: _Count = 0
     unshipped: dict[str, list[str]] = {}  # shards whose checkpoints are not in the store, by why
+    release: str = ""  # of signalnode, that `cluster up` was asked by
+    strange: dict[str, list[str]] = {}  # shards on hosts with another, by that
 
 
 class Told(msgspec.Struct, frozen=True):

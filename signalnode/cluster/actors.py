@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from importlib import metadata
 from typing import Any, TextIO, cast
 
 import ray
@@ -133,9 +134,8 @@ class ShardActor:
         start = RayWays().take_grant()
         address = _own_address()
         home = Home(_place().shards, shard, start)
-        host = Host(
-            ray.get_runtime_context().get_node_id(), address, f"tcp://{address}:{_free_port(address)}"
-        )
+        endpoint, release = f"tcp://{address}:{_free_port(address)}", metadata.version("signalnode")
+        host = Host(ray.get_runtime_context().get_node_id(), address, endpoint, release)
         assert config.node.cluster is not None  # `policy_of` has looked, at `up`
         self._reports = Reports()
         self._agent = Agent(

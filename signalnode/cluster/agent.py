@@ -78,6 +78,7 @@ class Host:
     name: str  # as Ray has it
     address: str
     endpoint: str  # of the shard's aggregator
+    release: str = ""  # of signalnode there
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ class Agent:
             fault=self._fault,
             unshipped=self._unshipped,
             endpoint=self._endpoint,
+            release=self._host.release,
         )
 
     def _begin(self) -> None:

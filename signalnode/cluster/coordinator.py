@@ -202,7 +202,7 @@ class Coordinator:
         self._has_changed |= any(each.restarts >= RENEW_RESTARTS for each in report.markets.values())
         shard.start, shard.host, shard.heard_ns = report.start, report.host, now_ns
         shard.version, shard.fault, shard.markets = report.version, report.fault, report.markets
-        shard.unshipped, shard.endpoint = report.unshipped, report.endpoint
+        shard.unshipped, shard.endpoint, shard.release = report.unshipped, report.endpoint, report.release
         self._happens(report.shard, ShardEvent.CAME_UP)
         if shard.state is not ShardState.ENDING:
             shard.asked_ns = None

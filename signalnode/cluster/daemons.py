@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -37,6 +38,7 @@ JOINED_S = 10.0  # that lasted so long was none in vain
 REACH_S_MAX = 5.0
 NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 NOT_LET_IN = "InvalidAuthToken"  # in what Ray writes
+_OTHER_VERSION = re.compile(r"Version mismatch:" + 2 * r".*?Ray: (\S+)\s+Python: (\S+)", re.DOTALL)
 CURRENT = Path("/tmp/ray/ray_current_cluster")  # where Ray keeps what runs on this machine
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
@@ -46,6 +48,7 @@ def environment(place: Place) -> dict[str, str]:
     return {
         CLUSTER_DIR: str(place.base),
         "RAY_AUTH_MODE": "token",
+        "RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor",  # what goes between hosts is of our own kinds
         "RAY_AUTH_TOKEN_PATH": str(place.token),
         "RAY_gcs_rpc_server_reconnect_timeout_s": str(RECONNECT_S),
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -121,16 +124,29 @@ def forget_before(head: str) -> None:
 
 
 class RefusedError(ClusterError):
-    """The head does not let this machine in, and will not as long as its token is the same."""
+    """The head does not let this machine in, and will not as long as its token and versions are the same."""
+
+
+def other_versions(text: str) -> str:
+    """Ray's word that the head has other versions, in one line; "" where it says something else."""
+    found = _OTHER_VERSION.search(text)
+    if found is None:
+        return ""
+    return (
+        f"it has Ray {found[1]} on Python {found[2]}, and this machine Ray {found[3]} on Python {found[4]}; "
+        "install the head's here"
+    )
 
 
 def check_let_in(output: Path, head: str) -> None:
-    """Raises RefusedError where what Ray wrote says that its token is not the head's."""
+    """Raises RefusedError where what Ray wrote says that its token, or its versions, are not the head's."""
     try:
-        is_refused = NOT_LET_IN in output.read_text("utf-8", "replace")
+        said = output.read_text("utf-8", "replace")
     except OSError:
         return
-    if is_refused:
+    if versions := other_versions(said):
+        raise RefusedError(f"the head at {head} does not let this machine in: {versions}")
+    if NOT_LET_IN in said:
         raise RefusedError(f"the head at {head} refuses this machine's token; copy it from there again")
 
 

@@ -26,6 +26,7 @@ class Shard:
     fault: str = ""
     unshipped: str = ""
     endpoint: str = ""
+    release: str = ""
     markets: Mapping[str, Standing] = field(default_factory=dict)
     told: Assign | None = None
 
@@ -74,7 +75,7 @@ class Known:
             silent_s = (now_ns - shard.heard_ns) / NS_PER_S if shard.start else None
             row = ShardRow(name, shard.host, shard.state.value, shard.start, silent_s, held[name])
             row = replace(row, fault=shard.fault, version=shard.version)
-            row = replace(row, unshipped=shard.unshipped, endpoint=shard.endpoint)
+            row = replace(row, unshipped=shard.unshipped, endpoint=shard.endpoint, release=shard.release)
             ready = sum(self.is_ready(market, self.holds[market]) for market in held[name])
             shards.append(replace(row, ready=ready))
         return tuple(hosts), tuple(shards)

@@ -78,8 +78,9 @@ class Report:
     """From a shard, every REPORT_S, and at once when it has come up or its markets have changed.
 
     `fault` says why this place is not fit, as a disk that takes nothing; "" where it is. `revision` is the
-    one obeyed last. `version` is of the code it runs. `unshipped` says why its checkpoints are not in the
-    store, "" where they are. `endpoint` is its aggregator's, as other hosts reach it.
+    one obeyed last. `version` is of the config it runs, `release` of signalnode on its host. `unshipped`
+    says why its checkpoints are not in the store, "" where they are. `endpoint` is its aggregator's, as
+    other hosts reach it.
     """
 
     shard: str
@@ -91,6 +92,7 @@ class Report:
     fault: str = ""
     unshipped: str = ""
     endpoint: str = ""
+    release: str = ""
 
 
 # What a coordinator is told. Each comes with the monotonic time of the head.

@@ -34,7 +34,7 @@ class ShardRow:
     """A shard for `cluster status`. `age_s`: of its last report.
 
     `unshipped` says why its checkpoints are not in the store, "" where they are; `ready` is how many of its
-    markets give scores; `endpoint` is its aggregator's.
+    markets give scores; `endpoint` is its aggregator's, `release` that of signalnode on its host.
     """
 
     shard: str
@@ -48,6 +48,7 @@ class ShardRow:
     unshipped: str = ""
     endpoint: str = ""
     ready: int = 0
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,14 @@ def told(status: Status) -> ClusterState:
     """As people are shown it, and views carry it: markets counted, hosts by their addresses."""
     addresses = {row.host: row.address for row in status.hosts}
     unplaced, moving = sorted(status.unplaced.items()), status.moving
+    release = status.version.rpartition("+")[0]
     unshipped: dict[str, list[str]] = {}
+    strange: dict[str, list[str]] = {}
     for row in status.shards[:TOLD_MAX]:
         if row.unshipped:
             unshipped.setdefault(row.unshipped[:WHY_CHARS_MAX], []).append(row.shard)
+        if row.release and release and row.release != release:
+            strange.setdefault(row.release[:WHY_CHARS_MAX], []).append(row.shard)
     return ClusterState(
         phase=status.phase,
         wanted=status.wanted,
@@ -123,6 +128,8 @@ def told(status: Status) -> ClusterState:
         moving=list(moving[:NAMED_MAX]),
         moving_more=max(0, len(moving) - NAMED_MAX),
         unshipped=unshipped,
+        release=release,
+        strange=strange,
     )
 
 

@@ -9,6 +9,7 @@ Records, all under one namespace: `config`, `record`, and `grant/N` for each gra
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -51,7 +52,12 @@ def connect(cluster: ClusterSettings) -> Iterator[RayCluster]:
     address = daemons.own_address(cluster.head)
     silence = f"the head at {cluster.head} gives no answer"
     with _unheard():
-        within(CONNECT_S_MAX, lambda: _init(cluster.head, address), silence)
+        try:
+            within(CONNECT_S_MAX, lambda: _init(cluster.head, address), silence)
+        except ClusterError:
+            # Ray goes on asking in its thread, waits for that at the end for minutes, and speaks of its own.
+            atexit.register(os._exit, ClusterError.exit_status)
+            raise
     try:
         yield RayCluster()
     finally:
@@ -202,7 +208,8 @@ def within(wait_s: float, question: Callable[[], _Answer], otherwise: str) -> _A
     asking.start()
     asking.join(wait_s)
     if failed:
-        reason = in_words(failed[0]).strip().splitlines()[0][:200]
+        words = in_words(failed[0]).strip()
+        reason = daemons.other_versions(words) or words.splitlines()[0][:200]
         raise ClusterError(f"{otherwise}: {reason}") from None
     if not found:
         raise ClusterError(

@@ -67,6 +67,11 @@ def trouble_lines(cluster: ClusterState) -> list[str]:
         lines.append(f"and {cluster.unplaced_more} more without a place")
     for why, names in cluster.unshipped.items():
         lines.append(f"checkpoints not shipped by {_some(names)}: {why}; markets run on, moves start cold")
+    lines += [
+        f"signalnode {release} runs {_some(names)}, and the config is of {cluster.release}: drain the hosts, "
+        "upgrade them, join again"
+        for release, names in cluster.strange.items()
+    ]
     if cluster.moving:
         lines.append(f"moving: {_some(cluster.moving, cluster.moving_more)}")
     return lines

@@ -23,7 +23,7 @@ from tests.cluster.hosts import PORT, Host, Hosts, why_not
 from tests.processes.test_node import SYNTHETIC
 
 MARKETS = tuple(f"{letter}-USD" for letter in "ABCDEF")
-WAIT_S = 120.0
+WAIT_S = 310.0  # `cluster up` itself waits 300: a first start compiles, on a slow machine for long
 LOOK_NS = 100 * NS_PER_MS
 CONFIG = """[cluster]
 head = "{head}:{port}"

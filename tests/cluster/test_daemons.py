@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from signalnode.cluster.daemons import host_command, own_address
+from signalnode.cluster.daemons import RefusedError, check_let_in, host_command, own_address
 from signalnode.cluster.node import bound
 from signalnode.errors import ClusterError
 from tests.effort import PATIENCE_S
@@ -50,3 +51,30 @@ print(child.pid, flush=True)
 def test_a_head_that_is_not_there_is_told_in_one_line() -> None:
     with pytest.raises(ClusterError, match="cannot be reached"):
         own_address("127.0.0.1:1")
+
+
+MISMATCH = (  # as Ray 2.60 has it
+    "RuntimeError: Version mismatch: The cluster was started with:\n    Ray: 2.60.0\n    Python: 3.12.1\n"
+    "This process on node 10.0.0.2 was started with:\n    Ray: 2.60.0\n    Python: 3.11.7\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (MISMATCH, "it has Ray 2.60.0 on Python 3.12.1, and this machine Ray 2.60.0 on Python 3.11.7"),
+        (
+            "ray.exceptions.AuthenticationError: InvalidAuthToken: …",
+            "refuses this machine's token",
+        ),
+    ],
+)
+def test_a_machine_that_will_never_be_let_in_is_told_why(said: str, told: str, tmp_path: Path) -> None:
+    output = tmp_path / "host.log"
+    check_let_in(output, "10.0.0.1:6379")
+    output.write_text("Local node IP: 10.0.0.2\n")
+    check_let_in(output, "10.0.0.1:6379")
+    output.write_text(said)
+    with pytest.raises(RefusedError) as raised:
+        check_let_in(output, "10.0.0.1:6379")
+    assert told in str(raised.value)

@@ -23,6 +23,7 @@ from signalnode.cluster.overview import (
 )
 from signalnode.cluster.placement import Limits
 from signalnode.errors import RequestError
+from signalnode.panels.cluster import trouble_lines
 
 TERM = 1_764_230_400
 S = 1_000_000_000
@@ -130,3 +131,17 @@ def test_while_another_version_is_rolled_out_nothing_is_settled() -> None:
     assert not Status(1, "at work", (), (new, old), {}, (), version="v2").is_settled
     unfit = dataclasses.replace(old, fault="disk full")
     assert Status(1, "at work", (), (new, unfit), {}, (), version="v2").is_settled, "it is never emptied"
+
+
+def test_a_host_with_another_signalnode_than_the_config_is_told() -> None:
+    coordinator = at_work()
+    coordinator.step(m.WantedChanged({"M": m.Wanted("a")}, "0.2.0+1234"), S)
+    for name, release in (("shard-0001", "0.1.0"), ("shard-0002", "0.2.0")):
+        report = m.Report(name, TERM + 1, "node-a", version="0.2.0+1234", release=release)
+        coordinator.step(report, S)
+    shown = told(coordinator.status(S))
+    assert (shown.release, shown.strange) == ("0.2.0", {"0.1.0": ["shard-0001"]})
+    assert any(
+        line.startswith("signalnode 0.1.0 runs shard-0001, and the config is of 0.2.0")
+        for line in trouble_lines(shown)
+    )
