@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from signalnode.aggregator.carried import Carried, CarriedEntry
+from signalnode.aggregator.rows import Rows, state_words
 from signalnode.bus.digest import Digest
 from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.wire import (
@@ -24,16 +28,20 @@ from signalnode.clock import NS_PER_S
 from signalnode.scores import is_any_known
 
 UNSOUND = frozenset({"stale", "degraded"})
+ROWS_FROM = 24  # markets; of fewer, all states are sooner read one by one
+Flags = npt.NDArray[np.bool_]
 
 
 class Entry:
-    """What the board holds of one market."""
+    """What the board holds of one market; its row says it once more."""
 
     __slots__ = (
         "behind_ns",
         "heard_ns",
+        "is_unwritten",
         "message",
         "newest",
+        "place",
         "process",
         "said_ns",
         "sequence",
@@ -43,6 +51,8 @@ class Entry:
     )
 
     def __init__(self) -> None:
+        self.place = 0  # of its row
+        self.is_unwritten = False  # that row says less
         self.sequence = SequenceTracker()
         self.message: MarketMessage | None = None  # of any kind: status, mid and warmth are its
         self.newest: Score | None = None
@@ -95,13 +105,14 @@ class Entry:
             return "behind"
         if status in ("stale", "degraded"):
             return status
-        return "fresh" if self._says_something() else "warming"
+        return "fresh" if self.says_something() else "warming"
 
     def _is_gone(self) -> bool:
         gone = self.process is not None and self.process.state in NOT_RUNNING
         return gone and self.told_ns >= self.heard_ns
 
-    def _says_something(self) -> bool:
+    def says_something(self) -> bool:
+        """Whether it has a price, and some score is known."""
         newest = self.newest
         return newest is not None and newest.mid > 0.0 and is_any_known(newest.scores, newest.unknown)
 
@@ -116,18 +127,31 @@ class Board:
         self, markets: Iterable[str], silent_after_s: float, settle_s: float = 0.0, gone_s: float = 3_600.0
     ) -> None:
         self.silent_after_ns, self._settle_ns = int(silent_after_s * NS_PER_S), int(settle_s * NS_PER_S)
-        self.own: dict[str, Entry] = {name: Entry() for name in markets}
+        self.own: dict[str, Entry] = {}
+        self._rows, self._unwritten = Rows(), list[Entry]()
         self.carried = Carried(self.silent_after_ns, self._settle_ns, int(gone_s * NS_PER_S))
-        self.carried.keep_to(self.own)
-        self.entries: dict[str, Entry | CarriedEntry] = dict(self.own)
         self._processes: Mapping[str, ProcessState] = {}
+        self.entries: dict[str, Entry | CarriedEntry] = {}
+        self.expect(markets)
 
     def expect(self, markets: Iterable[str]) -> None:
         """From now on these markets: new ones are unheard, those that left are gone, the others untouched."""
-        self.own = {name: self.own.get(name) or Entry() for name in markets}
+        was, self.own = self.own, {name: self.own.get(name) or Entry() for name in markets}
+        self.rows.arrange([entry.place if name in was else None for name, entry in self.own.items()])
+        for place, entry in enumerate(self.own.values()):
+            entry.place = place
         self.carried.keep_to(self.own)
         self.entries = {**self.own, **dict(self.carried.entries())}
         self.tell(self._processes, 0)
+
+    @property
+    def rows(self) -> Rows:
+        """The own markets in numbers, as they stand now."""
+        for entry in self._unwritten:
+            self._rows.write(entry)
+            entry.is_unwritten = False
+        self._unwritten.clear()
+        return self._rows
 
     def carry(self, digest: Digest, now_ns: int) -> bool:
         """Take a digest; whether it brought markets that did not stand here."""
@@ -153,6 +177,7 @@ class Board:
             process = processes.get(name)
             if process != entry.process:
                 entry.process, entry.told_ns = process, now_ns
+                self._rows.tell(entry.place, process, now_ns)
 
     def take(self, message: MarketMessage, now_ns: int, late_ns: int = 0) -> int:
         """Put `message`, which was said `late_ns` ago, on the board; returns how many scores are missing
@@ -174,46 +199,77 @@ class Board:
             missing = sequence.last(message.epoch, message.seq, type(message) is End)
         if missing != DROP:
             entry.hear(message, now_ns, late_ns, self.silent_after_ns, self._settle_ns)
+            if not entry.is_unwritten:
+                entry.is_unwritten = True
+                self._unwritten.append(entry)
             if not was_behind:
                 entry.behind_ns = now_ns
         return missing
 
     def state(self, market: str, now_ns: int) -> State:
         """State of an expected market."""
-        return self.entries[market].state(now_ns, self.silent_after_ns)
+        own = self.own.get(market)
+        if own is None:
+            return self.carried.states(now_ns)[self.carried.places[market]]
+        return own.state(now_ns, self.silent_after_ns)
+
+    def states(self, now_ns: int) -> list[State]:
+        """State of every expected market, in the order of `entries`."""
+        return self.own_states(now_ns) + self.carried.states(now_ns)
+
+    def own_states(self, now_ns: int) -> list[State]:
+        """State of its own markets, in the order of `own`."""
+        if len(self.own) < ROWS_FROM:
+            return [entry.state(now_ns, self.silent_after_ns) for entry in self.own.values()]
+        return state_words(self.rows.codes(now_ns, self.silent_after_ns))
+
+    def is_fresh(self, now_ns: int) -> Flags:
+        """Which of all may be relied on, and were heard."""
+        own = np.array([state == "fresh" for state in self.own_states(now_ns)], np.bool_)
+        return np.concatenate([own, self.carried.is_fresh(now_ns)]) if self.carried.names else own
 
     def silent(self, now_ns: int) -> dict[str, State]:
         """Reconciliation: who should be heard and is not, and how."""
-        states = {name: self.state(name, now_ns) for name in self.entries}
-        return {name: state for name, state in states.items() if state in ("unheard", "silent", "down")}
+        states = zip(self.entries, self.states(now_ns), strict=True)
+        return {name: state for name, state in states if state in ("unheard", "silent", "down")}
 
     def settling(self, now_ns: int) -> list[str]:
         """Who is heard again after an outage, and not settled yet."""
-        return [name for name in self.entries if self.state(name, now_ns) == "settling"]
+        states = zip(self.entries, self.states(now_ns), strict=True)
+        return [name for name, state in states if state == "settling"]
 
     def behind(self, now_ns: int) -> list[str]:
         """Who of its own is heard, and whose newest score does not come though heartbeats bring it again."""
-        late = (name for name, each in self.own.items() if now_ns - each.behind_ns > self.silent_after_ns)
-        return [name for name in late if self.own[name].sequence.seq and self.state(name, now_ns) == "behind"]
+        late_ns = now_ns - self.silent_after_ns
+        each = zip(self.own.items(), self.own_states(now_ns), strict=True)
+        return [
+            name
+            for (name, entry), state in each
+            if state == "behind" and entry.sequence.seq and entry.behind_ns < late_ns
+        ]
 
     def markets(self, now_ns: int) -> dict[str, MarketState]:
         """Every expected market as a view shows it; age in seconds since it said what was heard last."""
-        own = {name: self._market(entry, now_ns) for name, entry in self.own.items()}
+        own = {
+            name: _market(entry, state, now_ns)
+            for (name, entry), state in zip(self.own.items(), self.own_states(now_ns), strict=True)
+        }
         return own | self.carried.markets(now_ns)
 
-    def _market(self, entry: Entry, now_ns: int) -> MarketState:
-        message, newest = entry.message, entry.newest
-        return MarketState(
-            state=entry.state(now_ns, self.silent_after_ns),
-            age_s=None if message is None else (now_ns - entry.said_ns) / NS_PER_S,
-            epoch=max(entry.sequence.epoch, 0),
-            seq=entry.sequence.seq,
-            mid=0.0 if message is None else message.mid,
-            warm=0.0 if message is None else message.warm,
-            scores={} if newest is None else newest.scores,
-            unknown=() if newest is None else newest.unknown,
-            process=entry.process,
-            health=None if message is None else message.health,
-            spread_bps=None if message is None else message.spread_bps,
-            missed=entry.sequence.missed,
-        )
+
+def _market(entry: Entry, state: State, now_ns: int) -> MarketState:
+    message, newest, sequence = entry.message, entry.newest, entry.sequence
+    return MarketState(
+        state=state,
+        age_s=None if message is None else (now_ns - entry.said_ns) / NS_PER_S,
+        epoch=max(sequence.epoch, 0),
+        seq=sequence.seq,
+        mid=0.0 if message is None else message.mid,
+        warm=0.0 if message is None else message.warm,
+        scores={} if newest is None else newest.scores,
+        unknown=() if newest is None else newest.unknown,
+        process=entry.process,
+        health=None if message is None else message.health,
+        spread_bps=None if message is None else message.spread_bps,
+        missed=sequence.missed,
+    )

@@ -78,10 +78,6 @@ class CarriedEntry:
 
     newest = message
 
-    def state(self, now_ns: int, _silent_after_ns: int) -> State:
-        """As `Entry.state`."""
-        return self._carried.states(now_ns)[self._at]
-
 
 class Carried:
     """The table. `now_ns` is on the aggregator's time line, which never steps back."""
@@ -180,6 +176,36 @@ class Carried:
         if self._scores is None:
             self._scores = list(self._messages())
         return self._scores
+
+    def columns(self, now_ns: int) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Numbers and scores of every row, as a digest has them; shapes (rows,)."""
+        table = self._table
+        ages = np.maximum((now_ns - table["heard_ns"]) / NS_PER_S, 0.0)
+        ages[table["heard_ns"] == 0] = np.nan
+        return {name: table[name] for name in NUMBERS} | {"age_s": ages}, self._values
+
+    def mids(self) -> Array:
+        """Of each row; 0 before the first price."""
+        return self._table["mid"]
+
+    def score(self, name: str) -> Array:
+        """Of each row; NaN where it has none, UNKNOWN without evidence."""
+        return self._values.get(name, np.full(len(self.names), np.nan, np.float32))
+
+    def score_names(self) -> list[str]:
+        """Of all rows together."""
+        return list(self._values)
+
+    def is_fresh(self, now_ns: int) -> Array:
+        """Which rows may be relied on, and were heard."""
+        is_fresh = np.array([state == "fresh" for state in self.states(now_ns)], np.bool_)
+        is_fresh[self._table["heard_ns"] == 0] = False
+        return is_fresh
+
+    def words(self, now_ns: int) -> dict[str, list[str]]:
+        """The words of every row, as a digest has them."""
+        words = {name: self._table[name].tolist() for name in WORDS}
+        return words | {"state": list(self.states(now_ns))}
 
     def markets(self, now_ns: int) -> dict[str, MarketState]:
         """Every row as a view shows it."""

@@ -332,7 +332,7 @@ class Aggregator:
         self.digest_frames = None
         if self.is_digest_wanted:
             place, published_ns = (self.epoch, self.view_seq), message.time_published_ns
-            self.digest_frames = self._writer.frames(self.board, markets, place, published_ns)
+            self.digest_frames = self._writer.frames(self.board, at_ns, place, published_ns)
         return Outcome(message, decisions, faults + lost, states)
 
     def _decided(self, at_ns: int) -> Decided:

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
 from itertools import chain
-from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from signalnode.aggregator.board import Board
-from signalnode.bus.digest import NONE, NUMBERS, SCORES_MAX, UNKNOWN, encode_digest, packed_names
-from signalnode.bus.wire import SCORE_NAMES, MarketState, ProcessState
-
-
-class _Unheard(NamedTuple):
-    """In the place of a market's newest score."""
-
-    time_event_ns: int = 0
-    time_received_ns: int = 0
-    time_published_ns: int = 0
-    status: str = "warming"
-
-
-_NO_MESSAGE = _Unheard()
-_NO_PROCESS = ProcessState(state="", restarts=0, why="")
-_OF_STATE = ("epoch", "seq", "mid", "warm", "spread_bps", "age_s", "missed")
-_OF_MESSAGE = ("time_event_ns", "time_received_ns", "time_published_ns")
-_SEVEN = itemgetter(*SCORE_NAMES)
+from signalnode.aggregator.rows import STATE_WORDS, STATUS_WORDS, state_words, status_words
+from signalnode.bus.digest import (
+    NUMBERS,
+    SCORE,
+    SCORES_MAX,
+    UNKNOWN,
+    Array,
+    Coded,
+    Words,
+    encode_digest,
+    packed_names,
+)
+from signalnode.bus.wire import SCORE_NAMES
 
 
 class DigestWriter:
@@ -41,35 +31,19 @@ class DigestWriter:
         self._names: list[str] = []
         self._packed = packed_names([])
 
-    def frames(
-        self, board: Board, markets: Mapping[str, MarketState], place: tuple[int, int], published_ns: int
-    ) -> list[bytes]:
-        """The digest of `markets`, all that stand on the board, at `place` (epoch, seq)."""
-        states = list(markets.values())
-        messages = [entry.message or _NO_MESSAGE for entry in board.entries.values()]
-        processes = [each.process or _NO_PROCESS for each in states]
-        state, message = _columns(_OF_STATE, states), _columns(_OF_MESSAGE, messages)
-        health = [each.health for each in states]
+    def frames(self, board: Board, now_ns: int, place: tuple[int, int], published_ns: int) -> list[bytes]:
+        """The digest of all that stands on the board now, at `place` (epoch, seq)."""
+        carried_numbers, carried_scores = board.carried.columns(now_ns)
+        own, carried = _own_numbers(board, now_ns), len(board.carried.names)
         return encode_digest(
             source=self._source,
             host=self._host,
             place=place,
             time_published_ns=published_ns,
-            markets=self._markets(list(markets)),
-            numbers={
-                **state,
-                **message,
-                "restarts": [each.restarts for each in processes],
-                "outage_ms": [NONE if h is None or h.outage_ms is None else h.outage_ms for h in health],
-            },
-            words={
-                "state": [each.state for each in states],
-                "status": [each.status for each in messages],
-                "process": [each.state for each in processes],
-                "why": [each.why for each in processes],
-                "reason": ["" if each is None else each.reason for each in health],
-            },
-            scores=_scores(states),
+            markets=self._markets(list(board.entries)),
+            numbers={name: np.concatenate([own[name], carried_numbers[name]]) for name in NUMBERS},
+            words=_words(board, now_ns),
+            scores=_joined(_own_scores(board), carried_scores, len(board.own), carried),
         )
 
     def _markets(self, names: list[str]) -> msgspec.Raw:
@@ -78,29 +52,47 @@ class DigestWriter:
         return self._packed
 
 
-def _columns(names: tuple[str, ...], things: Sequence[object]) -> dict[str, npt.NDArray[Any]]:
-    """Each of these attributes of all; one pass over what lies scattered in memory. None becomes NaN."""
-    rows = map(attrgetter(*names), things)
-    table = np.fromiter(rows, [(name, NUMBERS[name]) for name in names], len(things))
-    return {name: table[name] for name in names}
+def _own_numbers(board: Board, now_ns: int) -> dict[str, Array]:
+    table = board.rows.table
+    numbers = {name: table[name] for name in NUMBERS if name != "age_s"}
+    return numbers | {"age_s": board.rows.ages_s(now_ns)}
 
 
-def _scores(states: list[MarketState]) -> dict[str, Sequence[float] | npt.NDArray[np.float32]]:
-    """By name a value a market, as a digest has them; of those that markets added the first SCORES_MAX."""
-    scores = [each.scores for each in states]
-    names = list(SCORE_NAMES)
-    if max(map(len, scores), default=0) > len(names):
-        names = list(dict.fromkeys(chain(names, *scores)))[:SCORES_MAX]
-    found: dict[str, Any]
-    try:
-        values = chain.from_iterable(map(_SEVEN, scores))
-        table = np.fromiter(values, np.float32, len(states) * len(SCORE_NAMES)).reshape(-1, len(SCORE_NAMES))
-        found = dict(zip(SCORE_NAMES, table.T, strict=True))
-    except KeyError:  # a market that was never heard has none
-        found = {name: [each.get(name, math.nan) for each in scores] for name in SCORE_NAMES}
-    found |= {name: [each.get(name, math.nan) for each in scores] for name in names if name not in found}
-    for row, each in ((row, each) for row, each in enumerate(states) if each.unknown):
-        for name in each.unknown:
-            if name in each.scores and name in found:
-                found[name][row] = UNKNOWN
+def _words(board: Board, now_ns: int) -> dict[str, Words]:
+    rows, carried = board.rows, board.carried
+    codes = rows.codes(now_ns, board.silent_after_ns)
+    if not carried.names:
+        coded = Coded(STATE_WORDS, codes), Coded(STATUS_WORDS, rows.table["status"])
+        return {"state": coded[0], "status": coded[1], **rows.words}
+    own: dict[str, list[str]] = dict(rows.words)
+    own["state"], own["status"] = [*state_words(codes)], [*status_words(rows.table["status"])]
+    return {name: own[name] + words for name, words in carried.words(now_ns).items()}
+
+
+def _own_scores(board: Board) -> dict[str, Array]:
+    """Of the own markets, by name; the seven first, then those that markets added."""
+    found: dict[str, Array] = {name: board.rows.table[name] for name in SCORE_NAMES}
+    entries = list(board.own.values())
+    for place in board.rows.with_added():
+        newest = entries[place].newest
+        assert newest is not None
+        for name, score in newest.scores.items():
+            if name in SCORE_NAMES:
+                continue
+            if name not in found:
+                if len(found) >= SCORES_MAX:
+                    break
+                found[name] = np.full(len(entries), np.nan)
+            found[name][place] = UNKNOWN if name in newest.unknown else score
     return found
+
+
+def _joined(
+    own: dict[str, Array], carried: dict[str, Array], own_count: int, carried_count: int
+) -> dict[str, Array]:
+    """Both by name, the own first, SCORES_MAX names at most."""
+    none_own, none_carried = np.full(own_count, np.nan, SCORE), np.full(carried_count, np.nan, SCORE)
+    names = list(dict.fromkeys(chain(own, carried)))[:SCORES_MAX]
+    return {
+        name: np.concatenate([own.get(name, none_own), carried.get(name, none_carried)]) for name in names
+    }

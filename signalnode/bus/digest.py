@@ -92,6 +92,17 @@ _DECODER = msgspec.msgpack.Decoder(DigestMessage)
 _NAMES = msgspec.msgpack.Decoder(Annotated[list[str], Meta(max_length=MARKETS_MAX)])
 
 
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A column of words as places, shape (n,), in a list of them."""
+
+    words: Sequence[str]
+    codes: npt.NDArray[np.uint8]
+
+
+Words = Sequence[str] | Coded
+
+
 class _Texts:
     """Words by their places, for the writer of a digest."""
 
@@ -99,13 +110,21 @@ class _Texts:
         self.told: list[str] = []
         self._places: dict[str, int] = {}
 
-    def packed(self, words: Sequence[str]) -> bytes:
+    def packed(self, words: Words) -> bytes:
         """The column of these words."""
-        places = self._places
-        for word in dict.fromkeys(words):
-            if word not in places:
-                places[word] = self._place(word)
-        return np.array([places[word] for word in words], WORD).tobytes()
+        if isinstance(words, Coded):
+            used = np.bincount(words.codes, minlength=len(words.words))
+            places = [self._of(word) if count else 0 for word, count in zip(words.words, used, strict=True)]
+            return np.array(places, WORD)[words.codes].tobytes()
+        if words and words.count(words[0]) == len(words):  # as most often, and a tenth of the time
+            return np.full(len(words), self._of(words[0]), WORD).tobytes()
+        places_of = {word: self._of(word) for word in dict.fromkeys(words)}
+        return np.fromiter(map(places_of.__getitem__, words), WORD, len(words)).tobytes()
+
+    def _of(self, word: str) -> int:
+        if word not in self._places:
+            self._places[word] = self._place(word)
+        return self._places[word]
 
     def _place(self, word: str) -> int:
         if len(self.told) < TEXTS_MAX:
@@ -121,7 +140,7 @@ def encode_digest(
     time_published_ns: int,
     markets: msgspec.Raw,
     numbers: Mapping[str, Sequence[float] | Array],
-    words: Mapping[str, Sequence[str]],
+    words: Mapping[str, Words],
     scores: Mapping[str, Sequence[float] | Array],
 ) -> list[bytes]:
     """The two frames of a digest at `place` (epoch, seq); `markets` is what `packed_names` gave."""

@@ -76,10 +76,10 @@ def _send(kind: str, out: zmq.Socket[bytes]) -> float:
             core.take(encode(score), now_ns)
         due += EVERY_S
         time.sleep(max(0.0, due - time.monotonic()))
-        states = core.board.markets(now_ns)  # its own view needs these, just before
+        core.board.markets(now_ns)  # its own view needs these, just before
         began = time.process_time()
         if kind == "digests":
-            out.send_multipart(writer.frames(core.board, states, (1, number), now_ns))
+            out.send_multipart(writer.frames(core.board, now_ns, (1, number), now_ns))
         else:
             for score in scores:
                 out.send_multipart(encode(score))

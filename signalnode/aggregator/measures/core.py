@@ -9,7 +9,7 @@ from what is made of scores.
 
 from __future__ import annotations
 
-from operator import itemgetter
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -21,13 +21,13 @@ from signalnode.aggregator.measures.joined import Joined
 from signalnode.aggregator.measures.outcomes import Outcomes
 from signalnode.aggregator.measures.regime import Smoothed, strengths
 from signalnode.aggregator.measures.waiting import Sample, Waiting
-from signalnode.bus.wire import SCORE_NAMES
+from signalnode.bus.digest import UNKNOWN
+from signalnode.bus.wire import SCORE_NAMES, Score
 from signalnode.settings import AggregatorSettings
 from signalnode.strategies.base import Relations
 
 BASIS_POINTS = 1e4
 SEVEN = len(SCORE_NAMES)
-_seven_of = itemgetter(*SCORE_NAMES)
 WAITING_MARKETS_MAX = 100  # beyond, `Joined` reads a step over several views, which are its own
 NAMES_MAX = 128  # scores, of all markets together, whose outcomes are learnt
 
@@ -164,28 +164,41 @@ class Measures:
         """
         board = self._board
         self._name_added()
+        table, own = board.rows.table, len(board.own)
         rows = np.full((len(self._markets), len(self._names)), np.nan)
-        mids = np.full(len(self._markets), np.nan)
-        places = {name: place for place, name in enumerate(self._names)}
-        for place, entry in enumerate(board.entries.values()):
-            if entry.newest is None or entry.state(at_ns, board.silent_after_ns) != "fresh":
-                continue
-            newest = entry.newest
-            rows[place, :SEVEN] = _seven_of(newest.scores)
-            if len(newest.scores) > SEVEN:
-                added = [name for name in newest.scores if places.get(name, 0) >= SEVEN]
-                rows[place, [places[name] for name in added]] = [newest.scores[name] for name in added]
-            if newest.unknown:
-                rows[place, [places[name] for name in newest.unknown if name in places]] = np.nan
-            mids[place] = entry.message.mid if entry.message and entry.message.mid > 0 else np.nan
+        for column, name in enumerate(SCORE_NAMES):
+            rows[:own, column] = table[name]
+        mids = np.concatenate([table["mid"], board.carried.mids()])
+        if len(mids) > own:
+            for column, name in enumerate(self._names):
+                rows[own:, column] = board.carried.score(name)
+        self._sample_added(rows)
+        is_fresh = board.is_fresh(at_ns)
+        rows[(rows == UNKNOWN) | ~is_fresh[:, None]] = np.nan
+        mids[~(is_fresh & (mids > 0.0))] = np.nan
         return mids, rows
+
+    def _sample_added(self, rows: Floats) -> None:
+        """The scores that own markets have beside the seven, into their rows."""
+        columns = {name: column for column, name in enumerate(self._names[SEVEN:], start=SEVEN)}
+        for place, newest in self._with_added():
+            for name, score in newest.scores.items():
+                if name in columns:
+                    rows[place, columns[name]] = UNKNOWN if name in newest.unknown else score
 
     def _name_added(self) -> None:
         """Take up the names of scores that markets have added, NAMES_MAX in all."""
-        for entry in self._board.entries.values():
-            if entry.newest is not None and len(entry.newest.scores) > SEVEN:
-                new = [name for name in entry.newest.scores if name not in self._names]
-                self._names += new[: NAMES_MAX - len(self._names)]
+        for _, newest in self._with_added():
+            self._names += [each for each in newest.scores if each not in self._names]
+        self._names += [name for name in self._board.carried.score_names() if name not in self._names]
+        del self._names[NAMES_MAX:]
+
+    def _with_added(self) -> Iterator[tuple[int, Score]]:
+        entries = list(self._board.own.values())
+        for place in self._board.rows.with_added():
+            newest = entries[place].newest
+            if newest is not None:
+                yield place, newest
 
     def _summary(self) -> dict[str, float]:
         """What costs nothing to know at every step."""
