@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from signalnode.aggregator.carried import Carried, CarriedEntry
 from signalnode.aggregator.rows import Rows, state_words
-from signalnode.bus.digest import Digest
+from signalnode.bus.digest_reader import Digest
 from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.wire import (
     NOT_RUNNING,

@@ -1,8 +1,8 @@
 """What other aggregators' digests say of their markets: one table, a row a market, whoever carries it. Pure.
 
 A row is taken where its (epoch, seq, time of publication) is newer than what stands there, whatever source
-tells it, and again from the source that told it; all else is dropped. So of two writers of one market, on the
-two sides of a cut line, the one of the older epoch is not heard, and two ways to the same writer are one.
+tells it, and again from the source that told it; the rest stands in `holding`. So of two writers of a market,
+on the two sides of a cut line, the one of the older epoch is not heard, and two ways to a writer are one.
 
 A source that falls silent takes its markets with it: nothing renews their ages, and they are silent when
 these pass what a market may be silent for. One that no longer names a market has ended it; such rows leave
@@ -11,42 +11,30 @@ after LEFT_S, time enough for a move to another host, and those of a source that
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
-from signalnode.bus.digest import NONE, NUMBERS, SCORES_MAX, UNKNOWN, WORDS, Array, Digest
-from signalnode.bus.wire import VERSION, Health, MarketState, ProcessState, Score, SourceState, State
+from signalnode.aggregator.holding import Codes, Key, Step, Whose, news_of, steps_of
+from signalnode.aggregator.unpacked import OF_SCORE, known_of, score_of
+from signalnode.bus.digest import NUMBERS, SCORES_MAX, UNKNOWN, WORDS, Array
+from signalnode.bus.digest_reader import TOLD, Digest
+from signalnode.bus.wire import MarketState, ProcessState, Score, SourceState, State
 from signalnode.clock import NS_PER_S
 
 LEFT_S = 60.0
 SOURCES_MAX = 4_096  # begun ones: one that lost its state directory is another
+FAULTS_MAX = 8  # told in one line
 MARKETS_MAX = 65_536  # of all sources; each costs 0.3 kB here
 FREE = -1  # the owner of a row that its source has let go
+BEFORE_ALL_NS = -(2**63)  # when what nobody has told of was published
 UNSOUND = ("stale", "degraded")
-TOLD = ("ended", "down", "unheard")  # as the source says, however long ago
 KEY = ("epoch", "seq", "time_published_ns")
 PROCESS = ("process", "why")
-UNKNOWN_READS = 50.0
 Places = npt.NDArray[np.intp]
-
-_OF_SCORE = (
-    "epoch",
-    "seq",
-    "time_event_ns",
-    "time_received_ns",
-    "time_published_ns",
-    "mid",
-    "warm",
-    "status",
-    "reason",
-    "outage_ms",
-    "spread_bps",
-)
 
 
 @dataclass(slots=True)
@@ -61,6 +49,8 @@ class _Source:
     rows: Places | None = None  # of its digest, those that are taken here
     at: Places | None = None  # their places in the table
     older: int = 0  # rows of an older epoch than is known, so far
+    refused: int = 0  # rows that could not be taken, so far
+    fault: str = ""  # of the newest of them
 
 
 class CarriedEntry:
@@ -116,22 +106,28 @@ class Carried:
         assert source.rows is not None
         assert source.at is not None
         rows, at, table = source.rows, source.at, self._table
-        numbers = {name: column[rows] for name, column in digest.numbers.items()}
-        newer, same = _compared([(numbers[key], table[key][at]) for key in KEY])
-        owned = table["owner"][at] == source.number
-        taken = newer | (same & (owned | (table["owner"][at] == FREE)))
-        is_heard = numbers["age_s"] * NS_PER_S <= self._silent_after_ns
-        source.older += int((is_heard & (numbers["epoch"] < table["epoch"][at])).sum())
-        self._settle(at[newer], digest.words["status"][rows[newer]], numbers["age_s"][newer], now_ns)
+        if digest.refused:
+            source.refused, source.fault = source.refused + digest.refused, digest.fault
+            is_sound = digest.sound[rows]
+            rows, at = rows[is_sound], at[is_sound]
+        ages, epochs = digest.numbers["age_s"][rows], digest.numbers["epoch"][rows]
+        said: Key = tuple(digest.numbers[key][rows] for key in KEY)  # type: ignore[assignment]
+        known: Key = tuple(table[key][at] for key in KEY)  # type: ignore[assignment]
+        steps = steps_of(news_of(said, known, ~np.isnan(ages)), self._whose(source, at, now_ns))
+        source.older += int(((ages * NS_PER_S <= self._silent_after_ns) & (epochs < known[0])).sum())
+        taken, adopted, followed = (steps == each for each in (Step.TAKE, Step.ADOPT, Step.FOLLOW))
+        self._settle(at[taken], digest.words["status"][rows[taken]], ages[taken], now_ns)
         self._put(digest, rows[taken], at[taken], now_ns)
-        table["owner"][at[taken]] = source.number
-        self._tell_processes(digest, rows[owned & ~taken], at[owned & ~taken])
+        table["owner"][at[taken | adopted]] = source.number
+        table["left_ns"][at[adopted]] = 0
+        self._tell_processes(digest, rows[adopted | followed], at[adopted | followed])
         self._scores = self._states = None
 
     def forget(self, now_ns: int) -> bool:
         """Drop what has left, and sources that are gone with what was theirs; whether there was any."""
         gone = [name for name, each in self._sources.items() if now_ns - each.heard_ns > self._gone_ns]
         numbers = [self._sources.pop(name).number for name in gone]
+        self._values = {name: each for name, each in self._values.items() if not np.isnan(each).all()}
         left = self._table["left_ns"]
         drop = np.isin(self._table["owner"], numbers) | ((left > 0) & (now_ns - left > LEFT_S * NS_PER_S))
         if not drop.any():
@@ -155,9 +151,19 @@ class Carried:
                 markets=0 if each.at is None else len(each.at),
                 age_s=(now_ns - each.heard_ns) / NS_PER_S,
                 older=each.older,
+                refused=each.refused,
             )
             for name, each in self._sources.items()
         }
+
+    def is_source(self, name: str) -> bool:
+        """Whether it is known."""
+        return name in self._sources
+
+    def faults(self) -> dict[str, str | int]:
+        """What was wrong last with sources that said what could not be taken, FAULTS_MAX of them."""
+        found = ((f"source {name}", each.fault) for name, each in self._sources.items() if each.fault)
+        return dict(islice(found, FAULTS_MAX))
 
     def states(self, now_ns: int) -> list[State]:
         """Of each row, as it may be relied on now."""
@@ -239,12 +245,12 @@ class Carried:
         columns_of = np.array([self._values[name] for name in names], np.float64)
         values = columns_of.reshape(len(names), len(self.names)).T
         is_plain = ~(np.isnan(values) | (values == UNKNOWN)).any(axis=1)
-        columns = [table[name].tolist() for name in _OF_SCORE]
+        columns = [table[name].tolist() for name in OF_SCORE]
         rows = zip(self.names, table["heard_ns"].tolist(), values.tolist(), is_plain.tolist(), strict=True)
         for (market, heard, row, plain), of_score in zip(rows, zip(*columns, strict=True), strict=True):
             if heard:
                 scores, unknown = dict(zip(names, row, strict=True)), ()
-                yield _message(market, of_score, *((scores, unknown) if plain else _known(scores)))
+                yield score_of(market, of_score, *((scores, unknown) if plain else known_of(scores)))
             else:
                 yield None
 
@@ -264,18 +270,31 @@ class Carried:
 
     def _arrange(self, source: _Source, markets: tuple[str, ...], now_ns: int) -> None:
         """Find the places of these markets; new ones get one, those that it no longer names end."""
-        left = [self.places[name] for name in set(source.markets or ()) - set(markets) if name in self.places]
-        left = [at for at in left if self._table["owner"][at] == source.number]
-        self._table["owner"][left], self._table["left_ns"][left] = FREE, now_ns
-        self._table["state"][left] = "ended"
         new = [name for name in markets if name not in self.places and name not in self._own]
         room = MARKETS_MAX - len(self.names)
-        self.rejected += max(0, len(new) - room)
+        if len(new) > room:
+            self.rejected += len(new) - room
+            source.refused += len(new) - room
+            source.fault = f"with all others more than {MARKETS_MAX} markets"
         self._add(new[:room])
         rows = [row for row, name in enumerate(markets) if name in self.places]
         source.rows = np.array(rows, np.intp)
         source.at = np.array([self.places[markets[row]] for row in rows], np.intp)
         source.markets = markets
+        left = np.setdiff1d(np.flatnonzero(self._table["owner"] == source.number), source.at)
+        self._table["owner"][left], self._table["left_ns"][left] = FREE, now_ns
+        self._table["state"][left] = "ended"
+
+    def _whose(self, source: _Source, at: Places, now_ns: int) -> Codes:
+        """A Whose a row."""
+        owners = self._table["owner"][at]
+        silent = [
+            each.number for each in self._sources.values() if now_ns - each.heard_ns > self._silent_after_ns
+        ]
+        whose = np.full(len(at), Whose.ANOTHERS, np.int8)
+        whose[np.isin(owners, [FREE, *silent])] = Whose.NOBODYS
+        whose[owners == source.number] = Whose.ITS_OWN
+        return whose
 
     def _add(self, names: list[str]) -> None:
         if not names:
@@ -285,7 +304,7 @@ class Carried:
         for column, values in self._table.items():
             self._table[column] = np.concatenate([values, np.zeros(len(names), values.dtype)])
         fresh = slice(len(self.names) - len(names), None)
-        self._table["epoch"][fresh] = -1
+        self._table["time_published_ns"][fresh] = BEFORE_ALL_NS
         self._table["owner"][fresh] = FREE
         self._table["state"][fresh] = "unheard"
         for column, values in self._values.items():
@@ -304,7 +323,7 @@ class Carried:
     def _settle(self, at: Places, status: Array, age_s: Array, now_ns: int) -> None:
         """Let those that are heard again after an outage settle, as `Entry.hear` does."""
         table = self._table
-        is_sound = ~np.isin(status.astype(str), UNSOUND)
+        is_sound = ~np.isin(status.astype(str), UNSOUND) & ~np.isnan(age_s)
         at, heard_ns = at[is_sound], now_ns - _ns(age_s[is_sound])
         sound_ns = table["sound_ns"][at]
         away_ns = heard_ns - sound_ns
@@ -335,54 +354,11 @@ class Carried:
             self._table[name][at] = digest.words[name][rows]
         self._table["restarts"][at] = digest.numbers["restarts"][rows]
         is_down = digest.words["state"][rows] == "down"
+        was_over = np.isin(self._table["state"][at].astype(str), TOLD)
+        self._table["state"][at[was_over & ~is_down]] = "unheard"
         self._table["state"][at[is_down]] = "down"
-
-
-def _compared(keys: list[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Which rows of the first are newer than those of the second, and which are the same."""
-    size = len(keys[0][0])
-    newer, same = np.zeros(size, bool), np.ones(size, bool)
-    for ours, known in keys:
-        newer |= same & (ours > known)
-        same &= ours == known
-    return newer, same
-
-
-def _message(
-    market: str, of_score: tuple[Any, ...], scores: dict[str, float], unknown: tuple[str, ...]
-) -> Score:
-    epoch, seq, event_ns, received_ns, published_ns, mid, warm, status, reason, outage_ms, spread = of_score
-    return Score(
-        v=VERSION,
-        market=market,
-        epoch=epoch,
-        seq=seq,
-        time_event_ns=event_ns,
-        time_received_ns=received_ns,
-        time_published_ns=published_ns,
-        mid=mid,
-        warm=warm,
-        status=status,
-        health=_health(reason, outage_ms),
-        spread_bps=None if math.isnan(spread) else spread,
-        scores=scores,
-        unknown=unknown,
-    )
-
-
-def _known(scores: dict[str, float]) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Those that this market has, and which of them are unknown, which read 50."""
-    unknown = tuple(name for name, each in scores.items() if each == UNKNOWN)
-    had = {name: each for name, each in scores.items() if not math.isnan(each)}
-    return had | dict.fromkeys(unknown, UNKNOWN_READS), unknown
 
 
 def _ns(age_s: Array) -> Array:
     ns: Array = (np.nan_to_num(age_s.astype(np.float64)) * NS_PER_S).astype(np.int64)
     return ns
-
-
-def _health(reason: str, outage_ms: int) -> Health | None:
-    if not reason and outage_ms == NONE:
-        return None
-    return Health(reason=reason, outage_ms=None if outage_ms == NONE else outage_ms)

@@ -23,7 +23,7 @@ from signalnode.aggregator.measures.gaps import Gaps
 from signalnode.aggregator.measures.grid import Relating
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.bus.cluster import ClusterState, aged
-from signalnode.bus.digest import DigestReader
+from signalnode.bus.digest_reader import DigestReader
 from signalnode.bus.relations import TOPIC as RELATIONS
 from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.snapshot import Ring, RingRequest, answer
@@ -235,6 +235,7 @@ class Aggregator:
     def forget(self, now_ns: int) -> None:
         """Let carried markets go that have left."""
         gone = self.board.forget(now_ns)
+        self._digests.keep_to(self.board.carried.is_source)
         for market in gone:
             self.let_go(market)
         if gone:

@@ -133,7 +133,7 @@ class Process:
         if has_records(journal_dir(node.state_dir)):
             self._tell_forgetful(runner.forgetful())
         self.withheld = Withheld()
-        self._rejected_told: dict[str, int] = {}
+        self._rejected_told: dict[str, int | str] = {}
         self._signals, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poller, self._patient = zmq.Poller(), zmq.Poller()  # for all there is, and all but messages
         self._poller.register(self._sub, zmq.POLLIN)
@@ -303,8 +303,8 @@ class Process:
             self._connect_again(scores_endpoint(self._node.runtime_dir, name))
         if self.withheld.reason:
             self._tell_withheld()
-        if self.core.rejected != self._rejected_told:
-            self._rejected_told = dict(self.core.rejected)
+        if (rejected := self.core.rejected | self.core.board.carried.faults()) != self._rejected_told:
+            self._rejected_told = rejected
             self._log.warning("messages rejected so far", reasons=self._rejected_told)
 
     def _connect_again(self, endpoint: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import zmq
@@ -110,7 +110,7 @@ class Sources:
                     republisher.publish(frames)
         if republisher.asked_changes != self._changes:
             self._changes = republisher.asked_changes
-            self._ask(core, {topic for topic in republisher.asked if _is_stream(topic)})
+            self._ask(core, streams_meant(republisher.asked))
 
     def close(self) -> None:
         """Let go of the sockets."""
@@ -190,6 +190,13 @@ class Sources:
         self._told = reason
 
 
-def _is_stream(topic: bytes) -> bool:
-    """Whether a subscription to `topic` means messages of markets."""
-    return any(topic.startswith(each) or each.startswith(topic) for each in STREAMS)
+def streams_meant(asked: Iterable[bytes]) -> set[bytes]:
+    """What to ask below for these subscriptions: messages of markets alone, and not views or digests for one
+    who subscribes to everything.
+    """
+    longest = [(topic, kind) for topic in asked for kind in STREAMS]
+    return {
+        max(topic, kind, key=len)
+        for topic, kind in longest
+        if topic.startswith(kind) or kind.startswith(topic)
+    }

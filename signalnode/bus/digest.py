@@ -20,8 +20,7 @@ import numpy.typing as npt
 from msgspec import Meta
 
 from signalnode.bus.topics import DIGEST
-from signalnode.bus.wire import REASON_CHARS_MAX, SCORE_NAMES, STATES, STATUSES, VERSION, WireError
-from signalnode.names import name_fault
+from signalnode.bus.wire import REASON_CHARS_MAX, VERSION
 
 DIGEST_BYTES_MAX = 16_777_216  # 100,000 markets
 MARKETS_MAX = 65_536  # of one digest
@@ -48,8 +47,6 @@ NUMBERS: dict[str, str] = {
 }
 WORDS = ("state", "status", "process", "why", "reason")
 WORD, SCORE = "<u2", "<f4"
-COUNTS = ("epoch", "seq", "missed", "restarts")  # never below 0
-MEASURES = ("spread_bps", "age_s")  # never below 0, and NaN where not known
 
 Array = npt.NDArray[Any]
 _Column = tuple[Annotated[str, Meta(max_length=8)], bytes]
@@ -72,24 +69,8 @@ class DigestMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind",
     scores: Annotated[dict[str, _Column], Meta(max_length=SCORES_MAX)]
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
-    """The same read: a number, or a word, and a score by name for each of `markets`; arrays of shape (n,)."""
-
-    source: str
-    host: str
-    epoch: int
-    seq: int
-    time_published_ns: int
-    markets: tuple[str, ...]
-    numbers: Mapping[str, Array]
-    words: Mapping[str, Array]  # of str
-    scores: Mapping[str, Array]
-
-
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(DigestMessage)
-_NAMES = msgspec.msgpack.Decoder(Annotated[list[str], Meta(max_length=MARKETS_MAX)])
+Names = Annotated[list[str], Meta(max_length=MARKETS_MAX)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,109 +147,3 @@ def encode_digest(
 def packed_names(markets: Sequence[str]) -> msgspec.Raw:
     """The list of names as it stands in a digest."""
     return msgspec.Raw(_ENCODER.encode(list(markets)))
-
-
-class DigestReader:
-    """Reads digests; a source's names are read and checked once, as long as they stay the same."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, tuple[bytes, tuple[str, ...]]] = {}
-
-    def read(self, frames: Sequence[bytes]) -> Digest:
-        """The digest in `frames`; raises WireError for anything else."""
-        if len(frames) != 2 or frames[0] != DIGEST:
-            raise WireError("frames", f"{len(frames)} frames where the topic digest and a map make 2")
-        if len(frames[1]) > DIGEST_BYTES_MAX:
-            raise WireError("too_large", f"{len(frames[1])} bytes")
-        try:
-            message = _DECODER.decode(frames[1])
-            markets = self._markets(message)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            raise WireError("malformed", str(error)[:200]) from None
-        numbers = {name: _column(message.columns, name, kind, markets) for name, kind in NUMBERS.items()}
-        words = {name: _words(message, name, markets) for name in WORDS}
-        scores = {name: _column(message.scores, name, SCORE, markets) for name in message.scores}
-        _check(numbers, words, scores)
-        return Digest(
-            message.source,
-            message.host,
-            message.epoch,
-            message.seq,
-            message.time_published_ns,
-            markets,
-            numbers,
-            words,
-            scores,
-        )
-
-    def forget(self, source: str) -> None:
-        """Drop what is kept of a source that is gone."""
-        self._names.pop(source, None)
-
-    def _markets(self, message: DigestMessage) -> tuple[str, ...]:
-        raw = bytes(message.markets)
-        known = self._names.get(message.source)
-        if known is not None and known[0] == raw:
-            return known[1]
-        names = tuple(_NAMES.decode(raw))
-        for name in names:
-            if fault := name_fault(name):
-                raise WireError("out_of_range", fault)
-        if len(set(names)) != len(names):
-            raise WireError("out_of_range", "a market is in it twice")
-        self._names[message.source] = (raw, names)
-        return names
-
-
-def _column(columns: Mapping[str, _Column], name: str, kind: str, markets: Sequence[str]) -> Array:
-    found = columns.get(name)
-    if found is None:
-        raise WireError("missing_key", f"no column {name[:64]}")
-    if found[0] != kind:
-        raise WireError("wrong_type", f"column {name[:64]} of {found[0]} where it is of {kind}")
-    size = np.dtype(kind).itemsize * len(markets)
-    if len(found[1]) != size:
-        raise WireError("out_of_range", f"column {name[:64]} of {len(found[1])} bytes, and not {size}")
-    return np.frombuffer(found[1], kind)
-
-
-def _words(message: DigestMessage, name: str, markets: Sequence[str]) -> Array:
-    places = _column(message.columns, name, WORD, markets)
-    if len(places) and int(places.max()) >= len(message.texts):
-        raise WireError("out_of_range", f"column {name} beyond its {len(message.texts)} texts")
-    return np.array(message.texts, object)[places] if len(places) else np.empty(0, object)
-
-
-def _check(numbers: Mapping[str, Array], words: Mapping[str, Array], scores: Mapping[str, Array]) -> None:
-    """Raise WireError for a number or a word that no market can have."""
-    mid, warm = numbers["mid"], numbers["warm"]
-    sound = [(name, bool((numbers[name] >= 0).all())) for name in COUNTS]
-    sound += [(name, _is_measure(numbers[name])) for name in MEASURES]
-    sound += [
-        ("outage_ms", bool((numbers["outage_ms"] >= NONE).all())),
-        ("mid", bool((np.isfinite(mid) & (mid >= 0.0)).all())),
-        ("warm", bool(((warm >= 0.0) & (warm <= 1.0)).all())),
-        ("state", set(words["state"].tolist()) <= STATES),
-        ("status", set(words["status"].tolist()) <= set(STATUSES)),
-    ]
-    for name, values in scores.items():
-        is_score = np.isnan(values) | (values == UNKNOWN) | ((values >= 0.0) & (values <= 100.0))
-        sound.append((name[:64], bool(is_score.all())))
-    for name, is_sound in sound:
-        if not is_sound:
-            raise WireError("out_of_range", f"column {name}")
-    if len(mid):
-        _check_seven(scores)
-
-
-def _check_seven(scores: Mapping[str, Array]) -> None:
-    """Whoever has one of the seven scores has all."""
-    if lacking := set(SCORE_NAMES) - scores.keys():
-        raise WireError("missing_key", f"no score {sorted(lacking)[0]}")
-    absent = sum(np.isnan(scores[name]).astype(np.int8) for name in SCORE_NAMES)
-    if not np.isin(absent, (0, len(SCORE_NAMES))).all():
-        raise WireError("missing_key", "a market with some of the seven scores")
-
-
-def _is_measure(values: Array) -> bool:
-    return bool((np.isnan(values) | ((values >= 0.0) & np.isfinite(values))).all())

@@ -171,6 +171,7 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     markets: _Count
     age_s: _Positive  # since its newest digest
     older: _Count = 0  # so often it told of a market whose newer epoch was known: another writer
+    refused: _Count = 0  # so often it said of a market what no market can have, or more than can be held
 
 
 class Layer5State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

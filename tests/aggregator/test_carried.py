@@ -8,7 +8,8 @@ import pytest
 
 from signalnode.aggregator import carried
 from signalnode.aggregator.carried import LEFT_S, Carried
-from signalnode.bus.digest import NUMBERS, DigestReader, encode_digest, packed_names
+from signalnode.bus.digest import NUMBERS, encode_digest, packed_names
+from signalnode.bus.digest_reader import DigestReader
 from signalnode.bus.wire import SCORE_NAMES
 from signalnode.clock import NS_PER_S
 from tests.effort import drawn

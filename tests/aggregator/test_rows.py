@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from signalnode.aggregator import board as board_module
 from signalnode.aggregator.board import ROWS_FROM, Board
 from signalnode.aggregator.digests import DigestWriter
-from signalnode.bus.digest import UNKNOWN, Digest, DigestReader
+from signalnode.bus.digest import UNKNOWN
+from signalnode.bus.digest_reader import Digest, DigestReader
 from signalnode.bus.wire import SCORE_NAMES, Health, ProcessState
 from tests.bus.messages import end, heartbeat, score
 

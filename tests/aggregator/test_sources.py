@@ -14,9 +14,10 @@ from signalnode.aggregator.core import Aggregator
 from signalnode.aggregator.digests import DigestWriter
 from signalnode.aggregator.republisher import Republisher
 from signalnode.aggregator.runner import StrategyRunner
-from signalnode.aggregator.sources import Sources, digest_writer
+from signalnode.aggregator.sources import Sources, digest_writer, streams_meant
 from signalnode.bus.curve import mark_as_node, new_keys, secure_client
-from signalnode.bus.digest import DIGEST, DigestReader
+from signalnode.bus.digest import DIGEST
+from signalnode.bus.digest_reader import DigestReader
 from signalnode.bus.wire import WireError, decode, encode
 from signalnode.clock import NS_PER_S, monotonic_ns
 from signalnode.settings import AggregatorSettings, NodeSettings, ShardSettings
@@ -229,3 +230,39 @@ def test_a_heartbeat_of_a_stream_is_passed_on_and_an_older_epoch_is_not() -> Non
     assert upper.take_stream(encode(heartbeat("A", seq=2, epoch=5)))
     assert not upper.take_stream(encode(score("A", seq=9, epoch=4)))
     assert not upper.take_stream(encode(score("UNKNOWN", epoch=5)))
+
+
+def test_a_stream_is_kept_for_who_asks_for_any_kind_of_its_messages() -> None:
+    for topic in (b"score.A", b"heartbeat.A", b"end.A", b"end.", b"h", b""):
+        lower, upper = core_of("a", "A"), core_of("top")
+        lower.take(encode(score("A", epoch=5)), S)
+        upper.take_digest(digest_of(lower, S), S)
+        assert upper.take_stream(encode(heartbeat("A", seq=2, epoch=5)))
+        upper.let_go_but({topic})
+        assert set(upper._streams) == {"A"}
+        upper.let_go_but({b"score.B", b"view"})
+        assert not upper._streams
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ({b""}, {b"score.", b"heartbeat.", b"end."}),
+        ({b"s", b"view", b"digest"}, {b"score."}),
+        ({b"end.A", b"score.BTC-USD"}, {b"end.A", b"score.BTC-USD"}),
+        ({b"decision.", b"e"}, {b"end."}),
+    ],
+)
+def test_below_nothing_is_asked_for_but_messages_of_markets(asked: set[bytes], meant: set[bytes]) -> None:
+    assert streams_meant(asked) == meant
+
+
+def test_what_a_source_says_in_vain_is_told_in_the_view() -> None:
+    lower, upper = core_of("a", "A", "B"), core_of("top")
+    lower.take(encode(score("A")), S)
+    frames = digest_of(lower, S)
+    upper.take_digest([frames[0], frames[1].replace(b"unheard", b"unherad")], S)
+    (outcome,) = upper.advance(S)[-1:]
+    assert outcome.view.layer5 is not None
+    assert outcome.view.layer5.sources["a"].refused == 1
+    assert outcome.view.markets["A"].seq == 1
