@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from scipy.signal import lfilter
@@ -21,6 +22,7 @@ FLOOR = 1e-3  # of the usual
 RIDGE = 0.01  # of the features' variance
 ROWS_MAX = 25_000  # that one recording teaches
 HOUR_NS = 3_600_000_000_000
+KNOWN_EACH = 10  # of the rows that a rank so far is found among
 HOURS_MIN = 3  # of others, before a ridge is worth fitting
 
 
@@ -96,14 +98,14 @@ def of_direction(day: Day) -> Series:
 def of_activity(day: Day) -> Series:
     """How much is traded, by size and by number, shape (n, features)."""
     trades = day.per_step(day.trades["time_received_ns"], np.ones(len(day.trades)))
-    return _normal([relative(x, tau_s) for x in (day.volume, trades) for tau_s in SPANS_S])
+    return np.stack([relative(x, tau_s) for x in (day.volume, trades) for tau_s in SPANS_S], axis=1)
 
 
 def of_movement(day: Day) -> Series:
     """How far the price goes, and what comes with it, shape (n, features)."""
     series = (day.squares, day.returns**2, day.volume)
     columns = [relative(x, tau_s) for x in series for tau_s in SPANS_S]
-    return _normal([*columns, *(np.abs(trend(day, tau_s)) for tau_s in SPANS_S)])
+    return np.stack([*columns, *(np.abs(trend(day, tau_s)) for tau_s in SPANS_S)], axis=1)
 
 
 def of_cost(day: Day) -> Series:
@@ -115,13 +117,28 @@ def of_cost(day: Day) -> Series:
     for x in (day.cost, np.maximum(spread, 0.25 * average(spread, USUAL_S)), spread):
         columns.append(np.log(x + 1e-12) - np.log(average(x, USUAL_S) + 1e-12))
         columns += [relative(x, tau_s) for tau_s in (1.0, 5.0, 60.0)]
-    return _normal(columns)
+    return np.stack(columns, axis=1)
 
 
-def _normal(columns: list[Series]) -> Series:
-    """Each by its ranks on a normal distribution, so that symbols compare; shape (n, columns)."""
-    ranks = rankdata(np.stack(columns, axis=1), axis=0)
-    out: Series = ndtri(ranks / (len(ranks) + 1))
+RANKED = (of_activity, of_movement, of_cost)  # of which nothing but their ranks compares between symbols
+
+
+def _normal(columns: Series) -> Series:
+    """Each by its ranks on a normal distribution, shape (n, columns)."""
+    out: Series = ndtri(rankdata(columns, axis=0) / (len(columns) + 1))
+    return out
+
+
+def _normal_so_far(columns: Series, hours: Series) -> Series:
+    """The same by its ranks among the hours before; in the first hour, of which nobody knows, within it."""
+    out = np.empty(columns.shape)
+    starts = np.flatnonzero(np.diff(hours, prepend=-1)).tolist()
+    for start, end in pairwise([*starts, len(hours)]):
+        known = np.sort(columns[: start or end : KNOWN_EACH], axis=0)
+        for j, ordered in enumerate(known.T):
+            x = columns[start:end, j]
+            below = np.searchsorted(ordered, x) + np.searchsorted(ordered, x, side="right")
+            out[start:end, j] = ndtri((0.5 * below + 0.5) / (len(ordered) + 1))
     return out
 
 
@@ -131,6 +148,7 @@ class Ridge:
     def __init__(self, features: Callable[[Day], Series]) -> None:
         self._features = features
         self._moments: dict[tuple[str, int], Series] = {}  # by symbol and hour
+        self._so_far: dict[tuple[str, int], Series] = {}  # the same of ranks among what was known
 
     def learn(self, day: Day, future: Series, rows: Series) -> None:
         """Take one day's features and what followed at `rows` into what its symbol teaches, by the hour."""
@@ -138,40 +156,37 @@ class Ridge:
         if len(known) < 100:
             return
         known = known[:: -(-len(known) // ROWS_MAX)]
-        y = ndtri(rankdata(future[known]) / (len(known) + 1))
-        both = np.column_stack([self._columns(day)[known], y])
-        hours = day.grid[known] // HOUR_NS
+        hours, y = day.grid[known] // HOUR_NS, future[known, np.newaxis]
+        whole = np.hstack([features_of(day, self._features)[known], _normal(y)])
+        so_far = np.hstack([features_so_far(day, self._features)[known], _normal_so_far(y, hours)])
         for hour in np.unique(hours).tolist():
-            part = both[hours == hour]
-            key = day.symbol, hour
-            self._moments[key] = self._moments.get(key, 0.0) + part.T @ part
+            for moments, both in ((self._moments, whole), (self._so_far, so_far)):
+                part, key = both[hours == hour], (day.symbol, hour)
+                moments[key] = moments.get(key, 0.0) + part.T @ part
 
     def predict(self, day: Day) -> Series | None:
         """What the others foresee of each row of `day`; None where there is no other."""
         others = [moments for (symbol, _), moments in self._moments.items() if symbol != day.symbol]
-        return self._columns(day) @ _weights(others) if others else None
+        return features_of(day, self._features) @ _weights(others) if others else None
 
     def predict_forward(self, day: Day) -> Series | None:
         """The same by what the others had taught before each hour of `day`, the hour before left out, for it
-        may not have ended; NaN while that is less than HOURS_MIN. None where it never is more.
-
-        Features that `_normal` ranks are ranked over the whole day, which bends them by what comes.
+        may not have ended; NaN while that is less than HOURS_MIN, and in the first hour of a day. None
+        where it never is more. What is ranked is ranked among the hours before, here and where it taught.
         """
         hours = day.grid // HOUR_NS
         out = np.full(len(hours), np.nan)
-        for hour in np.unique(hours).tolist():
+        columns = features_so_far(day, self._features)
+        for hour in np.unique(hours).tolist()[1:]:
             before = [
                 moments
-                for (symbol, when), moments in self._moments.items()
+                for (symbol, when), moments in self._so_far.items()
                 if symbol != day.symbol and when < hour - 1
             ]
             if len(before) >= HOURS_MIN:
                 rows = hours == hour
-                out[rows] = self._columns(day)[rows] @ _weights(before)
+                out[rows] = columns[rows] @ _weights(before)
         return out if np.isfinite(out).any() else None
-
-    def _columns(self, day: Day) -> Series:
-        return features_of(day, self._features)
 
 
 def _weights(moments: list[Series]) -> Series:
@@ -186,5 +201,14 @@ def _weights(moments: list[Series]) -> Series:
 
 @functools.lru_cache(maxsize=64)
 def features_of(day: Day, features: Callable[[Day], Series]) -> Series:
-    """`features` of `day`, kept: several claims ask."""
-    return features(day)
+    """`features` of `day`, kept: several claims ask. Those of RANKED by their ranks over the whole day."""
+    columns = features(day)
+    return _normal(columns) if features in RANKED else columns
+
+
+@functools.lru_cache(maxsize=64)
+def features_so_far(day: Day, features: Callable[[Day], Series]) -> Series:
+    """The same by their ranks among the hours before."""
+    if features not in RANKED:
+        return features_of(day, features)
+    return _normal_so_far(features(day), day.grid // HOUR_NS)
