@@ -21,7 +21,7 @@ from signalnode.aggregator.measures.grid import Relating
 from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.notices import Withheld, failing, troubled
 from signalnode.aggregator.relating.child import child_for
-from signalnode.aggregator.republisher import Republisher
+from signalnode.aggregator.republisher import TOGETHER_MAX, Republisher
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.aggregator.sources import Sources, digest_writer
 from signalnode.bus.epoch import next_epoch
@@ -196,18 +196,20 @@ class Process:
         self._housekeeping(link, now_ns)
 
     def _drain(self, now_ns: int) -> bool:
-        """Take what waits; whether that was all. Most wakes are for one message: to look for another by
-        receiving it in vain costs more than to receive one.
-        """
-        take, send, count = self.core.take, self._republisher.publish, 0
+        """Take what waits; whether that was all. To look for another by receiving it in vain costs more."""
+        take, send, count = self.core.take, self._republisher.publish_all, 0
+        taken: list[list[bytes]] = []
         with contextlib.suppress(zmq.Again):
             while count < DRAIN_MAX:
                 frames = receive(self._sub)
                 count += 1
                 if take(frames, now_ns):
-                    send(frames)
+                    taken.append(frames)
+                if len(taken) == TOGETHER_MAX:
+                    send(taken)
                 if not waits(self._sub):
                     break
+        send(taken)
         self._gathering.took(count, now_ns, are_more=count == DRAIN_MAX)
         return count < DRAIN_MAX
 
