@@ -211,8 +211,10 @@ def _checked(
     lacking = sum(np.isnan(scores[name]).astype(np.int8) for name in SCORE_NAMES) if len(markets) else 0
     checks["one of the seven scores is absent"] = np.isin(lacking, (0, len(SCORE_NAMES)))
     unheard = np.isnan(numbers["age_s"])
-    is_blank = (numbers["epoch"] == 0) & (numbers["seq"] == 0) & _is_one_of(words["state"], frozenset(TOLD))
-    checks["it was heard, and has no age"] = ~unheard | is_blank
+    if unheard.any():
+        is_blank = (numbers["epoch"] == 0) & (numbers["seq"] == 0)
+        is_blank &= _is_one_of(words["state"], frozenset(TOLD))
+        checks["it was heard, and has no age"] = ~unheard | is_blank
     sound = np.ones(len(markets), np.bool_)
     for check in checks.values():
         sound &= check
