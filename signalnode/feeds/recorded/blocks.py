@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, BinaryIO, NamedTuple
 
@@ -18,8 +18,19 @@ SKIPPABLE = b"\x50\x2a\x4d\x18"
 LINES, ROWS, MARK = 1, 2, 3  # what a block holds: lines of a capture, rows of EVENT, a mark
 BEGINS = 1  # flag of lines: a mark is among them
 CONTENT_BYTES_MAX = 64 << 20  # of one block; whoever reads it must hold it
+SEARCH_BYTES = 1 << 20  # read at once behind what is damaged
 _LEVEL = 3  # of zstd: its own default; 6 saves a twentieth, for three times the work
 _INDEX = struct.Struct("<BBIIIIQQqqq8s")  # the fields of `Index`
+
+
+BEGINNING = SKIPPABLE + struct.pack("<I", _INDEX.size)
+_HEAD_BYTES = len(BEGINNING) + _INDEX.size
+
+OnDamage = Callable[[], None]
+
+
+def _unheeded() -> None:
+    """Damage is nothing to whoever asks so."""
 
 
 class Index(NamedTuple):
@@ -50,26 +61,56 @@ def pack_block(index: Index, content: bytes) -> bytes:
     """A block as it is written; its lengths and its check are worked out here."""
     frame = _codec().compress(content, asbytes=True)
     whole = index._replace(length=len(frame), content_length=len(content), check=zlib.crc32(frame))
-    packed: bytes = SKIPPABLE + struct.pack("<I", _INDEX.size) + _INDEX.pack(*whole) + frame
+    packed: bytes = BEGINNING + _INDEX.pack(*whole) + frame
     return packed
 
 
-def walk(file: BinaryIO) -> Iterator[Block]:
-    """The whole blocks of a file, in order, whose contents are not looked at; a torn one is its end."""
+def walk(file: BinaryIO, on_damage: OnDamage = _unheeded) -> Iterator[Block]:
+    """The whole blocks of a file, in order, whose contents are not looked at. A torn one is its end, unless
+    others follow: then it is damaged, and passed over.
+    """
     file.seek(0, 2)
     size, at = file.tell(), 0
-    head = len(SKIPPABLE) + 4 + _INDEX.size
-    while at + head <= size:
+    while at + _HEAD_BYTES <= size:
         file.seek(at)
-        data = file.read(head)
-        if data[:4] != SKIPPABLE or int.from_bytes(data[4:8], "little") != _INDEX.size:
-            return
-        index = Index._make(_INDEX.unpack_from(data, 8))
-        at += head
-        if at + index.length > size or index.content_length > CONTENT_BYTES_MAX:
-            return
-        yield Block(index, at)
-        at += index.length
+        data = file.read(_HEAD_BYTES)
+        index = Index._make(_INDEX.unpack_from(data, len(BEGINNING)))
+        end = at + _HEAD_BYTES + index.length
+        if not data.startswith(BEGINNING) or end > size or index.content_length > CONTENT_BYTES_MAX:
+            at = _next_beginning(file, at + 1)
+            if at < 0:
+                return
+            on_damage()
+            continue
+        yield Block(index, at + _HEAD_BYTES)
+        at = end
+
+
+def _next_beginning(file: BinaryIO, at: int) -> int:
+    """Where the next block begins, or what looks like one; -1 where there is none."""
+    file.seek(at)
+    held = b""
+    while data := file.read(SEARCH_BYTES):
+        held += data
+        if (found := held.find(BEGINNING)) >= 0:
+            return at + found
+        at += max(0, len(held) - len(BEGINNING) + 1)
+        held = held[-len(BEGINNING) + 1 :]
+    return -1
+
+
+def contents(file: BinaryIO, on_damage: OnDamage = _unheeded) -> Iterator[tuple[Block, bytes]]:
+    """The sound blocks of a file, in order, with what they hold; `on_damage` is called for each that is not,
+    but for the last, which a crash may leave so.
+    """
+    is_damaged = False
+    for block in walk(file, on_damage):
+        if is_damaged:
+            on_damage()
+        content = content_of(file, block)
+        is_damaged = content is None
+        if content is not None:
+            yield block, content
 
 
 def end_of(block: Block) -> int:

@@ -19,20 +19,17 @@ from signalnode.events import EVENT, Events, join_events
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.files.marks import Mark, pack_mark, unpack_mark
 from signalnode.feeds.files.recording import METADATA_KEY, NAMES, ROW_GROUP_ROWS, VERSION, WRITING
-from signalnode.feeds.recorded.blocks import MARK, ROWS, Index, content_of, walk
+from signalnode.feeds.recorded.blocks import MARK, ROWS, Index, OnDamage, contents, walk
 from signalnode.feeds.recorded.hours import Hour
-from signalnode.files import replacing
+from signalnode.files import rename, replacing
 
 MARKS_KEY = b"signalnode.marks"
 Piece = Events | Mark
 
 
-def journal_pieces(file: BinaryIO) -> Iterator[Piece]:
+def journal_pieces(file: BinaryIO, on_damage: OnDamage) -> Iterator[Piece]:
     """What a journal holds, in order: rows, and the marks before them. What is damaged is left out."""
-    for block in walk(file):
-        content = content_of(file, block)
-        if content is None:
-            return
+    for block, content in contents(file, on_damage):
         if block.of.kind == MARK:
             yield unpack_mark(content)
         elif block.of.kind == ROWS:
@@ -41,18 +38,22 @@ def journal_pieces(file: BinaryIO) -> Iterator[Piece]:
 
 def close_journal(hour: Hour) -> Iterator[float]:
     """Write the Parquet file of a closed journal and remove that, yielding the fraction done. One that is
-    there already is whole. Raises OSError and DataError.
+    there already is whole. A journal of which a part is damaged is kept as `.damaged`. Raises OSError and
+    DataError, where it cannot be written.
     """
+    damaged: list[None] = []
     path = hour.path.with_name(hour.path.name[1:]).with_suffix(".parquet")
     if not path.exists() and hour.bytes:
         try:
-            yield from _write(hour, path)
+            yield from _write(hour, path, lambda: damaged.append(None))
         except OSError as error:
             raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
+    if damaged:
+        rename(hour.path, hour.path.with_suffix(".damaged"))
     hour.path.unlink(missing_ok=True)
 
 
-def _write(hour: Hour, path: Path) -> Iterator[float]:
+def _write(hour: Hour, path: Path, on_damage: OnDamage) -> Iterator[float]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -66,7 +67,7 @@ def _write(hour: Hour, path: Path) -> Iterator[float]:
         schema = pa.schema(columns, metadata={METADATA_KEY: json.dumps(facts)})
         with replacing(path, durable=True) as draft, pq.ParquetWriter(draft, schema, **WRITING) as writer:
             row = 0
-            for group in _groups(journal_pieces(file), marks):
+            for group in _groups(journal_pieces(file, on_damage), marks):
                 arrays = [pa.array(np.ascontiguousarray(group[name])) for name in NAMES]
                 writer.write_table(pa.table(arrays, schema=schema))
                 row += len(group)

@@ -7,6 +7,7 @@ need no decoding. Raw frames give the same, and are read from where an engine be
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,7 +23,7 @@ from signalnode.feeds.files.decoding import Gaps, Marks, Slice
 from signalnode.feeds.files.lines import Line
 from signalnode.feeds.files.marks import Mark
 from signalnode.feeds.files.recording import rows_of_group
-from signalnode.feeds.recorded.blocks import BEGINS, LINES, content_of, walk
+from signalnode.feeds.recorded.blocks import BEGINS, LINES, OnDamage, content_of, walk
 from signalnode.feeds.recorded.gaps import Gap, book_gaps
 from signalnode.feeds.recorded.hours import HOUR_NS, Hour, hour_of
 from signalnode.feeds.recorded.parquet import Piece, journal_pieces, marks_in, read_facts
@@ -88,7 +89,7 @@ class EventSpan(Span):
         hours = [hour for hour in self.hours if hour.start_ns + HOUR_NS > self.from_ns]
         for at, hour in enumerate(hours):
             before = count
-            for piece, row in _pieces_of(hour):
+            for piece, row in _pieces_of(hour, partial(self._note_damage, hour.path)):
                 if isinstance(piece, Mark):
                     if self.from_ns <= piece.time_ns < self.to_ns or (row and count > before):
                         self.marks.append((count, piece))
@@ -100,6 +101,9 @@ class EventSpan(Span):
         if not count:
             raise self._nothing()
         yield Slice(np.zeros(0, EVENT), 1.0)
+
+    def _note_damage(self, path: Path) -> None:
+        self.faults.add("file_damaged", f"{path}: a part of it is damaged, and left out")
 
     def _within(self, events: Events, newest_ns: int) -> Events:
         times = events[TIME_NS]
@@ -155,8 +159,12 @@ class RawSpan(Span):
 
     def _lines_of(self, path: Path, faults: Faults) -> Iterator[Line]:
         number = 0
+
+        def damaged() -> None:
+            faults.add("file_damaged", f"{path}: a part of it is damaged, and left out")
+
         with path.open("rb") as file:
-            for at, block in enumerate(walk(file)):
+            for at, block in enumerate(walk(file, damaged)):
                 if at < self._blocks_before.get(path, 0):
                     number += block.of.rows
                     continue
@@ -207,7 +215,7 @@ def _later_names(path: Path) -> list[Path]:
     return [path.with_suffix("")] if path.name.endswith(".zst.open") else [path.with_suffix(".closed")]
 
 
-def _pieces_of(hour: Hour) -> Iterator[tuple[Piece, int]]:
+def _pieces_of(hour: Hour, on_damage: OnDamage) -> Iterator[tuple[Piece, int]]:
     """Rows and marks of an hour, and how many rows of the hour come before."""
     row = 0
     parquet = hour.path.with_name(hour.path.name.removeprefix(".")).with_suffix(".parquet")
@@ -215,7 +223,7 @@ def _pieces_of(hour: Hour) -> Iterator[tuple[Piece, int]]:
         yield from _pieces_of_parquet(parquet if parquet.exists() else hour.path)
         return
     with _opened(hour) as file:
-        for piece in journal_pieces(file):
+        for piece in journal_pieces(file, on_damage):
             yield piece, row
             if not isinstance(piece, Mark):
                 row += len(piece)
