@@ -30,6 +30,8 @@ REPO = Path(__file__).parents[2]
 CORRCOEFS = 9
 VIEWS = {500: "20 ms", 2_000: "60 ms"}
 VIEW_MOST = 3.0  # times the correlation alone, computed from scratch
+FEW, MANY, SECONDS, SCORES_A_SECOND = 200, 4_000, 5, 4
+COST_MOST = 1.3  # of a market among MANY, beside one among FEW
 PASS_MARKETS, PASS_STEPS = 2_000, 2_400
 PASS_MOST = 3.0  # times numpy's, without leads
 
@@ -37,7 +39,45 @@ PASS_MOST = 3.0  # times numpy's, without leads
 def rows() -> Iterator[Row]:
     """Every figure of many markets."""
     yield from (a_view(count) for count in VIEWS)
+    yield a_market()
     yield relations()
+
+
+def a_market() -> Row:
+    """What a market takes among few and among many: its scores, and its part of views and steps."""
+    few_us, many_us = (statistics.median(_seconds_us(count)) for count in (FEW, MANY))
+    return Row(
+        what=f"a market among {MANY:,}, {SCORES_A_SECOND} scores and 4 views a second, relations apart",
+        measured=many_us,
+        unit="µs of the processor a second",
+        reference=f"µs: among {FEW}",
+        reference_value=few_us,
+        at_most=COST_MOST,
+    )
+
+
+def _seconds_us(count: int) -> list[float]:
+    """Of each second after the first, what a market of so many took of the processor."""
+    names, start_ns = markets(count), 1_700_000_000_000_000_000
+    settings = AggregatorSettings()
+    apart = Apart(names, grid_of(settings))
+    apart.begin(lambda _content: True)
+    runner = StrategyRunner({s.name: s.make() for s in STRATEGIES})
+    core = Aggregator(settings, names, runner, 1, start_ns, relating=apart)
+    draw = np.random.default_rng(8)
+    spent_us = []
+    for quarter in range(1, 4 * SECONDS + 1):
+        now_ns = start_ns + quarter * 250_000_000
+        values = draw.uniform(0, 100, (count, len(SCORE_NAMES)))
+        frames = [
+            encode(score_of(name, quarter, 100.0, values[row], now_ns)) for row, name in enumerate(names)
+        ]
+        began = time.process_time()
+        for each in frames:
+            core.take(each, now_ns)
+        core.advance(now_ns)
+        spent_us.append(1e6 * (time.process_time() - began) / count)
+    return [sum(spent_us[begin : begin + 4]) for begin in range(4, len(spent_us), 4)]
 
 
 def a_view(count: int) -> Row:
