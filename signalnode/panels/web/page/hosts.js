@@ -47,7 +47,9 @@ function table(heads, rows) {
   const made = element("table", "plain"), head = element("tr");
   head.append(...heads.map((word) => element("th", "", word)));
   made.append(head, ...rows);
-  return made;
+  const place = element("div", "wide");
+  place.append(made);
+  return place;
 }
 
 function row(state, cells) {
