@@ -123,6 +123,19 @@ def forget_before(head: str) -> None:
             CURRENT.unlink()
 
 
+def check_here(head: str) -> None:
+    """Raises ClusterError where none of that head is seen here: Ray would end this process without a word."""
+    try:
+        is_here = head in CURRENT.read_text()
+    except OSError:
+        is_here = False
+    if not is_here:
+        raise ClusterError(
+            f"no `cluster head` or `cluster join` of {head} is seen on this machine; start one, and where it "
+            "is a service of the machine ask within it: nsenter -m -t PID"
+        )
+
+
 class RefusedError(ClusterError):
     """The head does not let this machine in, and will not as long as its token and versions are the same."""
 

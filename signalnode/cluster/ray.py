@@ -50,6 +50,7 @@ def connect(cluster: ClusterSettings) -> Iterator[RayCluster]:
     Whatever Ray reads of the environment it reads when it is imported: see `carrier`.
     """
     address = daemons.own_address(cluster.head)
+    daemons.check_here(cluster.head)
     silence = f"the head at {cluster.head} gives no answer"
     with _unheard():
         try:

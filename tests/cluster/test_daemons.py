@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from signalnode.cluster.daemons import RefusedError, check_let_in, host_command, own_address
+from signalnode.cluster import daemons
+from signalnode.cluster.daemons import RefusedError, check_here, check_let_in, host_command, own_address
 from signalnode.cluster.node import bound
 from signalnode.errors import ClusterError
 from tests.effort import PATIENCE_S
@@ -78,3 +79,15 @@ def test_a_machine_that_will_never_be_let_in_is_told_why(said: str, told: str, t
     with pytest.raises(RefusedError) as raised:
         check_let_in(output, "10.0.0.1:6379")
     assert told in str(raised.value)
+
+
+def test_a_machine_on_which_nothing_of_the_head_is_seen_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemons, "CURRENT", tmp_path / "current")
+    for content in ("", "10.0.0.9:6379"):
+        (tmp_path / "current").write_text(content)
+        with pytest.raises(ClusterError, match=r"of 10\.0\.0\.1:6379 is seen on this machine"):
+            check_here("10.0.0.1:6379")
+    (tmp_path / "current").write_text("10.0.0.1:6379")
+    check_here("10.0.0.1:6379")
