@@ -24,7 +24,7 @@ from signalnode.bus.wire import (
 )
 from signalnode.clock import NS_PER_S
 from signalnode.panels.status import SETTLING, SOUND, tried
-from signalnode.settings.model import MARKETS_MAX
+from signalnode.settings.cluster import CLUSTER_MARKETS_MAX
 
 EVENTS_MAX = 4  # newest lines of the log under the table
 DECISIONS_MAX = 3  # newest decisions under the table
@@ -111,7 +111,7 @@ class PanelView:
 
     def _reconcile(self, states: Mapping[str, MarketState], now_ns: int) -> None:
         """A view has every market of the config: after a reload some are new, and some have left."""
-        self.markets = {name: self._known(name) for name in islice(states, MARKETS_MAX)}
+        self.markets = {name: self._known(name) for name in islice(states, CLUSTER_MARKETS_MAX)}
         for name, market in self.markets.items():
             state = states[name]
             market.doubt = state.state if state.state in DOUBTS else ""
@@ -127,7 +127,7 @@ class PanelView:
         """An older incarnation's message is ignored."""
         known = self.markets.get(message.market)
         if known is None:
-            if len(self.markets) >= MARKETS_MAX:
+            if len(self.markets) >= CLUSTER_MARKETS_MAX:
                 return
             known = self.markets[message.market] = self._known(message.market)
         if isinstance(message, Score):

@@ -17,8 +17,8 @@ from signalnode.bus.wire import (
     Score,
     ViewMessage,
 )
+from signalnode.panels import view as views
 from signalnode.panels.view import EVENTS_MAX, PanelView, Row, columns, price
-from signalnode.settings.model import MARKETS_MAX
 
 SECOND_NS = 1_000_000_000
 
@@ -197,10 +197,13 @@ def test_a_reload_brings_markets_with_their_notes_and_takes_those_that_left(pane
     ]
 
 
-def test_no_number_of_markets_grows_the_board_without_end(panel: PanelView) -> None:
-    for number in range(MARKETS_MAX + 5):
+def test_no_number_of_markets_grows_the_board_without_end(
+    panel: PanelView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "CLUSTER_MARKETS_MAX", 100)
+    for number in range(105):
         panel.take(score(market=f"M{number}"), 0)
-    assert len(panel.rows(0)) == MARKETS_MAX
+    assert len(panel.rows(0)) == 100
 
 
 def test_what_the_node_does_first_is_shown_until_the_first_score(panel: PanelView) -> None:
