@@ -10,7 +10,8 @@ Amounts of inverse contracts (BTC-PERPETUAL, BTC-27MAR26) are USD; those of opti
 and of linear contracts (BTC_USDC-PERPETUAL), are base units. Where a book comes in several channels, that
 whose snapshot comes first counts.
 
-`platform_state` says whether an instrument's index is locked, `instrument.state` what becomes of it.
+`platform_state` says whether an instrument's index is locked, and of the whole platform whether it is in
+maintenance; `instrument.state` what becomes of an instrument. None of these ends what another has said.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from signalnode.feeds.venues.base import (
     OnFault,
     Row,
     base_units,
+    plain_symbol,
     trade_row,
 )
 
@@ -88,6 +90,7 @@ class _Trade(msgspec.Struct):
 class _Platform(msgspec.Struct):
     index: str = msgspec.field(default="", name="price_index")
     locked: bool = False
+    maintenance: bool | None = None  # of the whole platform, whatever the index
 
 
 class _State(msgspec.Struct):
@@ -111,6 +114,8 @@ class DeribitDecoder(MarketDecoder):
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         super().__init__(market, depth_bps, on_fault)
         self._channel = ""  # of the book
+        self._ended = ""  # the instrument's own state, unless it is open
+        self._is_locked = self._is_maintained = False
         underlying = market.partition("-")[0].lower()
         self._index = underlying if "_" in underlying else f"{underlying}_usd"
 
@@ -136,13 +141,27 @@ class DeribitDecoder(MarketDecoder):
 
     def _on_state(self, sent: _Parameters) -> Sequence[Row]:
         if sent.channel == "platform_state":
-            platform = _platform.decode(sent.data)
-            if platform.index == self._index:
-                self.halt = "locked" if platform.locked else ""
+            self._on_platform(_platform.decode(sent.data))
         else:
             told = _state.decode(sent.data)
-            self._hear_state(told.instrument, told.state, OPEN_STATES)
+            if plain_symbol(told.instrument) == self.symbol:
+                self._hear_state(told.instrument, told.state, OPEN_STATES)
+                self._ended = self.halt
+                self._work_out_halt()
         return ()
+
+    def _on_platform(self, platform: _Platform) -> None:
+        if platform.maintenance is not None:
+            self._is_maintained = platform.maintenance
+        elif platform.index != self._index:
+            return
+        if platform.index == self._index:
+            self._is_locked = platform.locked
+        self._work_out_halt()
+
+    def _work_out_halt(self) -> None:
+        of_platform = "maintenance" if self._is_maintained else "locked" if self._is_locked else ""
+        self.halt = self._ended or of_platform
 
     def _on_book(self, sent: _Parameters, time_received_ns: int) -> Sequence[Row]:
         d = _book.decode(sent.data)

@@ -125,3 +125,23 @@ def test_an_instrument_that_ends_is_told_and_no_other() -> None:
     for name, halt in (("BTC-26JUN26", ""), ("BTC-27MAR26", "closed")):
         decode("instrument.state.any.any", {"instrument_name": name, "state": "closed", "timestamp": SENT_MS})
         assert decode.decoder.halt == halt
+
+
+def test_maintenance_of_the_platform_halts_every_instrument_until_it_is_over() -> None:
+    decode = Decoding("ETH-PERPETUAL")
+    for data, halt in (
+        ({"maintenance": True}, "maintenance"),
+        ({"price_index": "eth_usd", "locked": False}, "maintenance"),
+        ({"price_index": "eth_usd", "locked": True}, "maintenance"),
+        ({"price_index": "sol_usdc", "locked": False, "maintenance": False}, "locked"),
+        ({"price_index": "eth_usd", "locked": False, "maintenance": False}, ""),
+    ):
+        assert decode("platform_state", data) == []
+        assert decode.decoder.halt == halt
+
+
+def test_an_index_that_is_free_again_opens_no_instrument_that_has_ended() -> None:
+    decode = Decoding("BTC-27MAR26")
+    decode("instrument.state.any.any", {"instrument_name": "BTC-27MAR26", "state": "settled"})
+    decode("platform_state", {"price_index": "btc_usd", "locked": False})
+    assert decode.decoder.halt == "settled"
