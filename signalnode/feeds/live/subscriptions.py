@@ -26,7 +26,7 @@ from signalnode.clock import NS_PER_S
 from signalnode.feeds.live import suspects
 from signalnode.feeds.live.actions import NEVER_NS, RENEW_S_MIN, jittered_s, ns_of
 from signalnode.feeds.live.lives import HELD, SUBSCRIPTION, Asked, Change, Key, State
-from signalnode.feeds.live.sessions.base import OLDEST, Heard, Venue
+from signalnode.feeds.live.sessions.base import OLDEST, SOMEBODY, Heard, Venue
 
 ANSWER_S = 10.0
 ASKED_MAX = 5
@@ -61,6 +61,7 @@ class Subscriptions:
         hourly_max = venue.limits.asks_hourly_max
         self._requests_ns = deque[int](maxlen=int(hourly_max) if isfinite(hourly_max) else 0)
         self._number = 0
+        self._nameless = 0  # refusals of somebody who waits for an answer
         self._numbered: dict[int, _Numbered] = {}
         self._left_ns: dict[Key, int] = {}  # when what is let go was asked for last
 
@@ -122,7 +123,7 @@ class Subscriptions:
     def close(self) -> list[Change]:
         """The connection is gone, and with it all that it was subscribed to; the markets refused for that."""
         guilty = suspects.suspect(self.asked) if self.venue.closes_on_unknown else ""
-        self._number = 0
+        self._number = self._nameless = 0
         self._numbered.clear()
         self._requests_ns.clear()
         heard = self._heard_symbols()
@@ -181,6 +182,7 @@ class Subscriptions:
         """Time has passed: what is late or silent is on its way to being asked for anew."""
         for key, asked in list(self.asked.items()):
             if asked.state == "asked" and asked.due_ns <= now_ns:
+                self._nameless = 0  # whosever they were
                 self._step(asked, "overdue")
                 asked.is_alone |= asked.is_joint
                 if key[1] in self.venue.optional:
@@ -227,6 +229,9 @@ class Subscriptions:
 
     def on_answer(self, heard: Heard, now_ns: int) -> list[Change]:
         """The venue has answered, or done something by its own will."""
+        if heard.number == SOMEBODY:
+            self._nameless += 1
+            return self._blame(heard.detail, now_ns)
         events = self._meant(heard)
         is_several = len(events) > 1 and all(what == "refused" for _, what in events)
         found: list[Change] = []
@@ -237,6 +242,17 @@ class Subscriptions:
             asked.is_alone |= is_several
             if self._step(asked, "failed" if is_several else what):
                 found += self._answered(key, asked, what, heard.detail, now_ns)
+        return found + self._blame(suspects.NAMELESS, now_ns) if self._nameless else found
+
+    def _blame(self, detail: str, now_ns: int) -> list[Change]:
+        """A refusal may have found its own."""
+        blamed = suspects.nameless(self.asked, self._nameless)
+        if blamed is None:
+            return []
+        self._nameless, found = 0, list[Change]()
+        for key, what in blamed:
+            self._step(self.asked[key], what)
+            found += self._answered(key, self.asked[key], what, detail, now_ns)
         return found
 
     def _wanted(self, symbol: str) -> Iterator[Asked]:

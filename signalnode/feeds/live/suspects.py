@@ -5,15 +5,21 @@ answer yet when a connection was closed is suspected from then on; after UNANSWE
 row also what was ever agreed to, for markets are renamed. Suspects come last on the next connection, one at a
 time, those of a market first that was seldom alone when one was closed. Who alone waits for an answer when it
 is closed, after others were agreed to, was to blame; STRIKES_MAX times, and its market is refused.
+
+Another venue refuses a request and says no word of which. Those who have no answer were meant once there are
+no more of them than such refusals; they are asked for again, and refused after NAMELESS_MAX requests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from signalnode.feeds.live.lives import Asked, Key
 
 STRIKES_MAX, UNANSWERED_MAX = 2, 2
+NAMELESS_MAX = 2
+NAMELESS = f"the venue refused it {NAMELESS_MAX} times: it knows no such market"
 GUILTY = f"the venue closed the connection that asked for it, {STRIKES_MAX} times: it knows no such market"
 
 
@@ -49,6 +55,14 @@ def clear(symbol: str, asked: Mapping[Key, Asked]) -> None:
     for each in _of(symbol, asked):
         each.is_known, each.is_suspect = True, False
         each.unanswered = each.alone = each.strikes = 0
+
+
+def nameless(asked: Mapping[Key, Asked], count: int) -> list[tuple[Key, Literal["refused", "failed"]]] | None:
+    """What so many refusals without a name mean; None while that cannot be told."""
+    waiting = {key: each for key, each in asked.items() if each.state == "asked"}
+    if len(waiting) > count:
+        return None
+    return [(key, "refused" if each.tries >= NAMELESS_MAX else "failed") for key, each in waiting.items()]
 
 
 def _of(symbol: str, asked: Mapping[Key, Asked]) -> list[Asked]:

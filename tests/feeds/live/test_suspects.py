@@ -10,8 +10,9 @@ from random import Random
 from signalnode.clock import NS_PER_S
 from signalnode.feeds.live.actions import BACKOFF_S_MAX, Open, Send, Tell
 from signalnode.feeds.live.session import STEADY_S_MIN
+from signalnode.feeds.live.sessions.base import SOMEBODY
 from signalnode.feeds.live.suspects import GUILTY, STRIKES_MAX
-from tests.feeds.live.made_up import LIMITS, MadeUp, Timed, said
+from tests.feeds.live.made_up import BOOK, LIMITS, MadeUp, Timed, said
 from tests.venues.virtual import Virtual
 
 WAY_NS = NS_PER_S // 4  # longer than from one request to the next
@@ -141,3 +142,54 @@ def test_a_connection_that_stood_as_long_as_the_wait_before_it_starts_over() -> 
         session.on_closed("gone", session.now_ns)
         assert session.due_ns() - session.now_ns <= wait_s_max * NS_PER_S
     assert session._failures == 1
+
+
+def _refusing(symbols: str) -> Timed:
+    session = Timed(MadeUp(channels=(BOOK,), limits=VENUE.limits), Random(1))
+    for symbol in symbols:
+        session.want(symbol)
+    session.on_time(0)
+    session.on_opened(0)
+    return session
+
+
+def _asked(session: Timed, until_s: float) -> str:
+    done = session.run_until(until_s)
+    return "".join(json.loads(each.frame)[1][0] for each in done if isinstance(each, Send))
+
+
+def _told(session: Timed, at_s: float, what: str, number: int) -> list[tuple[str, str]]:
+    done = session.on_frame(said(what, number=number, detail="no such pair"), int(at_s * NS_PER_S))
+    return [(each.symbol, each.state) for each in done if isinstance(each, Tell)]
+
+
+def test_a_refusal_without_a_name_is_theirs_who_have_no_other_answer_and_told_when_it_comes_again() -> None:
+    session = _refusing("AXBY")
+    assert _asked(session, 1.0) == "AXBY"
+    for what, number in (("refused", SOMEBODY), ("subscribed", 1), ("refused", SOMEBODY)):
+        assert _told(session, 1.0, what, number) == ([("A", "heard")] if number > 0 else [])
+    assert _told(session, 1.0, "subscribed", 3) == [("B", "heard")]
+    assert sorted(_asked(session, 10.0)) == ["X", "Y"]
+    assert _told(session, 10.0, "refused", SOMEBODY) == []
+    assert _told(session, 10.0, "refused", SOMEBODY) == [("X", "refused"), ("Y", "refused")]
+    assert not {"X", "Y"} & {*_asked(session, 600.0)}
+
+
+def test_a_refusal_that_is_nobodys_is_forgotten() -> None:
+    session = _refusing("A")
+    assert _asked(session, 1.0) == "A"
+    assert _told(session, 1.0, "subscribed", 1) == [("A", "heard")]
+    assert _told(session, 1.0, "refused", SOMEBODY) == []
+    session.want("B")
+    assert _asked(session, 2.0) == "B"
+    assert _told(session, 2.0, "subscribed", 2) == [("B", "heard")]
+
+
+def test_gemini_says_of_a_market_that_there_is_not_within_seconds() -> None:
+    world = Virtual("gemini", count=2)
+    world.until_sound()
+    world.want("NOUSD")
+    world.until(
+        lambda: world.told.get("NOUSD", "").startswith("refused NoValid"), "the refusal", seconds=10.0
+    )
+    assert world.is_sound()

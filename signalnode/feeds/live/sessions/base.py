@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 import msgspec
 
 OLDEST = -1  # of a request's number: that which has had no answer for longest
+SOMEBODY = -2  # one of those that have had no answer, in no order
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what decoding any bytes may raise
 
 # What a frame is to a connection: `data` goes to its market, `noise` to nobody, and `torn` cannot be read;

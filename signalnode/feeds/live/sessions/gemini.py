@@ -2,9 +2,9 @@
 
 Source: Gemini, "Market Data v2", and a recording: one channel, `l2`, brings book and trades. No request is
 answered: the first `l2_updates`, known by its list of past trades or auctions, is the yes and the book at
-once; a request none of whose markets is known gets an error that names none; leaving is over when it is said.
-A heartbeat comes each 5 s. Nothing shows a loss, so a book is asked for anew each few minutes. Of its sockets
-no limit is published; REST 120 requests a minute, and one a second is advised ("Rate Limits").
+once; a request none of whose markets is known gets `NoValidTradingPairs`, which names none; leaving is over
+when it is said. A heartbeat comes each 5 s. Nothing shows a loss, so a book is asked for anew each few
+minutes. Of its sockets no limit is published; REST bears 120 requests a minute ("Rate Limits").
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from signalnode.feeds.live.sessions.base import UNREADABLE, Heard, Limits, Venue, named_in
+from signalnode.feeds.live.sessions.base import SOMEBODY, UNREADABLE, Heard, Limits, Venue, named_in
 from signalnode.feeds.venues.base import plain_symbol
 
 CHANNEL = "l2"
 DATA = frozenset({"l2_updates", "trade"})
+UNKNOWN = "NoValidTradingPairs"
 
 
 class _Head(msgspec.Struct):
@@ -70,6 +71,8 @@ class Gemini(Venue):
             head = _head.decode(frame)
         except UNREADABLE:
             return Heard("torn", named_in(frame, symbols))
+        if head.reason == UNKNOWN:
+            return Heard("refused", detail=f"{head.reason} {head.message}".strip()[:200], number=SOMEBODY)
         if head.type not in DATA or not head.symbol:
             return Heard("noise", detail=f"{head.type or head.result} {head.reason} {head.message}"[:200])
         is_image = head.trades is not msgspec.UNSET or head.auctions is not msgspec.UNSET

@@ -7,6 +7,7 @@ from pathlib import Path
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.files.framing import unwrap
 from signalnode.feeds.files.lines import read_lines
+from signalnode.feeds.live.sessions.base import SOMEBODY
 from signalnode.feeds.live.sessions.gemini import CHANNEL, VENUE
 
 EXCERPT = Path(__file__).parents[3] / "data" / "venues" / "gemini.jsonl.zst"
@@ -35,6 +36,12 @@ def test_an_error_names_nobody():
     heard = VENUE.hear(b'{"result":"error","reason":"InvalidJson"}', {"BTCUSD"})
     assert heard.what == "noise"
     assert "InvalidJson" in heard.detail
+
+
+def test_a_market_that_there_is_not_is_one_of_those_asked_for():
+    heard = VENUE.hear(b'{"reason":"NoValidTradingPairs","result":"error"}', {"BTCUSD", "NOUSD"})
+    assert heard[:4] == ("refused", "", "", "NoValidTradingPairs")
+    assert heard.number == SOMEBODY
 
 
 def test_a_torn_frame_goes_to_the_market_that_it_names():
