@@ -25,9 +25,11 @@ There depth is known as far as the window reaches, always (`replace`). Their upd
 the snapshots, so an image there is newer than all before it, and an update names the one before (`follow`).
 
 A side of an image with fewer levels than were asked for is whole. One with under half of those held before is
-not taken for that: the book is `thin`, known as far as that image and no further, until another has more, or
-who reads the book believes it. That one may be older than the deltas since, so they are kept. Of fewer than
-THIN_LEVELS_MIN before, nothing can be told.
+not taken for that, nor one with fewer that ends before the last CUT_SHARE of them, in price and in distance
+from its best: far orders stand for long, and a market that moves takes its far ones along. Then the book is
+`thin`, known as far as that image and no further, until another has more, or who reads the book believes it.
+That one may be older than the deltas since, so they are kept. Of fewer than THIN_LEVELS_MIN before, nothing
+can be told.
 
 A book that cannot be trusted shows nothing: `top` and `depth_within` return None unless `status` is "synced".
 A level with a price or a size that cannot be is left out, and what it was meant to say is missing: a gap.
@@ -56,7 +58,8 @@ BPS = 1e-4
 WATCHED_LEVELS = 100  # a side, best first, of a snapshot that is not of the whole book
 UNHEARD_MAX = 0.02  # share of them that may be as they were: some orders stand for hours
 RENEWALS = 2  # times the deltas that it took to hear of the others
-THIN_LEVELS_MIN = 10  # held before an image with under half of them that is not believed at once
+THIN_LEVELS_MIN = 10  # held before an image with too few that is not believed at once
+CUT_SHARE = 0.2  # of the levels held before, the furthest: an image without any of them was cut off
 
 
 class Top(NamedTuple):
@@ -84,7 +87,18 @@ class Side:
     pointers costs about a microsecond, while the sum over the levels near the mid runs at 10 ns a level.
     """
 
-    __slots__ = ("doubted", "held", "keys", "levels_max", "reach", "sign", "sizes", "unheard", "window")
+    __slots__ = (
+        "doubted",
+        "edge",
+        "held",
+        "keys",
+        "levels_max",
+        "reach",
+        "sign",
+        "sizes",
+        "unheard",
+        "window",
+    )
 
     def __init__(self, sign: int, levels_max: int) -> None:
         self.sign = sign
@@ -94,14 +108,15 @@ class Side:
         self.sizes: list[float] = []
         self.reach = inf  # key of the last level up to which all are known
         self.unheard: set[float] = set()  # keys of a snapshot's watched levels that no delta has touched
-        self.held = 0  # levels before an image that had under half of them; 0 where none is in doubt
+        self.held = 0  # levels before an image that had too few; 0 where none is in doubt
+        self.edge = (-inf, -inf)  # key behind which the last CUT_SHARE of those stood; and from their best on
         self.doubted = inf  # key of the last level of such an image
 
     def replace(self, levels: Iterable[Level], limit: int) -> int:
         """Make these the only levels, at most `limit` that were asked for (0: all there are); return how many
         were refused as impossible.
         """
-        held = max(self.held, len(self.keys))
+        held, (key_min, width_min) = self.expected()
         self.believe()
         self.keys.clear()
         self.sizes.clear()
@@ -112,9 +127,20 @@ class Side:
         if limit and self.keys and len(self.keys) + refused >= limit:
             self.reach = self.keys[-1]
             self.unheard.update(self.keys[:WATCHED_LEVELS])
-        if self.reach == inf and held >= THIN_LEVELS_MIN and 2 * len(self.keys) < held:
-            self.held, self.doubted = held, self.keys[-1] if self.keys else -inf
+        if self.reach == inf and held >= THIN_LEVELS_MIN:
+            last, count = (self.keys[-1], len(self.keys)) if self.keys else (-inf, 0)
+            is_cut = count < held and last < key_min and last - self.keys[0] < width_min if count else True
+            if is_cut or 2 * count < held:
+                self.held, self.edge, self.doubted = held, (key_min, width_min), last
         return refused
+
+    def expected(self) -> tuple[int, tuple[float, float]]:
+        """How many levels an image should have, by what is held or was before one in doubt, and `edge`."""
+        held = len(self.keys)
+        if self.held >= held:
+            return self.held, self.edge
+        last = self.keys[ceil(held * (1.0 - CUT_SHARE)) - 1]
+        return held, (last, last - self.keys[0])
 
     def believe(self) -> None:
         """Take what is held for all there is, as far as the venue says so."""
@@ -173,7 +199,7 @@ class Book:
 
     `status` is `empty` before the first snapshot, `synced`, `gap` (deltas were lost: only a snapshot mends
     it), `crossed` (identifiers join, but the best bid is not below the best ask; later deltas may mend it)
-    or `thin` (the image had far fewer levels than were held before it: another will tell).
+    or `thin` (the image had too few of the levels that were held before it: another will tell).
     """
 
     def __init__(self, *, levels_max: int = LEVELS_MAX, pending_max: int = PENDING_MAX) -> None:
@@ -310,7 +336,7 @@ class Book:
         """Take the first image for thin beside what another book of the market holds."""
         if other.status in ("synced", "thin"):
             for side, its in ((self._bids, other._bids), (self._asks, other._asks)):
-                side.held = max(its.held, len(its.keys))
+                side.held, side.edge = its.expected()
 
     def forget(self) -> None:
         """Distrust what is held, as after a reconnect, and wait for a snapshot."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from signalnode.book import Book, Delta, Level
 
 DEEP = [(100.0 - each, 1.0) for each in range(40)], [(101.0 + each, 1.0) for each in range(40)]
@@ -19,8 +21,9 @@ def test_an_image_with_under_half_of_the_levels_before_is_known_no_further_than_
     assert book.depth_within(3_000.0) is None
     book.follow(2, 3, [(70.0, 1.0)], [])
     assert (book.status, book.depth_within(3_000.0)) == ("thin", None)
-    assert book.replace(4, *_side_of(20)) == "synced"
-    assert book.depth_within(3_000.0) == (20.0, 20.0)
+    assert book.replace(4, *_side_of(20)) == "thin"
+    assert book.replace(5, *_side_of(32)) == "synced"
+    assert book.depth_within(3_000.0) == (30.0, 30.0)
 
 
 def test_a_thin_book_may_be_all_there_is() -> None:
@@ -66,3 +69,38 @@ def test_an_image_that_settles_it_may_be_older_than_the_updates_since() -> None:
     assert book.snapshot(3, *DEEP) == "synced"
     assert (book.last_id, book.waiting) == (5, 0)
     assert dict(book.levels()[0])[71.0] == 5.0
+
+
+@pytest.mark.parametrize(("count", "status"), [(31, "thin"), (32, "synced"), (40, "synced")])
+def test_an_image_without_the_furthest_fifth_of_the_levels_before_was_cut_off(
+    count: int, status: str
+) -> None:
+    book = Book()
+    book.replace(1, *DEEP)
+    assert book.replace(2, *_side_of(count)) == status
+
+
+@pytest.mark.parametrize("moved", [-20.0, 20.0])
+def test_a_market_that_moves_and_one_whose_near_levels_are_gone_are_not_cut_off(moved: float) -> None:
+    book = Book()
+    book.replace(1, *DEEP)
+    bids, asks = ([(price + moved, size) for price, size in side[:39]] for side in DEEP)
+    assert book.replace(2, bids, asks) == "synced"
+    assert book.replace(3, bids[15:], asks[15:]) == "synced"
+
+
+def test_an_image_of_the_whole_window_is_whole_however_near_it_ends() -> None:
+    book = Book()
+    book.replace(1, *DEEP, window=40)
+    bids = [(100.0 - each / 2, 1.0) for each in range(40)]
+    asks = [(101.0 + each / 2, 1.0) for each in range(40)]
+    assert book.replace(2, bids, asks, window=40) == "synced"
+
+
+def test_what_was_held_before_counts_until_an_image_settles_it() -> None:
+    book = Book()
+    book.replace(1, *DEEP)
+    for count in (10, 15, 31):
+        assert book.replace(count, *_side_of(count)) == "thin"
+    book.believe()
+    assert book.replace(40, *_side_of(30)) == "synced"

@@ -14,7 +14,7 @@ nothing after it is lost:
 - `symbol_differs`: a file without one frame of the market's symbol, which other files have. It gives nothing.
 - `book_gap`, `book_crossed`, `level_absurd`: see `signalnode/book.py`. No depth events until the book is
   sound again; an absurd level is left out, and leaves a gap.
-- `book_thin`: an image with under half of the levels before it. Depth is told as far as it goes.
+- `book_thin`: an image with too few of the levels before it. Depth is told as far as it goes.
 - `book_unsynced`: book updates, but never a snapshot to join them to. There are no depth events.
 - `category_differs`: the market's symbol, of another of Bybit's categories. Left out.
 - `checksum_differs`: the book is not the venue's. No depth events until its next snapshot.

@@ -14,7 +14,7 @@ TROUBLES = {  # by the status of a book that is not sound
     "empty": "no image of the book yet",
     "gap": "updates of the book are missing: waiting for an image",
     "crossed": "the book is crossed",
-    "thin": "the book has under half of the levels before: waiting for another image",
+    "thin": "the book has too few of the levels before: waiting for another image",
 }
 
 _WORDS: dict[int, str] = {

@@ -169,9 +169,7 @@ class BookWatch:
         """Believe a thin book when another image has said the same, BELIEVED_NS later or more."""
         if not self._thin_ns:
             self._thin_ns, self._thin_images = time_ns, self.book.snapshots
-            self._on_fault(
-                "book_thin", "an image with under half of the levels before it; waiting for another"
-            )
+            self._on_fault("book_thin", "an image with too few of the levels before it; waiting for another")
         elif self.book.snapshots > self._thin_images and time_ns - self._thin_ns >= BELIEVED_NS:
             self._thin_ns = 0
             self.book.believe()

@@ -69,6 +69,7 @@ def test_our_clock_may_have_moved_where_a_gateway_starts_again(world, tmp_path):
 
 
 IN_BAND = [name for name in LIVE_VENUES if name not in FETCHED]
+DEEPER = [name for name in IN_BAND if name != "hyperliquid"]  # than 20 levels
 # Where nothing in an update says which image it comes behind.
 UNNUMBERED = frozenset({"dydx", "coinbase", "gemini"})
 
@@ -105,6 +106,21 @@ def test_an_image_of_a_few_levels_amid_updates_makes_no_depth_too_small(world, v
     world.finish(tmp_path)
 
 
+@pytest.mark.parametrize("venue", some(DEEPER, 2))
+def test_an_image_without_a_third_of_its_levels_amid_updates_makes_no_depth_too_small(world, venue, tmp_path):
+    listing, images = world.venue.listings[world.symbol], world.feed.losses()["depth"].snapshots
+    whole = listing.image(25 if venue == "kraken" else 100)
+    listing.depth_max = 2 * min(len(whole.bids), len(whole.asks)) // 3
+    world.venue.tell_image(world.symbol)
+    world.run(0.5)
+    assert world.feed.faults["book_thin"]
+    assert world.feed.losses()["depth"].snapshots > images
+    listing.depth_max = 0
+    world.until_sound()
+    world.run(0.5)
+    world.finish(tmp_path)
+
+
 @pytest.mark.parametrize("venue", some(LIVE_VENUES, 2))
 def test_a_book_that_became_thin_while_nobody_heard_it_is_taken_for_what_it_is(world, venue, tmp_path):
     world.venue.close_all(1012)
@@ -115,9 +131,6 @@ def test_a_book_that_became_thin_while_nobody_heard_it_is_taken_for_what_it_is(w
     world.run(1.0)
     assert world.feed.faults["book_thin"] == 1
     world.finish(tmp_path)
-
-
-DEEPER = [name for name in IN_BAND if name != "hyperliquid"]  # than 20 levels
 
 
 @pytest.mark.parametrize("venue", some(DEEPER, 1))
