@@ -62,6 +62,12 @@ def test_a_clock_that_is_set_changes_the_stamps_of_decisions_and_nothing_else(
     publisher = scene.publisher("A")
     with scene.subscribe(kinds=("score", "decision", "view")) as heard:
         joined(heard, publisher)
+
+        def is_fresh(message: Any) -> bool:
+            send(publisher)
+            return isinstance(message, ViewMessage) and message.markets["A"].state == "fresh"
+
+        until(heard, is_fresh)  # the views before are of a market that was not heard yet
         level = 5.0
         for set_by_s in (0, 3_600, -3_600, 0):
             replace_file(wall, str(set_by_s).encode())  # the process never reads it half written
