@@ -128,8 +128,9 @@ class Side:
             self.reach = self.keys[-1]
             self.unheard.update(self.keys[:WATCHED_LEVELS])
         if self.reach == inf and held >= THIN_LEVELS_MIN:
-            last, count = (self.keys[-1], len(self.keys)) if self.keys else (-inf, 0)
-            is_cut = count < held and last < key_min and last - self.keys[0] < width_min if count else True
+            count = len(self.keys)
+            last, best = (self.keys[-1], self.keys[0]) if count else (-inf, 0.0)
+            is_cut = count < held and last < key_min and last - best < width_min
             if is_cut or 2 * count < held:
                 self.held, self.edge, self.doubted = held, (key_min, width_min), last
         return refused
