@@ -141,10 +141,14 @@ def _below(panel: PanelView, rows: list[Row], now_ns: int, controls: Controls) -
     lines.append(Text(f"0 to 100 by each market's own recent standard · {LEGEND}{missed}", style="dim"))
     if controls.has_keys:
         lines.append(_keys(panel, controls))
-    page = f"open {panel.page}   " if panel.page else ""
-    subscribe = f"subscribe: signalnode subscribe --json{panel.config_option}"
-    lines.append(Text(f"{page}{subscribe}   stop: Ctrl-C", style="dim"))
+    lines.append(Text(ways(panel), style="dim"))
     return lines
+
+
+def ways(panel: PanelView) -> str:
+    """Where else to look, and how to end it."""
+    page = f"open {panel.page}   " if panel.page else ""
+    return f"{page}subscribe: signalnode subscribe --json{panel.config_option}   stop: Ctrl-C"
 
 
 def _first(told: list[str], others: str, style: str) -> list[Text]:

@@ -20,7 +20,7 @@ from signalnode.bus.wire import KINDS
 from signalnode.panels.arrange import Arrangement
 from signalnode.panels.keyboard import Keyboard, keyboard
 from signalnode.panels.keys import Controls
-from signalnode.panels.terminal import plain_lines, screen
+from signalnode.panels.terminal import plain_lines, screen, ways
 from signalnode.panels.view import PanelView
 
 FRAME_S = 0.25  # between two drawings on a terminal
@@ -99,6 +99,8 @@ def _on_terminal(panel: PanelView, heard: Subscription, events: EventPipe | None
 
 
 def _on_pipe(panel: PanelView, heard: Subscription, events: EventPipe | None, notes: Notes) -> None:
+    print(_time(), ways(panel), flush=True)
+
     def draw() -> None:
         for line in plain_lines(panel, clock.monotonic_ns(), _time()):
             print(line)

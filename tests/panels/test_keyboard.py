@@ -60,3 +60,21 @@ def test_keys_filter_open_and_end_top_and_the_terminal_is_as_before(tmp_path: Pa
         process.wait()
         os.close(ours)
         os.close(line)
+
+
+def test_what_is_read_by_a_file_says_first_where_the_page_is(tmp_path: Path) -> None:
+    (tmp_path / "markets").mkdir()
+    (tmp_path / "markets" / "ALPHA-USD.toml").write_text('market = "ALPHA-USD"\n[feed]\nkind = "synthetic"\n')
+    config, port = tmp_path / "signalnode.toml", free_port()
+    bus = f'[aggregator]\nendpoint = "tcp://127.0.0.1:{free_port()}"\n'
+    config.write_text(f'{bus}[panel]\nendpoint = "127.0.0.1:{port}"\n')
+    with subprocess.Popen(
+        [sys.executable, "-m", "signalnode", "top", "--config", str(config)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline().decode()
+        process.terminate()
+    assert f"open http://127.0.0.1:{port}" in first
+    assert "signalnode subscribe --json" in first
