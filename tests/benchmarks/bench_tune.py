@@ -10,7 +10,7 @@ from pathlib import Path
 from signalnode import load_events
 from signalnode.cli.trying import begun, prepared, targets_with
 from signalnode.events import Events
-from signalnode.research.tuning.tape import Tape, laid_out, replayed
+from signalnode.research.tuning.tape import Tape, laid_out, replayed, silences
 from signalnode.research.tuning.trials import Bench, Found, Prepared, Trial
 from signalnode.research.tuning.workers import Workers, cores
 from tests.benchmarks.bench_engine import SAMPLE, tiled
@@ -34,11 +34,11 @@ def rows() -> Iterator[Row]:
 
 
 def _trial(events: Events, bench: Bench) -> Row:
-    kept = Prepared(bench)
+    kept, silent = Prepared(bench), silences(events)
     seconds = medians_s(
         {
             "trial": lambda: kept.measured(begun, {"volume_s": 20.0}),
-            "replay": lambda: replayed(events, begun(MARKET, {})),
+            "replay": lambda: replayed(events, silent, begun(MARKET, {})),
         }
     )
     return Row(

@@ -33,21 +33,23 @@ def blocks_of(times_ns: npt.NDArray[np.int64], reach_s: float) -> npt.NDArray[np
     return np.where(within_ns >= length_ns - reach_ns, -1, block)
 
 
-def by_block(
-    values: npt.NDArray[np.float64], blocks: npt.NDArray[np.int64], rows_per_block: float
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """The blocks that are filled, shape (n,), in order, and the mean of `values` (rows,) in each.
+class Blocked:
+    """Rows by block, worked out once for all columns that have them; `blocks` as `blocks_of` gives them.
 
-    Rows that are purged or not finite count for nothing; a block with fewer than FILLED_MIN of
-    `rows_per_block` is left out.
+    A block with fewer than FILLED_MIN of `rows_per_block` is left out, and rows that are purged.
     """
-    kept = (blocks >= 0) & np.isfinite(values)
-    names, place, counts = np.unique(blocks[kept], return_inverse=True, return_counts=True)
-    if not len(names):
-        return names, np.zeros(0)
-    means = np.bincount(place, values[kept]) / counts
-    filled = counts >= FILLED_MIN * rows_per_block
-    return names[filled], means[filled]
+
+    def __init__(self, blocks: npt.NDArray[np.int64], rows_per_block: float) -> None:
+        names, place, counts = np.unique(blocks, return_inverse=True, return_counts=True)
+        filled = (names >= 0) & (counts >= FILLED_MIN * rows_per_block)
+        self._rows = np.flatnonzero(filled[place])
+        self._place = (np.cumsum(filled) - 1)[place[self._rows]]
+        self._counts = counts[filled]
+        self.names: npt.NDArray[np.int64] = names[filled]  # shape (n,), in order
+
+    def means(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Of each block, shape (n,); `values` (rows,) holds no NaN."""
+        return np.bincount(self._place, values[self._rows], len(self._counts)) / self._counts
 
 
 def groups_of(count: int) -> npt.NDArray[np.int64]:

@@ -154,12 +154,18 @@ def mapped(path: Path) -> Events:
     return np.asarray(np.memmap(path, EVENT, mode="c"))
 
 
-def replayed(events: Events, score: Score) -> npt.NDArray[Any]:
-    """Every row of a tape, on the grid of GRID_NS from the first event on; silences have one row."""
+def silences(events: Events) -> list[int]:
+    """The events that end a silence, by their places: the same in every replay."""
+    return (np.flatnonzero(np.diff(events["time_received_ns"]) >= SILENCE_NS) + 1).tolist()
+
+
+def replayed(events: Events, silent: Sequence[int], score: Score) -> npt.NDArray[Any]:
+    """Every row of a tape with these `silences`, on the grid of GRID_NS from the first event on; each of
+    them has one row.
+    """
     times = events["time_received_ns"]
-    silent = np.flatnonzero(np.diff(times) >= SILENCE_NS) + 1
     tables, next_ns, start = [], int(times[0]), 0
-    for stop in [*silent.tolist(), len(events)]:
+    for stop in [*silent, len(events)]:
         for at in range(start, stop, EVENTS_AT_ONCE):
             piece = events[at : min(at + EVENTS_AT_ONCE, stop)]
             table = score(piece, GRID_NS)

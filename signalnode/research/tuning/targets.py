@@ -24,11 +24,13 @@ class Target:
     horizon_s: float
     own: tuple[Parameter, ...]  # what is searched for its sake
 
-    def column(self, table: npt.NDArray[np.void]) -> npt.NDArray[np.float64]:
-        """Of a replay's table, shape (rows,)."""
-        out = np.zeros(len(table))
+    def column(
+        self, table: npt.NDArray[np.void], rows: npt.NDArray[np.intp] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Of a replay's table, or of some rows of it; shape (rows,)."""
+        out = np.zeros(len(table) if rows is None else len(rows))
         for score, sign in zip(self.scores, self.signs, strict=True):
-            out += sign * table[score]
+            out += sign * (table[score] if rows is None else table[score][rows])
         return out
 
 

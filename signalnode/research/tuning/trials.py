@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from signalnode.clock import NS_PER_S
 from signalnode.research.statistics import ranks
-from signalnode.research.tuning.splits import block_s, blocks_of, by_block
-from signalnode.research.tuning.tape import GRID_NS, Score, Tape, mapped, replayed
+from signalnode.research.tuning.splits import Blocked, block_s, blocks_of
+from signalnode.research.tuning.tape import GRID_NS, Score, Tape, mapped, replayed, silences
 from signalnode.research.tuning.targets import Target
 
 Begin = Callable[[str, Mapping[str, object]], Score]  # a market and its `[signals]`: an engine of its own
@@ -47,35 +47,48 @@ class Bench:
     reaches_s: Mapping[str, float]  # by target: horizon and half-life, the longest of all markets
 
 
+class _Rows(NamedTuple):
+    """Of one target: the rows whose outcome is known."""
+
+    places: npt.NDArray[np.intp]  # in a replay's table
+    outcomes: npt.NDArray[np.float64]  # as ranks
+    blocked: Blocked
+
+
 class Prepared:
-    """A bench with its ranks worked out; kept by a process from trial to trial."""
+    """A bench with all worked out that no parameter changes; kept by a process from trial to trial."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._events = mapped(bench.tape.path)
-        self._rows: dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]] = {}
-        for target in bench.targets:
-            outcomes = bench.tape.outcomes[target.name]
-            known = np.flatnonzero(np.isfinite(outcomes))
-            self._rows[target.name] = known, ranks(outcomes[known].astype(np.float64))
+        self._silent = silences(self._events)
+        self._rows: dict[str, _Rows] = {}
 
     def measured(self, begin: Begin, values: Mapping[str, float]) -> dict[str, Found]:
         """Replay once with these values, and say what each target foresaw."""
         bench = self._bench
-        signals = {**bench.signals, **values}
-        table = replayed(self._events, begin(bench.tape.market, signals))
-        places = np.searchsorted(table["time_ns"], bench.tape.times_ns)
-        return {each.name: self._found(each, table, places) for each in bench.targets}
+        table = replayed(self._events, self._silent, begin(bench.tape.market, {**bench.signals, **values}))
+        if not self._rows:  # the times of the rows are those of every replay
+            places = np.searchsorted(table["time_ns"], bench.tape.times_ns)
+            self._rows = {each.name: self._rows_of(each, places) for each in bench.targets}
+        return {each.name: self._found(each, table) for each in bench.targets}
 
-    def _found(self, target: Target, table: npt.NDArray[Any], places: npt.NDArray[np.intp]) -> Found:
-        known, outcome_ranks = self._rows[target.name]
+    def _rows_of(self, target: Target, places: npt.NDArray[np.intp]) -> _Rows:
+        outcomes = self._bench.tape.outcomes[target.name]
+        known, reach_s = np.flatnonzero(np.isfinite(outcomes)), self._bench.reaches_s[target.name]
         if not len(known):
-            return Found((), ())
-        reach_s = self._bench.reaches_s[target.name]
-        mine = ranks(target.column(table[places[known]]))
+            return _Rows(known, np.zeros(0), Blocked(known, 1.0))
         blocks = blocks_of(self._bench.tape.times_ns[known], reach_s)
-        names, ics = by_block(mine * outcome_ranks, blocks, rows_per_block(reach_s))
-        return Found(tuple(names.tolist()), tuple(ics.tolist()))
+        blocked = Blocked(blocks, rows_per_block(reach_s))
+        return _Rows(places[known], ranks(outcomes[known].astype(np.float64)), blocked)
+
+    def _found(self, target: Target, table: npt.NDArray[Any]) -> Found:
+        rows = self._rows[target.name]
+        if not len(rows.blocked.names):
+            return Found((), ())
+        mine = ranks(target.column(table, rows.places))
+        ics = rows.blocked.means(mine * rows.outcomes)
+        return Found(tuple(rows.blocked.names.tolist()), tuple(ics.tolist()))
 
 
 def rows_per_block(reach_s: float) -> float:

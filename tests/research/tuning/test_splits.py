@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
-from signalnode.research.tuning.splits import block_s, blocks_of, by_block, groups_of, halvings, walk
+from signalnode.research.tuning.splits import Blocked, block_s, blocks_of, groups_of, halvings, walk
 
 REACH_S = 35.0
 
@@ -34,13 +32,11 @@ def test_no_row_reaches_into_another_block(reach_s: float) -> None:
     assert (ends[blocks >= 0] // length == blocks[blocks >= 0]).all()
 
 
-def test_means_by_block_leave_out_what_is_purged_unknown_or_too_thin() -> None:
-    blocks = np.array([4, 4, 4, -1, 5, 6, 6, 6])
-    values = np.array([1.0, 2.0, math.nan, 9.0, 9.0, 1.0, 2.0, 3.0])
-    names, means = by_block(values, blocks, rows_per_block=4)
-    assert names.tolist() == [4, 6]
-    assert means.tolist() == [1.5, 2.0]
-    assert len(by_block(values, np.full(8, -1), 4)[0]) == 0
+def test_means_by_block_leave_out_what_is_purged_or_too_thin() -> None:
+    blocked = Blocked(np.array([4, 4, -1, 5, 6, 6, 6]), rows_per_block=4)
+    assert blocked.names.tolist() == [4, 6]
+    assert blocked.means(np.array([1.0, 2.0, 9.0, 9.0, 1.0, 2.0, 3.0])).tolist() == [1.5, 2.0]
+    assert not len(Blocked(np.full(8, -1), 4).names)
 
 
 @pytest.mark.parametrize(("count", "ways"), [(2, 2), (3, 2), (4, 6), (12, 924), (100, 924)])

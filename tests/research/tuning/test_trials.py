@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from signalnode.cli.trying import begun, moved_by, targets_with
 from signalnode.events import Events
 from signalnode.feeds.synthetic import synthetic_events
 from signalnode.research.statistics import correlation
-from signalnode.research.tuning.tape import GRID_NS, laid_out, mapped, replayed
+from signalnode.research.tuning.tape import GRID_NS, Tape, laid_out, mapped, replayed, silences
 from signalnode.research.tuning.targets import meant
 from signalnode.research.tuning.trials import Bench, Found, Prepared, gains_of
 from tests.effort import drawn, only_long
@@ -46,13 +47,19 @@ def with_silence(events: Events, after: int) -> Events:
     return out
 
 
+def of_tape(tape: Tape) -> npt.NDArray[Any]:
+    """Every row of it, by the defaults."""
+    held = mapped(tape.path)
+    return replayed(held, silences(held), begun(MARKET, {}))
+
+
 def test_a_tape_replays_to_the_engines_own_scores(tmp_path: Path) -> None:
     events = synthetic_events(1, 20_000)
     tape = laid_out(
         MARKET, [(events[:9_000], 0.5), (events[9_000:], 1.0)], begun(MARKET, {}), (), tmp_path / "e"
     )
     assert (mapped(tape.path) == events).all()
-    table = replayed(mapped(tape.path), begun(MARKET, {}))
+    table = of_tape(tape)
     own = SignalEngine(MARKET).replay(events, GRID_NS)
     for name in own.dtype.names or ():
         assert (table[name] == own[name]).all() or np.isnan(own[name]).any()
@@ -62,7 +69,7 @@ def test_a_silence_has_no_rows_and_those_after_it_are_the_engines(tmp_path: Path
     events = with_silence(synthetic_events(1, 20_000), 8_000)
     targets = targets_with({}, 30.0)
     tape = laid_out(MARKET, [(events, 1.0)], begun(MARKET, {}), targets, tmp_path / "e")
-    table = replayed(mapped(tape.path), begun(MARKET, {}))
+    table = of_tape(tape)
     own = SignalEngine(MARKET).replay(events, GRID_NS)
     assert len(table) < len(own) - 0.4 * HOUR_S
     places = np.searchsorted(own["time_ns"], table["time_ns"])
