@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,15 @@ class Tapped(LiveFeed):
     """Keeps what the gateway passed on, as lines of a capture."""
 
     lines: list[bytes]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._distrust, self._decoder.distrust = self._decoder.distrust, self._lose  # type: ignore[method-assign]
+
+    def _lose(self) -> None:
+        """Where frames are missing; as a recorder's tape."""
+        self.lines.append(line_of(Held(self._heard_ns, b"", turn="lost")))
+        self._distrust()
 
     def hear(self, header: envelope.Header, body: bytes) -> None:
         held = Held(header.time_ns, body, connection=str(header.connection))

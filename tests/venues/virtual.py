@@ -73,11 +73,12 @@ class Wire:
 
     def dial_instead(self, gone: Process, gateway: Process) -> None:
         """Where one was another is now: its names lead there."""
-        if gateway not in self.gateways.values():
-            gateway.want(self._symbol)
+        is_known = gateway in self.gateways.values()
         for name, dialled in self.gateways.items():
             if dialled is gone:
                 self.gateways[name] = gateway
+        if not is_known:
+            gateway.want(self._symbol)  # and so it says at once how things stand
 
 
 class Wired(Tapped):

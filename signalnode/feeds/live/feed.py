@@ -22,12 +22,12 @@ import zmq
 from signalnode.bus.sockets import NOW, waits
 from signalnode.clock import NS_PER_S
 from signalnode.errors import CheckpointError
-from signalnode.events import EVENT, TRADE, Events
+from signalnode.events import EVENT, Events
 from signalnode.feeds import sieve
 from signalnode.feeds.base import BlockFeed, Losses
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.live import envelope
-from signalnode.feeds.live.away import Away
+from signalnode.feeds.live.away import UNHEARD, Away
 from signalnode.feeds.live.passed import Passed, passed_path
 from signalnode.feeds.live.reasons import TROUBLES
 from signalnode.feeds.live.source import Source
@@ -58,7 +58,7 @@ class LiveFeed(BlockFeed):
     ) -> None:
         super().__init__()
         self.live = self
-        self.outage = "not heard of yet"
+        self.outage = UNHEARD
         self.since_ns = 0
         self.connection = 0  # number of the newest frame's
         self._gateway, self._endpoint, self._venue, self._symbol = gateway, endpoint, venue, symbol
@@ -74,11 +74,9 @@ class LiveFeed(BlockFeed):
         self._heard_ns = 0  # kernel time up to which all has come
         self._offset_ns = 0  # of the gateway's clock; 0 until it has said
         self._message_ns = 0  # monotonic time of its newest message
-        self._told = self.outage
         self._away = Away()
         self.tried = self._away.tried
         self._losses = 0  # times that frames are missing, whatever their channel
-        self._halt = ""  # as its venue lists it; trades are proof against that
         self._doubt_ns = self._renew_ns = self._renew_wait_ns = 0
         self._context, self._owns_context = context, context is None
         self._socket: zmq.Socket[bytes] | None = None
@@ -121,7 +119,7 @@ class LiveFeed(BlockFeed):
 
     def drop_news(self) -> None:
         """See `base.Outside`."""
-        self._faults.drop_news("market_lost", "market_refused")
+        self._faults.drop_news("market_lost", "market_refused", "book_gap")
 
     def news_of_faults(self) -> list[str]:
         """A line for each fault in the data since the last call."""
@@ -170,13 +168,9 @@ class LiveFeed(BlockFeed):
             self._heard_ns = passed_ns
         if self._offset_ns:
             self._heard_ns = max(self._heard_ns, now_ns + self._offset_ns - LAG_NS)
+        outage = self._away.reason(self._decoder.halt)
         if now_ns - self._message_ns > GATEWAY_SILENT_NS:
             outage = f"{self._gateway} does not answer"
-        elif self._told:
-            outage = self._told
-        else:
-            halt = self._decoder.halt or self._halt
-            outage = f"halted by the venue: {halt}" if halt else ""
         if self.outage and not outage:
             self.since_ns = self._heard_ns
         self.outage = outage
@@ -243,15 +237,15 @@ class LiveFeed(BlockFeed):
             source.told = state, reason
         else:
             self._on_told(state, reason)
-            self._away.told(state, header.connection, due_ns)
+            self._away.count(state, header.connection, due_ns)
 
     def hear(self, header: envelope.Header, body: bytes) -> None:
         """What comes from the venue, in order."""
         if header.kind == envelope.FRAME:
             self.connection = header.connection
             rows = self._decode(self._decoder.decode, body, header.time_ns, header.connection)
-            if self._halt and _is_proof(rows, self._halt):
-                self._halt = ""
+            if self._away.halt:
+                self._away.hear_rows(rows)
             self._rows += rows
         elif header.kind == envelope.ANSWER:
             answer = (*envelope.unpack_answer(body), header.time_ns, header.connection)
@@ -319,13 +313,12 @@ class LiveFeed(BlockFeed):
             self._on_told(*self._chief.told)
 
     def _on_told(self, state: str, reason: str) -> None:
-        if state == "halted":
-            self._halt = reason
+        was_heard = not self._away.told
+        is_news = self._away.hear(state, reason)
+        if not self._away.told or state == "halted":
             return
-        told, was_heard = "" if state == "heard" else f"{state}: {reason}", not self._told
-        is_news, self._told = told != self._told, told
-        if state == "heard":
-            return
+        if self._decoder.watch.book.status not in ("empty", "gap"):
+            self._decoder.distrust()  # it stands still, until there is one of the next connection
         self._renew_wait_ns = 0
         self._losses += was_heard
         if was_heard or (state == "refused" and is_news):  # "lost" is the word of a start, too
@@ -393,8 +386,3 @@ class LiveFeed(BlockFeed):
         except zmq.Again:
             return False
         return True
-
-
-def _is_proof(rows: Sequence[Row], halt: str) -> bool:
-    """Whether events show that a market is not as it was told: where it is halted its book may move still."""
-    return any(row[2] == TRADE or halt == envelope.NOT_LISTED for row in rows)

@@ -13,10 +13,10 @@ def test_an_outage_says_since_when_after_how_many_tries_and_when_the_next_is_due
     away = Away()
     away.note(True, 5 * NS_PER_S)
     for number in (1, 2, 2, 3):
-        away.told("lost", number, 12 * NS_PER_S)
+        away.count("lost", number, 12 * NS_PER_S)
     assert away.tried(10 * NS_PER_S) == Tried(5_000, 3, 2_000)
     away.note(False, 11 * NS_PER_S)
-    away.told("heard", 4, None)
+    away.count("heard", 4, None)
     assert away.tried(12 * NS_PER_S) == Tried()
     away.note(True, 20 * NS_PER_S)
     assert away.tried(20 * NS_PER_S) == Tried(0, 0, None)
