@@ -360,6 +360,8 @@ def test_an_engine_is_told_nothing_of_policies_strategies_and_the_aggregator(wri
     assert engine_args(before, "A") == engine_args(after, "A")
     slower = replace(before, engine=replace(before.engine, publish_interval_ms=500))
     assert engine_args(before, "A") != engine_args(slower, "A")
+    told = engine_args(before, "A")["settings"].keys()
+    assert told == {"runtime_dir", "state_dir", "markets_dir", "engine", "record", "markets", "path"}
 
 
 def test_the_aggregator_reads_the_settings_that_were_checked(write_node: WriteNode) -> None:

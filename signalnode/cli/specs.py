@@ -39,7 +39,7 @@ LAYER_5_WAIT_S_MAX = 5.0  # all views and decisions are dark without it: it is n
 LEAST = {"memory_mb_max": 64, "files_max": 64}  # with less an engine cannot even decode its recording
 
 
-PRELOAD = ("signalnode.engine.preload", "signalnode.aggregator.process")
+PRELOAD = ("signalnode.aggregator.process", "signalnode.engine.preload")  # the rehearsal comes last
 
 
 def supervisor_settings(node: NodeSettings) -> supervisor.Settings:

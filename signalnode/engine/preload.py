@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from signalnode.files import hold_lock
 from signalnode.settings import FeedSettings, MarketSettings, NodeSettings, engine_args, node_of
 
 TURNS = 200  # enough that the interpreter has specialised the code of a turn
+AGAIN = 10  # turns, with nothing else in the interpreter's cache of attributes
 
 
 def preload() -> None:
@@ -35,11 +37,16 @@ def preload() -> None:
         seconds = (clock.monotonic_ns() - started_ns) / clock.NS_PER_S
         print(f"compiled in {seconds:.1f} s, kept as {object_path()}", flush=True)
     feeds.rehearse()
-    with tempfile.TemporaryDirectory() as directory:
-        _rehearse(Path(directory))
+    for turns in (TURNS, AGAIN):
+        with tempfile.TemporaryDirectory() as directory:
+            _rehearse(Path(directory), turns)
+        # It holds names of whatever was looked up so far, and a child that puts others in their place writes
+        # to where the old names are. What the second time looks up it keeps.
+        if turns == TURNS:
+            sys._clear_type_cache()
 
 
-def _rehearse(directory: Path) -> None:
+def _rehearse(directory: Path, turns: int) -> None:
     """All that an engine process does, but for its sockets: no thread and no socket may outlive this."""
     logs.configure(io.StringIO())
     log = logs.logger(market="rehearsal")
@@ -57,11 +64,12 @@ def _rehearse(directory: Path) -> None:
     engine.replay(feeds.synthetic_events(seed=1, count=100))
     engine = SignalEngine(market.market, market)
     feed = feeds.open_feed(market, directory)
-    next_epoch(directory, clock.NS_PER_S)
+    for _ in range(2):  # there is none to be read before
+        next_epoch(directory, clock.NS_PER_S)
     file = CheckpointFile(directory, process.identity(engine, health))
     work = Work(engine, feed, health, node.engine, speed=1.0)
     work.start(0)
-    for i in range(TURNS):
+    for i in range(turns):
         turn = work.turn(i * 10 * clock.NS_PER_MS)
         if turn.standing is not None:
             message = {

@@ -20,6 +20,8 @@ from signalnode.settings.loading import load_node, restore
 from signalnode.settings.model import AggregatorSettings, MarketRecordSettings, NodeSettings, RecordSettings
 from signalnode.settings.reading import ConfigFaults
 
+ENGINES_OWN = ("runtime_dir", "state_dir", "markets_dir", "engine", "record", "markets", "path")
+
 
 class Link(Protocol):
     """What the supervisor gives a child, to be heard by. `relieves`: pid of the process that goes on until
@@ -38,7 +40,8 @@ class Link(Protocol):
 def engine_args(node: NodeSettings, market: str) -> dict[str, Any]:
     """Arguments of one engine: `config`, `market`, and `settings` with this market alone. JSON-able.
 
-    The tables that are not an engine's own stand at their defaults: when they change, it does not.
+    The tables that are not an engine's own are left out: when they change, it does not, and it need not read
+    their defaults either.
     """
     kinds = node.recorded_kinds(market)
     alone = NodeSettings(
@@ -52,7 +55,8 @@ def engine_args(node: NodeSettings, market: str) -> dict[str, Any]:
         markets={market: dataclasses.replace(node.markets[market], record=MarketRecordSettings())},
         path=node.path,
     )
-    return {"config": str(node.path), "market": market, "settings": as_table(alone)}
+    table = as_table(alone)
+    return {"config": str(node.path), "market": market, "settings": {key: table[key] for key in ENGINES_OWN}}
 
 
 def gateway_args(

@@ -7,7 +7,8 @@ waits on that socket for its assignment (`entry`). How the supervisor uses them 
 supervisor. So exit status, resource usage and orphans reach the supervisor whether or not this process lives.
 
 *Shared pages.* A child owns only the pages that it writes to. Python writes a lot without being asked: the
-collector to every object that it visits. So what is imported is frozen (`gc.freeze`) before the first fork.
+collector to every object that it visits. So what is imported is frozen (`gc.freeze`) before the first fork,
+and what is free in those pages is filled (`holes`).
 
 *When the supervisor dies* there is nobody left to tell. Spares and this process see their lines close, and
 children get a SIGKILL from the kernel, as soon as their parent is gone. What they forked gets none: this
@@ -31,6 +32,7 @@ from typing import Any, NoReturn
 
 from signalnode_supervisor.clock import monotonic_ns
 from signalnode_supervisor.inside.entry import wait_and_become
+from signalnode_supervisor.inside.holes import fill_holes
 from signalnode_supervisor.linux import kernel
 from signalnode_supervisor.linux.procfs import kill_marked
 
@@ -57,6 +59,7 @@ def main(line_file: int) -> NoReturn:
         _say(line, {"fault": fault})
         os._exit(1)
     gc.collect()
+    fill_holes()
     gc.freeze()  # the collector then never writes to what is here, and the pages stay shared
     _say(line, {"preloaded": True, "seconds": (monotonic_ns() - begun_ns) / 1e9})
     kernel.die_with_parent(0)  # from here on the end of the line says the same
