@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode.aggregator.carried import Carried, CarriedEntry
-from signalnode.aggregator.rows import Rows, state_words
+from signalnode.aggregator.rows import FRESH, Rows, state_words
+from signalnode.bus.digest import UNKNOWN
 from signalnode.bus.digest_reader import Digest
 from signalnode.bus.sequence import DROP, SequenceTracker
 from signalnode.bus.wire import (
     NOT_RUNNING,
+    SCORE_NAMES,
     End,
     MarketMessage,
     MarketState,
@@ -26,6 +28,7 @@ from signalnode.bus.wire import (
 )
 from signalnode.clock import NS_PER_S
 from signalnode.scores import is_any_known
+from signalnode.strategies.base import Columns
 
 UNSOUND = frozenset({"stale", "degraded"})
 ROWS_FROM = 24  # markets; of fewer, all states are sooner read one by one
@@ -92,10 +95,10 @@ class Entry:
         """Take what it says of itself, and said `late_ns` ago. What comes after an outage is settled when
         that is as long ago as it lasted, `settle_ns` at the most.
         """
-        was_unsound = self.message is not None and self.message.status in UNSOUND
         if message.status not in UNSOUND:
-            away_ns = now_ns - self.sound_ns
-            if self.sound_ns and (was_unsound or away_ns > silent_after_ns):
+            away_ns, was = now_ns - self.sound_ns, self.message
+            is_back = away_ns > silent_after_ns or (was is not None and was.status in UNSOUND)
+            if is_back and self.sound_ns:
                 self.settled_ns = max(self.settled_ns, now_ns + min(away_ns, settle_ns))
             self.sound_ns = now_ns
         self.message, self.heard_ns, self.said_ns = message, now_ns, now_ns - late_ns
@@ -141,7 +144,7 @@ class Board:
         for place, entry in enumerate(self.own.values()):
             entry.place = place
         self.carried.keep_to(self.own)
-        self.entries = {**self.own, **dict(self.carried.entries())}
+        self._enter()
         self.tell(self._processes, 0)
 
     @property
@@ -159,7 +162,7 @@ class Board:
         self.carried.take(digest, now_ns)
         if len(self.carried.names) == before:
             return False
-        self.entries |= dict(self.carried.entries())
+        self._enter()
         return True
 
     def forget(self, now_ns: int) -> set[str]:
@@ -167,8 +170,13 @@ class Board:
         if not self.carried.forget(now_ns):
             return set()
         gone = self.entries.keys() - self.own.keys() - self.carried.places.keys()
-        self.entries = {**self.own, **dict(self.carried.entries())}
+        self._enter()
         return gone
+
+    def _enter(self) -> None:
+        self.entries = {**self.own, **dict(self.carried.entries())}
+        self._order = list(self.entries)
+        self._places = {name: place for place, name in enumerate(self._order)}
 
     def tell(self, processes: Mapping[str, ProcessState], now_ns: int) -> None:
         """Take what the supervisor says of the markets' processes, by name."""
@@ -187,8 +195,10 @@ class Board:
         nothing but the counts.
         """
         entry = self.own.get(message.market)
-        if entry is None:
-            return DROP
+        return DROP if entry is None else self.take_into(entry, message, now_ns, late_ns)
+
+    def take_into(self, entry: Entry, message: MarketMessage, now_ns: int, late_ns: int) -> int:
+        """As `take`, where the market's entry is at hand."""
         sequence = entry.sequence
         was_behind = sequence.seq > 0 and not sequence.has_newest
         if type(message) is Score:
@@ -225,7 +235,10 @@ class Board:
 
     def is_fresh(self, now_ns: int) -> Flags:
         """Which of all may be relied on, and were heard."""
-        own = np.array([state == "fresh" for state in self.own_states(now_ns)], np.bool_)
+        if len(self.own) < ROWS_FROM:
+            own = np.array([state == "fresh" for state in self.own_states(now_ns)], np.bool_)
+        else:
+            own = self.rows.codes(now_ns, self.silent_after_ns) == FRESH
         return np.concatenate([own, self.carried.is_fresh(now_ns)]) if self.carried.names else own
 
     def silent(self, now_ns: int) -> dict[str, State]:
@@ -248,13 +261,59 @@ class Board:
             if state == "behind" and entry.sequence.seq and entry.behind_ns < late_ns
         ]
 
+    def columns(self, now_ns: int) -> Columns | None:
+        """The scores of all as arrays, as they stand now; None of few, which are sooner read one by one."""
+        if len(self._order) < ROWS_FROM:
+            return None
+        table, carried = self.rows.table, self.carried
+        scores = np.array([table[name] for name in SCORE_NAMES])
+        if carried.names:
+            scores = np.hstack([scores, [carried.score(name) for name in SCORE_NAMES]])
+        scores[:, ~self.is_fresh(now_ns)] = np.nan
+        scores[scores == UNKNOWN] = np.nan
+        return Columns(self._order, self._places, dict(zip(SCORE_NAMES, scores, strict=True)))
+
     def markets(self, now_ns: int) -> dict[str, MarketState]:
         """Every expected market as a view shows it; age in seconds since it said what was heard last."""
-        own = {
-            name: _market(entry, state, now_ns)
-            for (name, entry), state in zip(self.own.items(), self.own_states(now_ns), strict=True)
+        if len(self.own) < ROWS_FROM:
+            states = self.own_states(now_ns)
+            own = {
+                name: _market(entry, state, now_ns)
+                for (name, entry), state in zip(self.own.items(), states, strict=True)
+            }
+        else:
+            own = self._of_rows(now_ns)
+        return own | self.carried.markets(now_ns) if self.carried.names else own
+
+    def _of_rows(self, now_ns: int) -> dict[str, MarketState]:
+        """As `_market` has each, its numbers from the rows: messages lie scattered in memory."""
+        rows = self.rows
+        table = rows.table
+        columns = (table[name].tolist() for name in ("seq", "mid", "warm", "missed"))
+        return {
+            name: MarketState(
+                state=state,
+                age_s=None if (message := entry.message) is None else age_s,
+                epoch=epoch,
+                seq=seq,
+                mid=mid,
+                warm=warm,
+                scores={} if (newest := entry.newest) is None else newest.scores,
+                unknown=() if newest is None else newest.unknown,
+                process=entry.process,
+                health=None if message is None else message.health,
+                spread_bps=None if message is None else message.spread_bps,
+                missed=missed,
+            )
+            for (name, entry), state, age_s, epoch, seq, mid, warm, missed in zip(
+                self.own.items(),
+                state_words(rows.codes(now_ns, self.silent_after_ns)),
+                ((now_ns - table["said_ns"]) / NS_PER_S).tolist(),
+                np.maximum(table["epoch"], 0).tolist(),
+                *columns,
+                strict=True,
+            )
         }
-        return own | self.carried.markets(now_ns)
 
 
 def _market(entry: Entry, state: State, now_ns: int) -> MarketState:

@@ -64,6 +64,8 @@ class Outcome:
     """What one view brought: its message, the decisions taken on it, and what went wrong in strategies."""
 
     view: ViewMessage
+    frames: list[bytes]  # of that message
+    digest: list[bytes] | None = None  # where somebody asks for it
     decisions: list[DecisionMessage] = field(default_factory=list)
     faults: list[StrategyFault] = field(default_factory=list)
     states: dict[str, msgspec.Raw] = field(default_factory=dict)  # of the strategies, where any decided
@@ -116,7 +118,6 @@ class Aggregator:
         self.cluster: tuple[ClusterState, int] | None = None  # as it was told last, and when
         self.view_seq = 0
         self.view_frames: list[bytes] | None = None
-        self.digest_frames: list[bytes] | None = None
         self.is_digest_wanted = False
         self._writer = writer or DigestWriter("", "")
         self._digests = DigestReader()
@@ -153,16 +154,17 @@ class Aggregator:
             message = decode(frames, self._bytes_max)
         except WireError as error:
             return self._reject(error.reason)
+        kind = type(message)
         if isinstance(message, (ViewMessage, DecisionMessage)):
             return self._reject("kind")
-        kind = type(message)
-        if message.market not in self.board.own:
+        entry = self.board.own.get(message.market)
+        if entry is None:
             return self._reject("market")
         delay_ns = now_ns + self._ahead_ns - message.time_published_ns
         # Clocks may be set, or be of another machine; what was read since the last time that nothing waited
         # is no older than that.
         late_ns = max(0, min(delay_ns, now_ns - self.caught_up_ns))
-        missing = self.board.take(message, now_ns, late_ns)
+        missing = self.board.take_into(entry, message, now_ns, late_ns)
         if missing == DROP:
             return False
         self.taken += 1
@@ -307,6 +309,7 @@ class Aggregator:
             relations=self._measures.relations(),
             gaps=gaps,
             outcomes=self.outcomes,
+            columns=self.board.columns(at_ns),
         )
         decisions, faults = self.runner.decide(view, self.epoch, ahead_ns)
         self.decided += len(decisions)
@@ -329,12 +332,11 @@ class Aggregator:
             layer5=self._state(at_ns),
             cluster=self._cluster(at_ns),
         )
-        self.view_frames = encode(message)
-        self.digest_frames = None
+        self.view_frames, digest = encode(message), None
         if self.is_digest_wanted:
             place, published_ns = (self.epoch, self.view_seq), message.time_published_ns
-            self.digest_frames = self._writer.frames(self.board, at_ns, place, published_ns)
-        return Outcome(message, decisions, faults + lost, states)
+            digest = self._writer.frames(self.board, at_ns, place, published_ns)
+        return Outcome(message, self.view_frames, digest, decisions, faults + lost, states)
 
     def _decided(self, at_ns: int) -> Decided:
         if self._shown is not None and (kept := self._shown()) is not None:
@@ -342,7 +344,8 @@ class Aggregator:
         self.view_seq += 1
         self._measures.update(at_ns)
         markets = self.board.markets(at_ns)
-        view = View(at_ns, self.view_seq, markets, gaps=self._gaps.update(markets, at_ns), later=self._later)
+        gaps, columns = self._gaps.update(markets, at_ns), self.board.columns(at_ns)
+        view = View(at_ns, self.view_seq, markets, gaps=gaps, later=self._later, columns=columns)
         self._shown = weakref.ref(view)
         decisions, faults = self.runner.decide(view, self.epoch)
         self.decided += len(decisions)

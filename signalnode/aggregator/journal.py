@@ -44,6 +44,14 @@ class Record(msgspec.Struct, frozen=True):
     states: dict[str, msgspec.Raw] = {}
 
 
+class _Written(msgspec.Struct, frozen=True):
+    """A Record, whose view may be packed already."""
+
+    view: ViewMessage | msgspec.Raw
+    decisions: list[DecisionMessage]
+    states: dict[str, msgspec.Raw]
+
+
 class Journaled(NamedTuple):
     """A decision as read back."""
 
@@ -89,7 +97,7 @@ class Journal:
 
     def append(
         self,
-        view: ViewMessage,
+        view: ViewMessage | msgspec.Raw,
         decisions: Sequence[DecisionMessage],
         states: Mapping[str, msgspec.Raw] = NO_STATES,
     ) -> None:
@@ -97,7 +105,7 @@ class Journal:
 
         That is for a full disk, and for a record too large to be read again.
         """
-        content = _ENCODER.encode(Record(view, list(decisions), dict(states)))
+        content = _ENCODER.encode(_Written(view, list(decisions), dict(states)))
         if self._file < 0 or os.fstat(self._file).st_nlink == 0:  # no room for it so far, or it was removed
             self.close()
             self._begin()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # mallopt(3)
 LARGE_BLOCK_BYTES = 262_144
@@ -36,6 +37,14 @@ def arrange(connections: int) -> None:
         libc.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
         libc.mallopt(M_ARENA_MAX, 1)
         _reserve(libc, min(connections * CONNECTION_BYTES, RESERVE_BYTES_MAX))
+
+
+def settle() -> None:
+    """What there is now is looked at no more by the collector of cycles: it lives as long as the process, and
+    of 2,000 markets one look at it takes 50 ms. Now and then, for what was made since.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _reserve(libc: ctypes.CDLL, size: int) -> None:

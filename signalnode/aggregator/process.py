@@ -9,36 +9,36 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import zmq
 
 from signalnode import logs
 from signalnode.aggregator.budget import within
-from signalnode.aggregator.core import Aggregator, Outcome
+from signalnode.aggregator.core import Outcome
 from signalnode.aggregator.gathering import Gathering
-from signalnode.aggregator.journal import Journal, has_records, journal_dir, newest_states
+from signalnode.aggregator.journal import has_records, journal_dir, newest_states
 from signalnode.aggregator.kept import Keeper, outcomes_path
-from signalnode.aggregator.measures.grid import Relating
 from signalnode.aggregator.memory import arrange as arrange_memory
+from signalnode.aggregator.memory import settle as settle_memory
 from signalnode.aggregator.notices import Withheld, failing, troubled
+from signalnode.aggregator.parts import core_of, formulas_of, journal_of, objects_of
 from signalnode.aggregator.relating.child import child_for
 from signalnode.aggregator.republisher import TOGETHER_MAX, Republisher
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
-from signalnode.aggregator.sources import Sources, digest_writer
+from signalnode.aggregator.sources import Sources
 from signalnode.bus.epoch import next_epoch
 from signalnode.bus.sockets import RECONNECT_MAX_MS, RECONNECT_MS, receive, waits
 from signalnode.bus.supervision import LOOK_MS, Overview, Supervision
 from signalnode.bus.topics import EVERYTHING
 from signalnode.bus.wire import encode
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, pause, wall_ns
-from signalnode.errors import RuntimeDirectoryError, SignalnodeError
+from signalnode.errors import SignalnodeError
 from signalnode.files import hold_lock, raise_file_limit
 from signalnode.names import AGGREGATOR, scores_endpoint
 from signalnode.settings import NodeSettings, load_node
 from signalnode.settings.arguments import Link
 from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
-from signalnode.signals.identity import table_digest
 from signalnode.strategies import STRATEGIES
-from signalnode.strategies.base import Strategy
 from signalnode.strategies.loading import Loaded, load_strategies
 
 RECONCILE_S = 30.0  # who should be heard and is not: connected anew this often, and the log says it again
@@ -99,12 +99,12 @@ class Process:
         self._time = Timeline()
         self._strategies: dict[str, Loaded] = {}
         self._strategies = self._load(node)
-        runner = StrategyRunner(_objects(self._strategies), within(settings.strategy_budget_ms / 1e3))
+        runner = StrategyRunner(objects_of(self._strategies), within(settings.strategy_budget_ms / 1e3))
         epoch = _epoch(node, log)
         begun_ns = self._time.now_ns()
         self._relating = child_for(node, log)
         apart = self._relating.apart if self._relating else None
-        self.core = _core(node, runner, epoch, begun_ns, apart)
+        self.core = core_of(node, runner, epoch, begun_ns, apart)
         self.core.caught_up_ns = begun_ns
         raise_file_limit()
         arrange_memory(len(node.markets))
@@ -125,8 +125,8 @@ class Process:
         self._sources = Sources(self._context, settings, log)
         for market in node.markets:
             self._sub.connect(scores_endpoint(node.runtime_dir, market))
-        self._journal = _journal(node)
-        self._keeper = Keeper(outcomes_path(journal_dir(node.state_dir)), log, _formulas(node))
+        self._journal = journal_of(node)
+        self._keeper = Keeper(outcomes_path(journal_dir(node.state_dir)), log, formulas_of(node))
         if (kept := self._keeper.begun(self._time.now_ns())) is not None:
             self.core.go_on(kept, self._time.now_ns())
         self._report(runner.restore(newest_states(journal_dir(node.state_dir)), self._time.now_ns()))
@@ -145,7 +145,7 @@ class Process:
         self.put_back: list[Callable[[], bool]] = [self._republisher.put_back]
         self._supervision = Supervision(node.standing_path)
         self._overview = Overview(node.shard.overview) if node.shard and node.shard.overview else None
-        self._look_ns, self._stopping = 0, False
+        self._look_ns, self._stopping, self._is_settled = 0, False, False
         self._beat_ns = self._reconcile_ns = self._time.now_ns()
 
     def __enter__(self) -> Process:
@@ -218,10 +218,9 @@ class Process:
             for decision in outcome.decisions:
                 self._republisher.publish(encode(decision))
         self._report(outcome.faults)
-        if self.core.view_frames is not None:
-            self._republisher.publish(self.core.view_frames)
-        if self.core.digest_frames is not None:
-            self._republisher.publish(self.core.digest_frames)
+        self._republisher.publish(outcome.frames)
+        if outcome.digest is not None:
+            self._republisher.publish(outcome.digest)
 
     def _report(self, faults: Iterable[StrategyFault]) -> None:
         for fault in faults:
@@ -236,7 +235,7 @@ class Process:
     def _journaled(self, outcome: Outcome) -> bool:
         """Whether the decisions are on disk; those that are not are withheld, and their `seq` shows it."""
         try:
-            self._journal.append(outcome.view, outcome.decisions, outcome.states)
+            self._journal.append(msgspec.Raw(outcome.frames[1]), outcome.decisions, outcome.states)
         except OSError as error:
             self.core.withheld += len(outcome.decisions)
             if self.withheld.add(len(outcome.decisions), error.strerror or type(error).__name__):
@@ -291,6 +290,9 @@ class Process:
             self._reconcile(now_ns)
 
     def _reconcile(self, now_ns: int) -> None:
+        if not self._is_settled:  # by now every market has spoken
+            self._is_settled = True
+            settle_memory()
         self.core.journal_bytes = self._journal.bytes()
         silent = self.core.board.silent(now_ns)
         if silent:
@@ -341,12 +343,12 @@ class Process:
             with contextlib.suppress(zmq.ZMQError):
                 self._sub.disconnect(scores_endpoint(self._node.runtime_dir, market))
         self.core.expect(node.markets, node.assets)
-        self.core.outcomes.forget(self._keeper.changed(_formulas(node)))
-        self._report(self.core.runner.replace(_objects(strategies), self._time.now_ns()))
+        self.core.outcomes.forget(self._keeper.changed(formulas_of(node)))
+        self._report(self.core.runner.replace(objects_of(strategies), self._time.now_ns()))
         swapped = {name for name, each in self._strategies.items() if strategies.get(name) is not each}
         self._tell_forgetful([name for name in self.core.runner.forgetful() if name in swapped])
         self._sources.follow(node.aggregator)
-        self._node, self._strategies = node, strategies
+        self._node, self._strategies, self._is_settled = node, strategies, False
         self._log.info("reloaded", markets=len(new), strategies=list(strategies))
 
     def _load(self, node: NodeSettings) -> dict[str, Loaded]:
@@ -362,25 +364,6 @@ class Process:
             )
 
 
-def _objects(loaded: Mapping[str, Loaded]) -> dict[str, Strategy]:
-    return {name: each.strategy for name, each in loaded.items()}
-
-
-def _core(
-    node: NodeSettings, runner: StrategyRunner, epoch: int, now_ns: int, relating: Relating | None
-) -> Aggregator:
-    writer, markets = digest_writer(node), node.markets
-    settings, assets = node.aggregator, node.assets
-    return Aggregator(
-        settings, markets, runner, epoch, now_ns, assets=assets, writer=writer, relating=relating
-    )
-
-
-def _formulas(node: NodeSettings) -> dict[str, str]:
-    """By market, what its scores are made from."""
-    return {name: table_digest(market.signals) for name, market in node.markets.items()}
-
-
 def _epoch(node: NodeSettings, log: logs.Logger) -> int:
     grant = node.shard.grant if node.shard else 0
     epoch, fault, wait_ns = next_epoch(journal_dir(node.state_dir), wall_ns(), grant)
@@ -388,13 +371,3 @@ def _epoch(node: NodeSettings, log: logs.Logger) -> int:
         log.warning("the epoch is from the clock, and is not kept", reason=fault)
         pause(wait_ns)
     return epoch
-
-
-def _journal(node: NodeSettings) -> Journal:
-    directory = journal_dir(node.state_dir)
-    try:
-        return Journal(directory, node.aggregator.journal_bytes_max, node.aggregator.journal_files_max)
-    except OSError as error:
-        raise RuntimeDirectoryError(
-            f"{directory}: {error.strerror}; check who owns the directory and its mode"
-        ) from None

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from struct import Struct
-from typing import Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +33,10 @@ from signalnode.clock import NS_PER_S
 Codes = npt.NDArray[np.uint8]
 
 STATE_WORDS: tuple[State, ...] = get_args(State)
-_CODES = {state: np.uint8(code) for code, state in enumerate(STATE_WORDS)}
+_CODES: dict[State, np.uint8] = {state: np.uint8(code) for code, state in enumerate(STATE_WORDS)}
 _STATE_ARRAY = np.array(STATE_WORDS, object)
+FRESH = _CODES["fresh"]
+UNSOUND: tuple[Literal["stale", "degraded"], ...] = ("stale", "degraded")
 STATUS_WORDS = ("warming", *STATUSES)  # 0: not heard yet
 _STATUS_CODES: dict[Status, int] = {status: code for code, status in enumerate(STATUSES, start=1)}
 _STATUS_ARRAY = np.array(STATUS_WORDS, object)
@@ -98,6 +100,7 @@ class Rows:
         self._bytes = bytearray()
         self.table: Array = np.empty(0, ROW)
         self.words: dict[str, list[str]] = {"process": [], "why": [], "reason": []}
+        self._codes: tuple[int, Codes] | None = None  # and when they were so; a view asks several times
 
     def arrange(self, places: Sequence[int | None]) -> None:
         """From now on a row for each of `places`, the one that stood there, or an empty one for None."""
@@ -109,7 +112,7 @@ class Rows:
             table[name] = math.nan
         kept = [(new, old) for new, old in enumerate(places) if old is not None]
         table[[new for new, _ in kept]] = self.table[[old for _, old in kept]]
-        self.table = table
+        self.table, self._codes = table, None
         for name, words in self.words.items():
             self.words[name] = ["" if place is None else words[place] for place in places]
 
@@ -118,6 +121,7 @@ class Rows:
         place, sequence, message, newest = entry.place, entry.sequence, entry.message, entry.newest
         if message is None:
             return
+        self._codes = None
         health, spread = message.health, message.spread_bps
         if health is not None or self.words["reason"][place]:
             self.words["reason"][place] = "" if health is None else health.reason
@@ -143,14 +147,16 @@ class Rows:
             _pack_heard(self._bytes, place * _SIZE, *heard)
             return
         scores = newest.scores
-        has_added = len(scores) > _SEVEN
+        has_added, says_something = len(scores) > _SEVEN, newest.mid > 0.0
         if newest.unknown:
+            says_something = entry.says_something()
             scores = scores | dict.fromkeys(newest.unknown, UNKNOWN)
         seven = _seven_of(scores)
-        _pack_whole(self._bytes, place * _SIZE, *heard, *seven, entry.says_something(), has_added)
+        _pack_whole(self._bytes, place * _SIZE, *heard, *seven, says_something, has_added)
 
     def tell(self, place: int, process: ProcessState | None, now_ns: int) -> None:
         """Write what the supervisor says of a market's process."""
+        self._codes = None
         self.words["process"][place] = "" if process is None else process.state
         self.words["why"][place] = "" if process is None else process.why
         self.table["told_ns"][place] = now_ns
@@ -158,13 +164,15 @@ class Rows:
         self.table["is_gone"][place] = process is not None and process.state in NOT_RUNNING
 
     def codes(self, now_ns: int, silent_after_ns: int) -> Codes:
-        """Of each what `Entry.state` says, as places in STATE_WORDS."""
+        """Of each what `Entry.state` says, as places in STATE_WORDS; not to be written on."""
+        if self._codes is not None and self._codes[0] == now_ns:
+            return self._codes[1]
         table = self.table
         heard_ns, status = table["heard_ns"], table["status"]
         is_settled = now_ns >= table["settled_ns"]
         found = np.where(is_settled, _CODES["fresh"], _CODES["settling"])
         found[~table["says_something"]] = _CODES["warming"]
-        for word in ("stale", "degraded"):
+        for word in UNSOUND:
             found[status == _STATUS_CODES[word]] = _CODES[word]
         is_late = now_ns - table["said_ns"] > silent_after_ns
         found[is_late | ~table["has_newest"]] = _CODES["behind"]
@@ -172,6 +180,7 @@ class Rows:
         found[status == 0] = _CODES["unheard"]
         found[table["is_gone"] & (table["told_ns"] >= heard_ns)] = _CODES["down"]
         found[table["is_ended"]] = _CODES["ended"]
+        self._codes = (now_ns, found)
         return found
 
     def ages_s(self, now_ns: int) -> npt.NDArray[np.float64]:

@@ -135,7 +135,7 @@ class End(_MarketMessage, frozen=True, kw_only=True, tag="end", omit_defaults=Tr
     """The engine stopped as planned; `seq` is the last score's."""
 
 
-class ProcessState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProcessState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What the supervisor says of a market's process. `state` is a word of `status`, as `up` or `given_up`;
     `why` says why it stands so, or of one that is up again why the process before ended; `trouble` why one
     that is up cannot do its work: no market's.
@@ -147,7 +147,7 @@ class ProcessState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     trouble: str = ""
 
 
-class MarketState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class MarketState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One market inside a view. `state` is `fresh`, or why it is not: see `signalnode.aggregator.board`."""
 
     state: str

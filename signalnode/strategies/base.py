@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
@@ -21,6 +21,7 @@ from signalnode.bus.wire import Direction, Gap, MarketState
 from signalnode.strategies.outcomes import NO_OUTCOMES, MarketOutcomes
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 DIRECTIONS: tuple[Direction, ...] = ("long", "short")
 NEAR = 0.85  # of difflib: a slip of the keyboard, and not long for short
@@ -87,6 +88,46 @@ class UnknownScoreError(LookupError):
         super().__init__(f"no market has a score {name}; {mend}")
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The scores of a view once more, as arrays of shape (n,) by name, in the order of `markets`; NaN where a
+    market is not fresh, has no such score, or no evidence for it.
+    """
+
+    markets: Sequence[str]
+    places: Mapping[str, int]  # of each in that order
+    scores: Mapping[str, Floats]
+
+
+May = Callable[[Mapping[str, Floats]], Flags]
+
+
+class _Sealed(Mapping[str, MarketState]):
+    """Markets of a view, whose scores cannot be changed; each is sealed when it is first asked for."""
+
+    __slots__ = ("_plain", "_sealed")
+
+    def __init__(self, plain: Mapping[str, MarketState]) -> None:
+        self._plain, self._sealed = plain, dict[str, MarketState]()
+
+    def __getitem__(self, market: str) -> MarketState:
+        found = self._sealed.get(market)
+        if found is None:
+            plain = self._plain[market]
+            found = msgspec.structs.replace(plain, scores=MappingProxyType(plain.scores))
+            self._sealed[market] = found
+        return found
+
+    def __contains__(self, market: object) -> bool:
+        return market in self._plain
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plain)
+
+    def __len__(self) -> int:
+        return len(self._plain)
+
+
 class View(Mapping[str, Mapping[str, float]]):
     """All markets at one time: a mapping from each *fresh* market to its known scores, and what is around.
 
@@ -116,6 +157,8 @@ class View(Mapping[str, Mapping[str, float]]):
     gaps: Mapping[str, Gap]
     outcomes: Mapping[str, MarketOutcomes]
     _scores: dict[str, Mapping[str, float]]
+    _plain: Mapping[str, MarketState]
+    _columns: Columns | None
 
     def __init__(
         self,
@@ -129,22 +172,23 @@ class View(Mapping[str, Mapping[str, float]]):
         gaps: Mapping[str, Gap] | None = None,
         outcomes: Mapping[str, MarketOutcomes] = NO_OUTCOMES,
         later: Mapping[str, Callable[[], Any]] = NOTHING_LATER,
+        columns: Columns | None = None,
     ) -> None:
-        """`later` has by name those attributes that are made when they are first asked for."""
-        sealed = {
-            name: msgspec.structs.replace(market, scores=MappingProxyType(market.scores))
-            for name, market in markets.items()
-        }
+        """`later` has by name those attributes that are made when they are first asked for; `columns`, where
+        markets are many, their scores once more.
+        """
         self.__dict__.update(
             time_ns=time_ns,
             seq=seq,
-            markets=MappingProxyType(sealed),
+            markets=_Sealed(markets),
             regime=MappingProxyType(dict(regime or {})),
             measures=MappingProxyType(dict(measures or {})),
             relations=relations,
             gaps=MappingProxyType(dict(gaps or {})),
             outcomes=outcomes,
-            _scores={name: _known(market) for name, market in sealed.items() if market.state == "fresh"},
+            _scores={name: _known(market) for name, market in markets.items() if market.state == "fresh"},
+            _plain=markets,
+            _columns=columns,
         )
         for name in later:
             del self.__dict__[name]
@@ -177,10 +221,25 @@ class View(Mapping[str, Mapping[str, float]]):
         """
         wanted = frozenset(names)
         for name in wanted:
-            known = [market.scores for market in self.markets.values()]
-            if known and all(known) and not any(name in scores for scores in known):
+            if any(name in market.scores for market in self._plain.values()):
+                continue  # as nearly always, of the first market
+            known = [market.scores for market in self._plain.values()]
+            if known and all(known):
                 raise UnknownScoreError(name, {each for scores in known for each in scores} - wanted)
         return [market for market, scores in self._scores.items() if scores.keys() >= wanted]
+
+    def sift(self, names: Iterable[str], may: May, also: Iterable[str] = ()) -> list[str]:
+        """As `having`; where markets are many only those that `may` is true of, given their scores as arrays
+        by name, and those of `also`. So `may` spares work, and decides nothing.
+        """
+        wanted, columns = frozenset(names), self._columns
+        if columns is None or not columns.scores.keys() >= wanted:
+            return self.having(wanted)
+        chosen = may(columns.scores)
+        chosen[[columns.places[name] for name in also if name in columns.places]] = True
+        for name in wanted:
+            chosen &= ~np.isnan(columns.scores[name])
+        return [columns.markets[place] for place in np.flatnonzero(chosen).tolist()]
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a view cannot be changed, so {name} cannot be set")
@@ -197,7 +256,7 @@ class View(Mapping[str, Mapping[str, float]]):
 
 def _known(market: MarketState) -> Mapping[str, float]:
     if not market.unknown:
-        return market.scores
+        return MappingProxyType(market.scores)
     known = {name: score for name, score in market.scores.items() if name not in market.unknown}
     return MappingProxyType(known)
 

@@ -68,13 +68,13 @@ class MarketOutcomes:
 
         Raises LookupError for a score that this market has not.
         """
-        cells = self.values[:, self._horizon(horizon_s), self._places[score]]
+        cells = self._of(self._horizon(horizon_s), self._places[score])
         return [Decile(*cell) for cell in cells.T.tolist()]
 
     def at(self, score: str, value: float, horizon_s: float | None = None) -> Decile:
         """What followed where the score stood as now, at `value`; as `deciles`."""
         decile = min(int(value * DECILES / 100.0), DECILES - 1)
-        return Decile(*self.values[:, self._horizon(horizon_s), self._places[score], decile].tolist())
+        return Decile(*self._of(self._horizon(horizon_s), self._places[score])[:, decile].tolist())
 
     def told(self) -> ToldOutcomes:
         """As it goes on the wire."""
@@ -86,6 +86,9 @@ class MarketOutcomes:
             for name, place in self._places.items()
         }
         return ToldOutcomes(horizons_s=list(self.horizons_s), scores=by_score)
+
+    def _of(self, horizon: int, score: int) -> Floats:
+        return self.values[:, horizon, score]
 
     def _horizon(self, horizon_s: float | None) -> int:
         wanted_s, places = horizon_s or 0.0, range(len(self.horizons_s))

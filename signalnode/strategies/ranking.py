@@ -15,15 +15,17 @@ out when its order changed, and at most every `interval_s`.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import msgspec
+import numpy as np
 
 from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
 from signalnode.settings.bounds import Within
-from signalnode.strategies.base import DIRECTIONS, Decision, View, score_name
+from signalnode.strategies.base import DIRECTIONS, Decision, Flags, Floats, View, score_name
 from signalnode.strategies.plain import Scores, view_of
 
 EFFECTIVE_MIN = 10.0  # independent moments from which a mean move says anything
@@ -114,9 +116,20 @@ class Ranking:
     def table(self, view: View) -> list[Opportunity]:
         """The best `k` now, best first; of equal ones the name decides."""
         names = [name for weighed in self._weights.values() for name, _ in weighed]
-        warm = [market for market in view.having(names) if view.markets[market].warm >= self.warm_min]
+        worth = view.sift(names, self._may_be_worth)
+        warm = [market for market in worth if view.markets[market].warm >= self.warm_min]
         kept = [line for market in warm if (line := self._best(view, market)) is not None]
         return sorted(kept, key=lambda line: (-(line.net_bps or 0.0), -line.value, line.market))[: self.k]
+
+    def _may_be_worth(self, scores: Mapping[str, Floats]) -> Flags:
+        """By the very sums of `_value`."""
+        may: Flags | bool = False
+        for weighed in self._weights.values():
+            total: Floats | float = 0.0
+            for name, weight in weighed:
+                total = total + weight * scores[name]
+            may = may | np.asarray(total / self._total >= self.value_min)
+        return np.asarray(may)
 
     def _best(self, view: View, market: str) -> Opportunity | None:
         """The better direction of those that are worth `value_min`."""

@@ -9,16 +9,17 @@ other way. After a shot the market is safe until its scores have been below `nee
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 
 from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
 from signalnode.settings.bounds import Within
-from signalnode.strategies.base import DIRECTIONS, Decision, View, score_name
+from signalnode.strategies.base import DIRECTIONS, Decision, Flags, Floats, View, score_name
 from signalnode.strategies.plain import Scores, view_of
 
 MOMENTUM = ("momentum_long", "momentum_short")
@@ -45,6 +46,7 @@ class Sniper:
 
     def __post_init__(self) -> None:
         self._safe: dict[tuple[str, Direction], _Safety] = {}
+        self._high: set[tuple[str, Direction]] = set()  # of them, whose scores have not fallen since
         self._levels = {direction: self._levels_of(direction) for direction in DIRECTIONS}
         for table in (self.needs, self.regime):
             for name, level in table.items():
@@ -58,10 +60,12 @@ class Sniper:
         view = view_of(view)
         shots = []
         names = [name for levels in self._levels.values() for name, _ in levels]
-        for market in view.having(names):
+        high = [market for market, _ in self._high]
+        for market in view.sift(names, self._may_agree, high):
             for direction in DIRECTIONS:
                 if self._is_armed(view, market, direction) and self._agrees(view, market, direction):
                     self._safe[market, direction] = _Safety(view.time_ns)
+                    self._high.add((market, direction))
                     shots.append(self._shot(view, market, direction))
         return shots
 
@@ -76,18 +80,30 @@ class Sniper:
             (market, direction): _Safety(min(shot_ns, time_ns), fell)
             for market, direction, shot_ns, fell in shots
         }
+        self._high = {key for key, each in self._safe.items() if not each.fell}
 
     def _levels_of(self, direction: Direction) -> list[tuple[str, float]]:
         return [(score_name(name, direction), level) for name, level in self.needs.items()]
+
+    def _may_agree(self, scores: Mapping[str, Floats]) -> Flags:
+        long, short = (
+            np.all([scores[name] >= level for name, level in self._levels[side]], axis=0)
+            for side in DIRECTIONS
+        )
+        may: Flags = long | short
+        return may
 
     def _is_armed(self, view: View, market: str, direction: Direction) -> bool:
         safety = self._safe.get((market, direction))
         if safety is None:
             return view.markets[market].warm >= self.warm_min
         scores = view[market]
-        safety.fell = safety.fell or any(
-            scores[name] < level - self.rearm_gap for name, level in self._levels[direction]
-        )
+        if not safety.fell:
+            safety.fell = any(
+                scores[name] < level - self.rearm_gap for name, level in self._levels[direction]
+            )
+            if safety.fell:
+                self._high.discard((market, direction))
         return safety.fell and view.time_ns - safety.shot_ns >= self.rearm_s * NS_PER_S
 
     def _agrees(self, view: View, market: str, direction: Direction) -> bool:

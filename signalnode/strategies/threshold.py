@@ -8,15 +8,17 @@ on. A market that is `settling` is heard again: it is decided on when it is fres
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 
 from signalnode.bus.wire import Direction
 from signalnode.clock import NS_PER_S
 from signalnode.settings.bounds import Within
-from signalnode.strategies.base import Decision, View
+from signalnode.strategies.base import Decision, Flags, Floats, View
 from signalnode.strategies.plain import Scores, view_of
 
 
@@ -54,7 +56,7 @@ class Threshold:
         """Entries and exits at `view`."""
         view = view_of(view)
         decisions = []
-        for market in view.having((self.long, self.short)):
+        for market in view.sift((self.long, self.short), self._may_enter, self._positions):
             position = self._positions.get(market)
             if position is None:
                 decision = self._entry(view, market)
@@ -77,6 +79,9 @@ class Threshold:
             market: _Position(direction, min(since_ns, time_ns), time_ns)
             for market, (direction, since_ns) in held.items()
         }
+
+    def _may_enter(self, scores: Mapping[str, Floats]) -> Flags:
+        return np.maximum(scores[self.long], scores[self.short]) >= self.entry
 
     def _entry(self, view: View, market: str) -> Decision | None:
         if view.markets[market].warm < self.warm_min:
@@ -116,6 +121,8 @@ class Threshold:
     def _lost(self, view: View) -> list[Decision]:
         lost = []
         for market, position in list(self._positions.items()):
+            if position.sound_ns == view.time_ns:
+                continue
             if market in view.markets and view.markets[market].state == "settling":
                 position.sound_ns = view.time_ns
             silent_s = (view.time_ns - position.sound_ns) / NS_PER_S

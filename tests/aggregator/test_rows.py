@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from signalnode.aggregator.digests import DigestWriter
 from signalnode.bus.digest import UNKNOWN
 from signalnode.bus.digest_reader import Digest, DigestReader
 from signalnode.bus.wire import SCORE_NAMES, Health, ProcessState
+from signalnode.strategies.base import View
 from tests.bus.messages import end, heartbeat, score
 
 S = 1_000_000_000
@@ -116,6 +118,32 @@ def says_what_a_view_says(digest: Digest, board: Board, now_ns: int) -> None:
         for key, column in digest.scores.items():
             said = UNKNOWN if key in market.unknown else market.scores.get(key, math.nan)
             np.testing.assert_allclose(column[row], said, rtol=1e-6)
+
+
+@settings(max_examples=40)
+@given(ARRIVALS, st.integers(0, 5 * S))
+def test_columns_say_what_the_view_of_the_same_time_says(
+    arrivals: list[tuple[Any, ...]], later_ns: int
+) -> None:
+    board = Board(NAMES, silent_after_s=3.0, settle_s=30.0)
+    now_ns = played(arrivals, board) + later_ns
+    columns, view = board.columns(now_ns), View(now_ns, 1, board.markets(now_ns))
+    assert columns is not None
+    for name in SCORE_NAMES:
+        found = dict(zip(columns.markets, columns.scores[name].tolist(), strict=True))
+        known = {market: view[market][name] for market in view if name in view[market]}
+        assert {market: each for market, each in found.items() if not math.isnan(each)} == known
+
+
+@settings(max_examples=40)
+@given(ARRIVALS, st.integers(0, 5 * S))
+def test_many_markets_are_shown_as_few_are(arrivals: list[tuple[Any, ...]], later_ns: int) -> None:
+    board = Board(NAMES, silent_after_s=3.0, settle_s=30.0)
+    now_ns = played(arrivals, board) + later_ns
+    with pytest.MonkeyPatch.context() as patch:
+        many = board.markets(now_ns)
+        patch.setattr(board_module, "ROWS_FROM", len(NAMES) + 1)
+        assert many == board.markets(now_ns)
 
 
 def test_rows_follow_their_markets_when_others_come_and_go() -> None:

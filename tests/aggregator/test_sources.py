@@ -46,9 +46,9 @@ def core_of(
 def digest_of(lower: Aggregator, now_ns: int) -> list[bytes]:
     """What a lower aggregator says of its markets at `now_ns`."""
     lower.is_digest_wanted = True
-    lower.advance(now_ns)
-    assert lower.digest_frames is not None
-    return lower.digest_frames
+    digest = lower.advance(now_ns)[-1].digest
+    assert digest is not None
+    return digest
 
 
 def test_a_board_of_digests_reads_as_the_boards_that_made_them() -> None:
@@ -150,9 +150,9 @@ class Over:
         self.sources.look()
         for core, out in ((self.lower, self.below), (self.upper, self.above)):
             core.is_digest_wanted = out.is_digest_asked
-            core.advance(self.now_ns)
-            if core.digest_frames is not None:
-                out.publish(core.digest_frames)
+            for outcome in core.advance(self.now_ns):
+                if outcome.digest is not None:
+                    out.publish(outcome.digest)
             out.serve(core, self.now_ns, out.sockets)
         self.sources.serve(self.upper, self.above, self.sources.sockets, self.now_ns)
 

@@ -25,7 +25,7 @@ PAGE = DOCS / "strategies.md"
 
 def test_what_a_view_has_is_what_is_told() -> None:
     public = [name for name in View.__annotations__ if not name.startswith("_")]
-    same(table(PAGE, "`view.`").names(), [*public, "having", "knows"])
+    same(table(PAGE, "`view.`").names(), [*public, "having", "sift", "knows"])
     same(table(PAGE, "field", "Markets").names(), MarketState.__struct_fields__)
     same(table(PAGE, "state").names(), get_args(State))
     same(table(PAGE, "regime").names(), REGIMES)

@@ -33,6 +33,24 @@ TOLD_S = 30.0  # from one telling of a market's outcomes to the next
 NUMBERS_MAX = 20_000  # that one telling may hold, 180 kB
 
 
+class _Learnt(MarketOutcomes):
+    """Those of one market, worked out score by score when they are asked for: as they stand then."""
+
+    __slots__ = ("_outcomes", "_place")
+
+    def __init__(self, outcomes: Outcomes, place: int) -> None:
+        self._outcomes, self._place = outcomes, place
+        self.horizons_s, self.scores = outcomes.horizons_s, tuple(outcomes.names)
+        self._places = outcomes.score_places
+
+    @property
+    def values(self) -> Floats:  # type: ignore[override]
+        return self._outcomes.cells[:, :, self._place]
+
+    def _of(self, horizon: int, score: int) -> Floats:
+        return self._outcomes.cells_at(horizon, score)[:, self._place]
+
+
 class Outcomes(Mapping[str, MarketOutcomes]):
     """Tables of `markets`; `horizons_s` rise, `step_s` is what passes between two calls of `add`."""
 
@@ -63,7 +81,8 @@ class Outcomes(Mapping[str, MarketOutcomes]):
         self._sound = np.zeros(len(markets), np.int64)  # calls in a row with a sound return
         self._past_mids = np.full((max(self.steps) + 1, len(markets)), np.nan)
         self._past_deciles = np.full((max(self.steps) + 1, len(markets), 0), -1, np.int8)
-        self._cells: Floats | None = None
+        self.score_places: dict[str, int] = {}
+        self._cells: dict[tuple[int, int], Floats] = {}  # since the last step, by horizon and score
 
     def add(self, names: Sequence[str], mids: Floats, scores: Floats) -> None:
         """Take one step: mids, shape (markets,), and the scores of those names, shape (markets, names); NaN
@@ -89,7 +108,7 @@ class Outcomes(Mapping[str, MarketOutcomes]):
         self._past_deciles[here] = _deciles(scores)
         for place, steps in enumerate(self.steps):
             self._take(place, steps, mids)
-        self._cells = None
+        self._cells = {}
 
     def pause(self) -> None:
         """Nothing that has begun comes true: steps are missing."""
@@ -108,7 +127,7 @@ class Outcomes(Mapping[str, MarketOutcomes]):
         self.sums[:, :, new] = was[0][:, :, old]
         self._mids[new], self._sound[new] = was[1][old], was[2][old]
         self._past_mids[:, new], self._past_deciles[:, new] = was[3][:, old], was[4][:, old]
-        self._cells = None
+        self._cells = {}
         self._told = 0
 
     def forget(self, markets: Iterable[str]) -> None:
@@ -116,7 +135,7 @@ class Outcomes(Mapping[str, MarketOutcomes]):
         places = [self._places[name] for name in markets if name in self._places]
         self.sums[:, :, places] = 0.0
         self._past_deciles[:, places] = -1
-        self._cells = None
+        self._cells = {}
 
     def kept(self) -> Floats:
         """The sums as they weigh now, shape (SUMS, horizons, markets, names, DECILES)."""
@@ -128,11 +147,10 @@ class Outcomes(Mapping[str, MarketOutcomes]):
         keep = 0.5 ** (max(away_s, 0.0) / self.half_life_s)
         self.sums[:] = sums * keep
         self.sums[1] *= keep
-        self._cells = None
+        self._cells = {}
 
     def __getitem__(self, market: str) -> MarketOutcomes:
-        place = self._places[market]
-        return MarketOutcomes(self.horizons_s, tuple(self.names), self.cells[:, :, place])
+        return _Learnt(self, self._places[market])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.markets)
@@ -152,24 +170,28 @@ class Outcomes(Mapping[str, MarketOutcomes]):
         count = min(int(self._turn), max(1, NUMBERS_MAX // numbers), size)
         self._turn = min(self._turn - count, float(size))
         begin, self._told = self._told, (self._told + count) % size
-        names = [self.markets[(begin + place) % size] for place in range(count)]
-        return {name: self._alone(name) for name in names if self.sums[0, :, self._places[name]].any()}
-
-    def _alone(self, market: str) -> MarketOutcomes:
-        """That one market's; all at once take as long as 60 one by one."""
-        sums = self.sums[:, :, self._places[market]] / self._gain
-        sums[1] /= self._gain
-        steps = np.array(self.steps, np.float64)[:, None, None]
-        return MarketOutcomes(self.horizons_s, tuple(self.names), cells_of(sums, steps))
+        places = [(begin + place) % size for place in range(count)]
+        places = [place for place in places if self.sums[0, :, place].any()]
+        cells = cells_of(self._weighed(self.sums[:, :, places]), self._steps_like(4))
+        return {
+            self.markets[place]: MarketOutcomes(self.horizons_s, tuple(self.names), cells[:, :, at])
+            for at, place in enumerate(places)
+        }
 
     @property
     def cells(self) -> Floats:
-        """All that is known, shape (FIELDS, horizons, markets, names, DECILES); worked out when asked."""
-        if self._cells is None:
-            steps = np.array(self.steps, np.float64)[:, None, None, None]
-            self._cells = cells_of(self._plain_sums(), steps)
-            self._cells.setflags(write=False)
-        return self._cells
+        """All that is known, shape (FIELDS, horizons, markets, names, DECILES)."""
+        return cells_of(self._plain_sums(), self._steps_like(4))
+
+    def cells_at(self, horizon: int, score: int) -> Floats:
+        """Of one score within one horizon, shape (FIELDS, markets, DECILES); worked out once a step."""
+        found = self._cells.get((horizon, score))
+        if found is None:
+            steps = np.array(self.steps[horizon], np.float64)
+            found = cells_of(self._weighed(self.sums[:, horizon, :, score]), steps)
+            found.setflags(write=False)
+            self._cells[horizon, score] = found
+        return found
 
     def _take(self, place: int, steps: int, mids: Floats) -> None:
         """Count what has come true of the moment so many steps ago."""
@@ -184,20 +206,28 @@ class Outcomes(Mapping[str, MarketOutcomes]):
         for number, what in enumerate((1.0, gain, size > 0.0, move > 0.0, move, move * move, size)):
             self.sums[number, place][at] += gain * what
 
+    def _steps_like(self, dimensions: int) -> Floats:
+        """Steps of each horizon, along the first of so many dimensions."""
+        return np.array(self.steps, np.float64).reshape(-1, *[1] * (dimensions - 1))
+
     def _plain_sums(self) -> Floats:
-        plain: Floats = self.sums / self._gain
+        return self._weighed(self.sums)
+
+    def _weighed(self, sums: Floats) -> Floats:
+        plain: Floats = sums / self._gain
         plain[1] /= self._gain
         return plain
 
     def _widen(self, names: Sequence[str]) -> None:
         more = len(names) - len(self.names)
         self.names = list(names)
+        self.score_places = {name: place for place, name in enumerate(names)}
         self._signs = np.array([-1.0 if name.endswith(SHORT) else 1.0 for name in names])
         self.sums = np.pad(self.sums, [(0, 0)] * 3 + [(0, more), (0, 0)])
         self._past_deciles = np.pad(
             self._past_deciles, [(0, 0), (0, 0), (0, more)], constant_values=np.int8(-1)
         )
-        self._cells = None
+        self._cells = {}
 
 
 def _deciles(scores: Floats) -> npt.NDArray[np.int8]:

@@ -119,6 +119,27 @@ def test_many_markets_are_read_in_turn_and_come_to_the_same(monkeypatch: pytest.
     assert whole.numbers() == spread.numbers()
 
 
+def test_where_a_reading_is_long_not_every_step_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(3)
+    names = [f"M{k}" for k in range(5)]
+    board = Board(names, 3.0)
+    often, seldom = Measures(SETTINGS, board), Measures(SETTINGS, board)
+    told = []
+    for step in range(1, 60):
+        for name in names:
+            mid = 100 * np.exp(1e-4 * draw.standard_normal())
+            board.take(message(name, step, mid, draw.uniform(0, 100, 7)), T0 + step * S)
+        often.update(T0 + step * S)
+        monkeypatch.setattr(module, "READ_A_STEP", 100)
+        seldom.update(T0 + step * S)
+        monkeypatch.undo()
+        told.append((often.relating.numbers(), seldom.relating.numbers()))
+    read = [step for step in range(40, 59) if told[step][1] != told[step - 1][1]]
+    assert 2 <= len(read) < 15
+    for step in read:
+        assert told[step][0] == told[step][1], "what is read is of the newest step"
+
+
 @pytest.mark.parametrize("views_each", [1, 2])
 def test_even_with_few_views_between_steps_reading_too_many_markets_goes_on(
     views_each: int, monkeypatch: pytest.MonkeyPatch
