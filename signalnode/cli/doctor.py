@@ -66,6 +66,7 @@ def _look_at(venue: str, arguments: argparse.Namespace, node: NodeSettings | Non
 
     def rest(tell: Tell) -> None:
         suggested.append(probe.look_at_rest(venue, urls["rest_url"], tell))
+        probe.look_at_announced(venue, urls["rest_url"], tell)
         if ours:
             probe.look_at_markets(venue, urls["rest_url"], ours, tell)
 

@@ -72,6 +72,8 @@ class Bybit(Protocol):
             rows = [_listed(category, each, "Closed" if each in halted else "Trading") for each in named]
         elif path == "/v5/market/tickers":
             rows = [{"symbol": each, "turnover24h": "1000", "volume24h": "1000"} for each in named]
+        elif path == "/v5/system/status":
+            rows = _maintenance(venue)
         else:
             return None
         result = {"category": category, "list": rows, "nextPageCursor": ""}
@@ -156,6 +158,20 @@ def _book(  # noqa: PLR0917 - what a frame of a book says
     data = dict(zip(("b", "a"), sides, strict=True)) | {"s": named, "u": update, "seq": 7}
     time_ms = time_ns // 10**6
     return {"topic": f"{channel}.{named}", "type": kind, "ts": time_ms, "data": data, "cts": time_ms - 2}
+
+
+def _maintenance(venue: Venue) -> list[dict[str, Any]]:
+    """What is announced of trading in all products, and what was of one."""
+    told = venue.script.maintenance
+    if told is None:
+        return []
+    row = {"id": "4d95b2a0", "title": "Upgrade", "href": "", "uidSuffix": [], "maintainType": 1, "env": 1}
+    row |= {"begin": str(told.begin_ns // 10**6), "end": str(told.end_ns // 10**6)}
+    row |= {"serviceTypes": [1, 2, 3, 4], "product": [1, 2]}
+    return [
+        row | {"state": "completed", "product": [1]},
+        row | {"state": "ongoing" if told.is_under_way else "scheduled"},
+    ]
 
 
 def _listed(category: str, named: str, status: str) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class Deribit(Protocol):
         done = [(each, key) for each in channels if (key := _key(peer, each))]
         states = [each for each in channels if each in STATES]
         if states:
-            peer.state["halted"] = set[str]()
+            peer.state["halted"] = {each.symbol for each in peer.venue.listings.values() if each.halted}
         _answer(peer, number, [each for each, _ in done] + states)
         if len(done) + len(states) < len(channels):
             peer.break_rule(f"channels that there are not, among {len(channels)}")
@@ -121,9 +121,7 @@ class Deribit(Protocol):
         for listing in peer.venue.listings.values() if told is not None else ():
             if (listing.symbol in told) is not listing.halted:
                 (told.add if listing.halted else told.discard)(listing.symbol)
-                underlying = listing.symbol.partition("-")[0].lower()
-                index = underlying if "_" in underlying else f"{underlying}_usd"
-                data = {"price_index": index, "locked": listing.halted}
+                data = {"price_index": _index(listing), "locked": listing.halted}
                 notice = {"channel": "platform_state", "data": data}
                 peer.send({"jsonrpc": "2.0", "method": "subscription", "params": notice})
 
@@ -150,12 +148,21 @@ class Deribit(Protocol):
         return [_notice(listing, channel, change | {"prev_change_id": listing.update - 1})]
 
     def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
-        """Its instruments; nothing else is asked of it."""
+        """Its instruments, and what is locked."""
+        if path == "/api/v2/public/status":
+            locked = sorted({_index(each) for each in venue.listings.values() if each.halted})
+            said = {"locked": "partial" if locked else "false", "locked_indices": locked}
+            return Answer(200, json.dumps({"jsonrpc": "2.0", "result": said}).encode())
         if path != "/api/v2/public/get_instruments":
             return None
         told = {"is_active": True, "tick_size": 0.01, "min_trade_amount": 0.001}
         listed = [{"instrument_name": symbol, **told} for symbol in venue.listings]
         return Answer(200, json.dumps({"jsonrpc": "2.0", "result": listed}).encode())
+
+
+def _index(listing: Listing) -> str:
+    underlying = listing.symbol.partition("-")[0].lower()
+    return underlying if "_" in underlying else f"{underlying}_usd"
 
 
 def _key(peer: Peer, name: str) -> tuple[str, str] | None:

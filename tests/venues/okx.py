@@ -75,9 +75,13 @@ class Okx(Protocol):
                 {"instId": each.symbol, "instType": str(kind), "last": "100", "volCcy24h": "10"}
                 for each in listed
             ]
+        elif path == "/api/v5/system/status":
+            rows = _maintenance(venue)
         else:
             return None
-        return Answer(200, json.dumps({"code": "0" if rows else "51001", "msg": "", "data": rows}).encode())
+        return Answer(
+            200, json.dumps({"code": "0" if rows or not query else "51001", "msg": "", "data": rows}).encode()
+        )
 
     def _do(self, peer: Peer, asked: dict[str, Any], operation: str, symbol: str, channel: str) -> None:
         if channel == INSTRUMENTS:
@@ -129,6 +133,18 @@ class Okx(Protocol):
             return [_best(listing, *listing.market.best(1))]
         numbers = {"seqId": listing.update * STEP, "prevSeqId": (listing.update - 1) * STEP}
         return [_book(listing, "update", listing.time_ns, step.bids, step.asks, numbers)]
+
+
+def _maintenance(venue: Venue) -> list[dict[str, str]]:
+    """What is announced of trading, and of what nobody here hears."""
+    told = venue.script.maintenance
+    if told is None:
+        return []
+    row = {"begin": str(told.begin_ns // 10**6), "end": str(told.end_ns // 10**6), "preOpenBegin": ""}
+    row |= {"state": "ongoing" if told.is_under_way else "scheduled", "env": "1", "maintType": "1"}
+    row |= {"title": "Upgrade", "href": "", "scheDesc": "", "system": "unified"}
+    services = {"11": "ongoing", "0": "completed", "5": row["state"]}  # of copy trading; over; trading
+    return [row | {"serviceType": service, "state": state} for service, state in services.items()]
 
 
 def _kind(symbol: str) -> str:

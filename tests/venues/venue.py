@@ -33,12 +33,21 @@ class Answer(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class Maintenance(NamedTuple):
+    """As a venue announces it, by its REST."""
+
+    begin_ns: int
+    end_ns: int
+    is_under_way: bool
+
+
 @dataclass
 class Script:
     """What goes wrong from now on."""
 
     status: int = 0  # HTTP status that every new connection gets; 0: it is let in
     rest_status: int = 0  # and every REST request
+    maintenance: Maintenance | None = None
     retry_after: str = ""
     location: str = ""  # of a redirect
     faults: list[Fault] = field(default_factory=list)  # of frames, each until it is done

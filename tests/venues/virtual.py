@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from random import Random
 
 from signalnode.clock import NS_PER_S
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.actions import Retire
+from signalnode.feeds.live.announced import Announced
 from signalnode.feeds.live.envelope import Header
 from signalnode.feeds.live.feed import LiveFeed
 from signalnode.feeds.live.listings import listing_of
@@ -101,6 +103,7 @@ class Virtual:
         self.young: Process | None = None  # that relieves it
         self._listing = listing_of(name)
         self._states = States(self._listing, self.pool.venue.limits)
+        self._announced = Announced(self._listing.announcing)
         self.slow: set[str] = set()  # markets whose engine is too slow: what it is sent is lost
         self.listeners: dict[str, Listener] = {}
         self.wires: dict[str, Wire] = {}
@@ -280,6 +283,7 @@ class Virtual:
         self.listeners[symbol] = listener
         self.truths[symbol] = Truth(self.venue, symbol)
         self._states.want(symbol, self.now_ns)
+        self._announced.want(symbol, self.now_ns)
         self.gateway.want(symbol)
 
     def _is_reached(self, symbol: str, what: What) -> bool:
@@ -312,4 +316,13 @@ class Virtual:
             answer = self.venue.answer(target, self.now_ns / NS_PER_S, asked.page.body)
             listed = self._listing.read(asked.page, answer.body).instruments if answer.status == 200 else None
             for symbol, halt in self._states.on_read(listed, self.now_ns):
-                self.gateway.say(symbol, envelope.TOLD, 0, f"halted {halt}".encode())
+                self.gateway.say(symbol, envelope.TOLD, 0, envelope.pack_told("halted", halt))
+        announcing = self._announced.next(self.now_ns)
+        if announcing is not None:
+            target = self.venue.protocol.rest_path + announcing.page.url_path
+            answer = self.venue.answer(target, self.now_ns / NS_PER_S)
+            if answer.status == HTTPStatus.OK:
+                self._announced.on_read(announcing.read(answer.body))
+        for symbol, said in self._announced.news(self.now_ns + OFFSET_NS):
+            told = envelope.pack_told(envelope.ANNOUNCED[not said.halts], said.text)
+            self.gateway.say(symbol, envelope.TOLD, 0, told)

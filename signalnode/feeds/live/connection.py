@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from signalnode.clock import NS_PER_S, monotonic_ns
+from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.errors import VenueError
 from signalnode.feeds.live.actions import (
     Address,
@@ -31,10 +31,12 @@ from signalnode.feeds.live.actions import (
     Send,
     Tell,
 )
+from signalnode.feeds.live.announced import NOTHING, Announced, in_words
 from signalnode.feeds.live.budget import Budget
 from signalnode.feeds.live.envelope import PASSED_S
 from signalnode.feeds.live.listings import listing_of
-from signalnode.feeds.live.listings.asked import listed_on
+from signalnode.feeds.live.listings.asked import announced_on, listed_on
+from signalnode.feeds.live.listings.base import Announcing
 from signalnode.feeds.live.outlet import Outlet, Runs, Urls
 from signalnode.feeds.live.pool import Pool, Step
 from signalnode.feeds.live.reasons import reason_of
@@ -63,6 +65,7 @@ class Connections:
         self._sockets: dict[int, Socket] = {}  # by slot
         self._timer: asyncio.TimerHandle | None = None
         self._states = States(listing_of(pool.venue.name), pool.venue.limits)
+        self._announced = Announced(listing_of(pool.venue.name).announcing)
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Until `stopped` is set; then every connection is closed."""
@@ -102,10 +105,14 @@ class Connections:
                     self._outlet.tell_halt(symbol, halt)
                 elif any(isinstance(step.action, Address) for step in steps):
                     self._states.join(symbol, monotonic_ns())
+                said = self._announced.want(symbol, monotonic_ns())
+                if said != NOTHING:
+                    self._outlet.tell_announced(symbol, halts=said.halts, text=said.text)
             elif what == "drop":
                 self._relief.drop(symbol)
                 self._pool.drop(symbol)
                 self._states.drop(symbol)
+                self._announced.drop(symbol)
             elif what == "renew":
                 self._pool.renew(symbol)
             else:
@@ -113,6 +120,11 @@ class Connections:
         asked = self._states.next(monotonic_ns())
         if asked is not None:
             self._start(self._look_up(asked))
+        announcing = self._announced.next(monotonic_ns())
+        if announcing is not None:
+            self._start(self._hear_announced(announcing))
+        for symbol, said in self._announced.news(wall_ns()):
+            self._outlet.tell_announced(symbol, halts=said.halts, text=said.text)
         self._schedule()
 
     async def _look_up(self, asked: Asked) -> None:
@@ -131,6 +143,22 @@ class Connections:
             return
         for symbol, halt in self._states.on_read(listed, monotonic_ns()):
             self._outlet.tell_halt(symbol, halt)
+
+    async def _hear_announced(self, announcing: Announcing) -> None:
+        """Read what the venue announces; where it cannot be had it is as it was."""
+        name, rest_url = self._pool.venue.name, self._urls.rest
+        wait_ns = self._budget.request(announcing.weight, monotonic_ns())
+        if wait_ns:
+            self._announced.on_unread(wait_ns, monotonic_ns())
+            return
+        try:
+            notices = await _in_thread(lambda: announced_on(name, rest_url))
+        except VenueError as error:
+            if isinstance(error, StatusError):
+                self._wait_asked(error.status, error.retry_after)
+            return
+        for notice in self._announced.on_read(notices):
+            self._outlet.note_announced(in_words(notice))
 
     def _on_timer(self) -> None:
         self._timer = None

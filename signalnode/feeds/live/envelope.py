@@ -27,6 +27,10 @@ from typing import NamedTuple
 FRAME, TOLD, BEAT, ANSWER, ADDRESS, BESIDE, MOVED, HEIR = 1, 2, 3, 4, 5, 6, 7, 8
 BEAT_TOPIC = b"\0"
 NOT_LISTED = "not listed"  # of a market that is told as halted
+# What a venue announces of all its markets, with a reason or "": nothing trades meanwhile, or something may.
+MAINTAINED = "maintained"
+ANNOUNCED = (MAINTAINED, "announced")
+OF_THE_VENUE = ("halted", *ANNOUNCED)  # of a TOLD: not of the connection
 RENEW, DOUBT, RELIEVE = b"\2", b"\3", b"\4"
 BEAT_S = 1.0
 PASSED_S = 0.1  # between two looks at the clock for `passed.py`, where nothing comes

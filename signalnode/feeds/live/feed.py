@@ -233,10 +233,11 @@ class LiveFeed(BlockFeed):
                 self._take_over()
             return
         state, reason, due_ns = envelope.unpack_told(body)
-        if source is self._heir and state != "halted":
+        if source is self._heir and state not in envelope.OF_THE_VENUE:
             source.told = state, reason
         else:
             self._on_told(state, reason)
+        if state not in envelope.OF_THE_VENUE:
             self._away.count(state, header.connection, due_ns)
 
     def hear(self, header: envelope.Header, body: bytes) -> None:
@@ -244,7 +245,7 @@ class LiveFeed(BlockFeed):
         if header.kind == envelope.FRAME:
             self.connection = header.connection
             rows = self._decode(self._decoder.decode, body, header.time_ns, header.connection)
-            if self._away.halt:
+            if self._away.is_halted:
                 self._away.hear_rows(rows)
             self._rows += rows
         elif header.kind == envelope.ANSWER:
@@ -315,7 +316,7 @@ class LiveFeed(BlockFeed):
     def _on_told(self, state: str, reason: str) -> None:
         was_heard = not self._away.told
         is_news = self._away.hear(state, reason)
-        if not self._away.told or state == "halted":
+        if not self._away.told or state in envelope.OF_THE_VENUE:
             return
         if self._decoder.watch.book.status not in ("empty", "gap"):
             self._decoder.distrust()  # it stands still, until there is one of the next connection

@@ -191,6 +191,14 @@ class FrameOutlet:
         self._log.info("listed", symbol=symbol, halt=halt or "none")
         self._send(symbol, envelope.TOLD, 0, envelope.pack_told("halted", halt))
 
+    def tell_announced(self, symbol: str, *, halts: bool, text: str) -> None:
+        """See `outlet.Outlet`."""
+        self._send(symbol, envelope.TOLD, 0, envelope.pack_told(envelope.ANNOUNCED[not halts], text))
+
+    def note_announced(self, words: str) -> None:
+        """See `outlet.Outlet`."""
+        self._log.warning("the venue announces", what=words)
+
     def pass_time(self, next_try_ns: int | None, relief: Relief) -> None:
         """See `outlet.Outlet`."""
         self._passed.all_sent(self._now_ns())

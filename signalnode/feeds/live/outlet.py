@@ -66,6 +66,14 @@ class Outlet(Protocol):
         """Say by what word of its venue a market is not traded now, as it is listed; "" where it is."""
         ...
 
+    def tell_announced(self, symbol: str, *, halts: bool, text: str) -> None:
+        """Say what the venue announces of all its markets, and whether nothing trades meanwhile."""
+        ...
+
+    def note_announced(self, words: str) -> None:
+        """Something was announced that was not before."""
+        ...
+
     def pass_time(self, next_try_ns: int | None, relief: Relief) -> None:
         """Say that all is passed on, and who counts; called each PASSED_S. `next_try_ns`: see `Pool`."""
         ...

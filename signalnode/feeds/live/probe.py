@@ -15,9 +15,10 @@ from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.errors import VenueError
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.live.actions import Action, Answer, Close, Deliver, Fetch, Send, Tell, ns_of
+from signalnode.feeds.live.announced import in_words
 from signalnode.feeds.live.envelope import NOT_LISTED
 from signalnode.feeds.live.listings import listing_of
-from signalnode.feeds.live.listings.asked import halts_of
+from signalnode.feeds.live.listings.asked import announced_on, halts_of
 from signalnode.feeds.live.listings.base import UNREADABLE, Instrument
 from signalnode.feeds.live.reach import Tell as Told
 from signalnode.feeds.live.reach import reach
@@ -60,6 +61,13 @@ def look_at_rest(venue: str, rest_url: str, tell: Told) -> str:
         raise VenueError(f"{what}; set it: timedatectl set-ntp true")
     tell("clock", "no time in the answer to hold ours against" if ahead_s is None else "as the venue's")
     return usual([each for each in listed if each.is_open])
+
+
+def look_at_announced(venue: str, rest_url: str, tell: Told) -> None:
+    """Say what the venue announces of all its markets, where it does so. Raises VenueError."""
+    if listing_of(venue).announcing is not None:
+        words = [in_words(each) for each in announced_on(venue, rest_url)]
+        tell("announced", "; ".join(words[:NAMED_MAX]) or "nothing")
 
 
 def look_at_markets(venue: str, rest_url: str, names: Mapping[str, str], tell: Told) -> None:

@@ -116,8 +116,7 @@ class DeribitDecoder(MarketDecoder):
         self._channel = ""  # of the book
         self._ended = ""  # the instrument's own state, unless it is open
         self._is_locked = self._is_maintained = False
-        underlying = market.partition("-")[0].lower()
-        self._index = underlying if "_" in underlying else f"{underlying}_usd"
+        self._index = index_of(market)
 
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `base.Decoder`."""
@@ -205,6 +204,12 @@ class DeribitDecoder(MarketDecoder):
             side, size = 1 if t.direction == "buy" else -1, _size(t.amount, t.price, t.instrument)
             rows.append(trade_row(t.time_ms * NS_PER_MS, time_received_ns, side, t.price, size))
         return rows
+
+
+def index_of(instrument: str) -> str:
+    """The index of its price: btc_usd of BTC-PERPETUAL, sol_usdc of SOL_USDC-PERPETUAL."""
+    underlying = instrument.partition("-")[0].lower()
+    return underlying if "_" in underlying else f"{underlying}_usd"
 
 
 def _size(amount: float, price: float, instrument: str) -> float:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
 
 from signalnode.errors import VenueError
 from signalnode.feeds.live.envelope import NOT_LISTED
 from signalnode.feeds.live.listings import listing_of
-from signalnode.feeds.live.listings.base import PAGES_MAX, UNREADABLE, Found, Instrument, Page, first_each
+from signalnode.feeds.live.listings.base import (
+    PAGES_MAX,
+    UNREADABLE,
+    Found,
+    Instrument,
+    Notice,
+    Page,
+    first_each,
+)
 from signalnode.feeds.live.rest import StatusError, body_of, fetch
 from signalnode.feeds.live.states import bare
 from signalnode.settings.model import ccxt_exchange
+
+T = TypeVar("T")
 
 
 class Listed(NamedTuple):
@@ -51,6 +61,15 @@ def listed_on(venue: str, rest_url: str, page: Page | None) -> list[Instrument] 
         raise
 
 
+def announced_on(venue: str, rest_url: str) -> list[Notice]:
+    """What the venue announces of all its markets. Raises VenueError."""
+    listing = listing_of(venue)
+    if listing.announcing is None:
+        return []
+    base_url, (page, read, _) = rest_url or listing.rest_url, listing.announcing
+    return _understood(venue, base_url, page, read)
+
+
 def ask(venue: str, rest_url: str = "") -> list[Listed]:
     """Every market that the venue lists, in the order of names. `rest_url`: another address than its own.
 
@@ -78,10 +97,14 @@ def ask(venue: str, rest_url: str = "") -> list[Listed]:
 
 
 def _read(venue: str, base_url: str, page: Page) -> Found:
+    return _understood(venue, base_url, page, lambda body: listing_of(venue).read(page, body))
+
+
+def _understood(venue: str, base_url: str, page: Page, read: Callable[[bytes], T]) -> T:
     url = base_url.rstrip("/") + page.url_path
     body = body_of(fetch(base_url, page.url_path, page.body), url)
     try:
-        return listing_of(venue).read(page, body)
+        return read(body)
     except UNREADABLE as error:
         raise VenueError(
             f"{url}: answers in another form than {venue} ({error}); is it the right address?"

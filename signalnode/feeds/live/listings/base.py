@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from signalnode.clock import NS_PER_MS
 from signalnode.names import market_name_of
 
 PAGES_MAX = 50  # of one listing, whatever the venue says
+TITLE_CHARS_MAX = 100  # of what is announced
 STATES_S = 60.0  # between two readings of a market's state
 STATES_SELDOM_S = 300.0  # where its changes come over the connection, and a reading is large
 
@@ -60,16 +62,42 @@ class Reading(NamedTuple):
     group: Callable[[str], str | None] = lambda _symbol: ""  # None: nothing tells of it
 
 
+def _all(_symbol: str) -> bool:
+    return True
+
+
+class Notice(NamedTuple):
+    """What a venue announces of some or all of its markets. Times in ns since 1970, 0 where it tells none."""
+
+    what: str  # maintenance, say
+    begin_ns: int = 0
+    end_ns: int = 0
+    is_under_way: bool = True  # as the venue says; else it is still to come, or about to begin
+    halts: bool = True  # whether nothing trades meanwhile; else connections may be lost
+    title: str = ""
+    covers: Callable[[str], bool] = _all  # which symbols
+
+
+class Announcing(NamedTuple):
+    """Where a venue announces such things. `read` raises one of UNREADABLE."""
+
+    page: Page
+    read: Callable[[bytes], list[Notice]]
+    weight: float = 1.0  # in the venue's limits
+
+
 class Listing(NamedTuple):
     """How a venue is asked, and what it answers. `read` raises one of UNREADABLE.
 
     `states` is None where frames tell them: then the whole listing is read, where one is doubted.
+    `announcing` is None where nothing is announced by REST.
     """
 
     rest_url: str
     pages: tuple[Page, ...]
     read: Callable[[Page, bytes], Found]
     states: Reading | None = None
+    announcing: Announcing | None = None
 
 
 def instrument(
@@ -109,6 +137,14 @@ def product(a: str, b: str) -> float:
 def decoded(body: bytes, shape: Any) -> Any:
     """`body` as JSON of a shape, checked; numbers may stand in quotes."""
     return msgspec.json.decode(body, type=shape, strict=False)
+
+
+def ns_of_ms(text: str) -> int:
+    """Nanoseconds since 1970 of milliseconds in text; "" is 0. Raises ValueError where no time can be so."""
+    time_ns = int(text or 0) * NS_PER_MS
+    if not 0 <= time_ns < 2**63:
+        raise ValueError(f"no time: {text[:30]}")
+    return time_ns
 
 
 def first_each(instruments: Iterable[Instrument]) -> list[Instrument]:

@@ -4,6 +4,10 @@ The same symbol may be spot and a perpetual, so ours says its category, `linear:
 perpetual ends in PERP. The turnover of inverse ones is base currency; their volume is USD.
 
 Only what trades is listed, unless it is asked for by its symbol: so states are, one a request.
+
+`system/status` tells of maintenance, past and to come. What its numbers of services and products mean (1 and
+5: trading, and market data; 1 and 2: futures, and spot) is from memory; where none stand there it is of all.
+Its WebSocket says the same over a connection of its own, which is not worth one.
 """
 
 from __future__ import annotations
@@ -13,9 +17,24 @@ from urllib.parse import quote
 
 import msgspec
 
-from signalnode.feeds.live.listings.base import Found, Instrument, Listing, Page, Reading, decoded, instrument
+from signalnode.feeds.live.listings.base import (
+    TITLE_CHARS_MAX,
+    Announcing,
+    Found,
+    Instrument,
+    Listing,
+    Notice,
+    Page,
+    Reading,
+    decoded,
+    instrument,
+    ns_of_ms,
+)
 
 CATEGORIES = ("spot", "linear", "inverse")
+TRADING, MARKET_DATA = 1, 5  # of services
+FUTURES, SPOT = 1, 2  # of products
+COMING, UNDER_WAY = "scheduled", "ongoing"
 UNKNOWN = 10001  # "params error: symbol invalid"
 _ONE = "/v5/market/instruments-info?category="
 _INSTRUMENTS, _TRAFFIC = "/v5/market/instruments-info?limit=1000&category=", "/v5/market/tickers?category="
@@ -53,6 +72,23 @@ class _Traded(msgspec.Struct):
 
 class _Traffic(msgspec.Struct):
     rows: list[_Traded] = msgspec.field(name="list")
+
+
+class _Status(msgspec.Struct, rename="camel"):
+    state: str
+    begin: str = ""  # ms since 1970
+    end: str = ""
+    title: str = ""
+    service_types: list[int] = []
+    product: list[int] = []
+
+
+class _Statuses(msgspec.Struct):
+    rows: list[_Status] = msgspec.field(name="list")
+
+
+class _StatusesAnswer(msgspec.Struct):
+    result: _Statuses
 
 
 class _Head(msgspec.Struct, rename="camel"):
@@ -100,9 +136,34 @@ def _page_of(symbols: Sequence[str]) -> Page:
     return Page(f"{_ONE}{category or 'spot'}&symbol={quote(named)}")
 
 
+def _announced(body: bytes) -> list[Notice]:
+    return [
+        Notice(
+            "maintenance",
+            ns_of_ms(each.begin),
+            ns_of_ms(each.end),
+            is_under_way=each.state == UNDER_WAY,
+            halts=not each.service_types or TRADING in each.service_types,
+            title=each.title[:TITLE_CHARS_MAX],
+            covers=Products(frozenset(each.product)),
+        )
+        for each in decoded(body, _StatusesAnswer).result.rows
+        if each.state in (COMING, UNDER_WAY)
+        and (not each.service_types or {TRADING, MARKET_DATA} & set(each.service_types))
+    ]
+
+
+class Products(frozenset[int]):
+    """Of which symbols these numbers speak; none of them: of all."""
+
+    def __call__(self, symbol: str) -> bool:
+        return not self or (SPOT if symbol.startswith("spot:") else FUTURES) in self
+
+
 LISTING = Listing(
     "https://api.bybit.com",
     tuple(Page(f"{path}{each}") for each in CATEGORIES for path in (_INSTRUMENTS, _TRAFFIC)),
     _read,
     Reading(_page_of, symbols_max=1, is_named=True),
+    Announcing(Page("/v5/system/status"), _announced),
 )

@@ -1,13 +1,17 @@
 """Deribit: futures and perpetuals, of all currencies. Source: Deribit, `public/get_instruments`.
 
 It lists no volumes. Amounts of inverse contracts are USD.
+
+`public/status` names the indices that are locked; the channel `platform_state` tells of changes alone, so of
+none that was locked before a connection was made.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from signalnode.feeds.live.listings.base import Found, Listing, Page, decoded, instrument
+from signalnode.feeds.live.listings.base import Announcing, Found, Listing, Notice, Page, decoded, instrument
+from signalnode.feeds.venues.deribit import index_of
 
 _PERPETUAL = "-PERPETUAL"
 
@@ -21,6 +25,32 @@ class _Listed(msgspec.Struct):
 
 class _Answer(msgspec.Struct):
     result: list[_Listed]
+
+
+class _Status(msgspec.Struct):
+    locked: str | bool  # true, partial, false
+    locked_indices: list[str] = []
+    locked_currencies: list[str] = []
+
+
+class _StatusAnswer(msgspec.Struct):
+    result: _Status
+
+
+class Locked(frozenset[str]):
+    """Whether an instrument is of one of these indices, or currencies in upper case."""
+
+    def __call__(self, symbol: str) -> bool:
+        index = index_of(symbol)
+        return index in self or index.partition("_")[0].upper() in self
+
+
+def _announced(body: bytes) -> list[Notice]:
+    status = decoded(body, _StatusAnswer).result
+    named = status.locked_indices or status.locked_currencies
+    if named:
+        return [Notice("locked", covers=Locked(named))]
+    return [Notice("locked")] if str(status.locked).lower() == "true" else []
 
 
 def _read(_page: Page, body: bytes) -> Found:
@@ -51,4 +81,5 @@ LISTING = Listing(
     "https://www.deribit.com",
     (Page("/api/v2/public/get_instruments?currency=any&kind=future&expired=false"),),
     _read,
+    announcing=Announcing(Page("/api/v2/public/status"), _announced),
 )
