@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from signalnode.bus.wire import DELAYS_S, Health, Layer5State, ViewMessage
+from signalnode.bus.wire import DELAYS_S, Health, Layer5State, MarketState, ViewMessage
 from signalnode.names import ALERTS, RECORDER
 from signalnode.panels.web.board import USABLE, state_word
 
@@ -104,7 +104,7 @@ def _of_markets(view: ViewMessage, facts: Facts) -> Iterator[Family]:
         "market_state",
         "gauge",
         "1 for the state that the market is in.",
-        ((_labels(market=name, state=state_word(each)), 1.0) for name, each in view.markets.items()),
+        ((_labels(market=name, state=_state(each)), 1.0) for name, each in view.markets.items()),
     )
     yield (
         "score_age_seconds",
@@ -133,6 +133,11 @@ def _of_markets(view: ViewMessage, facts: Facts) -> Iterator[Family]:
     yield from _of_channels({name: each.health for name, each in view.markets.items() if each.health})
     if facts.with_scores:
         yield "score", "gauge", "The score, 0 to 100; absent while unknown.", _scores(view)
+
+
+def _state(market: MarketState) -> str:
+    """As `process_state` spells it: `given_up`."""
+    return state_word(market).replace(" ", "_")
 
 
 def _scores(view: ViewMessage) -> Iterator[Sample]:

@@ -15,6 +15,11 @@ def wall_ns() -> int:
     return time.time_ns()
 
 
+def spent_ns() -> int:
+    """Processor time of this thread so far; what something costs, however long it waits for a processor."""
+    return time.thread_time_ns()
+
+
 def pause(seconds: float) -> None:
     """Block this thread; for clients that poll, never for the loop."""
     time.sleep(seconds)

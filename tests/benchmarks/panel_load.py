@@ -140,10 +140,15 @@ async def _browsers(url: str, count: int) -> None:
     late_ms: list[float] = []
 
     async def read(connection: ClientConnection, place: int) -> None:
+        seen = 0
         async for message in connection:
             read_bytes[place] += len(message)
             read_frames[place] += 1
-            if place == 0 and isinstance(message, bytes) and message[0] == BOARD:
+            if not isinstance(message, bytes) or message[0] != BOARD:
+                continue
+            seen += 1
+            await connection.send(json.dumps({"seen": seen}))  # as the page does
+            if place == 0:
                 late_ms.append(time.time() * 1e3 - struct.unpack_from("<d", message, 8)[0])
 
     connections = [await connect(url, compression=None, max_size=None) for _ in range(count)]

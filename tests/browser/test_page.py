@@ -127,6 +127,17 @@ def test_the_first_sight_has_every_market_its_state_and_its_scores(page: playwri
     until(page, "document.querySelectorAll('#regimes b').length === 4", "the regime is there")
     written = "[...document.querySelectorAll('.rows td')].every((cell) => cell.textContent !== '')"
     until(page, written, "the table has words")
+    for width in (1280, 1000, 720):  # what is clicked keeps its corner, however much there is to say
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate("document.querySelector('#chips').innerHTML = '<button>12 degraded</button>'.repeat(3)")
+        corner = page.locator("#theme").bounding_box()
+        said = [page.locator(each).bounding_box() for each in ("#fresh", "#chips", "#regimes")]
+        assert corner is not None
+        assert corner["y"] < 10
+        assert corner["x"] + corner["width"] <= width
+        tools = page.locator("#tools").bounding_box()
+        assert tools is not None
+        assert all(box is not None and box["x"] + box["width"] <= tools["x"] for box in said)
     pixels = "document.querySelector('#cells').getContext('2d').getImageData(0, 30, 900, 60).data"
     assert page.evaluate(f"[...{pixels}].some(Boolean)")
 
@@ -173,6 +184,12 @@ def test_tabs_show_processes_and_relations(page: playwright.Page) -> None:
     assert "aggregator" in page.locator("#tab").inner_text()
     page.get_by_role("tab", name="relations").click()
     until(page, "document.querySelectorAll('#tab canvas + p + table tr').length === 4", "three couples")
+    unanswered = page.evaluate(
+        "import('./relations.js').then(({ Relations }) => { const root = document.createElement('div');"
+        " const shown = new Relations(root, null); shown.take({ is_answered: false }); shown.draw();"
+        " return root.textContent; })"
+    )
+    assert "gives no answer" in unanswered  # which is not that nothing was seen
 
 
 def test_colours_say_side_and_strength_to_the_colour_blind_too_and_words_can_be_read(
@@ -221,7 +238,6 @@ def test_without_layer_5_the_page_says_so_loudly_and_heals(page: playwright.Page
         until(page, "document.querySelector('#alarm').textContent.includes('No data for')", "it says so")
         assert page.locator("#alarm").is_visible()
         assert page.title() == "⚠ signalnode"
-        status, text = node.get("/healthz")
         until(page, "parseFloat(document.querySelector('#alarm').textContent.slice(12)) >= 4", "and how long")
         status, text = node.get("/healthz")
         assert (status, text[:13]) == (503, "nothing heard")
@@ -233,6 +249,8 @@ def test_without_layer_5_the_page_says_so_loudly_and_heals(page: playwright.Page
 
 def test_a_panel_that_dies_comes_back_and_so_does_its_page(page: playwright.Page, node: Node) -> None:
     frames = page.evaluate("window.signalnode.frames")
+    os.kill(node.child("panel")["pid"], signal.SIGSTOP)
+    until(page, "document.querySelector('#alarm').textContent.includes('nothing comes from')", "it is silent")
     node.kill("panel")
     until(page, f"window.signalnode.frames > {frames + 2 * FRAMES_PER_S}", "frames come again")
     assert page.locator("#alarm").is_hidden()

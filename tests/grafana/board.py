@@ -37,7 +37,7 @@ PATH = ROOT / "config" / "grafana" / "signalnode.json"
 COLUMNS = 24  # of Grafana's grid
 STAT_HEIGHT, HEIGHT = 4, 8
 SOURCE = DataSourceRef(type_val="prometheus", uid="${source}")
-BAD_STATES = "stale|silent|degraded|behind|unheard|down|backing off|given up"
+BAD_STATES = "stale|silent|degraded|behind|unheard|down|backing_off|given_up"
 GREEN, YELLOW, RED = "green", "yellow", "red"
 
 

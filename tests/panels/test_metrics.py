@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from signalnode.bus.wire import ViewMessage
+from signalnode.bus.wire import ProcessState, ViewMessage
 from signalnode.panels.metrics import Facts, Totals, exposition, not_ready
 from tests.panels.web.made import LIVE_HEALTH, market, view
 
@@ -63,6 +63,13 @@ def test_each_market_channel_process_strategy_and_regime_has_its_numbers() -> No
     assert told['signalnode_regime_ratio{regime="trending"}'] == "0.4"
     assert (told["signalnode_alerts_sent_total"], told["signalnode_alerts_outage_seconds"]) == ("7", "0")
     assert (told["signalnode_recording"], told["signalnode_recording_gaps_total"]) == ("0", "2")
+
+
+def test_a_market_and_its_process_spell_a_state_in_the_same_way() -> None:
+    resting = view(A_USD=market("down", process=ProcessState(state="given_up", restarts=6, why="")))
+    assert (
+        lines(exposition(facts(resting)))['signalnode_market_state{market="A-USD",state="given_up"}'] == "1"
+    )
 
 
 def test_a_score_that_may_not_be_used_is_not_there() -> None:

@@ -112,5 +112,5 @@ def _refused(status: HTTPStatus, text: str) -> Refusal:
 
 
 def _same(given: str, token: str) -> bool:
-    """Compared in a time that tells nothing of how far they agree."""
-    return hmac.compare_digest(given.encode(), token.encode())
+    """Compared in a time that tells nothing of how far they agree. Bytes beyond ASCII are surrogates."""
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())

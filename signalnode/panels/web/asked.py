@@ -1,7 +1,7 @@
 """What a browser may ask over its WebSocket: one small JSON map a message. Pure.
 
 `{"open": "BTC-USD", "id": 3}` opens a market, `{"open": null}` closes it; `{"show": "processes"}` has that
-tab kept up to date, `{"show": null}` none.
+tab kept up to date, `{"show": null}` none; `{"seen": 7}` says that seven board frames have come.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     open: Annotated[str, Meta(max_length=NAME_CHARS_MAX)] | msgspec.UnsetType | None = msgspec.UNSET
     id: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 0
     show: Tab | msgspec.UnsetType | None = msgspec.UNSET
+    seen: Annotated[int, Meta(ge=0, le=2**53)] | msgspec.UnsetType = msgspec.UNSET
 
 
 _DECODER = msgspec.json.Decoder(Asked)

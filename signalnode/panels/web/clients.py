@@ -1,8 +1,11 @@
 """A browser that is connected: what waits to be sent to it, and what it looks at.
 
-A board frame replaces the one before it, so whoever reads slowly gets the newest and misses the rest. All
-else comes in order and is bounded: a browser that leaves so much unread is let go, and comes again. So is one
-that reads nothing at all, or it would hold its place for ever: a ping waits behind what is unread.
+A board frame replaces the one before it, so whoever reads slowly gets the newest and misses the rest. The
+page says how many have come: what lies unread in the buffers of sockets and proxies between here and there
+would be old before it is seen, and nobody could tell.
+
+All else comes in order and is bounded: a browser that leaves so much unread is let go, and comes again. So is
+one that reads nothing at all, or it would hold its place for ever: a ping waits behind what is unread.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from signalnode.panels.web.asked import REQUESTS_MAX, Asked
 from signalnode.panels.web.connections import Connection
 
 WAITING_MAX = 256  # messages beside the frame
+UNSEEN_MAX = 2  # frames on their way to a browser that says which have come
 UNREAD_S_MAX = 30.0  # no room for the next message for so long: nobody reads
 TOO_SLOW = 1013  # "try again later", RFC 6455's registry
 
@@ -26,6 +30,8 @@ class Outbox:
         self.is_over = False  # more than there is room for came
         self._waiting: deque[str | bytes] = deque()
         self._frame: bytes | None = None
+        self._sent = 0  # frames
+        self._seen: int | None = None  # of them; None where nothing is said of it
 
     def put(self, message: str | bytes) -> None:
         """In its order, after what waits."""
@@ -38,11 +44,23 @@ class Outbox:
         """After all else, in place of the frame that waits."""
         self._frame = frame
 
+    def put_first(self, frame: bytes) -> None:
+        """The frame that whoever is new begins with, in its order."""
+        self._sent += 1
+        self.put(frame)
+
+    def seen(self, count: int) -> None:
+        """So many frames have come."""
+        self._seen = min(count, self._sent)
+
     def take(self) -> str | bytes | None:
         """What to send next."""
         if self._waiting:
             return self._waiting.popleft()
+        if self._frame is None or (self._seen is not None and self._sent - self._seen >= UNSEEN_MAX):
+            return None
         frame, self._frame = self._frame, None
+        self._sent += 1
         return frame
 
 
@@ -64,6 +82,11 @@ class Client:
             self._outbox.put(message)
         self._wake.set()
 
+    def begin(self, frame: bytes) -> None:
+        """Let this frame be sent after what waits."""
+        self._outbox.put_first(frame)
+        self._wake.set()
+
     def send_frame(self, frame: bytes) -> None:
         """Let this be sent, unless a newer one comes before it can be."""
         self._outbox.put_frame(frame)
@@ -73,6 +96,9 @@ class Client:
         """Whether another market is open now; the rest of what the browser wants is noted."""
         if isinstance(request.show, str | None):
             self.shows = request.show
+        if isinstance(request.seen, int):
+            self._outbox.seen(request.seen)
+            self._wake.set()
         if isinstance(request.open, str | None):
             self.opened = request.open
             return True

@@ -105,10 +105,11 @@ def response(
 def _malformed(request: Request) -> Refusal | None:
     """What no browser and no Prometheus sends."""
     try:
-        urlsplit(request.path)
+        named = urlsplit(request.path).netloc
     except ValueError:  # an IPv6 address without its end, say
         return Refusal(HTTPStatus.BAD_REQUEST, "that is no address\n", {})
-    if len(request.headers.get_all("Host")) > 1:  # RFC 9112, 3.2
+    hosts = request.headers.get_all("Host")
+    if len(hosts) > 1 or (named and [named] != hosts):  # RFC 9112, 3.2; a whole address names a host as well
         return Refusal(HTTPStatus.BAD_REQUEST, "one Host, please\n", {})
     return None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
@@ -190,6 +191,8 @@ class Panel:
                     return
                 if client.take(request):
                     self._open(client, request.id)
+                if request.show is UNSET:
+                    continue
                 if client.shows == "relations":
                     self._looked_at.set()
                 if client.shows == "processes":
@@ -219,7 +222,8 @@ class Panel:
             _json(self._board.facts()),
             _json({"kind": "decisions", "decisions": list(self._decisions)}),
         )
-        client.send(self._board.frame, _json({"kind": "age", "age_s": self._age_s()}))
+        client.begin(self._board.frame)
+        client.send(_json({"kind": "age", "age_s": self._age_s()}))
 
     def _open(self, client: Client, number: int) -> None:
         view, name = self._board.view, client.opened
@@ -336,7 +340,7 @@ class Panel:
     def _asked_relations(self) -> dict[str, Any]:
         settings = self._node.aggregator
         matrices = ask_relations(settings.endpoint, settings.keys_dir)
-        return {"kind": "relations", "markets": []} if matrices is None else relation_facts(matrices)
+        return {"kind": "relations", "is_answered": False} if matrices is None else relation_facts(matrices)
 
     def _tell_processes(self, clients: Sequence[Client]) -> None:
         processes = [process_facts(child) for child in self._processes]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from signalnode_supervisor.clock import monotonic_ns
+from signalnode_supervisor.clock import monotonic_ns, spent_ns
 from signalnode_supervisor.core.child import Child, Running
 from signalnode_supervisor.core.lifecycle import Event
 from signalnode_supervisor.durations import NS_PER_S
@@ -58,12 +58,13 @@ class Samples:
 
     def tick(self, children: Mapping[str, Child], now_ns: int) -> None:
         """Take the one sample that is oldest, when it is time for it: each child's turn comes every ROUND_NS,
-        or as often as COST_SHARE of a processor allows.
+        or as often as COST_SHARE of a processor allows, on a busy machine too.
         """
         if now_ns < self.next_ns:
             return
+        begun_ns = spent_ns()
         self.renew(children, budget_ns=0, fresh_ns=ROUND_NS // 2)
-        cost_ns = monotonic_ns() - now_ns
+        cost_ns = spent_ns() - begun_ns
         self.next_ns = now_ns + max(ROUND_NS // max(1, len(children)), int(cost_ns / COST_SHARE))
 
     def of(self, name: str) -> Sample:

@@ -42,6 +42,8 @@ def test_beyond_this_machine_a_token_is_asked_for() -> None:
         {**host, "authorization": "Bearer wrong"},
         {**host, "cookie": f"{COOKIE}=wrong"},
         {**host, "cookie": ";;="},
+        {**host, "authorization": "Bearer \udcff\udcfe"},  # bytes beyond ASCII, as they come off the wire
+        {**host, "cookie": f"{COOKIE}=\udcff"},
     ):
         refusal = FAR.refusal("/", headers, is_socket=False)
         assert refusal is not None
@@ -51,6 +53,13 @@ def test_beyond_this_machine_a_token_is_asked_for() -> None:
     for others in ("a=b", 'a={"b":1}', "a[0]@=1", '="', "a"):  # of other programs on the same host
         cookies = f"{others}; {COOKIE}={TOKEN}; c=d"
         assert FAR.refusal("/ws", {**host, "cookie": cookies}, is_socket=True) is None
+
+
+@pytest.mark.parametrize("word", ["wrong", "\udcff", "%ff", "%0d%0aSet-Cookie:x", ""])
+def test_a_link_with_another_word_leaves_nothing(word: str) -> None:
+    refusal = FAR.refusal(f"/?token={word}", {"host": "panel.example.com"}, is_socket=False)
+    assert refusal is not None
+    assert (refusal.status, refusal.headers) == (401, {})
 
 
 def test_the_link_with_the_token_leaves_a_cookie_that_scripts_cannot_read() -> None:

@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from signalnode import logs
 from signalnode.panels.web import clients
 from signalnode.panels.web.asked import Asked, asked
-from signalnode.panels.web.clients import WAITING_MAX, Client, Outbox
+from signalnode.panels.web.clients import UNSEEN_MAX, WAITING_MAX, Client, Outbox
 from signalnode.panels.web.connections import Connection
 from tests.effort import PATIENCE_S
 
@@ -28,6 +28,29 @@ def test_whoever_reads_slowly_gets_the_newest_frame_after_all_else() -> None:
     outbox.put("decision")
     outbox.put_frame(b"new")
     assert [outbox.take(), outbox.take(), outbox.take()] == ["decision", b"new", None]
+
+
+def test_whoever_says_what_has_come_has_few_frames_on_their_way() -> None:
+    """What lay unread between here and there would be old before it is seen."""
+    outbox = Outbox()
+    outbox.put_first(b"0")
+    outbox.seen(0)
+    sent = []
+    for at in range(1, 20):
+        outbox.put_frame(str(at).encode())
+        sent.append(outbox.take())
+    assert sent == [b"0", b"2", *[None] * 17]
+    outbox.seen(2)
+    assert [outbox.take(), outbox.take()] == [b"19", None]
+    outbox.put_frame(b"20")
+    outbox.put("decision")
+    assert [outbox.take(), outbox.take(), outbox.take()] == ["decision", b"20", None]
+    outbox.seen(2**53)  # of no page of ours: no more than were sent
+    for at in range(UNSEEN_MAX + 1):
+        outbox.put_frame(str(at).encode())
+        outbox.take()
+    outbox.put_frame(b"last")
+    assert outbox.take() is None
 
 
 def test_whoever_does_not_read_at_all_is_let_go() -> None:
@@ -68,6 +91,7 @@ def test_a_request_is_one_of_the_pages_own() -> None:
     closing = asked('{"open": null}')
     assert closing is not None
     assert closing.open is None
+    assert asked('{"seen": 7}') == Asked(seen=7)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +106,8 @@ def test_a_request_is_one_of_the_pages_own() -> None:
         b"\xff",
         "[" * 900,
         '{"id": -1}',
+        '{"seen": -1}',
+        '{"seen": null}',
     ],
 )
 def test_anything_else_is_none(message: str | bytes) -> None:

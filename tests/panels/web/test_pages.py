@@ -49,10 +49,16 @@ def test_the_page_and_all_that_it_names_are_served_with_rules_against_strange_sc
 
 
 @pytest.mark.parametrize(
-    "path", ["/../x.py", "/page", "//etc/passwd", "/page.py", "/vendor/uplot.LICENSE", "/%2e%2e/x"]
+    "path", ["/../x.py", "/page", "/etc/passwd", "/page.py", "/vendor/uplot.LICENSE", "/%2e%2e/x"]
 )
 def test_nothing_else_is_served(path: str) -> None:
     assert status(path) == 404
+
+
+def test_a_whole_address_names_the_host_that_the_request_does() -> None:
+    assert status("http://127.0.0.1:7480/metrics") == 200
+    for other in ("http://evil.example/metrics", "http://evil.example/ws", "//evil.example/ws"):
+        assert status(other) == 400
 
 
 def test_what_the_browser_has_already_is_not_sent_again() -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import itertools
 import os
 from typing import Any
+
+import pytest
 
 from signalnode_supervisor.clock import monotonic_ns
 from signalnode_supervisor.core.child import Exit
 from signalnode_supervisor.core.messages import Adopted, Begin, Ended, Started, Tick
 from signalnode_supervisor.durations import NS_PER_S
+from signalnode_supervisor.host import status
 from signalnode_supervisor.host.status import ROUND_NS, Sample, Samples, describe
 from tests.supervisor.core.test_supervisor import Desk, spec
 
@@ -49,6 +53,17 @@ def test_an_adopted_process_shows_what_it_said_to_the_supervisor_before() -> Non
     entry = shown(desk)
     assert (entry["state"], entry["pid"], entry["adopted"], entry["epoch"]) == ("up", 7, True, 3)
     assert (entry["uptime_s"], entry["heard_s"]) == (5.0, 0.0)
+
+
+def test_on_a_busy_machine_processes_are_looked_at_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the supervisor waits for a processor is no cost of a sample."""
+    desk = Desk(spec())
+    desk.step(Started("a", os.getpid()))
+    waits = itertools.count(0, NS_PER_S)
+    monkeypatch.setattr(status, "monotonic_ns", lambda: next(waits))
+    samples = Samples()
+    samples.tick(desk.core.children, 0)
+    assert samples.next_ns < 2 * ROUND_NS
 
 
 def test_what_a_process_uses_is_there_before_anybody_asks_with_its_age() -> None:

@@ -8,8 +8,9 @@ export class Link {
     this.onOpen = onOpen;
     this.isOpen = false;
     this.dataAt = null; // performance.now() of the newest data; null before the first
-    this.lostAt = performance.now();
+    this.heardAt = this.lostAt = performance.now();
     this.wait = WAIT_FIRST_MS;
+    this.isTold = false;
     this.connect();
   }
 
@@ -20,9 +21,16 @@ export class Link {
     this.socket.onopen = () => {
       this.isOpen = true;
       this.wait = WAIT_FIRST_MS;
+      this.heardAt = performance.now();
+      this.isTold = false;
+      this.frames = -1;
+      this.seen();
       this.onOpen();
     };
-    this.socket.onmessage = (event) => this.onMessage(event.data);
+    this.socket.onmessage = (event) => {
+      this.heardAt = performance.now();
+      this.onMessage(event.data);
+    };
     this.socket.onclose = () => {
       if (this.isOpen) this.lostAt = performance.now();
       this.isOpen = false;
@@ -35,13 +43,25 @@ export class Link {
     if (this.isOpen) this.socket.send(JSON.stringify(request));
   }
 
-  /** The newest data is so old, in seconds; null: there is none. */
-  aged(seconds) {
+  /** One more board frame has come: on a slow line the node sends the next when this one is here, not behind others. */
+  seen() {
+    this.frames += 1;
+    this.send({ seen: this.frames });
+  }
+
+  /** The newest data is so old, in seconds; null: there is none. `isTold`: the node says so, it is not the line. */
+  aged(seconds, isTold) {
+    this.isTold = isTold;
     this.dataAt = seconds === null ? null : performance.now() - 1000 * seconds;
   }
 
   ageS() {
     return this.dataAt === null ? null : (performance.now() - this.dataAt) / 1000;
+  }
+
+  /** The node speaks at least once a second; where nothing comes for longer, it is the line. */
+  silentS() {
+    return (performance.now() - this.heardAt) / 1000;
   }
 
   lostS() {

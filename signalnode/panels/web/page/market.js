@@ -11,6 +11,7 @@ const SPANS = [[60, "1 m"], [300, "5 m"], [900, "15 m"]];
 const KEPT_S = 900;
 const POINT_S = 0.25; // a finer point is passed over: what a chart of minutes cannot show
 const STRIP_PX = 44;
+const HOUR_PX = 56, LEVEL_PX = 13; // how wide the word of an hour is, how tall that of a price
 
 export class Market {
   constructor(onClose) {
@@ -84,7 +85,7 @@ export class Market {
       ...common, height: 150,
       scales: { x: { time: true }, y: { range: (_, low, high) => (low === null ? [0, 1] : uPlot.rangeNum(low, high, 0.08, true)) } },
       series: [{}, { stroke: text, width: 1.4, spanGaps: false, points: { show: false } }],
-      axes: [{ ...axis, size: 0, values: () => [] }, side((_, ticks) => ticks.map(price))],
+      axes: [{ ...axis, size: 0, values: () => [] }, side((drawn, ticks) => ticks.map((tick) => level(drawn, tick)))],
       hooks: { draw: [(plot) => this.mark(plot, line)] },
     }, [[], []], this.charts);
     mid.root.dataset.label = "mid";
@@ -96,7 +97,7 @@ export class Market {
         ...common, height: STRIP_PX + (last ? 26 : 0),
         scales: { x: { time: true }, y: { range: two ? [-50, 50] : [0, 100] } },
         series: two ? [{}, area("long"), area("short")] : [{}, area("plain")],
-        axes: [{ ...axis, size: last ? 26 : 0, values: (_, splits) => (last ? splits.map((time) => clock(1000 * time)) : []) },
+        axes: [{ ...axis, size: last ? 26 : 0, values: (drawn, splits) => (last ? splits.map((time) => hour(drawn, time)) : []) },
           side(() => [])],
       }, two ? [[], [], []] : [[], []], this.charts);
       plot.root.dataset.label = column.long_name;
@@ -235,6 +236,15 @@ export class Market {
     this.why.textContent = [facts.reason, restarts, process?.why, unknown].filter(Boolean).join(" · ");
     this.details.replaceChildren(...channelTable(facts));
   }
+}
+
+/** Words of an axis, left out where the edge would cut them. */
+function hour(plot, time) {
+  return plot.valToPos(time, "x") < HOUR_PX / 2 ? "" : clock(1000 * time);
+}
+
+function level(plot, mid) {
+  return plot.valToPos(mid, "y") > plot.bbox.height / devicePixelRatio - LEVEL_PX / 2 ? "" : price(mid);
 }
 
 function channelTable(facts) {

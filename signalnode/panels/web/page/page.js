@@ -9,6 +9,7 @@ import { Rows, SOUND } from "./rows.js";
 import { Tabs } from "./tabs.js";
 
 const OLD_S = 1.5; // a view comes each quarter of a second; what is older is told loudly
+const SILENT_S = 2.5; // the node says each second how old its data is, if it has no newer
 const LATE_S = 0.6; // since the newest view, before anything is said of it between two
 const REGIME_STEPS = 180;
 const byId = (id) => document.getElementById(id);
@@ -35,7 +36,7 @@ function receive(data) {
     waiting = "resize";
     if (market.name !== null && !rows.byName.has(market.name)) market.left();
     else if (market.name !== null && (isOther || market.hasLeft)) open(market.name); // again, by these columns
-  } else if (message.kind === "age") link.aged(message.age_s);
+  } else if (message.kind === "age") link.aged(message.age_s, true);
   else if (message.kind === "facts") {
     for (const row of rows.all) row.facts = message.markets[row.name] ?? {};
     tabs.failing = message.failing;
@@ -55,10 +56,11 @@ function receive(data) {
 function receiveBytes(buffer) {
   const kind = new Uint8Array(buffer, 0, 1)[0];
   if (kind === BOARD) {
+    link.seen();
     const frame = readBoard(buffer, layout);
     if (frame) {
       frame.previousS = link.ageS() ?? 0;
-      link.aged(0);
+      link.aged(0, false);
       pending = frame;
       window.requestAnimationFrame(draw);
     }
@@ -154,8 +156,12 @@ function drawAge(age) {
   const lost = link.lostS(), alarm = byId("alarm");
   let words = "";
   if (!link.isOpen && lost > OLD_S) words = `No connection to signalnode for ${lost.toFixed(0)} s. Is the node running?`;
+  else if (link.isOpen && age === null && link.silentS() > SILENT_S) words = "No data so far: nothing comes from signalnode.";
   else if (link.isOpen && age === null) words = "No data so far: Layer 5 has not spoken. A first start compiles for a minute.";
-  else if (age !== null && age > OLD_S) words = `No data for ${age.toFixed(0)} s: Layer 5 is not heard. What is below is old.`;
+  else if (age !== null && age > OLD_S) {
+    const why = link.isTold ? ": Layer 5 is not heard" : link.silentS() > SILENT_S ? ": nothing comes from signalnode" : "";
+    words = `No data for ${age.toFixed(0)} s${why}. What is below is old.`;
+  }
   put(alarm, words);
   if (alarm.hidden !== (words === "")) alarm.hidden = words === "";
   document.body.classList.toggle("old", words !== "" && layout !== null);

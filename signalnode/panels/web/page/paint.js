@@ -117,7 +117,7 @@ export class Paint {
       ink.fillRect(left + GAP / 2, y + 1, room - GAP, this.row - 2);
     }
     const sign = cell?.side === "long" ? "▲ " : cell?.side === "short" ? "▼ " : "";
-    this.say(cell === null ? "–" : sign + number, left + room - 8, y, colour ? colour.ink : quiet);
+    this.say(cell === null ? "–" : sign + number, left + room - (this.isNarrow ? 5 : 8), y, colour ? colour.ink : quiet);
   }
 
   drawStrip(drawn, strip, y) {

@@ -5,7 +5,7 @@ import { element } from "./element.js";
 
 const UNKNOWN = -128;
 const NAMED_MAX = 40; // markets, for each a line of its own with its name
-const NUMBER_PX = 24; // a cell so wide has room for its number
+const NUMBER_PX = 36; // a cell so wide has room for its number
 const NAMES_PX = 92;
 
 const bytes = (text) => Int8Array.from(atob(text), (each) => each.charCodeAt(0));
@@ -15,6 +15,7 @@ export class Relations {
     this.root = root;
     this.onOpen = onOpen;
     this.told = null;
+    this.isAnswered = true;
     this.canvas = element("canvas", "matrix");
     this.canvas.setAttribute("role", "img");
     this.words = element("p", "quiet");
@@ -27,19 +28,24 @@ export class Relations {
     });
   }
 
+  /** What Layer 5 has answered; where it gave no answer, what it said last stays, and that is said. */
   take(told) {
+    this.isAnswered = told.is_answered !== false;
+    if (!this.isAnswered) return;
     this.told = { ...told, correlation: bytes(told.correlation ?? ""), lead: bytes(told.lead ?? "") };
   }
 
   draw() {
     if (!this.told?.markets.length) {
-      const words = this.told ? "Too little was seen of two markets at once so far." : "Layer 5 is asked for them.";
+      const words = !this.isAnswered ? "Layer 5 gives no answer; it is asked again."
+        : this.told ? "Too little was seen of two markets at once so far." : "Layer 5 is asked for them.";
       this.root.replaceChildren(element("p", "quiet", words));
       return;
     }
     const { markets, more } = this.told;
+    const late = this.isAnswered ? "" : " Layer 5 gives no answer now: these are older.";
     const left = more ? `, of the ${markets.length} most related markets; ${more} more are left out` : "";
-    this.words.textContent = `Correlation of returns, blue with and orange against each other${left}; markets that move together stand together.`;
+    this.words.textContent = `Correlation of returns, blue with and orange against each other${left}; markets that move together stand together.${late}`;
     this.canvas.setAttribute("aria-label", `correlation of ${markets.length} markets; the strongest couples follow in words`);
     this.root.replaceChildren(this.words, this.canvas, this.under, this.strongest());
     this.paint();
@@ -73,7 +79,7 @@ export class Relations {
         ink.fillStyle = dark;
         ink.textAlign = "center";
         const steps = lead[i * n + j], first = steps === UNKNOWN || steps === 0 ? "" : steps > 0 ? "▸" : "◂";
-        ink.fillText(`${hundredths}${first}`, x + this.cell / 2, y + this.row / 2 + 1, this.cell - 2);
+        ink.fillText(`${decimals(hundredths)}${first}`, x + this.cell / 2, y + this.row / 2 + 1, this.cell - 2);
       }
     }
     if (isNamed) this.paintNames(ink, colours.quiet);
@@ -104,7 +110,7 @@ export class Relations {
     if (!couple) return;
     const [i, j] = couple, at = i * markets.length + j;
     this.under.textContent = i === j ? markets[i] : correlation[at] === UNKNOWN ? `${markets[i]} and ${markets[j]}: not known`
-      : `${markets[i]} and ${markets[j]}: ${correlation[at]}, ${first(markets[i], markets[j], lead[at] === UNKNOWN ? 0 : lead[at] * step_s)}`;
+      : `${markets[i]} and ${markets[j]}: ${decimals(correlation[at])}, ${first(markets[i], markets[j], lead[at] === UNKNOWN ? 0 : lead[at] * step_s)}`;
   }
 
   /** The same for those who do not see it, and for whoever wants numbers. */
@@ -113,7 +119,7 @@ export class Relations {
     for (const word of ["most related", "", "correlation", "moves first"]) head.append(element("th", "", word));
     table.append(head, ...this.told.strongest.map(({ markets: [a, b], correlation, lead_s }) => {
       const row = element("tr");
-      row.append(element("th", "", a), element("th", "", b), element("td", "", String(Math.round(100 * correlation))));
+      row.append(element("th", "", a), element("th", "", b), element("td", "", decimals(100 * correlation)));
       row.append(element("td", "", lead_s ? first(a, b, lead_s).replace(" moves first", "") : "–"));
       return row;
     }));
@@ -121,5 +127,6 @@ export class Relations {
   }
 }
 
+const decimals = (hundredths) => (hundredths / 100).toFixed(2).replace("-", "−");
 const first = (a, b, seconds) =>
   seconds > 0 ? `${a} moves first, by ${seconds} s` : seconds < 0 ? `${b} moves first, by ${-seconds} s` : "together";

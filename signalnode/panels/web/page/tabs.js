@@ -8,6 +8,7 @@ import { Relations } from "./relations.js";
 
 const KEPT_MAX = 1000; // decisions
 const GROUPS_MAX = 60;
+const OLD_S = 120; // a sample of CPU and memory: hundreds of processes take turns
 const CALM_MS = 1000; // between two drawings of the decisions
 const ARROWS = { long: "▲", short: "▼", neutral: "◆" };
 
@@ -142,7 +143,9 @@ export class Tabs {
     for (const word of ["process", "state", "restarts", "up", "CPU", "memory"]) head.append(element("th", "", word));
     table.append(head);
     const bad = (each) => !["up", "starting"].includes(each.state);
-    const sorted = [...this.processes].sort((a, b) => bad(b) - bad(a) || b.restarts - a.restarts || a.name.localeCompare(b.name));
+    const ofAll = (each) => each.role !== "engine"; // what all markets need stands before them
+    const sorted = [...this.processes].sort((a, b) =>
+      bad(b) - bad(a) || b.restarts - a.restarts || ofAll(b) - ofAll(a) || a.name.localeCompare(b.name));
     for (const each of sorted) {
       const row = element("tr"), trouble = bad(each) ? "trouble" : "";
       row.append(element("th", trouble, each.name), element("td", trouble, each.state.replace("_", " ")));
@@ -150,7 +153,8 @@ export class Tabs {
       row.append(element("td", "", percent(each.cpu_share)), element("td", "", megabytes(each.pss_bytes)));
       table.append(row);
       const last = each.last_words && (each.restarts || trouble) ? `ended last: ${each.last_words}` : "";
-      const words = [each.reason, last].filter(Boolean).join(" · ");
+      const old = each.sampled_s > OLD_S ? `CPU and memory of ${span(each.sampled_s)} ago` : "";
+      const words = [each.reason, last, old].filter(Boolean).join(" · ");
       if (words) {
         const more = element("tr"), cell = element("td", "quiet", words);
         cell.colSpan = 6;

@@ -27,7 +27,8 @@ function cell(fields, i, tenth, most) {
   const of = (field) => fields[field]?.[i]?.[tenth] ?? null;
   const move = of("move_bps"), low = of("move_low_bps"), high = of("move_high_bps"), hits = of("hit_rate");
   if (move === null || low === null || high === null) return element("td", "quiet", "–");
-  const made = element("td", "", move.toFixed(Math.abs(move) < 10 ? 1 : 0));
+  const text = move.toFixed(Math.abs(move) < 10 ? 1 : 0);
+  const made = element("td", "", Number(text) === 0 ? "0.0" : text);
   if (low > 0 || high < 0) {
     const { fill, ink } = look()[move > 0 ? "long" : "short"][level(Math.abs(move) / most)];
     made.style.background = fill;
