@@ -61,6 +61,30 @@ def test_a_recording_of_another_engine_is_said_not_to_give_the_live_scores(
         assert ("not the live scores: the recording is of" in capsys.readouterr().err) is is_said
 
 
+def test_a_check_tells_what_is_damaged_and_notes_it_where_it_may(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["recordings", MARKET, "--check", "--recordings", str(folder)]
+    assert main(argv) == 0
+    assert "every block and page of 1 hours is sound" in capsys.readouterr().out
+    (path,) = folder.rglob("*.parquet")
+    os.truncate(path, 100)
+    (folder / ".lock").mkdir()  # nobody can take it
+    assert main(argv) == errors.DataError.exit_status
+    told = capsys.readouterr()
+    line = f"{MARKET}: 2025-11-27T00:00:00.000Z to 2025-11-27T01:00:00.000Z: no trades, quotes, depth"
+    assert line in told.out
+    assert "1 stretch is damaged or missing, not noted in gaps.jsonl: " in told.err
+    (folder / ".lock").rmdir()
+    assert main([*argv, "--json"]) == errors.DataError.exit_status
+    told = capsys.readouterr()
+    assert "1 stretch is damaged or missing, noted in gaps.jsonl" in told.err
+    (fault,) = json.loads(told.out)["faults"]
+    assert (fault["what"], fault["kind"]) == ("damaged", "events")
+    assert main(["recordings", MARKET, "--recordings", str(folder)]) == 0
+    assert line in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("argv", "error", "expected"),
     [

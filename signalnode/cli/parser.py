@@ -240,6 +240,7 @@ def _add_data(verb: _Verb, _: _Parser) -> None:
     _add_ws_url(record)
     recordings = verb("recordings", "recordings:recordings", "List what was recorded, and what is missing.")
     recordings.add_argument("markets", nargs="*", metavar="MARKET", help="only these, with their newest gaps")
+    recordings.add_argument("--check", action="store_true", help="read all: what is damaged or missing?")
     recordings.add_argument("--json", action="store_true", help="one JSON object")
     _add_recordings(recordings)
     replay = verb("replay", "data:replay", "Score recordings as fast as possible, into a file.")

@@ -168,5 +168,5 @@ def _finish(folder: Path) -> None:
 def _list(folder: Path) -> None:
     from signalnode.cli.recordings import recordings
 
-    recordings(argparse.Namespace(recordings=folder, markets=[], json=False, config=None))
+    recordings(argparse.Namespace(recordings=folder, markets=[], check=False, json=False, config=None))
     print(f"score them with `signalnode replay MARKET --recordings {folder} --out scores.parquet`")

@@ -24,6 +24,7 @@ MEANINGS = {
     "row_void": "rows that hold nothing: left out",
     "side_unknown": "a trade whose aggressor the exchange does not tell: left out",
     "frames_lost": "messages of the gateway that did not come: a new image of the book is asked for",
+    "file_gone": "deleted while it was read: left out",
     "envelope_malformed": "no message of a gateway: left out",
     "market_lost": "nothing could come of it for a while",
     "market_refused": "the venue does not send it",

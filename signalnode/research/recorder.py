@@ -11,7 +11,7 @@ import contextlib
 import shutil
 import signal
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ import msgspec
 from signalnode import logs
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.errors import OutputError, SignalnodeError
-from signalnode.feeds.recorded.gaps import GapFile
+from signalnode.feeds.recorded.gaps import GapFile, damage_of, pack_gap
 from signalnode.feeds.recorded.hours import HOUR_NS, KINDS, NO_VENUE, Hour, hours_in, market_folder
-from signalnode.feeds.recorded.parquet import close_journal
+from signalnode.feeds.recorded.parquet import close_journal, damage_in
 from signalnode.feeds.recorded.ring import RingReader
 from signalnode.feeds.recorded.stream import Stream
 from signalnode.feeds.recorded.tape import LABEL_FILE, RING_FILE, Label
@@ -41,6 +41,7 @@ READ_BYTES_MAX = 1 << 20  # from a pipe at once
 READS_MAX = 16  # from one pipe in a turn
 LOOK_NS = 2 * NS_PER_S  # between two looks for pipes
 ROOM_NS = 10 * NS_PER_S  # between two looks at what there is room for
+LEFT_NS = 60 * NS_PER_S  # between two looks for what nobody goes on with
 OVER_NS = 120 * NS_PER_S  # after an hour of a live market, before it is finished though nothing comes
 RETRY_NS = 2 * NS_PER_S
 COMPLAINT_NS = 60 * NS_PER_S
@@ -95,6 +96,27 @@ def finish(folder: Path) -> None:
                 for hour in stream.finished if kind == "events" else ():
                     for _ in close_journal(hour):
                         pass
+                    tell_damage(GapFile(folder), hour)
+
+
+def tell_damage(gaps: GapFile, hour: Hour) -> int:
+    """Note what of an hour that became Parquet was damaged; how many stretches. Raises OSError."""
+    return sum(gaps.add(pack_gap(damage_of(hour, *found))) for found in damage_in(hour))
+
+
+def finished_left(folder: Path, hours: Iterable[Hour], recorded: Collection[tuple[str, str]]) -> list[Hour]:
+    """Finish open hours of markets that are not `recorded` (venue and market) any more; what is to become
+    Parquet. Raises OSError.
+    """
+    journals = []
+    left = {(each.kind, each.venue, each.market) for each in hours if each.is_open}
+    for kind, venue, market in sorted(left):
+        if (venue, market) not in recorded:
+            stream = Stream(folder, kind, "" if venue == NO_VENUE else venue, market)
+            known = set(stream.finished)
+            stream.end_hour()
+            journals += [each for each in stream.finished if each not in known and kind == "events"]
+    return journals
 
 
 def _device_of(folder: Path) -> int:
@@ -181,7 +203,7 @@ class Recorder:
         self._journals: deque[Hour] = deque(
             hour for hour in hours_in(self._folder, "events") if hour.path.suffix == ".closed"
         )
-        self._look_ns = self._room_ns = self._complaint_ns = self._close_ns = 0
+        self._look_ns = self._room_ns = self._complaint_ns = self._close_ns = self._left_ns = 0
         self.trouble = ""
         self.bytes = 0
         self.gaps = self.left_out = 0
@@ -204,10 +226,23 @@ class Recorder:
         if now_ns >= self._look_ns:
             self._look_ns = now_ns + LOOK_NS
             self._look_for_markets(now_ns)
+        if now_ns >= self._left_ns:
+            self._left_ns = now_ns + LEFT_NS
+            self._finish_left(now_ns, time_ns - OVER_NS)
         if not self.trouble:
             for directory in list(self._markets):
                 self._serve(directory, now_ns, time_ns)
         self._close_journals(now_ns)
+
+    def _finish_left(self, now_ns: int, before_ns: int) -> None:
+        """Finish what a market left open that is recorded no more, as in a folder that was copied."""
+        hours = [hour for kind in KINDS for hour in hours_in(self._folder, kind) if hour.end_ns < before_ns]
+        known = [each.label for each in self._markets.values()]
+        try:
+            recorded = {(label.venue or NO_VENUE, label.market) for label in known}
+            self._journals += finished_left(self._folder, hours, recorded)
+        except OSError as error:
+            self._complain(now_ns, f"{self._folder}: {error}")
 
     def _serve(self, directory: Path, now_ns: int, time_ns: int) -> None:
         market = self._markets[directory]
@@ -321,6 +356,8 @@ class Recorder:
             self._close_ns = now_ns + COMPLAINT_NS
             self._journals.rotate(-1)
         else:
+            with contextlib.suppress(OSError):  # the Parquet file itself has it still
+                self.gaps += tell_damage(self._gaps, self._journals[0])
             self._journals.popleft()
         self._closing = None
 

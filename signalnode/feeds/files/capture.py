@@ -92,7 +92,7 @@ class CaptureDecoding:
 
     def slices(self) -> Iterator[Slice]:
         """All events, in order. Raises DataError for a missing file, and at the end if there was no event."""
-        for path in self._paths:
+        for path in self._paths if self._lines_of is read_lines else ():
             if not path.is_file():
                 raise DataError(f"{path}: no such capture: check `paths`")
         decoder = self._decoder_of(self._symbol)
@@ -145,14 +145,14 @@ class CaptureDecoding:
 
     def _decode_files(self, decoder: Joined) -> Iterator[Slice]:
         state = sieve.new_state()
-        sizes = [max(1, path.stat().st_size) for path in self._paths]
+        sizes = [max(1, _bytes_of(path)) for path in self._paths]
         for index, path in enumerate(self._paths):
             self._begin(path)
             lines = self._lines_of(path, self.faults)
             before, matched = sum(sizes[:index]), decoder.matched
             while batch := list(islice(lines, SLICE_LINES)):
                 events = self._decode_batch(batch, decoder, state)
-                yield Slice(events, (before + batch[-1].bytes_read) / sum(sizes))
+                yield Slice(events, min(1.0, (before + batch[-1].bytes_read) / sum(sizes)))
             if self._symbol and decoder.matched == matched and decoder.others:
                 self.faults.add("symbol_differs", f"{path}: not one frame of {self._symbol}")
 
@@ -245,6 +245,13 @@ class CaptureDecoding:
             if code in COSTLY:
                 self._rows.leave_out(sieve.NAMES[code])
         return events[:kept]
+
+
+def _bytes_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # renamed or deleted since it was found: `lines_of` knows
 
 
 def _turned(held: Held, decoder: Joined) -> Sequence[Row]:

@@ -90,6 +90,11 @@ def line_of(held: Held) -> bytes:
     return b"%s %s\n" % (stamp, body)
 
 
+def frames_lost(time_ns: int) -> bytes:
+    """The line that says that frames are missing behind a time."""
+    return b"%d@0!" % time_ns
+
+
 def _passed_on(stamp: bytes, rest: bytes) -> Held:
     time, _, connection = stamp.partition(b"@")
     time_ns, name = int(time), connection.decode()

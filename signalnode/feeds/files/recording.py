@@ -44,6 +44,7 @@ WRITING: dict[str, Any] = {  # measured: times as differences, prices without di
     "compression": "zstd",
     "use_dictionary": ["kind", "aggressor_side"],
     "column_encoding": dict.fromkeys(("time_event_ns", "time_received_ns"), "DELTA_BINARY_PACKED"),
+    "write_page_checksum": True,  # zstd alone gives back some spoilt pages as if they were sound
 }
 COLUMNS_SHOWN = 8  # of a table that is no recording
 NAMES = EVENT.names or ()

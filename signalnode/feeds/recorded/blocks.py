@@ -26,10 +26,12 @@ _INDEX = struct.Struct("<BBIIIIQQqqq8s")  # the fields of `Index`
 BEGINNING = SKIPPABLE + struct.pack("<I", _INDEX.size)
 _HEAD_BYTES = len(BEGINNING) + _INDEX.size
 
-OnDamage = Callable[[], None]
+OnDamage = Callable[
+    [int, int], None
+]  # from and to when, ns: the last time before, the first behind; 0: not known
 
 
-def _unheeded() -> None:
+def _unheeded(_from_ns: int, _to_ns: int) -> None:
     """Damage is nothing to whoever asks so."""
 
 
@@ -51,10 +53,13 @@ class Index(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A block in a file: its index, here of what it holds, and where its frame begins."""
+    """A block in a file: its index, here of what it holds, where its frame begins, and whether something that
+    is no block stands before it.
+    """
 
     of: Index
     at: int
+    is_behind_damage: bool = False
 
 
 def pack_block(index: Index, content: bytes) -> bytes:
@@ -65,12 +70,12 @@ def pack_block(index: Index, content: bytes) -> bytes:
     return packed
 
 
-def walk(file: BinaryIO, on_damage: OnDamage = _unheeded) -> Iterator[Block]:
+def walk(file: BinaryIO) -> Iterator[Block]:
     """The whole blocks of a file, in order, whose contents are not looked at. A torn one is its end, unless
     others follow: then it is damaged, and passed over.
     """
     file.seek(0, 2)
-    size, at = file.tell(), 0
+    size, at, is_behind_damage = file.tell(), 0, False
     while at + _HEAD_BYTES <= size:
         file.seek(at)
         data = file.read(_HEAD_BYTES)
@@ -80,10 +85,10 @@ def walk(file: BinaryIO, on_damage: OnDamage = _unheeded) -> Iterator[Block]:
             at = _next_beginning(file, at + 1)
             if at < 0:
                 return
-            on_damage()
+            is_behind_damage = True
             continue
-        yield Block(index, at + _HEAD_BYTES)
-        at = end
+        yield Block(index, at + _HEAD_BYTES, is_behind_damage)
+        at, is_behind_damage = end, False
 
 
 def _next_beginning(file: BinaryIO, at: int) -> int:
@@ -99,18 +104,29 @@ def _next_beginning(file: BinaryIO, at: int) -> int:
     return -1
 
 
-def contents(file: BinaryIO, on_damage: OnDamage = _unheeded) -> Iterator[tuple[Block, bytes]]:
-    """The sound blocks of a file, in order, with what they hold; `on_damage` is called for each that is not,
-    but for the last, which a crash may leave so.
+def contents(
+    file: BinaryIO, on_damage: OnDamage = _unheeded, *, end_ns: int = 0, first: int = 0
+) -> Iterator[tuple[Block, bytes]]:
+    """The sound blocks of a file from the `first` on, in order, with what they hold; `on_damage` is called
+    for each stretch that is not sound, before what follows it. The last one counts only where `end_ns` is
+    given, up to which the file is finished: else a crash may have left it so.
     """
+    newest_ns = end = 0
     is_damaged = False
-    for block in walk(file, on_damage):
-        if is_damaged:
-            on_damage()
-        content = content_of(file, block)
-        is_damaged = content is None
+    for number, block in enumerate(walk(file)):
+        end = end_of(block)
+        content = content_of(file, block) if number >= first else None
+        if number >= first:
+            is_damaged |= block.is_behind_damage or content is None
         if content is not None:
+            if is_damaged:
+                on_damage(newest_ns, block.of.first_ns)
+            is_damaged = False
             yield block, content
+        if not is_damaged:
+            newest_ns = max(newest_ns, block.of.last_ns)
+    if end_ns and (is_damaged or end < file.seek(0, 2)):
+        on_damage(newest_ns, end_ns)
 
 
 def end_of(block: Block) -> int:

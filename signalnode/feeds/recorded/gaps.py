@@ -12,18 +12,18 @@ from typing import Literal
 
 import msgspec
 
-from signalnode.feeds.recorded.hours import NO_VENUE
+from signalnode.feeds.recorded.hours import HOUR_NS, NO_VENUE, Hour, hour_path
 from signalnode.files import replace_file
 
 FILE = "gaps.jsonl"
 TAIL = 1_000  # lines by which one that is written a second time is known
 # The engine was not there; nothing came of the venue; the book was not sound; trades, or frames on their way
-# from the gateway, are missing; the recorder was behind, or the disk was full.
-What = Literal["stopped", "away", "book", "trades", "frames", "recorder"]
+# from the gateway, are missing; the recorder was behind, or had no room; a file is spoilt, or not there.
+What = Literal["stopped", "away", "book", "trades", "frames", "recorder", "damaged", "missing"]
 CHANNELS = ("trades", "quotes", "depth")
 
 
-class Gap(msgspec.Struct, frozen=True):
+class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
     """From `from_ns` to `to_ns`, kernel times; both the same where it is known only when it was noticed."""
 
     venue: str
@@ -33,6 +33,7 @@ class Gap(msgspec.Struct, frozen=True):
     channels: tuple[str, ...]
     what: What
     why: str
+    kind: Literal["", "raw", "events"] = ""  # the recording of which it is missing; "": of both
 
 
 _decoder = msgspec.json.Decoder(Gap)
@@ -59,12 +60,32 @@ def read_gaps(folder: Path, market: str = "", venue: str = "") -> list[Gap]:
     return found
 
 
+def damage_of(hour: Hour, from_ns: int, to_ns: int) -> Gap:
+    """What of an hour's file is spoilt; 0 is the hour's own end."""
+    begin, end = from_ns or hour.start_ns, to_ns or hour.start_ns + HOUR_NS
+    venue = "" if hour.venue == NO_VENUE else hour.venue
+    path = hour_path(Path(), hour.kind, venue, hour.market, hour.start_ns, hour.part)
+    why = f"{hour.kind}, {path.parent.name}/{path.name}: a part of it is damaged"
+    return Gap(venue, hour.market, begin, max(begin, end), CHANNELS, "damaged", why, hour.kind)
+
+
+def strange_lines(folder: Path) -> int:
+    """Lines that say nothing of a gap: a crash or a disk broke them."""
+    count = 0
+    for line in _lines(folder):
+        try:
+            unpack_gap(line)
+        except ValueError:
+            count += 1
+    return count
+
+
 class GapFile:
     """The recorder's end. Raises OSError."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tail: int = TAIL) -> None:
         self._folder = folder
-        self._tail = dict.fromkeys(_lines(folder)[-TAIL:])
+        self._tail = dict.fromkeys(_lines(folder)[-tail:])
 
     def add(self, line: bytes) -> bool:
         """Append a line, which was written before perhaps; whether it is new."""

@@ -37,6 +37,11 @@ class Hour(NamedTuple):
     path: Path
 
     @property
+    def end_ns(self) -> int:
+        """When it is over."""
+        return self.start_ns + HOUR_NS
+
+    @property
     def is_open(self) -> bool:
         """Whether it is being written, or was when its recorder ended."""
         return self.path.suffix == ".open"

@@ -1,7 +1,7 @@
 """An hour's journal of events becomes Parquet: once, when the hour is over, a row group at a time.
 
 The columns are those of EVENT. The file's metadata has, beside what every recording's has, the marks with the
-row that each stands before, and how far the journal had come.
+row that each stands before, how far the journal had come, and from when to when it was damaged.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ MARKS_KEY = b"signalnode.marks"
 Piece = Events | Mark
 
 
-def journal_pieces(file: BinaryIO, on_damage: OnDamage) -> Iterator[Piece]:
-    """What a journal holds, in order: rows, and the marks before them. What is damaged is left out."""
-    for block, content in contents(file, on_damage):
+def journal_pieces(file: BinaryIO, on_damage: OnDamage, *, end_ns: int = 0) -> Iterator[Piece]:
+    """What a journal holds, in order: rows, and the marks before them. Of damage see `contents`."""
+    for block, content in contents(file, on_damage, end_ns=end_ns):
         if block.of.kind == MARK:
             yield unpack_mark(content)
         elif block.of.kind == ROWS:
@@ -41,11 +41,11 @@ def close_journal(hour: Hour) -> Iterator[float]:
     there already is whole. A journal of which a part is damaged is kept as `.damaged`. Raises OSError and
     DataError, where it cannot be written.
     """
-    damaged: list[None] = []
-    path = hour.path.with_name(hour.path.name[1:]).with_suffix(".parquet")
+    damaged: list[tuple[int, int]] = []
+    path = parquet_of(hour.path)
     if not path.exists() and hour.bytes:
         try:
-            yield from _write(hour, path, lambda: damaged.append(None))
+            yield from _write(hour, path, damaged)
         except OSError as error:
             raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
     if damaged:
@@ -53,7 +53,29 @@ def close_journal(hour: Hour) -> Iterator[float]:
     hour.path.unlink(missing_ok=True)
 
 
-def _write(hour: Hour, path: Path, on_damage: OnDamage) -> Iterator[float]:
+def damage_in(hour: Hour) -> list[tuple[int, int]]:
+    """From when to when the journal was damaged of which an hour's Parquet file was made: see `OnDamage`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = hour.path if hour.is_finished else parquet_of(hour.path)
+    try:
+        return damage_told(read_facts(pq.read_metadata(path).metadata))
+    except (OSError, pa.ArrowException):
+        return []
+
+
+def parquet_of(path: Path) -> Path:
+    """What a journal becomes."""
+    return path.with_name(path.name.removeprefix(".")).with_suffix(".parquet")
+
+
+def damage_told(facts: dict[str, Any]) -> list[tuple[int, int]]:
+    """The same, of what the metadata say."""
+    return [(int(begin), int(end)) for begin, end in facts.get("damaged", ())]
+
+
+def _write(hour: Hour, path: Path, damaged: list[tuple[int, int]]) -> Iterator[float]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -67,12 +89,13 @@ def _write(hour: Hour, path: Path, on_damage: OnDamage) -> Iterator[float]:
         schema = pa.schema(columns, metadata={METADATA_KEY: json.dumps(facts)})
         with replacing(path, durable=True) as draft, pq.ParquetWriter(draft, schema, **WRITING) as writer:
             row = 0
-            for group in _groups(journal_pieces(file, on_damage), marks):
+            pieces = journal_pieces(file, lambda *found: damaged.append(found), end_ns=hour.end_ns)
+            for group in _groups(pieces, marks):
                 arrays = [pa.array(np.ascontiguousarray(group[name])) for name in NAMES]
                 writer.write_table(pa.table(arrays, schema=schema))
                 row += len(group)
                 yield row / total
-            writer.add_key_value_metadata({MARKS_KEY.decode(): _marks(marks, last)})
+            writer.add_key_value_metadata({MARKS_KEY.decode(): _facts(marks, last, damaged)})
 
 
 def _groups(pieces: Iterator[Piece], marks: list[tuple[int, Mark]]) -> Iterator[Events]:
@@ -92,10 +115,10 @@ def _groups(pieces: Iterator[Piece], marks: list[tuple[int, Mark]]) -> Iterator[
         yield join_events(held)
 
 
-def _marks(marks: list[tuple[int, Mark]], last: Index | None) -> str:
+def _facts(marks: list[tuple[int, Mark]], last: Index | None, damaged: list[tuple[int, int]]) -> str:
     index = None if last is None else [*last[:-1], last.lineage.hex()]
     told = [[row, base64.b64encode(pack_mark(mark)).decode()] for row, mark in marks]
-    return json.dumps({"marks": told, "index": index})
+    return json.dumps({"marks": told, "index": index, **({"damaged": damaged} if damaged else {})})
 
 
 def read_facts(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -20,13 +19,13 @@ from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.files.capture import CaptureDecoding
 from signalnode.feeds.files.decoding import Gaps, Marks, Slice
+from signalnode.feeds.files.framing import frames_lost
 from signalnode.feeds.files.lines import Line
 from signalnode.feeds.files.marks import Mark
-from signalnode.feeds.files.recording import rows_of_group
-from signalnode.feeds.recorded.blocks import BEGINS, LINES, OnDamage, content_of, walk
-from signalnode.feeds.recorded.gaps import Gap, book_gaps
+from signalnode.feeds.recorded.blocks import BEGINS, LINES, contents, walk
+from signalnode.feeds.recorded.gaps import Gap, book_gaps, damage_of
 from signalnode.feeds.recorded.hours import HOUR_NS, Hour, hour_of
-from signalnode.feeds.recorded.parquet import Piece, journal_pieces, marks_in, read_facts
+from signalnode.feeds.recorded.opened import GoneError, opened, pieces_of
 from signalnode.feeds.venues.base import DecoderClass
 
 TIME_NS = "time_received_ns"
@@ -35,7 +34,8 @@ TIME_NS = "time_received_ns"
 class Span:
     """Part of what was recorded of a market, kernel times `from_ns` up to but not at `to_ns`; a `Decoding`.
 
-    `hours` hold it, in order, of one kind; `gaps_told` are what is known to be missing of it.
+    `hours` hold it, in order, of one kind; `gaps_told` are what is known to be missing of it: what is found
+    to be damaged while it is read comes behind them.
     """
 
     def __init__(self, hours: Sequence[Hour], gaps_told: Sequence[Gap], from_ns: int, to_ns: int) -> None:
@@ -74,6 +74,18 @@ class Span:
         if held:
             yield hour_ns, join_events(held)
 
+    def _note_damage(self, hour: Hour, from_ns: int, to_ns: int) -> None:
+        gap = damage_of(hour, from_ns, to_ns)
+        if gap.to_ns < self.from_ns or gap.from_ns >= self.to_ns:
+            return
+        begin, end = (utc_text(time_ns) for time_ns in (gap.from_ns, gap.to_ns))
+        self.faults.add("file_damaged", f"{begin} to {end}: nothing sound in {hour.path}")
+        if gap not in self.gaps_told:
+            self.gaps_told.append(gap)
+
+    def _note_gone(self, hour: Hour) -> None:
+        self.faults.add("file_gone", str(hour.path))
+
     def _nothing(self) -> DataError:
         first, last = (utc_text(min(each, TIME_MAX_NS), "seconds") for each in (self.from_ns, self.to_ns))
         where = f"{self.hours[0].market}: " if self.hours else ""
@@ -89,7 +101,8 @@ class EventSpan(Span):
         hours = [hour for hour in self.hours if hour.start_ns + HOUR_NS > self.from_ns]
         for at, hour in enumerate(hours):
             before = count
-            for piece, row in _pieces_of(hour, partial(self._note_damage, hour.path)):
+            pieces = pieces_of(hour, partial(self._note_damage, hour), partial(self._note_gone, hour))
+            for piece, row in pieces:
                 if isinstance(piece, Mark):
                     if self.from_ns <= piece.time_ns < self.to_ns or (row and count > before):
                         self.marks.append((count, piece))
@@ -101,9 +114,6 @@ class EventSpan(Span):
         if not count:
             raise self._nothing()
         yield Slice(np.zeros(0, EVENT), 1.0)
-
-    def _note_damage(self, path: Path) -> None:
-        self.faults.add("file_damaged", f"{path}: a part of it is damaged, and left out")
 
     def _within(self, events: Events, newest_ns: int) -> Events:
         times = events[TIME_NS]
@@ -147,7 +157,11 @@ class RawSpan(Span):
         for at in range(len(self.hours) - 1, -1, -1):
             if self.hours[at].start_ns > self.from_ns:
                 continue
-            with _opened(self.hours[at]) as file:
+            try:
+                file = opened(self.hours[at])
+            except GoneError:
+                continue
+            with file:
                 begins = [
                     number
                     for number, block in enumerate(walk(file))
@@ -157,28 +171,33 @@ class RawSpan(Span):
                 return at, begins[-1]
         return 0, 0
 
-    def _lines_of(self, path: Path, faults: Faults) -> Iterator[Line]:
-        number = 0
-
-        def damaged() -> None:
-            faults.add("file_damaged", f"{path}: a part of it is damaged, and left out")
-
-        with path.open("rb") as file:
-            for at, block in enumerate(walk(file, damaged)):
-                if at < self._blocks_before.get(path, 0):
-                    number += block.of.rows
-                    continue
-                if block.of.kind != LINES:
-                    continue
-                content = content_of(file, block)
-                if content is None:
-                    faults.add("file_damaged", f"{path}: a block of {block.of.rows} lines is corrupt")
-                    continue
+    def _lines_of(self, path: Path, _: Faults) -> Iterator[Line]:
+        hour = next(hour for hour in self.hours if hour.path == path)
+        torn: list[tuple[int, int]] = []
+        number, first = 0, self._blocks_before.get(path, 0)
+        try:
+            file = opened(hour)
+        except GoneError:
+            self._note_gone(hour)
+            return
+        with file:
+            end_ns = hour.end_ns if hour.is_finished else 0
+            for block, content in contents(
+                file, lambda *found: torn.append(found), end_ns=end_ns, first=first
+            ):
                 if block.of.first_ns >= self.to_ns:
                     return
-                for text in content.splitlines():
+                for from_ns, to_ns in torn:
+                    self._note_damage(hour, from_ns, to_ns)
+                    # So the decoder asks for an image of the book, as it does where a live one misses frames.
+                    yield Line(number, frames_lost(from_ns or hour.start_ns), file.tell())
+                torn.clear()
+                for text in content.splitlines() if block.of.kind == LINES else ():
                     number += 1
                     yield Line(number, text, file.tell())
+            for from_ns, to_ns in torn:
+                self._note_damage(hour, from_ns, to_ns)
+                yield Line(number, frames_lost(from_ns or hour.start_ns), file.tell())
 
     def slices(self) -> Iterator[Slice]:
         """See `Span`."""
@@ -195,62 +214,3 @@ class RawSpan(Span):
             yield Slice(events[first:stop], done)
         if not count:
             raise self._nothing()
-
-
-def _opened(hour: Hour) -> BinaryIO:
-    """An hour's file, which may have been finished since it was found."""
-    for path in (hour.path, *_later_names(hour.path)):
-        try:
-            return path.open("rb")
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    raise DataError(f"{hour.path}: has gone: older hours make room for new ones")
-
-
-def _later_names(path: Path) -> list[Path]:
-    if path.suffix != ".open":
-        return []
-    return [path.with_suffix("")] if path.name.endswith(".zst.open") else [path.with_suffix(".closed")]
-
-
-def _pieces_of(hour: Hour, on_damage: OnDamage) -> Iterator[tuple[Piece, int]]:
-    """Rows and marks of an hour, and how many rows of the hour come before."""
-    row = 0
-    parquet = hour.path.with_name(hour.path.name.removeprefix(".")).with_suffix(".parquet")
-    if hour.path == parquet or not hour.path.exists():
-        yield from _pieces_of_parquet(parquet if parquet.exists() else hour.path)
-        return
-    with _opened(hour) as file:
-        for piece in journal_pieces(file, on_damage):
-            yield piece, row
-            if not isinstance(piece, Mark):
-                row += len(piece)
-
-
-def _pieces_of_parquet(path: Path) -> Iterator[tuple[Piece, int]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            marks = marks_in(read_facts(file.metadata.metadata))
-            row = 0
-            for number in range(file.num_row_groups):
-                events = rows_of_group(file.read_row_group(number))
-                start = 0
-                while marks and marks[0][0] <= row + len(events):
-                    at, mark = marks.pop(0)
-                    if at - row > start:
-                        yield events[start : at - row], row + start
-                    start = max(start, at - row)
-                    yield mark, at
-                if start < len(events):
-                    yield events[start:], row + start
-                row += len(events)
-            yield from ((mark, row) for _, mark in marks)
-    except FileNotFoundError:
-        raise DataError(f"{path}: has gone: older hours make room for new ones") from None
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read as a recording ({str(error).splitlines()[0]})") from None

@@ -44,12 +44,11 @@ class Stream:
         newest = hours[-1]
         for left in hours[:-1]:
             if left.is_open:  # two recorders, or somebody's copy
+                _cut(left.path)
                 self._finish(left)
         self.hour_ns, self._part = newest.start_ns, newest.part
         if newest.is_open:
-            with newest.path.open("r+b") as file:
-                _, self._size = last_sound(file)
-                file.truncate(self._size)
+            self._size = _cut(newest.path)
             self._file = os.open(newest.path, os.O_WRONLY | os.O_CLOEXEC)
         else:
             self._part += 1
@@ -160,6 +159,14 @@ class Stream:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def _cut(path: Path) -> int:
+    """Cut what a crash left behind the last sound block; the bytes that are left."""
+    with path.open("r+b") as file:
+        _, size = last_sound(file)
+        file.truncate(size)
+    return size
 
 
 def _last_of(hour: Hour) -> Index | None:

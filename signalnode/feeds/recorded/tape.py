@@ -16,7 +16,7 @@ import msgspec
 from signalnode.clock import NS_PER_S
 from signalnode.events import Events
 from signalnode.feeds.base import Losses
-from signalnode.feeds.files.framing import Held, line_of
+from signalnode.feeds.files.framing import Held, frames_lost, line_of
 from signalnode.feeds.files.marks import Mark, pack_mark
 from signalnode.feeds.live import envelope
 from signalnode.feeds.recorded import ring
@@ -73,7 +73,7 @@ def frame_line(header: envelope.Header, body: bytes) -> bytes:
     """What a gateway passed on, as the line of a capture that reads the same, bit for bit."""
     kind, time_ns, connection = header.kind, header.time_ns, header.connection
     if kind == LOST:
-        return b"%d@0!\n" % time_ns
+        return frames_lost(time_ns) + b"\n"
     held = Held(time_ns, body, connection=str(connection))
     if kind == envelope.ANSWER:
         url, answer = envelope.unpack_answer(body)

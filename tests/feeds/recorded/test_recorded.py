@@ -15,10 +15,8 @@ from signalnode.feeds.faults import Faults
 from signalnode.feeds.files.lines import read_lines
 from signalnode.feeds.files.marks import Mark
 from signalnode.feeds.recorded import ring
-from signalnode.feeds.recorded.blocks import MARK, contents, walk
 from signalnode.feeds.recorded.gaps import Gap, GapFile, pack_gap, read_gaps
-from signalnode.feeds.recorded.hours import HOUR_NS, KINDS, NO_VENUE, hours_in
-from signalnode.feeds.recorded.parquet import close_journal
+from signalnode.feeds.recorded.hours import HOUR_NS, NO_VENUE, hours_in
 from signalnode.feeds.recorded.writing import LAST
 from signalnode.research.recordings import open_span, recorded_markets
 from tests.effort import drawn
@@ -113,39 +111,6 @@ def test_a_span_is_read_alike_from_hours_that_are_open_closed_and_finished(tmp_p
         open_span(made.folder, MARKET, START_NS + 5 * HOUR_NS).gather()
     with pytest.raises(DataError, match="nothing of it is recorded"):
         open_span(made.folder, "OTHER-USD")
-
-
-@pytest.mark.parametrize("what", ["index", "content"])
-def test_what_is_damaged_in_the_middle_of_an_hour_is_told_and_what_follows_is_read(
-    tmp_path: Path, what: str
-) -> None:
-    made = Recorded(tmp_path)
-    rows = rows_from(START_NS, 600)
-    made.put(start(START_NS))
-    for at in range(0, 600, 200):
-        made.put(put_rows(rows[at : at + 200], at), line(at, int(rows["time_received_ns"][at])))
-        made.take()
-        made.flush()
-    wanted = np.concatenate([rows[:200], rows[400:]])
-    for kind in KINDS:
-        (hour,) = hours_in(made.folder, kind)
-        with hour.path.open("r+b") as file:
-            first, second, _ = (each for each in walk(file) if each.of.kind != MARK)
-            file.seek(second.at if what == "content" else first.at + first.of.length)
-            file.write(b"\x55" * 20)
-    span = open_span(made.folder, MARKET)
-    assert np.array_equal(span.gather(), wanted)
-    assert span.faults.counts == {"file_damaged": 1}
-    (raw,) = hours_in(made.folder, "raw")
-    faults = Faults()
-    with raw.path.open("rb") as file:
-        lines = [content for _, content in contents(file, lambda: faults.add("file_damaged", ""))]
-    assert (len(lines), faults.counts) == (2, {"file_damaged": 1})
-    made.market.end_hours()
-    for closed in made.market.streams["events"].finished:
-        list(close_journal(closed))
-    assert np.array_equal(open_span(made.folder, MARKET).gather(), wanted)
-    assert [each.name for each in made.folder.rglob("*.damaged")] == [".00.damaged"]
 
 
 def test_rows_that_come_again_after_a_kill_of_their_engine_are_known_by_their_number(tmp_path: Path) -> None:
