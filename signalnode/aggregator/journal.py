@@ -69,7 +69,13 @@ class _Time(msgspec.Struct, frozen=True):
     time_published_ns: int
 
 
+class _Place(msgspec.Struct, frozen=True):
+    epoch: int
+    seq: int
+
+
 class _States(msgspec.Struct, frozen=True):
+    view: _Place
     states: dict[str, msgspec.Raw] = {}
 
 
@@ -220,14 +226,17 @@ def has_records(directory: Path) -> bool:
     return any(path.stat().st_size for path in journal_files(directory))
 
 
-def newest_states(directory: Path) -> dict[str, msgspec.Raw]:
-    """The strategies' states after the newest whole record; none without a record of this version."""
+def newest_states(directory: Path) -> tuple[tuple[int, int], dict[str, msgspec.Raw]]:
+    """The strategies' states after the newest whole record, with epoch and number of its view; zeros and none
+    without a record of this version.
+    """
     with contextlib.suppress(RecordError, msgspec.MsgspecError):
         for path in reversed(journal_files(directory)):
             newest = last_content(path)
             if newest is not None:
-                return _STATES.decode(newest).states
-    return {}
+                record = _STATES.decode(newest)
+                return (record.view.epoch, record.view.seq), record.states
+    return (0, 0), {}
 
 
 def damaged_files(directory: Path) -> list[Path]:

@@ -13,10 +13,11 @@ import msgspec
 import zmq
 
 from signalnode import logs
+from signalnode.aggregator import states
 from signalnode.aggregator.budget import within
 from signalnode.aggregator.core import Outcome
 from signalnode.aggregator.gathering import Gathering
-from signalnode.aggregator.journal import has_records, journal_dir, newest_states
+from signalnode.aggregator.journal import has_records, journal_dir
 from signalnode.aggregator.kept import Keeper, outcomes_path
 from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.memory import settle as settle_memory
@@ -129,9 +130,7 @@ class Process:
         self._keeper = Keeper(outcomes_path(journal_dir(node.state_dir)), log, formulas_of(node))
         if (kept := self._keeper.begun(self._time.now_ns())) is not None:
             self.core.go_on(kept, self._time.now_ns())
-        self._report(runner.restore(newest_states(journal_dir(node.state_dir)), self._time.now_ns()))
-        if has_records(journal_dir(node.state_dir)):
-            self._tell_forgetful(runner.forgetful())
+        self._go_on(journal_dir(node.state_dir))
         self.withheld = Withheld()
         self._rejected_told: dict[str, int | str] = {}
         self._signals, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -167,6 +166,13 @@ class Process:
         self._keeper.keep(self.core.outcomes, self._time.now_ns(), at_once=True)
         os.close(self._wake)
         os.close(self._signals)
+
+    def _go_on(self, directory: Path) -> None:
+        """From what strategies held when an aggregator before this one ended."""
+        held = states.begun(directory)
+        self._report(self.core.runner.restore(held, self._time.now_ns()))
+        if held or has_records(directory):
+            self._tell_forgetful(self.core.runner.forgetful())
 
     def run(self, link: Link) -> None:
         """Work until told to stop."""
@@ -241,6 +247,8 @@ class Process:
             if self.withheld.add(len(outcome.decisions), error.strerror or type(error).__name__):
                 self._tell_withheld()
             return False
+        if self._node.shard is not None:
+            states.keep(journal_dir(self._node.state_dir), outcome)
         if self.withheld.is_over():
             self._log.warning("decisions are kept and sent again", withheld=self.withheld.total)
         return True

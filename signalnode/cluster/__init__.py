@@ -36,7 +36,8 @@ kept on disk).
 The rooms, all pure: `messages` (what coordinator, shards and shell say to each other), `placement` (`plan`),
 `lifecycle` (a shard's states as a table), `known` and `coordinator` (events with a time in, commands out),
 `overview` (how it all stands), `fencing` (grants, and what a shard may run), `shipping` (checkpoints as one
-object). `store` keeps those through fsspec, and alone imports it. Around them: `config` and `keys` (what
+object). `store` keeps those through fsspec, and alone imports it; `shipper` and `learnt` put there what a
+shard and Layer 5 have. Around them: `config` and `keys` (what
 reaches every host), `agent` (a shard's start), `head` (the coordinator's) and `layer5`. They are told by
 `ray` and `actors`, which alone import Ray; `node` and `daemons` are the processes below them.
 """

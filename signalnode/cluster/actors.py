@@ -25,6 +25,7 @@ from signalnode.cluster.coordinator import Coordinator
 from signalnode.cluster.encoding import decoded, encoded
 from signalnode.cluster.fencing import is_taken, outdated, proposal
 from signalnode.cluster.head import Beginning, Head, policy_of
+from signalnode.cluster.learnt import NAME
 from signalnode.cluster.messages import (
     Assign,
     DownAsked,
@@ -180,23 +181,28 @@ class Layer5Actor:
         self._log = _begin_log("layer5")
         self._content, self._config = b"", kept_config()
         address = _own_address()
-        home = Home(_place().shards, layer5.NAME, RayWays().take_grant())
+        home = Home(_place().shards, NAME, RayWays().take_grant())
         host = Host(
             ray.get_runtime_context().get_node_id(), address, layer5.endpoint_of(self._config, address)
         )
         reports = Reports("report_layer5")
         ways = layer5.Ways(self._newest, Questions().status, reports.send, self._give_up)
-        self._layer5 = layer5.Layer5(home, host, ways, lambda made: _node(home, made), self._log)
-        threading.Thread(target=self._run, name="layer5", daemon=True).start()
+        assert self._config.node.cluster is not None  # `policy_of` has looked, at `up`
+        store = CheckpointStore(self._config.node.cluster.checkpoints)
+        self._layer5 = layer5.Layer5(
+            home, host, ways, lambda made: _node(home, made), store=store, log=self._log
+        )
+        for work in (self._layer5.work, self._layer5.ship):
+            threading.Thread(target=self._run, args=(work,), name=work.__name__, daemon=True).start()
 
     def end(self) -> None:
         """For good."""
         self._layer5.end()
         ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
 
-    def _run(self) -> None:
+    def _run(self, work: Callable[[], None]) -> None:
         try:
-            self._layer5.work()
+            work()
         except BaseException as error:
             self._give_up(in_words(error))
 
@@ -305,7 +311,7 @@ class RayWays:
 
     def start_layer5(self) -> None:
         """Make the actor of Layer 5, unless it is there."""
-        _begun(Layer5Actor, layer5.NAME, {daemons.SHARDS: 1}, "SPREAD")
+        _begun(Layer5Actor, NAME, {daemons.SHARDS: 1}, "SPREAD")
 
     def end_shard(self, shard: str) -> None:
         actor = self._shard(shard)
@@ -314,7 +320,7 @@ class RayWays:
 
     def finish(self, reason: str) -> None:
         logs.logger().info("coordinator ends", reason=reason)
-        if reason == "down" and (last := found_actor(layer5.NAME)) is not None:
+        if reason == "down" and (last := found_actor(NAME)) is not None:
             last.end.remote()
         ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
 

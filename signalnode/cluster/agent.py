@@ -19,22 +19,15 @@ from typing import Any, Protocol
 
 from signalnode.bus.curve import own_keys
 from signalnode.bus.epoch import grant_of, restarts_of
-from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
+from signalnode.clock import NS_PER_S, monotonic_ns
 from signalnode.cluster.config import ClusterConfig, Home, node_text, shard_node
 from signalnode.cluster.coordinator import REPORT_S
 from signalnode.cluster.fencing import Fencing, Orders
 from signalnode.cluster.keys import lay_out
+from signalnode.cluster.learnt import of_shards
 from signalnode.cluster.messages import Assign, Fence, Handed, Report, Revision, Standing
-from signalnode.cluster.shipping import (
-    Bundle,
-    Packed,
-    Shipment,
-    candidates,
-    newest_of,
-    packed,
-    superseded,
-    unpacked,
-)
+from signalnode.cluster.shipper import Shipper
+from signalnode.cluster.shipping import Bundle, Packed, Shipment, candidates, newest_of
 from signalnode.cluster.store import CheckpointStore
 from signalnode.errors import ClusterError
 from signalnode.files import ensure_directory, replace_file
@@ -44,7 +37,6 @@ from signalnode.settings import NodeSettings
 
 SLOTS = ("checkpoint.0", "checkpoint.1")  # of `engine.checkpoint`: two files take turns
 SLOT_BYTES_MAX = 16_777_216
-PRUNE_EVERY = 30  # bundles
 BUNDLES_READ_MAX = 64  # to find markets in
 OVER = frozenset({"given_up", "down"})  # states in which nothing more is to be waited for
 SCORE_S_MAX = 10.0  # an engine that is up so long and gave no score has none to give
@@ -105,6 +97,7 @@ class Agent:
     ) -> None:
         self._home, self._host, self._ways = home, host, ways
         self._store, self._log = store, log
+        self._shipper = Shipper(store, home.shard, home.start, log)
         self._fencing = Fencing(home.shard, home.start)
         self._config = ways.config()
         self._build, self._known = self._config.build, self._config.wanted()
@@ -112,8 +105,7 @@ class Agent:
         self._orders: queue.Queue[Assign | Fence] = queue.Queue(ORDERS_MAX)
         self._changed, self._began, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._obeyed = Revision()
-        self._fault = self._unshipped = self._endpoint = ""
-        self._shipped = 0
+        self._fault = self._endpoint = ""
 
     def put(self, order: Assign | Fence) -> None:
         """An order of the coordinator; dropped where ORDERS_MAX wait."""
@@ -170,7 +162,7 @@ class Agent:
             revision=obeyed,
             markets=markets,
             fault=self._fault,
-            unshipped=self._unshipped,
+            unshipped=self._shipper.unshipped,
             endpoint=self._endpoint,
             release=self._host.release,
         )
@@ -230,12 +222,12 @@ class Agent:
         if not absent:
             return
         try:
-            names = self._store.names()
+            names = of_shards(self._store.names())
             read: dict[Shipment, Bundle | None] = {}
             for market, each in absent.items():
                 self._fetch_one(market, each, names, read)
         except ClusterError as error:
-            self._tell_away(error)
+            self._shipper.tell_away(error)
 
     def _fetch_one(
         self, market: str, handed: Handed, names: list[str], read: dict[Shipment, Bundle | None]
@@ -243,7 +235,7 @@ class Agent:
         place = (handed.origin.shard, handed.origin.start) if handed.origin else None
         for shipment in candidates(names, place)[:BUNDLES_READ_MAX]:
             if shipment not in read:
-                read[shipment] = self._read(shipment)
+                read[shipment] = self._shipper.read(shipment)
             bundle = read[shipment]
             found = newest_of(market, handed.grant, [bundle]) if bundle else None
             if found is not None:
@@ -254,47 +246,19 @@ class Agent:
                 return
         self._log.info("market starts cold", market=market, reason="no shard has shipped it")
 
-    def _read(self, shipment: Shipment) -> Bundle | None:
-        content = self._store.read(shipment.name)
-        try:
-            return unpacked(content)
-        except ClusterError as error:
-            self._log.warning("bundle passed over", name=shipment.name, reason=str(error))
-            return None
-
     def _ship(self) -> None:
         markets = {}
         for name, each in self._fencing.running.items():
             files = {slot: content for slot in SLOTS if (content := self._slot(name, slot))}
             if files:
                 markets[name] = Packed(each.grant, files)
-        if not markets:
-            return
-        self._shipped += 1
-        shipment = Shipment(self._home.shard, self._home.start, self._shipped)
-        try:
-            content = packed(Bundle(shipment.shard, shipment.start, shipment.number, wall_ns(), markets))
-            self._store.write(shipment.name, content)
-            if self._shipped % PRUNE_EVERY == 0:
-                ours = [each for each in self._store.names() if each.startswith(f"{self._home.shard}/")]
-                self._store.remove(superseded(ours))
-        except ClusterError as error:
-            self._tell_away(error)
-        else:
-            if self._unshipped:
-                self._log.info("checkpoints are shipped again")
-            self._unshipped = ""
+        if markets:
+            self._shipper.ship(markets)
 
     def _ship_ns(self) -> int:
         cluster = self._config.node.cluster
         assert cluster is not None  # `up` has read it
         return int(cluster.ship_interval_s * NS_PER_S)
-
-    def _tell_away(self, error: ClusterError) -> None:
-        """Once, until it is there again: markets run on, and a move would start them cold."""
-        if not self._unshipped:
-            self._log.error("checkpoints not shipped", reason=str(error), markets="run on; moved now, cold")
-        self._unshipped = str(error)
 
     def _slot(self, market: str, slot: str) -> bytes:
         path = self._state(market) / slot

@@ -115,6 +115,11 @@ class Home:
         return self.root / "overview"
 
     @property
+    def kept(self) -> Path:
+        """Of Layer 5: what it has learnt and decided. It lies beside its starts, for the next one here."""
+        return self.base / f"{self.shard}.state"
+
+    @property
     def fencing(self) -> Path:
         """What this start may run no more."""
         return self.root / "fencing"
@@ -148,13 +153,12 @@ def shard_node(
 def layer5_node(config: ClusterConfig, home: Home, endpoint: str) -> NodeSettings:
     """The node of Layer 5: no market, and all that looks at markets: strategies, panel, alerts.
 
-    What it has learnt and decided lies beside its starts, so it is there for the next one on this host.
+    What it has learnt and decided is there for the next one on this host; `learnt` brings it to others.
     """
     made = _made(config, home, endpoint, markets={}, record=RecordSettings())
     aggregator = dataclasses.replace(made.aggregator, sources=(), sources_file=home.sources)
     shard = ShardSettings(name=home.shard, grant=home.start, overview=home.overview)
-    state_dir = home.base / f"{home.shard}.state"
-    return dataclasses.replace(made, state_dir=state_dir, aggregator=aggregator, shard=shard)
+    return dataclasses.replace(made, state_dir=home.kept, aggregator=aggregator, shard=shard)
 
 
 def _made(config: ClusterConfig, home: Home, endpoint: str, **own: Any) -> NodeSettings:

@@ -3,15 +3,16 @@
 It is found by its name, which is why there is one of it: when its host is lost, Ray starts it on another,
 with another grant, so that its views and decisions have higher epochs. Which shards there are it asks the
 coordinator, and writes into a file that its aggregator looks at, as it does how all of it stands, for `top`
-and the page. While the head is away it hears those known.
+and the page. While the head is away it hears those known. What it has learnt goes with it (`learnt`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -20,14 +21,15 @@ from signalnode.clock import monotonic_ns
 from signalnode.cluster.agent import Host, Node
 from signalnode.cluster.config import ClusterConfig, Home, layer5_node, node_text
 from signalnode.cluster.keys import lay_out
+from signalnode.cluster.learnt import Learnt
 from signalnode.cluster.overview import UP, Layer5Row, Status, told
+from signalnode.cluster.store import CheckpointStore
 from signalnode.errors import ClusterError
 from signalnode.files import ensure_directory, replace_file
 from signalnode.logs import Logger
 from signalnode.names import host_and_port
 from signalnode.settings import NodeSettings
 
-NAME = "layer5"  # of its actor, and of its directory beside those of shards
 PORT = 7450  # where the config names none
 LOOK_S = 1.0  # from one look at the shards to the next
 
@@ -54,16 +56,24 @@ def sources_of(status: Status) -> list[str]:
 
 
 class Layer5:
-    """One start of it, in one thread: `work`."""
+    """One start of it, in two threads, `work` and `ship`: a slow store makes nobody think it dead."""
 
     def __init__(
-        self, home: Home, host: Host, ways: Ways, node_of: Callable[[NodeSettings], Node], log: Logger
+        self,
+        home: Home,
+        host: Host,
+        ways: Ways,
+        node_of: Callable[[NodeSettings], Node],
+        *,
+        store: CheckpointStore,
+        log: Logger,
     ) -> None:
         self._home, self._host, self._ways, self._log = home, host, ways, log
         self._config = ways.config()
         self._node = node_of(self._made())
+        self._learnt = Learnt(home, store, log)
         self._sources: list[str] = []
-        self._ended = threading.Event()
+        self._began, self._ended = threading.Event(), threading.Event()
 
     def work(self) -> None:
         """Begin, and follow shards and config until the end. The node lives as long as this thread."""
@@ -72,8 +82,15 @@ class Layer5:
         except (ClusterError, OSError) as error:
             self._ways.give_up(str(error))
             return
+        self._began.set()
         while not self._ended.wait(LOOK_S):
             self.look()
+
+    def ship(self) -> None:
+        """Ship what it learns until the end."""
+        self._began.wait()
+        while not self._ended.wait(self._ship_s()):
+            self._learnt.ship()
 
     def look(self) -> None:
         """Write down which shards there are, take over another config, and say that it is there."""
@@ -84,17 +101,21 @@ class Layer5:
         if self._node.has_ended and not self._ended.is_set():
             self._ways.give_up("its node has ended")
             return
-        self._ways.report(Layer5Row(self._host.name, self._host.endpoint, UP, 0.0, len(self._sources)))
+        row = Layer5Row(self._host.name, self._host.endpoint, UP, 0.0, len(self._sources))
+        self._ways.report(replace(row, unshipped=self._learnt.unshipped))
 
     def end(self) -> None:
-        """Stop the node: for who ends the cluster."""
+        """Stop the node and ship what it has learnt last: for who ends the cluster."""
         self._ended.set()
-        self._node.end()
+        with contextlib.suppress(ClusterError):
+            self._node.end()
+        self._learnt.ship()
 
     def _begin(self) -> None:
         shutil.rmtree(self._home.root.parent, ignore_errors=True)  # what starts before left
         ensure_directory(self._home.root)
         lay_out(self._config.keys, self._home.keys)
+        self._learnt.fetch()
         self._write_sources()
         replace_file(self._home.config, node_text(self._made()))
         self._node.start()
@@ -122,6 +143,11 @@ class Layer5:
 
     def _write_sources(self) -> None:
         replace_file(self._home.sources, "".join(f"{line}\n" for line in self._sources).encode())
+
+    def _ship_s(self) -> float:
+        cluster = self._config.node.cluster
+        assert cluster is not None  # `up` has read it
+        return cluster.ship_interval_s
 
     def _made(self) -> NodeSettings:
         return layer5_node(self._config, self._home, self._host.endpoint)

@@ -53,13 +53,17 @@ class ShardRow:
 
 @dataclass(frozen=True, slots=True)
 class Layer5Row:
-    """Where Layer 5 runs: what subscribers hear. `age_s`: since it was heard of."""
+    """Where Layer 5 runs: what subscribers hear. `age_s`: since it was heard of.
+
+    `unshipped` says why what it has learnt is not in the store, "" where it is.
+    """
 
     host: str
     endpoint: str
     state: str  # up, starting
     age_s: float | None
     sources: int  # shards that it listens to
+    unshipped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,8 @@ def told(status: Status) -> ClusterState:
             unshipped.setdefault(row.unshipped[:WHY_CHARS_MAX], []).append(row.shard)
         if row.release and release and row.release != release:
             strange.setdefault(row.release[:WHY_CHARS_MAX], []).append(row.shard)
+    if status.layer5 is not None and status.layer5.unshipped:
+        unshipped.setdefault(status.layer5.unshipped[:WHY_CHARS_MAX], []).append("layer 5")
     return ClusterState(
         phase=status.phase,
         wanted=status.wanted,

@@ -3,7 +3,8 @@
     shard-0007/grant-0001764230400/000000000123.bundle
 
 The number in the middle is the start of the shard that wrote it, the last one counts its bundles. A market
-that is handed over goes on from the newest bundle that has it: that of its highest earlier grant.
+that is handed over goes on from the newest bundle that has it: that of its highest earlier grant. What Layer
+5 ships has names of its own (`learnt`).
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from signalnode.errors import ClusterError
 from signalnode.names import market_name_fault, name_fault
 from signalnode.settings.cluster import GRANT_MAX
 
-BUNDLE_BYTES_MAX = 67_108_864
-MARKET_BYTES_MAX = 33_554_432  # two checkpoints, each at its own bound
+BUNDLE_BYTES_MAX = 134_217_728
+MARKET_BYTES_MAX = 100_663_296  # two checkpoints, each at its own bound; what is learnt of 20,000 markets
 MARKETS_MAX = 1_000
 FILES_MAX = 8  # of one market
 NUMBER_MAX = 10**12 - 1

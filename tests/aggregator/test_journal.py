@@ -82,7 +82,7 @@ def states(**known: Any) -> dict[str, msgspec.Raw]:
 
 
 def newest(directory: Path) -> dict[str, Any]:
-    return {name: msgspec.msgpack.decode(raw) for name, raw in newest_states(directory).items()}
+    return {name: msgspec.msgpack.decode(raw) for name, raw in newest_states(directory)[1].items()}
 
 
 def written(directory: Path, count: int, bytes_max: int = 1 << 20, files_max: int = 4) -> None:

@@ -15,8 +15,10 @@ from signalnode.clock import monotonic_ns
 from signalnode.cluster.agent import Host
 from signalnode.cluster.config import ClusterConfig, Home
 from signalnode.cluster.keys import cluster_keys
-from signalnode.cluster.layer5 import NAME, Layer5, Ways, endpoint_of, sources_of
-from signalnode.cluster.overview import Layer5Row, ShardRow, Status
+from signalnode.cluster.layer5 import Layer5, Ways, endpoint_of, sources_of
+from signalnode.cluster.learnt import NAME
+from signalnode.cluster.overview import Layer5Row, ShardRow, Status, told
+from signalnode.cluster.store import CheckpointStore
 from signalnode.errors import ClusterError
 from signalnode.settings import NodeSettings, load_node
 
@@ -48,7 +50,8 @@ class Run:
         self.has_ended = False
         host = Host("h", "10.0.0.2", endpoint_of(self.config, "10.0.0.2"))
         ways = Ways(lambda: self.config, self._status, self.told.append, self.asked.append)
-        self.layer5 = Layer5(self.home, host, ways, lambda _made: self, logs.logger())
+        self.store = CheckpointStore(f"file://{folder}/store")
+        self.layer5 = Layer5(self.home, host, ways, lambda _made: self, store=self.store, log=logs.logger())
         self.layer5._begin()
 
     def _status(self) -> Status:
@@ -155,3 +158,21 @@ def test_a_node_that_has_ended_is_begun_anew(run: Run) -> None:
     run.layer5.look()
     assert run.asked == ["start", "its node has ended"]
     assert run.told == []
+
+
+def test_what_it_has_learnt_is_shipped_at_its_end_and_told_where_it_cannot_be(
+    run: Run, tmp_path: Path
+) -> None:
+    outcomes = run.node().state_dir / "aggregator" / "outcomes.msgpack"
+    outcomes.parent.mkdir(parents=True)
+    outcomes.write_bytes(b"much")
+    (tmp_path / "store").write_text("no directory")
+    run.layer5.end()
+    run.layer5.look()
+    assert "cannot be written" in run.told[-1].unshipped
+    status = dataclasses.replace(standing(shard("s1", A)), layer5=run.told[-1])
+    assert list(told(status).unshipped.values()) == [["layer 5"]]
+    (tmp_path / "store").unlink()
+    run.layer5.end()
+    run.layer5.look()
+    assert (run.told[-1].unshipped, len(run.store.names())) == ("", 1)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from signalnode.clock import NS_PER_S, monotonic_ns, pause
-from tests.cluster import faults
-from tests.cluster.faults import MARKETS, Cluster, hit, on
+from tests.cluster.cluster import MARKETS, WAIT_S, Cluster, cluster
+from tests.cluster.faults import hit, on
 from tests.cluster.hosts import why_not
 
 WARM_LOST_MAX = 0.2  # what two seconds without a checkpoint cost, of a market that has run for half a minute
@@ -21,8 +21,8 @@ def made() -> Iterator[Cluster]:
         pytest.skip("an extra: pip install 'signalnode[cluster]'")
     if reason := why_not():
         pytest.skip(reason)
-    with faults.cluster() as cluster:
-        yield cluster
+    with cluster() as up:
+        yield up
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def test_of_two_writers_after_a_cut_the_newer_one_is_heard(made: Cluster) -> Non
 def test_a_drained_host_gives_its_markets_away_and_nothing_is_missed(made: Cluster) -> None:
     host = made.busiest()
     markets, began_ns = on(made, host), monotonic_ns()
-    answer = made.head.ask("drain", host.address, "--config", str(made.config), wait_s=faults.WAIT_S)
+    answer = made.head.ask("drain", host.address, "--config", str(made.config), wait_s=WAIT_S)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     hit(made, markets, began_ns)
     assert {each.market for each in made.heard(began_ns) if each.is_old} >= markets  # both spoke for a while

@@ -2,6 +2,7 @@
 
 `python -m tests.cluster.watching HOSTS 'shard-*'` prints a line for each score: time, market, epoch, warm
 and endpoint. One that is dropped, for a newer epoch of its market was heard before, begins with `old`.
+Of Layer 5 also what it has learnt of a market, as its views tell it: `learnt`, time, market, moments seen.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import threading
 from pathlib import Path
 
 from signalnode import subscribe
+from signalnode.bus.wire import ViewMessage
 from signalnode.clock import NS_PER_MS, monotonic_ns, pause
 
 LOOK_NS = 50 * NS_PER_MS
@@ -39,6 +41,16 @@ def listen(endpoint: str, keys: Path) -> None:
             )
 
 
+def learn(endpoint: str, keys: Path) -> None:
+    """What views say of outcomes, until the end of the process."""
+    for view in subscribe(endpoint=endpoint, keys=keys, kinds=("view",), repair=False, max_age_s=None):
+        assert isinstance(view, ViewMessage)
+        for market, told in view.outcomes.items():
+            seen = sum(sum(each["seen"][0]) for each in told.scores.values())
+            with speaking:
+                print(f"learnt {monotonic_ns()} {market} {seen:.1f}", flush=True)
+
+
 def main(hosts: Path, pattern: str) -> None:
     """Look for what is called so, and listen to each."""
     known: set[str] = set()
@@ -48,7 +60,8 @@ def main(hosts: Path, pattern: str) -> None:
             if endpoint and endpoint not in known:
                 known.add(endpoint)
                 keys = config.parent / "keys"
-                threading.Thread(target=listen, args=(endpoint, keys), daemon=True).start()
+                for hear in (listen, learn) if pattern == "layer5" else (listen,):
+                    threading.Thread(target=hear, args=(endpoint, keys), daemon=True).start()
         pause(LOOK_NS)
 
 
