@@ -10,6 +10,7 @@ import pytest
 from signalnode.bus.wire import Health, Score
 from signalnode.cli import streams
 from signalnode.cli.streams import ASK_AGAIN_NS, KNOWN_MAX, Source, _absent, _first, _next, _note, _print
+from signalnode.cluster.keys import cluster_keys
 from signalnode.errors import ClusterError
 from signalnode.settings import FeedSettings, NodeSettings
 from tests.bus.messages import score
@@ -107,3 +108,14 @@ def test_a_head_that_is_away_leaves_a_subscriber_where_it_is() -> None:
     source = Source("tcp://a:1", ask=ask)
     assert not source.has_moved(ASK_AGAIN_NS)
     assert source.endpoint == "tcp://a:1"
+
+
+def test_a_cluster_that_has_changed_its_keys_where_it_was_is_to_be_heard_anew(tmp_path: Path) -> None:
+    cluster_keys(tmp_path)
+    source = Source("tcp://a:1", tmp_path, ask=lambda: "tcp://a:1")
+    assert not source.has_moved(ASK_AGAIN_NS)
+    cluster_keys(tmp_path, anew=True)
+    assert source.has_moved(2 * ASK_AGAIN_NS)
+    assert not source.has_moved(3 * ASK_AGAIN_NS)
+    (tmp_path / "node.key_secret").unlink()  # it is being replaced: as before
+    assert not source.has_moved(4 * ASK_AGAIN_NS)

@@ -100,17 +100,22 @@ def secure_client(socket: zmq.Socket[bytes], directory: Path, server_key: str = 
     """Make `socket` speak CURVE to the node of `server_key`, or else of the key in `directory`, which may be
     the node's own; call before connect. Raises ConfigError where keys are missing or broken.
     """
-    public, secret = own_keys(directory)
+    socket.curve_serverkey = server_key.encode() or trusted_key(directory)
+    socket.curve_publickey, socket.curve_secretkey = own_keys(directory)
+
+
+def trusted_key(directory: Path) -> bytes:
+    """Public key of the node that who has this directory listens to: it may be the node's own.
+
+    Raises ConfigError where there is none.
+    """
     server = directory / f"{SERVER}.key"
-    if server_key:
-        socket.curve_serverkey = server_key.encode()
-    elif server.exists():
-        socket.curve_serverkey = _load(server)[0]
-    elif (directory / ALLOWED).is_dir():
-        socket.curve_serverkey = public
-    else:
-        raise ConfigError(f"{server}: there is no such file; fetch the node's key and: signalnode keys trust")
-    socket.curve_publickey, socket.curve_secretkey = public, secret
+    if server.exists():
+        return _load(server)[0]
+    if (directory / ALLOWED).is_dir():
+        return own_keys(directory)[0]
+    own_keys(directory)  # who has no pair at all is told of that first
+    raise ConfigError(f"{server}: there is no such file; fetch the node's key and: signalnode keys trust")
 
 
 def _put_public(path: Path, key: str) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from signalnode.bus.curve import trusted_key
 from signalnode.bus.subscriber import Subscription
 from signalnode.bus.subscriber import subscribe as open_subscription
 from signalnode.bus.wire import SILENT_AFTER_S, Score
@@ -28,12 +29,19 @@ ASK_AGAIN_NS = 15 * NS_PER_S  # where a cluster's Layer 5 is heard; each questio
 
 @dataclass(slots=True)
 class Source:
-    """Where scores are heard, and by which keys. `ask` says where now, for one that may move: a cluster's."""
+    """Where scores are heard, and by which keys. `ask` says where now, for one that may move: a cluster's.
+
+    A cluster may also change its keys, in the files in `keys`.
+    """
 
     endpoint: str
     keys: Path | None = None
     ask: Callable[[], str] | None = None
     _asked_ns: int = 0
+    _key: bytes = b""
+
+    def __post_init__(self) -> None:
+        self._key = self._trusted()
 
     @property
     def is_clusters(self) -> bool:
@@ -41,14 +49,21 @@ class Source:
         return self.ask is not None
 
     def has_moved(self, now_ns: int) -> bool:
-        """Ask, unless that was just done; whether `endpoint` is another since."""
+        """Ask, unless that was just done; whether `endpoint`, or the key to trust there, is another since."""
         if self.ask is None or now_ns - self._asked_ns < ASK_AGAIN_NS:
             return False
         self._asked_ns = now_ns
-        before = self.endpoint
+        before = self.endpoint, self._key
+        self._key = self._trusted()
         with contextlib.suppress(ClusterError):  # its head is away: what is heard is heard where it was
             self.endpoint = self.ask()
-        return self.endpoint != before
+        return (self.endpoint, self._key) != before
+
+    def _trusted(self) -> bytes:
+        """What is trusted there; as before where that is just being replaced."""
+        with contextlib.suppress(ConfigError):
+            return trusted_key(self.keys) if self.keys is not None and self.is_clusters else b""
+        return self._key
 
 
 def subscribe(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,12 @@ import pytest
 from signalnode.bus.curve import allow, allowed_keys, let_in, new_keys, own_keys
 from signalnode.cluster.keys import BEFORE, cluster_keys, lay_out
 from signalnode.errors import ClusterError
+from tests.aggregator.conftest import Scene, joined, scene
+from tests.effort import PATIENCE_S
+from tests.forked import Forked
+from tests.ports import free_port
+
+__all__ = ["scene"]
 
 
 def test_a_host_has_the_pair_and_lets_in_whom_the_config_lets_in(tmp_path: Path) -> None:
@@ -42,3 +49,30 @@ def test_a_new_pair_lets_in_who_has_the_old_one(tmp_path: Path) -> None:
 def test_no_name_of_a_file_leads_out_of_the_directory(tmp_path: Path, name: str) -> None:
     with pytest.raises(ClusterError, match="is no file of keys"):
         lay_out({name: "x"}, tmp_path / "keys")
+
+
+def test_who_has_the_new_keys_first_hears_layer_5_as_soon_as_it_has_them(
+    scene: Scene, tmp_path: Path
+) -> None:
+    made, directories = tmp_path / "made", {name: tmp_path / name for name in ("old", "new")}
+    for name, directory in directories.items():
+        lay_out(cluster_keys(made, anew=name == "new"), directory)
+    endpoint = f"tcp://127.0.0.1:{free_port()}"
+
+    def begin(name: str) -> Forked:
+        scene.configure("A", aggregator=f'endpoint = "{endpoint}"\nkeys_dir = "{directories[name]}"')
+        return scene.start()
+
+    before, publisher = begin("old"), scene.publisher("A")
+    with (
+        scene.subscribe(endpoint=endpoint, keys=directories["old"]) as old,
+        scene.subscribe(endpoint=endpoint, keys=directories["new"]) as new,
+    ):
+        joined(old, publisher)
+        assert new.receive(0.2) is None  # it trusts another key than that one has
+        before.send_signal(signal.SIGTERM)
+        before.wait(PATIENCE_S)
+        begin("new")
+        joined(new, publisher)
+    with scene.subscribe(endpoint=endpoint, keys=directories["new"]) as fresh:
+        joined(fresh, publisher)
