@@ -65,6 +65,8 @@ class ClusterState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     unshipped: dict[str, list[str]] = {}  # shards whose checkpoints are not in the store, by why
     release: str = ""  # of signalnode, that `cluster up` was asked by
     strange: dict[str, list[str]] = {}  # shards on hosts with another, by that
+    hosts_wanted: _Count = 0  # that have to join before the first market is placed; 0 once they have
+    moved: _Count = 0  # markets handed from one shard to another, since the coordinator's start
 
 
 class Told(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from signalnode.cluster.overview import Status, as_table, host_named, told
 from signalnode.cluster.place import Place, check_token, make_token
 from signalnode.errors import ClusterError, ConfigError, RuntimeDirectoryError
 from signalnode.files import ensure_directory, hold_lock
-from signalnode.panels.cluster import cluster_lines, trouble_lines, whole_line
+from signalnode.panels.cluster import advice_lines, cluster_lines, trouble_lines, whole_line
 from signalnode.settings import ClusterSettings, NodeSettings, config_found, load_node, user_state_dir
 from signalnode.settings.environment import config_option
 from signalnode.settings.reading import shown
@@ -78,6 +78,8 @@ def up(arguments: argparse.Namespace) -> int:
         _tell_trouble(last)
         see = f"see: signalnode cluster status{config_option(node.path)}"
         raise ClusterError(f"{last.ready} of {len(node.markets)} markets give scores; {see}")
+    for line in advice_lines(told(last)) if last is not None else ():
+        _tell(line)
     return 0
 
 

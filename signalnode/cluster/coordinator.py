@@ -84,6 +84,7 @@ class Coordinator:
         self._highest_grant = 0  # that was ever seen, in whoever's hands
         self._has_changed = self._is_rebalancing = self._needs_grant = False
         self._remembered = Record()
+        self._moved = 0  # markets that one shard had and another was given
         self._tried_ns: dict[str, int] = {}  # when a shard was last asked for near that host
 
     def step(self, event: Event, now_ns: int) -> list[Command]:
@@ -122,8 +123,19 @@ class Coordinator:
         hosts, shards = self._known.rows(now_ns)
         moving = tuple(sorted(self._known.leaving))
         unplaced, wanted = dict(self._unplaced), len(self._known.wanted)
-        version = self._known.version
-        return Status(self._term, self._phase, hosts, shards, unplaced, moving, wanted, version=version)
+        version, waits_for = self._known.version, self.policy.hosts_min if self._is_waiting() else 0
+        return Status(
+            self._term,
+            self._phase,
+            hosts,
+            shards,
+            unplaced,
+            moving,
+            wanted,
+            version=version,
+            hosts_wanted=waits_for,
+            moved=self._moved,
+        )
 
     # What an event says.
 
@@ -268,9 +280,9 @@ class Coordinator:
             del self._known.origins[market]
 
     def _see_to_shards(self, now_ns: int, out: list[Command]) -> None:
-        hosts = [host for host in self._known.hosts if host not in self._known.draining]
-        if not self._known.holds and len(hosts) < self.policy.hosts_min:
-            return  # who is first would get everything
+        if self._is_waiting():
+            return
+        hosts = self._open_hosts()
         limits, shards = self.policy.limits, self._known.shards
         states = Counter(shard.state for shard in shards.values())
         full = Counter(shard.host for shard in shards.values() if shard.state is ShardState.UP)
@@ -292,6 +304,13 @@ class Coordinator:
                 if not self._gather_until_ns:
                     self._gather_until_ns = now_ns + int(GATHER_S * NS_PER_S)
         self._end_idle(there - least, full, now_ns, out)
+
+    def _open_hosts(self) -> list[str]:
+        return [host for host in self._known.hosts if host not in self._known.draining]
+
+    def _is_waiting(self) -> bool:
+        """For more hosts, before the first market is placed: who is first would get everything."""
+        return not self._known.holds and len(self._open_hosts()) < self.policy.hosts_min
 
     def _end_idle(self, spare: int, full: Mapping[str, int], now_ns: int, out: list[Command]) -> None:
         """What holds nothing and may go: on a drained host, of an old version, or one of several on its."""
@@ -337,6 +356,7 @@ class Coordinator:
         for move in self._plan().moves:
             before = self._known.leaving.get(move.market) or self._known.holds.get(move.market)
             if before is not None:
+                self._moved += 1
                 self._known.origins[move.market] = Origin(before.shard, before.start)
                 if self._known.is_alive(before):
                     self._known.leaving[move.market] = before

@@ -68,7 +68,10 @@ class Layer5Row:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All that `cluster status` shows. `wanted`: how many markets are to run."""
+    """All that `cluster status` shows. `wanted`: how many markets are to run; `hosts_wanted`: hosts that have
+    to be there before the first of them is placed, 0 where they are; `moved`: markets that were handed from
+    one shard to another in this term.
+    """
 
     term: int
     phase: str  # listening, at work, ending
@@ -79,6 +82,8 @@ class Status:
     wanted: int = 0
     layer5: Layer5Row | None = None
     version: str = ""  # that shards are to run
+    hosts_wanted: int = 0
+    moved: int = 0
 
     @property
     def placed(self) -> int:
@@ -136,6 +141,8 @@ def told(status: Status) -> ClusterState:
         unshipped=unshipped,
         release=release,
         strange=strange,
+        hosts_wanted=status.hosts_wanted,
+        moved=status.moved,
     )
 
 

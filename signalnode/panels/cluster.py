@@ -30,6 +30,7 @@ def cluster_rows(cluster: ClusterState) -> Iterator[tuple[str, str]]:
     if cluster.layer5 is not None:
         yield _layer5_line(cluster.layer5), ""
     yield from ((line, "trouble") for line in trouble_lines(cluster))
+    yield from ((line, "") for line in advice_lines(cluster))
     hosts = [_host(each) for each in cluster.hosts]
     shards = [_shard(name, each) for name, each in cluster.shards.items()]
     states = ([each.state for each in cluster.hosts], [each.state for each in cluster.shards.values()])
@@ -44,6 +45,11 @@ def whole_line(cluster: ClusterState) -> str:
     hosts = sum(each.state != "lost" for each in cluster.hosts)
     up = sum(each.state == "up" for each in cluster.shards.values())
     moving = len(cluster.moving) + cluster.moving_more
+    if cluster.hosts_wanted:
+        return (
+            f"cluster waits for hosts: {hosts} of {cluster.hosts_wanted} have joined (cluster.hosts_min); "
+            f"{cluster.wanted} markets wait with it"
+        )
     parts = [
         f"cluster {cluster.phase}" if cluster.phase != "at work" else "cluster up",
         f"{hosts} host{'' if hosts == 1 else 's'}",
@@ -75,6 +81,20 @@ def trouble_lines(cluster: ClusterState) -> list[str]:
     if cluster.moving:
         lines.append(f"moving: {_some(cluster.moving, cluster.moving_more)}")
     return lines
+
+
+def advice_lines(cluster: ClusterState) -> list[str]:
+    """What may be as it is, and is for people to decide: markets that stand unevenly."""
+    held = {each.address: each.markets for each in cluster.hosts if each.state == "up" and each.shards}
+    if len(held) < 2 or cluster.moving:
+        return []
+    fullest, emptiest = (choose(held, key=held.__getitem__) for choose in (max, min))
+    if held[fullest] - held[emptiest] < 2 or 2 * held[emptiest] * len(held) > sum(held.values()):
+        return []
+    return [
+        f"markets stand unevenly, {held[fullest]} on {fullest} and {held[emptiest]} on {emptiest}: "
+        "none moves by itself; `signalnode cluster rebalance` evens them"
+    ]
 
 
 def is_troubled(cluster: ClusterState) -> bool:

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from signalnode.bus.cluster import ClusterState
 from signalnode.bus.wire import DELAYS_S, Health, Layer5State, MarketState, ViewMessage
+from signalnode.clock import NS_PER_S
 from signalnode.names import ALERTS, RECORDER
 from signalnode.panels.web.board import USABLE, state_word
 
@@ -84,6 +86,8 @@ def families(facts: Facts) -> Iterator[Family]:
     if facts.view is not None:
         yield from _of_markets(facts.view, facts)
         yield from _of_layer_5(facts.view)
+        if facts.view.cluster is not None:
+            yield from _of_cluster(facts.view.cluster, facts.view.time_published_ns / NS_PER_S)
     yield from _of_processes(facts.processes)
 
 
@@ -210,6 +214,19 @@ def _of_layer_5(view: ViewMessage) -> Iterator[Family]:
         )
         yield "messages_rejected_total", "counter", "Messages of no contract.", [("", view.layer5.rejected)]
         yield "journal_bytes", "gauge", "Of the journal of decisions.", [("", view.layer5.journal_bytes)]
+        sources = {_labels(source=name): each for name, each in view.layer5.sources.items()}
+        yield (
+            "source_age_seconds",
+            "gauge",
+            "Since the newest digest of another aggregator came.",
+            ((labels, each.age_s) for labels, each in sources.items()),
+        )
+        yield (
+            "source_markets",
+            "gauge",
+            "Markets of which it tells.",
+            ((labels, each.markets) for labels, each in sources.items()),
+        )
     yield (
         "strategy_failures",
         "gauge",
@@ -222,6 +239,58 @@ def _of_layer_5(view: ViewMessage) -> Iterator[Family]:
         "Strength of the regime, 0 to 1.",
         ((_labels(regime=name), strength / 100) for name, strength in view.regime.items()),
     )
+
+
+def _of_cluster(cluster: ClusterState, now_s: float) -> Iterator[Family]:
+    """A grant is a second at least, that in which it was taken: so it has an age."""
+    hosts = {_labels(host=each.address): each for each in cluster.hosts}
+    shards = {_labels(shard=name): each for name, each in cluster.shards.items()}
+    yield "cluster_head_age_seconds", "gauge", "Since the head said how all stands.", [("", cluster.age_s)]
+    yield (
+        "cluster_host_state",
+        "gauge",
+        "1 for the state that the host is in.",
+        ((_labels(host=each.address, state=each.state), 1.0) for each in cluster.hosts),
+    )
+    yield (
+        "cluster_host_markets",
+        "gauge",
+        "Markets on the host.",
+        ((labels, each.markets) for labels, each in hosts.items()),
+    )
+    yield (
+        "cluster_shard_state",
+        "gauge",
+        "1 for the state that the shard is in.",
+        ((_labels(shard=name, state=each.state), 1.0) for name, each in cluster.shards.items()),
+    )
+    yield (
+        "cluster_shard_age_seconds",
+        "gauge",
+        "Since the head heard the shard.",
+        ((labels, each.age_s) for labels, each in shards.items() if each.age_s is not None),
+    )
+    yield (
+        "cluster_grant_age_seconds",
+        "gauge",
+        "Since the shard was given markets last.",
+        ((labels, max(0.0, now_s - max(each.grants))) for labels, each in shards.items() if each.grants),
+    )
+    away = {name for names in cluster.unshipped.values() for name in names}
+    yield (
+        "cluster_checkpoints_away",
+        "gauge",
+        "1 while what is learnt there cannot be put into the store.",
+        ((_labels(shard=name), float(name in away)) for name in sorted({*cluster.shards, *away})),
+    )
+    for name, words, value in (
+        ("wanted", "Markets that are to run.", cluster.wanted),
+        ("ready", "Markets that give scores.", cluster.ready),
+        ("unplaced", "Markets that find no place.", len(cluster.unplaced) + cluster.unplaced_more),
+        ("moving", "Markets with two holders.", len(cluster.moving) + cluster.moving_more),
+    ):
+        yield f"cluster_markets_{name}", "gauge", words, [("", value)]
+    yield "cluster_moves_total", "counter", "Markets given to another shard.", [("", cluster.moved)]
 
 
 def _of_processes(processes: Sequence[Mapping[str, Any]]) -> Iterator[Family]:

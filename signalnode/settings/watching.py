@@ -22,6 +22,9 @@ AlertState = Literal[
     "failing",
     "withheld",
     "dark",
+    "lost",
+    "unshipped",
+    "unplaced",
 ]
 
 
@@ -54,8 +57,8 @@ class AlertSettings:
     webhook_file: Path | None = None
     # A program with its arguments, run for each message, which it reads from stdin; none = no program.
     command: tuple[str, ...] = ()
-    # What is told of markets, processes, strategies and Layer 5, and when it is over. A market that somebody
-    # stopped is `down`, and a gap is mended in seconds.
+    # What is told of markets, processes, strategies, Layer 5 and a cluster, and when it is over. A market
+    # that somebody stopped is `down`, and a gap is mended in seconds.
     states: tuple[AlertState, ...] = (
         "stale",
         "degraded",
@@ -68,6 +71,9 @@ class AlertSettings:
         "failing",
         "withheld",
         "dark",
+        "lost",
+        "unshipped",
+        "unplaced",
     )
     # Strategies whose decisions are told, by name or pattern; none = none.
     decisions: tuple[str, ...] = ()

@@ -32,9 +32,9 @@ NODES_MAX = 3_000  # of three markets: the board, one opened, and as many decisi
 
 
 class Node:
-    """A real node with three markets and the page."""
+    """A real node with markets and the page."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, markets: tuple[str, ...] = MARKETS, extra: str = "") -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.control = folder / "run" / "control.sock"
@@ -42,8 +42,8 @@ class Node:
         self.markets.mkdir(parents=True)
         config = folder / "config" / "signalnode.toml"
         bus = f'[aggregator]\nendpoint = "tcp://127.0.0.1:{free_port()}"\n'
-        config.write_text(f'{bus}[panel]\nendpoint = "127.0.0.1:{self.port}"\n')
-        for seed, name in enumerate(MARKETS):
+        config.write_text(f'{bus}[panel]\nendpoint = "127.0.0.1:{self.port}"\n{extra}')
+        for seed, name in enumerate(markets):
             text = f'market = "{name}"\n[feed]\nkind = "synthetic"\nseed = {seed}\n'
             (self.markets / f"{name}.toml").write_text(text)
         with (folder / "log").open("w") as log:
@@ -68,6 +68,23 @@ class Node:
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
 
+    def reach(self, page: playwright.Page) -> None:
+        """Open its page as soon as it is there."""
+        page.set_default_timeout(PATIENCE_MS)
+        while True:
+            try:
+                page.goto(self.url)
+            except playwright.Error:
+                assert self.process.poll() is None
+                page.wait_for_timeout(200)
+            else:
+                return
+
+    def end(self) -> None:
+        """In order."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(PATIENCE_S) == 0
+
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[playwright.Browser]:
@@ -79,21 +96,13 @@ def started() -> Iterator[playwright.Browser]:
 def node(tmp_path_factory: pytest.TempPathFactory, started: playwright.Browser) -> Iterator[Node]:
     running = Node(tmp_path_factory.mktemp("node"))
     page = started.new_page()
-    page.set_default_timeout(PATIENCE_MS)
     try:
         page.wait_for_timeout(500)
-        while True:
-            try:
-                page.goto(running.url)
-                break
-            except playwright.Error:
-                assert running.process.poll() is None
-                page.wait_for_timeout(200)
+        running.reach(page)
         until(page, "document.querySelector('#fresh').textContent === '3/3 fresh'", "all markets are seen")
         yield running
     finally:
-        running.process.send_signal(signal.SIGINT)
-        assert running.process.wait(PATIENCE_S) == 0
+        running.end()
 
 
 @pytest.fixture
@@ -179,6 +188,7 @@ def test_an_opened_market_has_its_past_at_once_and_goes_on(page: playwright.Page
 
 
 def test_tabs_show_processes_and_relations(page: playwright.Page) -> None:
+    assert not page.get_by_role("tab", name="hosts").is_visible()  # it is of no cluster
     page.get_by_role("tab", name="processes").click()
     until(page, "document.querySelectorAll('#tab tr').length >= 6", "every process has a line")
     assert "aggregator" in page.locator("#tab").inner_text()

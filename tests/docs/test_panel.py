@@ -6,10 +6,12 @@ import re
 import shutil
 import subprocess
 
+import msgspec
 import pytest
 
 from signalnode.panels.metrics import HISTOGRAM, Facts, Totals, families
 from tests.documents import DOCS, ROOT, quoted, table
+from tests.panels.test_cluster import AT_WORK
 from tests.panels.web.made import LIVE_HEALTH, market, view
 
 PROCESS = {"name": "A", "role": "alerts", "state": "up", "restarts": 0, "cpu_s": 0.1, "pss_bytes": 1}
@@ -25,7 +27,7 @@ ALERTS = ROOT / "config" / "prometheus" / "alerts.yml"
 
 
 def written() -> set[str]:
-    shown = view(A=market(health=LIVE_HEALTH))
+    shown = msgspec.structs.replace(view(A=market(health=LIVE_HEALTH)), cluster=AT_WORK)
     facts = Facts(view=shown, age_s=0.1, totals=Totals(), processes=[{**PROCESS, "sent": 1}, RECORDER])
     return {f"signalnode_{name}" for name, *_ in families(facts)} | {f"signalnode_{HISTOGRAM}"}
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from signalnode.bus.cluster import ClusterState, HostState, PlaceState, ShardState, aged
 from signalnode.panels.cluster import (
     HEAD_SILENT_S,
+    advice_lines,
     cluster_lines,
     is_troubled,
     trouble_lines,
@@ -86,3 +89,37 @@ def test_a_lost_host_is_a_trouble_and_a_move_is_none() -> None:
     assert is_troubled(AT_WORK)
     assert not is_troubled(ClusterState(phase="at work", moving=["A"]))
     assert is_troubled(ClusterState(phase="at work", moving=["A"], unplaced={"B": "no shard is up"}))
+
+
+def standing(*markets: int, state: str = "up") -> ClusterState:
+    """Hosts with so many markets each; the last one is in that state."""
+    hosts = [
+        HostState(address=f"10.0.0.{i}", name="a", state="up", age_s=1.0, shards=["s"], markets=count)
+        for i, count in enumerate(markets, 2)
+    ]
+    hosts[-1] = msgspec.structs.replace(hosts[-1], state=state)
+    return ClusterState(phase="at work", hosts=hosts)
+
+
+def test_markets_that_stand_unevenly_are_advised_and_are_no_trouble() -> None:
+    uneven = standing(6, 0)
+    (line,) = advice_lines(uneven)
+    assert line == (
+        "markets stand unevenly, 6 on 10.0.0.2 and 0 on 10.0.0.3: none moves by itself; "
+        "`signalnode cluster rebalance` evens them"
+    )
+    assert line in cluster_lines(uneven, coloured=False)
+    assert not is_troubled(uneven)
+
+
+def test_what_cannot_be_evened_or_is_even_enough_is_not_advised() -> None:
+    moving = msgspec.structs.replace(standing(6, 0), moving=["A"])
+    for each in (standing(6), standing(1, 0), standing(4, 2), standing(6, 0, state="draining"), moving):
+        assert advice_lines(each) == []
+
+
+def test_a_cluster_that_waits_for_hosts_says_for_how_many() -> None:
+    waiting = msgspec.structs.replace(standing(0), hosts_wanted=2, wanted=6)
+    assert whole_line(waiting) == (
+        "cluster waits for hosts: 1 of 2 have joined (cluster.hosts_min); 6 markets wait with it"
+    )

@@ -6,12 +6,14 @@ import re
 import shutil
 import subprocess
 
+import msgspec
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from signalnode.bus.wire import ProcessState, ViewMessage
+from signalnode.bus.wire import Layer5State, ProcessState, SourceState, ViewMessage
 from signalnode.panels.metrics import Facts, Totals, exposition, not_ready
-from tests.panels.web.made import LIVE_HEALTH, market, view
+from tests.panels.test_cluster import AT_WORK
+from tests.panels.web.made import LIVE_HEALTH, T0_NS, market, view
 
 PROCESSES = [
     {"name": "BTC-USD", "state": "up", "restarts": 2, "cpu_s": 1.5, "pss_bytes": 7_000_000},
@@ -70,6 +72,38 @@ def test_a_market_and_its_process_spell_a_state_in_the_same_way() -> None:
     assert (
         lines(exposition(facts(resting)))['signalnode_market_state{market="A-USD",state="given_up"}'] == "1"
     )
+
+
+def test_hosts_shards_grants_and_digests_of_a_cluster_have_their_numbers() -> None:
+    grant_s = T0_NS // 10**9 - 99
+    first = msgspec.structs.replace(AT_WORK.shards["s1"], grants=[grant_s - 9, grant_s])
+    away = msgspec.structs.replace(
+        AT_WORK,
+        shards=AT_WORK.shards | {"s1": first},
+        unshipped={"s3://b is away": ["s1", "layer 5"]},
+        unplaced={"M": "no"},
+        unplaced_more=2,
+        moved=7,
+    )
+    layer5 = Layer5State(sources={"s1": SourceState(host="h", markets=3, age_s=0.25)})
+    told = lines(exposition(facts(msgspec.structs.replace(FULL, cluster=away, layer5=layer5))))
+    assert told['signalnode_cluster_host_state{host="10.0.0.2",state="up"}'] == "1"
+    assert told['signalnode_cluster_host_state{host="10.0.0.3",state="lost"}'] == "1"
+    assert told['signalnode_cluster_host_markets{host="10.0.0.2"}'] == "3"
+    assert told['signalnode_cluster_shard_state{shard="s2",state="asked"}'] == "1"
+    assert told['signalnode_cluster_shard_age_seconds{shard="s1"}'] == "0.3"
+    assert told['signalnode_cluster_grant_age_seconds{shard="s1"}'] == "100"
+    away_of = {name: told[f'signalnode_cluster_checkpoints_away{{shard="{name}"}}'] for name in ("s1", "s2")}
+    assert away_of == {"s1": "1", "s2": "0"}
+    assert told['signalnode_cluster_checkpoints_away{shard="layer 5"}'] == "1"
+    assert told["signalnode_cluster_markets_unplaced"] == "3"
+    assert (told["signalnode_cluster_markets_wanted"], told["signalnode_cluster_markets_ready"]) == ("3", "2")
+    assert (told["signalnode_cluster_moves_total"], told["signalnode_cluster_head_age_seconds"]) == (
+        "7",
+        "0.2",
+    )
+    assert told['signalnode_source_age_seconds{source="s1"}'] == "0.25"
+    assert not [key for key in lines(exposition(facts(FULL))) if "cluster" in key]
 
 
 def test_a_score_that_may_not_be_used_is_not_there() -> None:

@@ -117,6 +117,14 @@ class World:
                     self.post(m.HostLost(before))
         host.cut_ns, host.is_declared_lost = None, False
 
+    def join(self) -> Host:
+        """Another machine."""
+        self.named += 1
+        host = Host(f"node-{self.named}", f"ip-{self.named}")
+        self.hosts.append(host)
+        self.post(m.HostSeen(host.name, host.address))
+        return host
+
     # What goes on.
 
     def run(self, seconds: float) -> None:

@@ -39,6 +39,11 @@ def hold_together(world: World) -> None:
         assert actor.epochs[market] == world.heard[market]
 
 
+def held_by(world: World) -> Counter[str]:
+    """How many markets each host has."""
+    return Counter(actors[0].host for actors in world.running().values())
+
+
 def moves_after(world: World, seconds: float) -> list[m.Assign]:
     world.loss = 0.0  # three reports lost in a row are a need
     before = len(world.handed)
@@ -51,6 +56,31 @@ def test_markets_are_spread_over_the_hosts_that_join_and_not_over_the_first_one(
     hold_together(world)
     hosts = Counter(actors[0].host for actors in world.running().values())
     assert max(hosts.values()) <= 3
+
+
+@pytest.mark.parametrize("seed", range(drawn(5, 200)))
+def test_a_host_that_joins_late_gets_no_market_until_somebody_evens_them(seed: int) -> None:
+    world = world_of(seed, hosts=3, markets=6)
+    late = world.join()
+    before = held_by(world)
+    moves_after(world, SETTLED_S)
+    assert held_by(world) == before
+    world.give(m.RebalanceAsked())
+    world.run(SETTLED_S)
+    hold_together(world)
+    counts = held_by(world)
+    assert counts[late.name] >= 1
+    assert max(counts.values()) - min(counts[host.name] for host in world.hosts) <= 1
+
+
+def test_until_as_many_hosts_as_wanted_have_joined_no_market_is_placed_and_that_is_told() -> None:
+    world = world_of(1, hosts=1, markets=6)
+    assert world.coordinator is not None
+    assert (world.running(), world.coordinator.status(world.now_ns).hosts_wanted) == ({}, POLICY.hosts_min)
+    world.join()
+    world.run(SETTLED_S)
+    assert world.coordinator.status(world.now_ns).hosts_wanted == 0
+    assert sorted(held_by(world).values()) == [3, 3]
 
 
 @pytest.mark.parametrize("seed", range(drawn(5, 200)))

@@ -1,18 +1,21 @@
-"""How every market, process and strategy of the node stands, in words of `alerts.states`. Pure."""
+"""How every market, process, strategy and cluster of the node stands, in words of `alerts.states`. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from signalnode.bus.cluster import ClusterState, HostState
 from signalnode.bus.wire import ProcessState, ViewMessage
 from signalnode.names import AGGREGATOR
+from signalnode.panels.cluster import HEAD_SILENT_S
 from signalnode.panels.web.board import USABLE, state_word
 
 WELL: Final = ""
 FAILURES_MIN = 4  # turns in a row that a strategy has lost: fewer are a slow moment
 DARK_AFTER_S = 3.0  # without a view; one comes four times a second
 WHY_CHARS_MAX = 200
+HEAD, CHECKPOINTS, PLACES = "cluster.head", "cluster.checkpoints", "cluster.markets"  # what one is told of
 
 
 class Condition(NamedTuple):
@@ -51,6 +54,35 @@ def conditions(heard: Heard) -> Iterator[tuple[str, Condition]]:
         fails = isinstance(failures, int) and failures >= FAILURES_MIN
         why = f"{failures} in a row: {told.get('error', '')}"[:WHY_CHARS_MAX]
         yield name, Condition("failing", why) if fails else Condition(WELL)
+    if view.cluster is not None:
+        yield from of_cluster(view.cluster)
+
+
+def of_cluster(cluster: ClusterState) -> Iterator[tuple[str, Condition]]:
+    """Head, hosts, checkpoints and markets without a place. Of a silent head's hosts nothing is known."""
+    if cluster.age_s > HEAD_SILENT_S:
+        why = f"nothing for {cluster.age_s:.0f} s: markets run on, nothing is made good"
+        yield HEAD, Condition("silent", why)
+        return
+    yield HEAD, Condition(WELL)
+    for host in cluster.hosts:
+        yield host_subject(host), Condition("lost" if host.state == "lost" else WELL)
+    why = "; ".join(f"{', '.join(names)}: {each}" for each, names in cluster.unshipped.items())
+    yield CHECKPOINTS, Condition("unshipped" if why else WELL, why[:WHY_CHARS_MAX])
+    unplaced = len(cluster.unplaced) + cluster.unplaced_more
+    why = f"{unplaced}, {', '.join(f'{name}: {each}' for name, each in cluster.unplaced.items())}"
+    yield PLACES, Condition("unplaced", why[:WHY_CHARS_MAX]) if unplaced else Condition(WELL)
+
+
+def cluster_subjects(cluster: ClusterState) -> Iterator[str]:
+    """All of whom something may be told, be the head silent or not."""
+    yield from (HEAD, CHECKPOINTS, PLACES)
+    yield from map(host_subject, cluster.hosts)
+
+
+def host_subject(host: HostState) -> str:
+    """By its address, which a host that is back has again."""
+    return f"host.{host.address}"
 
 
 def _of_market(view: ViewMessage, name: str, pulse_s: float | None) -> Condition:

@@ -24,6 +24,9 @@ STATES: Final[dict[str, str]] = {  # of AlertState: what it means, of one
     "failing": "loses its turns",
     "withheld": "withheld decisions: they cannot be written down",
     "dark": "is not heard: all views and decisions are dark",
+    "lost": "is lost: its markets go on elsewhere",
+    "unshipped": "cannot be shipped: what runs goes on, what moves now starts cold",
+    "unplaced": "has some without a place",
 }
 
 AT_ONCE: Final = frozenset({"restarted", "withheld"})  # of STATES: what has happened, and lasts no time
@@ -40,7 +43,7 @@ class Event(NamedTuple):
     """One thing to be told. `kind`: of STATES, BACK, GONE, or `decision.<STRATEGY>`."""
 
     kind: str
-    subject: str  # a market, a process or a strategy
+    subject: str  # a market, a process, a strategy, or something of the cluster
     why: str
     since_ns: int  # since 1970
     decision: DecisionMessage | None = None

@@ -21,7 +21,7 @@ from fnmatch import fnmatchcase
 from signalnode.bus.wire import DecisionMessage, ProcessState, ViewMessage
 from signalnode.clock import NS_PER_S
 from signalnode.names import AGGREGATOR
-from signalnode.panels.alerts.conditions import WELL, Condition, Heard, conditions
+from signalnode.panels.alerts.conditions import WELL, Condition, Heard, cluster_subjects, conditions
 from signalnode.panels.alerts.events import AT_ONCE, BACK, GONE, Event, Now, decision_event
 from signalnode.panels.status import duration
 from signalnode.settings import AlertSettings
@@ -141,6 +141,8 @@ class Incidents:
         """Who is none of the node's any more, after both who may speak of it have spoken."""
         assert self._view is not None
         known = {AGGREGATOR, *self._processes, *self._view.markets, *self._view.strategies}
+        if self._view.cluster is not None:
+            known |= set(cluster_subjects(self._view.cluster))
         for name in [each for each in self._subjects if each not in known]:
             subject = self._subjects.pop(name)
             if subject.told:

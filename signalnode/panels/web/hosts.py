@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from signalnode.bus.cluster import ClusterState
-from signalnode.panels.cluster import grants_told, trouble_lines, whole_line
+from signalnode.panels.cluster import advice_lines, grants_told, trouble_lines, whole_line
 
 
 def cluster_facts(cluster: ClusterState | None) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def cluster_facts(cluster: ClusterState | None) -> dict[str, Any]:
     return {
         "kind": "cluster",
         "whole": whole_line(cluster),
-        "troubles": trouble_lines(cluster),
+        "troubles": [*trouble_lines(cluster), *advice_lines(cluster)],
         "layer5": msgspec.to_builtins(cluster.layer5),
         "hosts": msgspec.to_builtins(cluster.hosts),
         "shards": shards,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
+from signalnode.bus.cluster import ClusterState, HostState
 from signalnode.bus.wire import ProcessState, ViewMessage
 from signalnode.panels.alerts.conditions import DARK_AFTER_S, FAILURES_MIN
 from signalnode.panels.alerts.events import Event, Now
@@ -210,3 +211,50 @@ def test_a_process_that_is_up_and_cannot_do_its_work_is_told() -> None:
     node, full = Node(), msgspec.structs.replace(UP, trouble="stopped: 1 MB free")
     assert node.pass_by(20.0, WELL, {"recorder": full}) == [("troubled", "recorder")]
     assert node.pass_by(20.0, WELL, {"recorder": UP}) == [("back", "recorder")]
+
+
+def of_cluster(**changed: object) -> ViewMessage:
+    return msgspec.structs.replace(WELL, cluster=msgspec.structs.replace(STANDING, **changed))
+
+
+def host(address: str, state: str = "up") -> HostState:
+    return HostState(address=address, name="a", state=state, age_s=1.0)
+
+
+STANDING = ClusterState(phase="at work", hosts=[host("10.0.0.2"), host("10.0.0.3")])
+PROCESSES = {"A": UP, "B": UP}
+
+
+def test_a_lost_host_is_told_by_its_address_and_that_it_is_back() -> None:
+    node = Node()
+    lost = of_cluster(hosts=[host("10.0.0.2"), host("10.0.0.3", "lost")])
+    assert node.pass_by(10.0, of_cluster(), PROCESSES) == []
+    assert node.pass_by(AFTER_S + 1.0, lost, PROCESSES) == [("lost", "host.10.0.0.3")]
+    assert node.pass_by(BACK_S_MAX + 1.0, of_cluster(), PROCESSES) == [("back", "host.10.0.0.3")]
+
+
+def test_a_store_that_is_away_and_markets_without_a_place_are_told_with_why() -> None:
+    node = Node()
+    wrong = of_cluster(unshipped={"s3://b is away": ["s1", "s2"]}, unplaced={"M": "no room"}, unplaced_more=2)
+    told = {(each.kind, each.subject): each.why for each in node.events(AFTER_S + 1.0, wrong, PROCESSES)}
+    assert told == {
+        ("unshipped", "cluster.checkpoints"): "s1, s2: s3://b is away",
+        ("unplaced", "cluster.markets"): "3, M: no room",
+    }
+    back = node.pass_by(BACK_S_MAX + 1.0, of_cluster(), PROCESSES)
+    assert set(back) == {("back", "cluster.checkpoints"), ("back", "cluster.markets")}
+
+
+def test_a_silent_head_is_told_and_nothing_of_hosts_that_it_may_have_lost_since() -> None:
+    node = Node()
+    lost = [host("10.0.0.2"), host("10.0.0.3", "lost")]
+    assert node.pass_by(AFTER_S - 5.0, of_cluster(hosts=lost), PROCESSES) == []
+    assert node.pass_by(AFTER_S + 1.0, of_cluster(hosts=lost, age_s=60.0), PROCESSES) == [
+        ("silent", "cluster.head")
+    ]
+
+
+def test_what_is_told_of_a_cluster_can_be_silenced_by_name() -> None:
+    node = Node(silent=("host.*",))
+    lost = of_cluster(hosts=[host("10.0.0.2", "lost")])
+    assert node.pass_by(AFTER_S + 1.0, lost, PROCESSES) == []
