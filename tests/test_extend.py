@@ -122,7 +122,7 @@ def alone(scoring, events) -> float:
     family.measure(k.state, k.parameters, 0, k.weights, k.features)
     return signal.reading(k.features, k.parameters)
 compiler._hand_to_numba()
-print("define double" in compiler.native(alone))
+print("call ptr @PyFloat_FromDouble(double" in compiler.native(alone))
 """
     assert told(copy, "-c", program) == "True\n"
 

@@ -1,14 +1,16 @@
 """The compiler: every marked function through numba into one object file, in a process that ends with it.
 
-Python has numpy arrays and calls by ctypes; a compiled function takes numba's arrays and is called as numba
-calls. So each entry, here `f(x: an array, n: int) -> float`, becomes two functions:
+Python has numpy arrays, and numbers that are objects; a compiled function takes numba's arrays and is called
+as numba calls. So each entry, here `f(x: an array, n: int) -> float`, becomes two functions:
 
-    double f(PyArrayObject *x, int64 n)            written here in LLVM; what ctypes calls
+    PyObject *f(PyObject *none,                    written here in LLVM; what Python calls as one of its own
+                PyObject **arguments, int64 count)
     int32 g(double *result, void **exception,      the entry, with the arguments as numba calls: an array
             …, double *x, int64 x_n, …, int64 n)   is seven or more
 
 The outer one reads where the data are, and how many, off the array itself. Nothing is counted, copied or
-checked on the way: what an array must be, `Argument.check` tells.
+checked on the way but how many arguments there are, and that numbers are some: what an array must be,
+`Argument.check` tells. By ctypes a call took 0.45 µs more, four fifths of taking an event in.
 """
 
 from __future__ import annotations
@@ -38,7 +40,19 @@ OPTIONS: dict[str, Any] = {
 NOTHING_TO_FREE = "define void @NRT_MemInfo_call_dtor(ptr %unused) {\n  ret void\n}\n"
 RAISES = ".const.picklebuf"  # what an exception would be told with
 _NUMBA_TYPES = {"i64": types.int64, "f64": types.float64, "void": types.none}
-_LLVM_TYPES = {"i64": "i64", "f64": "double", "void": "void"}
+# The same of LLVM, and by which of Python's functions (`loader.PYTHON`) one is read and made.
+_LLVM_TYPES = {"i64": "i64", "f64": "double"}
+_READ = {"i64": "PyLong_AsLongLong", "f64": "PyFloat_AsDouble"}
+_MADE = {"i64": "PyLong_FromLongLong", "f64": "PyFloat_FromDouble"}
+_USED = """
+declare i64 @PyLong_AsLongLong(ptr)
+declare ptr @PyLong_FromLongLong(i64)
+declare double @PyFloat_AsDouble(ptr)
+declare ptr @PyFloat_FromDouble(double)
+declare ptr @Py_NewRef(ptr)
+declare ptr @PyErr_Occurred()
+declare i32 @PyErr_BadArgument()
+"""
 
 
 def main() -> None:
@@ -97,7 +111,7 @@ def native(entry: Entry[..., Any]) -> str:
     assembly: str = dispatcher.inspect_llvm(taken)
     if RAISES in assembly:
         raise TypeError(f"{entry.symbol}: it could raise, and machine code has nobody to tell")
-    return assembly + _c_function(entry, dispatcher.overloads[taken].fndesc.llvm_func_name)
+    return assembly + _USED + _called_by_python(entry, dispatcher.overloads[taken].fndesc.llvm_func_name)
 
 
 def _type_of(argument: Argument) -> Any:
@@ -107,24 +121,53 @@ def _type_of(argument: Argument) -> Any:
     return types.Array(numba.from_dtype(argument.dtype), 2 if argument.columns else 1, "C")
 
 
-def _c_function(entry: Entry[..., Any], inner: str) -> str:
-    """What ctypes calls; `inner` is numba's name of the entry, whose status is not looked at: it is always 0,
-    for what could raise was refused.
+def _called_by_python(entry: Entry[..., Any], inner: str) -> str:
+    """What Python calls (METH_FASTCALL); `inner` is numba's name of the entry, whose status is not looked at:
+    it is always 0, for what could raise was refused. Where an argument is wrong it returns NULL, with a
+    TypeError or an OverflowError set.
     """
-    kind = _LLVM_TYPES[entry.result]
-    taken, passed = [], ["ptr %result", "ptr %exception"]
-    body: list[str] = []
-    for argument in entry.arguments:
-        taken.append(f"{_LLVM_TYPES.get(argument.scalar, 'ptr')} %{argument.name}")
-        passed += [taken[-1]] if argument.scalar else _array(argument, body)
+    passed, body = ["ptr %result", "ptr %exception"], list[str]()
+    for place, argument in enumerate(entry.arguments):
+        name, kind = f"%{argument.name}", argument.scalar
+        value = f"{name}.object" if kind else name
+        body += [
+            f"{name}.at = getelementptr ptr, ptr %arguments, i64 {place}",
+            f"{value} = load ptr, ptr {name}.at",
+        ]
+        if kind:
+            taken = f"{_LLVM_TYPES[kind]} {name}"
+            body += [f"{name} = call {_LLVM_TYPES[kind]} @{_READ[kind]}(ptr {value})"]
+        passed += [taken] if kind else _array(argument, body)
+    kind = entry.result
     body += [
-        f"%result = alloca {'ptr' if kind == 'void' else kind}",
+        "%fault = call ptr @PyErr_Occurred()",
+        "%sound = icmp eq ptr %fault, null",
+        "br i1 %sound, label %run, label %wrong",
+        "run:",
+        f"%result = alloca {_LLVM_TYPES.get(kind, 'ptr')}",
         "%exception = alloca ptr",
         f'%status = call i32 @"{inner}"({", ".join(passed)})',
     ]
-    body += ["ret void"] if kind == "void" else [f"%value = load {kind}, ptr %result", f"ret {kind} %value"]
-    lines = "\n  ".join(body)
-    return f'\ndefine {kind} @"{entry.symbol}"({", ".join(taken)}) {{\n  {lines}\n}}\n'
+    if kind == "void":
+        body += ["%made = call ptr @Py_NewRef(ptr %none)"]
+    else:
+        number = f"{_LLVM_TYPES[kind]} %value"
+        body += [
+            f"%value = load {_LLVM_TYPES[kind]}, ptr %result",
+            f"%made = call ptr @{_MADE[kind]}({number})",
+        ]
+    head = [
+        f"%enough = icmp eq i64 %count, {len(entry.arguments)}",
+        "br i1 %enough, label %take, label %few",
+        "few:",
+        "%told = call i32 @PyErr_BadArgument()",
+        "br label %wrong",
+        "wrong:",
+        "ret ptr null",
+        "take:",
+    ]
+    lines = "\n  ".join([*head, *body, "ret ptr %made"])
+    return f'\ndefine ptr @"{entry.symbol}"(ptr %none, ptr %arguments, i64 %count) {{\n  {lines}\n}}\n'
 
 
 def _array(argument: Argument, body: list[str]) -> list[str]:

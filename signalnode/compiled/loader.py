@@ -53,7 +53,34 @@ COMPILER = ("signalnode.compiled.compiler", "signalnode.compiled")
 DATA_AT = object.__basicsize__
 LENGTHS_AT = object.__basicsize__ + 16
 
-_C_TYPES: dict[str, Any] = {"i64": ctypes.c_int64, "f64": ctypes.c_double, "void": None}
+# What of Python's own the code calls: named to the linker, whoever brought Python into this process.
+PYTHON = (
+    "PyLong_AsLongLong",
+    "PyLong_FromLongLong",
+    "PyFloat_AsDouble",
+    "PyFloat_FromDouble",
+    "Py_NewRef",
+    "PyErr_Occurred",
+    "PyErr_BadArgument",
+)
+METH_FASTCALL = 0x80  # Include/methodobject.h: (self, array of arguments, their number)
+
+
+class _Method(ctypes.Structure):
+    """PyMethodDef of that header, which is part of the stable ABI."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("code", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+_methods: list[_Method] = []  # of functions that live as long as the process
+_function_made = ctypes.pythonapi.PyCFunction_NewEx
+_function_made.restype = ctypes.py_object
+_function_made.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.py_object)
 
 
 @functools.cache
@@ -122,16 +149,13 @@ def store(code: bytes, path: Path) -> None:
 
 def function_of(entry: Entry[..., Any]) -> Any:
     """The machine code of one entry, as a function that holds the interpreter's lock while it runs."""
-    types = [
-        ctypes.py_object if argument.scalar == "" else _C_TYPES[argument.scalar]
-        for argument in entry.arguments
-    ]
     address = _linked().get_function_address(entry.symbol)
     if address == 0:
         raise CompilationError(
             f"{entry.symbol} is not in the kernel: name its module in loader.ENTRY_MODULES"
         )
-    return ctypes.PYFUNCTYPE(_C_TYPES[entry.result], *types)(address)
+    _methods.append(_Method(entry.symbol.encode(), address, METH_FASTCALL, None))
+    return _function_made(ctypes.addressof(_methods[-1]), None, None)
 
 
 def _stored() -> bytes:
@@ -152,6 +176,8 @@ def _linked() -> Any:
         compile_missing(functools.partial(print, file=sys.stderr, flush=True))  # or Python would seem to hang
         code = _stored()
     _check_layout()
+    for name in PYTHON:
+        llvm.add_symbol(name, ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()

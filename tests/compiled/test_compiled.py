@@ -18,7 +18,7 @@ from signalnode import SignalEngine
 from signalnode.compiled import ENTRIES, Entry, entry, loader
 from signalnode.errors import CompilationError
 from signalnode.events import EVENT
-from signalnode.feeds import synthetic_events
+from signalnode.feeds import ChannelHealth, synthetic_events
 from signalnode.signals.kernel import ALL_NS, SCORING, consume, score
 from tests.compiled.rows import Rows
 
@@ -190,6 +190,37 @@ WRONG = {
 def test_arrays_that_machine_code_would_misread_are_refused(rows: Any, table: Any, reason: str) -> None:
     with pytest.raises(TypeError, match=reason):
         takes_arrays(rows, table, 1)
+
+
+NOT_CALLED: dict[str, tuple[tuple[Any, ...], type[Exception]]] = {
+    "none at all": ((), TypeError),
+    "one too few": ((0, ALL_NS), TypeError),
+    "one too many": ((0, ALL_NS, 0, 0), TypeError),
+    "text for a number": ((0, "late", 0), TypeError),
+    "a number beyond its 64 bits": ((0, 2**70, 0), OverflowError),
+}
+
+
+@pytest.mark.parametrize(("numbers", "fault"), NOT_CALLED.values(), ids=NOT_CALLED)
+def test_machine_code_does_not_run_on_wrong_numbers(numbers: tuple[Any, ...], fault: type[Exception]) -> None:
+    scoring: Any = SignalEngine("A-USD")._scoring
+    before = scoring.tobytes()
+    call: Any = consume.raw
+    with pytest.raises(fault):
+        call(scoring, synthetic_events(5, 10), *numbers) if numbers else call()
+    assert scoring.tobytes() == before
+
+
+def test_a_call_into_machine_code_keeps_no_reference() -> None:
+    events, health = synthetic_events(5, 10), ChannelHealth()
+    scoring: Any = SignalEngine("A-USD")._scoring
+    before = [sys.getrefcount(each) for each in (events, health.state, scoring)]
+    of_none = sys.getrefcount(None)
+    for _ in range(1_000):
+        assert health.observe(events) is None  # type: ignore[func-returns-value]
+        score.raw(scoring, 1_800_000_000_000_000_000)
+    assert [sys.getrefcount(each) for each in (events, health.state, scoring)] == before
+    assert abs(sys.getrefcount(None) - of_none) < 100
 
 
 def test_an_entry_of_a_module_the_compiler_was_not_told_of_is_named() -> None:
