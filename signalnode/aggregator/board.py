@@ -246,10 +246,13 @@ class Board:
         states = zip(self.entries, self.states(now_ns), strict=True)
         return {name: state for name, state in states if state in ("unheard", "silent", "down")}
 
-    def settling(self, now_ns: int) -> list[str]:
-        """Who is heard again after an outage, and not settled yet."""
-        states = zip(self.entries, self.states(now_ns), strict=True)
-        return [name for name, state in states if state == "settling"]
+    def doubted(self, now_ns: int) -> dict[str, list[str]]:
+        """Who may say that it is well and is not relied on, by why: `settling` or `behind`."""
+        found: dict[str, list[str]] = {"settling": [], "behind": []}
+        for name, state in zip(self.entries, self.states(now_ns), strict=True):
+            if state in found:
+                found[state].append(name)
+        return found
 
     def behind(self, now_ns: int) -> list[str]:
         """Who of its own is heard, and whose newest score does not come though heartbeats bring it again."""

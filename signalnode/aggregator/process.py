@@ -47,7 +47,7 @@ CUT_OFF_BYTES = 1_048_576  # ZeroMQ cuts off, unseen, who sends more; what is to
 STOPS = (signal.SIGTERM, signal.SIGINT)
 WAKE_BYTES_MAX = 65_536  # a pipe's capacity; alarms come through it as well, one each 5 ms at most
 STEP_NS_MIN = 100 * NS_PER_MS  # of the wall clock; less may pass between two readings on a busy machine
-SETTLING_MAX = 64  # of the markets that settle, so many are named to the supervisor
+DOUBTED_MAX = 256  # of the markets that settle, or are behind, so many are named to the supervisor
 DRAIN_MAX = 2_000  # messages taken before anything else gets its turn
 
 
@@ -277,7 +277,7 @@ class Process:
             self._beat_ns = now_ns + int(AGGREGATOR_HEARTBEAT_S * NS_PER_S)
             core = self.core
             core.forget(now_ns)
-            silent = core.board.silent(now_ns)
+            silent, doubted = core.board.silent(now_ns), core.board.doubted(now_ns)
             if True in [put_back() for put_back in self.put_back]:
                 self._log.warning("somebody removed the lock or a socket, made again")
             link.beat(
@@ -290,7 +290,9 @@ class Process:
                 decisions=core.decided,
                 withheld=self.withheld.total,
                 failing=failing(core.runner.states()),
-                settling=core.board.settling(now_ns)[:SETTLING_MAX],
+                settling=doubted["settling"][:DOUBTED_MAX],
+                behind=doubted["behind"][:DOUBTED_MAX],
+                behind_markets=len(doubted["behind"]),
             )
         self._keeper.keep(self.core.outcomes, now_ns)
         if now_ns >= self._reconcile_ns + int(RECONCILE_S * NS_PER_S):

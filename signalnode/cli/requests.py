@@ -15,7 +15,7 @@ from signalnode.cli.terminal import is_coloured
 from signalnode.errors import NotRunningError, RequestError, UsageError
 from signalnode.names import ENGINE
 from signalnode.panels.child import child_lines
-from signalnode.panels.status import status_lines, trouble, with_ages_now, with_settling
+from signalnode.panels.status import status_lines, trouble, with_ages_now, with_doubts
 from signalnode.settings import find_node
 from signalnode.settings.environment import config_option
 from signalnode.settings.reading import shown
@@ -84,7 +84,7 @@ def status(arguments: argparse.Namespace) -> int:
     """Print every process of the node as a table, named ones in full, or either as one JSON object."""
     answer = _ask("status", arguments, arguments.names)
     whole = _ask("status", arguments, []) if arguments.names else answer  # the aggregator among them
-    answer = with_ages_now(with_settling(answer, whole))
+    answer = with_ages_now(with_doubts(answer, whole))
     _warn(answer)
     if arguments.json:
         print(json.dumps(answer))

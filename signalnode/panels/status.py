@@ -29,7 +29,8 @@ _COLOURS = {
     "down": "2",
 }
 SOUND = frozenset({"live", "warming"})  # what an engine says of itself where nothing is amiss
-SETTLING = "settling"  # what Layer 5 says of one that is heard again; no engine knows it of itself
+# What Layer 5 says of one heard again, and of one whose scores come late: no engine knows it of itself.
+SETTLING, BEHIND = "settling", "behind"
 _DOING = {"preloading": "preloading (the first start compiles the kernel: see signalnode logs)"}
 _NUMBERS = frozenset({"pid", "uptime", "restarts", "memory", "cpu", "score"})
 
@@ -73,13 +74,16 @@ def _node_line(supervisor: Mapping[str, Any], children: Sequence[Mapping[str, An
     return f"{running}, {up} of {len(children)} processes up{'' if doing == 'up' else f', {doing}'}{small}"
 
 
-def with_settling(answer: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer with `settling` as the data of each engine of which Layer 5 says so in the `whole` one."""
+def with_doubts(answer: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer with `settling` or `behind` as the data of each engine of which Layer 5 says so in the
+    `whole` one; of many it names some, and says of itself how many there are.
+    """
     children = [dict(child) for child in answer.get("children", [])]
-    settling = {name for child in whole.get("children", []) for name in child.get("settling") or ()}
+    told = whole.get("children", [])
+    doubts = {name: word for word in (SETTLING, BEHIND) for each in told for name in each.get(word) or ()}
     for child in children:
-        if child.get("status") in SOUND and child.get("name") in settling:
-            child["status"] = SETTLING
+        if child.get("status") in SOUND and child.get("name") in doubts:
+            child["status"] = doubts[child["name"]]
     return {**answer, "children": children}
 
 
@@ -119,7 +123,9 @@ def failing(child: Mapping[str, Any]) -> str:
 
 
 def trouble(child: Mapping[str, Any]) -> str:
-    """Why a live market's data is no better, `trades silent for 7.1 s, over 4.8`; or a gateway's."""
+    """Why a live market's data is no better, `trades silent for 7.1 s, over 4.8`; a gateway's; Layer 5's."""
+    if count := child.get("behind_markets"):
+        return f"{count} market{'s' * (count != 1)} behind: their scores come late or not at all"
     health = child.get("health")
     if isinstance(health, Mapping):
         outage_ms, next_ms = health.get("outage_ms"), health.get("next_try_ms")

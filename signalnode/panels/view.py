@@ -23,7 +23,7 @@ from signalnode.bus.wire import (
     ViewMessage,
 )
 from signalnode.clock import NS_PER_S
-from signalnode.panels.status import SETTLING, SOUND, tried
+from signalnode.panels.status import BEHIND, SETTLING, SOUND, tried
 from signalnode.settings.cluster import CLUSTER_MARKETS_MAX
 
 EVENTS_MAX = 4  # newest lines of the log under the table
@@ -31,7 +31,6 @@ DECISIONS_MAX = 3  # newest decisions under the table
 DECIDED_MAX = 500  # newest decisions kept, for whoever opens a market or asks for them
 PRELUDE = frozenset({"", "forkserver"})  # who speaks before the first child is started
 NEWS = frozenset({"child gave up", "reloaded"})
-BEHIND = "behind"
 DOUBTS = frozenset({SETTLING, BEHIND})  # what Layer 5 knows of a market that says itself that it is well
 
 

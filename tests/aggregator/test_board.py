@@ -173,7 +173,7 @@ def test_a_silence_is_an_outage_and_a_first_word_or_a_quick_restart_is_none() ->
     assert board.state("A", 102 * S) == "fresh", "another epoch, two seconds later"
     board.take(score("A", 2, 2), 107 * S)
     assert board.state("A", 107 * S) == "settling"
-    assert board.settling(107 * S) == ["A"]
+    assert board.doubted(107 * S) == {"settling": ["A"], "behind": []}
     for second in (109, 111, 112):
         assert board.state("A", second * S - 1) == "settling"
         board.take(heartbeat("A", 2, 2), second * S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from signalnode.panels.child import child_lines
-from signalnode.panels.status import duration, status_lines, tried, with_settling
+from signalnode.panels.status import duration, status_lines, tried, with_doubts
 
 ANSWER = {
     "supervisor": {"pid": 7, "uptime_s": 3_725.0},
@@ -95,5 +95,16 @@ def test_an_engine_of_which_layer_5_says_so_is_settling_and_one_with_a_fault_kee
         {"name": name, "status": status} for name, status in (("A", "live"), ("B", "stale"), ("C", "live"))
     ]
     whole = {"children": [*engines, {"name": "aggregator", "settling": ["A", "B"]}]}
-    told = with_settling({"children": engines}, whole)
+    told = with_doubts({"children": engines}, whole)
     assert [child["status"] for child in told["children"]] == ["settling", "stale", "live"]
+
+
+def test_a_layer_5_that_does_not_keep_up_says_so_and_of_which_markets() -> None:
+    engines = [{"name": name, "status": "live"} for name in ("A", "B", "C")]
+    layer5 = {"name": "aggregator", "role": "aggregator", "behind": ["A", "B"], "behind_markets": 2}
+    answer = {"children": [*engines, layer5]}
+    told = with_doubts(answer, answer)
+    assert [child.get("status") for child in told["children"]] == ["behind", "behind", "live", None]
+    shown = status_lines(told, coloured=False)
+    assert any("2 markets behind" in line for line in shown if line.startswith("aggregator"))
+    assert "2 markets behind" in "\n".join(child_lines(told["children"][-1]))
