@@ -26,6 +26,7 @@ from signalnode.bus.wire import MarketState, ProcessState, Score, SourceState, S
 from signalnode.clock import NS_PER_S
 
 LEFT_S = 60.0
+HEARD_NS = 5 * NS_PER_S  # a source tells four times a second
 SOURCES_MAX = 4_096  # begun ones: one that lost its state directory is another
 FAULTS_MAX = 8  # told in one line
 MARKETS_MAX = 65_536  # of all sources; each costs 0.3 kB here
@@ -155,6 +156,10 @@ class Carried:
             )
             for name, each in self._sources.items()
         }
+
+    def heard(self, now_ns: int) -> int:
+        """How many sources told something lately."""
+        return sum(now_ns - each.heard_ns <= HEARD_NS for each in self._sources.values())
 
     def is_source(self, name: str) -> bool:
         """Whether it is known."""

@@ -289,6 +289,7 @@ class Process:
                 rejected=sum(core.rejected.values()),
                 decisions=core.decided,
                 withheld=self.withheld.total,
+                sources=core.board.carried.heard(now_ns),
                 failing=failing(core.runner.states()),
                 settling=doubted["settling"][:DOUBTED_MAX],
                 behind=doubted["behind"][:DOUBTED_MAX],

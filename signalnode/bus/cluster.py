@@ -44,7 +44,8 @@ class PlaceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     host: str  # its address
     endpoint: str
     state: str
-    sources: _Count = 0  # shards that it hears
+    sources: _Count = 0  # shards that it listens to
+    deaf_to: _Count = 0  # of them it has not heard so many for some time
     age_s: _Seconds | None = None
 
 
@@ -66,6 +67,7 @@ class ClusterState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     release: str = ""  # of signalnode, that `cluster up` was asked by
     strange: dict[str, list[str]] = {}  # shards on hosts with another, by that
     hosts_wanted: _Count = 0  # that have to join before the first market is placed; 0 once they have
+    clocks: dict[str, float] = {}  # by host, by how many seconds its clock is ahead of the head's; far alone
     moved: _Count = 0  # markets handed from one shard to another, since the coordinator's start
 
 

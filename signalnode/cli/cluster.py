@@ -78,8 +78,10 @@ def up(arguments: argparse.Namespace) -> int:
         _tell_trouble(last)
         see = f"see: signalnode cluster status{config_option(node.path)}"
         raise ClusterError(f"{last.ready} of {len(node.markets)} markets give scores; {see}")
-    for line in advice_lines(told(last)) if last is not None else ():
-        _tell(line)
+    if last is not None:
+        _tell_trouble(last)
+        for line in advice_lines(told(last)):
+            _tell(line)
     return 0
 
 

@@ -94,7 +94,9 @@ class CoordinatorActor:
 
     def report(self, content: bytes) -> None:
         """Of a shard."""
-        self._head.put(decoded(content, Report))
+        report = decoded(content, Report)
+        ahead_s = (report.wall_ns - wall_ns()) / NS_PER_S if report.wall_ns else 0.0
+        self._head.put(dataclasses.replace(report, ahead_s=ahead_s))
 
     def report_layer5(self, content: bytes) -> None:
         """Of Layer 5."""

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from signalnode.bus.curve import own_keys
 from signalnode.bus.epoch import grant_of, restarts_of
-from signalnode.clock import NS_PER_S, monotonic_ns
+from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.cluster.config import ClusterConfig, Home, node_text, shard_node
 from signalnode.cluster.coordinator import REPORT_S
 from signalnode.cluster.fencing import Fencing, Orders
@@ -32,7 +32,7 @@ from signalnode.cluster.store import CheckpointStore
 from signalnode.errors import ClusterError
 from signalnode.files import ensure_directory, replace_file
 from signalnode.logs import Logger
-from signalnode.names import ENGINE
+from signalnode.names import AGGREGATOR, ENGINE
 from signalnode.settings import NodeSettings
 
 SLOTS = ("checkpoint.0", "checkpoint.1")  # of `engine.checkpoint`: two files take turns
@@ -106,6 +106,7 @@ class Agent:
         self._changed, self._began, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._obeyed = Revision()
         self._fault = self._endpoint = ""
+        self._is_speaking = False  # whether its aggregator has been up: a first start compiles before that
 
     def put(self, order: Assign | Fence) -> None:
         """An order of the coordinator; dropped where ORDERS_MAX wait."""
@@ -142,7 +143,9 @@ class Agent:
         while not self._ended.is_set():
             obeyed, running = self._obeyed, dict(self._fencing.running)
             try:
-                markets = _standing(self._node.children(), running)
+                children = self._node.children()
+                markets = _standing(children, running)
+                self._is_speaking = self._is_speaking or _speaks(children)
             except ClusterError as error:
                 if self._node.has_ended and not self._ended.is_set():
                     self._ways.give_up("its node has ended")
@@ -163,8 +166,9 @@ class Agent:
             markets=markets,
             fault=self._fault,
             unshipped=self._shipper.unshipped,
-            endpoint=self._endpoint,
+            endpoint=self._endpoint if self._is_speaking else "",
             release=self._host.release,
+            wall_ns=wall_ns(),
         )
 
     def _begin(self) -> None:
@@ -283,6 +287,10 @@ def _standing(children: list[dict[str, Any]], running: Mapping[str, Handed]) -> 
         is_ready = child["state"] in OVER or (is_its_own and child["state"] == "up" and _has_scored(child))
         found[name] = Standing(grant, is_ready, restarts_of(epoch) if is_its_own else 0)
     return found
+
+
+def _speaks(children: list[dict[str, Any]]) -> bool:
+    return any(each.get("role") == AGGREGATOR and each["state"] == "up" for each in children)
 
 
 def _has_scored(child: Mapping[str, Any]) -> bool:

@@ -212,9 +212,7 @@ class Coordinator:
             self._has_changed = True
         self._has_changed |= (shard.version, shard.fault) != (report.version, report.fault)
         self._has_changed |= any(each.restarts >= RENEW_RESTARTS for each in report.markets.values())
-        shard.start, shard.host, shard.heard_ns = report.start, report.host, now_ns
-        shard.version, shard.fault, shard.markets = report.version, report.fault, report.markets
-        shard.unshipped, shard.endpoint, shard.release = report.unshipped, report.endpoint, report.release
+        shard.hear(report, now_ns)
         self._happens(report.shard, ShardEvent.CAME_UP)
         if shard.state is not ShardState.ENDING:
             shard.asked_ns = None

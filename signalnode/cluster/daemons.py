@@ -112,8 +112,33 @@ def own_address(head: str) -> str:
                 pause(100 * NS_PER_MS)
                 continue
             what = error.strerror or str(error)
-            mend = "is `cluster head` running?"
-            raise ClusterError(f"the head at {head} cannot be reached ({what}); {mend}") from None
+            raise ClusterError(f"the head at {head} cannot be reached ({what}); {_mend(error)}") from None
+
+
+def _mend(error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return "is its name right, and known on this machine?"
+    if isinstance(error, TimeoutError):
+        return "is its address right, and does no firewall drop what goes there?"
+    if error.errno in NO_WAY:
+        return "is its address right, and the network between the machines up?"
+    return "is `cluster head` running?"
+
+
+def check_own(head: str) -> None:
+    """Raises ClusterError where this machine cannot listen there: Ray would try in silence for minutes."""
+    try:
+        found = socket.getaddrinfo(*_address(head), type=socket.SOCK_STREAM)
+        with socket.socket(found[0][0]) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(found[0][4])
+    except OSError as error:
+        what = error.strerror or str(error)
+        if error.errno == errno.EADDRINUSE:
+            mend = "end the program that listens there, or choose another port"
+        else:
+            mend = "name an address of this machine, by which the others reach it"
+        raise ClusterError(f"cluster.head: nothing can listen at {head} here ({what}); {mend}") from None
 
 
 def forget_before(head: str) -> None:
@@ -166,6 +191,7 @@ def check_let_in(output: Path, head: str) -> None:
 def run_head(place: Place, cluster: ClusterSettings, tell: Tell) -> None:
     """Until SIGTERM or Ctrl-C. Raises ClusterError where it ends by itself."""
     with _stopping() as stop:
+        check_own(cluster.head)
         forget_before(cluster.head)
         ensure_directory(place.store)
         output = place.base / "head.log"

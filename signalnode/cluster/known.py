@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from signalnode.clock import NS_PER_S
 from signalnode.cluster.fencing import RENEW_RESTARTS
 from signalnode.cluster.lifecycle import ShardState
-from signalnode.cluster.messages import Assign, Handed, Hold, Origin, Record, Standing, Wanted
+from signalnode.cluster.messages import Assign, Handed, Hold, Origin, Record, Report, Standing, Wanted
 from signalnode.cluster.overview import HOSTS_LOST_MAX, LOST, HostRow, ShardRow
 from signalnode.cluster.placement import Limits, Place, Plan, plan
 
@@ -27,8 +27,16 @@ class Shard:
     unshipped: str = ""
     endpoint: str = ""
     release: str = ""
+    ahead_s: float = 0.0
     markets: Mapping[str, Standing] = field(default_factory=dict)
     told: Assign | None = None
+
+    def hear(self, report: Report, now_ns: int) -> None:
+        """What its newest start says of itself."""
+        self.start, self.host, self.heard_ns = report.start, report.host, now_ns
+        self.version, self.fault, self.markets = report.version, report.fault, report.markets
+        self.unshipped, self.endpoint, self.release = report.unshipped, report.endpoint, report.release
+        self.ahead_s = report.ahead_s
 
 
 @dataclass(slots=True)
@@ -76,6 +84,7 @@ class Known:
             row = ShardRow(name, shard.host, shard.state.value, shard.start, silent_s, held[name])
             row = replace(row, fault=shard.fault, version=shard.version)
             row = replace(row, unshipped=shard.unshipped, endpoint=shard.endpoint, release=shard.release)
+            row = replace(row, ahead_s=shard.ahead_s)
             ready = sum(self.is_ready(market, self.holds[market]) for market in held[name])
             shards.append(replace(row, ready=ready))
         return tuple(hosts), tuple(shards)

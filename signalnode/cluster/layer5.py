@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from signalnode.bus.cluster import Told
-from signalnode.clock import monotonic_ns
+from signalnode.clock import NS_PER_S, monotonic_ns
 from signalnode.cluster.agent import Host, Node
 from signalnode.cluster.config import ClusterConfig, Home, layer5_node, node_text
 from signalnode.cluster.keys import lay_out
@@ -27,11 +27,12 @@ from signalnode.cluster.store import CheckpointStore
 from signalnode.errors import ClusterError
 from signalnode.files import ensure_directory, replace_file
 from signalnode.logs import Logger
-from signalnode.names import host_and_port
+from signalnode.names import AGGREGATOR, host_and_port
 from signalnode.settings import NodeSettings
 
 PORT = 7450  # where the config names none
 LOOK_S = 1.0  # from one look at the shards to the next
+DEAF_S = 10.0  # a shard that is up is heard within seconds, also a new one
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Layer5:
         self._node = node_of(self._made())
         self._learnt = Learnt(home, store, log)
         self._sources: list[str] = []
+        self._heard_all_ns, self._unheard = monotonic_ns(), 0
         self._began, self._ended = threading.Event(), threading.Event()
 
     def work(self) -> None:
@@ -102,7 +104,7 @@ class Layer5:
             self._ways.give_up("its node has ended")
             return
         row = Layer5Row(self._host.name, self._host.endpoint, UP, 0.0, len(self._sources))
-        self._ways.report(replace(row, unshipped=self._learnt.unshipped))
+        self._ways.report(replace(row, unshipped=self._learnt.unshipped, deaf_to=self._deaf_to()))
 
     def end(self) -> None:
         """Stop the node and ship what it has learnt last: for who ends the cluster."""
@@ -143,6 +145,17 @@ class Layer5:
 
     def _write_sources(self) -> None:
         replace_file(self._home.sources, "".join(f"{line}\n" for line in self._sources).encode())
+
+    def _deaf_to(self) -> int:
+        """How many shards that are up it has not heard for DEAF_S: something blocks the way to them."""
+        now_ns = monotonic_ns()
+        with contextlib.suppress(ClusterError):
+            children = self._node.children()
+            here = [each for each in children if each["name"] == AGGREGATOR and each["state"] == "up"]
+            self._unheard = len(self._sources) - int(here[0].get("sources") or 0) if here else 0
+            if self._unheard <= 0:
+                self._heard_all_ns = now_ns
+        return self._unheard if now_ns - self._heard_all_ns > DEAF_S * NS_PER_S else 0
 
     def _ship_s(self) -> float:
         cluster = self._config.node.cluster

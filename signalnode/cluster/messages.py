@@ -93,6 +93,8 @@ class Report:
     unshipped: str = ""
     endpoint: str = ""
     release: str = ""
+    wall_ns: int = 0  # when it was made, by the host's clock
+    ahead_s: float = 0.0  # of the head's clock; the head's shell says so
 
 
 # What a coordinator is told. Each comes with the monotonic time of the head.

@@ -15,6 +15,7 @@ HOSTS_LOST_MAX = 100  # that are remembered
 HOSTS_NAMED_MAX = 10  # in one line
 HOST_CHARS = 8  # of the name that Ray gives a host: 56 of them
 WHY_CHARS_MAX = 200
+CLOCK_OFF_S = 4.0  # subscribers drop scores of 5 s; a report may take a second, not four
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class ShardRow:
     endpoint: str = ""
     ready: int = 0
     release: str = ""
+    ahead_s: float = 0.0  # of the head's clock its host's, as well as a report tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Layer5Row:
     age_s: float | None
     sources: int  # shards that it listens to
     unshipped: str = ""
+    deaf_to: int = 0  # of them it has not heard so many for some time
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,11 @@ def told(status: Status) -> ClusterState:
         unshipped=unshipped,
         release=release,
         strange=strange,
+        clocks={
+            addresses.get(row.host, row.host[:HOST_CHARS]): round(row.ahead_s, 1)
+            for row in status.shards[:TOLD_MAX]
+            if row.state == UP and abs(row.ahead_s) >= CLOCK_OFF_S
+        },
         hosts_wanted=status.hosts_wanted,
         moved=status.moved,
     )
@@ -170,7 +178,14 @@ def _shard_state(row: ShardRow, addresses: Mapping[str, str]) -> ShardState:
 
 def _place_state(row: Layer5Row, addresses: Mapping[str, str]) -> PlaceState:
     host = addresses.get(row.host, row.host[:HOST_CHARS])
-    return PlaceState(host=host, endpoint=row.endpoint, state=row.state, sources=row.sources, age_s=row.age_s)
+    return PlaceState(
+        host=host,
+        endpoint=row.endpoint,
+        state=row.state,
+        sources=row.sources,
+        age_s=row.age_s,
+        deaf_to=row.deaf_to,
+    )
 
 
 def host_named(hosts: Iterable[HostRow], name: str) -> str:

@@ -47,7 +47,7 @@ def whole_line(cluster: ClusterState) -> str:
     moving = len(cluster.moving) + cluster.moving_more
     if cluster.hosts_wanted:
         return (
-            f"cluster waits for hosts: {hosts} of {cluster.hosts_wanted} have joined (cluster.hosts_min); "
+            f"cluster waits for `cluster join`: {hosts} of {cluster.hosts_wanted} hosts (hosts_min) there; "
             f"{cluster.wanted} markets wait with it"
         )
     parts = [
@@ -73,6 +73,18 @@ def trouble_lines(cluster: ClusterState) -> list[str]:
         lines.append(f"and {cluster.unplaced_more} more without a place")
     for why, names in cluster.unshipped.items():
         lines.append(f"checkpoints not shipped by {_some(names)}: {why}; markets run on, moves start cold")
+    for host, ahead_s in cluster.clocks.items():
+        way = "ahead of" if ahead_s > 0 else "behind"
+        lines.append(
+            f"the clock of {host} is {duration(abs(ahead_s))} {way} the head's, and subscribers drop what is "
+            "late: have NTP keep both"
+        )
+    if cluster.layer5 is not None and cluster.layer5.deaf_to:
+        place = cluster.layer5
+        lines.append(
+            f"layer 5 on {place.host} does not hear {place.deaf_to} of {place.sources} shards that are up: "
+            "leave all ports open between the hosts"
+        )
     lines += [
         f"signalnode {release} runs {_some(names)}, and the config is of {cluster.release}: drain the hosts, "
         "upgrade them, join again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -192,6 +193,28 @@ def test_where_the_store_is_away_markets_run_on_and_it_is_told_until_it_is_back(
     (tmp_path / "store").unlink()
     start.agent._ship()
     assert start.told().unshipped == ""
+
+
+def test_where_it_is_heard_is_told_once_its_aggregator_is_up_and_for_good(start: Start) -> None:
+    def told(*said: dict[str, Any]) -> str:
+        start.node.said = list(said)
+        start.agent._ended.clear()
+        start.agent._began.set()
+
+        def once(report: Report) -> None:
+            start.reports.append(report)
+            start.agent._ended.set()
+
+        start.agent._ways = dataclasses.replace(start.agent._ways, report=once)
+        start.agent._changed.set()
+        start.agent.tell()
+        return start.reports[-1].endpoint
+
+    aggregator = {"name": "aggregator", "role": "aggregator"}
+    assert told() == ""
+    assert told(aggregator | {"state": "starting"}) == ""  # a first start compiles
+    assert told(aggregator | {"state": "up"}).startswith("tcp://10.0.0.2:7450 ")
+    assert told(aggregator | {"state": "backing_off"}).startswith("tcp://10.0.0.2:7450 ")
 
 
 def test_a_fenced_start_ends(start: Start) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +11,18 @@ from pathlib import Path
 import pytest
 
 from signalnode.cluster import daemons
-from signalnode.cluster.daemons import RefusedError, check_here, check_let_in, host_command, own_address
+from signalnode.cluster.daemons import (
+    RefusedError,
+    check_here,
+    check_let_in,
+    check_own,
+    host_command,
+    own_address,
+)
 from signalnode.cluster.node import bound
 from signalnode.errors import ClusterError
 from tests.effort import PATIENCE_S
+from tests.ports import free_port
 
 FAMILY = """
 import os, subprocess, sys, time
@@ -49,9 +59,35 @@ print(child.pid, flush=True)
     assert "--address=10.0.0.1:6379" in host_command("10.0.0.1:6379", "10.0.0.2")
 
 
-def test_a_head_that_is_not_there_is_told_in_one_line() -> None:
-    with pytest.raises(ClusterError, match="cannot be reached"):
+def test_a_head_that_is_not_there_is_told_in_one_line_with_what_to_look_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ClusterError, match=r"cannot be reached \(.*refused\); is `cluster head` running\?"):
         own_address("127.0.0.1:1")
+    monkeypatch.setattr(daemons, "REACH_S_MAX", 0.0)
+    for error, mend in (
+        (socket.gaierror(-2, "Name or service not known"), "is its name right"),
+        (TimeoutError("timed out"), "does no firewall drop"),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "the network between the machines"),
+    ):
+
+        def fails(*_: object, error: OSError = error) -> None:
+            raise error
+
+        monkeypatch.setattr(socket, "create_connection", fails)
+        with pytest.raises(ClusterError, match=mend):
+            own_address("10.0.0.1:6379")
+
+
+def test_an_address_where_no_head_can_listen_is_told_before_ray_tries_it() -> None:
+    with pytest.raises(ClusterError, match=r"can listen at 192\.0\.2\.1:6379 here .* name an address"):
+        check_own("192.0.2.1:6379")  # TEST-NET-1, of no machine
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ClusterError, match="end the program that listens there"):
+            check_own(f"127.0.0.1:{taken.getsockname()[1]}")
+    check_own(f"127.0.0.1:{free_port()}")
 
 
 MISMATCH = (  # as Ray 2.60 has it

@@ -11,15 +11,16 @@ import pytest
 
 from signalnode import logs
 from signalnode.bus.supervision import Overview
-from signalnode.clock import monotonic_ns
+from signalnode.clock import NS_PER_S, monotonic_ns
 from signalnode.cluster.agent import Host
 from signalnode.cluster.config import ClusterConfig, Home
 from signalnode.cluster.keys import cluster_keys
-from signalnode.cluster.layer5 import Layer5, Ways, endpoint_of, sources_of
+from signalnode.cluster.layer5 import DEAF_S, Layer5, Ways, endpoint_of, sources_of
 from signalnode.cluster.learnt import NAME
 from signalnode.cluster.overview import Layer5Row, ShardRow, Status, told
 from signalnode.cluster.store import CheckpointStore
 from signalnode.errors import ClusterError
+from signalnode.panels.cluster import trouble_lines
 from signalnode.settings import NodeSettings, load_node
 
 START = 1_764_230_400
@@ -48,6 +49,7 @@ class Run:
         self.asked: list[str] = []
         self.told: list[Layer5Row] = []
         self.has_ended = False
+        self.heard, self.state = 9, "up"
         host = Host("h", "10.0.0.2", endpoint_of(self.config, "10.0.0.2"))
         ways = Ways(lambda: self.config, self._status, self.told.append, self.asked.append)
         self.store = CheckpointStore(f"file://{folder}/store")
@@ -67,7 +69,7 @@ class Run:
         self.asked.append("end")
 
     def children(self) -> list[dict[str, Any]]:
-        return []
+        return [{"name": "aggregator", "state": self.state, "sources": self.heard}]
 
     def node(self) -> NodeSettings:
         return load_node(self.home.config)
@@ -176,3 +178,21 @@ def test_what_it_has_learnt_is_shipped_at_its_end_and_told_where_it_cannot_be(
     run.layer5.end()
     run.layer5.look()
     assert (run.told[-1].unshipped, len(run.store.names())) == ("", 1)
+
+
+def test_shards_that_it_does_not_hear_for_long_are_counted_and_told(run: Run) -> None:
+    run.status, run.heard = lambda: standing(shard("s1", A), shard("s2", B)), 1
+    run.layer5.look()
+    assert run.told[-1].deaf_to == 0  # it may have come up just now
+    run.layer5._heard_all_ns -= int((DEAF_S + 1.0) * NS_PER_S)
+    run.layer5.look()
+    assert run.told[-1].deaf_to == 1
+    status = dataclasses.replace(standing(), layer5=run.told[-1])
+    (line,) = trouble_lines(told(status))
+    assert line.startswith("layer 5 on h does not hear 1 of 2 shards that are up: leave all ports open")
+    run.state = "starting"  # it compiles: nobody can be heard yet
+    run.layer5.look()
+    assert run.told[-1].deaf_to == 0
+    run.heard, run.state = 2, "up"
+    run.layer5.look()
+    assert run.told[-1].deaf_to == 0

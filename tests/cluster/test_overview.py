@@ -145,3 +145,17 @@ def test_a_host_with_another_signalnode_than_the_config_is_told() -> None:
         line.startswith("signalnode 0.1.0 runs shard-0001, and the config is of 0.2.0")
         for line in trouble_lines(shown)
     )
+
+
+def test_a_clock_that_is_far_off_is_told_by_its_host_and_a_slow_report_is_not() -> None:
+    rows = [
+        dataclasses.replace(ShardRow(name, host, "up", 1, 0.1, {}), ahead_s=ahead_s)
+        for name, host, ahead_s in (("s1", "a", -602.0), ("s2", "a", -602.0), ("s3", "b", -1.5))
+    ]
+    hosts = (HostRow("a", "10.0.0.2", "up", 1.0, (), 0), HostRow("b", "10.0.0.3", "up", 1.0, (), 0))
+    state = told(Status(1, "at work", hosts, tuple(rows), {}, ()))
+    (line,) = trouble_lines(state)
+    assert line == (
+        "the clock of 10.0.0.2 is 10m 02s behind the head's, and subscribers drop what is late: "
+        "have NTP keep both"
+    )

@@ -121,5 +121,5 @@ def test_what_cannot_be_evened_or_is_even_enough_is_not_advised() -> None:
 def test_a_cluster_that_waits_for_hosts_says_for_how_many() -> None:
     waiting = msgspec.structs.replace(standing(0), hosts_wanted=2, wanted=6)
     assert whole_line(waiting) == (
-        "cluster waits for hosts: 1 of 2 have joined (cluster.hosts_min); 6 markets wait with it"
+        "cluster waits for `cluster join`: 1 of 2 hosts (hosts_min) there; 6 markets wait with it"
     )
