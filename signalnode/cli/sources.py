@@ -114,7 +114,7 @@ def _of_market(word: str, arguments: argparse.Namespace, node: NodeSettings | No
 def _check_names(names: list[str]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise UsageError(f"{twice} is named twice, as a market and by its files; leave one out")
+        raise UsageError(f"{twice} is named twice; leave one out")
 
 
 def _check(paths: list[Path]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from signalnode.clock import utc_text
@@ -34,7 +34,9 @@ fill:var(--b)}.n{fill:var(--n)}.f path.f{fill:var(--l);opacity:.75}.g{stroke:var
 opacity:.7}.c{stroke:var(--q);stroke-dasharray:2 3}.w{stroke:var(--l)}.d{stroke:var(--l);
 stroke-width:4.5;stroke-linecap:round}.d.p{stroke:var(--a)}
 text{font-size:9px;fill:var(--q)}.m{text-anchor:middle}.e{
-text-anchor:end}
+text-anchor:end}@media screen and (max-width:640px){.v,.v tbody,.v tr,.v td{display:block}.v tr:first-child{
+display:none}.v td{border:0;padding-bottom:0}.v tr{border-bottom:1px solid var(--g);padding-bottom:6px}
+.v td:not(:first-child){min-width:0}.v td[data-of]::before{content:attr(data-of) " ";color:var(--q)}}
 """
 
 WIDEST = 0.4  # rank correlation in the table's drawings; more stands at their edge
@@ -78,10 +80,19 @@ def document(title: str, body: Iterable[str]) -> str:
     )
 
 
-def table_of(headings: Iterable[str], rows: Iterable[Iterable[str]], kind: str = "") -> str:
-    """A table of cells that are HTML already."""
+def table_of(headings: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "v") -> str:
+    """A table of cells that are HTML already: "v" of verdicts in words, whose cells stand below each other on
+    a phone, each behind its heading where there are several; "m" of numbers.
+    """
     head = "".join(f"<th>{each}</th>" for each in headings)
-    lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    of = [
+        f' data-of="{each}"' if kind == "v" and len(headings) > 2 and at else ""
+        for at, each in enumerate(headings)
+    ]
+    lines = "".join(
+        f"<tr>{''.join(f'<td{which}>{cell}</td>' for which, cell in zip(of, row, strict=True))}</tr>"
+        for row in rows
+    )
     return f'<div class="o"><table class="{kind}"><tr>{head}</tr>{lines}</table></div>'
 
 

@@ -92,8 +92,13 @@ def _curve(each: StrategyEvaluation) -> str:
     frame.y_axis("{:.4g}")
     frame.level(0.0)
     frame.line(drawn)
-    frame.x_axis([(drawn[-1][0] * share, f"{drawn[-1][0] * share:.2g} h") for share in (0.0, 0.5, 0.95)])
+    frame.x_axis([(drawn[-1][0] * share, _hours(drawn[-1][0] * share)) for share in (0.0, 0.5, 0.95)])
     return frame.svg()
+
+
+def _hours(hours: float) -> str:
+    """`0.5 h`, `25 h`, `6,120 h`."""
+    return f"{hours:.2g} h" if hours < 10.0 else f"{hours:,.0f} h"
 
 
 def _by_hour(hours: Sequence[Mean]) -> str:

@@ -54,6 +54,7 @@ def test_the_page_says_what_the_numbers_say(found: Evaluation) -> None:
         assert f"<b>{market.market}</b>" in page
         for score in market.scores:
             assert score.words in page
+        assert page.count(f'<td data-of="{market.market}">') == len(market.scores)  # whose it is, on a phone
     assert f"{found.claims} claims were looked at, {found.looks} with" in page
     assert "prefers-color-scheme:dark" in page
 
