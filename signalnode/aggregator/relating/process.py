@@ -42,7 +42,7 @@ class Relating:
     """What the process knows. Pure: no clock, no socket."""
 
     def __init__(self) -> None:
-        self._ring: Ring | None = None
+        self.ring: Ring | None = None
         self._said: Markets | None = None
         self._step = -1
 
@@ -51,21 +51,21 @@ class Relating:
         if isinstance(message, Markets):
             was, self._said = self._said, message
             same = was and (was.decay, was.series) == (message.decay, message.series)
-            if self._ring is not None and same:
-                self._ring.arrange(message.markets)
+            if self.ring is not None and same:
+                self.ring.arrange(message.markets)
             else:
-                self._ring = Ring(message.markets, len(message.series), message.decay)
-        elif self._said is not None and self._ring is not None:
+                self.ring = Ring(message.markets, len(message.series), message.decay)
+        elif self._said is not None and self.ring is not None:
             if message.arrangement != self._said.arrangement:
                 return
-            if self._ring.filled and message.step > self._step + 1:
-                self._ring.skip(message.step - self._step - 1)  # lost, or a pause
+            if self.ring.filled and message.step > self._step + 1:
+                self.ring.skip(message.step - self._step - 1)  # lost, or a pause
             self._step = message.step
-            self._ring.add(*values_of(message, len(self._said.series)))
+            self.ring.add(*values_of(message, len(self._said.series)))
 
     def told(self) -> Iterator[Told | None]:
         """One pass, a piece at a time; what it has found comes last."""
-        said, ring = self._said, self._ring
+        said, ring = self._said, self.ring
         if said is None or ring is None or not ring.filled:
             return
         relater = Relater(ring, said.lags, tuple(said.series))

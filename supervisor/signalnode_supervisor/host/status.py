@@ -11,7 +11,7 @@ from signalnode_supervisor.clock import monotonic_ns, spent_ns
 from signalnode_supervisor.core.child import Child, Running
 from signalnode_supervisor.core.lifecycle import Event
 from signalnode_supervisor.durations import NS_PER_S
-from signalnode_supervisor.linux.procfs import pss_bytes, read_stat
+from signalnode_supervisor.linux.procfs import children_of, pss_bytes, read_stat
 
 SAMPLE_BUDGET_NS = 15 * 1_000_000  # of one answer: reading the memory of 200 processes takes longer than that
 ROUND_NS = 10 * NS_PER_S  # unasked, each process is looked at this often
@@ -21,7 +21,7 @@ SAMPLE_FRESH_NS = 2 * NS_PER_S  # a younger sample is not taken again
 
 @dataclass(slots=True)
 class Sample:
-    """Memory and processor use of one process at one time."""
+    """Memory and processor use, at one time, of one process with those that it has begun."""
 
     pid: int
     at_ns: int = 0
@@ -72,12 +72,17 @@ class Samples:
 
 
 def _sample(sample: Sample, now_ns: int) -> None:
+    """Of the process and those that it has begun itself: the aggregator's relates its markets."""
     seen = read_stat(sample.pid)
     if seen is None:
         return
-    if sample.cpu_s is not None and now_ns > sample.at_ns:
-        sample.cpu_share = round((seen.cpu_s - sample.cpu_s) * NS_PER_S / (now_ns - sample.at_ns), 4)
-    sample.at_ns, sample.cpu_s, sample.pss_bytes = now_ns, seen.cpu_s, pss_bytes(sample.pid)
+    begun = children_of(sample.pid)
+    cpu_s = seen.cpu_s + sum(each.cpu_s for pid in begun if (each := read_stat(pid)) is not None)
+    if sample.cpu_s is not None and now_ns > sample.at_ns:  # one that has ended takes what it used with it
+        sample.cpu_share = round(max(cpu_s - sample.cpu_s, 0.0) * NS_PER_S / (now_ns - sample.at_ns), 4)
+    own = pss_bytes(sample.pid)
+    sample.at_ns, sample.cpu_s = now_ns, cpu_s
+    sample.pss_bytes = None if own is None else own + sum(pss_bytes(pid) or 0 for pid in begun)
 
 
 def describe(child: Child, sample: Sample, now_ns: int) -> dict[str, Any]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from signalnode_supervisor.core.messages import Adopted, Begin, Ended, Started, 
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.host import status
 from signalnode_supervisor.host.status import ROUND_NS, Sample, Samples, describe
+from signalnode_supervisor.linux.procfs import pss_bytes
 from tests.supervisor.core.test_supervisor import Desk, spec
 
 
@@ -79,3 +82,22 @@ def test_what_a_process_uses_is_there_before_anybody_asks_with_its_age() -> None
     assert entry["cpu_share"] > 0
     assert 59.0 < entry["sampled_s"] <= 60.0
     assert samples.next_ns >= begun_ns + ROUND_NS
+
+
+def test_what_a_process_has_begun_itself_counts_with_it() -> None:
+    code = "import subprocess, sys; print(flush=True); sys.stdin.read()"
+    desk = Desk(spec())
+    desk.step(Started("a", os.getpid()))
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as begun:
+        assert begun.stdout is not None
+        begun.stdout.readline()
+        own, sample = pss_bytes(begun.pid), Samples()
+        sample.renew(desk.core.children)
+        alone, both = pss_bytes(os.getpid()), sample.of("a").pss_bytes
+        begun.communicate()
+    assert own is not None
+    assert alone is not None
+    assert both is not None
+    assert both - alone > own // 2
