@@ -1,6 +1,7 @@
 // The WebSocket, opened again as long as the page is there; and how old the data is, by the browser's own clock.
 
 const WAIT_FIRST_MS = 250, WAIT_MAX_MS = 5000;
+const DEAD_S = 20; // nothing came for so long: of a line that was lost while this machine slept, no word ever comes
 
 export class Link {
   constructor(onMessage, onOpen) {
@@ -31,12 +32,23 @@ export class Link {
       this.heardAt = performance.now();
       this.onMessage(event.data);
     };
-    this.socket.onclose = () => {
-      if (this.isOpen) this.lostAt = performance.now();
-      this.isOpen = false;
-      setTimeout(() => this.connect(), this.wait * (0.5 + Math.random() / 2));
-      this.wait = Math.min(2 * this.wait, WAIT_MAX_MS);
-    };
+    this.socket.onclose = () => this.lost();
+  }
+
+  lost() {
+    if (this.isOpen) this.lostAt = performance.now();
+    this.isOpen = false;
+    setTimeout(() => this.connect(), this.wait * (0.5 + Math.random() / 2));
+    this.wait = Math.min(2 * this.wait, WAIT_MAX_MS);
+  }
+
+  /** To be called now and then: a line on which nothing comes is left for a new one. */
+  watch() {
+    if (!this.isOpen || this.silentS() < DEAD_S) return;
+    const { socket } = this;
+    socket.onclose = socket.onmessage = null;
+    socket.close();
+    this.lost();
   }
 
   send(request) {

@@ -245,6 +245,7 @@ byId("filter").addEventListener("input", (event) => {
 });
 document.addEventListener("keydown", key);
 setInterval(() => {
+  link.watch();
   const age = link.ageS();
   if (age === null || age > LATE_S) drawAge(age); // else the frames tell it: each drawing costs the whole page's
 }, 200);
