@@ -225,7 +225,7 @@ class Book:
         bids, asks = self._bids.keys, self._asks.keys
         if bids and asks and -bids[0] >= asks[0]:
             return "crossed"
-        return "thin" if self._is_thin else "synced"
+        return "thin" if self._bids.held or self._asks.held else "synced"  # as `_is_thin`; asked very often
 
     @property
     def _is_thin(self) -> bool:
@@ -308,7 +308,7 @@ class Book:
             self._note_refused(refused)
         if self._watched:
             self._hear()
-        if self._is_thin:
+        if self._bids.held or self._asks.held:
             self._pending.append(delta)
 
     def _note_refused(self, levels: int) -> None:

@@ -176,7 +176,7 @@ class SignalEngine:
         if wrong >= 0:
             self._refuse(wrong, block)
         values = LAYOUT.unpack_from(self._stepped)
-        return Step._make((*values[:WAITS_AT], values[WAITS_AT:SCORES_AT], values[SCORES_AT:]))
+        return tuple.__new__(Step, (*values[:WAITS_AT], values[WAITS_AT:SCORES_AT], values[SCORES_AT:]))
 
     def scores_of(self, step: Step) -> MarketScores:
         """The scores by name, of the newest step; as `scores_at` would give them."""
@@ -280,7 +280,7 @@ class SignalEngine:
         wrong = self._take_step(self._scoring, block, health.state, out, stop, left, 0, until_ns, since_ns)
         assert wrong < 0
         values = LAYOUT.unpack_from(self._stepped)
-        return Step._make((*values[:WAITS_AT], values[WAITS_AT:SCORES_AT], values[SCORES_AT:]))
+        return tuple.__new__(Step, (*values[:WAITS_AT], values[WAITS_AT:SCORES_AT], values[SCORES_AT:]))
 
     def _named(self, scores: Sequence[float], unknown_bits: int) -> MarketScores:
         """By name; those of added signals as of the features that were measured last."""

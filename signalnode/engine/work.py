@@ -128,7 +128,7 @@ class Work:
             save,
             ended,
             now_ns if self._behind and not ended else self._wake_ns(next_ns, now_ns),
-            self._is_resting and live is not None,
+            live is not None and self._is_resting,
         )
 
     def commit(self, now_ns: int) -> None:
@@ -144,7 +144,8 @@ class Work:
     def _take(self, until_ns: int | None) -> Step:
         """Take events up to kernel time `until_ns` (None: all) block by block, TAKE_MAX at most."""
         take_ns, at_ns = (ALL_NS, 0) if until_ns is None else (until_ns, until_ns)
-        left, since_ns, feed = TAKE_MAX, self._since_ns(), self.feed
+        left, feed = TAKE_MAX, self.feed
+        since_ns = 0 if feed.live is None else feed.live.since_ns
         while True:
             block, start = feed.ahead()
             step = self.engine.step(block, start, left, self.health, take_ns, at_ns, since_ns)
@@ -190,7 +191,7 @@ class Work:
 
     def _wake_ns(self, next_ns: int | None, now_ns: int) -> int:
         due_ns = min(self._next_publish_ns, self._heartbeat.by_ns, self._beat.by_ns, self._save.by_ns)
-        if self._is_resting and next_ns is not None:
+        if next_ns is not None and self._is_resting:
             due_ns = min(due_ns, max(self._clock.due_at(next_ns), now_ns))
         return due_ns
 

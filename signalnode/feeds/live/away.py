@@ -14,6 +14,8 @@ from signalnode.feeds.venues.base import Row
 
 UNHEARD = "not heard of yet"
 
+UNTRIED = Tried()  # in no outage
+
 
 class Away:
     """What the gateway has told; of an outage what was done about it, and between two of them nothing."""
@@ -72,6 +74,6 @@ class Away:
     def tried(self, at_ns: int) -> Tried:
         """As of kernel time `at_ns`."""
         if not self._since_ns:
-            return Tried()
+            return UNTRIED
         due_ms = None if self._due_ns is None else max(0, self._due_ns - at_ns) // NS_PER_MS
         return Tried(max(0, at_ns - self._since_ns) // NS_PER_MS, self._tries, due_ms)

@@ -72,7 +72,8 @@ def pack(topic: bytes, header: tuple[int, int, int, int, int], body: bytes) -> b
 def unpack(message: bytes) -> tuple[Header, bytes]:
     """The inverse, but for the topic. Raises ValueError where none ends, and struct.error."""
     at = message.index(b"\0") + 1
-    return Header._make(_HEADER.unpack_from(message, at)), message[at + _HEADER.size :]
+    header = tuple.__new__(Header, _HEADER.unpack_from(message, at))  # `_make` is Python, for each frame
+    return header, message[at + _HEADER.size :]
 
 
 def pack_beat(offset_ns: int, *, is_beside: bool = False) -> bytes:

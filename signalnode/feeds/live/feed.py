@@ -39,7 +39,6 @@ LAG_NS, GATEWAY_SILENT_NS = NS_PER_S, 3 * NS_PER_S
 DOUBT_NS, MUTE_NS = 600 * NS_PER_S, 60 * NS_PER_S  # between two look-ups; without anything before one
 RENEW_NS, RENEW_NS_MAX = 2 * NS_PER_S, 60 * NS_PER_S
 MESSAGES_MAX = envelope.QUEUE_MAX  # read in one turn
-NO_EVENTS = np.zeros(0, EVENT)
 
 
 class LiveFeed(BlockFeed):
@@ -76,6 +75,8 @@ class LiveFeed(BlockFeed):
         self._message_ns = 0  # monotonic time of its newest message
         self._away = Away()
         self.tried = self._away.tried
+        self._counted: tuple[int, ...] = ()  # what `_told_losses` were made of
+        self._told_losses: dict[str, Losses] = {}
         self._losses = 0  # times that frames are missing, whatever their channel
         self._doubt_ns = self._renew_ns = self._renew_wait_ns = 0
         self._context, self._owns_context = context, context is None
@@ -127,13 +128,11 @@ class LiveFeed(BlockFeed):
 
     def losses(self) -> dict[str, Losses]:
         """What became of each channel; see `base.Outside`."""
-        watch = self._decoder.watch
-        book = Losses(watch.gaps, watch.book.snapshots)
-        return {
-            "trades": Losses(self._losses + self._faults.counts.get("trade_gap", 0), 0),
-            "quotes": book if watch.gives_quotes else Losses(self._losses, 0),
-            "depth": book,
-        }
+        watch, trade_gaps = self._decoder.watch, self._faults.counts.get("trade_gap", 0)
+        counted = self._losses, trade_gaps, watch.gaps, watch.book.snapshots, watch.gives_quotes
+        if counted != self._counted:  # else as at most turns
+            self._counted, self._told_losses = counted, _losses_of(*counted)
+        return self._told_losses
 
     def is_prepared(self) -> bool:
         """Always: what there is to do takes no time."""
@@ -191,14 +190,16 @@ class LiveFeed(BlockFeed):
             if self._owns_context:
                 self._context.term()
 
+    def _ensure_block(self) -> bool:
+        return (self._at < self._size or bool(self._rows)) and super()._ensure_block()
+
     def _next_block(self) -> Events:
-        if not self._rows:
-            return NO_EVENTS
         rows, self._rows = self._rows, []
         return self._sift(rows)
 
     def _drain(self, now_ns: int) -> None:
-        socket = self.socket
+        socket = self._socket
+        assert socket is not None
         for _ in range(MESSAGES_MAX):
             if not waits(socket):  # to receive in vain costs more
                 return
@@ -222,8 +223,10 @@ class LiveFeed(BlockFeed):
             self._on_beat(header, *envelope.unpack_beat(body))
         elif header.kind == envelope.HEIR:
             self._on_heir(envelope.unpack_heir(body))
-        elif self._is_news(source, header):
-            self._take(source, self._timed(header), body)
+        elif (missing := source.count(header)) >= 0:  # else it came before
+            if missing:
+                self._miss(missing, header)
+            self._take(source, self._timed(header) if self._is_merging else header, body)
 
     def _take(self, source: Source, header: envelope.Header, body: bytes) -> None:
         self._heard_ns = max(self._heard_ns, header.time_ns)
@@ -258,19 +261,14 @@ class LiveFeed(BlockFeed):
         elif header.kind == envelope.MOVED:
             self._rows += self._decoder.moved(header.connection, header.time_ns)
 
-    def _is_news(self, source: Source, header: envelope.Header) -> bool:
-        """Whether a message is new; where others are missing before it, that is told."""
-        missing = source.count(header)
-        if missing > 0:
-            self._faults.add("frames_lost", f"{missing} messages of the gateway before {header.sequence}")
-            self._losses += 1
-            self._decoder.distrust()
-        return missing >= 0
+    def _miss(self, missing: int, header: envelope.Header) -> None:
+        """So many messages before this one are missing."""
+        self._faults.add("frames_lost", f"{missing} messages of the gateway before {header.sequence}")
+        self._losses += 1
+        self._decoder.distrust()
 
     def _timed(self, header: envelope.Header) -> envelope.Header:
-        """With a time that does not fall, whichever process it is of."""
-        if not self._is_merging:
-            return header
+        """With a time that does not fall, whichever process it is of; while those of both are merged."""
         self._is_merging = self._heir is not None or header.time_ns < self._heard_ns
         return header._replace(time_ns=max(header.time_ns, self._heard_ns))
 
@@ -387,3 +385,11 @@ class LiveFeed(BlockFeed):
         except zmq.Again:
             return False
         return True
+
+
+def _losses_of(
+    lost: int, trade_gaps: int, book_gaps: int, images: int, gives_quotes: bool
+) -> dict[str, Losses]:
+    book = Losses(book_gaps, images)
+    quotes = book if gives_quotes else Losses(lost, 0)
+    return {"trades": Losses(lost + trade_gaps, 0), "quotes": quotes, "depth": book}
