@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from signalnode.book import OLD_MAX, Book, Delta, Level, Side
+from signalnode.book import OLD_MAX, Book, Delta
+from signalnode.ladder import Level, Side
 
 BIDS: list[Level] = [(99.0, 1.0), (98.0, 2.0)]
 ASKS: list[Level] = [(101.0, 3.0), (102.0, 4.0)]

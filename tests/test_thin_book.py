@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from signalnode.book import Book, Delta, Level
+from signalnode.book import Book, Delta
+from signalnode.ladder import Level
 
 DEEP = [(100.0 - each, 1.0) for each in range(40)], [(101.0 + each, 1.0) for each in range(40)]
 

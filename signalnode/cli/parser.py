@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 from signalnode import __version__
 from signalnode.cli.cluster_words import add_cluster
 from signalnode.cli.completion import SHELLS
-from signalnode.cli.numbers import count, interval_ms, jobs, lines, trials
+from signalnode.cli.numbers import count, lines
+from signalnode.cli.recording_words import add_recordings, add_worth
+from signalnode.cli.url_words import add_rest_url, add_ws_url
 from signalnode.errors import UsageError
 
 _KEY_HELP = {
@@ -128,8 +130,8 @@ def _add_first_steps(verb: _Verb, _: _Parser) -> None:
     what.add_argument(
         "--venue", nargs="+", metavar=("VENUE", "MARKET"), help="live markets of a venue: dydx BTC-USD, say"
     )
-    _add_rest_url(init)
-    _add_ws_url(init)
+    add_rest_url(init)
+    add_ws_url(init)
     verb("check", "check:check", "Check the config and list every fault.")
 
 
@@ -184,28 +186,15 @@ def _add_venues(verb: _Verb, _: _Parser) -> None:
     markets.add_argument("--search", default="", metavar="TEXT", help="only those with this in their name")
     markets.add_argument("--sort", choices=("name", "volume"), default="name", help="default: name")
     markets.add_argument("--json", action="store_true", help="one JSON object")
-    _add_rest_url(markets)
+    add_rest_url(markets)
 
     doctor = verb("doctor", "doctor:doctor", "Say what is wrong between here and a venue, step by step.")
     doctor.add_argument("venue", nargs="?", metavar="VENUE", help="default: those of the config, else all")
     doctor.add_argument(
         "--market", default="", metavar="NAME", help="what to ask for (default: the config's)"
     )
-    _add_rest_url(doctor)
-    _add_ws_url(doctor)
-
-
-def _add_ws_url(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--ws-url", default="", metavar="URL", help="another address of the venue's WebSocket")
-
-
-def _add_rest_url(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "--rest-url",
-        default="",
-        metavar="URL",
-        help="another address of the venue's REST (default: the config's)",
-    )
+    add_rest_url(doctor)
+    add_ws_url(doctor)
 
 
 def _add_markets(verb: _Verb, _: _Parser) -> None:
@@ -215,8 +204,8 @@ def _add_markets(verb: _Verb, _: _Parser) -> None:
     add.add_argument("venue", metavar="VENUE", help="whose markets: dydx, say")
     add.add_argument("markets", nargs="+", metavar="NAME", help="BTC-USD, say")
     add.add_argument("--as", dest="own_name", default="", metavar="NAME", help="our name of the one market")
-    _add_rest_url(add)
-    _add_ws_url(add)
+    add_rest_url(add)
+    add_ws_url(add)
     add.add_argument("--reload", action="store_true", help="and have the running node bring them in")
     verb("reload", "requests:reload", "Read the config again and apply what changed.")
     for name, what in (
@@ -227,113 +216,6 @@ def _add_markets(verb: _Verb, _: _Parser) -> None:
         each = verb(name, f"requests:{name}", what)
         each.add_argument("names", nargs="*", metavar="MARKET", help="or `aggregator`")
         each.add_argument("--all", action="store_true", help="every market of the node")
-
-
-def _add_data(verb: _Verb, _: _Parser) -> None:
-    record = verb("record", "record:record", "Record live markets of a venue, without a node.")
-    record.add_argument("venue", metavar="VENUE", help="whose markets: dydx, say")
-    record.add_argument("markets", nargs="+", metavar="MARKET", help="BTC-USD, say")
-    record.add_argument("--hours", type=float, metavar="H", help="end after so long (default: at Ctrl-C)")
-    record.add_argument("--only", choices=("raw", "events"), default="", help="keep these alone")
-    _add_recordings(record)
-    _add_rest_url(record)
-    _add_ws_url(record)
-    recordings = verb("recordings", "recordings:recordings", "List what was recorded, and what is missing.")
-    recordings.add_argument("markets", nargs="*", metavar="MARKET", help="only these, with their newest gaps")
-    recordings.add_argument("--check", action="store_true", help="read all: what is damaged or missing?")
-    recordings.add_argument("--json", action="store_true", help="one JSON object")
-    _add_recordings(recordings)
-    replay = verb("replay", "data:replay", "Score recordings as fast as possible, into a file.")
-    replay.add_argument(
-        "files",
-        nargs="+",
-        type=Path,
-        metavar="FILE",
-        help="a market that was recorded; or captures (plain, .gz, .xz, .zst), or recordings (Parquet)",
-    )
-    add_span(replay)
-    replay.add_argument("--raw", action="store_true", help="of a market, from its frames, not its events")
-    replay.add_argument("--market", default="", help="whose the files are, for example BTC-USDT")
-    replay.add_argument("--symbol", default="", help="what the files call it, if not that: ETHUSDT, say")
-    replay.add_argument(
-        "--out", required=True, type=Path, metavar="FILE", help="the file to write: Parquet, or CSV (.csv)"
-    )
-    replay.add_argument(
-        "--interval-ms", type=interval_ms, default=100, metavar="MS", help="between two rows (default: 100)"
-    )
-
-    brings = verb("import", "data:bring_in", "Make a recording of CSV files, or of tables in Parquet.")
-    brings.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="CSV (plain, .gz, .xz, .zst, .zip) or Parquet"
-    )
-    brings.add_argument("--out", required=True, type=Path, metavar="FILE", help="the recording to write")
-    brings.add_argument("--market", default="", help="what to call it (default: as the files do)")
-    brings.add_argument("--symbol", default="", help="of several in the files, the one that is meant")
-    brings.add_argument("--kind", choices=("trades", "quotes", "depth"), help="take these alone")
-    brings.add_argument("--unit", choices=("s", "ms", "us", "ns"), help="what times as whole numbers count")
-    brings.add_argument(
-        "--columns", default="", metavar="ROLE=NAME,…", help="what columns are called: price=px,time=when"
-    )
-
-
-def add_span(verb: argparse.ArgumentParser) -> None:
-    """Options of who works on recorded markets, or on files instead; see `spans.sources_of`."""
-    verb.add_argument(
-        "--from", dest="from_time", default="", metavar="WHEN", help="2026-08-09T12:00, or 8h for 8 hours ago"
-    )
-    verb.add_argument("--to", dest="to_time", default="", metavar="WHEN", help="likewise; up to then")
-    verb.add_argument(
-        "--venue", default="", help="whose the market, or the frames of a capture, is: binance, say"
-    )
-    _add_recordings(verb)
-
-
-def _add_recordings(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "--recordings", type=Path, metavar="DIR", help="where they are (default: as in the config)"
-    )
-
-
-def _add_research(verb: _Verb, _: _Parser) -> None:
-    evaluate = verb("evaluate", "evaluate:evaluate", "Say what scores were worth, on recordings.")
-    evaluate.add_argument(
-        "what", nargs="+", metavar="MARKET", help="that was recorded, or plays files; or FILE, or MARKET=FILE"
-    )
-    add_span(evaluate)
-    evaluate.add_argument("--out", type=Path, metavar="FILE", help="write a page of it: report.html, say")
-    evaluate.add_argument("--json", action="store_true", help="every number, as one JSON object")
-    evaluate.add_argument(
-        "--horizon", type=float, default=30.0, metavar="S", help="of signals of your own (default: 30)"
-    )
-    evaluate.add_argument(
-        "--strategy", action="append", metavar="NAME", help="its trades instead: built in, or of the config"
-    )
-    evaluate.add_argument("--fee-bps", type=float, default=0.0, metavar="F", help="of a trade's side (0)")
-    evaluate.add_argument(
-        "--hold", type=float, default=30.0, metavar="S", help="how long what has no exit is held (30)"
-    )
-    evaluate.add_argument("--market", default="", help="whose the files are (default: as they are called)")
-    evaluate.add_argument("--symbol", default="", help="what the files call it, if not that: ETHUSDT, say")
-    tune = verb("tune", "tune:tune", "Say which other parameters a market deserves, if any, on recordings.")
-    tune.add_argument(
-        "what", nargs="+", metavar="MARKET", help="that was recorded, or plays files; or FILE, or MARKET=FILE"
-    )
-    add_span(tune)
-    tune.add_argument(
-        "--signal", action="append", metavar="NAME", help="only this; may come again (default: all)"
-    )
-    tune.add_argument("--trials", type=trials, default=200, metavar="N", help="of a signal (default: 200)")
-    tune.add_argument("--budget", default="", metavar="TIME", help="90s, 10m, 2h, whatever is done by then")
-    tune.add_argument("--seed", type=count, default=1, metavar="N", help="of what is tried (default: 1)")
-    tune.add_argument("--jobs", type=jobs, default=0, metavar="N", help="processes (default: one a core)")
-    tune.add_argument(
-        "--horizon", type=float, default=30.0, metavar="S", help="of signals of your own (default: 30)"
-    )
-    tune.add_argument("--market", default="", help="whose the files are (default: as they are called)")
-    tune.add_argument("--symbol", default="", help="what the files call it, if not that: ETHUSDT, say")
-    tune.add_argument(
-        "--out", type=Path, default=Path("tune.html"), metavar="FILE", help="its page (default: tune.html)"
-    )
 
 
 def _add_layer5(verb: _Verb, _: _Parser) -> None:
@@ -392,8 +274,8 @@ _GROUPS: tuple[tuple[str, Callable[[_Verb, _Parser], None]], ...] = (
     ("run and watch", _add_watching),
     ("markets", _add_markets),
     ("venues", _add_venues),
-    ("recordings", _add_data),
-    ("worth", _add_research),
+    ("recordings", add_recordings),
+    ("worth", add_worth),
     ("decisions (Layer 5)", _add_layer5),
     ("this machine and others", _add_machine),
     ("many machines", add_cluster),

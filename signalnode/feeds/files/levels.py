@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from signalnode.book import BPS, Book, Delta, Level
+from signalnode.book import BPS, Book, Delta
 from signalnode.events import DEPTH, EVENT
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.files.cells import Column, floats
 from signalnode.feeds.files.tables import Reading, Source, rows_of_market, times_into
 from signalnode.feeds.venues.base import Row, depth_row, quote_row
+from signalnode.ladder import Level
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,35 +16,23 @@ bears no more of its channel.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from math import isfinite
 from random import Random
-from typing import Literal, NamedTuple
 
-from signalnode.clock import NS_PER_S
 from signalnode.feeds.live import suspects
 from signalnode.feeds.live.actions import NEVER_NS, RENEW_S_MIN, jittered_s, ns_of
-from signalnode.feeds.live.lives import HELD, SUBSCRIPTION, Asked, Change, Key, State
-from signalnode.feeds.live.sessions.base import OLDEST, SOMEBODY, Heard, Venue
+from signalnode.feeds.live.lives import HELD, SUBSCRIPTION, Asked, Change, Key
+from signalnode.feeds.live.requests import Requests
+from signalnode.feeds.live.sessions.base import SOMEBODY, Heard, Venue
 
 ANSWER_S = 10.0
 ASKED_MAX = 5
 ACKED_SILENT_S, ACKED_SILENT_S_MAX = 10.0, 640.0
-NUMBERS_MAX = 256  # requests whose numbers are known, the newest
 DEAD_S_MIN, PATIENCE = 60.0, 10  # and so many times the longest wait it is used to
 FRAMES_MIN = 20  # before a channel is known
 FORGOTTEN_IN = 10_000  # frames, for the most part
-HOUR_NS = 3_600 * NS_PER_S
 LEFT_MAX = 1_000  # subscriptions let go, whose last request is still remembered
-
-
-class _Numbered(NamedTuple):
-    what: Literal["subscribed", "unsubscribed"]  # by a yes
-    keys: tuple[Key, ...]
-
-
-_WAITING: dict[str, State] = {"subscribed": "asked", "unsubscribed": "left"}  # for that answer
 
 
 class Subscriptions:
@@ -58,11 +46,8 @@ class Subscriptions:
         self._random = random
         silence_s = venue.limits.book_silence_s_max
         self._book_silence_ns = ns_of(silence_s) if isfinite(silence_s) else 0
-        hourly_max = venue.limits.asks_hourly_max
-        self._requests_ns = deque[int](maxlen=int(hourly_max) if isfinite(hourly_max) else 0)
-        self._number = 0
+        self._requests = Requests(venue.limits.asks_hourly_max)
         self._nameless = 0  # refusals of somebody who waits for an answer
-        self._numbered: dict[int, _Numbered] = {}
         self._left_ns: dict[Key, int] = {}  # when what is let go was asked for last
 
     def want(self, symbol: str, channels: Sequence[str]) -> None:
@@ -123,9 +108,8 @@ class Subscriptions:
     def close(self) -> list[Change]:
         """The connection is gone, and with it all that it was subscribed to; the markets refused for that."""
         guilty = suspects.suspect(self.asked) if self.venue.closes_on_unknown else ""
-        self._number = self._nameless = 0
-        self._numbered.clear()
-        self._requests_ns.clear()
+        self._nameless = 0
+        self._requests.clear()
         heard = self._heard_symbols()
         for key, asked in list(self.asked.items()):
             asked.silent_ns = NEVER_NS
@@ -151,7 +135,7 @@ class Subscriptions:
 
     def due_ns(self, send_ns: int) -> int:
         """When something is to be done, where nothing may be sent before `send_ns`."""
-        due_ns, send_ns = NEVER_NS, max(send_ns, self._free_ns())
+        due_ns, send_ns = NEVER_NS, max(send_ns, self._requests.free_ns())
         full, turn = self._full(), self._turn()
         for key, asked in self.asked.items():
             if asked.is_suspect and asked.state == "wanted" and key != turn:
@@ -201,7 +185,7 @@ class Subscriptions:
 
     def request(self, now_ns: int) -> bytes:
         """The next frame to be sent; b"" where there is none."""
-        if now_ns < self._free_ns():
+        if now_ns < self._requests.free_ns():
             return b""
         full, turn = self._full(), self._turn()
         for key, asked in self.asked.items():
@@ -232,7 +216,7 @@ class Subscriptions:
         if heard.number == SOMEBODY:
             self._nameless += 1
             return self._blame(heard.detail, now_ns)
-        events = self._meant(heard)
+        events = self._requests.meant(heard, self.asked)
         is_several = len(events) > 1 and all(what == "refused" for _, what in events)
         found: list[Change] = []
         for key, what in events:
@@ -272,48 +256,6 @@ class Subscriptions:
             return frozenset()
         channels = {channel for (_, channel), asked in self.asked.items() if asked.state == "wanted"}
         return frozenset(each for each in channels if self._held(each) >= markets_max)
-
-    def _free_ns(self) -> int:
-        """When the venue bears one more request; 0: it does."""
-        is_full = 0 < len(self._requests_ns) == self._requests_ns.maxlen
-        return self._requests_ns[0] + HOUR_NS if is_full else 0
-
-    def _meant(self, heard: Heard) -> list[tuple[Key, str]]:
-        """What a frame says of which subscriptions."""
-        if heard.symbol and heard.channel:
-            return [((heard.symbol, heard.channel), heard.what)]
-        if heard.listed is not None and not heard.number:
-            return list(self._of_all(heard.listed))
-        number = self._oldest() if heard.number == OLDEST else heard.number
-        asked = self._numbered.get(number)
-        if asked is None:
-            return []
-        keys = [key for key in asked.keys if heard.symbol in ("", key[0])]
-        if not heard.symbol:  # else it is one of several, each with an answer of its own
-            del self._numbered[number]
-        what: str = heard.what
-        if what in ("subscribed", "unsubscribed") or (asked.what, what) == ("unsubscribed", "refused"):
-            what = asked.what  # what the venue refuses to leave is not there
-        if heard.listed is None or asked.what == "unsubscribed":
-            return [(key, what) for key in keys if self._waits_for(key, asked)]
-        return [(key, what if key in heard.listed else "refused") for key in keys]
-
-    def _of_all(self, listed: frozenset[Key]) -> Iterator[tuple[Key, str]]:
-        for key, asked in self.asked.items():
-            if key in listed and asked.state == "asked":
-                yield key, "subscribed"
-            elif key not in listed and asked.state in ("active", "leaving", "left"):
-                yield key, "unsubscribed"
-
-    def _oldest(self) -> int:
-        for number, asked in list(self._numbered.items()):
-            if any(self._waits_for(key, asked) for key in asked.keys):
-                return number
-            del self._numbered[number]
-        return 0
-
-    def _waits_for(self, key: Key, asked: _Numbered) -> bool:
-        return key in self.asked and self.asked[key].state == _WAITING[asked.what]
 
     def _answered(self, key: Key, asked: Asked, what: str, detail: str, now_ns: int) -> list[Change]:
         if asked.state == "refused":
@@ -377,8 +319,6 @@ class Subscriptions:
         return tuple(keys)
 
     def _request(self, keys: tuple[Key, ...], is_wanted: bool, now_ns: int) -> bytes:
-        self._number += 1
-        self._requests_ns.append(now_ns)
         for key in keys:
             asked = self.asked[key]
             if is_wanted:
@@ -388,11 +328,9 @@ class Subscriptions:
             asked.due_ns = now_ns + ns_of(ANSWER_S)
             if not is_wanted and not self.venue.answers_leaving and self._step(asked, "unsubscribed"):
                 self._answered(key, asked, "unsubscribed", "", now_ns)
-        self._numbered[self._number] = _Numbered("subscribed" if is_wanted else "unsubscribed", keys)
-        if len(self._numbered) > NUMBERS_MAX:
-            del self._numbered[next(iter(self._numbered))]
+        number = self._requests.number("subscribed" if is_wanted else "unsubscribed", keys, now_ns)
         ask = self.venue.subscribe if is_wanted else self.venue.unsubscribe
-        return ask([symbol for symbol, _ in keys], keys[0][1], self._number)
+        return ask([symbol for symbol, _ in keys], keys[0][1], number)
 
     def _step(self, asked: Asked, event: str) -> bool:
         after = SUBSCRIPTION.get((asked.state, event))

@@ -16,9 +16,10 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
-from signalnode.book import Book, BookStatus, Level, Top
+from signalnode.book import Book, BookStatus, Top
 from signalnode.clock import NS_PER_S
 from signalnode.events import DEPTH, QUOTE, TRADE
+from signalnode.ladder import Level
 
 Row = tuple[int, int, int, int, float, float, float, float, float, float, float, float]  # fields of EVENT
 OnFault = Callable[[str, str], None]  # fault name, what was seen

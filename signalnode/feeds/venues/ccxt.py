@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from signalnode.book import Level
 from signalnode.clock import NS_PER_MS
 from signalnode.feeds.venues.base import (
     DecoderClass,
@@ -25,6 +24,7 @@ from signalnode.feeds.venues.base import (
     base_units,
     trade_row,
 )
+from signalnode.ladder import Level
 
 SIDES = {"buy": 1, "sell": -1}
 

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from signalnode.book import Delta, Level
+from signalnode.book import Delta
 from signalnode.feeds.venues.base import (
     DecoderClass,
     FrameFault,
@@ -27,6 +27,7 @@ from signalnode.feeds.venues.base import (
     time_ns_of,
     trade_row,
 )
+from signalnode.ladder import Level
 
 SILENT_CHANNELS = frozenset({"subscriptions", "heartbeats", "candles", "ticker", "ticker_batch"})
 OPEN_STATES = frozenset({"online"})  # of a product; offline, internal and delisted trade nothing

@@ -24,7 +24,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from signalnode.book import LEVELS_MAX, Delta, Level
+from signalnode.book import Delta
 from signalnode.clock import NS_PER_S
 from signalnode.feeds.venues.base import (
     DecoderClass,
@@ -38,6 +38,7 @@ from signalnode.feeds.venues.base import (
     time_ns_of,
     trade_row,
 )
+from signalnode.ladder import LEVELS_MAX, Level
 
 SNAPSHOT_LEVELS = 100  # a side, at most, in the answer to a subscription
 DROPS_MAX = 100  # crossing levels dropped in a minute; more, and the image is worth asking for again

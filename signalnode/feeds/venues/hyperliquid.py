@@ -19,7 +19,6 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from signalnode.book import Level
 from signalnode.clock import NS_PER_MS
 from signalnode.feeds.venues.base import (
     DecoderClass,
@@ -32,6 +31,7 @@ from signalnode.feeds.venues.base import (
     quote_row,
     trade_row,
 )
+from signalnode.ladder import Level
 
 LEVELS, LEVELS_FAST = 20, 5  # a side
 # So little behind the newest block a frame is late; further behind, the newest one's time was wild.

@@ -22,7 +22,7 @@ from typing import Literal
 
 import msgspec
 
-from signalnode.book import Delta, Level
+from signalnode.book import Delta
 from signalnode.feeds.venues.base import (
     DecoderClass,
     FrameFault,
@@ -34,6 +34,7 @@ from signalnode.feeds.venues.base import (
     time_ns_of,
     trade_row,
 )
+from signalnode.ladder import Level
 
 DEPTHS = (10, 25, 100, 500, 1_000)
 CHECKED = 10  # best levels a side that the checksum covers
