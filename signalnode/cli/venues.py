@@ -46,7 +46,7 @@ def checked_live(venue: str, what: str) -> str:
         raise UsageError(f"{what}: {fault}")
     if is_live_venue(venue):
         return venue
-    near = difflib.get_close_matches(venue, LIVE_VENUES, n=1)
+    near = difflib.get_close_matches(venue.lower().replace("-", "_"), LIVE_VENUES, n=1)
     mend = f"did you mean {near[0]}" if near else f"use {', '.join(LIVE_VENUES)}, or ccxt-EXCHANGE"
     raise UsageError(f"{what}: {venue!r} cannot be heard live; {mend}")
 

@@ -6,15 +6,23 @@ import asyncio
 import re
 import socket
 from functools import partial
+from random import Random
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.uri import parse_uri
 from websockets.utils import accept_key
 
+from signalnode.feeds.live.budget import Budget
+from signalnode.feeds.live.connection import PING_S, PONG_S, Connections, Urls
+from signalnode.feeds.live.pool import Pool
 from signalnode.feeds.live.reasons import UNANSWERED, reason_of
+from signalnode.feeds.live.relief import Crew, Relief
+from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.live.websocket import Socket
+from signalnode.settings import LIVE_VENUES
 
 from . import sockets
 
@@ -38,6 +46,24 @@ def test_a_peer_that_answers_no_ping_is_told():
 
     with sockets.listening(deaf) as port:
         assert reason_of(asyncio.run(until_closed(port))) == UNANSWERED
+
+
+@pytest.mark.parametrize("name", LIVE_VENUES)
+def test_a_peer_is_pinged_by_the_protocol_or_in_the_venues_own_words_and_frames_are_bounded(name, tmp_path):
+    words = venue_of(name)
+    pool = Pool(words, Random(1))
+    relief = Relief(pool, Crew(*[lambda: None] * 4), None)
+    budget = Budget(tmp_path / "budget", words.limits)
+    dialled = Connections(pool, Urls("ws://127.0.0.1:1", ""), None, budget, relief)._dialled("")  # type: ignore[arg-type]
+
+    async def made() -> Socket:
+        found = dialled.protocol_factory(parse_uri("ws://127.0.0.1:1"))
+        assert isinstance(found, Socket)
+        return found
+
+    socket = asyncio.run(made())
+    assert (socket.ping_interval, socket.ping_timeout) == (PING_S if words.ping is None else None, PONG_S)
+    assert socket.protocol.max_message_size == words.limits.frame_bytes_max
 
 
 def test_every_message_is_handed_over_whole_and_in_order_and_then_the_end_is_told():

@@ -1,4 +1,4 @@
-"""More of what must hold at every live venue: old, newer and shallow images, and clocks that jump."""
+"""More that must hold at every live venue: old, newer and shallow images, clocks that jump; slow readers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from signalnode.feeds.live.sessions import binance_words, venue_of
 from signalnode.feeds.live.sessions.binance_words import BinanceVenue
 from signalnode.settings import LIVE_VENUES
 from tests.effort import drawn, some
+from tests.venues import venue as made
 from tests.venues.virtual import UNSEEN, Virtual
 
 BLIND = UNSEEN | {"coinbase"}  # where an image that is old already when it comes looks like any other
@@ -16,9 +17,9 @@ FETCHED = [name for name in LIVE_VENUES if isinstance(venue_of(name), BinanceVen
 
 @pytest.fixture
 def world(venue: str) -> Virtual:
-    made = Virtual(venue, count=2)
-    made.until_sound()
-    return made
+    world = Virtual(venue, count=2)
+    world.until_sound()
+    return world
 
 
 @pytest.mark.parametrize("venue", LIVE_VENUES)
@@ -66,6 +67,27 @@ def test_our_clock_may_have_moved_where_a_gateway_starts_again(world, tmp_path):
         world.until_sound()
         world.run(1.0)
     world.finish(tmp_path)
+
+
+@pytest.mark.parametrize("venue", LIVE_VENUES[: drawn(1, len(LIVE_VENUES))])
+def test_a_gateway_that_does_not_read_is_closed_by_the_venue_and_comes_back(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(made, "OUT_MAX", 40)
+    for truth in world.truths.values():
+        truth.is_known = False  # what waits is older than the market
+    world.gateway.frozen.update(world.peers)
+    world.until(lambda: all(peer.is_closed for peer in world.peers.values()), "the venue's patience to end")
+    for truth in world.truths.values():
+        truth.due.clear()  # what waited to be read went with the connection
+        truth.optional = truth.optional + truth.came
+    world.gateway.frozen.clear()
+    world.tick()
+    assert "1008 does not read" in world.feed.outage
+    world.until_sound()
+    for truth in world.truths.values():
+        truth.forget()
+    world.run(1.0)
+    for listener in world.listeners.values():
+        listener.check_replay(tmp_path / "passed_on")
 
 
 IN_BAND = [name for name in LIVE_VENUES if name not in FETCHED]
