@@ -185,15 +185,19 @@ class Aggregator:
         self.missed += missing
         return True
 
-    def take_digest(self, frames: Sequence[bytes], now_ns: int) -> None:
-        """Take what another aggregator says of its markets. What is wrong is counted by reason."""
+    def take_digest(self, frames: Sequence[bytes], now_ns: int, waited_ns_max: int = 0) -> None:
+        """Take what another aggregator says of its markets, and what has waited so long at the most; what is
+        wrong is counted by reason.
+        """
         try:
             digest = self._digests.read(frames)
         except WireError as error:
             self._reject(error.reason)
             return
         beyond = self.board.carried.rejected
-        if self.board.carry(digest, now_ns):
+        # As with a message: another host's clock says how old it is no further than it can have waited here.
+        delay_ns = now_ns + self._ahead_ns - digest.time_published_ns
+        if self.board.carry(digest, now_ns - max(0, min(delay_ns, waited_ns_max))):
             self._group()
         if self.board.carried.rejected > beyond:
             self._reject("room")

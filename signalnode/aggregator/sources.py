@@ -74,6 +74,7 @@ class Sources:
         self._seen: tuple[int, int] | None = None  # of the file: when it was changed, and its size
         self._listed: list[str] = []
         self._told = ""
+        self._caught_up_ns: int | None = None  # when no digest waited
         self.look()
 
     def follow(self, settings: AggregatorSettings) -> None:
@@ -96,11 +97,10 @@ class Sources:
         self, core: Aggregator, republisher: Republisher, ready: Collection[object], now_ns: int
     ) -> None:
         """Take what waits, and ask for what is asked for here."""
-        if self._digests in ready:
-            for _ in range(DIGESTS_DRAIN_MAX):
-                if not waits(self._digests):
-                    break
-                core.take_digest(receive(self._digests), now_ns)
+        if self._digests not in ready:
+            self._caught_up_ns = now_ns
+        else:
+            self._take_digests(core, now_ns)
         if self._streams in ready:
             for _ in range(DRAIN_MAX):
                 if not waits(self._streams):
@@ -111,6 +111,14 @@ class Sources:
         if republisher.asked_changes != self._changes:
             self._changes = republisher.asked_changes
             self._ask(core, streams_meant(republisher.asked))
+
+    def _take_digests(self, core: Aggregator, now_ns: int) -> None:
+        caught_up_ns = now_ns if self._caught_up_ns is None else self._caught_up_ns
+        for _ in range(DIGESTS_DRAIN_MAX):
+            if not waits(self._digests):
+                self._caught_up_ns = now_ns
+                return
+            core.take_digest(receive(self._digests), now_ns, now_ns - caught_up_ns)
 
     def close(self) -> None:
         """Let go of the sockets."""

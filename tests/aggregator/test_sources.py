@@ -51,6 +51,19 @@ def digest_of(lower: Aggregator, now_ns: int) -> list[bytes]:
     return digest
 
 
+def test_a_digest_that_waited_to_be_taken_is_as_old_as_it_says() -> None:
+    lower, upper = core_of("low", "A"), core_of("up")
+    lower.take(encode(score("A", time_published_ns=S)), S)
+    frames = digest_of(lower, 2 * S)
+    upper.take_digest(frames, 20 * S, 18 * S)
+    assert upper.board.state("A", 20 * S) == "silent"
+    other = core_of("other")
+    other.take_digest(frames, 20 * S, S // 2)
+    assert other.board.state("A", 20 * S) == "fresh", (
+        "whose clock is behind is no older than it can have waited"
+    )
+
+
 def test_a_board_of_digests_reads_as_the_boards_that_made_them() -> None:
     lower, upper = core_of("a", "A", "B"), core_of("top")
     lower.take(
