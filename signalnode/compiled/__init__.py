@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, cast
 
@@ -99,6 +100,33 @@ def written(taken: str, lines: Sequence[str], **names: Any) -> Callable[..., Non
     return compiled(made)
 
 
+def sqrt(x: float) -> float:
+    """√x. Compiled, it is one instruction, of which there are vectors: `math.sqrt` has C's errno to tell."""
+    return math.sqrt(x)
+
+
+def where(condition: bool, a: float, b: float) -> float:
+    """`a` where `condition`, else `b`. Compiled, both are worked out and nothing branches."""
+    return a if condition else b
+
+
+class Lane:
+    """Row `k` of a record whose fields are columns, as a record of its own: an attribute is the number there.
+
+    Compiled, it costs nothing, and a loop over `k` becomes vectors of the same operations in the same order:
+    the same bits as row by row.
+    """
+
+    def __init__(self, columns: Any, k: int) -> None:
+        vars(self).update(_columns=columns, _k=k)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._columns, name)[self._k]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        getattr(self._columns, name)[self._k] = value
+
+
 def entry(**arrays: npt.DTypeLike | tuple[npt.DTypeLike, int]) -> Callable[[Callable[P, R]], Entry[P, R]]:
     """As `compiled`, for a function that Python calls: `arrays` gives each array parameter's dtype, with the
     number of columns where it has two axes. The other parameters, and the result, are `int`, `float`; the
@@ -113,6 +141,19 @@ def entry(**arrays: npt.DTypeLike | tuple[npt.DTypeLike, int]) -> Callable[[Call
     return marked
 
 
+def side_by_side(
+    **arrays: npt.DTypeLike | tuple[npt.DTypeLike, int],
+) -> Callable[[Callable[P, R]], Entry[P, R]]:
+    """As `entry`, for a function of loops over lanes, of whose turns LLVM is to work out several at once."""
+
+    def marked(function: Callable[P, R]) -> Entry[P, R]:
+        made = entry(**arrays)(function)
+        made.loops = True
+        return made
+
+    return marked
+
+
 class Entry(Generic[P, R]):
     """A function whose machine code Python calls. `function` is the same in plain Python."""
 
@@ -120,6 +161,7 @@ class Entry(Generic[P, R]):
         self, function: Callable[P, R], arrays: dict[str, npt.DTypeLike | tuple[npt.DTypeLike, int]]
     ) -> None:
         self.function = function
+        self.loops = False  # whether it is under `side_by_side`
         self.symbol = f"{function.__module__}.{function.__qualname__}"
         signature = inspect.signature(function)
         self.result = RESULTS[str(signature.return_annotation)]

@@ -27,7 +27,7 @@ import numba
 import numpy as np
 from numba import types
 
-from signalnode.compiled import APART, ENTRIES, MARKED, Argument, Entry
+from signalnode.compiled import APART, ENTRIES, MARKED, Argument, Entry, lanes
 from signalnode.compiled.loader import DATA_AT, ENTRY_MODULES, LENGTHS_AT, store, target_machine
 
 OPTIONS: dict[str, Any] = {
@@ -68,10 +68,12 @@ def main() -> None:
 def _compile(path: Path) -> None:
     for module in ENTRY_MODULES:
         importlib.import_module(module)
-    numba.config.SLP_VECTORIZE = 1  # vectors of what stands in straight code, as `features.decay` does
     _hand_to_numba()
     whole = llvm.parse_assembly(NOTHING_TO_FREE)
-    for number, entry in enumerate(ENTRIES, 1):
+    for number, entry in enumerate(sorted(ENTRIES, key=lambda entry: not entry.loops), 1):
+        # Vectors of what stands in straight code, as `features.decay` does. A loop that holds some already
+        # becomes none itself: so those come first, without.
+        numba.config.SLP_VECTORIZE = int(not entry.loops)
         whole.link_in(llvm.parse_assembly(native(entry)))
         print(f"{number} of {len(ENTRIES)}", flush=True)
     whole.verify()
@@ -82,6 +84,7 @@ def _hand_to_numba() -> None:
     """Put what numba calls in the place of each marked function: under whatever name a module knows it, and
     wherever another marked function, made in a function, has it from there.
     """
+    lanes.register()
     called = {id(function): _for_numba(function, apart=function in APART) for function in MARKED}
     called |= {id(entry): _for_numba(entry.function, apart=True) for entry in ENTRIES}
     for cell in [cell for function in MARKED for cell in function.__closure__ or ()]:

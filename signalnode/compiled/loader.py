@@ -37,6 +37,7 @@ BEGINS = "compiling the kernel, once for this version: ten seconds, up to a minu
 
 ENTRY_MODULES = (  # every module that has one
     "signalnode.signals.kernel",
+    "signalnode.signals.rows",
     "signalnode.signals.extra",
     "signalnode.feeds.base",
     "signalnode.feeds.files.recording",

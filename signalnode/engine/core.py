@@ -26,15 +26,14 @@ from signalnode.signals.extra import ExtraSignals, load_signals, places_of, shap
 from signalnode.signals.identity import added_digest, formulas_digest
 from signalnode.signals.kernel import (
     ALL_NS,
-    COLUMNS,
     SCORING,
     consume,
     first_untimely,
     ingest,
-    replay,
     score,
 )
 from signalnode.signals.parameters import parameters_of
+from signalnode.signals.rows import BLOCK, COLUMNS, replay
 
 DEFAULT_INTERVAL_NS = 100 * clock.NS_PER_MS
 NO_EVENTS = np.zeros(0, EVENT)
@@ -316,13 +315,16 @@ class SignalEngine:
     def _fill(self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int) -> Bits:
         """Fill the rows; returns which of the names are unknown in each, as bits."""
         floats, integers = (table.view(kind).reshape(len(table), len(COLUMNS)) for kind in ("<f8", "<i8"))
-        before, signals = self._scoring.copy(), np.zeros(len(table), np.int64)
-        if replay(self._scoring, rows, first_ns, interval_ns, floats, integers, signals) >= 0:
-            self._scoring[:] = before
+        before, signals = self._scoring.tobytes(), np.zeros(len(table), np.int64)
+        block = np.zeros(1, BLOCK)
+        if replay(self._scoring, rows, first_ns, interval_ns, floats, integers, signals, block) >= 0:
+            self._scoring[:] = np.frombuffer(before, SCORING)
             self._refuse(first_untimely(self._scoring, rows), rows)
-        different, place = np.unique(signals, return_inverse=True)
-        bits = [self._bits(_unknown_names(each)) for each in different.tolist()]
-        return np.array(bits, np.uint64)[place]
+        starts = np.flatnonzero(np.diff(signals, prepend=-1))  # a market's evidence seldom comes and goes
+        different = signals[starts].tolist()
+        bits_of = {each: self._bits(_unknown_names(each)) for each in set(different)}
+        bits = np.array([bits_of[each] for each in different], np.uint64)
+        return np.repeat(bits, np.diff(starts, append=len(signals)))
 
     def _fill_with_extra(
         self, table: npt.NDArray[Any], rows: Events, first_ns: int, interval_ns: int

@@ -12,10 +12,9 @@ usually traded in volume_s. At the third, all so far come down to 64 times the l
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, sqrt
 from signalnode.features.base import Parameter, Weight
 from signalnode.features.decay import SECONDS_PER_NS, SEEN_MIN, decay, decays
 from signalnode.features.limits import INFLUENCE_MAX, KNOWN_FROM, least, limited
@@ -77,8 +76,8 @@ def _limited_sizes(s: Any, p: Any, time_ns: int, size: float, usual_kept: float)
 @compiled
 def _begin_usual(s: Any, low: float) -> None:
     """Let the least of the first KNOWN_FROM sizes, `low`, stand for each in the usuals."""
-    root = math.sqrt(low)
-    most = KNOWN_FROM * math.sqrt(INFLUENCE_MAX) * root
+    root = sqrt(low)
+    most = KNOWN_FROM * sqrt(INFLUENCE_MAX) * root
     s.volume_usual = s.trades_usual * low
     s.volume = min(s.volume, KNOWN_FROM * INFLUENCE_MAX * low)
     s.trading_1 = min(s.trading_1, most)
@@ -103,8 +102,8 @@ def on_trade(s: Any, p: Any, e: Any) -> None:
     s.volume = s.volume * now + to_now
     s.volume_usual = s.volume_usual * usual + to_usual
     s.trades_usual = s.trades_usual * usual + 1.0
-    root = math.sqrt(to_usual)
-    s.trading_1 = s.trading_1 * now + math.sqrt(to_now)
+    root = sqrt(to_usual)
+    s.trading_1 = s.trading_1 * now + sqrt(to_now)
     s.trading_5 = s.trading_5 * five + root
     s.trading_25 = s.trading_25 * many + root
     s.trading_usual = s.trading_usual * usual + root

@@ -18,7 +18,9 @@ of MOVED are as of a price change: `on_price_change` gets them as further argume
 
 An event is a record of EVENT that has been found true; `event.time_received_ns` is now. `state`,
 `parameters`, `weights` and `features` are records whose fields are attributes. All of these functions are
-compiled, so `@compiled` stands above each and above what they call.
+compiled, so `@compiled` stands above each and above what they call. A replay measures several times at once:
+LLVM makes vectors of `measure` where it branches little and calls nothing of C's, with `where`, `sqrt`
+(`signalnode.compiled`), `log` and `exp`; anything else is right as well, and slower.
 
 What belongs to no family stands in the state as well (BOOK): `bid` and `ask`, 0 while `has_price` is 0;
 `has_quote` is 0 while trade prices stand in for quotes. When an event comes, every family finds them **as

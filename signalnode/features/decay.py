@@ -13,12 +13,11 @@ import math
 
 import numpy as np
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, where
 
 SECONDS_PER_NS = 1e-9
 SEEN_MIN = 1e-9  # so that a first event divides by something
 SHORT = 0.125  # elapsed/τ below which a short polynomial is enough
-ALL_SEEN = 40.0  # elapsed/τ beyond which 1 − e^(−x) is 1, to the bit
 GONE = 708.0  # elapsed/τ beyond which nothing is left; e^(−708) is the last that is a normal number
 
 _HALVINGS = 1.0 / math.log(2.0)
@@ -58,6 +57,12 @@ def _any(x: float) -> float:
 
 
 @compiled
+def exp(x: float) -> float:
+    """e^x for x ≤ 700, as `decay`."""
+    return _any(-x)
+
+
+@compiled
 def decay(x: float) -> float:
     """e^(−x) with x = elapsed/τ ≥ 0, to the last bit or the one beside it. Straight arithmetic: of several
     side by side LLVM makes vectors, and each machine gets the same bits, whatever its C library.
@@ -86,12 +91,16 @@ def decays(a: float, b: float, c: float, d: float) -> tuple[float, float, float,
 
 
 @compiled
+def any_decays(a: float, b: float, c: float, d: float) -> tuple[float, float, float, float]:
+    """`decay` of each of the four, to the last bit or the one beside it, without a branch."""
+    return _any(a), _any(b), _any(c), _any(d)
+
+
+@compiled
 def shares_seen(a: float, b: float, c: float, d: float) -> tuple[float, float, float, float]:
     """1 − e^(−x) of each of the four, with x = observed/τ: the weight a decayed sum has had time to gather.
     Dividing by it takes the start-up bias out. Never below SEEN_MIN.
     """
-    if min(a, b, c, d) > ALL_SEEN:
-        return 1.0, 1.0, 1.0, 1.0
     return _seen(_any(a)), _seen(_any(b)), _seen(_any(c)), _seen(_any(d))
 
 
@@ -117,6 +126,4 @@ def time_average(
     Until a hundred-thousandth of the time constant has been observed there is nothing to average, and
     `value` itself stands for it.
     """
-    if observed_s < 1e-5 * time_constant_s:
-        return value
-    return hold(average, value, kept) / seen
+    return where(observed_s < 1e-5 * time_constant_s, value, hold(average, value, kept) / seen)

@@ -81,9 +81,10 @@ def _stands(heard: int, heard_ns: int, newest_ns: int, most_s: float) -> float:
 def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
     newest_ns, most_s = s.evidence_time_ns, p.evidence_s
-    f.heard_quotes = _stands(s.quotes_heard, s.quotes_heard_ns, newest_ns, most_s)
+    quotes = _stands(s.quotes_heard, s.quotes_heard_ns, newest_ns, most_s)
+    trades = _stands(s.trades_heard, s.trades_heard_ns, newest_ns, most_s)
+    f.heard_quotes, f.heard_trades = quotes, trades
     f.heard_sizes = _stands(s.sizes_heard, s.sizes_heard_ns, newest_ns, most_s)
-    f.heard_trades = _stands(s.trades_heard, s.trades_heard_ns, newest_ns, most_s)
     f.heard_sides = _stands(s.sides_heard, s.sides_heard_ns, newest_ns, most_s)
     f.heard_depth = _stands(s.depth_heard, s.depth_heard_ns, newest_ns, most_s)
-    f.heard_prices = f.heard_quotes if s.quotes_heard == 1 else f.heard_trades
+    f.heard_prices = quotes if s.quotes_heard == 1 else trades

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from signalnode.compiled import apart, compiled, in_turn
+from signalnode.compiled import Lane, apart, checked, compiled, in_turn, where, written
 from signalnode.events import DEPTH, QUOTE, TRADE
 from signalnode.features import FAMILIES
 from signalnode.features.weights import on_price_change_of, weigh
@@ -33,6 +33,16 @@ def _families(event_function: str) -> Callable[..., None]:
 _on_trade, _on_quote, _on_depth = map(_families, ("on_trade", "on_quote", "on_depth"))
 _on_price_change = on_price_change_of(FAMILIES)
 _measure = in_turn([family.measure for family in FAMILIES])
+_measure_rows = written(
+    "s, p, times, w, f, n",
+    [
+        line
+        for place in range(len(FAMILIES))
+        for line in ("for k in range(n):", f" f{place}(Lane(s, k), p, times[k], Lane(w, k), Lane(f, k))")
+    ],
+    Lane=Lane,
+    **{f"f{place}": checked(family.measure) for place, family in enumerate(FAMILIES)},
+)
 
 
 @compiled
@@ -115,6 +125,17 @@ def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write every feature as of `time_ns`, not before `s.time_ns`, into the record `f`, and every weight into
     the record `w`; `s` stays. Before the first price the mid is NaN.
     """
-    f.mid = 0.5 * (s.bid + s.ask) if s.has_price == 1 else math.nan
+    f.mid = where(s.has_price == 1, 0.5 * (s.bid + s.ask), math.nan)
     weigh(s, p, time_ns, w)
     _measure(s, p, time_ns, w, f)
+
+
+@compiled
+def measure_rows(s: Any, p: Any, times: Any, w: Any, f: Any, n: int) -> None:
+    """As `measure`, of the first `n` lanes of `s`, each as of its time, into those of `w` and `f`."""
+    for k in range(n):
+        weigh(Lane(s, k), p, times[k], Lane(w, k))
+    _measure_rows(s, p, times, w, f, n)
+    for k in range(n):
+        row = Lane(s, k)
+        Lane(f, k).mid = where(row.has_price == 1, 0.5 * (row.bid + row.ask), math.nan)

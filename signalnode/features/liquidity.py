@@ -21,9 +21,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, sqrt, where
 from signalnode.features.base import Parameter, Weight
-from signalnode.features.decay import SECONDS_PER_NS, decays, hold, time_average
+from signalnode.features.decay import SECONDS_PER_NS, decays, exp, hold, time_average
 from signalnode.features.limits import KNOWN_FROM, LEVEL_MAX, middle
 from signalnode.features.logarithm import log1p
 
@@ -111,7 +111,7 @@ def _limited_depth(s: Any, depth: float) -> float:
 @compiled
 def _limited_top(s: Any) -> float:
     """What of the top the usual takes: all of it while nothing has stood there."""
-    top, usual = math.sqrt(s.top_square), s.top_average_usual
+    top, usual = sqrt(s.top_square), s.top_average_usual
     if s.depths == 1 and top > 0.0:
         usual = s.top_average_usual = min(usual, top * s.depth_usual_seen)
     return top if usual <= 0.0 else min(top, _most(s) * usual / s.depth_usual_seen)
@@ -120,7 +120,7 @@ def _limited_top(s: Any) -> float:
 @compiled
 def _take_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float, source: int) -> None:
     """Take the quantities near the mid on either side, from a `source` no worse than the one before."""
-    depth = math.sqrt(bid_depth * ask_depth)
+    depth = sqrt(bid_depth * ask_depth)
     if s.depth_source < source:
         s.depth_source = source
         s.depth_first_ns = time_ns
@@ -131,7 +131,7 @@ def _take_depth(s: Any, p: Any, time_ns: int, bid_depth: float, ask_depth: float
         s.depth_before = 0.0
         s.depth_counted = depth
         s.top_average_usual = 0.0
-        s.top_counted = math.sqrt(s.top_square)
+        s.top_counted = sqrt(s.top_square)
     else:
         h = (time_ns - s.depth_time_ns) * SECONDS_PER_NS
         now, usual, _, _ = decays(h * p.per_liquidity_s, h * p.per_depth_usual_s, 0.0, 0.0)
@@ -187,23 +187,18 @@ def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
     """Write this family's features as of `time_ns` into the record `f`; the state stays as it is."""
     tau = p.liquidity_s
     observed = (time_ns - s.spread_first_ns) * SECONDS_PER_NS
-    f.spread = f.spread_usual = 0.0
-    if s.has_quote == 1:
-        f.spread = math.exp(
-            time_average(s.log_spread_average, s.log_spread, w.spread, w.spread_seen, observed, tau)
-        )
-        usual = s.log_spread
-        if s.spread_usual_seen > SEEN_ENOUGH:
-            usual = s.log_spread_average_usual / s.spread_usual_seen
-        f.spread_usual = math.exp(usual)
+    average = time_average(s.log_spread_average, s.log_spread, w.spread, w.spread_seen, observed, tau)
+    seen = s.spread_usual_seen
+    usual = where(seen > SEEN_ENOUGH, s.log_spread_average_usual / max(seen, SEEN_ENOUGH), s.log_spread)
+    f.spread = spread = where(s.has_quote == 1, exp(average), 0.0)
+    f.spread_usual = spread_usual = where(s.has_quote == 1, exp(usual), 0.0)
     observed = (time_ns - s.depth_first_ns) * SECONDS_PER_NS
     f.depth_now = time_average(s.depth_average, s.depth, w.depth, w.depth_seen, observed, tau)
-    f.depth_usual, f.top_usual = s.depth_counted, s.top_counted
-    if s.depth_usual_seen > SEEN_ENOUGH:
-        f.depth_usual = s.depth_average_usual / s.depth_usual_seen
-        f.top_usual = s.top_average_usual / s.depth_usual_seen
-    if s.depth_source < DEPTH_IN_BAND:
-        f.top_usual = f.depth_usual
-    f.depth_width, f.depth_width_usual = f.spread, f.spread_usual
-    if s.depth_source == DEPTH_IN_BAND:
-        f.depth_width = f.depth_width_usual = p.depth_bps * 1e-4
+    seen = s.depth_usual_seen
+    divisor = max(seen, SEEN_ENOUGH)
+    depth = where(seen > SEEN_ENOUGH, s.depth_average_usual / divisor, s.depth_counted)
+    top = where(seen > SEEN_ENOUGH, s.top_average_usual / divisor, s.top_counted)
+    in_band, width = s.depth_source == DEPTH_IN_BAND, p.depth_bps * 1e-4
+    f.depth_usual, f.top_usual = depth, where(in_band, top, depth)
+    f.depth_width = where(in_band, width, spread)
+    f.depth_width_usual = where(in_band, width, spread_usual)

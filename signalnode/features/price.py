@@ -40,7 +40,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, sqrt
 from signalnode.features.base import Derived, Parameter, Weight
 from signalnode.features.decay import SECONDS_PER_NS, decays
 from signalnode.features.limits import INFLUENCE_MAX, KNOWN_FROM, least, limited
@@ -179,16 +179,15 @@ def _lagged_size(
     `size` = |y₀|, or y₀² where τ' is half of y's; `fallen` = e^(−h/τ'), `kept` = e^(−h/τ), `gain` is what
     `_gain` makes of τ and τ', and `per_tau` 1/τ.
     """
-    if gain == math.inf:
-        return average * kept + size * (h * per_tau) * kept
-    return average * kept + size * gain * (fallen - kept)
+    alike, apart = size * (h * per_tau) * kept, size * gain * (fallen - kept)
+    return average * kept + (alike if gain == math.inf else apart)
 
 
 @compiled
 def _counted(log_return: float, most: float, s: Any) -> float:
     """`log_return`, whose square counts up to `most`."""
     square = limited(log_return * log_return, most, s.square_before, s.square_earlier)
-    return math.copysign(math.sqrt(square), log_return)
+    return math.copysign(sqrt(square), log_return)
 
 
 @compiled
@@ -228,7 +227,7 @@ def _begin_usual(s: Any, p: Any) -> None:
     """Let the least of the first KNOWN_FROM squares stand for each."""
     low = s.move_square
     s.squares = s.moves * low
-    most = math.sqrt(KNOWN_FROM * INFLUENCE_MAX * low)
+    most = sqrt(KNOWN_FROM * INFLUENCE_MAX * low)
     s.lagged_usual = math.copysign(min(abs(s.lagged_usual), most), s.lagged_usual)
     share = most * p.volatility_lag_s
     s.lagged_sizes_5 = min(s.lagged_sizes_5, share / (5.0 * p.volatility_s))

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, sqrt
 from signalnode.features.base import Parameter, Weight
 from signalnode.features.decay import SECONDS_PER_NS, decays
 from signalnode.features.limits import KNOWN_FROM, least
@@ -94,7 +94,7 @@ def on_trade(s: Any, p: Any, e: Any) -> None:
         s.taken_time_ns = time_ns
     h = (time_ns - s.taken_time_ns) * SECONDS_PER_NS
     kept, usual, _, _ = decays(h * p.per_taken_s, h * p.per_taken_usual_s, 0.0, 0.0)
-    root, side = _take_root(s, math.sqrt(e.size)), _side(s, e)
+    root, side = _take_root(s, sqrt(e.size)), _side(s, e)
     s.taken_sum = s.taken_sum * kept + side * root
     s.taken_whole = s.taken_whole * kept + root
     s.taken_sum_usual = s.taken_sum_usual * usual + side * root

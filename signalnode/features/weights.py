@@ -13,7 +13,7 @@ import numpy as np
 from signalnode.compiled import checked, written
 from signalnode.features import FAMILIES
 from signalnode.features.base import PER, Family, Weight
-from signalnode.features.decay import SECONDS_PER_NS, are_short, decays, shares_seen, shorts
+from signalnode.features.decay import SECONDS_PER_NS, any_decays, are_short, decays, shares_seen, shorts
 
 _USUAL = {each.name: each.default for family in FAMILIES for each in family.PARAMETERS}
 KEPT: list[Weight] = [weight for family in FAMILIES for weight in getattr(family, "KEPT", ())]
@@ -43,8 +43,8 @@ def _lines(weights: list[Weight], function: str) -> Iterator[str]:
 # Write every weight as of `time_ns` into the record `w`.
 weigh = written(
     "s, p, time_ns, w",
-    [*_lines(KEPT, "decays"), *_lines(SEEN, "shares_seen")],
-    decays=decays,
+    [*_lines(KEPT, "any_decays"), *_lines(SEEN, "shares_seen")],
+    any_decays=any_decays,
     shares_seen=shares_seen,
 )
 

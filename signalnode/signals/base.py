@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, where
 from signalnode.features import evidence
 from signalnode.features.base import Parameter
+from signalnode.features.logarithm import log
 
 HEARD = "heard_"
 NEGLIGIBLE = 1e-3  # of the usual: less is as good as nothing, and a logarithm should not chase it
@@ -85,4 +86,4 @@ def over_spans(moment: float, minute: float, minutes: float, usual: float, least
 @compiled
 def log_or_nothing(x: float) -> float:
     """ln x; −∞ where x is too small to be told from zero."""
-    return math.log(x) if x > 0.0 else -math.inf
+    return where(x > 0.0, log(x), -math.inf)

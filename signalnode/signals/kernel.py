@@ -54,11 +54,15 @@ SCORING = np.dtype(
     ],
     align=True,
 )
-COLUMNS = ("time_ns", "mid", *BUILT_IN_SCORES, "warm")  # of a replay's table; f8, but for the time's i8
 ALL_NS = 2**63 - 1  # a time after everything
 
 
 FIRSTS = np.cumsum([0, *(len(signal.scores) for signal in SIGNALS)])[:-1]  # each signal's first score
+
+
+def is_told(signal: Signal, both: str = "and") -> str:
+    """Whether the market has the evidence that it needs, as code; `both` is between two of them."""
+    return f" {both} ".join([f"(f.{heard(need)} > 0.0)" for need in signal.needs]) or "True"
 
 
 def read_all_of(signals: Sequence[Signal]) -> Callable[..., None]:
@@ -76,8 +80,7 @@ def read_all_of(signals: Sequence[Signal]) -> Callable[..., None]:
             name = f"a{len(activities)}"
             functions[name], activities[signal.activity] = checked(signal.activity), f"{name}_told"
             lines.append(f"{name}_told = {name}(f, p)")
-        is_told = " and ".join([f"f.{heard(need)} > 0.0" for need in signal.needs]) or "True"
-        reading = f"r{i}(f, p) if {is_told} else nan"
+        reading = f"r{i}(f, p) if {is_told(signal)} else nan"
         names = [f"x{len(told) + side}" for side in range(len(signal.scores))]
         if signal.two_sided:
             activity = activities[signal.activity] if signal.activity else "0.0"
@@ -98,6 +101,12 @@ def _sample(k: Any) -> None:
     measure(s, p, s.next_sample_ns, k.weights, f)
     _read_all(f, p, k.readings)
     learn(k.scales, k.shapes, k.readings, p)
+    pass_sample(s, p)
+
+
+@compiled
+def pass_sample(s: Any, p: Any) -> None:
+    """Move the grid on by one step, whose readings the scales learn."""
     s.samples += 1
     s.next_sample_ns += int(p.sample_s * 1e9)
     _take_wait(s, forgetting(p))
@@ -128,31 +137,50 @@ def _is_outage(s: Any) -> bool:
     return over and s.events + s.refused == s.events_sampled
 
 
+@compiled
+def is_next(s: Any, p: Any, time_ns: int, until_ns: int) -> bool:
+    """Whether an event of `time_ns` is not after `until_ns` and not before the newest; the first of all
+    begins the grid.
+    """
+    first = s.events + s.refused == 0
+    if time_ns > until_ns or (time_ns < s.time_ns and not first):
+        return False
+    if first:
+        s.next_sample_ns = time_ns + int(p.sample_s * 1e9)
+    return True
+
+
+@compiled
+def is_sample_due(s: Any, p: Any, time_ns: int) -> bool:
+    """Whether a grid point before `time_ns` is to be learnt. An outage teaches nothing, nor does what comes
+    before the first price; the grid then moves on by whole steps.
+    """
+    if s.next_sample_ns >= time_ns:
+        return False
+    if s.has_price == 0 or _is_outage(s):
+        step = int(p.sample_s * 1e9)
+        s.next_sample_ns += ((time_ns - 1 - s.next_sample_ns) // step + 1) * step
+        return False
+    return True
+
+
 @entry(scoring=SCORING, events=EVENT)
 def consume(scoring: Any, events: Any, start: int, until_ns: int, pause: int) -> int:
     """Take events[start:] with kernel time ≤ `until_ns` into the state, learning at the grid points between.
 
     Returns the index of the first event not taken: one that is later, or runs backwards. With `pause` 1,
     returns right after each grid point, so that signals from outside can learn there too; call again with the
-    index returned until it stands still or at the end. An outage teaches nothing, nor does what comes before
-    the first price; the grid then moves on by whole steps.
+    index returned until it stands still or at the end.
     """
     k = scoring[0]
     s, p = k.state, k.parameters
-    step = int(p.sample_s * 1e9)
     n = len(events)
     i = start
     while i < n:
         e = events[i]
-        time_ns = e.time_received_ns
-        if time_ns > until_ns or (time_ns < s.time_ns and s.events + s.refused > 0):
+        if not is_next(s, p, e.time_received_ns, until_ns):
             break
-        if s.events + s.refused == 0:
-            s.next_sample_ns = time_ns + step
-        while s.next_sample_ns < time_ns:
-            if s.has_price == 0 or _is_outage(s):
-                s.next_sample_ns += ((time_ns - 1 - s.next_sample_ns) // step + 1) * step
-                break
+        while is_sample_due(s, p, e.time_received_ns):
             _sample(k)
             if pause == 1:
                 return i
@@ -191,8 +219,16 @@ def ingest(scoring: Any, events: Any) -> int:
 def _score(k: Any, time_ns: int) -> float:
     s, p = k.state, k.parameters
     measure(s, p, time_ns, k.weights, k.features)
-    raw, scales, shapes, out = k.readings, k.scales, k.shapes, k.scores
-    _read_all(k.features, p, raw)
+    _read_all(k.features, p, k.readings)
+    score_readings(k)
+    warm: float = warmth(s.samples, p)
+    return warm
+
+
+@compiled
+def score_readings(k: Any) -> None:
+    """Leave what `readings` score in `scores`, and which of them say nothing in `unknown`."""
+    raw, scales, shapes, out, p = k.readings, k.scales, k.shapes, k.scores, k.parameters
     for i in range(len(raw)):
         out[i] = score_of(scales, shapes, raw, i, p)
     unknown = 0
@@ -200,8 +236,6 @@ def _score(k: Any, time_ns: int) -> float:
         if not is_known(scales[FIRSTS[i]], raw[FIRSTS[i]]):
             unknown |= 1 << i
     k.unknown = unknown
-    warm: float = warmth(s.samples, p)
-    return warm
 
 
 @entry(scoring=SCORING)
@@ -215,33 +249,3 @@ def score(scoring: Any, time_ns: int) -> float:
     if time_ns < k.state.time_ns and k.state.events + k.state.refused > 0:
         return -1.0
     return _score(k, time_ns)
-
-
-@entry(scoring=SCORING, events=EVENT, table=("<f8", len(COLUMNS)), times=("<i8", len(COLUMNS)), unknown="<i8")
-def replay(
-    scoring: Any, events: Any, first_ns: int, interval_ns: int, table: Any, times: Any, unknown: Any
-) -> int:
-    """Scores at first_ns, first_ns + interval_ns, … into the rows of `table`, then the rest of the events.
-
-    The columns are COLUMNS; `times` is the same memory as `table`, for the first of them is of integers.
-    `unknown` takes a row's signals without evidence, as bits.
-    Returns −1, or the index of an event that is of an earlier time than the one before it: all before it have
-    been taken by then, for to look through the whole of a recording first costs a twentieth.
-    """
-    k = scoring[0]
-    i = 0
-    for row in range(len(table)):
-        time_ns = first_ns + row * interval_ns
-        i = consume(scoring, events, i, time_ns, 0)
-        if i < len(events) and events[i].time_received_ns <= time_ns:
-            return i
-        warm = _score(k, time_ns)
-        out, scores = table[row], k.scores
-        times[row, 0] = time_ns
-        out[1] = k.features.mid
-        for j in range(len(scores)):
-            out[2 + j] = scores[j]
-        out[2 + len(scores)] = warm
-        unknown[row] = k.unknown
-    i = consume(scoring, events, i, ALL_NS, 0)
-    return i if i < len(events) else -1

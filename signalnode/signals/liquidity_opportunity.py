@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, where
+from signalnode.features.logarithm import log
 from signalnode.signals.base import NEGLIGIBLE, Signal
 
 ORDER_SHARE = 0.3  # of what usually stands at the top of the book
@@ -23,15 +24,16 @@ SPREAD_SHARE = 0.25
 @compiled
 def reading(f: Any, p: Any) -> float:
     """See the module's docstring."""
-    if f.spread <= 0.0 or f.depth_usual <= 0.0:
-        return math.nan
+    known = (f.spread > 0.0) & (f.depth_usual > 0.0)
+    depth_usual = where(known, f.depth_usual, 1.0)
     order = ORDER_SHARE * f.top_usual
     spread = max(f.spread, SPREAD_SHARE * f.spread_usual)
     width = max(f.depth_width, SPREAD_SHARE * f.depth_width_usual)
-    cost = 0.5 * spread + 0.5 * width * order / (f.depth_now + NEGLIGIBLE * f.depth_usual)
-    usual = 0.5 * f.spread_usual + 0.5 * f.depth_width_usual * order / f.depth_usual
+    cost = 0.5 * spread + 0.5 * width * order / (f.depth_now + NEGLIGIBLE * depth_usual)
+    usual = 0.5 * f.spread_usual + 0.5 * f.depth_width_usual * order / depth_usual
+    cost = where(known, cost, 1.0)
     against = usual / cost
-    return 0.25 * math.log(against * against * against / cost)
+    return where(known, 0.25 * log(against * against * against / cost), math.nan)
 
 
 LIQUIDITY_OPPORTUNITY = Signal(("liquidity_opportunity",), reading, needs=("quotes",), tuned=("liquidity_s",))

@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, sqrt
 from signalnode.signals import pressure
 from signalnode.signals.base import Signal
 from signalnode.signals.pressure import bounded
@@ -74,7 +74,7 @@ def _push(f: Any, p: Any) -> float:
     if f.heard_sizes > 0.0:
         push += now * pressure.book_lean(f)
         push += (1.0 - now) * LATELY_WEIGHT * (f.imbalance_lately - f.imbalance_usual)
-    usual = math.sqrt(0.5 * f.variance * p.trend_s)
+    usual = sqrt(0.5 * f.variance * p.trend_s)
     if usual > 0.0:
         push += (1.0 - now) * bounded(f.trend / usual, 1.0)
     if f.spread_usual > 0.0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def parameters_of(overrides: Mapping[str, object], where: str = "signals") -> An
             record[name] = float(value)
     if faults:
         raise ConfigError(faults)
-    row = record.view(np.recarray)[0]
+    told = SimpleNamespace(**{parameter.name: record[parameter.name].item() for parameter in PARAMETERS})
     for derived in DERIVED:
-        record[derived.name] = derived.made_of(row)
+        record[derived.name] = derived.made_of(told)
     return record

@@ -5,11 +5,11 @@ The readings of momentum, mean reversion and book pressure are made of these; al
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, sqrt, where
 from signalnode.features.decay import decay
+from signalnode.features.logarithm import log
 from signalnode.signals.base import NEGLIGIBLE
 
 STEADY = 1.8  # deviations: 1.4 is one jump, 3.5 a price that goes one way only
@@ -27,13 +27,13 @@ FLOW_WEIGHT = 0.4  # of the imbalance's: it tells much the same, a little sooner
 def bounded(x: float, most: float) -> float:
     """x / √(1 + (x/most)²), from −most to most."""
     share = x / most
-    return x / math.sqrt(1.0 + share * share)
+    return x / sqrt(1.0 + share * share)
 
 
 @compiled
 def deviations(f: Any, p: Any, variance: float) -> float:
     """distance / √(½ variance · fair_value_s), in deviations of a random walk; 0 where nothing moved."""
-    usual = math.sqrt(0.5 * variance * p.fair_value_s)
+    usual = sqrt(0.5 * variance * p.fair_value_s)
     return f.distance / usual if usual > 0.0 else 0.0
 
 
@@ -42,7 +42,8 @@ def freshness(f: Any) -> float:
     """e^(−½ stillness²): what is left of a direction that nothing has moved by. A wait for the next event
     takes hardly any of it, and a halt all.
     """
-    left: float = decay(0.5 * stillness(f) ** 2)
+    still = stillness(f)
+    left: float = decay(0.5 * (still * still))
     return left
 
 
@@ -56,7 +57,7 @@ def stillness(f: Any) -> float:
 @compiled
 def _told(volatility: float, usual: float, interval: float, span_s: float) -> float:
     """ln of what a span of `span_s` says over the usual, the less the fewer moves it rests on."""
-    told: float = math.log(volatility / usual + NEGLIGIBLE) / (1.0 + MOVES * interval / span_s)
+    told: float = log(volatility / usual + NEGLIGIBLE) / (1.0 + MOVES * interval / span_s)
     return told
 
 
@@ -68,16 +69,16 @@ def activity(f: Any, p: Any) -> float:
     rests on; s = stillness. 0 where nothing has ever moved: nothing is known of it.
     """
     interval, usual = f.move_interval, f.volatility_usual
-    if interval == 0.0 or usual == 0.0:
-        return 0.0
+    known = (interval > 0.0) & (usual > 0.0)
+    usual = where(known, usual, 1.0)
     minute = _told(f.volatility_5, usual, interval, 5.0 * p.volatility_s)
     minutes = _told(f.volatility_25, usual, interval, 25.0 * p.volatility_s)
     v = 0.6 * minute + 0.4 * minutes
-    square = min(stillness(f) ** 2, 1e12)
+    still = stillness(f)
+    square = min(still * still, 1e12)
     rest = square * square / (1.0 + square * square)
     much = bounded(v, BURST_MAX if v > 0.0 else CALM_MAX) - REST_WEIGHT * rest
-    weighed: float = ACTIVITY_WEIGHT * much
-    return weighed
+    return where(known, ACTIVITY_WEIGHT * much, 0.0)
 
 
 @compiled

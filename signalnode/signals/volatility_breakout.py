@@ -17,7 +17,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from signalnode.compiled import compiled
+from signalnode.compiled import compiled, where
+from signalnode.features.logarithm import log
 from signalnode.signals.base import Signal, log_or_nothing, over_spans
 
 QUIET = 0.1  # of the usual, added to each: a price that has long stood still tells no more by the minute
@@ -31,25 +32,23 @@ JUMP = 3.0
 @compiled
 def _thinness(f: Any) -> float:
     """W of the module's docstring; 0 where sizes say nothing."""
-    if f.heard_sizes == 0.0 or f.top_usual <= 0.0:
-        return 0.0
-    waits = (f.move_interval / WAIT_S) ** 2
-    thinness: float = -waits / (1.0 + waits) * math.log(f.queue / f.top_usual + QUEUE_MIN)
-    return thinness
+    known = (f.heard_sizes > 0.0) & (f.top_usual > 0.0)
+    waits = f.move_interval / WAIT_S
+    waits *= waits
+    thinness: float = -waits / (1.0 + waits) * log(f.queue / where(known, f.top_usual, 1.0) + QUEUE_MIN)
+    return where(known, thinness, 0.0)
 
 
 @compiled
 def reading(f: Any, p: Any) -> float:
     """See the module's docstring."""
-    usual = f.volatility_usual
-    if usual < VOLATILITY_MIN:
-        return -math.inf
+    usual = max(f.volatility_usual, VOLATILITY_MIN)
     lasting = over_spans(f.volatility, f.volatility_5, f.volatility_25, usual, QUIET)
     jump = f.volatility / usual / JUMP
     jump *= jump
     jump *= jump
     moving: float = 0.125 * log_or_nothing(max(lasting, jump * jump) * usual * usual)
-    return moving + QUEUE_WEIGHT * _thinness(f)
+    return where(f.volatility_usual < VOLATILITY_MIN, -math.inf, moving + QUEUE_WEIGHT * _thinness(f))
 
 
 VOLATILITY_BREAKOUT = Signal(("volatility_breakout",), reading, tuned=("volatility_s", "volatility_lag_s"))

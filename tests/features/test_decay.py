@@ -8,7 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from signalnode.features.decay import ALL_SEEN, GONE, SEEN_MIN, SHORT, decay, decays, shares_seen
+from signalnode.features.decay import (
+    GONE,
+    SEEN_MIN,
+    SHORT,
+    any_decays,
+    decay,
+    decays,
+    exp,
+    shares_seen,
+)
 
 BELOW = math.nextafter(SHORT, 0.0)
 
@@ -16,7 +25,7 @@ BELOW = math.nextafter(SHORT, 0.0)
 def draws(count: int) -> Iterator[float]:
     """Exponents from a nanosecond of a day to where nothing is left, the edges among them."""
     rng = random.Random(8)
-    yield from (0.0, 1e-14, BELOW, SHORT, ALL_SEEN, GONE)
+    yield from (0.0, 1e-14, BELOW, SHORT, 40.0, GONE)
     for _ in range(count):
         yield math.exp(rng.uniform(math.log(1e-14), math.log(GONE)))
 
@@ -36,7 +45,14 @@ def test_of_what_is_long_ago_nothing_is_left(x: float) -> None:
 def test_four_at_once_are_the_four_one_by_one_but_for_the_last_bit() -> None:
     xs = list(draws(4_000))
     for four in zip(xs[::4], xs[1::4], xs[2::4], xs[3::4], strict=False):
-        assert decays(*four) == pytest.approx(tuple(map(decay, four)), rel=3e-16, abs=0.0)
+        one_by_one = pytest.approx(tuple(map(decay, four)), rel=3e-16, abs=0.0)
+        assert decays(*four) == one_by_one
+        assert any_decays(*four) == one_by_one
+
+
+def test_what_grows_is_the_exponential_as_well() -> None:
+    for x in (-700.0, -27.6, -1.0, -1e-9, 0.0, 1e-9, 0.3, 1.0, 5.4, 700.0):
+        assert abs(exp(x) - math.exp(x)) <= math.ulp(math.exp(x)), x.hex()
 
 
 def test_what_has_been_seen_is_what_has_not_faded_and_never_nothing() -> None:
@@ -44,4 +60,4 @@ def test_what_has_been_seen_is_what_has_not_faded_and_never_nothing() -> None:
     for four in zip(xs[::4], xs[1::4], xs[2::4], xs[3::4], strict=False):
         expected = [max(1.0 - decay(x), SEEN_MIN) for x in four]
         assert shares_seen(*four) == pytest.approx(expected, abs=3e-16, rel=0.0)
-    assert 1.0 - math.exp(-ALL_SEEN) == 1.0
+    assert shares_seen(40.0, 50.0, GONE, math.inf) == (1.0, 1.0, 1.0, 1.0)

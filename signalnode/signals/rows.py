@@ -1,0 +1,196 @@
+"""A replay's rows: what events move goes on one by one, what is read off it is worked out ROWS at a time.
+
+What a score is made of, weights, features and readings, depends on the state at its time and on nothing that
+another score leaves behind. So each row of a replay, and each sample between two, leaves a copy of the state
+in a block of columns; once that is full, four rows at once go through the formulas, and then, one behind the
+other, through the scales. The operations are those of `kernel.score` in the same order, hence the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from signalnode.compiled import Lane, apart, checked, compiled, entry, side_by_side, where, written
+from signalnode.events import EVENT
+from signalnode.features import FEATURES, STATE
+from signalnode.features.kernel import apply, measure_rows
+from signalnode.features.weights import WEIGHTS
+from signalnode.signals import BUILT_IN_SCORES, SIGNALS
+from signalnode.signals.base import Signal, strengths
+from signalnode.signals.kernel import (
+    ALL_NS,
+    SCORING,
+    is_next,
+    is_sample_due,
+    is_told,
+    pass_sample,
+    score_readings,
+)
+from signalnode.signals.scale import learn, warmth
+
+ROWS = 16  # some 20 kB, which the nearest cache holds; a multiple of LANES
+LANES = 4  # that a vector has, or more
+SAMPLE = -1  # in the place of a row's number: one that the scales learn
+
+
+def _columns(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """A record with a column of ROWS for each field of `dtype`."""
+    return np.dtype([(name, dtype[name], (ROWS,)) for name in dtype.names or ()], align=True)
+
+
+COLUMNS = ("time_ns", "mid", *BUILT_IN_SCORES, "warm")  # of a replay's table; f8, but for the time's i8
+BLOCK = np.dtype(
+    [
+        ("filled", "<i8"),
+        ("times", "<i8", (ROWS,)),
+        ("places", "<i8", (ROWS,)),  # row of the table, or SAMPLE
+        ("state", _columns(STATE)),
+        ("weights", _columns(WEIGHTS)),
+        ("features", _columns(FEATURES)),
+        ("activities", "<f8", (len(SIGNALS), ROWS)),
+        ("readings", "<f8", (len(BUILT_IN_SCORES), ROWS)),
+    ],
+    align=True,
+)
+
+
+def _read_rows_of(signals: Sequence[Signal]) -> Callable[..., None]:
+    """As `kernel.read_all_of`, of the first `n` rows of a block `b`: a loop for each activity and reading."""
+    lines: list[str] = []
+    functions: dict[str, Callable[..., Any]] = {}
+    activities: dict[Callable[..., Any], int] = {}
+    told = 0
+    for i, signal in enumerate(signals):
+        functions[f"r{i}"] = checked(signal.reading)
+        if signal.activity is not None and signal.activity not in activities:
+            functions[f"a{i}"], activities[signal.activity] = checked(signal.activity), i
+            lines += ["for k in range(n):", f" b.activities[{i}, k] = a{i}(Lane(b.features, k), p)"]
+        lines += ["for k in range(n):", " f = Lane(b.features, k)"]
+        lines += [f" x = where({is_told(signal, '&')}, r{i}(f, p), nan)"]
+        names = [f"b.readings[{told + side}, k]" for side in range(len(signal.scores))]
+        activity = f"b.activities[{activities[signal.activity]}, k]" if signal.activity else "0.0"
+        lines += [f" {', '.join(names)} = {f'strengths(x, {activity})' if signal.two_sided else 'x'}"]
+        told += len(names)
+    return written("b, p, n", lines, nan=math.nan, Lane=Lane, where=where, strengths=strengths, **functions)
+
+
+_read_rows = _read_rows_of(SIGNALS)
+_copy = written("s, row", [f"row.{name} = s.{name}" for name in STATE.names or ()])
+
+
+@side_by_side(scoring=SCORING, block=BLOCK)
+def read(scoring: Any, block: Any, n: int) -> None:
+    """Readings of the first `n` rows of the block, into it."""
+    b, p = block[0], scoring[0].parameters
+    measure_rows(b.state, p, b.times, b.weights, b.features, n)
+    _read_rows(b, p, n)
+
+
+@compiled
+def _write(k: Any, b: Any, n: int, table: Any, times: Any, unknown: Any) -> None:
+    """Score the readings of row `n` of the block, and put them where they belong."""
+    place = b.places[n]
+    out, scores = table[place], k.scores
+    score_readings(k)
+    times[place, 0] = b.times[n]
+    out[1] = Lane(b.features, n).mid
+    for j in range(len(scores)):
+        out[2 + j] = scores[j]
+    out[2 + len(scores)] = warmth(Lane(b.state, n).samples, k.parameters)
+    unknown[place] = k.unknown
+
+
+@apart
+def _flush(scoring: Any, block: Any, table: Any, times: Any, unknown: Any) -> None:
+    """Read, then learn or score, one after the other, what the block holds."""
+    k, b = scoring[0], block[0]
+    read(scoring, block, (b.filled + LANES - 1) // LANES * LANES)  # what is beyond, nobody looks at
+    for n in range(b.filled):
+        for j in range(len(k.readings)):
+            k.readings[j] = b.readings[j, n]
+        if b.places[n] == SAMPLE:
+            learn(k.scales, k.shapes, k.readings, k.parameters)
+        else:
+            _write(k, b, n, table, times, unknown)
+    b.filled = 0
+
+
+@apart
+def _push(scoring: Any, block: Any, time_ns: int, place: int, table: Any, times: Any, unknown: Any) -> None:
+    """Put the state, as it stands at `time_ns`, into the block."""
+    b = block[0]
+    n = b.filled
+    _copy(scoring[0].state, Lane(b.state, n))
+    b.times[n] = time_ns
+    b.places[n] = place
+    b.filled = n + 1
+    if b.filled == ROWS:
+        _flush(scoring, block, table, times, unknown)
+
+
+@compiled
+def _take(
+    scoring: Any,
+    block: Any,
+    events: Any,
+    start: int,
+    until_ns: int,
+    table: Any,
+    times: Any,
+    unknown: Any,
+) -> int:
+    """As `kernel.consume`, with the samples on the way put into the block."""
+    s, p = scoring[0].state, scoring[0].parameters
+    i = start
+    while i < len(events):
+        e = events[i]
+        if not is_next(s, p, e.time_received_ns, until_ns):
+            break
+        while is_sample_due(s, p, e.time_received_ns):
+            _push(scoring, block, s.next_sample_ns, SAMPLE, table, times, unknown)
+            pass_sample(s, p)
+        apply(s, p, e)
+        i += 1
+    return i
+
+
+@entry(
+    scoring=SCORING,
+    events=EVENT,
+    table=("<f8", len(COLUMNS)),
+    times=("<i8", len(COLUMNS)),
+    unknown="<i8",
+    block=BLOCK,
+)
+def replay(
+    scoring: Any,
+    events: Any,
+    first_ns: int,
+    interval_ns: int,
+    table: Any,
+    times: Any,
+    unknown: Any,
+    block: Any,
+) -> int:
+    """Scores at first_ns, first_ns + interval_ns, … into the rows of `table`, then the rest of the events.
+
+    The columns are COLUMNS; `times` is the same memory as `table`, for the first of them is of integers.
+    `unknown` takes a row's signals without evidence, as bits; `block`, of one record, is scratch.
+    Returns −1, or the index of an event that is of an earlier time than the one before it: all before it have
+    been taken by then, for to look through the whole of a recording first costs a twentieth.
+    """
+    block[0].filled = 0
+    i = 0
+    for row in range(len(table)):
+        time_ns = first_ns + row * interval_ns
+        i = _take(scoring, block, events, i, time_ns, table, times, unknown)
+        if i < len(events) and events[i].time_received_ns <= time_ns:
+            return i
+        _push(scoring, block, time_ns, row, table, times, unknown)
+    i = _take(scoring, block, events, i, ALL_NS, table, times, unknown)
+    _flush(scoring, block, table, times, unknown)
+    return i if i < len(events) else -1
