@@ -37,7 +37,8 @@ AGAIN_S, AGAIN_S_MAX = 1.0, 30.0  # from one try to join to the next
 JOINED_S = 10.0  # that lasted so long was none in vain
 REACH_S_MAX = 5.0
 NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH)
-NOT_LET_IN = "InvalidAuthToken"  # in what Ray writes
+NOT_LET_IN, TOO_SLOW = "InvalidAuthToken", "timed out during startup"  # in what Ray writes
+STARTS_MAX = 5  # of a head whose daemons are too slow for Ray's own patience of half a minute
 _OTHER_VERSION = re.compile(r"Version mismatch:" + 2 * r".*?Ray: (\S+)\s+Python: (\S+)", re.DOTALL)
 CURRENT = Path("/tmp/ray/ray_current_cluster")  # where Ray keeps what runs on this machine
 STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -178,14 +179,18 @@ def other_versions(text: str) -> str:
 
 def check_let_in(output: Path, head: str) -> None:
     """Raises RefusedError where what Ray wrote says that its token, or its versions, are not the head's."""
-    try:
-        said = output.read_text("utf-8", "replace")
-    except OSError:
-        return
+    said = _said(output)
     if versions := other_versions(said):
         raise RefusedError(f"the head at {head} does not let this machine in: {versions}")
     if NOT_LET_IN in said:
         raise RefusedError(f"the head at {head} refuses this machine's token; copy it from there again")
+
+
+def _said(output: Path) -> str:
+    try:
+        return output.read_text("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def run_head(place: Place, cluster: ClusterSettings, tell: Tell) -> None:
@@ -196,9 +201,14 @@ def run_head(place: Place, cluster: ClusterSettings, tell: Tell) -> None:
         ensure_directory(place.store)
         output = place.base / "head.log"
         tell(f"the head listens at {cluster.head}; its log: {output}")
-        status = _run(head_command(cluster), head_environment(place, cluster), output, stop)
-        if not stop.is_set():
-            raise ClusterError(f"Ray's head has ended (status {status}); see {output}")
+        for _ in range(STARTS_MAX):
+            status = _run(head_command(cluster), head_environment(place, cluster), output, stop)
+            if stop.is_set():
+                return
+            if TOO_SLOW not in _said(output):
+                break
+            tell("Ray's daemons did not start in the time that it gives them, on a busy machine: once more")
+        raise ClusterError(f"Ray's head has ended (status {status}); see {output}")
 
 
 def run_host(place: Place, head: str, tell: Tell) -> None:

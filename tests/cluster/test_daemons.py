@@ -12,6 +12,8 @@ import pytest
 
 from signalnode.cluster import daemons
 from signalnode.cluster.daemons import (
+    STARTS_MAX,
+    TOO_SLOW,
     RefusedError,
     check_here,
     check_let_in,
@@ -20,7 +22,9 @@ from signalnode.cluster.daemons import (
     own_address,
 )
 from signalnode.cluster.node import bound
+from signalnode.cluster.place import Place
 from signalnode.errors import ClusterError
+from signalnode.settings import ClusterSettings
 from tests.effort import PATIENCE_S
 from tests.ports import free_port
 
@@ -127,3 +131,23 @@ def test_a_machine_on_which_nothing_of_the_head_is_seen_is_told_so(
             check_here("10.0.0.1:6379")
     (tmp_path / "current").write_text("10.0.0.1:6379")
     check_here("10.0.0.1:6379")
+
+
+@pytest.mark.parametrize(("said", "starts"), [(f"the current node {TOO_SLOW}.", STARTS_MAX), ("no room", 1)])
+def test_a_head_that_was_too_slow_to_start_is_started_once_more_and_another_fault_is_told(
+    said: str, starts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Path] = []
+
+    def ends(_command: object, _extra: object, output: Path, _stop: object) -> int:
+        begun.append(output)
+        output.write_text(said)
+        return 1
+
+    monkeypatch.setattr(daemons, "_run", ends)
+    settings = ClusterSettings(head=f"127.0.0.1:{free_port()}", checkpoints="file:///srv/x")
+    told: list[str] = []
+    with pytest.raises(ClusterError, match=r"has ended \(status 1\)"):
+        daemons.run_head(Place(tmp_path), settings, told.append)
+    assert len(begun) == starts
+    assert sum("once more" in line for line in told) == (starts if starts > 1 else 0)
