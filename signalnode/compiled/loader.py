@@ -78,7 +78,6 @@ class _Method(ctypes.Structure):
     )
 
 
-_methods: list[_Method] = []  # of functions that live as long as the process
 _function_made = ctypes.pythonapi.PyCFunction_NewEx
 _function_made.restype = ctypes.py_object
 _function_made.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.py_object)
@@ -155,8 +154,10 @@ def function_of(entry: Entry[..., Any]) -> Any:
         raise CompilationError(
             f"{entry.symbol} is not in the kernel: name its module in loader.ENTRY_MODULES"
         )
-    _methods.append(_Method(entry.symbol.encode(), address, METH_FASTCALL, None))
-    return _function_made(ctypes.addressof(_methods[-1]), None, None)
+    method = _Method(entry.symbol.encode(), address, METH_FASTCALL, None)
+    # A function looks into it as it is freed, which may be after all of Python's own at the end of a process.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(method))
+    return _function_made(ctypes.addressof(method), None, None)
 
 
 def _stored() -> bytes:
