@@ -74,10 +74,10 @@ def test_the_newest_is_answered_however_many_wait_or_do_not_read(
 def test_who_reads_no_answer_is_cut_off_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "ANSWERED_S_MAX", 0.05)
 
-    seen: list[ServerConnection] = []
+    seen: asyncio.Queue[ServerConnection] = asyncio.Queue()
 
     async def answer(connection: ServerConnection, request: Request) -> Response:
-        seen.append(connection)
+        seen.put_nowait(connection)
         return await _answer(connection, request)
 
     async def run() -> None:
@@ -88,8 +88,8 @@ def test_who_reads_no_answer_is_cut_off_in_time(monkeypatch: pytest.MonkeyPatch)
             place = server.sockets[0].getsockname()
             reader, writer = await asyncio.open_connection(*place, limit=1)
             writer.write(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
-            await reader.readexactly(1)
-            await asyncio.wait_for(seen[0].wait_closed(), PATIENCE_S)
+            asked = await asyncio.wait_for(seen.get(), PATIENCE_S)
+            await asyncio.wait_for(asked.wait_closed(), PATIENCE_S)
             with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
                 await reader.readexactly(len(LARGE))
             writer.close()
