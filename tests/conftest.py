@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
 import os
@@ -15,6 +14,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.effort import LONG
+
+pytest_plugins = ["tests.workers"]
 
 # Whatever hypothesis draws is the same on each run, and no question of a busy machine: as it does by itself
 # where the environment says CI.
@@ -45,9 +46,10 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     gc.disable()
     try:
         if session.config.args == session.config.getini("testpaths"):
-            if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
+            if "PYTEST_XDIST_WORKER" not in os.environ:
                 _compile_meanwhile()
-            _import_ones_share(session.config)
+            if session.config.getoption("workers"):
+                _import_for_all()
         return (yield)
     finally:
         gc.freeze()
@@ -64,16 +66,10 @@ def _compile_meanwhile() -> None:
         os.posix_spawn(sys.executable, [sys.executable, "-c", program], os.environ)
 
 
-def _import_ones_share(config: pytest.Config) -> None:
-    """Each worker begins with other files: in a fresh clone they are compiled once then, for all of them."""
-    number, count = (os.environ.get(f"PYTEST_XDIST_WORKER{each}", "") for each in ("", "_COUNT"))
-    if not number:
-        return
-    files = [path for path in config.rootpath.glob("tests/**/test_*.py") if "tidy" not in path.name]
-    for path in sorted(files)[int(number.removeprefix("gw")) :: int(count)]:
-        name = ".".join(path.relative_to(config.rootpath).with_suffix("").parts)
-        with contextlib.suppress(Exception, pytest.skip.Exception):  # which collection will meet, and tell
-            importlib.import_module(name)
+def _import_for_all() -> None:
+    """What takes longest to import of what some tests of every worker will."""
+    for name in ("pandas", "scipy.stats"):
+        importlib.import_module(name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
