@@ -21,6 +21,8 @@ from tests.bus.messages import end, heartbeat, score
 
 S = 1_000_000_000
 NAMES = [f"M{number}" for number in range(ROWS_FROM)]
+TIMES = ("time_event_ns", "time_received_ns", "time_published_ns")
+EXACT = ("outage_ms", "restarts", *TIMES)
 MAKERS = {"score": score, "heartbeat": heartbeat, "end": end}
 GONE = ProcessState(state="given_up", restarts=6, why="killed by SIGKILL")
 UP = ProcessState(state="up", restarts=1, why="")
@@ -98,7 +100,6 @@ def says_what_a_view_says(digest: Digest, board: Board, now_ns: int) -> None:
     assert digest.markets == tuple(view)
     for row, (name, market) in enumerate(view.items()):
         message = board.entries[name].message
-        numbers = {key: column[row].item() for key, column in digest.numbers.items()}
         words = {key: column[row] for key, column in digest.words.items()}
         health, process = market.health, market.process
         assert words == {
@@ -108,16 +109,20 @@ def says_what_a_view_says(digest: Digest, board: Board, now_ns: int) -> None:
             "why": process.why if process else "",
             "reason": health.reason if health else "",
         }
-        assert numbers.pop("outage_ms") == (-1 if health is None or health.outage_ms is None else 1_500)
-        assert numbers.pop("restarts") == (process.restarts if process else 0)
-        for key in ("time_event_ns", "time_received_ns", "time_published_ns"):
-            assert numbers.pop(key) == (0 if message is None else getattr(message, key))
-        for key, number in numbers.items():
-            said = getattr(market, key)
-            np.testing.assert_allclose(number, math.nan if said is None else said, rtol=1e-6)
-        for key, column in digest.scores.items():
-            said = UNKNOWN if key in market.unknown else market.scores.get(key, math.nan)
-            np.testing.assert_allclose(column[row], said, rtol=1e-6)
+        exact = {key: digest.numbers[key][row].item() for key in EXACT}
+        assert exact == {
+            "outage_ms": -1 if health is None or health.outage_ms is None else 1_500,
+            "restarts": process.restarts if process else 0,
+            **{key: 0 if message is None else getattr(message, key) for key in TIMES},
+        }
+    markets = view.values()
+    for key in digest.numbers.keys() - set(EXACT):
+        said = [getattr(market, key) for market in markets]
+        wanted = [math.nan if each is None else each for each in said]
+        np.testing.assert_allclose(digest.numbers[key], wanted, rtol=1e-6, err_msg=key)
+    for key, column in digest.scores.items():
+        wanted = [UNKNOWN if key in each.unknown else each.scores.get(key, math.nan) for each in markets]
+        np.testing.assert_allclose(column, wanted, rtol=1e-6, err_msg=key)
 
 
 @settings(max_examples=40)

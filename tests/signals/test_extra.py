@@ -85,7 +85,7 @@ def test_a_signal_may_stand_on_a_dataclass_of_its_file(tmp_path: Path) -> None:
 def test_added_signals_change_no_other_score(good: Path) -> None:
     alone, accompanied = SignalEngine("ANY-USD"), engine_with(f"{good}:width", f"{good}:TILT")
     for engine in (alone, accompanied):
-        engine.ingest(stream("eth"))
+        engine.ingest(stream("btc"))
     scores = accompanied.scores_at(alone.time_ns)
     assert {name: scores[name] for name in BUILT_IN_SCORES} == alone.scores_at(alone.time_ns)
 

