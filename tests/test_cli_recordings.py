@@ -118,8 +118,8 @@ def test_what_keeps_a_recorder_from_recording_is_told_while_it_does(
         b'{"level": "info", "event": "up"}\nno line of a log\n'
         b'{"level": "error", "event": "nothing is recorded", "reason": "stopped: 3 MB free"}\n'
     )
-    tell_errors(log)
-    tell_errors(log)  # once
+    assert tell_errors(log) == "stopped: 3 MB free"
+    assert tell_errors(log) == ""  # once
     assert capsys.readouterr().err == "signalnode: nothing is recorded: stopped: 3 MB free\n"
 
 
@@ -132,6 +132,20 @@ def test_a_recording_of_nothing_is_no_success(
     status = main(["record", "dydx", MARKET, *urls, "--recordings", str(tmp_path / "r")])
     assert status == errors.DataError.exit_status
     assert f"nothing came of {MARKET}, so nothing was recorded" in capsys.readouterr().err
+
+
+def test_a_recording_that_a_full_disk_kept_from_being_says_that_and_not_the_venue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(signal, "sigtimedwait", lambda *_: signal.SIGINT)
+    monkeypatch.setattr("signalnode.cli.record.tell_errors", lambda _: "stopped: 3 MB free; make room")
+    nowhere = f"127.0.0.1:{free_port()}"
+    urls = ("--ws-url", f"ws://{nowhere}", "--rest-url", f"http://{nowhere}")
+    status = main(["record", "dydx", MARKET, *urls, "--recordings", str(tmp_path / "r")])
+    assert status == errors.OutputError.exit_status
+    told = capsys.readouterr().err
+    assert "nothing was recorded: stopped: 3 MB free; make room; or choose another --recordings" in told
+    assert "doctor" not in told
 
 
 def test_a_live_market_is_recorded_without_a_node_until_ctrl_c(tmp_path: Path) -> None:

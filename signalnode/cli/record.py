@@ -62,9 +62,11 @@ def record(arguments: argparse.Namespace) -> int:
             path = config.parent / "markets" / f"{market}.toml"
             path.write_text(live_market_text(venue, market, symbol), encoding="utf-8")
         before = _bytes_of(folder, symbols)
-        _run(config, folder, list(symbols), arguments.hours)
+        fault = _run(config, folder, list(symbols), arguments.hours)
     _finish(folder)
     if _bytes_of(folder, symbols) == before:
+        if fault:
+            raise OutputError(f"{folder}: nothing was recorded: {fault}; or choose another --recordings")
         mend = f"try `signalnode doctor {venue}`"
         raise DataError(f"{folder}: nothing came of {', '.join(symbols)}, so nothing was recorded; {mend}")
     _list(folder)
@@ -96,8 +98,9 @@ def _quoted(path: Path) -> str:
     return f'"{text}"'
 
 
-def _run(config: Path, folder: Path, markets: list[str], hours: float | None) -> None:
-    """The node, for so many hours."""
+def _run(config: Path, folder: Path, markets: list[str], hours: float | None) -> str:
+    """The node, for so many hours; the last that kept it from recording, "" where nothing did."""
+    fault = ""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     begun_ns = monotonic_ns()
     end_ns = None if hours is None else begun_ns + int(hours * 3_600 * NS_PER_S)
@@ -113,7 +116,7 @@ def _run(config: Path, folder: Path, markets: list[str], hours: float | None) ->
         while node.poll() is None:
             now_ns = monotonic_ns()
             _show(folder, markets, now_ns - begun_ns)
-            tell_errors(errors)
+            fault = tell_errors(errors) or fault
             if signal.sigtimedwait(STOPS, LOOK_S) is not None or (end_ns is not None and now_ns >= end_ns):
                 node.send_signal(signal.SIGTERM)
                 is_over = True
@@ -125,17 +128,21 @@ def _run(config: Path, folder: Path, markets: list[str], hours: float | None) ->
             log.seek(0)
             lines = log.read().decode(errors="replace").splitlines()
             raise SignalnodeError(f"record: the node ended: {lines[-1] if lines else status}")
+    return fault
 
 
-def tell_errors(log: BinaryIO) -> None:
-    """Print what has come into the node's log that keeps it from recording, as a full disk does."""
+def tell_errors(log: BinaryIO) -> str:
+    """Print what has come into the node's log that keeps it from recording, as a full disk does; the last."""
+    reason = ""
     for line in log:
         try:
             told = json.loads(line)
             if told["level"] == "error":
-                print(f"signalnode: {told['event']}: {told['reason']}", file=sys.stderr, flush=True)
+                reason = str(told["reason"])
+                print(f"signalnode: {told['event']}: {reason}", file=sys.stderr, flush=True)
         except (ValueError, KeyError, TypeError):
             continue  # not a line of the log, or half of one
+    return reason
 
 
 def _ready_node() -> None:

@@ -319,7 +319,7 @@ class Recorder:
         least = self._record.free_bytes_min
         if free < least:
             what = f"{free / BYTES_PER_MB:,.0f} MB free, under record.free_bytes_min of"
-            self._stop(now_ns, f"stopped: {what} {least / BYTES_PER_MB:,.0f} MB")
+            self._stop(now_ns, f"stopped: {what} {least / BYTES_PER_MB:,.0f} MB; make room")
         elif self.trouble:
             self._log.info("recording again")
             self.trouble = ""
