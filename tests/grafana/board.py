@@ -42,7 +42,7 @@ GREEN, YELLOW, RED = "green", "yellow", "red"
 
 
 def board() -> Dashboard:
-    """All of it: the node at one look, markets, feeds, Layer 5, one market's scores, processes."""
+    """All of it: the node at one look, markets, feeds, Layer 5, one market's scores, processes, a cluster."""
     made = (
         Dashboard("signalnode")
         .uid("signalnode")
@@ -109,6 +109,7 @@ def _rows() -> tuple[tuple[str, tuple[Stat | Series, ...]], ...]:
         ("Layer 5", _layer_5()),
         ("$market", _market()),
         ("Processes", _processes()),
+        ("Cluster", _cluster()),
     )
 
 
@@ -227,6 +228,35 @@ def _processes() -> tuple[Series, ...]:
             ("increase(signalnode_alerts_lost_total[10m])", "lost"),
             ("signalnode_alerts_outage_seconds", "seconds that a receiver takes none"),
         ),
+    )
+
+
+def _cluster() -> tuple[Series, ...]:
+    """Empty where there is none."""
+    return (
+        _stacked(_series("Hosts by state", ("sum by (state) (signalnode_cluster_host_state)", "{{state}}"))),
+        _stacked(_series("Markets by host", ("signalnode_cluster_host_markets", "{{host}}"))),
+        _stacked(_series("Shards by state", ("sum(signalnode_cluster_shard_state) by (state)", "{{state}}"))),
+        _series(
+            "Placement",
+            ("signalnode_cluster_markets_wanted", "wanted"),
+            ("signalnode_cluster_markets_ready", "ready"),
+            ("signalnode_cluster_markets_unplaced", "unplaced"),
+            ("signalnode_cluster_markets_moving", "moving"),
+            ("increase(signalnode_cluster_moves_total[10m])", "moves in ten minutes"),
+        ),
+        _series(
+            "Since last heard",
+            ("signalnode_cluster_head_age_seconds", "head"),
+            ("topk(10, signalnode_cluster_shard_age_seconds)", "{{shard}}"),
+            ("topk(10, signalnode_source_age_seconds)", "{{source}}"),
+        ).unit("s"),
+        _series(
+            "Since markets were given last",
+            ("bottomk(10, signalnode_cluster_grant_age_seconds)", "{{shard}}"),
+        ).unit("s"),
+        _series("Markets by aggregator", ("signalnode_source_markets", "{{source}}")),
+        _series("Checkpoints not in the store", ("signalnode_cluster_checkpoints_away == 1", "{{shard}}")),
     )
 
 
