@@ -13,7 +13,7 @@ FILES = frozenset({"signalnode/files.py", f"{SUPERVISOR}linux/files.py"})
 # What each of these rooms knows or does, and nobody else. The supervisor may not ask signalnode: it has one
 # place of its own for what both must know.
 ROOMS = {
-    "replaces a file": FILES | {f"{SUPERVISOR}host/logbook.py"},
+    "replaces a file": FILES | {f"{SUPERVISOR}host/{one}.py" for one in ("logbook", "listener")},
     "locks a file": FILES,
     "waits for the disk": FILES | {"signalnode/aggregator/journal.py"},
     "makes a directory": FILES | {f"{SUPERVISOR}linux/cgroup.py"},

@@ -172,28 +172,31 @@ class Listener:
         self._socket = self._bound()
 
     def _bound(self) -> socket.socket:
-        self._path.unlink(missing_ok=True)  # the lock is ours, so whoever bound it is dead
+        """Bound and listening under another name first: who sees the socket's file is answered."""
+        unheard = self._path.with_name(f"{self._path.name[:-1]}~")  # as short: a path has 107 bytes at most
+        unheard.unlink(missing_ok=True)  # the lock is ours, so whoever bound it is dead
         made = socket.socket(socket.AF_UNIX)
         old = os.umask(0o177)
         try:
-            made.bind(str(self._path))
+            made.bind(str(unheard))
             if self._group is not None:
-                self._let_in(self._group)
+                self._let_in(self._group, unheard)
+            made.listen(CONNECTIONS_MAX)
+            self._bound_at = unheard.lstat()
+            unheard.rename(self._path)
         except OSError as error:
             made.close()
             error.filename = str(self._path)
             raise
         finally:
             os.umask(old)
-        made.listen(CONNECTIONS_MAX)
         made.setblocking(False)
-        self._bound_at = self._path.lstat()
         self.poller.watch(made.fileno(), self._accept)
         return made
 
-    def _let_in(self, group: int) -> None:
+    def _let_in(self, group: int, unheard: Path) -> None:
         """The rights come last: until the group is right there is nobody to have them."""
-        for path, mode in ((self._path.parent, GROUP_DIRECTORY), (self._path, GROUP_SOCKET)):
+        for path, mode in ((self._path.parent, GROUP_DIRECTORY), (unheard, GROUP_SOCKET)):
             if path.stat().st_gid != group:
                 os.chown(path, -1, group)
             path.chmod(mode)

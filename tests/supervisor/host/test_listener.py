@@ -58,6 +58,39 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     one.poller.close()
 
 
+def test_who_sees_the_socket_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    listen = socket.socket.listen
+
+    def seen_deaf(one: socket.socket, backlog: int) -> None:
+        seen.append((tmp_path / "control.sock").exists())
+        listen(one, backlog)
+
+    monkeypatch.setattr(socket.socket, "listen", seen_deaf)
+    desk = Desk(tmp_path / "control.sock")
+    try:
+        with desk.call(b'{"verb": "ping"}\n'):
+            assert desk.asked
+        assert [path.name for path in tmp_path.iterdir()] == ["control.sock"]
+        assert seen == [False]
+    finally:
+        desk.listener.close()
+        desk.poller.close()
+
+
+def test_a_dead_ones_socket_is_replaced(tmp_path: Path) -> None:
+    dead = socket.socket(socket.AF_UNIX)
+    dead.bind(str(tmp_path / "s"))
+    dead.close()
+    desk = Desk(tmp_path / "s")
+    try:
+        with desk.call(b'{"verb": "ping"}\n'):
+            assert desk.asked
+    finally:
+        desk.listener.close()
+        desk.poller.close()
+
+
 @pytest.mark.parametrize("said", [b"", b'{"verb', b'{"verb": "ping"}\n'])
 def test_who_keeps_a_place_and_says_no_more_loses_it(desk: Desk, said: bytes) -> None:
     with desk.call(said) as line:
