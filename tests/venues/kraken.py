@@ -131,7 +131,7 @@ class Kraken(Protocol):
         return [_book("update", listing, (bids, asks), after)]
 
     def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002
-        """Its pairs, which REST calls by the older name, and what they traded."""
+        """Its pairs, which REST calls by the older name, what they traded, and maintenance to come."""
         told = {"pair_decimals": 2, "lot_decimals": 8, "status": "online"}
         names = {each: each.replace("BTC", "XBT") for each in venue.listings}
         found: dict[str, Any] = {
@@ -140,10 +140,22 @@ class Kraken(Protocol):
                 for name in names.values()
             },
             "/0/public/Ticker": {},
+            "/0/public/MaintenanceSchedule": {"events": _to_come(venue)},
         }
         if path not in found:
             return None
         return Answer(200, json.dumps({"error": [], "result": found[path]}).encode())
+
+
+def _to_come(venue: Venue) -> list[dict[str, Any]]:
+    """What is announced, for as long as it has not begun, and what nobody here hears."""
+    told = venue.script.maintenance
+    if told is None or next(iter(venue.listings.values())).time_ns >= told.begin_ns:
+        return []
+    begin, end = (f"{iso(each)[:19]}Z" for each in (told.begin_ns, told.end_ns))
+    event = {"event_id": 21, "title": "Upgrade", "expected_start_utc": begin, "expected_end_utc": end}
+    event |= {"phase": "approaching_30m", "recommended_action": "reduce_activity"}
+    return [event | {"affected_services": each} for each in (["spot_fix"], ["spot_rest", "spot_ws"])]
 
 
 def _state(listing: Listing) -> str:

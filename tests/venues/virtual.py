@@ -322,7 +322,7 @@ class Virtual:
             target = self.venue.protocol.rest_path + announcing.page.url_path
             answer = self.venue.answer(target, self.now_ns / NS_PER_S)
             if answer.status == HTTPStatus.OK:
-                self._announced.on_read(announcing.read(answer.body))
+                self._announced.on_read(announcing.read(answer.body), self.now_ns + OFFSET_NS)
         for symbol, said in self._announced.news(self.now_ns + OFFSET_NS):
             told = envelope.pack_told(envelope.ANNOUNCED[not said.halts], said.text)
             self.gateway.say(symbol, envelope.TOLD, 0, told)

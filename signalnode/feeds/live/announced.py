@@ -2,7 +2,8 @@
 
 It is read by REST, so that it is known before a connection is made, and while none can be. What is under way
 and stops trading halts a market, until it trades again; everything else is told only as the reason, where a
-connection is lost. A venue that does not answer has announced what it did before.
+connection is lost. A venue that does not answer has announced what it did before; where it tells only of what
+is to come, that holds until its end.
 """
 
 from __future__ import annotations
@@ -68,9 +69,12 @@ class Announced:
         if wait_ns and self._said:
             self._due_ns = now_ns + wait_ns
 
-    def on_read(self, notices: Sequence[Notice]) -> list[Notice]:
+    def on_read(self, notices: Sequence[Notice], wall_ns: int) -> list[Notice]:
         """What the venue announces now; of that what it did not before."""
-        known, self._notices = self._notices, tuple(notices[:NOTICES_MAX])
+        known, begun = self._notices, list[Notice]()
+        if self._announcing is not None and not self._announcing.tells_begun:
+            begun = [each for each in known if each.begin_ns <= wall_ns < each.end_ns and each not in notices]
+        self._notices = (*notices, *begun)[:NOTICES_MAX]
         self._news_ns = 0
         return [each for each in self._notices if each not in known]
 

@@ -157,7 +157,7 @@ class Connections:
             if isinstance(error, StatusError):
                 self._wait_asked(error.status, error.retry_after)
             return
-        for notice in self._announced.on_read(notices):
+        for notice in self._announced.on_read(notices, wall_ns()):
             self._outlet.note_announced(in_words(notice))
 
     def _on_timer(self) -> None:

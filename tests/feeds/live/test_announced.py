@@ -37,7 +37,7 @@ ANNOUNCERS = [name for name in LIVE_VENUES if listing_of(name).announcing is not
 def announced(*notices: Notice) -> Announced:
     made = Announced(ANNOUNCING)
     assert made.want("A", 0) == NOTHING
-    assert made.on_read(notices) == list(notices)
+    assert made.on_read(notices, NOON_NS) == list(notices)
     return made
 
 
@@ -73,9 +73,19 @@ def test_what_is_under_way_halts_until_the_venue_says_otherwise() -> None:
     assert not dict(made.news(NOON_NS + MINUTE_NS))
     assert made.want("A", 0) == Said(True, "maintenance until 13:30 UTC")
     assert dict(made.news(NOON_NS + 90 * MINUTE_NS)) == {"A": Said(True, "maintenance")}
-    assert made.on_read([UNDER_WAY]) == []
-    assert made.on_read([]) == []
+    assert made.on_read([UNDER_WAY], NOON_NS) == []
+    assert made.on_read([], NOON_NS) == []
     assert dict(made.news(NOON_NS + 91 * MINUTE_NS)) == {"A": NOTHING}
+
+
+def test_of_a_venue_that_tells_only_of_what_is_to_come_what_has_begun_goes_on_until_its_end() -> None:
+    made = Announced(ANNOUNCING._replace(tells_begun=False))
+    made.want("A", 0)
+    cancelled = COMING._replace(begin_ns=NOON_NS + 30 * MINUTE_NS)
+    assert made.on_read([COMING, cancelled], NOON_NS - MINUTE_NS) == [COMING, cancelled]
+    assert not made.on_read([], NOON_NS)
+    said = [(minute, *each) for minute in range(95) for each in made.news(NOON_NS + minute * MINUTE_NS)]
+    assert said == [(0, "A", Said(False, "maintenance until 13:30 UTC")), (90, "A", NOTHING)]
 
 
 def test_what_stops_trading_is_told_before_what_only_may_cost_a_connection() -> None:
@@ -124,8 +134,8 @@ def test_a_loss_and_a_halt_have_it_as_their_reason_and_a_trade_is_proof_against_
 
 
 def test_venues_announce_by_rest_and_a_market_that_is_lost_says_until_when() -> None:
-    assert ANNOUNCERS == ["bybit", "okx", "deribit"]
-    for venue in ("bybit", "okx"):
+    assert set(ANNOUNCERS) == {"bybit", "okx", "deribit", "kraken"}
+    for venue in ("bybit", "okx", "kraken"):
         world = Virtual(venue, count=2)
         world.until_sound()
         end_ns = OFFSET_NS + 30 * MINUTE_NS
@@ -195,6 +205,16 @@ def test_numbers_and_words_of_each_venue_are_read_as_they_are_documented() -> No
     assert [notice.covers(each) for each in ("spot:BTCUSDT", "linear:BTCUSDT")] == [True, False]
     assert [each.halts for each in read("bybit", bybit % b"[5]")] == [False]
     assert not read("bybit", bybit % b"[2]")
+    kraken = (
+        b'{"error":[],"result":{"events":[{"event_id":34,"title":"REST API upgrade","phase":"announced",'
+        b'"expected_start_utc":"2026-11-18T12:00:00Z","expected_end_utc":"2026-11-18T13:30:00Z",'
+        b'"affected_services":["spot_rest","%s"]}]}}'
+    )
+    assert read("kraken", kraken % b"spot_ws") == [COMING._replace(title="REST API upgrade")]
+    assert not read("kraken", kraken % b"futures_ws")
+    assert not read("kraken", b'{"error":["EGeneral:Unknown method"]}')
+    with pytest.raises(ValueError, match="Unavailable"):
+        read("kraken", b'{"error":["EService:Unavailable"]}')
     deribit = b'{"result":{"locked":%s}}'
     assert [each.what for each in read("deribit", deribit % b'"true"')] == ["locked"]
     assert not read("deribit", deribit % b'"false"')

@@ -66,8 +66,8 @@ def announced_on(venue: str, rest_url: str) -> list[Notice]:
     listing = listing_of(venue)
     if listing.announcing is None:
         return []
-    base_url, (page, read, _) = rest_url or listing.rest_url, listing.announcing
-    return _understood(venue, base_url, page, read)
+    base_url, announcing = rest_url or listing.rest_url, listing.announcing
+    return _understood(venue, base_url, announcing.page, announcing.read)
 
 
 def ask(venue: str, rest_url: str = "") -> list[Listed]:

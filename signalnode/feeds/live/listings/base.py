@@ -84,6 +84,7 @@ class Announcing(NamedTuple):
     page: Page
     read: Callable[[bytes], list[Notice]]
     weight: float = 1.0  # in the venue's limits
+    tells_begun: bool = True  # whether it still tells of what has begun
 
 
 class Listing(NamedTuple):
