@@ -5,9 +5,7 @@ The names below are loaded when they are first used, so that `import signalnode`
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # of `typing`, which costs more than all of this
 if TYPE_CHECKING:
     from signalnode.bus.subscriber import subscribe as subscribe
     from signalnode.cli.evaluation import evaluate as evaluate
@@ -43,6 +41,8 @@ _MODULES = {
 def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module 'signalnode' has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(_MODULES[name]), name)
 
 
