@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from signalnode.cli import main
-from signalnode.errors import ConfigError
+from signalnode.errors import ConfigError, UsageError
 from signalnode.settings import LIVE_VENUES, VENUE_NAMES
 from tests.command_line import refused
 
@@ -42,6 +42,28 @@ def test_as_json_it_holds_limits_and_addresses_of_those_that_can_be_heard(
     assert told["dydx"]["loss_seen_by"] == "nothing"
     assert all(told[venue]["ws_url"].startswith("wss://") for venue in LIVE_VENUES)
     assert all(told[venue]["rest_url"].startswith("https://") for venue in LIVE_VENUES)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["markets"], ["doctor"], ["init", "new", "--venue"], ["add"], ["record"]],
+    ids=lambda argv: argv[0],
+)
+def test_a_venue_in_capitals_is_told_as_it_is_written(
+    argv: list[str], home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "signalnode.toml").write_text("")
+    for typed, written in (
+        ("OKX", "okx"),
+        ("Kraken-Futures", "kraken_futures"),
+        ("BinanceUSDM", "binance_usdm"),
+    ):
+        markets = [] if argv[0] in ("markets", "doctor") else ["BTC-USDT"]
+        config = ["--config", str(home / "signalnode.toml")] if argv[0] == "add" else []
+        status, line = refused(capsys, *argv, typed, *markets, *config)
+        assert status == UsageError.exit_status
+        assert line.endswith(f"{typed!r} cannot be heard live; did you mean {written}")
+    assert not (home / "new").exists()
 
 
 def test_another_address_in_the_config_is_the_one_shown(
