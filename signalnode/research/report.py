@@ -36,7 +36,8 @@ stroke-width:4.5;stroke-linecap:round}.d.p{stroke:var(--a)}
 text{font-size:9px;fill:var(--q)}.m{text-anchor:middle}.e{
 text-anchor:end}@media screen and (max-width:640px){.v,.v tbody,.v tr,.v td{display:block}.v tr:first-child{
 display:none}.v td{border:0;padding-bottom:0}.v tr{border-bottom:1px solid var(--g);padding-bottom:6px}
-.v td:not(:first-child){min-width:0}.v td[data-of]::before{content:attr(data-of) " ";color:var(--q)}}
+.v td:not(:first-child){min-width:0}.v td[data-of]::before{content:attr(data-of) " ";color:var(--q)}
+.m td:first-child,.m th:first-child{position:sticky;left:0;background:var(--p)}}
 """
 
 WIDEST = 0.4  # rank correlation in the table's drawings; more stands at their edge
