@@ -89,7 +89,7 @@ def test_a_check_tells_what_is_damaged_and_notes_it_where_it_may(
     ("argv", "error", "expected"),
     [
         (["replay", "NONE-USD"], errors.DataError, "nothing of it is recorded"),
-        (["replay", MARKET, "--from", "2031-01-01"], errors.DataError, "nothing was recorded from 2031"),
+        (["replay", MARKET, "--from", "2031-01-01"], errors.DataError, "nothing was recorded since 2031"),
         (["replay", MARKET, "--from", "soon"], errors.UsageError, "--from 'soon': write 90s"),
         (["replay", MARKET, "--raw"], errors.DataError, "no raw of it is recorded"),
         (["replay", MARKET, "--venue", "okx"], errors.DataError, "recorded from dydx, not from okx"),

@@ -88,8 +88,12 @@ class Span:
 
     def _nothing(self) -> DataError:
         first, last = (utc_text(min(each, TIME_MAX_NS), "seconds") for each in (self.from_ns, self.to_ns))
+        if self.to_ns >= TIME_MAX_NS:
+            when = f"since {first}" if self.from_ns > 0 else "at all"
+        else:
+            when = f"from {first} to {last}" if self.from_ns > 0 else f"before {last}"
         where = f"{self.hours[0].market}: " if self.hours else ""
-        return DataError(f"{where}nothing was recorded from {first} to {last}: see `signalnode recordings`")
+        return DataError(f"{where}nothing was recorded {when}: see `signalnode recordings`")
 
 
 class EventSpan(Span):

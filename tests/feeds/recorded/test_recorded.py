@@ -107,8 +107,14 @@ def test_a_span_is_read_alike_from_hours_that_are_open_closed_and_finished(tmp_p
     assert np.array_equal(found(), wanted)
     made.finish()
     assert np.array_equal(found(), wanted)
-    with pytest.raises(DataError, match="nothing was recorded from"):
-        open_span(made.folder, MARKET, START_NS + 5 * HOUR_NS).gather()
+    later_ns = START_NS + 5 * HOUR_NS
+    for begin, end, when in (
+        (later_ns, None, "since"),
+        (None, 1, "before 1970"),
+        (later_ns, later_ns + 1, "from"),
+    ):
+        with pytest.raises(DataError, match=f"nothing was recorded {when}"):
+            open_span(made.folder, MARKET, begin, end).gather()
     with pytest.raises(DataError, match="nothing of it is recorded"):
         open_span(made.folder, "OTHER-USD")
 
