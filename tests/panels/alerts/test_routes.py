@@ -215,3 +215,17 @@ def test_an_address_in_a_file_is_read_for_each_message(tmp_path: Path) -> None:
         file.write_text(f"http://127.0.0.1:{port}/services/{SECRET}\n")
         assert deliver(MESSAGE) == routes.Outcome("")
     assert seen[0][0].startswith(f"POST /services/{SECRET} ".encode())
+
+
+def test_another_file_in_the_place_of_that_one_holds_from_the_next_message_on(tmp_path: Path) -> None:
+    """As a secret is rotated: the new one is written beside the old one, and moved over it."""
+    file, seen = tmp_path / "secret", list[tuple[bytes, bytes]]()
+    with listening(taking(http("410 Gone"), [])) as old, listening(taking(http("200 OK"), seen)) as new:
+        (tmp_path / "first").write_text(f"http://127.0.0.1:{old}/services/{SECRET}")
+        file.symlink_to(tmp_path / "first")
+        deliver = routes.receivers(AlertSettings(webhook_file=file))["webhook"]
+        assert deliver(MESSAGE).fault == "127.0.0.1: HTTP 410"
+        (tmp_path / "second").write_text(f"http://127.0.0.1:{new}/services/other")
+        (tmp_path / "second").replace(file)
+        assert deliver(MESSAGE) == routes.Outcome("")
+    assert seen[0][0].startswith(b"POST /services/other ")
