@@ -29,6 +29,31 @@ FRAMES_PER_S = 4
 PATIENCE_MS = 1_000 * PATIENCE_S
 POLICY, TOO_BIG = 1008, 1009  # why a connection is closed, RFC 6455
 NODES_MAX = 3_000  # of three markets: the board, one opened, and as many decisions as are shown
+SAID_MS_MAX = 2_000  # from the newest frame on: 1.5 s until it is old, and a look at it each quarter
+# When the newest frame was drawn and when the alarm was first seen after it, by the page's own clock; and how
+# late its timers were meanwhile, which is the machine's doing.
+TIMED = """
+() => {
+  const timed = window.timed = { frameAt: performance.now(), saidAt: null, lateMs: 0 };
+  let state = window.signalnode, beatAt = performance.now();
+  Object.defineProperty(window, "signalnode", {
+    get: () => state,
+    set: (value) => {
+      state = value;
+      Object.assign(timed, { frameAt: performance.now(), saidAt: null, lateMs: 0 });
+    },
+  });
+  setInterval(() => {
+    const now = performance.now();
+    if (timed.saidAt === null) timed.lateMs += Math.max(0, now - beatAt - 100);
+    beatAt = now;
+  }, 50);
+  const alarm = document.querySelector("#alarm");
+  new MutationObserver(() => {
+    if (!alarm.hidden && timed.saidAt === null) timed.saidAt = performance.now();
+  }).observe(alarm, { attributeFilter: ["hidden"] });
+}
+"""
 
 
 class Node:
@@ -242,12 +267,15 @@ def test_a_killed_market_is_seen_and_is_seen_to_come_back(page: playwright.Page,
 
 
 def test_without_layer_5_the_page_says_so_loudly_and_heals(page: playwright.Page, node: Node) -> None:
+    page.evaluate(TIMED)
     pid = node.child("aggregator")["pid"]
     os.kill(pid, signal.SIGSTOP)
     try:
         until(page, "document.querySelector('#alarm').textContent.includes('No data for')", "it says so")
         assert page.locator("#alarm").is_visible()
         assert page.title() == "⚠ signalnode"
+        timed = page.evaluate("window.timed")
+        assert timed["saidAt"] - timed["frameAt"] <= SAID_MS_MAX + timed["lateMs"]
         until(page, "parseFloat(document.querySelector('#alarm').textContent.slice(12)) >= 4", "and how long")
         status, text = node.get("/healthz")
         assert (status, text[:13]) == (503, "nothing heard")

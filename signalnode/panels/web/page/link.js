@@ -61,10 +61,14 @@ export class Link {
     this.send({ seen: this.frames });
   }
 
-  /** The newest data is so old, in seconds; null: there is none. `isTold`: the node says so, it is not the line. */
+  /**
+   * The newest data is so old, in seconds; null: there is none. `isTold`: the node says so, it is not the line. Then what is
+   * seen gets no younger: a word that was long under way tells of less than has passed.
+   */
   aged(seconds, isTold) {
     this.isTold = isTold;
-    this.dataAt = seconds === null ? null : performance.now() - 1000 * seconds;
+    const at = seconds === null ? null : performance.now() - 1000 * seconds;
+    this.dataAt = isTold && at !== null && this.dataAt !== null ? Math.min(at, this.dataAt) : at;
   }
 
   ageS() {
