@@ -20,6 +20,7 @@ from signalnode.panels.web.asked import REQUESTS_MAX
 from signalnode_supervisor.control import request
 from tests.browser.chromium import browser, playwright, until
 from tests.browser.colours import BLINDNESSES, apart, contrast
+from tests.browser.timed import SAID_MS_MAX, TIMED
 from tests.effort import PATIENCE_S, drawn
 from tests.ports import free_port
 
@@ -29,31 +30,6 @@ FRAMES_PER_S = 4
 PATIENCE_MS = 1_000 * PATIENCE_S
 POLICY, TOO_BIG = 1008, 1009  # why a connection is closed, RFC 6455
 NODES_MAX = 3_000  # of three markets: the board, one opened, and as many decisions as are shown
-SAID_MS_MAX = 2_000  # from the newest frame on: 1.5 s until it is old, and a look at it each quarter
-# When the newest frame was drawn and when the alarm was first seen after it, by the page's own clock; and how
-# late its timers were meanwhile, which is the machine's doing.
-TIMED = """
-() => {
-  const timed = window.timed = { frameAt: performance.now(), saidAt: null, lateMs: 0 };
-  let state = window.signalnode, beatAt = performance.now();
-  Object.defineProperty(window, "signalnode", {
-    get: () => state,
-    set: (value) => {
-      state = value;
-      Object.assign(timed, { frameAt: performance.now(), saidAt: null, lateMs: 0 });
-    },
-  });
-  setInterval(() => {
-    const now = performance.now();
-    if (timed.saidAt === null) timed.lateMs += Math.max(0, now - beatAt - 100);
-    beatAt = now;
-  }, 50);
-  const alarm = document.querySelector("#alarm");
-  new MutationObserver(() => {
-    if (!alarm.hidden && timed.saidAt === null) timed.saidAt = performance.now();
-  }).observe(alarm, { attributeFilter: ["hidden"] });
-}
-"""
 
 
 class Node:
