@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
+import os
 from typing import NotRequired, TypedDict, TypeVar, Unpack
 
-import zmq
-
-from signalnode.bus.sockets import MORE, NOW, SUBSCRIPTION_BYTES_MAX, put_back, sending, unlink_ipc
+from signalnode.bus.sockets import SUBSCRIPTION_BYTES_MAX
 from signalnode.bus.topics import END, HEARTBEAT, SCORE
 from signalnode.bus.wire import VERSION, End, Health, Heartbeat, Score, Status, encode_content
+from signalnode.bus.xpub import Xpub
 from signalnode.clock import NS_PER_MS, monotonic_ns
 from signalnode.errors import EndpointError
 from signalnode.names import check_endpoint
@@ -38,13 +37,13 @@ class Header(TypedDict):
 
 class Publisher:
     """An XPUB socket bound to `endpoint` (to subscribers the same as PUB) that owns `seq`: from 1, one more
-    for each score.
+    for each score. Whoever has one waits on its `fd`, too, and calls `serve` when that is readable.
 
     Whoever was not connected yet, or was too slow, lost the newest score without an error; where a market
     stands still none follows for a long time. So a heartbeat with no new score since the last one brings the
     newest again, the same bytes: a subscriber drops it by its `seq`, or has it now.
 
-    Make it after any fork: ZeroMQ contexts do not survive one. A subscriber that falls `queue_max` messages
+    Make it after any fork. A subscriber that falls `queue_max` messages
     behind loses messages, not the engine time; it sees the loss in `seq`. Raises EndpointError if the
     address is unusable.
     """
@@ -55,31 +54,28 @@ class Publisher:
         self._repeat = False  # it is older than the last heartbeat
         self._name = market.encode()
         self._score_topic = SCORE + self._name
-        self._endpoint = check_endpoint(endpoint)
-        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()  # for other sockets of the process, too
-        self._socket = self.context.socket(zmq.XPUB)
-        self._send_frame = sending(self._socket)
-        self._socket.setsockopt(zmq.SNDHWM, queue_max)
-        self._socket.setsockopt(zmq.LINGER, LINGER_MS)
-        self._socket.setsockopt(zmq.BACKLOG, BACKLOG_MAX)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES_MAX)
+        check_endpoint(endpoint)
         try:
-            self._socket.bind(endpoint)
-        except zmq.ZMQError as error:
-            self._socket.close(linger=0)
-            self.context.term()
-            raise EndpointError(
-                f"{endpoint}: {error.strerror}; choose another address or free this one"
-            ) from None
+            self._socket = Xpub(endpoint, queue_max, BACKLOG_MAX, SUBSCRIPTION_BYTES_MAX)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise EndpointError(f"{endpoint}: {reason}; choose another address or free this one") from None
+        self.serve = self._socket.serve
+
+    @property
+    def fd(self) -> int:
+        """Readable while there is something for `serve`."""
+        return self._socket.fd
 
     def wait_for_subscriber(self, wait_ms: int, topic: bytes | None = None) -> bool:
         """Wait until somebody has subscribed, to exactly `topic` if one is given, at most `wait_ms`: what is
         sent to nobody is lost.
         """
         until_ns = monotonic_ns() + wait_ms * NS_PER_MS
-        while self._socket.poll(max(0, (until_ns - monotonic_ns()) // NS_PER_MS)):
-            if topic is None or self._socket.recv(NOW) == SUBSCRIBED + topic:
-                return True
+        while self._socket.wait(until_ns - monotonic_ns()):
+            for change in self.serve():
+                if change == SUBSCRIBED + topic if topic is not None else change[:1] == SUBSCRIBED:
+                    return True
         return False
 
     def score(  # spelt out: ten times a second a dictionary of the header is one too many
@@ -122,9 +118,8 @@ class Publisher:
 
     def heartbeat(self, **header: Unpack[Header]) -> None:
         """Say that the work loop is alive; carries the last `seq`, so that a lost tail shows."""
-        with contextlib.suppress(zmq.Again):  # who came and went is taken off the queue, lest it grow
-            while True:
-                self._socket.recv(NOW)
+        self._socket.tidy()
+        self.serve()
         if self._repeat:
             self._send(self._score_topic, self._newest)
         self._repeat = bool(self._newest)
@@ -136,18 +131,14 @@ class Publisher:
 
     def put_back(self) -> bool:
         """Bind again where somebody removed the socket's file; whether that was so."""
-        return put_back(self._socket, self._endpoint)
+        return self._socket.put_back()
 
     def close(self) -> None:
         """Let what is queued leave for LINGER_MS, then let go of the socket and its file.
 
         May be called twice.
         """
-        if self._socket.closed:
-            return
-        self._socket.close(linger=LINGER_MS)
-        self.context.term()
-        unlink_ipc(self._endpoint)
+        self._socket.close(LINGER_MS)
 
     def _message(self, kind: type[M], header: Header) -> bytes:
         if not math.isfinite(header["mid"]):
@@ -155,6 +146,7 @@ class Publisher:
         return encode_content(kind(v=VERSION, market=self.market, epoch=self.epoch, seq=self.seq, **header))
 
     def _send(self, topic: bytes, content: bytes) -> None:
-        send = self._send_frame
-        send(topic, MORE)
-        send(content, NOW)
+        socket = self._socket
+        if not socket.is_settled:
+            self.serve()
+        socket.send(topic, content)

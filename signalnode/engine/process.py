@@ -36,7 +36,7 @@ from signalnode.settings.arguments import Link
 if TYPE_CHECKING:
     from signalnode.feeds.recorded.tape import Tape
 
-# Blocked, and taken while resting: never in the middle of a turn. A live engine notes them when they come.
+# Blocked until there is work to do, and taken while waiting; from then on they are noted when they come.
 STOPS = (signal.SIGTERM, signal.SIGINT)
 AGGREGATOR_WAIT_MS = 4 * RECONNECT_MAX_MS  # for it to find the engine, also on a busy machine
 SUBSCRIBER_WAIT_MS = 20  # for whoever else heard the engine before: they look every 10 ms
@@ -88,7 +88,6 @@ class _Process:
         self._complaint_ns = 0
         self._ready = False
         self._scored_ns = 0
-        self._news: News | None = None  # of a live feed
         self._outages = Outages()
         self._tape: Tape | None = None
         self._taping = ""  # what was said of it last
@@ -118,9 +117,9 @@ class _Process:
             directories = self._node.state_dir, self._node.runtime_dir
             self._tape = self._tape_of()
             feed = open_things.enter_context(
-                contextlib.closing(open_feed(self._market, *directories, publisher.context, self._tape))
+                contextlib.closing(open_feed(self._market, *directories, tape=self._tape))
             )
-            self._prepare(feed)
+            self._prepare(feed, publisher)
             if not self._stopping:
                 self._work(feed, publisher)
         return 0 if self._ended else self._stopped_by
@@ -135,10 +134,10 @@ class _Process:
     def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what signal wants
         self._stopped_by = number
 
-    def _prepare(self, feed: Feed) -> None:
+    def _prepare(self, feed: Feed, publisher: Publisher) -> None:
         """Let the feed decode what it must, alive to the supervisor and to SIGTERM meanwhile."""
         if not feed.is_prepared():
-            self._decode(feed)
+            self._decode(feed, publisher)
         if self._stopping:
             return
         for _ in feed.prepare():
@@ -146,7 +145,7 @@ class _Process:
         if feed.faults:
             self._log.warning("faults in the data", **feed.faults)
 
-    def _decode(self, feed: Feed) -> None:
+    def _decode(self, feed: Feed, publisher: Publisher) -> None:
         """Decode in a process of its own. Progress buys the time it takes from the supervisor; 1 is for its
         end, when there is no more to be heard before the first score.
         """
@@ -154,6 +153,7 @@ class _Process:
         poll_ms = min(POLL_MS, self._node.engine.heartbeat_interval_ms)
         for done in only_forward(run_forked(feed.prepare(), poll_ms)):
             self._link.beat(progress=round(done, 6))
+            publisher.serve()
             if monotonic_ns() - told_ns > PROGRESS_S * NS_PER_S:
                 told_ns = monotonic_ns()
                 self._log.info("decoding", percent=round(100 * done))
@@ -190,6 +190,7 @@ class _Process:
         self._log.info("started", resumed=resumed, feed=self._market.feed.kind)
         self._wait_to_be_heard(publisher, resumed)
         work.start(monotonic_ns())
+        news = News(None if feed.live is None else feed.live.socket, STOPS, publisher)
         turn = work.turn(monotonic_ns())
         while not self._stopping:
             self._send(publisher, turn)
@@ -201,10 +202,10 @@ class _Process:
                 self._log.info("the feed has ended", seq=publisher.seq)
                 self._ended = True
                 break
-            if feed.live is None:
-                self._rest(turn.wake_ns)
-            else:
-                self._listen(feed.live, turn)
+            if feed.live is not None:
+                self._follow(feed.live, turn)
+            if not self._stopping:
+                news.wait(max(0, turn.wake_ns - monotonic_ns()), listen=turn.listen)
             turn = work.turn(monotonic_ns())
         if tape is not None:
             tape.close(engine, monotonic_ns())
@@ -267,8 +268,8 @@ class _Process:
             self._stopped_by = taken.si_signo  # and never assigned 0: `_stop` may have run during the wait
         return self._stopping
 
-    def _listen(self, live: Outside, turn: Turn) -> None:
-        """As `_rest`, and news ends it as well where they are listened for; one poll for both."""
+    def _follow(self, live: Outside, turn: Turn) -> None:
+        """Tell what became of a live feed."""
         if (told := self._outages.hear(live.outage, monotonic_ns())) is not None:
             self._tell_outage(live, *told)
         if turn.heartbeat:
@@ -277,10 +278,6 @@ class _Process:
             health = None if turn.standing is None else turn.standing.health
             if health is not None and not live.outage and (live.is_mute or is_all_silent(health)):
                 live.doubt(monotonic_ns())
-        if self._news is None:
-            self._news = News(live.socket, STOPS)
-        if not self._stopping:
-            self._news.wait(max(0, turn.wake_ns - monotonic_ns()), listen=turn.listen)
 
     def _tell_outage(self, live: Outside, outage: str, lasted_s: float) -> None:
         if outage:

@@ -19,7 +19,7 @@ from signalnode.bus.publisher import Publisher
 from signalnode.bus.subscriber import Subscription, subscribe
 from signalnode.bus.wire import Score
 from signalnode.names import scores_endpoint
-from tests.bus.messages import moment, score
+from tests.bus.messages import let_out, moment, score
 from tests.effort import PATIENCE_S
 from tests.forked import Forked
 
@@ -113,6 +113,7 @@ def send(publisher: Publisher, count: int = 1, **changes: Any) -> None:
     """Publish scores."""
     for _ in range(count):
         publisher.score(scores=score(**changes).scores, **now_moment())
+    let_out(publisher)
 
 
 def joined(subscription: Subscription, publisher: Publisher) -> list[Any]:

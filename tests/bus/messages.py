@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from signalnode.bus.publisher import Publisher
 from signalnode.bus.wire import SCORE_NAMES, End, Heartbeat, Score
+from signalnode.clock import NS_PER_S
 
 
 def moment(**changes: Any) -> dict[str, Any]:
@@ -33,3 +35,10 @@ def heartbeat(market: str = "A", seq: int = 1, epoch: int = 1, **changes: Any) -
 def end(market: str = "A", seq: int = 1, epoch: int = 1, **changes: Any) -> End:
     """A planned end after score `seq`."""
     return End(v=1, market=market, epoch=epoch, seq=seq, **moment(**changes))
+
+
+def let_out(publisher: Publisher) -> None:
+    """Serve its subscribers, as an engine does while it waits, until they have all that was sent."""
+    while publisher._socket.is_owing:
+        assert publisher._socket.wait(60 * NS_PER_S), "nobody reads"
+        publisher.serve()

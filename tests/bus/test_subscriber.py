@@ -11,7 +11,7 @@ from signalnode.bus.subscriber import subscribe
 from signalnode.bus.wire import SILENT_AFTER_S
 from signalnode.clock import NS_PER_S, monotonic_ns
 from signalnode.errors import EndpointError
-from tests.bus.messages import moment, score
+from tests.bus.messages import let_out, moment, score
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,7 @@ def test_a_reader_slower_than_the_market_gets_the_newest_each_time(short_dir: Pa
         for rounds in range(1, 4):
             for _ in range(3_000):  # more than are drained at a time where all are wanted
                 publisher.score(scores=score().scores, **moment())
+            let_out(publisher)
             seen = 0
             while seen < rounds * 3_000:
                 got = heard.receive(10.0)

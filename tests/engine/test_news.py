@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -66,3 +67,26 @@ def test_news_do_not_end_a_wait_that_does_not_listen(ends, taken):
     since_ns = monotonic_ns()
     news.wait(NS_PER_S // 100, listen=False)
     assert monotonic_ns() - since_ns >= NS_PER_S // 100
+
+
+def test_who_is_served_meanwhile_is_no_news(ends, taken):
+    class Served:
+        def __init__(self):
+            self.fd, self.end = os.pipe()
+            self.count = 0
+
+        def serve(self):
+            os.read(self.fd, 1)
+            self.count += 1
+
+    served = Served()
+    news = News(ends[0], STOPS, served)
+    os.write(served.end, b"12")
+    since_ns = monotonic_ns()
+    news.wait(NS_PER_S // 50, listen=True)
+    assert monotonic_ns() - since_ns >= NS_PER_S // 50
+    assert served.count == 2
+    os.write(served.end, b"3")
+    ends[1].send(b"frame")
+    news.wait(LONG_NS, listen=True)
+    assert monotonic_ns() - since_ns < LONG_NS

@@ -35,15 +35,16 @@ sys.exit(main(Link(), json.loads(sys.argv[1])))
 """
 PROGRAM_WITH_A_THREAD = """
 import json, signal, sys, threading
+from signalnode.engine.news import News
 from signalnode.engine.process import main
-resting, rest = threading.Event(), signal.sigtimedwait
-def rest_seen(*args):
+resting, rest = threading.Event(), News.wait
+def rest_seen(*args, **how):
     resting.set()
-    return rest(*args)
+    return rest(*args, **how)
 def take_the_signal():
     resting.wait()
     signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
-signal.sigtimedwait = rest_seen
+News.wait = rest_seen
 threading.Thread(target=take_the_signal, daemon=True).start()
 class Link:
     def ready(self, **facts): pass

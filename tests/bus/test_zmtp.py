@@ -1,0 +1,78 @@
+"""What a publisher makes of a peer's bytes."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from signalnode.bus.zmtp import GREETING, TOPICS_MAX, Peer, PeerError, command, frame, ready
+
+SUBSCRIBER = GREETING + ready(b"SUB")
+ASKED = (
+    command(b"SUBSCRIBE", b"score.A")  # by 3.1
+    + frame(b"\1heartbeat.A")  # by 3.0
+    + command(b"SUBSCRIBE", b"score.A")
+    + command(b"CANCEL", b"score.A")
+    + frame(b"\0nothing")
+)
+CHANGES = [b"\1score.A", b"\1heartbeat.A", b"\1score.A", b"\0score.A", b"\0nothing"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 63, 64, 65, 10_000])
+def test_however_its_bytes_come_a_peer_asks_for_the_same(size: int) -> None:
+    peer, data, changes = Peer(1_024), SUBSCRIBER + ASKED, list[bytes]()
+    for at in range(0, len(data), size):
+        found, answer = peer.take(data[at : at + size])
+        changes += found
+        assert answer == b""
+    assert changes == CHANGES
+    assert peer.is_ready
+    assert peer.wants(b"heartbeat.AB")
+    assert not peer.wants(b"score.A")
+
+
+def test_who_has_asked_for_nothing_hears_nothing_and_who_asks_for_the_empty_topic_hears_all() -> None:
+    peer = Peer(1_024)
+    peer.take(SUBSCRIBER)
+    assert not peer.wants(b"score.A")
+    peer.take(command(b"SUBSCRIBE"))
+    assert peer.wants(b"score.A")
+
+
+def test_a_ping_is_answered_with_what_came_in_it() -> None:
+    peer = Peer(1_024)
+    peer.take(SUBSCRIBER)
+    assert peer.take(command(b"PING", b"\0\x10context")) == ([], command(b"PONG", b"context"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        GREETING[:10] + b"\1" + GREETING[11:],  # libzmq 3
+        GREETING.replace(b"NULL\0", b"CURVE"),
+        GREETING + ready(b"PUSH"),
+        SUBSCRIBER + command(b"ERROR", b"\4gone"),
+        SUBSCRIBER + command(b"SUBSCRIBE", bytes(1_025)),
+        SUBSCRIBER + b"\6" + b"\xff" * 8,
+        SUBSCRIBER + b"\4\0",
+        SUBSCRIBER + b"".join(command(b"SUBSCRIBE", b"%d" % i) for i in range(TOPICS_MAX + 1)),
+    ],
+)
+def test_who_is_no_subscriber_of_ours_is_not_spoken_to(data: bytes) -> None:
+    with pytest.raises(PeerError):
+        Peer(1_024).take(data)
+
+
+def test_no_bytes_do_more_than_end_it() -> None:
+    draw = random.Random(1)
+    for _ in range(3_000):
+        data, peer = bytearray(SUBSCRIBER + ASKED + command(b"PING", b"")), Peer(1_024)
+        for _ in range(draw.randint(1, 4)):
+            data[draw.randrange(len(data))] = draw.randrange(256)
+        try:
+            peer.take(bytes(data))
+        except PeerError:
+            continue
+        assert len(peer.topics) <= TOPICS_MAX
