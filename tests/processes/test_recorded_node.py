@@ -4,6 +4,7 @@ score that was published, bit for bit, and brings an engine to the very state th
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -81,6 +82,16 @@ class RecordedNode(Node):
             assert monotonic_ns() < end_ns, self.children()
             pause(50_000_000)
 
+    def until_published_past(self, market: str, time_ns: int) -> None:
+        """Until a market has published a score as of a later kernel time than that."""
+        end_ns, file = monotonic_ns() + int(SOON_S * 1e9), self.said / market
+        while True:
+            whole, _, _ = file.read_bytes().rpartition(b"\n")
+            if json.loads(whole.rpartition(b"\n")[2])["at_ns"] > time_ns:
+                return
+            assert monotonic_ns() < end_ns, self.children()
+            pause(50_000_000)
+
     def state_of(self, market: str) -> bytes:
         """What the engine knew when it ended."""
         directory = self.folder / "state" / market
@@ -134,8 +145,11 @@ def test_what_a_killed_node_recorded_gives_all_that_it_published_and_the_state_o
     node.until_heard()
     node.process.kill()  # the supervisor; its children end with it
     node.process.communicate(timeout=SOON_S)
+    newest_ns = published(node.said, MADE_UP)[-1].at_ns
     node.process = node.spawn("run")
     node.until_heard(epoch)
+    # A killed engine may not have recorded what it told last: what was made up comes again, and then is.
+    node.until_published_past(MADE_UP, newest_ns)
     assert node.end()[0] == 0
 
     folder = node.folder / "state" / "recordings"
