@@ -90,3 +90,21 @@ def test_who_is_served_meanwhile_is_no_news(ends, taken):
     ends[1].send(b"frame")
     news.wait(LONG_NS, listen=True)
     assert monotonic_ns() - since_ns < LONG_NS
+
+
+def test_who_always_wants_to_be_served_holds_nothing_up(ends):
+    class Insatiable:
+        def __init__(self):
+            self.fd, end = os.pipe()
+            os.write(end, b"1")
+            self.count = 0
+
+        def serve(self):
+            self.count += 1
+            assert self.count < 1_000_000
+
+    insatiable = Insatiable()
+    news = News(ends[0], STOPS, insatiable)
+    news.wait(0, listen=True)
+    assert insatiable.count == 1
+    news.wait(NS_PER_S // 1_000, listen=True)
