@@ -19,7 +19,7 @@ from signalnode.errors import UsageError
 from signalnode.events import Events
 from signalnode.research.messages import messages_of
 from signalnode.research.trades import Trade, Trades
-from signalnode.research.trading import StrategiesEvaluation, judged
+from signalnode.research.trading import StrategiesEvaluation, alone_of, judged
 from signalnode.settings import NodeSettings, config_found, load_node
 from signalnode.strategies import STRATEGIES
 from signalnode.strategies.base import Strategy
@@ -48,7 +48,10 @@ def traded(
     path = config_found(config)
     node = load_node(path) if path else NodeSettings()
     strategies = _strategies(names, node, path)
-    streams = {source.market: _messages(source, node, progress) for source in sources}
+    spans: dict[str, list[int]] = {}
+    streams = {
+        source.market: _noted(_messages(source, node, progress), source.market, spans) for source in sources
+    }
     trades = {name: Trades(hold_s, fee_bps) for name in strategies}
     closed: dict[str, list[Trade]] = {name: [] for name in strategies}
     lost = dict.fromkeys(strategies, 0)
@@ -64,7 +67,8 @@ def traded(
             its_own = [decision for decision in outcome.decisions if decision.strategy == name]
             closed[name] += each.take(last_ns, outcome.markets, its_own)
     found = [(name, closed[name], trades[name].still_open, lost[name]) for name in strategies]
-    return StrategiesEvaluation(tuple(streams), first_ns, last_ns, views, judged(found, fee_bps))
+    worth, alone = judged(found, fee_bps), alone_of({each: spans[each] for each in streams if each in spans})
+    return StrategiesEvaluation(tuple(streams), first_ns, last_ns, views, worth, alone=alone)
 
 
 def _strategies(names: Sequence[str], node: NodeSettings, path: Path | None) -> dict[str, Strategy]:
@@ -78,6 +82,14 @@ def _strategies(names: Sequence[str], node: NodeSettings, path: Path | None) -> 
         if name not in loaded:
             raise UsageError(f"--strategy {name}: it is not enabled in {path}")
     return {name: each.strategy for name, each in loaded.items()}
+
+
+def _noted(messages: Iterator[Score], market: str, spans: dict[str, list[int]]) -> Iterator[Score]:
+    """The same; `spans` gets when the market's first and last one was."""
+    for message in messages:
+        time_ns = message.time_published_ns
+        spans.setdefault(market, [time_ns, time_ns])[1] = time_ns
+        yield message
 
 
 def _messages(source: Source, node: NodeSettings, progress: Progress | None) -> Iterator[Score]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
@@ -68,6 +68,17 @@ class StrategiesEvaluation:
     views: int
     strategies: tuple[StrategyEvaluation, ...]
     level: float = LEVEL
+    alone: tuple[str, ...] = ()  # markets recorded at a time at which no other one was
+
+
+def alone_of(spans: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
+    """Markets whose first and last moments reach into no other one's; none where there is but one."""
+    found = [
+        market
+        for market, (first, last) in spans.items()
+        if not any(first <= spans[each][1] and spans[each][0] <= last for each in spans if each != market)
+    ]
+    return tuple(found) if len(spans) > 1 else ()
 
 
 def mean_of(name: str, trades: Sequence[Trade]) -> Mean:

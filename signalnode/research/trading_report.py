@@ -28,7 +28,7 @@ def strategies_page(found: StrategiesEvaluation) -> str:
         )
         for each in found.strategies
     ]
-    seen = f"{found.views:,} views of {', '.join(map(escape, found.markets))}, {span}."
+    seen = f"{found.views:,} views of {', '.join(map(escape, found.markets))}, {span}{escape(_alone(found))}."
     guide = (
         f"{seen} Each decision is acted on at the view after it, at the mid, and pays half the spread at "
         "each end and the fee twice. Intervals of 95% count what falls into one block of five minutes, or "
@@ -50,7 +50,14 @@ def strategy_lines(found: StrategiesEvaluation) -> Iterator[str]:
         for mean in each.by_market:
             yield f"  {mean.name}: {_told(mean)}"
     looked = "one strategy" if len(found.strategies) == 1 else f"{len(found.strategies)} strategies"
-    yield f"{looked} looked at, {found.views:,} views of {', '.join(found.markets)}"
+    yield f"{looked} looked at, {found.views:,} views of {', '.join(found.markets)}{_alone(found)}"
+
+
+def _alone(found: StrategiesEvaluation) -> str:
+    if not found.alone:
+        return ""
+    was = "was" if len(found.alone) == 1 else "were each"
+    return f"; {', '.join(found.alone)} {was} recorded at another time, and never seen beside another"
 
 
 def _told(mean: Mean) -> str:

@@ -138,6 +138,14 @@ def test_a_strategys_trades_are_those_of_layer_5(recording: Path, capsys: pytest
     assert strategy["whole"]["trades"] == len(strategy["nets_bps"]) > 5
     assert strategy["spread_known"]
     assert Path("s.html").read_text(encoding="utf-8").count("<svg") == 2
+    assert found["alone"] == []
+    later = walk(1, 60.0)
+    for name in ("time_event_ns", "time_received_ns"):
+        later[name] += 10**6 * NS_PER_S
+    write_recording(Path("L-USD.parquet"), later, market="L-USD", venue="")
+    assert main([*words[:2], "L-USD=L-USD.parquet", *words[2:]]) == 0
+    said = "; W-USD, L-USD were each recorded at another time, and never seen beside another"
+    assert f"{said}\n" in capsys.readouterr().out
     assert main([*words, "--strategy", "none"]) == 2
     assert "--strategy none: there is none; known are catch_up" in capsys.readouterr().err
     assert main([*words, "--hold", "-1"]) == 2

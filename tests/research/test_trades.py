@@ -10,7 +10,7 @@ import pytest
 
 from signalnode.bus.wire import DecisionMessage, MarketState
 from signalnode.research.trades import Trade, Trades
-from signalnode.research.trading import StrategiesEvaluation, judged, mean_of, quantile
+from signalnode.research.trading import StrategiesEvaluation, alone_of, judged, mean_of, quantile
 from signalnode.research.trading_report import strategies_page, strategy_lines
 
 SECOND = 10**9
@@ -127,6 +127,17 @@ def test_an_interval_is_students() -> None:
         stats.t.ppf(0.975, 39) * nets.std(ddof=1) / math.sqrt(40), rel=1e-3
     )
     assert mean.won == pytest.approx(np.mean(nets > 0.0))
+
+
+def test_markets_that_were_never_there_together_are_told_of() -> None:
+    spans = {"A": (0, 10), "B": (10, 20), "C": (30, 40)}
+    assert alone_of(spans) == ("C",)
+    assert alone_of({"A": (0, 10)}) == alone_of({}) == ()
+    assert alone_of({"A": (0, 10), "C": (30, 40)}) == ("A", "C")
+    found = StrategiesEvaluation(tuple(spans), START, START + 10**13, 400, (), alone=alone_of(spans))
+    said = "; C was recorded at another time, and never seen beside another"
+    assert said in strategies_page(found)
+    assert "\n".join(strategy_lines(found)).endswith(said)
 
 
 def test_the_page_and_the_lines_say_the_same() -> None:
