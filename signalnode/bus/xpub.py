@@ -15,7 +15,7 @@ from collections import deque
 from pathlib import Path
 
 from signalnode.bus.sockets import unlink_ipc
-from signalnode.bus.zmtp import GREETING, LARGE, LARGE_HEAD, MORE, SHORT_MAX, Peer, PeerError, ready
+from signalnode.bus.zmtp import GREETING, LARGE, LARGE_HEAD, MORE, SHORT_MAX, PeerError, Subscriber, ready
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns
 from signalnode.names import host_and_port, ipc_path
 
@@ -25,7 +25,7 @@ HELLO = GREETING + ready(b"XPUB")
 IN, OUT = select.EPOLLIN, select.EPOLLOUT
 
 
-class _Subscriber(Peer):
+class _Subscriber(Subscriber):
     """A peer and its stream. `queue`: what the system has not taken yet, the first maybe in part."""
 
     def __init__(self, stream: socket.socket, frame_bytes_max: int, now_ns: int) -> None:

@@ -1,5 +1,5 @@
-"""ZeroMQ's protocol as one who publishes speaks it, without a socket: bytes of a peer in, what it asks for
-and bytes for it out. ZMTP 3.1 (rfc.zeromq.org/spec/37) without secrets, as every libzmq since 4.0.
+"""ZeroMQ's protocol as publishers and subscribers speak it, without a socket: bytes of a peer in, what it
+means out. ZMTP 3.1 (rfc.zeromq.org/spec/37) without secrets, as every libzmq since 4.0.
 
 A greeting of 64 bytes and a READY go each way, then frames: a byte of flags, the length in one byte or in
 eight, the body. A peer asks for topics by commands (3.1) or by messages that begin with 1 or 0 (3.0).
@@ -17,7 +17,7 @@ GREETING = (SIGNATURE + b"\x03\x01" + b"NULL".ljust(20, b"\0")).ljust(GREETING_B
 VERSION_AT, MECHANISM = 10, slice(12, 32)
 LENGTH = struct.Struct(">Q")
 LARGE_HEAD = struct.Struct(">BQ")
-SUBSCRIBERS = (b"SUB", b"XSUB")
+SUBSCRIBERS, PUBLISHERS = (b"SUB", b"XSUB"), (b"PUB", b"XPUB")
 TOPICS_MAX = 1_000  # that one peer may ask for
 
 
@@ -42,33 +42,89 @@ def ready(kind: bytes) -> bytes:
     return command(b"READY", b"\x0bSocket-Type" + struct.pack(">I", len(kind)) + kind)
 
 
-class Peer:
-    """One who connected, from its first byte on. `topics` are the beginnings of what it wants to hear."""
+class Frames:
+    """What comes over one stream, in frames, from its first byte on."""
+
+    def __init__(self, frame_bytes_max: int) -> None:
+        self._frame_bytes_max = frame_bytes_max
+        self._is_greeted = False
+        self._parts: list[bytes] = []  # of a frame that is not here whole
+        self._had = self._needed = 0  # bytes of it, and how many it takes at least
+
+    def next(self, data: bytes) -> list[tuple[int, bytes]]:
+        """Flags and body of each frame that is whole with `data`. Raises PeerError."""
+        self._parts.append(data)
+        self._had += len(data)
+        if self._had < self._needed:
+            return []
+        if len(self._parts) > 1:
+            data = b"".join(self._parts)
+        found, at = list[tuple[int, bytes]](), 0
+        if not self._is_greeted:
+            self._greet(data[:GREETING_BYTES])
+            at = GREETING_BYTES if self._is_greeted else 0
+        end, whole = at + 2, len(data)
+        while self._is_greeted and end <= whole:
+            flags, length = data[at], data[at + 1]
+            if flags & LARGE:
+                end = at + LARGE_HEAD.size
+                if end > whole:
+                    break
+                length = LENGTH.unpack_from(data, at + 1)[0]
+            if length > self._frame_bytes_max or (flags & COMMAND and not length):
+                raise PeerError("no frame is so long, and no command so short")
+            begin, end = end, end + length
+            if end > whole:
+                break
+            found.append((flags, data[begin:end]))
+            at, end = end, end + 2
+        self._parts, self._had, self._needed = [data[at:]], whole - at, end - at
+        return found
+
+    def _greet(self, its: bytes) -> None:
+        if its[:1] not in (b"", b"\xff") or its[9:10] not in (b"", b"\x7f"):
+            raise PeerError("no ZeroMQ speaks there")
+        if len(its) < GREETING_BYTES:
+            return
+        if its[VERSION_AT] < 3 or its[MECHANISM].rstrip(b"\0") != b"NULL":
+            raise PeerError("the peer speaks another version, or wants a secret")
+        self._is_greeted = True
+
+
+def kind_in(metadata: bytes) -> bytes:
+    """What kind of socket a READY says that it is of; empty where it does not."""
+    at = 0
+    while at < len(metadata):
+        name_end = at + 1 + metadata[at]
+        value_end = name_end + 4 + int.from_bytes(metadata[name_end : name_end + 4], "big")
+        if metadata[at + 1 : name_end].lower() == b"socket-type":
+            return metadata[name_end + 4 : value_end]
+        at = value_end
+    return b""
+
+
+class Subscriber:
+    """One who connected to a publisher. `topics` are the beginnings of what it wants to hear."""
 
     def __init__(self, frame_bytes_max: int) -> None:
         self.topics: tuple[bytes, ...] = ()
         self.is_ready = False  # both have said READY
-        self._frame_bytes_max = frame_bytes_max
-        self._greeted = False
-        self._rest = b""
+        self._frames = Frames(frame_bytes_max)
 
     def take(self, data: bytes) -> tuple[list[bytes], bytes]:
         """What it asked for, each as an XPUB socket gives it (1 or 0, and the topic); and what to answer.
 
         Raises PeerError for one who does not speak this protocol, or not to a publisher.
         """
-        self._rest += data
-        if not self._greeted and not self._is_greeted():
-            return [], b""
         changes, answers = list[bytes](), list[bytes]()
-        while (taken := self._next()) is not None:
-            flags, body = taken
+        for flags, body in self._frames.next(data):
             if not flags & COMMAND:
                 changes += self._asked(body[:1], body[1:]) if self.is_ready else ()
                 continue
             name, content = body[1 : 1 + body[0]], body[1 + body[0] :]
             if name == b"READY":
-                self._check(content)
+                if kind_in(content) not in SUBSCRIBERS:
+                    raise PeerError("only subscribers are heard here")
                 self.is_ready = True
             elif name in (b"SUBSCRIBE", b"CANCEL"):
                 changes += self._asked(b"\1" if name == b"SUBSCRIBE" else b"\0", content)
@@ -82,45 +138,6 @@ class Peer:
         """Whether a message of that topic is for it."""
         return topic.startswith(self.topics)
 
-    def _is_greeted(self) -> bool:
-        its = self._rest[:GREETING_BYTES]
-        if its[:1] not in (b"", b"\xff") or its[9:10] not in (b"", b"\x7f"):
-            raise PeerError("no ZeroMQ speaks there")
-        if len(its) < GREETING_BYTES:
-            return False
-        if its[VERSION_AT] < 3 or its[MECHANISM].rstrip(b"\0") != b"NULL":
-            raise PeerError("the peer speaks another version, or wants a secret")
-        self._rest, self._greeted = self._rest[GREETING_BYTES:], True
-        return True
-
-    def _next(self) -> tuple[int, bytes] | None:
-        """Flags and body of its next frame; None where it is not here whole."""
-        rest = self._rest
-        if len(rest) < 2:
-            return None
-        flags, at, length = rest[0], 2, rest[1]
-        if flags & LARGE:
-            if len(rest) < LARGE_HEAD.size:
-                return None
-            at, length = LARGE_HEAD.size, LENGTH.unpack_from(rest, 1)[0]
-        if length > self._frame_bytes_max or (flags & COMMAND and not length):
-            raise PeerError("no subscription is so long, and no command so short")
-        if len(rest) < at + length:
-            return None
-        self._rest = rest[at + length :]
-        return flags, rest[at : at + length]
-
-    def _check(self, metadata: bytes) -> None:
-        """Of a READY: what kind of socket it is."""
-        at = 0
-        while at < len(metadata):
-            name_end = at + 1 + metadata[at]
-            value_end = name_end + 4 + int.from_bytes(metadata[name_end : name_end + 4], "big")
-            is_kind = metadata[at + 1 : name_end].lower() == b"socket-type"
-            if is_kind and metadata[name_end + 4 : value_end] not in SUBSCRIBERS:
-                raise PeerError("only subscribers are heard here")
-            at = value_end
-
     def _asked(self, which: bytes, topic: bytes) -> list[bytes]:
         if which == b"\1" and topic not in self.topics:
             if len(self.topics) == TOPICS_MAX:
@@ -131,3 +148,25 @@ class Peer:
         elif which != b"\1":
             return []  # a message of its own, for nobody here
         return [which + topic]
+
+
+class Source:
+    """A publisher that one is connected to."""
+
+    def __init__(self, frame_bytes_max: int) -> None:
+        self._frames = Frames(frame_bytes_max)
+        self.is_ready = False
+
+    def take(self, data: bytes) -> list[bytes]:
+        """The parts of messages that came, in order. Raises PeerError for who is no publisher."""
+        found = list[bytes]()
+        for flags, body in self._frames.next(data):
+            if not flags & COMMAND:
+                found.append(body)
+            elif body.startswith(b"\5READY"):
+                if kind_in(body[6:]) not in PUBLISHERS:
+                    raise PeerError("no publisher speaks there")
+                self.is_ready = True
+            elif body.startswith(b"\5ERROR"):
+                raise PeerError("the peer gave up")
+        return found

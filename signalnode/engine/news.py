@@ -1,4 +1,4 @@
-"""One poll for what an engine waits for: its subscribers, its gateway's socket, signals, and the time."""
+"""One poll for what an engine waits for: its subscribers, its gateway, signals, and the time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-import zmq
-
-from signalnode.bus.sockets import waits
 from signalnode.clock import NS_PER_MS, monotonic_ns
+from signalnode.feeds.base import Inlet
 
 SIGNALS_BYTES_MAX = 4_096  # read at once; each signal leaves one
 
@@ -32,20 +30,18 @@ class Serves(Protocol):
 
 
 class News:
-    """Waits on a ZeroMQ socket, where there is one, and on signals, which have handlers, were blocked, and
-    are let in from now on; serves `served` meanwhile. To let signals in for each wait alone cost more than
-    the wait. In the main thread alone.
+    """Waits for what comes in at an inlet, where there is one, and for signals, which have handlers, were
+    blocked, and are let in from now on; serves `served` meanwhile. To let signals in for each wait alone cost
+    more than the wait. In the main thread alone.
     """
 
-    def __init__(
-        self, socket: zmq.Socket[bytes] | None, signals: Iterable[int], served: Serves | None = None
-    ) -> None:
-        self._socket, self._served = socket, served
+    def __init__(self, inlet: Inlet | None, signals: Iterable[int], served: Serves | None = None) -> None:
+        self._inlet, self._served = inlet, served
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         self._deaf, self._listening = select.poll(), select.poll()
-        if socket is not None:
-            self._listening.register(socket.getsockopt(zmq.FD), select.POLLIN)  # type: ignore[arg-type]
+        if inlet is not None:
+            self._listening.register(inlet.fd, select.POLLIN)
         self._served_fd = -1 if served is None else served.fd
         for poll in (self._deaf, self._listening):
             poll.register(self._reader, select.POLLIN)
@@ -56,19 +52,29 @@ class News:
     def wait(self, wait_ns: int, *, listen: bool) -> None:
         """Wait so long at most; less where a signal comes, or news while they are listened for.
 
-        A signal that came since the last wait is not missed: it lies in the pipe. ZeroMQ's descriptor tells
-        of what comes after a look at the socket, and may tell of what is no news.
+        A signal that came since the last wait is not missed: it lies in the pipe.
         """
-        if listen and self._socket is not None and waits(self._socket):
+        inlet = self._inlet
+        if inlet is not None and listen and inlet.holds:
             return
-        poll, until_ns = self._listening if listen else self._deaf, monotonic_ns() + wait_ns
-        while ready := poll.poll(wait_ns / NS_PER_MS):
-            found = [fd for fd, _ in ready]
-            if self._reader in found:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self._reader, SIGNALS_BYTES_MAX)
-            if self._served is not None and self._served_fd in found:
-                self._served.serve()
-            wait_ns = until_ns - monotonic_ns()
-            if found != [self._served_fd] or wait_ns <= 0:  # a peer that never stops asking holds nothing up
+        poll, now_ns = self._listening if listen else self._deaf, monotonic_ns()
+        until_ns = now_ns + wait_ns
+        while True:
+            end_ns = until_ns if inlet is None else min(until_ns, inlet.due_ns)
+            found = [fd for fd, _ in poll.poll(max(0, end_ns - now_ns) / NS_PER_MS)]
+            if found and self._is_news(found):
                 return
+            now_ns = monotonic_ns()
+            if inlet is not None and inlet.due_ns <= now_ns:
+                inlet.retry()
+            if now_ns >= until_ns:
+                return
+
+    def _is_news(self, found: list[int]) -> bool:
+        """See to these descriptors; whether the wait is over by them."""
+        if self._reader in found:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._reader, SIGNALS_BYTES_MAX)
+        if self._served is not None and self._served_fd in found:
+            self._served.serve()
+        return found != [self._served_fd]

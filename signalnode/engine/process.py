@@ -190,7 +190,7 @@ class _Process:
         self._log.info("started", resumed=resumed, feed=self._market.feed.kind)
         self._wait_to_be_heard(publisher, resumed)
         work.start(monotonic_ns())
-        news = News(None if feed.live is None else feed.live.socket, STOPS, publisher)
+        news = News(None if feed.live is None else feed.live.inlet, STOPS, publisher)
         turn = work.turn(monotonic_ns())
         while not self._stopping:
             self._send(publisher, turn)

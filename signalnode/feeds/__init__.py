@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import zmq
-
 from signalnode.errors import ConfigError
 from signalnode.feeds.base import DEPTH_BPS, Feed
 from signalnode.feeds.faults import DataWarning, Faults
@@ -76,7 +74,6 @@ def _synthetic(settings: MarketSettings, _directory: Path) -> Feed:
 def _live(
     settings: MarketSettings,
     directory: Path,
-    context: zmq.Context[zmq.Socket[bytes]] | None = None,
     tape: Tape | None = None,
 ) -> Feed:
     from signalnode.feeds.live.envelope import frames_endpoint
@@ -90,10 +87,8 @@ def _live(
     if tape is not None:
         from signalnode.feeds.recorded.taped import TapedFeed
 
-        return TapedFeed(
-            endpoint, gateway, symbol, decoder, DEPTH_BPS, tape=tape, venue=feed.venue, context=context
-        )
-    return LiveFeed(endpoint, gateway, symbol, decoder, DEPTH_BPS, venue=feed.venue, context=context)
+        return TapedFeed(endpoint, gateway, symbol, decoder, DEPTH_BPS, tape=tape, venue=feed.venue)
+    return LiveFeed(endpoint, gateway, symbol, decoder, DEPTH_BPS, venue=feed.venue)
 
 
 FEEDS: dict[str, Callable[[MarketSettings, Path], Feed]] = {
@@ -108,12 +103,10 @@ def open_feed(
     settings: MarketSettings,
     state_dir: Path,
     runtime_dir: Path = Path(),
-    context: zmq.Context[zmq.Socket[bytes]] | None = None,
     tape: Tape | None = None,
 ) -> Feed:
     """The feed of one market, at its beginning; what it decodes it keeps in `state_dir/<MARKET>/`. A live
-    one hears its gateway in `runtime_dir`, by the `context` of the process where that has one, and tells
-    `tape` all that it hears.
+    one hears its gateway in `runtime_dir`, and tells `tape` all that it hears.
 
     Nothing is decoded yet: that is `Feed.prepare`. Raises ConfigError for an unknown kind or venue, DataError
     for a file that is missing.
@@ -122,7 +115,7 @@ def open_feed(
     if feed.kind not in FEEDS:
         raise ConfigError(f"{settings.path or settings.market}: feed.kind: {feed.kind!r}; {one_of(FEEDS)}")
     if feed.kind == "live":
-        return _live(settings, runtime_dir, context, tape)
+        return _live(settings, runtime_dir, tape)
     return FEEDS[feed.kind](settings, state_dir / settings.market)
 
 

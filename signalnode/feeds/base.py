@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import zmq
 
 from signalnode.compiled import entry
 from signalnode.events import EVENT, Events, join_events
@@ -29,6 +28,26 @@ class Tried(NamedTuple):
     outage_ms: int | None = None
     tries: int = 0
     next_try_ms: int | None = None
+
+
+class Inlet(Protocol):
+    """Where a live feed's news comes in."""
+
+    due_ns: int  # monotonic time at which `retry` has something to do
+
+    @property
+    def fd(self) -> int:
+        """Readable while something waits."""
+        ...
+
+    @property
+    def holds(self) -> bool:
+        """Whether something is here already that was not taken."""
+        ...
+
+    def retry(self) -> None:
+        """Look again for who is not there."""
+        ...
 
 
 class Outside(Protocol):
@@ -74,8 +93,8 @@ class Outside(Protocol):
         ...
 
     @property
-    def socket(self) -> zmq.Socket[bytes]:
-        """What to poll for news, once prepared."""
+    def inlet(self) -> Inlet:
+        """Where news comes in, once prepared."""
         ...
 
     def kernel_at(self, now_ns: int) -> int:

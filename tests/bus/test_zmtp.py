@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from signalnode.bus.zmtp import GREETING, TOPICS_MAX, Peer, PeerError, command, frame, ready
+from signalnode.bus.zmtp import GREETING, TOPICS_MAX, PeerError, Source, Subscriber, command, frame, ready
 
 SUBSCRIBER = GREETING + ready(b"SUB")
 ASKED = (
@@ -21,7 +21,7 @@ CHANGES = [b"\1score.A", b"\1heartbeat.A", b"\1score.A", b"\0score.A", b"\0nothi
 
 @pytest.mark.parametrize("size", [1, 2, 7, 63, 64, 65, 10_000])
 def test_however_its_bytes_come_a_peer_asks_for_the_same(size: int) -> None:
-    peer, data, changes = Peer(1_024), SUBSCRIBER + ASKED, list[bytes]()
+    peer, data, changes = Subscriber(1_024), SUBSCRIBER + ASKED, list[bytes]()
     for at in range(0, len(data), size):
         found, answer = peer.take(data[at : at + size])
         changes += found
@@ -33,7 +33,7 @@ def test_however_its_bytes_come_a_peer_asks_for_the_same(size: int) -> None:
 
 
 def test_who_has_asked_for_nothing_hears_nothing_and_who_asks_for_the_empty_topic_hears_all() -> None:
-    peer = Peer(1_024)
+    peer = Subscriber(1_024)
     peer.take(SUBSCRIBER)
     assert not peer.wants(b"score.A")
     peer.take(command(b"SUBSCRIBE"))
@@ -41,7 +41,7 @@ def test_who_has_asked_for_nothing_hears_nothing_and_who_asks_for_the_empty_topi
 
 
 def test_a_ping_is_answered_with_what_came_in_it() -> None:
-    peer = Peer(1_024)
+    peer = Subscriber(1_024)
     peer.take(SUBSCRIBER)
     assert peer.take(command(b"PING", b"\0\x10context")) == ([], command(b"PONG", b"context"))
 
@@ -62,13 +62,13 @@ def test_a_ping_is_answered_with_what_came_in_it() -> None:
 )
 def test_who_is_no_subscriber_of_ours_is_not_spoken_to(data: bytes) -> None:
     with pytest.raises(PeerError):
-        Peer(1_024).take(data)
+        Subscriber(1_024).take(data)
 
 
 def test_no_bytes_do_more_than_end_it() -> None:
     draw = random.Random(1)
     for _ in range(3_000):
-        data, peer = bytearray(SUBSCRIBER + ASKED + command(b"PING", b"")), Peer(1_024)
+        data, peer = bytearray(SUBSCRIBER + ASKED + command(b"PING", b"")), Subscriber(1_024)
         for _ in range(draw.randint(1, 4)):
             data[draw.randrange(len(data))] = draw.randrange(256)
         try:
@@ -76,3 +76,25 @@ def test_no_bytes_do_more_than_end_it() -> None:
         except PeerError:
             continue
         assert len(peer.topics) <= TOPICS_MAX
+
+
+@pytest.mark.parametrize("size", [1, 8, 9, 64, 300, 100_000])
+def test_however_its_bytes_come_a_source_says_the_same(size: int) -> None:
+    said = [b"", b"short", bytes(255), bytes(256), b"x" * 70_000, b"last"]
+    data = GREETING + ready(b"XPUB") + command(b"PING", b"\0\0") + b"".join(map(frame, said))
+    source, found = Source(100_000), list[bytes]()
+    for at in range(0, len(data), size):
+        found += source.take(data[at : at + size])
+    assert found == said
+    assert source.is_ready
+
+
+def test_who_is_no_publisher_is_not_heard() -> None:
+    for data in (
+        GREETING + ready(b"SUB"),
+        GREETING + command(b"ERROR"),
+        b"\x00",
+        GREETING + b"\2" + b"\1" * 8,
+    ):
+        with pytest.raises(PeerError):
+            Source(100_000).take(data)

@@ -42,7 +42,7 @@ UNSEEN = frozenset({"dydx", "gemini", "bitstamp", "hyperliquid"})
 
 
 class Wire:
-    """The feed's socket, without one: what gateways say comes in, what the feed asks goes out to all of them.
+    """The feed's inlet, without a socket: what gateways say comes in, what the feed asks goes out to all.
 
     `gateway` is dialled from the beginning; `dialled` gives who is by the other name.
     """
@@ -52,10 +52,11 @@ class Wire:
         self.gateways = {"": gateway}  # by the name they were dialled by
         self._symbol, self._dialled = symbol, dialled
 
-    def send(self, message: bytes, _flags: int = 0) -> None:
+    def send(self, message: bytes) -> bool:
         assert message == envelope.RENEW + envelope.topic_of(self._symbol)
         for gateway in self.gateways.values():
             gateway.pool.renew(self._symbol)
+        return True
 
     def connect(self, name: str) -> None:
         gateway = self._dialled()
@@ -87,7 +88,7 @@ class Wired(Tapped):
     """A feed on such a wire."""
 
     def _drain(self, now_ns: int) -> None:
-        messages: deque[bytes] = self.socket.messages  # type: ignore[attr-defined]
+        messages: deque[bytes] = self.inlet.messages  # type: ignore[attr-defined]
         while messages:
             self._message_ns = now_ns
             self.take_in(*envelope.unpack(messages.popleft()))
@@ -279,7 +280,7 @@ class Virtual:
     def _listen(self, name: str, symbol: str) -> None:
         listener = Listener("", GATEWAY, name, symbol, Wired)
         self.wires[symbol] = Wire(symbol, self.gateway, lambda: self.processes[-1])
-        listener.feed._socket = self.wires[symbol]  # type: ignore[assignment] # what it uses of one
+        listener.feed._inlet = self.wires[symbol]  # type: ignore[assignment] # what it uses of one
         self.listeners[symbol] = listener
         self.truths[symbol] = Truth(self.venue, symbol)
         self._states.want(symbol, self.now_ns)

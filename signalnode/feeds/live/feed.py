@@ -17,9 +17,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import zmq
 
-from signalnode.bus.sockets import NOW, waits
+from signalnode.bus.xsub import Xsub
 from signalnode.clock import NS_PER_S
 from signalnode.errors import CheckpointError
 from signalnode.events import EVENT, Events
@@ -39,6 +38,7 @@ LAG_NS, GATEWAY_SILENT_NS = NS_PER_S, 3 * NS_PER_S
 DOUBT_NS, MUTE_NS = 600 * NS_PER_S, 60 * NS_PER_S  # between two look-ups; without anything before one
 RENEW_NS, RENEW_NS_MAX = 2 * NS_PER_S, 60 * NS_PER_S
 MESSAGES_MAX = envelope.QUEUE_MAX  # read in one turn
+ANSWER_MS_MAX = 50  # of a gateway that is there, at the start; later than that it is asked all the same
 
 
 class LiveFeed(BlockFeed):
@@ -53,7 +53,6 @@ class LiveFeed(BlockFeed):
         depth_bps: float,
         *,
         venue: str,
-        context: zmq.Context[zmq.Socket[bytes]] | None = None,  # of the process, where it has one
     ) -> None:
         super().__init__()
         self.live = self
@@ -79,8 +78,7 @@ class LiveFeed(BlockFeed):
         self._told_losses: dict[str, Losses] = {}
         self._losses = 0  # times that frames are missing, whatever their channel
         self._doubt_ns = self._renew_ns = self._renew_wait_ns = 0
-        self._context, self._owns_context = context, context is None
-        self._socket: zmq.Socket[bytes] | None = None
+        self._inlet: Xsub | None = None
 
     @property
     def position(self) -> dict[str, Any]:
@@ -140,23 +138,18 @@ class LiveFeed(BlockFeed):
 
     def prepare(self) -> Iterator[float]:
         """Connect to the gateway, whether it is there or not."""
-        if self._socket is None:
-            self._context = self._context or zmq.Context()
-            self._socket = self._context.socket(zmq.XSUB)
-            self._socket.setsockopt(zmq.LINGER, 0)
-            self._socket.setsockopt(zmq.RCVHWM, envelope.QUEUE_MAX)
-            self._socket.setsockopt(zmq.RECONNECT_IVL, 10)
-            self._socket.connect(self._endpoint)
-            for topic in (envelope.topic_of(self._symbol), envelope.BEAT_TOPIC):
-                self._socket.send(b"\1" + topic)
+        if self._inlet is None:
+            self._inlet = Xsub((envelope.topic_of(self._symbol), envelope.BEAT_TOPIC))
+            self._inlet.connect(self._endpoint)
+            self._inlet.ask(ANSWER_MS_MAX)
             self._passed.open()
         return iter(())
 
     @property
-    def socket(self) -> zmq.Socket[bytes]:
-        """What to poll for news. After `prepare`."""
-        assert self._socket is not None
-        return self._socket
+    def inlet(self) -> Xsub:
+        """What to wait for. After `prepare`."""
+        assert self._inlet is not None
+        return self._inlet
 
     def kernel_at(self, now_ns: int) -> int:
         """Take in what has come by monotonic time `now_ns`; the kernel time up to which all is known."""
@@ -182,13 +175,11 @@ class LiveFeed(BlockFeed):
         return self._decoder.watch.book.status != "synced"
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Let go of what was opened."""
         self._passed.close()
-        if self._socket is not None and self._context is not None:
-            self._socket.close()
-            self._socket = None
-            if self._owns_context:
-                self._context.term()
+        if self._inlet is not None:
+            self._inlet.close()
+            self._inlet = None
 
     def _ensure_block(self) -> bool:
         return (self._at < self._size or bool(self._rows)) and super()._ensure_block()
@@ -198,12 +189,7 @@ class LiveFeed(BlockFeed):
         return self._sift(rows)
 
     def _drain(self, now_ns: int) -> None:
-        socket = self._socket
-        assert socket is not None
-        for _ in range(MESSAGES_MAX):
-            if not waits(socket):  # to receive in vain costs more
-                return
-            message = socket.recv(NOW)
+        for message in self.inlet.receive(MESSAGES_MAX):
             self._message_ns = now_ns
             try:
                 self.take_in(*envelope.unpack(message))
@@ -293,17 +279,17 @@ class LiveFeed(BlockFeed):
             self._let_heir_go()
         elif self._heir is None:
             self._heir, self._is_merging = Source(heir.generation), True
-            self.socket.connect(envelope.other_name(self._endpoint))
+            self.inlet.connect(envelope.other_name(self._endpoint))
 
     def _let_heir_go(self) -> None:
         if self._heir is not None:
             self._heir = None
-            self.socket.disconnect(envelope.other_name(self._endpoint))
+            self.inlet.disconnect(envelope.other_name(self._endpoint))
 
     def _take_over(self) -> None:
         """Who came counts from now on."""
         self._chief, self._heir = self._heir or self._chief, None
-        self.socket.disconnect(self._endpoint)
+        self.inlet.disconnect(self._endpoint)
         self._endpoint = envelope.other_name(self._endpoint)
         self._passed.close()
         self._passed = Passed(passed_path(self._endpoint), self._symbol)
@@ -380,11 +366,7 @@ class LiveFeed(BlockFeed):
 
     def _say(self, what: bytes) -> bool:
         """Whether it is on the way to the gateway."""
-        try:
-            self.socket.send(what + envelope.topic_of(self._symbol), NOW)
-        except zmq.Again:
-            return False
-        return True
+        return self.inlet.send(what + envelope.topic_of(self._symbol))
 
 
 def _losses_of(

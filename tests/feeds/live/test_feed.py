@@ -57,7 +57,7 @@ class Gateway:
         self.sequence += kind != envelope.BEAT
         topic = envelope.BEAT_TOPIC if kind == envelope.BEAT else envelope.topic_of(MARKET)
         self.socket.send(envelope.pack(topic, Header(kind, time_ns, 1, self.sequence), body))
-        assert self.feed.socket.poll(10_000)
+        assert self.feed.inlet.wait(10_000)
         self.feed.kernel_at(self.now_ns)
 
     def trade(self, number: int, time_ns: int, event_ns: int) -> None:
@@ -244,7 +244,7 @@ def test_a_message_that_is_none_of_a_gateways_costs_itself_and_what_it_may_have_
     topic = envelope.topic_of(MARKET)
     for message in (topic, topic + b"short", topic + b"x" * 24):
         gateway.socket.send(message)
-        assert gateway.feed.socket.poll(10_000)
+        assert gateway.feed.inlet.wait(10_000)
         gateway.feed.kernel_at(gateway.now_ns)
     assert gateway.feed.faults == {"envelope_malformed": 3}
     assert not gateway.feed.degraded(0)
