@@ -18,8 +18,9 @@ and tests in virtual time.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from .listing import Listing
@@ -65,7 +66,7 @@ class Protocol:
     def seal(self, peer: Peer, message: Message) -> bytes:  # noqa: ARG002 - for who numbers by connection
         """The bytes of a message to one peer, in the order sent."""
         if isinstance(message, dict):
-            return json.dumps(message, separators=(",", ":")).encode()
+            return msgspec.json.encode(message)
         return message.encode() if isinstance(message, str) else message
 
     def answer(self, venue: Venue, path: str, query: dict[str, str]) -> Answer | None:  # noqa: ARG002

@@ -85,8 +85,8 @@ def put_right(world: Virtual, venue: str, name: str) -> None:
     truth = world.truths[world.symbol]
     truth.is_known = not unseen
     world.until_spoiled()
-    world.run(SETTLED_S)
     if unseen:
+        world.run(SETTLED_S)
         world.reconnect()
     world.until_sound()
 
@@ -108,7 +108,7 @@ def test_a_planned_reconnect_costs_nothing(world, venue, tmp_path):
         world.tick()
         assert world.is_sound(), world.feed.trouble or world.feed.outage
         assert world.now_ns < 60 * 10**9
-    world.run(drawn(5.0, 12.0))
+    world.run(drawn(2.0, 12.0))
     assert world.is_sound()
     assert world.feed.connection > taken
     assert not world.feed.faults.keys() - QUIET, world.feed.faults
