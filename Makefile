@@ -8,8 +8,9 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 # together. `--workers` collects once, where each worker of `-n` does (tests/workers.py).
 
 # What asks for more of the machine than Python: systemd, a browser, a Prometheus, environments of its own, all commands
-# of the docs, a cluster.
-OUTSIDE := tests/browser tests/cluster/test_on_hosts.py tests/processes/test_remote_host.py \
+# of the docs, a cluster; and whole nodes whose every process is killed in turn, for a tenth of the suite's time.
+OUTSIDE := tests/browser tests/cluster/test_on_hosts.py tests/processes/test_levels.py \
+  tests/processes/test_live_node.py tests/processes/test_recorded_node.py tests/processes/test_remote_host.py \
   tests/processes/test_systemd.py tests/processes/test_watched_node.py \
   tests/processes/test_wheel.py tests/test_extend.py tests/test_readme.py
 

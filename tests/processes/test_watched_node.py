@@ -31,6 +31,7 @@ from tests.effort import PATIENCE_S
 from tests.grafana.board import expressions
 from tests.ports import free_port
 from tests.processes.test_node import MARKETS, Node, heard
+from tests.supervisor.harness import eventually
 
 RANKING = '[strategies.ranking]\nby = "score"\nvalue_min = 0.0\nwarm_min = 0.0\ninterval_s = 1.0\n'
 SHIPPED = ROOT / "config" / "prometheus"
@@ -160,8 +161,9 @@ def test_a_process_that_died_goes_on_and_a_webhook_that_refuses_is_told_in_statu
     while refused["status"] != 503:
         refused = webhook.any()
     assert webhook.any()["id"] == refused["id"]
+    outage = "webhook: 127.0.0.1: HTTP 503"
+    eventually(lambda: node.children()["alerts"].get("outage") == outage, "the outage in status")
     child = node.children()["alerts"]
-    assert child["outage"] == "webhook: 127.0.0.1: HTTP 503"
     assert child["tries"] >= 1
     logged = node.ask("logs", "alerts")
     assert "127.0.0.1: HTTP 503" in logged.stdout
