@@ -41,7 +41,7 @@ class Wired(TapedFeed):
     """A feed on such a wire as virtual venues have."""
 
     def _drain(self, now_ns: int) -> None:
-        messages = self.socket.messages  # type: ignore[attr-defined]
+        messages = self.inlet.messages  # type: ignore[attr-defined]
         while messages:
             self._message_ns = now_ns
             self.take_in(*envelope.unpack(messages.popleft()))
@@ -154,7 +154,7 @@ class Recorded(Virtual):
     def _listen(self, name: str, symbol: str) -> None:
         super()._listen(name, symbol)
         made = Recording(name, symbol, self.recording_in)
-        made.feed._socket = self.wires[symbol]  # type: ignore[assignment]
+        made.feed._inlet = self.wires[symbol]  # type: ignore[assignment]
         self.listeners[symbol] = made
 
     def kill_engine(self, ticks: int) -> None:
@@ -167,7 +167,7 @@ class Recorded(Virtual):
         self.wires[symbol] = Wire(symbol, self.processes[-1], lambda: self.processes[-1])
         market = self.listeners[symbol]
         market.begin()  # type: ignore[attr-defined]
-        market.feed._socket = self.wires[symbol]  # type: ignore[assignment]
+        market.feed._inlet = self.wires[symbol]  # type: ignore[assignment]
         self.processes[-1].want(symbol)
         self.truths[symbol].forget()
 
