@@ -11,6 +11,7 @@ from hypothesis import settings
 T = TypeVar("T")
 LONG = "long"
 PATIENCE_S = 180.0  # far beyond what anything takes on a busy machine; a test that waits this long has failed
+PATIENCE_MS = int(1_000 * PATIENCE_S)
 
 
 def drawn(usual: T, long: T) -> T:

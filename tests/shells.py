@@ -14,7 +14,8 @@ import termios
 from pathlib import Path
 from types import TracebackType
 
-WAIT_S = 60.0  # for a shell that says nothing
+from tests.effort import PATIENCE_S
+
 COLUMNS = 4_000  # so wide that no line is ever broken
 STARTS = {
     "bash": (["bash", "--norc", "--noprofile", "-i"], "bind 'set enable-bracketed-paste off'"),
@@ -61,7 +62,7 @@ class Typist:
         os.write(self._terminal, line.encode() + b"\r")
         said = ""
         while awaited and not (found := re.search(awaited, said)):
-            assert select.select([self._terminal], [], [], WAIT_S)[0], f"nothing after {said!r}"
+            assert select.select([self._terminal], [], [], PATIENCE_S)[0], f"nothing after {said!r}"
             said += os.read(self._terminal, 65536).decode(errors="replace")
         return found[1] if awaited and found else ""
 
@@ -75,7 +76,7 @@ def fish_offers(script: Path, folder: Path, environment: dict[str, str], line: s
         env=environment,
         capture_output=True,
         text=True,
-        timeout=WAIT_S,
+        timeout=PATIENCE_S,
         check=True,
     )
     assert done.stderr == ""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from signalnode import errors
+from tests.effort import PATIENCE_S
 from tests.ports import free_port
 from tests.supervisor.harness import eventually, is_alive
 
@@ -31,7 +32,7 @@ def refused(tmp_path: Path) -> Refused:
 
     def run() -> tuple[int, str]:
         command = [sys.executable, "-m", "signalnode", "run", "--config", str(config)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         (line,) = (each for each in done.stderr.splitlines() if not each.startswith("{"))
         return done.returncode, line
 

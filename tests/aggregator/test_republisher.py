@@ -17,6 +17,7 @@ from signalnode.names import snapshot_endpoint
 from signalnode.settings import AggregatorSettings
 from tests.bus.conftest import short_dir
 from tests.bus.messages import score
+from tests.effort import PATIENCE_MS
 
 __all__ = ["short_dir"]
 MARKETS = [f"M{number}" for number in range(500)]
@@ -39,7 +40,7 @@ def test_a_flood_of_questions_takes_no_more_than_its_share_of_a_turn(
     question = RingRequest(id=1, ask="newest")
     with context.socket(zmq.DEALER) as peer:
         peer.setsockopt(zmq.LINGER, 0)
-        peer.setsockopt(zmq.RCVTIMEO, 10_000)
+        peer.setsockopt(zmq.RCVTIMEO, PATIENCE_MS)
         peer.connect(snapshot_endpoint(settings.endpoint))
         for _ in range(20):
             peer.send(encode_request(question))

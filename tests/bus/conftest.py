@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import zmq
 
+from tests.effort import PATIENCE_MS
+
 
 @pytest.fixture
 def short_dir() -> Iterator[Path]:
@@ -27,7 +29,7 @@ def listener() -> Iterator[Callable[[str], zmq.Socket[bytes]]]:
     def listen(endpoint: str) -> zmq.Socket[bytes]:
         socket = context.socket(zmq.SUB)
         sockets.append(socket)
-        socket.setsockopt(zmq.RCVTIMEO, 10_000)
+        socket.setsockopt(zmq.RCVTIMEO, PATIENCE_MS)
         socket.setsockopt(zmq.RECONNECT_IVL, 10)
         socket.subscribe(b"")
         socket.connect(endpoint)

@@ -152,7 +152,7 @@ def test_an_allowed_key_hears_and_wrong_or_missing_keys_hear_nothing(tmp_path: P
 def test_a_node_hears_itself_with_its_own_keys_and_nobody_allowed(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     mark_as_node(scene.node)
-    assert scene.hears(scene.subscriber(scene.node), 500)
+    assert scene.hears(scene.subscriber(scene.node), TURNS_MAX)
     scene.close()
 
 

@@ -13,6 +13,7 @@ from signalnode.bus.topics import EVERYTHING
 from signalnode.bus.wire import SCORE_NAMES, End, Heartbeat, Score, decode
 from signalnode.errors import EndpointError
 from tests.bus.messages import moment
+from tests.effort import PATIENCE_MS
 
 SCORES = dict.fromkeys(SCORE_NAMES, 12.5)
 
@@ -85,10 +86,10 @@ def test_waiting_for_who_hears_everything_does_not_end_with_another_subscriber(
     with zmq.Context() as context, context.socket(zmq.SUB) as other:
         other.subscribe(b"score.A")
         other.connect(endpoint)
-        assert publisher.wait_for_subscriber(10_000)
+        assert publisher.wait_for_subscriber(PATIENCE_MS)
         assert not publisher.wait_for_subscriber(20, EVERYTHING)
         listener(endpoint)
-        assert publisher.wait_for_subscriber(10_000, EVERYTHING)
+        assert publisher.wait_for_subscriber(PATIENCE_MS, EVERYTHING)
     publisher.close()
 
 
@@ -167,7 +168,7 @@ def test_who_sends_an_engine_more_than_a_subscription_is_cut_off(short_dir: Path
     with zmq.Context() as context, context.socket(zmq.XSUB) as peer:
         peer.connect(endpoint)
         peer.send(b"\x01score.")
-        assert publisher.wait_for_subscriber(10_000)
+        assert publisher.wait_for_subscriber(PATIENCE_MS)
     publisher.close()
 
 
@@ -181,7 +182,7 @@ def test_a_socket_that_somebody_removed_is_made_again_and_who_is_connected_stays
         with zmq.Context() as context, context.socket(zmq.SUB) as late:
             late.subscribe(b"")
             late.connect(endpoint)
-            assert publisher.wait_for_subscriber(10_000)
+            assert publisher.wait_for_subscriber(PATIENCE_MS)
     finally:
         publisher.close()
     assert list(tmp_path.iterdir()) == []

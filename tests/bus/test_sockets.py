@@ -10,6 +10,7 @@ from signalnode.bus.subscriber import subscribe
 from signalnode.bus.wire import encode
 from signalnode.clock import wall_ns
 from tests.bus.messages import score
+from tests.effort import PATIENCE_MS, PATIENCE_S
 from tests.ports import free_port
 
 
@@ -19,12 +20,12 @@ def test_an_ipv6_address_is_bound_and_heard() -> None:
     with context, context.socket(zmq.XPUB) as publishing:
         prepare(publishing, endpoint)
         publishing.bind(endpoint)
-        publishing.setsockopt(zmq.RCVTIMEO, 10_000)
+        publishing.setsockopt(zmq.RCVTIMEO, PATIENCE_MS)
         with subscribe("A", endpoint=endpoint, repair=False) as heard:
             while publishing.recv() != b"\x01score.A":
                 pass  # the other topics of that market
             publishing.send_multipart(encode(score(time_published_ns=wall_ns())))
-            got = heard.receive(10.0)
+            got = heard.receive(PATIENCE_S)
     assert got is not None
     assert got.market == "A"
 

@@ -12,6 +12,7 @@ from signalnode.bus.wire import SILENT_AFTER_S
 from signalnode.clock import NS_PER_S, monotonic_ns
 from signalnode.errors import EndpointError
 from tests.bus.messages import let_out, moment, score
+from tests.effort import PATIENCE_MS, PATIENCE_S
 
 
 @pytest.mark.parametrize(
@@ -29,9 +30,9 @@ def test_one_s_own_slowness_is_told_from_the_silence_of_a_market(
     endpoint = f"ipc://{short_dir}/A"
     publisher = Publisher(endpoint, "A", 1, queue_max=100)
     with subscribe("A", endpoint=endpoint, repair=False, max_age_s=None) as heard:
-        assert publisher.wait_for_subscriber(10_000)
+        assert publisher.wait_for_subscriber(PATIENCE_MS)
         publisher.score(scores=score().scores, **moment())
-        assert heard.receive(10.0) is not None
+        assert heard.receive(PATIENCE_S) is not None
         late_ns = monotonic_ns() + int((SILENT_AFTER_S + 1.0) * NS_PER_S)
         monkeypatch.setattr("signalnode.bus.subscriber.monotonic_ns", lambda: late_ns)
         assert heard.state("A") == "silent"
@@ -49,14 +50,14 @@ def test_a_reader_slower_than_the_market_gets_the_newest_each_time(short_dir: Pa
     endpoint = f"ipc://{short_dir}/A"
     publisher = Publisher(endpoint, "A", 1, queue_max=10_000)
     with subscribe("A", endpoint=endpoint, repair=False, max_age_s=None, newest=True) as heard:
-        assert publisher.wait_for_subscriber(10_000)
+        assert publisher.wait_for_subscriber(PATIENCE_MS)
         for rounds in range(1, 4):
             for _ in range(3_000):  # more than are drained at a time where all are wanted
                 publisher.score(scores=score().scores, **moment())
             let_out(publisher)
             seen = 0
             while seen < rounds * 3_000:
-                got = heard.receive(10.0)
+                got = heard.receive(PATIENCE_S)
                 assert got is not None
                 seen = got.seq
         counts = heard.counts()["A"]

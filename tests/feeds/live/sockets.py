@@ -8,6 +8,8 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 
+from tests.effort import PATIENCE_S
+
 Serve = Callable[[socket.socket], None]
 HEAD_BYTES_MAX = 65_536
 
@@ -38,9 +40,9 @@ def listening(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[int]:
         port = listener.getsockname()[1]
         yield port
         stopped.set()
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), PATIENCE_S):
             pass
-        thread.join(5)
+        thread.join(PATIENCE_S)
 
 
 @contextlib.contextmanager
@@ -105,12 +107,12 @@ def proxying(seen: list[bytes], to: int = 0) -> Serve:
         seen.append(head)
         host, _, port = head.split()[1].decode().rpartition(":")
         place = ("127.0.0.1", to) if to else (host, int(port))
-        with socket.create_connection(place, 5) as onward:
+        with socket.create_connection(place, PATIENCE_S) as onward:
             stream.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             back = threading.Thread(target=_pass_on, args=(onward, stream), daemon=True)
             back.start()
             _pass_on(stream, onward)
-            back.join(5)
+            back.join(PATIENCE_S)
 
     return serve
 

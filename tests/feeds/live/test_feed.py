@@ -28,6 +28,7 @@ from signalnode.feeds.live.passed import PassedPage
 from signalnode.feeds.live.rehearsal import rehearse
 from signalnode.feeds.venues import decoder_of
 from signalnode.settings import EngineSettings, FeedSettings, MarketSettings
+from tests.effort import PATIENCE_MS
 from tests.venues.virtual import Virtual
 
 NOW_NS = 1_795_000_000 * NS_PER_S
@@ -45,7 +46,7 @@ class Gateway:
         self._context = zmq.Context()
         self.socket = self._context.socket(zmq.XPUB)
         self.socket.bind(endpoint)
-        self.socket.setsockopt(zmq.RCVTIMEO, 10_000)
+        self.socket.setsockopt(zmq.RCVTIMEO, PATIENCE_MS)
         decoder = decoder_of("dydx")
         self.feed = LiveFeed(endpoint, "gateway.dydx", MARKET, decoder, DEPTH_BPS, venue="dydx")
         list(self.feed.prepare())
