@@ -16,7 +16,6 @@ from signalnode import errors
 from signalnode.cli import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS, main
 from signalnode.cli.parser import command_line
 from tests.command_line import refused, shown_by_help, tree
-from tests.effort import PATIENCE_S
 from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
@@ -353,7 +352,7 @@ def test_a_faulty_market_file_does_not_hide_the_node(
 def in_process_of_its_own(code: str, *argv: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code, *argv]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=PATIENCE_S, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=180, check=False)
 
 
 @pytest.mark.parametrize("verb", ["check", "status", "logs SOL-USD", "completion bash", "subscribe --help"])
@@ -388,9 +387,7 @@ def test_a_reader_that_has_enough_ends_a_command_quietly(write_node: WriteNode) 
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
-        command, stdout=writing, stderr=subprocess.PIPE, env=env, timeout=PATIENCE_S, check=False
-    )
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=env, timeout=180, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (BROKEN_PIPE_STATUS, b"")
 
