@@ -19,6 +19,7 @@ from signalnode.aggregator.core import Outcome
 from signalnode.aggregator.gathering import Gathering
 from signalnode.aggregator.journal import has_records, journal_dir
 from signalnode.aggregator.kept import Keeper, outcomes_path
+from signalnode.aggregator.memory import Queues
 from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.memory import settle as settle_memory
 from signalnode.aggregator.notices import Withheld, failing, troubled
@@ -108,7 +109,8 @@ class Process:
         self.core = core_of(node, runner, epoch, begun_ns, apart)
         self.core.caught_up_ns = begun_ns
         raise_file_limit()
-        arrange_memory(len(node.markets))
+        arrange_memory()
+        self._queues = Queues()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sub = self._context.socket(zmq.SUB)
         self._sub.setsockopt(zmq.RCVHWM, settings.receive_queue_max)
@@ -125,7 +127,7 @@ class Process:
             raise
         self._sources = Sources(self._context, settings, log)
         for market in node.markets:
-            self._sub.connect(scores_endpoint(node.runtime_dir, market))
+            self._connect(scores_endpoint(node.runtime_dir, market))
         self._journal = journal_of(node)
         self._keeper = Keeper(outcomes_path(journal_dir(node.state_dir)), log, formulas_of(node))
         if (kept := self._keeper.begun(self._time.now_ns())) is not None:
@@ -278,6 +280,8 @@ class Process:
             core = self.core
             core.forget(now_ns)
             silent, doubted = core.board.silent(now_ns), core.board.doubted(now_ns)
+            if not silent:
+                self._queues.connected()
             if True in [put_back() for put_back in self.put_back]:
                 self._log.warning("somebody removed the lock or a socket, made again")
             link.beat(
@@ -304,6 +308,7 @@ class Process:
         if not self._is_settled:  # by now every market has spoken
             self._is_settled = True
             settle_memory()
+            self._queues.connected()
         self.core.journal_bytes = self._journal.bytes()
         silent = self.core.board.silent(now_ns)
         if silent:
@@ -321,6 +326,10 @@ class Process:
         if (rejected := self.core.rejected | self.core.board.carried.faults()) != self._rejected_told:
             self._rejected_told = rejected
             self._log.warning("messages rejected so far", reasons=self._rejected_told)
+
+    def _connect(self, endpoint: str) -> None:
+        self._queues.before_connecting()
+        self._sub.connect(endpoint)
 
     def _connect_again(self, endpoint: str) -> None:
         """ZeroMQ gives a connection up for ever over one message beyond its limit."""
@@ -349,7 +358,7 @@ class Process:
             return
         old, new = set(self._node.markets), set(node.markets)
         for market in sorted(new - old):
-            self._sub.connect(scores_endpoint(node.runtime_dir, market))
+            self._connect(scores_endpoint(node.runtime_dir, market))
         for market in sorted(old - new):
             with contextlib.suppress(zmq.ZMQError):
                 self._sub.disconnect(scores_endpoint(self._node.runtime_dir, market))

@@ -56,7 +56,9 @@ def rows() -> Iterator[Row]:
             what=f"PSS of Layer 5, {count:,} engines heard directly",
             measured=process_mb + relating_mb[count],
             unit=f"MB: {process_mb:.0f}, and {relating_mb[count]:.0f} in a pass that relates them",
-            aim=f"{MOST_MB[count]:.0f} MB",
+            reference="MB that it may take",
+            reference_value=MOST_MB[count],
+            at_most=1.0,
         )
 
 

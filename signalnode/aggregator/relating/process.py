@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from signalnode import logs
+from signalnode.aggregator.memory import keep_large_apart
 from signalnode.aggregator.relating.frames import Frames
 from signalnode.aggregator.relating.messages import (
     Markets,
@@ -36,6 +36,7 @@ from signalnode.clock import NS_PER_S, monotonic_ns
 PASS_S = 2.0  # from one pass to the next, where they are short
 REST = 3  # a pass is followed by so many times its own time of rest
 NICE = 5
+LARGE_BLOCK_BYTES, SPARE_BYTES = 1_048_576, 4_194_304  # a block's columns go back; of tiles a dozen stay
 
 
 class Relating:
@@ -84,6 +85,11 @@ class Relating:
         )
 
 
+def save_memory() -> None:
+    """Before anything is taken: most of a pass are matrices that are soon gone."""
+    keep_large_apart(LARGE_BLOCK_BYTES, SPARE_BYTES)
+
+
 def serve(end: socket.socket) -> None:
     """Work until the other end is gone."""
     frames, relating, waiting = Frames(end), Relating(), deque[bytes]()
@@ -110,14 +116,17 @@ def serve(end: socket.socket) -> None:
 
 def main() -> int:
     """`python -m signalnode.aggregator.relating.process FD`."""
-    logs.configure()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the aggregator ends us
     with contextlib.suppress(OSError):
         os.nice(NICE)
     try:
         with socket.socket(fileno=int(sys.argv[1])) as end:
+            save_memory()
             serve(end)
     except (ValueError, KeyError, msgspec.MsgspecError) as error:
+        from signalnode import logs  # 4 MB, and nothing else is ever said
+
+        logs.configure()
         logs.logger(process="relations").error("cannot go on", reason=str(error))
         return 1
     return 0

@@ -148,7 +148,7 @@ class Relater:
                 for second in (*range(first_gap), *range(first, len(cuts))):
                     is_same = second == first
                     block = rows if is_same else self._block(cuts[second], window, number)
-                    mean.take(correlated(rows, block)[0], is_diagonal=is_same)
+                    mean.take(correlated(rows, block), is_diagonal=is_same)
                     yield
             mean.tell(self.found.numbers, name)
 
@@ -175,7 +175,7 @@ class Relater:
         return self._ring.returns(places) if number is None else self._ring.scores(number, places)
 
     def _block(self, places: Places, window: Window, number: int | None) -> Block:
-        return Block(self._values(places, number), window, lagged=number is None)
+        return Block(self._values(places, number), window)
 
 
 class _Mean:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -129,3 +131,25 @@ def stream_without_holes(steps: int, size: int) -> Floats:
     values = 1e-4 * (draw.standard_normal((steps, 1)) + draw.standard_normal((steps, size)))
     values[1:] += 0.5 * np.roll(values, 1, axis=1)[:-1]
     return values
+
+
+@pytest.mark.parametrize(("holes", "most"), [(0.0, 3.0), (0.1, 5.5)])
+def test_a_pass_takes_little_beside_its_columns(holes: float, most: float) -> None:
+    """In times of the returns that it reads: they are there once, and what two blocks need for their
+    products; twice that where all was worked out in double precision and kept.
+    """
+    count, decay = 2 * module.BLOCK_MARKETS, 0.997
+    draw = np.random.default_rng(4)
+    ring = Ring([f"M{k}" for k in range(count)], 1, decay)
+    for _ in range(ring.steps):
+        returns = 1e-4 * draw.standard_normal(count)
+        returns[draw.random(count) < holes] = np.nan
+        ring.add(returns, packed_scores(draw.uniform(0.0, 100.0, (1, count))))
+    tracemalloc.start()
+    try:
+        for _ in Relater(ring, 1, ("up",)).steps():
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < most * 4 * count * ring.filled
