@@ -13,6 +13,7 @@ from signalnode.feeds.base import Feed, Losses, Outside
 from signalnode.feeds.health import CHANNELS, DEGRADED, STALE, status_of
 
 NONE_LOST = Losses(0, 0)
+TOLD = (STALE, DEGRADED)  # with a reason
 
 
 class Standing(NamedTuple):
@@ -36,7 +37,8 @@ def standing_of(step: Step, feed: Feed) -> Standing:
         status = STALE if live.outage else status
         told = _health_of(live, status, step)
     spread_bps = step.spread_bps if step.spread_bps >= 0.0 else None
-    return Standing(step.mid, step.time_event_ns, step.time_ns, step.warm, STATUSES[status], told, spread_bps)
+    standing = (step.mid, step.time_event_ns, step.time_ns, step.warm, STATUSES[status], told, spread_bps)
+    return tuple.__new__(Standing, standing)  # a named tuple's own `__new__` is Python
 
 
 def is_all_silent(health: Health) -> bool:
@@ -56,7 +58,7 @@ def _health_of(live: Outside, status: int, step: Step) -> Health:
         depth=_channel(waits[2::3], losses.get("depth", NONE_LOST), clock_ns),
         connection=live.connection,
         clock_ms=None if clock_ns is None else clock_ns // NS_PER_MS,
-        reason=_reason(live, status, step)[:REASON_CHARS_MAX],
+        reason=_reason(live, status, step)[:REASON_CHARS_MAX] if status in TOLD else "",
         outage_ms=tried.outage_ms,
         tries=tried.tries,
         next_try_ms=tried.next_try_ms,
@@ -81,13 +83,11 @@ def _channel(waits: Sequence[Any], losses: Losses, clock_ns: int | None) -> Chan
 
 
 def _reason(live: Outside, status: int, step: Step) -> str:
-    """Why the status is no better; "" where it need not be."""
+    """Why the status is one of TOLD."""
     if live.outage:
         return live.outage
     if status == DEGRADED:
         return live.trouble
-    if status != STALE:
-        return ""
     return ", ".join(
         f"{name} silent for {step.waits[i] / NS_PER_S:.1f} s, over {step.waits[i + 2 * len(CHANNELS)]:.1f}"
         for i, (name, kind) in enumerate(CHANNELS.items())

@@ -120,16 +120,18 @@ class Work:
         save = now_ns >= self._save.from_ns
         if save:
             self._save.done(now_ns)
-        return Turn(
-            standing_of(step, self.feed) if scores is not None or heartbeat or beat else None,
+        is_told = scores is not None or heartbeat or beat
+        turn = (
+            standing_of(step, self.feed) if is_told else None,
             scores,
             heartbeat,
             beat,
             save,
             ended,
             now_ns if self._behind and not ended else self._wake_ns(next_ns, now_ns),
-            live is not None and self._is_resting,
+            live is not None and self._quiet >= REST_INTERVALS,
         )
+        return tuple.__new__(Turn, turn)  # a named tuple's own `__new__` is Python
 
     def commit(self, now_ns: int) -> None:
         """Hand what was heard and taken in the last turn to the recorder, where there is one."""
@@ -158,6 +160,8 @@ class Work:
             left -= step.reached - start
             if step.reached < len(block) or left <= 0:
                 break
+            if feed.live is not None:
+                break  # it makes one block of all that it has heard
             next_ns = feed.next_time_ns()  # of the next block, which need not be looked at in vain
             if next_ns is None or next_ns > take_ns:
                 break

@@ -163,11 +163,16 @@ class LiveFeed(BlockFeed):
         outage = self._away.reason(self._decoder.halt)
         if now_ns - self._message_ns > GATEWAY_SILENT_NS:
             outage = f"{self._gateway} does not answer"
-        if self.outage and not outage:
-            self.since_ns = self._heard_ns
-        self.outage = outage
-        self._away.note(bool(outage), self._heard_ns)
-        self._ask(now_ns)
+        if outage or self.outage:
+            if not outage:
+                self.since_ns = self._heard_ns
+            self.outage = outage
+            self._away.note(bool(outage), self._heard_ns)
+        status = self._decoder.watch.book.status
+        if outage or status == "synced":  # as at most turns
+            self._renew_ns = self._renew_wait_ns = 0
+        else:
+            self._ask(now_ns, status)
         return self._heard_ns
 
     def degraded(self, time_ns: int) -> bool:  # noqa: ARG002 - it is asked about the present alone
@@ -181,6 +186,13 @@ class LiveFeed(BlockFeed):
             self._inlet.close()
             self._inlet = None
 
+    def ahead(self) -> tuple[Events, int]:
+        """The block at hand and the place in it of the next event; its end where there is none."""
+        if self._rows and self._at >= self._size:
+            self._at = 0
+            self._set_block(self._next_block())
+        return self._block, self._at
+
     def _ensure_block(self) -> bool:
         return (self._at < self._size or bool(self._rows)) and super()._ensure_block()
 
@@ -189,7 +201,9 @@ class LiveFeed(BlockFeed):
         return self._sift(rows)
 
     def _drain(self, now_ns: int) -> None:
-        for message in self.inlet.receive(MESSAGES_MAX):
+        inlet = self._inlet
+        assert inlet is not None
+        for message in inlet.receive(MESSAGES_MAX):
             self._message_ns = now_ns
             try:
                 self.take_in(*envelope.unpack(message))
@@ -341,12 +355,8 @@ class LiveFeed(BlockFeed):
         self._clock.observe(events)
         return events
 
-    def _ask(self, now_ns: int) -> None:
+    def _ask(self, now_ns: int, status: str) -> None:
         """Ask for a new image of a book that waits for one, or is odd: the next update may mend it."""
-        status = self._decoder.watch.book.status
-        if self.outage or status == "synced":
-            self._renew_ns, self._renew_wait_ns = 0, 0
-            return
         if status in ("crossed", "thin") and not self._renew_wait_ns:
             self._renew_ns, self._renew_wait_ns = now_ns + RENEW_NS, RENEW_NS
         if now_ns >= self._renew_ns:
