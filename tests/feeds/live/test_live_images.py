@@ -17,7 +17,7 @@ FETCHED = [name for name in LIVE_VENUES if isinstance(venue_of(name), BinanceVen
 
 @pytest.fixture
 def world(venue: str) -> Virtual:
-    world = Virtual(venue, count=2)
+    world = Virtual(venue, count=drawn(1, 2))
     world.until_sound()
     return world
 

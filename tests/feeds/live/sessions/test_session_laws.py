@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from signalnode.feeds.base import DEPTH_BPS
@@ -53,3 +55,9 @@ def test_what_the_venue_calls_a_market_it_calls_so_again(name: str) -> None:
     assert venue.symbol(symbol) == symbol
     for channel in venue.channels:
         assert venue.subscribe([symbol], channel, 7) != venue.unsubscribe([symbol], channel, 7)
+
+
+@at_every_venue
+def test_a_venue_that_need_say_nothing_is_pinged_by_the_protocol(name: str) -> None:
+    words = venue_of(name)
+    assert words.ping is None or words.limits.silence_s_max < inf
