@@ -216,31 +216,6 @@ def test_a_market_that_fails_too_often_rests_alone_until_it_is_started(node: Nod
         assert after[name]["pid"] == before[name]["pid"]
 
 
-def test_what_was_stopped_stays_stopped_when_the_node_starts_again(tmp_path: Path) -> None:
-    node = Node(tmp_path)
-    try:
-        heard(node)
-        assert node.ask("stop", "BETA-USD").returncode == 0
-        node.end()
-        at_rest = node.ask("logs", "BETA-USD", "--json")
-        assert json.loads(at_rest.stdout.splitlines()[-1])["event"] == "down", "read without a node"
-        node.process = node.spawn("run")
-        while not node.is_answering():
-            assert node.process.poll() is None
-            time.sleep(PROBE_S)
-        beta = state_of(node, "BETA-USD", lambda child: child["state"] != "starting")
-        assert (beta["state"], beta["reason"]) == ("down", "stopped by request")
-        told = node.ask("status", "BETA-USD").stdout
-        assert told.startswith("BETA-USD  engine, down, stopped by request\n")
-        assert "SIGTERM as asked" in told, "exits are remembered as well"
-        assert node.ask("start", "BETA-USD").stdout == "BETA-USD: up\n"
-        assert node.ask("shutdown").stdout == "the node has stopped\n"
-        assert list((tmp_path / "run").iterdir()) == [], "when it says so, nothing is left"
-        assert node.process.wait(SOON_S) == 0
-    finally:
-        node.clear()
-
-
 def test_a_recording_at_its_end_stays_ended(node: Node) -> None:
     excerpt = Path(__file__).parent.parent / "data" / "binance" / "btcusdt_first.gz"
     path = node.config.parent / "markets" / "SHORT.toml"
@@ -254,6 +229,27 @@ def test_a_recording_at_its_end_stays_ended(node: Node) -> None:
     assert node.ask("start", "SHORT").returncode == 0
     path.unlink()
     assert node.ask("reload").stdout.startswith("removed: SHORT\n")
+
+
+def test_what_was_stopped_stays_stopped_when_the_node_starts_again(node: Node) -> None:
+    """The last of those that share a node, for it ends."""
+    assert node.ask("stop", "BETA-USD").returncode == 0
+    node.end()
+    at_rest = node.ask("logs", "BETA-USD", "--json")
+    assert json.loads(at_rest.stdout.splitlines()[-1])["event"] == "down", "read without a node"
+    node.process = node.spawn("run")
+    while not node.is_answering():
+        assert node.process.poll() is None
+        time.sleep(PROBE_S)
+    beta = state_of(node, "BETA-USD", lambda child: child["state"] != "starting")
+    assert (beta["state"], beta["reason"]) == ("down", "stopped by request")
+    told = node.ask("status", "BETA-USD").stdout
+    assert told.startswith("BETA-USD  engine, down, stopped by request\n")
+    assert "SIGTERM as asked" in told, "exits are remembered as well"
+    assert node.ask("start", "BETA-USD").stdout == "BETA-USD: up\n"
+    assert node.ask("shutdown").stdout == "the node has stopped\n"
+    assert list((node.folder / "run").iterdir()) == [], "when it says so, nothing is left"
+    assert node.process.wait(SOON_S) == 0
 
 
 def later(lines: list[bytes], by_ns: int) -> bytes:
