@@ -138,6 +138,17 @@ def test_a_config_of_one_machine_is_no_clusters(
     assert line.endswith("signalnode.toml: cluster: is missing; give it `head` and `checkpoints`")
 
 
+@pytest.mark.parametrize("command", [("check",), ("cluster", "up")])
+def test_checkpoints_in_no_kind_of_store_are_a_fault_at_once(
+    command: tuple[str, ...], config: Path, there: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(f'[cluster]\nhead = "{HEAD}"\ncheckpoints = "s33://bucket/x"\n')
+    status, line = refused(capsys, *command, "--config", config)
+    assert status == ConfigError.exit_status
+    assert "signalnode.toml: cluster.checkpoints: s33:// is no kind of store; write it like " in line
+    assert there.asked == []
+
+
 @pytest.mark.parametrize("verb", VERBS_ASKING)
 def test_who_has_no_token_is_told_where_it_belongs(
     verb: str, config: Path, there: StandIn, capsys: pytest.CaptureFixture[str]

@@ -20,6 +20,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from signalnode.cli.command import run
 
-        return run(argv)
+        return _known(run(argv))
     except KeyboardInterrupt:
-        return INTERRUPTED_STATUS
+        return _known(INTERRUPTED_STATUS)
+
+
+def _known(status: int) -> int:
+    """Told to what may end this process before Python does, where a command has loaded it."""
+    import sys
+
+    leaving = sys.modules.get("signalnode.cluster.leaving")
+    if leaving is not None:
+        leaving.with_status(status)
+    return status

@@ -41,6 +41,7 @@ def check(arguments: argparse.Namespace) -> int:
         *_key_faults(node),
         *_strategy_faults(node),
         *_decision_faults(node),
+        *store_faults(node),
         *(line for market in node.markets.values() for line in _signal_faults(market)),
     ]
     if faults:
@@ -95,6 +96,16 @@ def _ask(node: NodeSettings) -> None:
         raise ConfigError(
             [line.removeprefix("signalnode: ") for line in lines] or ["the check did not end well"]
         )
+
+
+def store_faults(node: NodeSettings) -> list[str]:
+    """Of `cluster.checkpoints`, what only fsspec can tell, which `run` need not load."""
+    if node.cluster is None or node.path is None:
+        return []
+    from signalnode.cluster.store import kind_fault
+
+    fault = kind_fault(node.cluster.checkpoints)
+    return [f"{shown(node.path)}: cluster.checkpoints: {fault}"] if fault else []
 
 
 def _key_faults(node: NodeSettings) -> list[str]:

@@ -61,11 +61,13 @@ def join(arguments: argparse.Namespace) -> int:
 
 def up(arguments: argparse.Namespace) -> int:
     """Have the config's markets run; returns when each gives scores, or says which do not."""
-    from signalnode.cli.check import ConfigCheck
+    from signalnode.cli.check import ConfigCheck, store_faults
     from signalnode.cluster.config import ClusterConfig
     from signalnode.cluster.keys import cluster_keys
 
     node = ConfigCheck().node(arguments.config)
+    if faults := store_faults(node):
+        raise ConfigError(faults)
     cluster, place, carrier = _cluster(node), _place(arguments, node), _carrier()
     check_token(place.token, cluster.head)
     with carrier.connect(place, cluster) as there:

@@ -9,7 +9,6 @@ Records, all under one namespace: `config`, `record`, and `grant/N` for each gra
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import os
@@ -21,7 +20,7 @@ import ray
 from ray.exceptions import RayError
 from ray.experimental import internal_kv
 
-from signalnode.cluster import daemons
+from signalnode.cluster import daemons, leaving
 from signalnode.cluster.config import ClusterConfig
 from signalnode.cluster.connection import CONNECT_S_MAX, NothingUpError
 from signalnode.cluster.encoding import decoded
@@ -52,17 +51,14 @@ def connect(cluster: ClusterSettings) -> Iterator[RayCluster]:
     address = daemons.own_address(cluster.head)
     daemons.check_here(cluster.head)
     silence = f"the head at {cluster.head} gives no answer"
+    # Ray goes on asking in its thread, waits for that at the end for minutes, and speaks of its own.
+    leaving.at_once()
     with _unheard():
-        try:
-            within(CONNECT_S_MAX, lambda: _init(cluster.head, address), silence)
-        except ClusterError:
-            # Ray goes on asking in its thread, waits for that at the end for minutes, and speaks of its own.
-            atexit.register(os._exit, ClusterError.exit_status)
-            raise
+        within(CONNECT_S_MAX, lambda: _init(cluster.head, address), silence)
     try:
         yield RayCluster()
     finally:
-        ray.shutdown()
+        leaving.closed(ray.shutdown)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,18 @@ WAITING_MAX = 2  # questions without an answer yet, each a thread of its own: a 
 _Answer = TypeVar("_Answer")
 
 
+def kind_fault(address: str) -> str:
+    """What is wrong with an address of no kind that fsspec knows; '' also where it is not installed."""
+    try:
+        import fsspec
+    except ImportError:
+        return ""
+    kind = address.partition("://")[0]
+    if kind in fsspec.available_protocols():
+        return ""
+    return f"{kind}:// is no kind of store; write it like file:///DIRECTORY or s3://BUCKET/PREFIX"
+
+
 class CheckpointStore:
     """Objects by name below one address: `file:///srv/checkpoints`, `s3://bucket/prefix`, `memory://x`.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from signalnode.cluster.store import WAITING_MAX, CheckpointStore
+from signalnode.cluster.store import WAITING_MAX, CheckpointStore, kind_fault
 from signalnode.errors import ClusterError
 
 
@@ -33,6 +33,19 @@ def test_an_object_is_found_by_its_name_and_gone_when_it_is_removed(store: Check
 def test_a_store_of_an_unknown_kind_is_told_in_one_line() -> None:
     with pytest.raises(ClusterError, match=r"^cluster\.checkpoints: nowhere://x cannot be listed [^\n]*$"):
         CheckpointStore("nowhere://x").names()
+
+
+@pytest.mark.parametrize("address", ["file:///srv/x", "s3://bucket/x", "memory://x"])
+def test_a_kind_of_store_that_fsspec_knows_is_no_fault_even_where_its_library_is_missing(
+    address: str,
+) -> None:
+    assert kind_fault(address) == ""
+
+
+def test_another_kind_is_a_fault_where_fsspec_can_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kind_fault("ssss://bucket/x").startswith("ssss:// is no kind of store; write it like ")
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    assert kind_fault("ssss://bucket/x") == ""
 
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
