@@ -100,6 +100,22 @@ def written(taken: str, lines: Sequence[str], **names: Any) -> Callable[..., Non
     return compiled(made)
 
 
+def read_by(function: Callable[..., Any]) -> set[str]:
+    """Every attribute's name that `function`, or a compiled one that it calls, reads or writes."""
+    names: set[str] = set()
+    called, seen = [function], set[int]()
+    while called:
+        each = called.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        names.update(each.__code__.co_names)
+        known = [each.__globals__.get(name) for name in each.__code__.co_names]
+        known += [cell.cell_contents for cell in each.__closure__ or ()]
+        called += [other for other in known if inspect.isfunction(other)]
+    return names
+
+
 def sqrt(x: float) -> float:
     """√x. Compiled, it is one instruction, of which there are vectors: `math.sqrt` has C's errno to tell."""
     return math.sqrt(x)

@@ -26,6 +26,7 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba import types
+from numba.core.codegen import JITCodeLibrary
 
 from signalnode.compiled import APART, ENTRIES, MARKED, Argument, Entry, lanes
 from signalnode.compiled.loader import DATA_AT, ENTRY_MODULES, LENGTHS_AT, store, target_machine
@@ -68,6 +69,7 @@ def main() -> None:
 def _compile(path: Path) -> None:
     for module in ENTRY_MODULES:
         importlib.import_module(module)
+    _stop_at_assembly()
     _hand_to_numba()
     whole = llvm.parse_assembly(NOTHING_TO_FREE)
     for number, entry in enumerate(sorted(ENTRIES, key=lambda entry: not entry.loops), 1):
@@ -78,6 +80,14 @@ def _compile(path: Path) -> None:
         print(f"{number} of {len(ENTRIES)}", flush=True)
     whole.verify()
     store(target_machine().emit_object(whole), path)
+
+
+def _stop_at_assembly() -> None:
+    """Let numba make no machine code: it would make some of every function by itself, for this process, which
+    runs none of it. What is kept is made of all together.
+    """
+    JITCodeLibrary._finalize_specific = lambda library: None  # noqa: ARG005
+    JITCodeLibrary.get_pointer_to_function = lambda library, name: library._ensure_finalized() or 0  # noqa: ARG005
 
 
 def _hand_to_numba() -> None:

@@ -97,6 +97,18 @@ def any_decays(a: float, b: float, c: float, d: float) -> tuple[float, float, fl
 
 
 @compiled
+def any_decay(x: float) -> float:
+    """One of `any_decays`."""
+    return _any(x)
+
+
+@compiled
+def share_seen(x: float) -> float:
+    """One of `shares_seen`."""
+    return _seen(_any(x))
+
+
+@compiled
 def shares_seen(a: float, b: float, c: float, d: float) -> tuple[float, float, float, float]:
     """1 − e^(−x) of each of the four, with x = observed/τ: the weight a decayed sum has had time to gather.
     Dividing by it takes the start-up bias out. Never below SEEN_MIN.

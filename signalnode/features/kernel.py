@@ -14,7 +14,7 @@ from typing import Any
 from signalnode.compiled import Lane, apart, checked, compiled, in_turn, where, written
 from signalnode.events import DEPTH, QUOTE, TRADE
 from signalnode.features import FAMILIES
-from signalnode.features.weights import on_price_change_of, weigh
+from signalnode.features.weights import on_price_change_of, weigh, weigh_rows
 
 # Anything beyond is no price and no quantity, and squares of it would leave the float range.
 PRICE_MIN = 1e-100  # quote currency
@@ -131,10 +131,11 @@ def measure(s: Any, p: Any, time_ns: int, w: Any, f: Any) -> None:
 
 
 @compiled
-def measure_rows(s: Any, p: Any, times: Any, w: Any, f: Any, n: int) -> None:
-    """As `measure`, of the first `n` lanes of `s`, each as of its time, into those of `w` and `f`."""
-    for k in range(n):
-        weigh(Lane(s, k), p, times[k], Lane(w, k))
+def measure_rows(s: Any, p: Any, times: Any, w: Any, all_w: Any, f: Any, n: int) -> None:
+    """As `measure`, of the first `n` lanes of `s`, each as of its time, into those of `w` and `f`; `all_w` is
+    the memory of `w`.
+    """
+    weigh_rows(s, p, times, w, all_w, n)
     _measure_rows(s, p, times, w, f, n)
     for k in range(n):
         row = Lane(s, k)

@@ -14,7 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from signalnode.compiled import Lane, apart, checked, compiled, entry, side_by_side, where, written
+from signalnode.compiled import (
+    Lane,
+    apart,
+    checked,
+    compiled,
+    entry,
+    read_by,
+    side_by_side,
+    where,
+    written,
+)
 from signalnode.events import EVENT
 from signalnode.features import FEATURES, STATE
 from signalnode.features.kernel import apply, measure_rows
@@ -42,18 +52,30 @@ def _columns(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype([(name, dtype[name], (ROWS,)) for name in dtype.names or ()], align=True)
 
 
+# What is asked of a row's state: the rest is left behind.
+ASKED = [name for name in STATE.names or () if name in {"samples"} | read_by(measure_rows)]
 COLUMNS = ("time_ns", "mid", *BUILT_IN_SCORES, "warm")  # of a replay's table; f8, but for the time's i8
-BLOCK = np.dtype(
+_FIELDS = np.dtype(  # of a block
     [
         ("filled", "<i8"),
         ("times", "<i8", (ROWS,)),
         ("places", "<i8", (ROWS,)),  # row of the table, or SAMPLE
-        ("state", _columns(STATE)),
+        ("state", _columns(np.dtype([(name, STATE[name]) for name in ASKED]))),
         ("weights", _columns(WEIGHTS)),
         ("features", _columns(FEATURES)),
         ("activities", "<f8", (len(SIGNALS), ROWS)),
         ("readings", "<f8", (len(BUILT_IN_SCORES), ROWS)),
     ],
+    align=True,
+)
+_OFFSETS = {name: field[1] for name, field in (_FIELDS.fields or {}).items()}
+BLOCK = np.dtype(  # these, and `weights` once more as the one column that they are in memory
+    {
+        "names": [*_OFFSETS, "all_weights"],
+        "formats": [*(_FIELDS[name] for name in _OFFSETS), ("<f8", (len(WEIGHTS.names or ()) * ROWS,))],
+        "offsets": [*_OFFSETS.values(), _OFFSETS["weights"]],
+        "itemsize": _FIELDS.itemsize,
+    },
     align=True,
 )
 
@@ -79,14 +101,14 @@ def _read_rows_of(signals: Sequence[Signal]) -> Callable[..., None]:
 
 
 _read_rows = _read_rows_of(SIGNALS)
-_copy = written("s, row", [f"row.{name} = s.{name}" for name in STATE.names or ()])
+_copy = written("s, row", [f"row.{name} = s.{name}" for name in ASKED])
 
 
 @side_by_side(scoring=SCORING, block=BLOCK)
 def read(scoring: Any, block: Any, n: int) -> None:
     """Readings of the first `n` rows of the block, into it."""
     b, p = block[0], scoring[0].parameters
-    measure_rows(b.state, p, b.times, b.weights, b.features, n)
+    measure_rows(b.state, p, b.times, b.weights, b.all_weights, b.features, n)
     _read_rows(b, p, n)
 
 

@@ -38,9 +38,12 @@ def roots_of(*code: Any) -> tuple[str, ...]:
 
 # How a replay reads many rows at once: by the same formulas, to the same bits (tests/signals/test_rows.py).
 # So no market starts cold when it changes.
-NO_FORMULA = {("signalnode.features.kernel", "measure_rows")} | {
-    name_of(f) for f in [*MARKED, *(entry.function for entry in ENTRIES)] if f.__module__ == rows.__name__
-}
+NO_FORMULA = {
+    ("signalnode.features.kernel", "measure_rows"),
+    ("signalnode.features.weights", "weigh_rows"),
+    ("signalnode.features.decay", "any_decay"),
+    ("signalnode.features.decay", "share_seen"),
+} | {name_of(f) for f in [*MARKED, *(entry.function for entry in ENTRIES)] if f.__module__ == rows.__name__}
 DECODERS = {venue: roots_of(CaptureDecoding, decoder_of(venue)) for venue in VENUE_NAMES}
 
 WATCHED = ("binance", "coinbase", *VENUE_NAMES)[

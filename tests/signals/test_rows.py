@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from signalnode import SignalEngine
-from signalnode.compiled import Lane, sqrt, where
+from signalnode.compiled import Lane, read_by, sqrt, where
+from signalnode.features import FAMILIES
 from signalnode.feeds import synthetic_events
 from signalnode.signals import SIGNALS
 from signalnode.signals import rows as module
 from signalnode.signals.extra import shapes_of
 from signalnode.signals.kernel import SCORING
 from signalnode.signals.parameters import parameters_of
-from signalnode.signals.rows import BLOCK, COLUMNS, LANES, ROWS, replay
+from signalnode.signals.rows import ASKED, BLOCK, COLUMNS, LANES, ROWS, replay
 from tests.compiled.rows import Row, Rows
 
 INTERVAL_NS = 100_000_000
@@ -59,6 +60,14 @@ def test_a_lane_is_a_row_of_columns() -> None:
     assert (lane.a, lane.b) == (2.5, 7)
     assert columns["a"][0].tolist() == [0.0, 2.5, 0.0]
     assert columns["b"][0].tolist() == [0, 7, 0]
+
+
+def test_a_row_takes_along_what_some_family_measures_with_and_leaves_the_rest() -> None:
+    for family in FAMILIES:
+        since = {weight.since for weight in [*getattr(family, "KEPT", ()), *getattr(family, "SEEN", ())]}
+        assert since | (read_by(family.measure) & {name for name, _ in family.STATE}) <= set(ASKED)
+    assert {"bid", "ask", "has_price", "samples"} <= set(ASKED)
+    assert not {"square_earlier", "size_before", "events_sampled"} & set(ASKED)
 
 
 def test_where_and_sqrt_are_what_python_makes_of_them() -> None:
