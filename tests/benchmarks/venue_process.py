@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
+import os
 import ssl
 import time
 from collections.abc import Iterator
@@ -111,6 +112,7 @@ async def _serve_on(server: Server, protocol: Any, line: Connection, tls: ssl.SS
 
     async with server.serving(tls=tls):
         asyncio.get_running_loop().add_reader(line.fileno(), on_asked)
+        os.set_blocking(line.fileno(), True)  # uvloop's do not wait, and an answer may be longer than a pipe
         line.send(server.ws_url)
         await stopped.wait()
 
