@@ -24,6 +24,7 @@ from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.memory import settle as settle_memory
 from signalnode.aggregator.notices import Withheld, failing, troubled
 from signalnode.aggregator.parts import core_of, formulas_of, journal_of, objects_of
+from signalnode.aggregator.relating.apart import elsewhere
 from signalnode.aggregator.relating.child import child_for
 from signalnode.aggregator.republisher import TOGETHER_MAX, Republisher
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
@@ -369,6 +370,8 @@ class Process:
         self._tell_forgetful([name for name in self.core.runner.forgetful() if name in swapped])
         self._sources.follow(node.aggregator)
         self._node, self._strategies, self._is_settled = node, strategies, False
+        if reason := elsewhere(node.aggregator, len(new), is_apart=self._relating is not None):
+            self._log.warning("markets are related as at the start", reason=reason)
         self._log.info("reloaded", markets=len(new), strategies=list(strategies))
 
     def _load(self, node: NodeSettings) -> dict[str, Loaded]:

@@ -278,6 +278,20 @@ def test_reload_brings_and_takes_markets_and_strategies_without_losing_the_board
         assert process.poll() is None
 
 
+def test_a_reload_that_would_relate_markets_elsewhere_says_what_it_takes(scene: Scene) -> None:
+    scene.configure("A", aggregator='relations = "joined"')
+    process = scene.start()
+    b = scene.publisher("B")
+    scene.configure("A", "B", aggregator='relations = "apart"')
+    process.send_signal(signal.SIGHUP)
+    with scene.subscribe() as heard:
+        joined(heard, b)  # so it has reloaded
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(DEADLINE_S) == 0
+    told = {each["event"]: each.get("reason", "") for each in stderr_of(process)}
+    assert "restart aggregator" in told["markets are related as at the start"]
+
+
 def test_decisions_are_published_and_on_disk_with_their_views(scene: Scene) -> None:
     scene.configure("A", strategies=THRESHOLD)
     scene.start()

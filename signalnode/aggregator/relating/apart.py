@@ -28,6 +28,16 @@ def relates_apart(settings: AggregatorSettings, markets: int) -> bool:
     return settings.relations == "apart" or (settings.relations == "auto" and are_many)
 
 
+def elsewhere(settings: AggregatorSettings, markets: int, *, is_apart: bool) -> str:
+    """Where a start would now relate them, and why that takes one: '' where it is as it was begun. What is
+    known of couples cannot be carried from the one to the other.
+    """
+    if relates_apart(settings, markets) == is_apart:
+        return ""
+    where = "joined, in the aggregator itself" if is_apart else "apart, in a process of their own"
+    return f"{markets} markets would be related {where}; for that: signalnode restart aggregator"
+
+
 def _nobody(_content: bytes) -> bool:
     return False
 

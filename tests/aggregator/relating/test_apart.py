@@ -9,7 +9,7 @@ import pytest
 
 from signalnode.aggregator.measures.grid import Grid
 from signalnode.aggregator.measures.joined import SERIES, Joined
-from signalnode.aggregator.relating.apart import Apart, relates_apart
+from signalnode.aggregator.relating.apart import APART_FROM, Apart, elsewhere, relates_apart
 from signalnode.aggregator.relating.messages import decode_down, encode
 from signalnode.aggregator.relating.process import Relating
 from signalnode.bus.relations import decode_relations
@@ -177,3 +177,17 @@ def test_who_relates_markets_is_a_setting_or_their_number(wanted: str, markets: 
 def test_where_others_are_heard_nobody_knows_how_many_markets_come() -> None:
     assert relates_apart(AggregatorSettings(sources=("tcp://10.0.0.1:7450",)), 0)
     assert not relates_apart(AggregatorSettings(sources=("tcp://10.0.0.1:7450",), relations="joined"), 0)
+
+
+def test_where_markets_are_related_is_settled_at_the_start_and_a_reload_that_would_change_it_says_so() -> (
+    None
+):
+    auto, many = AggregatorSettings(), APART_FROM + 1
+    assert elsewhere(auto, many, is_apart=True) == elsewhere(auto, 2, is_apart=False) == ""
+    grown, shrunk = elsewhere(auto, many, is_apart=False), elsewhere(auto, 2, is_apart=True)
+    assert grown == (
+        f"{many} markets would be related apart, in a process of their own; "
+        "for that: signalnode restart aggregator"
+    )
+    assert shrunk.startswith("2 markets would be related joined, in the aggregator itself; for that: ")
+    assert elsewhere(AggregatorSettings(relations="joined"), many, is_apart=False) == ""
