@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from signalnode.clock import NS_PER_S, pause
 from signalnode.cluster.config import Home
 from signalnode.cluster.shipper import PRUNE_EVERY, Shipper
 from signalnode.cluster.shipping import MARKET_BYTES_MAX, Packed, candidates, newest_of
@@ -30,6 +31,9 @@ PARTS: Mapping[str, Mapping[str, str]] = {
     HELD: {"states.msgpack": "aggregator", "told.json": "alerts"},
 }
 READ_MAX = 4  # bundles of one name that are tried: the newest may be torn
+# A store that is away while Layer 5 starts is asked again: what it holds took days to learn, and once it has
+# begun without, what it ships itself is newer. Each question has a limit of its own (`store`).
+ASKED_MAX, AGAIN_S = 3, 2.0
 
 _Seen = dict[str, tuple[int, int]]  # by file: when it was changed, and its size
 
@@ -57,17 +61,32 @@ class Learnt:
         """Why something of it is not in the store, "" where all is."""
         return next((each.unshipped for each in self._shippers.values() if each.unshipped), "")
 
-    def fetch(self) -> None:
+    def fetch(self, wait: Callable[[int], object] = pause) -> None:
         """Before the node starts: lay out what later starts than the last one here have shipped."""
         before = self._last_here()
-        try:
-            names = self._store.names()
-            for name in PARTS:
-                self._fetch(name, names, before)
-        except ClusterError as error:
-            self._shippers[LEARNT].tell_away(error)
+        for asked in range(1, ASKED_MAX + 1):
+            try:
+                self._fetch_all(before)
+            except ClusterError as error:
+                if asked < ASKED_MAX:
+                    self._log.warning("asks again for what was shipped", reason=str(error), after_s=AGAIN_S)
+                    wait(int(AGAIN_S * NS_PER_S))
+                    continue
+                what = (
+                    "it goes on from what this host has"
+                    if before
+                    else "it begins cold: nothing is learnt yet"
+                )
+                self._log.error("layer 5 starts without what was shipped", reason=str(error), what=what)
+                self._shippers[LEARNT].tell_away(error)
+            break
         ensure_directory(self._home.kept)
         replace_file(self._mark, f"{self._home.start}".encode())
+
+    def _fetch_all(self, before: int) -> None:
+        names = self._store.names()
+        for name in PARTS:
+            self._fetch(name, names, before)
 
     def ship(self) -> None:
         """Put what has changed into the store."""

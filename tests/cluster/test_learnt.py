@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from signalnode import logs
 from signalnode.aggregator.journal import journal_dir
@@ -12,13 +13,25 @@ from signalnode.aggregator.kept import outcomes_path
 from signalnode.aggregator.states import states_path
 from signalnode.cluster import shipping
 from signalnode.cluster.config import Home
-from signalnode.cluster.learnt import HELD, LEARNT, NAME, PARTS, Learnt, of_shards
+from signalnode.cluster.learnt import AGAIN_S, ASKED_MAX, HELD, LEARNT, NAME, PARTS, Learnt, of_shards
 from signalnode.cluster.shipping import shipment_of
 from signalnode.cluster.store import CheckpointStore
+from signalnode.errors import ClusterError
 from signalnode.panels.alerts.process import told_path
 from signalnode.settings import NodeSettings
 
 START = 1_764_230_400
+
+
+class Store(CheckpointStore):
+    """One that is away for so many tries."""
+
+    away = 0
+
+    def names(self) -> list[str]:
+        if self.away > 0:
+            raise ClusterError("it gives no answer")
+        return super().names()
 
 
 class Places:
@@ -26,15 +39,21 @@ class Places:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.store = CheckpointStore(f"file://{folder}/store")
+        self.store = Store(f"file://{folder}/store")
 
     def home(self, host: str, start: int = START) -> Home:
         return Home(self.folder / host, NAME, start)
 
     def begin(self, host: str, start: int) -> Learnt:
         made = Learnt(self.home(host, start), self.store, logs.logger())
-        made.fetch()
+        self.waited_ns: list[int] = []
+        made.fetch(self.wait)
         return made
+
+    def wait(self, wait_ns: int) -> None:
+        """What a start does while the store is away."""
+        self.waited_ns.append(wait_ns)
+        self.store.away -= 1
 
     def write(self, host: str, **files: bytes) -> None:
         for stem, content in files.items():
@@ -132,6 +151,27 @@ def test_without_the_store_it_goes_on_with_what_its_host_has_and_says_so(places:
     (places.folder / "store").unlink()
     learnt.ship()
     assert learnt.unshipped == ""
+
+
+def test_a_store_that_is_back_in_time_is_gone_on_from(places: Places) -> None:
+    learnt = places.begin("a", START)
+    places.write("a", outcomes=b"learnt")
+    learnt.ship()
+    places.store.away = ASKED_MAX - 1
+    places.begin("b", START + 1)
+    assert places.read("b", "outcomes") == b"learnt"
+    assert places.waited_ns == [AGAIN_S * 1_000_000_000] * (ASKED_MAX - 1)
+
+
+def test_one_that_stays_away_is_asked_so_often_and_the_log_says_what_is_missing(places: Places) -> None:
+    places.store.away = 2 * ASKED_MAX
+    with capture_logs() as told:
+        learnt = places.begin("b", START)
+    assert len(places.waited_ns) == ASKED_MAX - 1
+    (loud,) = [each for each in told if each["event"] == "layer 5 starts without what was shipped"]
+    assert loud["log_level"] == "error"
+    assert loud["what"].startswith("it begins cold")
+    assert learnt.unshipped == "it gives no answer"
 
 
 def test_what_is_too_large_is_told_and_the_rest_is_shipped(
