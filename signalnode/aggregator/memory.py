@@ -66,7 +66,8 @@ class Queues:
     def connected(self) -> None:
         """Lay the second chunk of all new ones. Before they are connected their buffers would go there."""
         coming, self._coming = self._coming, 0
-        _lay(coming)
+        if coming:
+            _lay(coming)
 
 
 def _lay(chunks: int) -> None:

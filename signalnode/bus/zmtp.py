@@ -134,10 +134,6 @@ class Subscriber:
                 raise PeerError("the peer gave up")
         return changes, b"".join(answers)
 
-    def wants(self, topic: bytes) -> bool:
-        """Whether a message of that topic is for it."""
-        return topic.startswith(self.topics)
-
     def _asked(self, which: bytes, topic: bytes) -> list[bytes]:
         if which == b"\1" and topic not in self.topics:
             if len(self.topics) == TOPICS_MAX:

@@ -40,26 +40,20 @@ START_NS = 1_700_000_000_000_000_000
 def rows() -> Iterator[Row]:
     """By digests, and of engines that it hears itself."""
     relating_mb = {count: _weighed("relating_load", str(count)) for count in MOST_MB}
-    for count, most_mb in MOST_MB.items():
-        board_mb = _weighed("bench_memory", "digests", str(count))
-        yield Row(
-            what=f"PSS of Layer 5, {count:,} markets that come by digests",
-            measured=board_mb + relating_mb[count],
-            unit=f"MB: {board_mb:.0f}, and {relating_mb[count]:.0f} in a pass that relates them",
-            reference="MB that it may take",
-            reference_value=most_mb,
-            at_most=1.0,
-        )
-    for count in DIRECT:
-        process_mb = _weighed("bench_memory", "direct", str(count))
-        yield Row(
-            what=f"PSS of Layer 5, {count:,} engines heard directly",
-            measured=process_mb + relating_mb[count],
-            unit=f"MB: {process_mb:.0f}, and {relating_mb[count]:.0f} in a pass that relates them",
-            reference="MB that it may take",
-            reference_value=MOST_MB[count],
-            at_most=1.0,
-        )
+    for load, how, counts in (
+        ("digests", "markets that come by digests", MOST_MB),
+        ("direct", "engines heard directly", DIRECT),
+    ):
+        for count in counts:
+            process_mb = _weighed("bench_memory", load, str(count))
+            yield Row(
+                what=f"PSS of Layer 5, {count:,} {how}",
+                measured=process_mb + relating_mb[count],
+                unit=f"MB: {process_mb:.0f}, and {relating_mb[count]:.0f} in a pass that relates them",
+                reference="MB that it may take",
+                reference_value=MOST_MB[count],
+                at_most=1.0,
+            )
 
 
 def _weighed(module: str, *words: str) -> float:
