@@ -16,7 +16,6 @@ from signalnode.names import check_endpoint
 
 LINGER_MS = 250  # how long close() waits for `end` to leave; readers on this machine need under 1 ms
 BACKLOG_MAX = 128  # connections waiting to be accepted
-SUBSCRIBED = b"\x01"  # what a subscription begins with, before its topic; ZeroMQ's XPUB
 
 
 M = TypeVar("M", Heartbeat, End)
@@ -68,15 +67,15 @@ class Publisher:
         return self._socket.fd
 
     def wait_for_subscriber(self, wait_ms: int, topic: bytes | None = None) -> bool:
-        """Wait until somebody has subscribed, to exactly `topic` if one is given, at most `wait_ms`: what is
+        """Wait until somebody is subscribed, to exactly `topic` if one is given, at most `wait_ms`: what is
         sent to nobody is lost.
         """
         until_ns = monotonic_ns() + wait_ms * NS_PER_MS
-        while self._socket.wait(until_ns - monotonic_ns()):
-            for change in self.serve():
-                if change == SUBSCRIBED + topic if topic is not None else change[:1] == SUBSCRIBED:
-                    return True
-        return False
+        while not self._socket.has_asked(topic):
+            if not self._socket.wait(until_ns - monotonic_ns()):
+                return False
+            self.serve()
+        return True
 
     def score(  # spelt out: ten times a second a dictionary of the header is one too many
         self,

@@ -19,7 +19,8 @@ from signalnode.bus.zmtp import GREETING, LARGE, LARGE_HEAD, MORE, SHORT_MAX, Pe
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns
 from signalnode.names import host_and_port, ipc_path
 
-READ_BYTES = 8_192
+READ_BYTES = 2_048  # of one subscriber at a time: whoever asks without end keeps no score waiting
+SUBSCRIBERS_MAX = 256  # at once: descriptors and memory; more wait to be let in
 HANDSHAKE_NS_MAX = 30 * NS_PER_S  # libzmq's own
 HELLO = GREETING + ready(b"XPUB")
 IN, OUT = select.EPOLLIN, select.EPOLLOUT
@@ -120,8 +121,15 @@ class Xpub:
         self._listen()
 
     def wait(self, wait_ns: int) -> bool:
-        """Wait at most so long for something to serve; whether there is."""
-        return bool(self._epoll.poll(max(0, wait_ns) / NS_PER_S, 1))
+        """Wait at most so long for something to serve; whether there is. Where the time is over it is no: who
+        waits in a loop has its end, whoever goes on speaking.
+        """
+        return wait_ns > 0 and bool(self._epoll.poll(wait_ns / NS_PER_S, 1))
+
+    def has_asked(self, topic: bytes | None = None) -> bool:
+        """Whether somebody wants exactly that topic; or any, where none is given."""
+        everyone = self._subscribers.values()
+        return any(each.topics if topic is None else topic in each.topics for each in everyone)
 
     def send(self, topic: bytes, content: bytes) -> None:
         """To each who wants the topic. Waits for nobody."""
@@ -169,13 +177,15 @@ class Xpub:
         unlink_ipc(self._endpoint)
 
     def _accept(self) -> None:
+        if len(self._subscribers) >= SUBSCRIBERS_MAX:
+            self._make_room()
+            return
         try:
             stream, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError):
             return
-        except OSError:  # no room for another descriptor: asked again and again it would keep a core busy
-            self._epoll.unregister(self._listener)
-            self._listens = False
+        except OSError:  # no room for another descriptor
+            self._make_room()
             return
         stream.setblocking(False)
         if stream.family != socket.AF_UNIX:
@@ -184,6 +194,17 @@ class Xpub:
         self._subscribers[stream.fileno()] = subscriber
         self._epoll.register(stream, IN)
         self._send(subscriber, HELLO)
+
+    def _make_room(self) -> None:
+        """Part with who waits longest without a word of what it is; where all have said it nobody is let in
+        until `tidy`, for to be asked again and again would keep a core busy.
+        """
+        for subscriber in self._subscribers.values():
+            if not subscriber.is_ready:
+                self._part(subscriber)
+                return
+        self._epoll.unregister(self._listener)
+        self._listens = False
 
     def _hear(self, subscriber: _Subscriber) -> list[bytes]:
         try:

@@ -17,8 +17,10 @@ GREETING = (SIGNATURE + b"\x03\x01" + b"NULL".ljust(20, b"\0")).ljust(GREETING_B
 VERSION_AT, MECHANISM = 10, slice(12, 32)
 LENGTH = struct.Struct(">Q")
 LARGE_HEAD = struct.Struct(">BQ")
+FIRST_WORDS = (b"READY", b"ERROR")
 SUBSCRIBERS, PUBLISHERS = (b"SUB", b"XSUB"), (b"PUB", b"XPUB")
 TOPICS_MAX = 1_000  # that one peer may ask for
+PING_BYTES_MAX = 16  # of what comes back in a PONG; the protocol's own
 
 
 class PeerError(ValueError):
@@ -103,6 +105,19 @@ def kind_in(metadata: bytes) -> bytes:
     return b""
 
 
+def pong(content: bytes) -> bytes:
+    """The answer to a PING of that content: a time to live, which is for those who might wait, and what is to
+    come back.
+    """
+    return command(b"PONG", content[2 : 2 + PING_BYTES_MAX])
+
+
+def must_be_ready(is_ready: bool) -> None:
+    """Nothing counts before a READY: who sends it has not said what it is, and is parted with in the end."""
+    if not is_ready:
+        raise PeerError("the peer spoke before it was ready")
+
+
 class Subscriber:
     """One who connected to a publisher. `topics` are the beginnings of what it wants to hear."""
 
@@ -119,9 +134,12 @@ class Subscriber:
         changes, answers = list[bytes](), list[bytes]()
         for flags, body in self._frames.next(data):
             if not flags & COMMAND:
-                changes += self._asked(body[:1], body[1:]) if self.is_ready else ()
+                must_be_ready(self.is_ready)
+                changes += self._asked(body[:1], body[1:])
                 continue
             name, content = body[1 : 1 + body[0]], body[1 + body[0] :]
+            if name not in FIRST_WORDS:
+                must_be_ready(self.is_ready)
             if name == b"READY":
                 if kind_in(content) not in SUBSCRIBERS:
                     raise PeerError("only subscribers are heard here")
@@ -129,7 +147,7 @@ class Subscriber:
             elif name in (b"SUBSCRIBE", b"CANCEL"):
                 changes += self._asked(b"\1" if name == b"SUBSCRIBE" else b"\0", content)
             elif name == b"PING":
-                answers.append(command(b"PONG", content[2:]))  # behind its time to live
+                answers.append(pong(content))
             elif name == b"ERROR":
                 raise PeerError("the peer gave up")
         return changes, b"".join(answers)
@@ -152,12 +170,14 @@ class Source:
     def __init__(self, frame_bytes_max: int) -> None:
         self._frames = Frames(frame_bytes_max)
         self.is_ready = False
+        self.answer = b""  # to the newest PING that was not answered; any sign of life answers older ones
 
     def take(self, data: bytes) -> list[bytes]:
         """The parts of messages that came, in order. Raises PeerError for who is no publisher."""
         found = list[bytes]()
         for flags, body in self._frames.next(data):
             if not flags & COMMAND:
+                must_be_ready(self.is_ready)
                 found.append(body)
             elif body.startswith(b"\5READY"):
                 if kind_in(body[6:]) not in PUBLISHERS:
@@ -165,4 +185,6 @@ class Source:
                 self.is_ready = True
             elif body.startswith(b"\5ERROR"):
                 raise PeerError("the peer gave up")
+            elif body.startswith(b"\4PING"):
+                self.answer = pong(body[5:])
         return found

@@ -11,6 +11,7 @@ from signalnode.bus.publisher import Publisher
 from signalnode.bus.sockets import SUBSCRIPTION_BYTES_MAX
 from signalnode.bus.topics import EVERYTHING
 from signalnode.bus.wire import SCORE_NAMES, End, Heartbeat, Score, decode
+from signalnode.clock import NS_PER_S
 from signalnode.errors import EndpointError
 from tests.bus.messages import moment
 from tests.effort import PATIENCE_MS
@@ -90,6 +91,17 @@ def test_waiting_for_who_hears_everything_does_not_end_with_another_subscriber(
         assert not publisher.wait_for_subscriber(20, EVERYTHING)
         listener(endpoint)
         assert publisher.wait_for_subscriber(PATIENCE_MS, EVERYTHING)
+    publisher.close()
+
+
+def test_who_subscribed_before_is_not_waited_for(short_dir: Path, listener: Any) -> None:
+    endpoint = f"ipc://{short_dir}/A.scores"
+    publisher = Publisher(endpoint, "A", epoch=1, queue_max=10)
+    listener(endpoint)
+    while not publisher.serve():
+        assert publisher._socket.wait(60 * NS_PER_S)
+    assert publisher.wait_for_subscriber(0, EVERYTHING)
+    assert not publisher.wait_for_subscriber(0, b"score.A")
     publisher.close()
 
 

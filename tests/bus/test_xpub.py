@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,10 +14,12 @@ import pytest
 import zmq
 
 from signalnode.bus import xpub
-from signalnode.bus.xpub import HANDSHAKE_NS_MAX, Xpub
+from signalnode.bus.xpub import HANDSHAKE_NS_MAX, SUBSCRIBERS_MAX, Xpub
+from signalnode.bus.zmtp import GREETING, command, frame, ready
 from signalnode.clock import NS_PER_S, monotonic_ns
 from tests.ports import free_port
 
+SUBSCRIBER = GREETING + ready(b"SUB")
 Hearing = Callable[..., "zmq.Socket[bytes]"]
 
 
@@ -161,3 +165,64 @@ def test_where_files_run_out_nobody_is_let_in_and_no_core_is_kept_busy(publishin
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         publishing.tidy()
         served(publishing, lambda: bool(publishing._subscribers))
+
+
+@pytest.fixture
+def flooding(publishing: Xpub) -> Iterator[threading.Event]:
+    """A subscriber that does not stop asking, for nothing; set where it was let come to its end."""
+    ended, stream = threading.Event(), socket.socket(socket.AF_UNIX)
+    stream.connect(publishing._endpoint.removeprefix("ipc://"))
+
+    def flood() -> None:
+        with contextlib.suppress(OSError):
+            stream.sendall(SUBSCRIBER + command(b"PING", b"\0\0") * 2_000_000)
+            ended.set()
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    yield ended
+    stream.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    stream.close()
+
+
+def test_who_never_stops_asking_holds_up_no_end(publishing: Xpub, flooding: threading.Event) -> None:
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.connect(publishing._endpoint.removeprefix("ipc://"))
+        deaf.sendall(SUBSCRIBER + frame(b"\1"))
+        served(publishing, publishing.has_asked)
+        publishing.send(b"large", bytes(3_000_000))
+        assert publishing.is_owing
+        publishing.close(linger_ms=20)
+        assert publishing.closed
+        assert not flooding.is_set()
+
+
+def test_as_many_are_let_in_as_there_is_room_and_who_says_nothing_makes_it(publishing: Xpub) -> None:
+    path = publishing._endpoint.removeprefix("ipc://")
+    with contextlib.ExitStack() as open_streams:
+
+        def connected(words: bytes) -> socket.socket:
+            stream = open_streams.enter_context(socket.socket(socket.AF_UNIX))
+            stream.connect(path)
+            stream.sendall(words)
+            publishing.serve()
+            return stream
+
+        silent = [connected(b"") for _ in range(2)]
+        for _ in range(SUBSCRIBERS_MAX - 2):
+            connected(SUBSCRIBER)
+        for each in silent:
+            late = connected(SUBSCRIBER + frame(b"\1"))
+            served(publishing, lambda: not publishing.wait(1))
+            assert len(publishing._subscribers) == SUBSCRIBERS_MAX
+            assert each.recv(1_000)
+            assert not each.recv(1_000), "it was to make room"
+        publishing.send(b"a", b"content")
+        assert late.recv(1_000).endswith(b"content")
+        connected(SUBSCRIBER)
+        assert not publishing.wait(NS_PER_S // 100), "nobody has left, and a core is busy"
+        late.close()
+        served(publishing, lambda: len(publishing._subscribers) < SUBSCRIBERS_MAX)
+        publishing.tidy()
+        served(publishing, lambda: len(publishing._subscribers) == SUBSCRIBERS_MAX)

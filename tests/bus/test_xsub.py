@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket as streams
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import zmq
 
 from signalnode.bus.xpub import Xpub
 from signalnode.bus.xsub import NEVER_NS, RETRY_NS, RETRY_NS_MAX, Xsub
+from signalnode.bus.zmtp import GREETING, command, ready
 from signalnode.clock import NS_PER_S, monotonic_ns
 
 PATIENCE_MS = 20_000
@@ -139,6 +141,21 @@ def test_who_is_no_publisher_is_left_and_tried_again_without_haste(
         assert heard.receive(10) == []
         tries += was_ns == NEVER_NS != heard.due_ns
     assert monotonic_ns() - before_ns > NS_PER_S // 100
+
+
+def test_a_publisher_that_asks_whether_anybody_is_there_is_answered(short_dir: Path, heard: Xsub) -> None:
+    with streams.socket(streams.AF_UNIX) as listening:
+        listening.bind(f"{short_dir}/asks")
+        listening.listen()
+        heard.connect(f"ipc://{short_dir}/asks")
+        stream, _ = listening.accept()
+        with stream:
+            stream.sendall(
+                GREETING + ready(b"PUB") + command(b"PING", b"\0\0first") + command(b"PING", b"\0\0it")
+            )
+            assert heard.wait(PATIENCE_MS)
+            assert heard.receive(10) == []
+            assert stream.recv(10_000).endswith(command(b"PONG", b"it"))
 
 
 def test_our_own_publisher_is_heard_as_well(short_dir: Path, heard: Xsub) -> None:

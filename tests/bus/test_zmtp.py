@@ -44,6 +44,7 @@ def test_a_ping_is_answered_with_what_came_in_it() -> None:
     peer = Subscriber(1_024)
     peer.take(SUBSCRIBER)
     assert peer.take(command(b"PING", b"\0\x10context")) == ([], command(b"PONG", b"context"))
+    assert peer.take(command(b"PING", bytes(1_000))) == ([], command(b"PONG", bytes(16)))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,8 @@ def test_a_ping_is_answered_with_what_came_in_it() -> None:
         GREETING.replace(b"NULL\0", b"CURVE"),
         GREETING + ready(b"PUSH"),
         SUBSCRIBER + command(b"ERROR", b"\4gone"),
+        GREETING + command(b"SUBSCRIBE"),
+        GREETING + frame(b"\1"),
         SUBSCRIBER + command(b"SUBSCRIBE", bytes(1_025)),
         SUBSCRIBER + b"\6" + b"\xff" * 8,
         SUBSCRIBER + b"\4\0",
@@ -87,12 +90,14 @@ def test_however_its_bytes_come_a_source_says_the_same(size: int) -> None:
         found += source.take(data[at : at + size])
     assert found == said
     assert source.is_ready
+    assert source.answer == command(b"PONG")
 
 
 def test_who_is_no_publisher_is_not_heard() -> None:
     for data in (
         GREETING + ready(b"SUB"),
         GREETING + command(b"ERROR"),
+        GREETING + frame(b"a message"),
         b"\x00",
         GREETING + b"\2" + b"\1" * 8,
     ):
