@@ -14,10 +14,10 @@ from signalnode.bus.sockets import (
     MORE,
     NOW,
     SUBSCRIPTION_BYTES_MAX,
+    SocketFile,
     prepare,
     put_back,
     sending,
-    unlink_ipc,
 )
 from signalnode.bus.topics import DIGEST
 from signalnode.bus.wire import WireError
@@ -48,7 +48,7 @@ class Republisher:
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], settings: AggregatorSettings) -> None:
         endpoints = (settings.endpoint, snapshot_endpoint(settings.endpoint))
-        self._endpoints = [check_endpoint(each) for each in endpoints]
+        self._files = [SocketFile(check_endpoint(each)) for each in endpoints]
         if settings.keys_dir is None and not is_local(settings.endpoint):
             raise EndpointError(
                 f"{settings.endpoint}: reaches beyond this machine; make keys with `signalnode keys new` "
@@ -66,11 +66,12 @@ class Republisher:
         self._router.setsockopt(zmq.RCVHWM, REQUEST_QUEUE_MAX)
         self._router.setsockopt(zmq.MAXMSGSIZE, REQUEST_BYTES_MAX)
         try:
-            for socket, endpoint in zip((self._xpub, self._router), self._endpoints, strict=True):
+            for socket, file in zip((self._xpub, self._router), self._files, strict=True):
                 socket.setsockopt(zmq.LINGER, LINGER_MS)
                 if settings.keys_dir is not None:
                     secure_server(socket, settings.keys_dir)
-                _bind(socket, endpoint)
+                _bind(socket, file.endpoint)
+                file.note()
         except Exception:
             self.close()
             raise
@@ -118,16 +119,16 @@ class Republisher:
             self._zap.reload()
 
     def put_back(self) -> bool:
-        """Bind again where somebody removed a socket's file; whether that was so."""
-        bound = zip((self._xpub, self._router), self._endpoints, strict=True)
-        return True in [put_back(socket, endpoint) for socket, endpoint in bound]
+        """Bind again where a socket's file is gone; whether that was so."""
+        bound = zip((self._xpub, self._router), self._files, strict=True)
+        return True in [put_back(socket, file) for socket, file in bound]
 
     def close(self) -> None:
         """Let go of sockets and socket files."""
         for socket in self.sockets:
             socket.close()
-        for endpoint in self._endpoints:
-            unlink_ipc(endpoint)
+        for file in self._files:
+            file.remove()
 
     def _subscriptions(self, now_ns: int) -> None:
         for _ in range(TOPICS_WAITING_MAX):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 
 import zmq
@@ -68,18 +69,50 @@ def prepare(socket: zmq.Socket[bytes], endpoint: str) -> None:
         socket.setsockopt(option, value)
 
 
-def put_back(socket: zmq.Socket[bytes], endpoint: str) -> bool:
-    """Bind again where somebody removed the file of an ipc `endpoint`; whether that was so.
+class SocketFile:
+    """The file of an ipc endpoint, to be `note`d once a socket of ours is bound there; of others there is
+    none. As long as the socket lives, deaf or not, no other file has its inode.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        path = ipc_path(endpoint)
+        self.endpoint = endpoint
+        self._path = path if path is not None and path.is_absolute() else None
+        self._inode: tuple[int, int] | None = None
+
+    def note(self) -> None:
+        """The one that is there now is ours."""
+        self._inode = self._there()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether somebody removed it, or put another in its place: nobody finds us any more."""
+        return self._path is not None and (self._inode is None or self._there() != self._inode)
+
+    def remove(self) -> None:
+        """Where it is ours."""
+        if self._path is not None and not self.is_gone:
+            self._path.unlink(missing_ok=True)
+
+    def _there(self) -> tuple[int, int] | None:
+        try:
+            found = os.lstat(self._path or "")
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
+def put_back(socket: zmq.Socket[bytes], file: SocketFile) -> bool:
+    """Bind again where the `file` that it was bound to is gone; whether that was so.
 
     Whoever is connected stays so. The deaf listener goes with the socket: ending it now would, in its own
     time, remove the file that was just made.
     """
-    path = ipc_path(endpoint)
-    if path is None or not path.is_absolute() or path.exists():
-        return False
-    with contextlib.suppress(zmq.ZMQError):  # the directory is gone as well, for now
-        socket.bind(endpoint)
-        return True
+    if file.is_gone:
+        with contextlib.suppress(zmq.ZMQError):  # the directory is gone as well, for now
+            socket.bind(file.endpoint)
+            file.note()
+            return True
     return False
 
 

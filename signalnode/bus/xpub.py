@@ -14,7 +14,7 @@ import socket
 from collections import deque
 from pathlib import Path
 
-from signalnode.bus.sockets import unlink_ipc
+from signalnode.bus.sockets import SocketFile, unlink_ipc
 from signalnode.bus.zmtp import GREETING, LARGE, LARGE_HEAD, MORE, SHORT_MAX, PeerError, Subscriber, ready
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns
 from signalnode.names import host_and_port, ipc_path
@@ -45,6 +45,7 @@ class Xpub:
     def __init__(self, endpoint: str, queue_max: int, backlog: int, asked_bytes_max: int) -> None:
         self._endpoint, self._queue_max, self._backlog = endpoint, queue_max, backlog
         self._asked_bytes_max = asked_bytes_max
+        self._file = SocketFile(endpoint)
         self._subscribers: dict[int, _Subscriber] = {}  # by descriptor
         self._epoll = select.epoll()
         self._listens = False
@@ -83,6 +84,7 @@ class Xpub:
                 unlink_ipc(self._endpoint)  # of who bound it before
                 made.bind(str(path or Path()))
                 made.listen(self._backlog)
+                self._file.note()
             except OSError:
                 made.close()
                 raise
@@ -147,11 +149,10 @@ class Xpub:
                 subscriber.queue.append(data)
 
     def put_back(self) -> bool:
-        """Bind again where somebody removed the file of an ipc endpoint; whether that was so. Whoever is
-        connected stays so.
+        """Bind again where somebody removed the file of an ipc endpoint, or put another there; whether that
+        was so. Whoever is connected stays so.
         """
-        path = ipc_path(self._endpoint)
-        if path is None or path.exists():
+        if not self._file.is_gone:
             return False
         try:
             listener = self._bound()
@@ -172,9 +173,9 @@ class Xpub:
         for subscriber in self._subscribers.values():
             subscriber.stream.close()
         self._subscribers.clear()
+        self._file.remove()
         self._listener.close()
         self._epoll.close()
-        unlink_ipc(self._endpoint)
 
     def _accept(self) -> None:
         if len(self._subscribers) >= SUBSCRIBERS_MAX:

@@ -69,5 +69,10 @@ def test_a_removed_socket_is_made_again(short_dir: Path, context: zmq.Context[zm
         file.unlink()
     assert republisher.put_back()
     assert sorted(short_dir.iterdir()) == files
+    for file in files:
+        file.unlink()
+        file.touch()
+    assert republisher.put_back()
+    assert not republisher.put_back()
     republisher.close()
     assert list(short_dir.iterdir()) == []

@@ -191,10 +191,24 @@ def test_a_socket_that_somebody_removed_is_made_again_and_who_is_connected_stays
         assert not publisher.put_back()
         (tmp_path / "a.scores").unlink()
         assert publisher.put_back()
+        assert not publisher.put_back()
+        (tmp_path / "a.scores").unlink()
+        (tmp_path / "a.scores").touch()  # by somebody who had another in mind
+        assert publisher.put_back()
         with zmq.Context() as context, context.socket(zmq.SUB) as late:
             late.subscribe(b"")
             late.connect(endpoint)
             assert publisher.wait_for_subscriber(PATIENCE_MS)
     finally:
         publisher.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_its_place_that_is_anothers_stays(tmp_path: Path) -> None:
+    publisher = Publisher(f"ipc://{tmp_path}/a.scores", "A", 1, 10)
+    (tmp_path / "a.scores").unlink()
+    other = Publisher(f"ipc://{tmp_path}/a.scores", "A", 2, 10)
+    publisher.close()
+    assert not other.put_back()
+    other.close()
     assert list(tmp_path.iterdir()) == []

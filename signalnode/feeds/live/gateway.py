@@ -18,7 +18,7 @@ from typing import Any
 import zmq
 
 from signalnode import logs
-from signalnode.bus.sockets import sending, unlink_ipc
+from signalnode.bus.sockets import SocketFile, put_back, sending, unlink_ipc
 from signalnode.clock import monotonic_ns, wall_ns
 from signalnode.errors import SignalnodeError, VenueError
 from signalnode.feeds.live import envelope
@@ -77,7 +77,7 @@ def _run(link: Link, args: Mapping[str, Any], seat: Seat, log: logs.Logger) -> N
         raise VenueError(fault)
     with contextlib.closing(FrameOutlet(seat.endpoint, offset_ns, link, log)) as outlet:
         elder = outlet.dial_elder(seat.elder, link.relieves) if seat.elder and link.relieves else None
-        crew = Crew(seat.hold, seat.take, seat.let_go, link.ready)
+        crew = Crew(seat.keep, seat.take, seat.let_go, link.ready)
         run_connections(
             _connections(venue, urls, outlet, budget, lambda heard: Relief(heard, crew, elder)), on_loop
         )
@@ -102,7 +102,7 @@ class FrameOutlet:
     """See `outlet.Outlet`: an XPUB socket, whose subscriptions say which markets are wanted."""
 
     def __init__(self, endpoint: str, offset_ns: int, link: Link, log: logs.Logger) -> None:
-        self._endpoint, self._offset_ns, self._link, self._log = endpoint, offset_ns, link, log
+        self._offset_ns, self._link, self._log = offset_ns, link, log
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.XPUB)
         self._send_message = sending(self._socket)
@@ -112,6 +112,8 @@ class FrameOutlet:
         self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # an engine that starts again wants to be answered
         unlink_ipc(endpoint)  # ours by the lock: a kill left it
         self._socket.bind(endpoint)
+        self._file = SocketFile(endpoint)
+        self._file.note()
         self.fd = int(self._socket.getsockopt(zmq.FD))
         self._passed = PassedPage(passed_path(endpoint))
         self._generation = monotonic_ns()
@@ -219,6 +221,8 @@ class FrameOutlet:
     def _tell_supervisor(self, next_try_ns: int | None, relief: Relief) -> None:
         for markets, facts, is_warning in self._told.news():
             (self._log.warning if is_warning else self._log.info)("market", symbol=markets, **facts)
+        if put_back(self._socket, self._file) | self._passed.put_back():
+            self._log.warning("somebody removed the socket or its page, made again")
         now_ns = monotonic_ns()
         progress = {"progress": relief.progress(now_ns)} if relief.is_beside else {}
         self._link.beat(frames=self._frames, **progress, **self._told.facts(now_ns, next_try_ns))
@@ -258,4 +262,4 @@ class FrameOutlet:
         self._passed.close()
         self._socket.close()
         self._context.term()
-        unlink_ipc(self._endpoint)
+        self._file.remove()

@@ -12,6 +12,7 @@ message and its time is behind at worst, for the page's time is read first.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mmap
 import os
@@ -43,10 +44,9 @@ class PassedPage:
     def __init__(self, path: Path) -> None:
         if not path.exists() or path.stat().st_size != PAGE_BYTES:  # else kept: engines may have it open
             replace_file(path, bytes(PAGE_BYTES), writer=str(os.getpid()))
-        with path.open("r+b") as file:
-            self._page = mmap.mmap(file.fileno(), PAGE_BYTES)
+        self._path = path
+        self._open()
         self._page[HEAD_WORDS * WORD :] = bytes(PAGE_BYTES - HEAD_WORDS * WORD)
-        self._words = memoryview(self._page).cast("q")
         self._slots: dict[str, int] = {}
         self._free = list(range(HEAD_WORDS, PAGE_BYTES // WORD, SLOT_WORDS))[::-1]
 
@@ -72,6 +72,29 @@ class PassedPage:
     def all_sent(self, time_ns: int) -> None:
         """All that came before this time has been sent."""
         self._words[TIME_WORD] = time_ns
+
+    def put_back(self) -> bool:
+        """Make the file again where somebody removed it; whether that was so. Engines have it by the next
+        beat, as one of another gateway.
+        """
+        with contextlib.suppress(OSError):
+            if self._path.stat().st_ino == self._inode:
+                return False
+        words, page = self._words, self._page
+        try:
+            replace_file(self._path, bytes(self._page), writer=str(os.getpid()))
+            self._open()
+        except OSError:  # no room, or the directory is gone as well, for now
+            return False
+        words.release()
+        page.close()
+        return True
+
+    def _open(self) -> None:
+        with self._path.open("r+b") as file:
+            self._page = mmap.mmap(file.fileno(), PAGE_BYTES)
+            self._inode = os.fstat(file.fileno()).st_ino
+        self._words = memoryview(self._page).cast("q")
 
     def close(self) -> None:
         """Let go of it; the file stays."""

@@ -45,6 +45,14 @@ class Seat:
             with contextlib.suppress(AlreadyRunningError):
                 self._lock = hold_lock(self._lock_path)
 
+    def keep(self) -> None:
+        """As `hold`; and what somebody removed of the seat is made again."""
+        self.hold()
+        if self._lock is not None:
+            self._lock.put_back()
+            with contextlib.suppress(OSError):  # no room, or the directory is gone as well, for now
+                self._point(self.endpoint, only_missing=True)
+
     def take(self) -> None:
         """Have the names lead here."""
         self.hold()
@@ -64,10 +72,11 @@ class Seat:
                     path.unlink(missing_ok=True)
         self._release()
 
-    def _point(self, endpoint: str) -> None:
+    def _point(self, endpoint: str, *, only_missing: bool = False) -> None:
         for name in self._names:
-            replace_link(_path_of(name), _path_of(endpoint).name)
-            replace_link(passed_path(name), passed_path(endpoint).name)
+            for path_of in (_path_of, passed_path):
+                if not (only_missing and os.path.lexists(path_of(name))):
+                    replace_link(path_of(name), path_of(endpoint).name)
 
     def _release(self) -> None:
         if self._lock is not None:
