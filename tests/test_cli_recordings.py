@@ -150,7 +150,7 @@ def test_a_recording_that_a_full_disk_kept_from_being_says_that_and_not_the_venu
 
 def test_a_live_market_is_recorded_without_a_node_until_ctrl_c(tmp_path: Path) -> None:
     recordings = tmp_path / "recordings"
-    with Running(Server("dydx", steps_per_s=20.0, symbols=(MARKET,))) as running:
+    with Running(Server("dydx", steps_per_s=5.0, symbols=(MARKET,))) as running:
         (server,) = running.servers
         urls = ("--ws-url", server.ws_url, "--rest-url", server.rest_url)
         command = [sys.executable, "-m", "signalnode", "record", "dydx", MARKET, *urls]

@@ -182,7 +182,7 @@ def test_down_ends_every_shard_and_then_the_coordinator() -> None:
 
 @pytest.mark.parametrize("block", range(drawn(1, 20)))
 def test_after_any_schedule_of_faults_every_market_is_heard_by_one_writer_and_rests(block: int) -> None:
-    for seed in range(500 * block, 500 * block + drawn(15, 500)):
+    for seed in range(500 * block, 500 * block + drawn(8, 500)):
         world = world_of(seed, hosts=3 + seed % 3, markets=4 + seed % 6)
         suffer(world)
         try:

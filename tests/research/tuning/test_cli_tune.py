@@ -20,8 +20,8 @@ TRIALS = ["--signal", "momentum", "--trials", "30", "--jobs", "2"]
 
 @pytest.fixture(scope="module")
 def events() -> Events:
-    """An hour and a half of noise, two and a half events a second."""
-    return random_walk(1, np.random.default_rng(1).exponential(0.4, 2_000), 5_400.0)
+    """Forty minutes of noise, an event every two seconds."""
+    return random_walk(1, np.random.default_rng(1).exponential(2.0, 2_000), 2_400.0)
 
 
 @pytest.fixture(autouse=True)

@@ -122,7 +122,7 @@ def test_a_planted_effect_is_found(tmp_path: Path, times_ns: npt.NDArray[np.int6
     """In at least 90 of 100 seeds; what is proposed is near what was planted."""
     seeds, found = drawn(1, 100), 0
     for seed in range(seeds):
-        events = lasting_depth(seed, waits_s(times_ns, 15), 4.0 * HOUR_S)
+        events = lasting_depth(seed, waits_s(times_ns, drawn(30, 15)), 4.0 * HOUR_S)
         (verdict,) = tuned(events, tmp_path, trials=30, seed=seed, chosen=["liquidity_opportunity"])
         found += verdict.proposed.get("liquidity_s", 0.0) > 4.0
     assert found >= 0.9 * seeds

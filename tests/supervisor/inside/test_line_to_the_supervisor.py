@@ -14,8 +14,12 @@ from signalnode_supervisor.inside.link import Link
 from signalnode_supervisor.spec import ChildSpec
 from tests.effort import drawn
 
+# Some of each length in UTF-8 and of what JSON escapes; all there are take hypothesis seconds to list.
+CHARACTERS = 'a"\\\n\x00\x7fé€\u2028\U0001f600\U0010ffff'
 FACTS = st.dictionaries(  # never too large to be sent: a character takes at most 12 bytes
-    st.text(max_size=5), st.one_of(st.integers(), st.floats(allow_nan=False), st.text(max_size=9)), max_size=8
+    st.text(CHARACTERS, max_size=5),
+    st.one_of(st.integers(), st.floats(allow_nan=False), st.text(CHARACTERS, max_size=9)),
+    max_size=8,
 )
 
 
