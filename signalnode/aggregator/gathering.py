@@ -1,7 +1,7 @@
 """When messages come so fast that they are better taken together. Pure: times are passed in.
 
 A wake for one message costs several times what the message does: what Python needs for it has gone cold. Two
-hundred engines would wake an aggregator two thousand times a second.
+hundred engines would wake an aggregator two thousand times a second. While it waits for more none does.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from signalnode.clock import NS_PER_MS, NS_PER_S
 
 FAST_PER_S = 1_200
-GATHER_MS = 4
+GATHER_MS = 10  # engines wake in groups, at each full 10 ms
 WINDOW_NS = 250 * NS_PER_MS  # over which they are counted
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +18,6 @@ from signalnode.aggregator.core import Outcome
 from signalnode.aggregator.gathering import Gathering
 from signalnode.aggregator.journal import has_records, journal_dir
 from signalnode.aggregator.kept import Keeper, outcomes_path
-from signalnode.aggregator.memory import Queues
 from signalnode.aggregator.memory import arrange as arrange_memory
 from signalnode.aggregator.memory import settle as settle_memory
 from signalnode.aggregator.notices import Withheld, failing, troubled
@@ -30,9 +28,8 @@ from signalnode.aggregator.republisher import TOGETHER_MAX, Republisher
 from signalnode.aggregator.runner import StrategyFault, StrategyRunner
 from signalnode.aggregator.sources import Sources
 from signalnode.bus.epoch import next_epoch
-from signalnode.bus.sockets import RECONNECT_MAX_MS, RECONNECT_MS, receive, waits
+from signalnode.bus.intake import Intake
 from signalnode.bus.supervision import LOOK_MS, Overview, Supervision
-from signalnode.bus.topics import EVERYTHING
 from signalnode.bus.wire import encode
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns, pause, wall_ns
 from signalnode.errors import SignalnodeError
@@ -44,8 +41,8 @@ from signalnode.settings.model import AGGREGATOR_HEARTBEAT_S
 from signalnode.strategies import STRATEGIES
 from signalnode.strategies.loading import Loaded, load_strategies
 
-RECONCILE_S = 30.0  # who should be heard and is not: connected anew this often, and the log says it again
-CUT_OFF_BYTES = 1_048_576  # ZeroMQ cuts off, unseen, who sends more; what is too large and less is counted
+RECONCILE_S = 30.0  # who should be heard and is not: the log says it again this often
+CUT_OFF_BYTES = 1_048_576  # who sends more is cut off, unseen; what is too large and less is counted
 STOPS = (signal.SIGTERM, signal.SIGINT)
 WAKE_BYTES_MAX = 65_536  # a pipe's capacity; alarms come through it as well, one each 5 ms at most
 STEP_NS_MIN = 100 * NS_PER_MS  # of the wall clock; less may pass between two readings on a busy machine
@@ -84,6 +81,10 @@ class Timeline:
         """Now."""
         return monotonic_ns() + self._offset_ns
 
+    def of(self, at_ns: int) -> int:
+        """That monotonic time on this line."""
+        return at_ns + self._offset_ns
+
     def step_ns(self) -> int:
         """By how much the wall clock was set since the last call; 0 for what two readings may lie apart."""
         step_ns = wall_ns() - self.now_ns() - self.ahead_ns
@@ -111,24 +112,17 @@ class Process:
         self.core.caught_up_ns = begun_ns
         raise_file_limit()
         arrange_memory()
-        self._queues = Queues()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._sub = self._context.socket(zmq.SUB)
-        self._sub.setsockopt(zmq.RCVHWM, settings.receive_queue_max)
-        self._sub.setsockopt(zmq.MAXMSGSIZE, max(settings.message_bytes_max, CUT_OFF_BYTES))
-        self._sub.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-        self._sub.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
-        self._sub.setsockopt(zmq.LINGER, 0)
-        self._sub.subscribe(EVERYTHING)
+        self._intake = Intake(max(settings.message_bytes_max, CUT_OFF_BYTES))
         try:
             self._republisher = Republisher(self._context, settings)
         except SignalnodeError:
-            self._sub.close()
+            self._intake.close()
             self._context.term()
             raise
         self._sources = Sources(self._context, settings, log)
         for market in node.markets:
-            self._connect(scores_endpoint(node.runtime_dir, market))
+            self._intake.connect(scores_endpoint(node.runtime_dir, market))
         self._journal = journal_of(node)
         self._keeper = Keeper(outcomes_path(journal_dir(node.state_dir)), log, formulas_of(node))
         if (kept := self._keeper.begun(self._time.now_ns())) is not None:
@@ -138,7 +132,7 @@ class Process:
         self._rejected_told: dict[str, int | str] = {}
         self._signals, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poller, self._patient = zmq.Poller(), zmq.Poller()  # for all there is, and all but messages
-        self._poller.register(self._sub, zmq.POLLIN)
+        self._poller.register(self._intake.fd, zmq.POLLIN)
         for each in (*self._republisher.sockets, *self._sources.sockets, self._signals):
             self._poller.register(each, zmq.POLLIN)
             self._patient.register(each, zmq.POLLIN)
@@ -161,7 +155,7 @@ class Process:
         signal.set_wakeup_fd(-1)
         if self._relating is not None:
             self._relating.close()
-        self._sub.close()
+        self._intake.close()
         self._sources.close()
         self._republisher.close()
         self._context.term()
@@ -196,7 +190,9 @@ class Process:
             self._relating.turn(now_ns)
         for outcome in self.core.advance(now_ns, self._time.ahead_ns):
             self._publish(outcome)
-        if self._sub not in ready or self._drain(now_ns):
+        if self._intake.fd in ready or self._intake.holds or self._intake.due_ns <= monotonic_ns():
+            self._drain(now_ns)
+        if not self._intake.holds:
             self.core.caught_up_ns = now_ns
         self._republisher.serve(self.core, now_ns, ready)
         self._sources.serve(self.core, self._republisher, ready, now_ns)
@@ -204,23 +200,18 @@ class Process:
             self._heed_signals()
         self._housekeeping(link, now_ns)
 
-    def _drain(self, now_ns: int) -> bool:
-        """Take what waits; whether that was all. To look for another by receiving it in vain costs more."""
-        take, send, count = self.core.take, self._republisher.publish_all, 0
+    def _drain(self, now_ns: int) -> None:
+        """Take what has come; whoever was to be looked for is looked for as well."""
+        take, send = self.core.take, self._republisher.publish_all
+        came = self._intake.receive(DRAIN_MAX)
         taken: list[list[bytes]] = []
-        with contextlib.suppress(zmq.Again):
-            while count < DRAIN_MAX:
-                frames = receive(self._sub)
-                count += 1
-                if take(frames, now_ns):
-                    taken.append(frames)
-                if len(taken) == TOGETHER_MAX:
-                    send(taken)
-                if not waits(self._sub):
-                    break
+        for frames in came:
+            if take(frames, now_ns):
+                taken.append(frames)
+            if len(taken) == TOGETHER_MAX:
+                send(taken)
         send(taken)
-        self._gathering.took(count, now_ns, are_more=count == DRAIN_MAX)
-        return count < DRAIN_MAX
+        self._gathering.took(len(came), now_ns, are_more=self._intake.holds)
 
     def _publish(self, outcome: Outcome) -> None:
         if outcome.decisions and self._journaled(outcome):
@@ -264,8 +255,10 @@ class Process:
         )
 
     def _wait_ms(self) -> int:
+        if self._intake.holds:
+            return 0
         now_ns = self._time.now_ns()
-        until_ns = min(self.core.due_ns, self._republisher.due_ns)
+        until_ns = min(self.core.due_ns, self._republisher.due_ns, self._time.of(self._intake.due_ns))
         return max(0, -(-(until_ns - now_ns) // NS_PER_MS))
 
     def _housekeeping(self, link: Link, now_ns: int) -> None:
@@ -281,8 +274,6 @@ class Process:
             core = self.core
             core.forget(now_ns)
             silent, doubted = core.board.silent(now_ns), core.board.doubted(now_ns)
-            if not silent:
-                self._queues.connected()
             if True in [put_back() for put_back in self.put_back]:
                 self._log.warning("somebody removed the lock or a socket, made again")
             link.beat(
@@ -309,7 +300,6 @@ class Process:
         if not self._is_settled:  # by now every market has spoken
             self._is_settled = True
             settle_memory()
-            self._queues.connected()
         self.core.journal_bytes = self._journal.bytes()
         silent = self.core.board.silent(now_ns)
         if silent:
@@ -320,23 +310,11 @@ class Process:
         waiting_ns = now_ns - self.core.caught_up_ns
         if waiting_ns > self.core.board.silent_after_ns:
             self._log.warning("more comes than can be taken", since_s=round(waiting_ns / NS_PER_S, 1))
-        for name in silent.keys() & self.core.board.own.keys():
-            self._connect_again(scores_endpoint(self._node.runtime_dir, name))
         if self.withheld.reason:
             self._tell_withheld()
         if (rejected := self.core.rejected | self.core.board.carried.faults()) != self._rejected_told:
             self._rejected_told = rejected
             self._log.warning("messages rejected so far", reasons=self._rejected_told)
-
-    def _connect(self, endpoint: str) -> None:
-        self._queues.before_connecting()
-        self._sub.connect(endpoint)
-
-    def _connect_again(self, endpoint: str) -> None:
-        """ZeroMQ gives a connection up for ever over one message beyond its limit."""
-        with contextlib.suppress(zmq.ZMQError):
-            self._sub.disconnect(endpoint)
-        self._sub.connect(endpoint)
 
     def _heed_signals(self) -> None:
         try:
@@ -359,10 +337,9 @@ class Process:
             return
         old, new = set(self._node.markets), set(node.markets)
         for market in sorted(new - old):
-            self._connect(scores_endpoint(node.runtime_dir, market))
+            self._intake.connect(scores_endpoint(node.runtime_dir, market))
         for market in sorted(old - new):
-            with contextlib.suppress(zmq.ZMQError):
-                self._sub.disconnect(scores_endpoint(self._node.runtime_dir, market))
+            self._intake.disconnect(scores_endpoint(self._node.runtime_dir, market))
         self.core.expect(node.markets, node.assets)
         self.core.outcomes.forget(self._keeper.changed(formulas_of(node)))
         self._report(self.core.runner.replace(objects_of(strategies), self._time.now_ns()))

@@ -17,10 +17,12 @@ GREETING = (SIGNATURE + b"\x03\x01" + b"NULL".ljust(20, b"\0")).ljust(GREETING_B
 VERSION_AT, MECHANISM = 10, slice(12, 32)
 LENGTH = struct.Struct(">Q")
 LARGE_HEAD = struct.Struct(">BQ")
+LARGE_ALONE = bytes((LARGE,))  # a last part of more than SHORT_MAX bytes
 FIRST_WORDS = (b"READY", b"ERROR")
 SUBSCRIBERS, PUBLISHERS = (b"SUB", b"XSUB"), (b"PUB", b"XPUB")
 TOPICS_MAX = 1_000  # that one peer may ask for
 PING_BYTES_MAX = 16  # of what comes back in a PONG; the protocol's own
+PARTS_MAX = 16  # of a message; ours have two
 
 
 class PeerError(ValueError):
@@ -51,13 +53,14 @@ class Frames:
         self._frame_bytes_max = frame_bytes_max
         self._is_greeted = False
         self._parts: list[bytes] = []  # of a frame that is not here whole
-        self._had = self._needed = 0  # bytes of it, and how many it takes at least
+        self.had = 0  # bytes of it
+        self._needed = 0  # how many it takes at least
 
     def next(self, data: bytes) -> list[tuple[int, bytes]]:
         """Flags and body of each frame that is whole with `data`. Raises PeerError."""
         self._parts.append(data)
-        self._had += len(data)
-        if self._had < self._needed:
+        self.had += len(data)
+        if self.had < self._needed:
             return []
         if len(self._parts) > 1:
             data = b"".join(self._parts)
@@ -80,7 +83,7 @@ class Frames:
                 break
             found.append((flags, data[begin:end]))
             at, end = end, end + 2
-        self._parts, self._had, self._needed = [data[at:]], whole - at, end - at
+        self._parts, self.had, self._needed = [data[at:]], whole - at, end - at
         return found
 
     def _greet(self, its: bytes) -> None:
@@ -165,10 +168,12 @@ class Subscriber:
 
 
 class Source:
-    """A publisher that one is connected to."""
+    """A publisher that one is connected to. Ask it always in the same of the two ways."""
 
     def __init__(self, frame_bytes_max: int) -> None:
-        self._frames = Frames(frame_bytes_max)
+        self._frames, self._frame_bytes_max = Frames(frame_bytes_max), frame_bytes_max
+        self._message: list[bytes] = []  # of which parts are to come
+        self._topic = self._head = b""  # of the last message of two parts: its first, and that as a frame
         self.is_ready = False
         self.answer = b""  # to the newest PING that was not answered; any sign of life answers older ones
 
@@ -176,15 +181,49 @@ class Source:
         """The parts of messages that came, in order. Raises PeerError for who is no publisher."""
         found = list[bytes]()
         for flags, body in self._frames.next(data):
-            if not flags & COMMAND:
+            if flags & COMMAND:
+                self._heed(body)
+            else:
                 must_be_ready(self.is_ready)
                 found.append(body)
-            elif body.startswith(b"\5READY"):
-                if kind_in(body[6:]) not in PUBLISHERS:
-                    raise PeerError("no publisher speaks there")
-                self.is_ready = True
-            elif body.startswith(b"\5ERROR"):
-                raise PeerError("the peer gave up")
-            elif body.startswith(b"\4PING"):
-                self.answer = pong(body[5:])
         return found
+
+    def messages(self, data: bytes) -> list[list[bytes]]:
+        """The messages that are whole by now, each in its parts. Raises PeerError as well for one of more
+        parts than PARTS_MAX.
+
+        Nearly always `data` is one message, of the topic that the last one had: that is seen sooner.
+        """
+        at = len(self._head)
+        if at and not self._frames.had and not self._message and data.startswith(self._head):
+            end = at + LARGE_HEAD.size
+            if data[at : at + 1] == LARGE_ALONE and end <= len(data):
+                length = LENGTH.unpack_from(data, at + 1)[0]
+                if end + length == len(data) and length <= self._frame_bytes_max:
+                    return [[self._topic, data[end:]]]
+        found, message = list[list[bytes]](), self._message
+        for flags, body in self._frames.next(data):
+            if flags & COMMAND:
+                self._heed(body)
+                continue
+            must_be_ready(self.is_ready)
+            message.append(body)
+            if not flags & MORE:
+                found.append(message)
+                self._message = message = []
+            elif len(message) == PARTS_MAX:
+                raise PeerError("no message has so many parts")
+        if found and len(found[-1]) == 2 and found[-1][0] != self._topic:
+            self._topic = found[-1][0]
+            self._head = frame(self._topic, MORE)
+        return found
+
+    def _heed(self, body: bytes) -> None:
+        if body.startswith(b"\5READY"):
+            if kind_in(body[6:]) not in PUBLISHERS:
+                raise PeerError("no publisher speaks there")
+            self.is_ready = True
+        elif body.startswith(b"\5ERROR"):
+            raise PeerError("the peer gave up")
+        elif body.startswith(b"\4PING"):
+            self.answer = pong(body[5:])

@@ -48,8 +48,9 @@ class AggregatorSettings:
     endpoint: str = DEFAULT_ENDPOINT
     # CURVE keys: without them nothing listens beyond this machine.
     keys_dir: Path | None = None
-    # Messages one market may run ahead of the aggregator (ZeroMQ RCVHWM): 25 s at ten a second, about 9 kB
-    # each, for ZeroMQ keeps the buffers that they came in.
+    # Messages of full streams (`sources`) that may wait here (ZeroMQ RCVHWM): 25 s of a market at ten a
+    # second, about 9 kB each, for ZeroMQ keeps the buffers that they came in. An engine's wait in its stream,
+    # and then at the engine.
     receive_queue_max: Annotated[int, Within(1, 1_000_000)] = 256
     # A score is under 1 kB; anything near this is not ours.
     message_bytes_max: Annotated[int, Within(1_024, 16_777_216)] = 65_536

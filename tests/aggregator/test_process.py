@@ -239,7 +239,6 @@ def test_a_market_that_was_cut_off_for_a_flood_of_bytes_is_heard_again(scene: Sc
     publisher = scene.publisher("A")
     with scene.subscribe() as heard:
         joined(heard, publisher)
-        # After this ZeroMQ never connects again by itself.
         publisher._socket.send(b"score.A", bytes(5_000_000))
         seq = publisher.seq
         assert joined(heard, publisher)[0].seq > seq
@@ -253,8 +252,11 @@ def test_a_market_that_never_speaks_is_named(scene: Scene) -> None:
         joined(heard, publisher)
         view = until(heard, lambda m: isinstance(m, ViewMessage) and m.markets["A"].state == "fresh")
     assert view.markets["B"].state == "unheard"
-    warning = json.loads(process.stderr.readline())  # type: ignore[union-attr]
-    assert (warning["event"], warning["reason"]) == ("markets are not heard", "unheard B")
+    warning = {"reason": ""}
+    while warning["reason"] != "unheard B":  # on a busy machine A may have been waited for as well, at first
+        warning = json.loads(process.stderr.readline())  # type: ignore[union-attr]
+        assert warning["event"] == "markets are not heard"
+        assert "B" in warning["reason"]
 
 
 def test_reload_brings_and_takes_markets_and_strategies_without_losing_the_board(scene: Scene) -> None:

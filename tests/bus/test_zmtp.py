@@ -6,7 +6,18 @@ import random
 
 import pytest
 
-from signalnode.bus.zmtp import GREETING, TOPICS_MAX, PeerError, Source, Subscriber, command, frame, ready
+from signalnode.bus.zmtp import (
+    GREETING,
+    MORE,
+    PARTS_MAX,
+    TOPICS_MAX,
+    PeerError,
+    Source,
+    Subscriber,
+    command,
+    frame,
+    ready,
+)
 
 SUBSCRIBER = GREETING + ready(b"SUB")
 ASKED = (
@@ -91,6 +102,37 @@ def test_however_its_bytes_come_a_source_says_the_same(size: int) -> None:
     assert found == said
     assert source.is_ready
     assert source.answer == command(b"PONG")
+
+
+@pytest.mark.parametrize("size", [1, 8, 9, 64, 300, 612, 100_000])
+def test_however_its_bytes_come_messages_are_the_same(size: int) -> None:
+    bodies = [b"", bytes(255), bytes(600), bytes(600), bytes(256), b"x" * 70_000, bytes(600), b"last"]
+    said = [[b"topic", body] for body in bodies] + [
+        [b"other", bytes(600)],
+        [b"alone"],
+        [b"topic", bytes(600)],
+    ]
+    said += [[b"topic", bytes(600), b"third"], [b"", b""], [b"topic", bytes(600)]]
+    data = GREETING + ready(b"XPUB")
+    for parts in said:
+        data += b"".join(frame(part, MORE) for part in parts[:-1]) + frame(parts[-1])
+    source, found = Source(100_000), list[list[bytes]]()
+    for at in range(0, len(data), size):
+        found += source.messages(data[at : at + size])
+    assert found == said
+
+
+def test_messages_that_come_one_by_one_are_bounded_as_all_are() -> None:
+    source, whole = Source(1_000), frame(b"topic", MORE) + frame(bytes(1_000))
+    source.messages(GREETING + ready(b"PUB"))
+    for _ in range(3):
+        assert source.messages(whole) == [[b"topic", bytes(1_000)]]
+    with pytest.raises(PeerError):
+        source.messages(frame(b"topic", MORE) + frame(bytes(1_001)))
+    source = Source(1_000)
+    source.messages(GREETING + ready(b"PUB") + frame(b"part", MORE) * (PARTS_MAX - 1))
+    with pytest.raises(PeerError):
+        source.messages(frame(b"part", MORE))
 
 
 def test_who_is_no_publisher_is_not_heard() -> None:
