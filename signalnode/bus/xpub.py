@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-from collections import deque
+import struct
+from collections import Counter, deque
 from pathlib import Path
 
 from signalnode.bus.sockets import SocketFile, unlink_ipc
@@ -26,6 +27,14 @@ HELLO = GREETING + ready(b"XPUB")
 IN, OUT = select.EPOLLIN, select.EPOLLOUT
 
 
+def process_at(stream: socket.socket) -> int:
+    """The pid of who connected over ipc; 0 where it is not known."""
+    if stream.family != socket.AF_UNIX:
+        return 0
+    pid, _, _ = struct.unpack("3i", stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))  # unix(7)
+    return int(pid)
+
+
 class _Subscriber(Subscriber):
     """A peer and its stream. `queue`: what the system has not taken yet, the first maybe in part."""
 
@@ -33,6 +42,7 @@ class _Subscriber(Subscriber):
         super().__init__(frame_bytes_max)
         self.stream, self.queue, self.since_ns = stream, deque[bytes](), now_ns
         self.send = stream.send
+        self.process = process_at(stream)
 
 
 class Xpub:
@@ -197,13 +207,19 @@ class Xpub:
         self._send(subscriber, HELLO)
 
     def _make_room(self) -> None:
-        """Part with who waits longest without a word of what it is; where all have said it nobody is let in
-        until `tidy`, for to be asked again and again would keep a core busy.
+        """Part with who waits longest without a word of what it is, or where we have too many, with the first
+        of the process that has the most: one that never closes any shuts out nobody else. Else nobody is let
+        in until `tidy`, for to be asked again and again would keep a core busy.
         """
-        for subscriber in self._subscribers.values():
-            if not subscriber.is_ready:
-                self._part(subscriber)
-                return
+        everyone = self._subscribers.values()
+        leaving = next((each for each in everyone if not each.is_ready), None)
+        if leaving is None and len(everyone) >= SUBSCRIBERS_MAX:
+            ((process, count),) = Counter(each.process for each in everyone).most_common(1)
+            if count > 1:
+                leaving = next(each for each in everyone if each.process == process)
+        if leaving is not None:
+            self._part(leaving)
+            return
         self._epoll.unregister(self._listener)
         self._listens = False
 

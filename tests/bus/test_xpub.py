@@ -198,31 +198,69 @@ def test_who_never_stops_asking_holds_up_no_end(publishing: Xpub, flooding: thre
         assert not flooding.is_set()
 
 
-def test_as_many_are_let_in_as_there_is_room_and_who_says_nothing_makes_it(publishing: Xpub) -> None:
-    path = publishing._endpoint.removeprefix("ipc://")
-    with contextlib.ExitStack() as open_streams:
+class Crowd:
+    """Subscribers of processes made up, at most one at a time on its way."""
 
-        def connected(words: bytes) -> socket.socket:
-            stream = open_streams.enter_context(socket.socket(socket.AF_UNIX))
-            stream.connect(path)
-            stream.sendall(words)
-            publishing.serve()
-            return stream
+    def __init__(self, publishing: Xpub, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._publishing, self._process = publishing, 0
+        self.streams = contextlib.ExitStack()
+        monkeypatch.setattr(xpub, "process_at", lambda _stream: self._process)
 
-        silent = [connected(b"") for _ in range(2)]
-        for _ in range(SUBSCRIBERS_MAX - 2):
-            connected(SUBSCRIBER)
-        for each in silent:
-            late = connected(SUBSCRIBER + frame(b"\1"))
-            served(publishing, lambda: not publishing.wait(1))
-            assert len(publishing._subscribers) == SUBSCRIBERS_MAX
-            assert each.recv(1_000)
-            assert not each.recv(1_000), "it was to make room"
-        publishing.send(b"a", b"content")
-        assert late.recv(1_000).endswith(b"content")
-        connected(SUBSCRIBER)
-        assert not publishing.wait(NS_PER_S // 100), "nobody has left, and a core is busy"
-        late.close()
-        served(publishing, lambda: len(publishing._subscribers) < SUBSCRIBERS_MAX)
-        publishing.tidy()
-        served(publishing, lambda: len(publishing._subscribers) == SUBSCRIBERS_MAX)
+    def come(self, process: int, words: bytes = SUBSCRIBER + frame(b"\1")) -> socket.socket:
+        self._process = process
+        stream = self.streams.enter_context(socket.socket(socket.AF_UNIX))
+        stream.connect(self._publishing._endpoint.removeprefix("ipc://"))
+        stream.sendall(words)
+        served(self._publishing, lambda: not self._publishing.wait(1))
+        return stream
+
+
+@pytest.fixture
+def crowd(publishing: Xpub, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crowd]:
+    made = Crowd(publishing, monkeypatch)
+    with made.streams:
+        yield made
+
+
+def is_left(stream: socket.socket) -> bool:
+    """Whether nothing follows what was sent."""
+    stream.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while stream.recv(1_000):
+            pass
+        return True
+    return False
+
+
+def test_as_many_are_let_in_as_there_is_room_and_who_says_nothing_makes_it_first(
+    publishing: Xpub, crowd: Crowd
+) -> None:
+    one = crowd.come(1)
+    silent = crowd.come(2, b"")
+    many = [crowd.come(3) for _ in range(SUBSCRIBERS_MAX - 2)]
+    late = [crowd.come(4), crowd.come(3), crowd.come(5)]
+    assert len(publishing._subscribers) == SUBSCRIBERS_MAX
+    assert [is_left(each) for each in (silent, *many[:3])] == [True, True, True, False]
+    publishing.send(b"a", b"content")
+    assert all(each.recv(1_000).endswith(b"content") for each in (one, *late))
+
+
+def test_where_each_process_has_one_who_comes_waits_until_another_goes_and_keeps_no_core_busy(
+    publishing: Xpub, crowd: Crowd
+) -> None:
+    here = [crowd.come(process) for process in range(SUBSCRIBERS_MAX)]
+    late = crowd.come(-1)
+    assert not publishing.wait(NS_PER_S // 100)
+    here[9].close()
+    served(publishing, lambda: len(publishing._subscribers) < SUBSCRIBERS_MAX)
+    publishing.tidy()
+    served(publishing, lambda: len(publishing._subscribers) == SUBSCRIBERS_MAX)
+    served(publishing, lambda: publishing.is_settled)
+    publishing.send(b"a", b"content")
+    assert late.recv(1_000).endswith(b"content")
+
+
+def test_a_subscriber_is_known_by_its_process(publishing: Xpub, hearing: Hearing) -> None:
+    hearing(publishing._endpoint, b"")
+    asked(publishing, b"\1")
+    assert [each.process for each in publishing._subscribers.values()] == [os.getpid()]
