@@ -47,6 +47,7 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 WAKE_BYTES_MAX = 65_536  # a pipe's capacity; alarms come through it as well, one each 5 ms at most
 STEP_NS_MIN = 100 * NS_PER_MS  # of the wall clock; less may pass between two readings on a busy machine
 DOUBTED_MAX = 256  # of the markets that settle, or are behind, so many are named to the supervisor
+FOREVER_MS = 1 << 30
 DRAIN_MAX = 2_000  # messages taken before anything else gets its turn
 
 
@@ -179,9 +180,9 @@ class Process:
 
     def turn(self, link: Link) -> None:
         """Wait for something to happen or to be due, and do all of it once."""
-        if self._gathering.wait_ms:
-            self._patient.poll(min(self._gathering.wait_ms, self._wait_ms()))
-        ready = [each for each, _ in self._poller.poll(self._wait_ms())]
+        gather_ms = self._gathering.wait_ms
+        poller = self._patient if gather_ms else self._poller
+        ready = [each for each, _ in poller.poll(min(gather_ms or FOREVER_MS, self._wait_ms()))]
         if step_ns := self._time.step_ns():
             self._log.warning("the clock was set, or the machine slept", by_s=round(step_ns / NS_PER_S, 3))
         now_ns = self._time.now_ns()
@@ -190,9 +191,10 @@ class Process:
             self._relating.turn(now_ns)
         for outcome in self.core.advance(now_ns, self._time.ahead_ns):
             self._publish(outcome)
-        if self._intake.fd in ready or self._intake.holds or self._intake.due_ns <= monotonic_ns():
+        intake = self._intake
+        if gather_ms or intake.fd in ready or intake.holds or intake.due_ns <= monotonic_ns():
             self._drain(now_ns)
-        if not self._intake.holds:
+        if not intake.holds:
             self.core.caught_up_ns = now_ns
         self._republisher.serve(self.core, now_ns, ready)
         self._sources.serve(self.core, self._republisher, ready, now_ns)
