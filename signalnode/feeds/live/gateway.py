@@ -148,7 +148,7 @@ class FrameOutlet:
             self._held.append((symbol, now_ns, message))
             return
         self._send_message(message, NOBLOCK)
-        self._passed.sent(symbol, now_ns)
+        self._passed.sent([(symbol, now_ns, message)])
 
     def hold(self) -> None:
         """See `outlet.Outlet`."""
@@ -156,10 +156,10 @@ class FrameOutlet:
 
     def release(self) -> None:
         """See `outlet.Outlet`."""
-        held, self._held = self._held or (), None
-        for symbol, now_ns, message in held:
-            self._send_message(message, NOBLOCK)
-            self._passed.sent(symbol, now_ns)
+        held, self._held, send = self._held or (), None, self._send_message
+        for _, _, message in held:
+            send(message, NOBLOCK)
+        self._passed.sent(held)
 
     def frame(self, symbol: str, number: int, frame: bytes) -> None:
         """See `outlet.Outlet`."""

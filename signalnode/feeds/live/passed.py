@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import mmap
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from signalnode.feeds.live.envelope import TOPICS_MAX
@@ -64,10 +65,13 @@ class PassedPage:
             self._page[word * WORD : (word + SLOT_WORDS) * WORD] = bytes(SLOT_WORDS * WORD)
             self._free.append(word)
 
-    def sent(self, symbol: str, time_ns: int) -> None:
-        """A market has been sent a message of this time, and everybody what came before."""
-        self._words[self._slots.get(symbol, SPARE_WORD)] = time_ns
-        self._words[TIME_WORD] = time_ns
+    def sent(self, messages: Sequence[tuple[str, int, bytes]]) -> None:
+        """These were sent, each as market, time and what it was, and everybody what came before the last."""
+        words, slots = self._words, self._slots
+        for symbol, time_ns, _ in messages:
+            words[slots.get(symbol, SPARE_WORD)] = time_ns
+        if messages:
+            words[TIME_WORD] = messages[-1][1]  # when each slot says so: who reads it then reads a slot
 
     def all_sent(self, time_ns: int) -> None:
         """All that came before this time has been sent."""

@@ -29,6 +29,8 @@ class Seat:
         self._lock: Lock | None = None
         endpoint = frames_endpoint(runtime_dir, gateway)
         self._names = [endpoint, other_name(endpoint)]
+        # What leads here, as text: ten times a second it is looked at.
+        self._links = {str(of(name)): of for name in self._names for of in (_path_of, passed_path)}
         try:
             self._lock = hold_lock(self._lock_path)
         except AlreadyRunningError:
@@ -67,16 +69,14 @@ class Seat:
     def leave(self) -> None:
         """At the end: no name leads here."""
         if self._pointed_at() == self.endpoint:
-            for name in self._names:
-                for path in (_path_of(name), passed_path(name)):
-                    path.unlink(missing_ok=True)
+            for link in self._links:
+                Path(link).unlink(missing_ok=True)
         self._release()
 
     def _point(self, endpoint: str, *, only_missing: bool = False) -> None:
-        for name in self._names:
-            for path_of in (_path_of, passed_path):
-                if not (only_missing and os.path.lexists(path_of(name))):
-                    replace_link(path_of(name), path_of(endpoint).name)
+        for link, path_of in self._links.items():
+            if not (only_missing and os.path.lexists(link)):
+                replace_link(Path(link), path_of(endpoint).name)
 
     def _release(self) -> None:
         if self._lock is not None:

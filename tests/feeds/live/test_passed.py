@@ -25,14 +25,14 @@ def test_an_engine_reads_what_its_gateway_wrote(path):
     page = PassedPage(path)
     ours, other = engine_at(path, "BTC-USD"), engine_at(path, "ETH-USD")
     page.want("BTC-USD")
-    page.sent("BTC-USD", 100)
+    page.sent([("BTC-USD", 100, b"")])
     page.all_sent(107)
     assert ours.time_ns() == other.time_ns() == 107
     assert ours.is_newest(100)
     assert not ours.is_newest(99)
     assert not other.is_newest(100)
     page.want("ETH-USD")
-    page.sent("ETH-USD", 110)
+    page.sent([("ETH-USD", 110, b"")])
     assert other.time_ns() == 110
     assert other.is_newest(110)
     assert ours.is_newest(100)
@@ -41,28 +41,28 @@ def test_an_engine_reads_what_its_gateway_wrote(path):
 def test_a_slot_that_another_market_has_by_now_says_nothing(path):
     page = PassedPage(path)
     page.want("BTC-USD")
-    page.sent("BTC-USD", 100)
+    page.sent([("BTC-USD", 100, b"")])
     ours = engine_at(path, "BTC-USD")
     assert ours.is_newest(100)
     page.drop("BTC-USD")
     page.want("ETH-USD")
-    page.sent("ETH-USD", 100)
+    page.sent([("ETH-USD", 100, b"")])
     assert not ours.is_newest(100)
     page.want("BTC-USD")
-    page.sent("BTC-USD", 120)
+    page.sent([("BTC-USD", 120, b"")])
     assert ours.is_newest(120)
 
 
 def test_a_gateway_that_starts_again_goes_on_with_the_page_that_engines_have(path):
     first = PassedPage(path)
     first.want("BTC-USD")
-    first.sent("BTC-USD", 100)
+    first.sent([("BTC-USD", 100, b"")])
     ours = engine_at(path, "BTC-USD")
     second = PassedPage(path)
     assert ours.time_ns() == 100
     assert not ours.is_newest(100)
     second.want("BTC-USD")
-    second.sent("BTC-USD", 130)
+    second.sent([("BTC-USD", 130, b"")])
     assert ours.time_ns() == 130
     assert ours.is_newest(130)
 
@@ -71,7 +71,7 @@ def test_more_markets_than_there_are_slots_are_sent_to_all_the_same(path):
     page = PassedPage(path)
     for number in range(TOPICS_MAX + 1):
         page.want(f"M{number}")
-        page.sent(f"M{number}", number + 1)
+        page.sent([(f"M{number}", number + 1, b"")])
     assert engine_at(path, f"M{TOPICS_MAX - 1}").is_newest(TOPICS_MAX)
     last = engine_at(path, f"M{TOPICS_MAX}")
     assert last.time_ns() == TOPICS_MAX + 1
@@ -86,7 +86,7 @@ def test_a_page_that_is_missing_or_is_none_says_nothing_and_one_that_comes_is_fo
     assert ours.time_ns() == 0
     page = PassedPage(path)
     page.want("BTC-USD")
-    page.sent("BTC-USD", 5)
+    page.sent([("BTC-USD", 5, b"")])
     ours.open()
     assert ours.time_ns() == 5
     assert ours.is_newest(5)
