@@ -6,6 +6,7 @@ parent sees of it what it leaves on disk, and how far it is: a line on a pipe fo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -63,7 +64,8 @@ def _draw(steps: Iterable[float], writer: int) -> None:
     except Exception as error:  # whatever it is, the parent tells it
         line = f"fault {error}".replace("\n", " ")[:FAULT_CHARS_MAX]
     finally:
-        os.write(writer, f"{line}\n".encode())
+        with contextlib.suppress(OSError):  # of a killed parent: what it would let go of is not its copy's
+            os.write(writer, f"{line}\n".encode())
         os._exit(0)
 
 

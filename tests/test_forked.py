@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalnode.errors import DataError, OutputError
-from signalnode.forked import only_forward, run_forked
+from signalnode.forked import _draw, only_forward, run_forked
 
 FRACTIONS = st.lists(st.floats(0.0, 1.0), max_size=20)
 
@@ -68,3 +68,16 @@ def test_a_disk_that_is_full_in_the_child_is_said_here_as_that() -> None:
 
     with pytest.raises(OutputError, match="state: no room"):
         list(run_forked(fills_up()))
+
+
+def test_a_copy_whose_parent_was_killed_ends_and_goes_no_further() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    pid = os.fork()
+    if not pid:
+        try:
+            _draw([0.5], writer)
+        finally:
+            os._exit(3)  # as its parent, with its parent's socket and lock to let go of
+    os.close(writer)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
