@@ -11,7 +11,7 @@ import select
 import socket
 
 from signalnode.bus.sockets import RECONNECT_MAX_MS, RECONNECT_MS
-from signalnode.bus.xsub import NEVER_NS, WANTED
+from signalnode.bus.xsub import NEVER_NS, WANTED, connected
 from signalnode.bus.zmtp import GREETING, PeerError, Source, frame, ready
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns
 from signalnode.names import ipc_path
@@ -98,6 +98,8 @@ class Intake:
                 data = peer.stream.recv(READ_BYTES)
                 if not data:
                     raise ConnectionResetError
+                if len(data) == READ_BYTES or peer.has_ended:  # before an answer that finds no room
+                    unread[fd] = peer
                 came += peer.source.messages(data)
                 if not peer.has_asked and peer.source.is_ready:
                     peer.stream.send(ASKED)
@@ -105,8 +107,6 @@ class Intake:
                 if peer.source.answer:
                     peer.stream.send(peer.source.answer)
                     peer.source.answer = b""
-                if len(data) == READ_BYTES or peer.has_ended:
-                    unread[fd] = peer
             except BlockingIOError:
                 continue
             except OSError:
@@ -139,13 +139,8 @@ class Intake:
         self.due_ns = max(next_ns, now_ns + WAIT_NS)
 
     def _connects(self, peer: _Peer) -> bool:
-        stream = socket.socket(socket.AF_UNIX)
-        stream.setblocking(False)
-        try:
-            stream.connect(peer.path)
-            stream.send(GREETING)
-        except OSError:
-            stream.close()
+        stream = connected(peer.path, GREETING)
+        if stream is None:
             return False
         peer.stream, peer.source = stream, Source(self._frame_bytes_max)
         peer.has_asked = peer.has_ended = False

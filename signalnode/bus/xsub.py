@@ -24,6 +24,24 @@ HELLO = GREETING + ready(b"XSUB")
 WANTED = b"\1"  # what a subscription begins with, before its topic
 
 
+def connected(path: str, hello: bytes) -> socket.socket | None:
+    """A stream to who listens there, with that said; None where nobody does, or no descriptor is free: both
+    may be otherwise the next time.
+    """
+    try:
+        stream = socket.socket(socket.AF_UNIX)
+    except OSError:
+        return None
+    stream.setblocking(False)
+    try:
+        stream.connect(path)
+        stream.send(hello)
+    except OSError:
+        stream.close()
+        return None
+    return stream
+
+
 class _Stream:
     """One of the endpoints. `stream` is None while nobody answers there."""
 
@@ -126,13 +144,8 @@ class Xsub:
         self._epoll.close()
 
     def _connects(self, endpoint: str, one: _Stream) -> bool:
-        stream = socket.socket(socket.AF_UNIX)
-        stream.setblocking(False)
-        try:
-            stream.connect(str(ipc_path(endpoint)))
-            stream.send(HELLO)
-        except OSError:
-            stream.close()
+        stream = connected(str(ipc_path(endpoint)), HELLO)
+        if stream is None:
             return False
         one.stream, one.source, one.has_asked = stream, Source(FRAME_BYTES_MAX), False
         self._epoll.register(stream, select.EPOLLIN)

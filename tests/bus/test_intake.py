@@ -16,6 +16,7 @@ from signalnode.bus.xpub import Xpub
 from signalnode.bus.xsub import NEVER_NS
 from signalnode.bus.zmtp import GREETING, command, frame, ready
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns
+from tests.bus.limits import no_more_descriptors
 
 LARGEST = 200_000
 FOREVER = 1 << 30
@@ -243,3 +244,41 @@ def test_a_publisher_that_asks_for_signs_of_life_has_them(intake: Intake, short_
             while not heard.endswith(wanted):
                 heard += publisher.recv(1_000)
     assert heard == GREETING + ready(b"SUB") + frame(b"\1") + wanted
+
+
+def test_where_files_run_out_it_is_looked_for_again(intake: Intake, sending: Sending) -> None:
+    sending.begin("a", is_ours=True)
+    intake.connect(sending.endpoint("a"))
+    with no_more_descriptors():
+        assert intake.receive(10) == []
+        assert intake.due_ns != NEVER_NS
+    join(intake, sending, "a")
+
+
+def test_what_a_publisher_sends_that_reads_no_answer_is_not_left_lying(
+    intake: Intake, short_dir: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{short_dir}/a")
+        listening.listen()
+        intake.connect(f"ipc://{short_dir}/a")
+        assert intake.receive(10) == []
+        stream, _ = listening.accept()
+        with stream:
+            stream.sendall(GREETING + ready(b"PUB"))
+            assert intake.receive(10) == []
+            (peer,) = intake._by_fd.values()
+            assert peer.has_asked
+            assert peer.stream is not None
+            peer.stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+            ping = command(b"PING", b"\0\0")
+            while not peer.source.answer:
+                stream.sendall(ping)
+                assert intake.receive(10) == []
+            message = bytes(600)
+            count = 3 * READ_BYTES // len(message)
+            stream.sendall(ping + frame(message) * count)
+            came = intake.receive(1_000)
+            while intake.holds:
+                came += intake.receive(1_000)
+            assert came == count * [[message]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from signalnode.bus import xpub
 from signalnode.bus.xpub import HANDSHAKE_NS_MAX, SUBSCRIBERS_MAX, Xpub
 from signalnode.bus.zmtp import GREETING, command, frame, ready
 from signalnode.clock import NS_PER_S, monotonic_ns
+from tests.bus.limits import no_more_descriptors
 from tests.ports import free_port
 
 SUBSCRIBER = GREETING + ready(b"SUB")
@@ -151,18 +151,12 @@ def test_who_says_nothing_is_parted_with_after_a_while(
 
 
 def test_where_files_run_out_nobody_is_let_in_and_no_core_is_kept_busy(publishing: Xpub) -> None:
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket(socket.AF_UNIX) as waiting:
         waiting.connect(publishing._endpoint.removeprefix("ipc://"))
-        lowest = os.dup(0)  # that is free
-        os.close(lowest)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
-        try:
+        with no_more_descriptors():
             publishing.serve()
             assert not publishing._subscribers
             assert not publishing.wait(NS_PER_S // 100)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         publishing.tidy()
         served(publishing, lambda: bool(publishing._subscribers))
 

@@ -14,6 +14,7 @@ from signalnode.bus.xpub import Xpub
 from signalnode.bus.xsub import NEVER_NS, RETRY_NS, RETRY_NS_MAX, Xsub
 from signalnode.bus.zmtp import GREETING, command, ready
 from signalnode.clock import NS_PER_S, monotonic_ns
+from tests.bus.limits import no_more_descriptors
 
 PATIENCE_MS = 20_000
 TOPICS = (b"A\0", b"\0")
@@ -156,6 +157,17 @@ def test_a_publisher_that_asks_whether_anybody_is_there_is_answered(short_dir: P
             assert heard.wait(PATIENCE_MS)
             assert heard.receive(10) == []
             assert stream.recv(10_000).endswith(command(b"PONG", b"it"))
+
+
+def test_where_files_run_out_it_is_looked_for_again(publishing: Publishing, heard: Xsub) -> None:
+    socket = publishing.begin()
+    with no_more_descriptors():
+        heard.connect(publishing.endpoint)
+        assert heard.due_ns != NEVER_NS
+    while heard.due_ns != NEVER_NS:
+        heard.wait(10)
+    heard.ask(PATIENCE_MS)
+    assert asked(socket) == {b"\1A\0", b"\1\0"}
 
 
 def test_our_own_publisher_is_heard_as_well(short_dir: Path, heard: Xsub) -> None:
