@@ -133,11 +133,11 @@ def test_all_is_known_up_to_when_all_was_passed_on_where_nothing_is_on_the_way(g
     page = PassedPage(tmp_path / "gateway.dydx.passed")
     page.want(MARKET)
     gateway.say(envelope.BEAT, envelope.pack_beat(NOW_NS), NOW_NS)  # it looks for the page
-    page.sent(MARKET, NOW_NS + 1)
+    page.sent([(MARKET, NOW_NS + 1, b"")])
     gateway.say(envelope.TOLD, b"heard ", NOW_NS + 1)
     page.all_sent(NOW_NS + 50)
     assert gateway.feed.kernel_at(50) == NOW_NS + 50
-    page.sent(MARKET, NOW_NS + 60)
+    page.sent([(MARKET, NOW_NS + 60, b"")])
     page.all_sent(NOW_NS + 70)
     assert gateway.feed.kernel_at(70) == NOW_NS + 50
     gateway.say(envelope.TOLD, b"heard ", NOW_NS + 60)
