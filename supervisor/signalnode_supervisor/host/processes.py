@@ -27,6 +27,7 @@ from signalnode_supervisor.linux.cgroup import Groups
 from signalnode_supervisor.linux.oom import OomKills
 from signalnode_supervisor.linux.procfs import (
     kill_marked,
+    kill_orphans,
     make_mark,
     mark_of,
     own_children,
@@ -62,10 +63,8 @@ class Processes:
         self._groups = groups
         self._settings = settings
         self._poller = poller
-        self._memory = memory
-        self._logbook = logbook
-        self._emit = emit
-        self._run = run
+        self._memory, self._logbook = memory, logbook
+        self._emit, self._run = emit, run
         self._keep = settings.on_supervisor_death == "keep"
         self._queue: list[ChildSpec] = []
         self._files = FilesLeft(logbook.note)
@@ -388,6 +387,7 @@ class Processes:
             self.reap()
             pause(0.001)
         if not (self._keep and self.family.newest):
+            kill_orphans(self._not_ours)
             kill_marked(f"{self._run}/")  # the last strays; the children too, should the loop have failed
         for output in self._outputs:
             output.close(monotonic_ns())
