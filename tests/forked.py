@@ -13,8 +13,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
+
+from tests.supervisor.forking import room_for_a_mark
 
 Told = tuple[Connection, Connection]
 context = multiprocessing.get_context("forkserver")
@@ -41,6 +44,8 @@ class Forked:
             args=(program, words, dict(environment), folder or Path.cwd(), told),
             daemon=True,
         )
+        with room_for_a_mark():
+            forkserver.ensure_running()
         self._process.start()
         self.stdout, self.stderr = (os.fdopen(os.dup(each.fileno())) for each in (out, err))
         for end in (out, into_out, err, into_err):

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 
 from signalnode.engine.preload import preload
 
-for name in ("signalnode.aggregator.process", "signalnode.cli.requests", "tests.supervisor.node"):
+NAMES = (
+    "signalnode.aggregator.process",
+    "signalnode.cli.requests",
+    "tests.supervisor.forking",
+    "tests.supervisor.node",
+    "tests.supervisor.targets",
+)
+
+for name in NAMES:
     importlib.import_module(name)
 preload()
+gc.collect()
+gc.freeze()  # what is here nobody has to look through again

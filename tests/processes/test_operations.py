@@ -18,7 +18,7 @@ import pytest
 from signalnode.bus.subscriber import subscribe
 from signalnode.bus.wire import Score
 from tests.effort import only_long
-from tests.processes.test_node import MARKETS, SOON_S, Node, heard
+from tests.processes.test_node import MARKETS, SOON_S, ForkedNode, Node, heard
 
 POLICY = """
 [supervisor]
@@ -46,7 +46,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         made.clear()
 
 
-class LimitedNode(Node):
+class LimitedNode(ForkedNode):
     """A node whose second market has limits of its own."""
 
     def write_market(self, name: str, seed: int) -> None:

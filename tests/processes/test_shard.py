@@ -12,13 +12,13 @@ import pytest
 
 from signalnode.bus.epoch import epoch_of
 from signalnode.bus.subscriber import subscribe
-from tests.processes.test_node import SYNTHETIC, Node, until
+from tests.processes.test_node import SYNTHETIC, ForkedNode, until
 from tests.processes.test_operations import PROBE_S, PROBES_MAX
 
 GRANT, MARKET = 1_764_230_400, "ALPHA-USD"
 
 
-class Shard(Node):
+class Shard(ForkedNode):
     """A node that begins without a market."""
 
     def write_market(self, name: str, seed: int) -> None:

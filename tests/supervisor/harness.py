@@ -20,6 +20,7 @@ from signalnode_supervisor.control import request
 from signalnode_supervisor.linux.procfs import kill_marked, pids_marked
 from tests.effort import PATIENCE_S
 from tests.forked import Forked
+from tests.supervisor.forking import SO
 
 PROGRAM = "import sys; from tests.supervisor.node import main; sys.exit(main())"
 
@@ -39,7 +40,8 @@ class Node:
         self.specs = list(specs)
         self.settings = {"preload": ["tests.supervisor.targets"], **settings}
         self.events: list[dict[str, Any]] = []
-        self.from_nothing = False  # in an interpreter of its own, as a node is; forked, it is up sooner
+        # In an interpreter of its own, as a node is, and its fork server as well; forked, both are up sooner.
+        self.from_nothing = self.serves_from_nothing = False
         self.process: Forked | subprocess.Popen[str] | None = None
         self._started: list[Forked | subprocess.Popen[str]] = []
         self._rest = b""
@@ -60,9 +62,14 @@ class Node:
             command, pipe = [sys.executable, "-c", PROGRAM, *words], subprocess.PIPE
             self.process = subprocess.Popen(command, env=variables, stdout=pipe, stderr=pipe, text=True)
         else:
-            self.process = Forked(PROGRAM, words, variables)
+            self.process = Forked(PROGRAM if self.serves_from_nothing else SO + PROGRAM, words, variables)
         self._started.append(self.process)
         self._rest = b""
+        return self
+
+    def executing(self) -> Node:
+        """Have its fork servers executed."""
+        self.serves_from_nothing = True
         return self
 
     def up(self) -> Node:

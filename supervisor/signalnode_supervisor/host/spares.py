@@ -35,6 +35,7 @@ from signalnode_supervisor.inside.forkserver import MESSAGE_BYTES_MAX
 from signalnode_supervisor.linux.procfs import MARK_BYTES, make_mark, send_signal
 
 PROGRAM = "signalnode_supervisor.inside.forkserver"
+LINE_FILE = 3  # the number that the fork server has its line to us by
 READY_SPARES = 2  # kept beyond what is wanted right now
 REQUESTED_MAX = 16  # forks asked for and not yet done
 BACKOFF_MAX_S = 30.0  # longest wait before a fork server that keeps failing is started again
@@ -62,6 +63,28 @@ class Spare:
         finally:
             self.line.close()
         return True
+
+
+def execute(run: str, line: int, output: int) -> int:
+    """A fork server in a fresh interpreter, with its line and output; its pid. Raises OSError."""
+    mark = make_mark(run).decode()
+    assert len(mark) == MARK_BYTES
+    environment = {**ENVIRONMENT, **os.environ, "SUPERVISED_AS": mark, "PYTHONUNBUFFERED": "1"}
+    for name in NOT_INHERITED:
+        environment.pop(name, None)
+    program = f"import sys; sys.path[:] = {sys.path!r}; from {PROGRAM} import main; main({LINE_FILE})"
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-P", "-c", program],
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, output, 1),
+            (os.POSIX_SPAWN_DUP2, output, 2),
+            (os.POSIX_SPAWN_DUP2, line, LINE_FILE),
+        ],
+        setsid=True,  # a terminal's Ctrl-C is for the supervisor alone
+    )
 
 
 class ForkServer:
@@ -113,25 +136,8 @@ class ForkServer:
             far.close()
             self._lost()
             return
-        mark = make_mark(self._setup["mark"]).decode()
-        assert len(mark) == MARK_BYTES
-        environment = {**ENVIRONMENT, **os.environ, "SUPERVISED_AS": mark, "PYTHONUNBUFFERED": "1"}
-        for name in NOT_INHERITED:
-            environment.pop(name, None)
-        program = f"import sys; sys.path[:] = {sys.path!r}; from {PROGRAM} import main; main(3)"
         try:
-            self.pid = os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-P", "-c", program],
-                environment,
-                file_actions=[
-                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_DUP2, writer, 1),
-                    (os.POSIX_SPAWN_DUP2, writer, 2),
-                    (os.POSIX_SPAWN_DUP2, far.fileno(), 3),
-                ],
-                setsid=True,  # a terminal's Ctrl-C is for the supervisor alone
-            )
+            self.pid = execute(self._setup["mark"], far.fileno(), writer)
         except OSError:  # no room for another process: as if it had died at once
             near.close()
             os.close(reader)

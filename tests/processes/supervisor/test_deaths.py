@@ -85,7 +85,7 @@ def test_a_target_that_does_not_exist_says_so(node: Make) -> None:
 
 
 def test_the_fork_servers_death_is_noticed_and_no_child_is_touched(node: Make) -> None:
-    one = node(spec("a")).up()
+    one = node(spec("a")).executing().up()
     server, pid = one.ask("status")["supervisor"]["fork_server"]["pid"], one.pid("a")
     os.kill(server, signal.SIGKILL)
     one.until("fork server ended")
@@ -136,7 +136,7 @@ def test_children_go_with_the_supervisor_even_when_nobody_cleans_up(node: Make) 
 
 
 def test_a_supervisor_killed_during_the_preload_leaves_nobody(node: Make) -> None:
-    one = node(spec("a"), preload=["tests.supervisor.slow_preload"]).start()
+    one = node(spec("a"), preload=["tests.supervisor.slow_preload"]).executing().start()
     one.until("output", line="preloading takes its time")
     one.kill()
     eventually(lambda: one.left() == [], "everything gone")

@@ -287,7 +287,7 @@ def test_answers_stay_quick_while_a_child_crashes_without_end(node: Make) -> Non
 
 
 def test_a_service_manager_hears_the_whole_life(node: Make, tmp_path: Path) -> None:
-    one = node(spec("a"))
+    one = node(spec("a")).executing()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(one.home / "notify"))
         manager.settimeout(30)

@@ -18,7 +18,7 @@ DEAF = drawn(30, 50)
 
 @pytest.mark.parametrize("number", some([signal.SIGTERM, signal.SIGINT], 1))
 def test_a_signal_ends_everything_and_leaves_no_process_socket_or_lock(node: Make, number: int) -> None:
-    one = node(spec("a"), spec("b"), spec("c")).up()
+    one = node(spec("a"), spec("b"), spec("c")).executing().up()
     assert one.stop(number) == 0
     assert one.left() == []
     assert list(one.runtime_dir.iterdir()) == []
