@@ -156,14 +156,22 @@ class Book:
         """Take an update that names the one before it: it joins if that is the newest here, whatever its own
         number is. Else there is a gap.
         """
+        if self._joined == "synced" and previous_id == self.last_id:
+            self._take(previous_id + 1, last_id, bids, asks)
+            return self.status
         delta = Delta(previous_id + 1, last_id, bids, asks)
         if self._joined != "synced":
             self._pending.append(delta)
-        elif previous_id != self.last_id:
-            self._open_gap(delta)
         else:
-            self._take(delta)
+            self._open_gap(delta)
         return self.status
+
+    def join(self, last_id: int, bids: Sequence[Level], asks: Sequence[Level]) -> BookStatus:
+        """Take an update of which nothing tells what came before it: it joins wherever it comes."""
+        if self._joined == "synced" and last_id > self.last_id:
+            self._take(0, last_id, bids, asks)
+            return self.status
+        return self.apply(Delta(0, last_id, bids, asks))
 
     def apply(self, delta: Delta) -> BookStatus:
         """Take one delta by the rule above; without a snapshot to join it to, it is kept for the next."""
@@ -176,20 +184,20 @@ class Book:
         elif delta.first_id > self.last_id + 1:
             self._open_gap(delta)
         else:
-            self._take(delta)
+            self._take(*delta)
         return self.status
 
-    def _take(self, delta: Delta) -> None:
-        self.last_id, self._old = delta.last_id, 0
-        refused = self._bids.update(delta.bids) if delta.bids else 0
-        if delta.asks:
-            refused += self._asks.update(delta.asks)
+    def _take(self, first_id: int, last_id: int, bids: Sequence[Level], asks: Sequence[Level]) -> None:
+        self.last_id, self._old = last_id, 0
+        refused = self._bids.update(bids) if bids else 0
+        if asks:
+            refused += self._asks.update(asks)
         if refused:
             self._note_refused(refused)
         if self._watched:
             self._hear()
         if self._bids.held or self._asks.held:
-            self._pending.append(delta)
+            self._pending.append(Delta(first_id, last_id, bids, asks))
 
     def _note_refused(self, levels: int) -> None:
         """What was meant by such a level nobody knows, so the book is not known either."""
@@ -231,8 +239,11 @@ class Book:
 
     def top(self) -> Top | None:
         """Best bid and ask, or None unless synced with both sides present."""
-        top = self._top()
-        return top if top is not None and top.bid < top.ask else None
+        bids, asks = self._bids.keys, self._asks.keys
+        if self._joined != "synced" or not bids or not asks or -bids[0] >= asks[0]:
+            return None
+        # A named tuple's own `__new__` is Python, and each frame of a book comes here.
+        return tuple.__new__(Top, (-bids[0], self._bids.sizes[0], asks[0], self._asks.sizes[0]))
 
     def crossing(self) -> Top | None:
         """Best bid and ask of a book that is crossed; None otherwise."""

@@ -15,7 +15,7 @@ from signalnode.bus.zmtp import GREETING, PeerError, Source, frame, ready
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns
 from signalnode.names import ipc_path
 
-READ_BYTES = 65_536
+READ_BYTES = 16_384
 COUNT_MAX = 1_000  # of messages that are read while nobody takes them
 FRAME_BYTES_MAX = 1 << 30  # of one whom we have connected to; a venue's own bound is far below
 RETRY_NS, RETRY_NS_MAX = 10 * NS_PER_MS, 80 * NS_PER_MS  # between two tries, twice as long each time
@@ -62,6 +62,7 @@ class Xsub:
         self._epoll = select.epoll()
         self._streams: dict[str, _Stream] = {}
         self._came = deque[bytes]()
+        self._buffer = memoryview(bytearray(READ_BYTES))  # what is read lies there first
         self.due_ns = NEVER_NS  # monotonic time of the next try to connect
 
     @property
@@ -100,7 +101,9 @@ class Xsub:
             self.retry()
         came = self._came
         if len(came) < count_max:
-            self._read_all(count_max)
+            for one in self._streams.values():
+                if one.stream is not None:
+                    self._read(one, count_max)
         if len(came) <= count_max:
             found = list(came)
             came.clear()
@@ -157,21 +160,21 @@ class Xsub:
                 self._read(one, count_max)
 
     def _read(self, one: _Stream, count_max: int) -> None:
-        stream, came = one.stream, self._came
+        stream, source, came, buffer = one.stream, one.source, self._came, self._buffer
         assert stream is not None
         try:
             while len(came) < count_max:
-                data = stream.recv(READ_BYTES)
-                if not data:
+                size = stream.recv_into(buffer)
+                if not size:
                     raise ConnectionResetError
-                came.extend(one.source.take(data))
-                if one.source.is_ready and not one.has_asked:
+                source.take_from(buffer, size, came)
+                if source.is_ready and not one.has_asked:
                     stream.send(self._asks)
                     one.has_asked, one.wait_ns = True, RETRY_NS
-                if one.source.answer:  # so few bytes go whole or not at all
-                    answer, one.source.answer = one.source.answer, b""
+                if source.answer:  # so few bytes go whole or not at all
+                    answer, source.answer = source.answer, b""
                     stream.send(answer)
-                if len(data) < READ_BYTES:
+                if size < READ_BYTES:
                     return
         except BlockingIOError:
             return

@@ -8,6 +8,7 @@ eight, the body. A peer asks for topics by commands (3.1) or by messages that be
 from __future__ import annotations
 
 import struct
+from collections import deque
 
 MORE, LARGE, COMMAND = 1, 2, 4  # flags of a frame
 SHORT_MAX = 255  # bytes of a body whose length takes one byte
@@ -187,6 +188,29 @@ class Source:
                 must_be_ready(self.is_ready)
                 found.append(body)
         return found
+
+    def take_from(self, buffer: memoryview, size: int, found: deque[bytes]) -> None:
+        """As `take`, of the first `size` bytes there, behind what was found before. What nearly always comes,
+        parts that are whole and the last of their messages, is looked at in one go.
+        """
+        at, end = 0, 2
+        if self._frames.had or not self.is_ready:
+            end = size + 1
+        while end <= size:
+            flags = buffer[at]
+            if not flags:
+                begin, end = end, end + buffer[at + 1]
+            elif flags == LARGE and at + LARGE_HEAD.size <= size:
+                begin = at + LARGE_HEAD.size
+                end = begin + LENGTH.unpack_from(buffer, at + 1)[0]
+            else:
+                break
+            if end > size or end - begin > self._frame_bytes_max:
+                break
+            found.append(bytes(buffer[begin:end]))
+            at, end = end, end + 2
+        if at < size:
+            found.extend(self.take(bytes(buffer[at:size])))
 
     def messages(self, data: bytes) -> list[list[bytes]]:
         """The messages that are whole by now, each in its parts. Raises PeerError as well for one of more

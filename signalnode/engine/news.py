@@ -60,9 +60,9 @@ class News:
         poll, now_ns = self._listening if listen else self._deaf, monotonic_ns()
         until_ns = now_ns + wait_ns
         while True:
-            end_ns = until_ns if inlet is None else min(until_ns, inlet.due_ns)
-            found = [fd for fd, _ in poll.poll(max(0, end_ns - now_ns) / NS_PER_MS)]
-            if found and self._is_news(found):
+            end_ns = until_ns if inlet is None or inlet.due_ns > until_ns else inlet.due_ns
+            found = poll.poll((end_ns - now_ns) / NS_PER_MS if end_ns > now_ns else 0)
+            if found and self._is_news([fd for fd, _ in found]):
                 return
             now_ns = monotonic_ns()
             if inlet is not None and inlet.due_ns <= now_ns:

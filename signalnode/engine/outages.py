@@ -14,6 +14,7 @@ class Outages:
 
     def __init__(self) -> None:
         self.now = ""  # why nothing can come; "" where it can
+        self.is_over = False  # none stands in the way, and that was told
         self._since_ns = 0
         self._told: str | None = None  # newest that was told; "" for none; None before the first word
 
@@ -28,9 +29,9 @@ class Outages:
         """
         if outage and not self.now:
             self._since_ns = now_ns
-        self.now = outage
+        self.now, self.is_over = outage, not outage and self._told == ""
         lasted_s = (now_ns - self._since_ns) / NS_PER_S if self._since_ns else 0.0
         if outage == self._told or (outage and lasted_s < LASTING_S):
             return None
-        self._told = outage
+        self._told, self.is_over = outage, not outage
         return outage, lasted_s

@@ -192,8 +192,9 @@ class _Process:
         work.start(monotonic_ns())
         news = News(None if feed.live is None else feed.live.inlet, STOPS, publisher)
         turn = work.turn(monotonic_ns())
-        while not self._stopping:
-            self._send(publisher, turn)
+        while not self._stopped_by:
+            if turn.standing is not None:
+                self._send(publisher, turn, turn.standing)
             if tape is not None:
                 work.commit(monotonic_ns())
             if turn.save:
@@ -202,9 +203,10 @@ class _Process:
                 self._log.info("the feed has ended", seq=publisher.seq)
                 self._ended = True
                 break
-            if feed.live is not None:
-                self._follow(feed.live, turn)
-            if not self._stopping:
+            live = feed.live
+            if live is not None and (turn.heartbeat or live.outage or not self._outages.is_over):
+                self._follow(live, turn)
+            if not self._stopped_by:
                 news.wait(max(0, turn.wake_ns - monotonic_ns()), listen=turn.listen)
             turn = work.turn(monotonic_ns())
         if tape is not None:
@@ -219,10 +221,7 @@ class _Process:
         elif resumed:
             publisher.wait_for_subscriber(SUBSCRIBER_WAIT_MS)
 
-    def _send(self, publisher: Publisher, turn: Turn) -> None:
-        standing = turn.standing
-        if standing is None:
-            return
+    def _send(self, publisher: Publisher, turn: Turn, standing: Standing) -> None:
         if turn.scores is not None:
             publisher.score(
                 scores=turn.scores,

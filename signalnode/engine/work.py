@@ -35,6 +35,7 @@ TAKE_MAX = 2_048  # events in a turn; 0.1 ms of work, then whatever else is due 
 # Shares of an interval: from when on a thing may be done, and when it must be. Between the two lies a score.
 HEARTBEAT_SHARES = (0.75, 0.9)  # so that it is never late
 BEAT_SHARES = (0.45, 0.6)  # of a heartbeat's: a supervisor that allows none to be missed waits a whole one
+NOTHING = (False, False, False)  # of heartbeat, beat and save
 SAVE_SHARES = (0.85, 1.0)  # of the checkpoint interval, which is the most that a kill may cost
 
 
@@ -89,6 +90,7 @@ class Work:
         self._heard = False  # an event since the last score
         self._behind = False  # more events are due than one turn takes
         self._quiet = REST_INTERVALS  # intervals without one, up to that score
+        self._from_ns = self._by_ns = 0  # when one of the three may be done, and when one must be
 
     def start(self, now_ns: int) -> None:
         """Let the feed's time run from its next event on; scores and a heartbeat are due at once."""
@@ -98,6 +100,7 @@ class Work:
         self._heartbeat.from_ns = self._heartbeat.by_ns = now_ns
         self._beat.done(now_ns)
         self._save.done(now_ns)
+        self._from_ns = self._by_ns = now_ns
 
     def turn(self, now_ns: int) -> Turn:
         """Take what is due at monotonic time `now_ns` and say what is to be done about it."""
@@ -111,6 +114,28 @@ class Work:
         scores = None
         if now_ns >= self._next_publish_ns or ended or (self._heard and self._is_resting):
             scores = self._score(step, now_ns, ended=ended)
+        heartbeat, beat, save = NOTHING if now_ns < self._from_ns else self._besides(now_ns)
+        is_told = scores is not None or heartbeat or beat
+        if self._behind and not ended:
+            wake_ns = now_ns
+        elif next_ns is None:
+            wake_ns = min(self._next_publish_ns, self._by_ns)
+        else:
+            wake_ns = self._wake_ns(next_ns, now_ns)
+        turn = (
+            standing_of(step, self.feed) if is_told else None,
+            scores,
+            heartbeat,
+            beat,
+            save,
+            ended,
+            wake_ns,
+            live is not None and self._quiet >= REST_INTERVALS,
+        )
+        return tuple.__new__(Turn, turn)  # a named tuple's own `__new__` is Python
+
+    def _besides(self, now_ns: int) -> tuple[bool, bool, bool]:
+        """Which of heartbeat, beat and save are done now."""
         heartbeat = now_ns >= self._heartbeat.from_ns
         if heartbeat:
             self._heartbeat.done(now_ns)
@@ -120,18 +145,9 @@ class Work:
         save = now_ns >= self._save.from_ns
         if save:
             self._save.done(now_ns)
-        is_told = scores is not None or heartbeat or beat
-        turn = (
-            standing_of(step, self.feed) if is_told else None,
-            scores,
-            heartbeat,
-            beat,
-            save,
-            ended,
-            now_ns if self._behind and not ended else self._wake_ns(next_ns, now_ns),
-            live is not None and self._quiet >= REST_INTERVALS,
-        )
-        return tuple.__new__(Turn, turn)  # a named tuple's own `__new__` is Python
+        self._from_ns = min(self._heartbeat.from_ns, self._beat.from_ns, self._save.from_ns)
+        self._by_ns = min(self._heartbeat.by_ns, self._beat.by_ns, self._save.by_ns)
+        return heartbeat, beat, save
 
     def commit(self, now_ns: int) -> None:
         """Hand what was heard and taken in the last turn to the recorder, where there is one."""
@@ -193,9 +209,9 @@ class Work:
         self._sent = scores
         return scores
 
-    def _wake_ns(self, next_ns: int | None, now_ns: int) -> int:
-        due_ns = min(self._next_publish_ns, self._heartbeat.by_ns, self._beat.by_ns, self._save.by_ns)
-        if next_ns is not None and self._is_resting:
+    def _wake_ns(self, next_ns: int, now_ns: int) -> int:
+        due_ns = min(self._next_publish_ns, self._by_ns)
+        if self._is_resting:
             due_ns = min(due_ns, max(self._clock.due_at(next_ns), now_ns))
         return due_ns
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 
 import pytest
 
@@ -97,11 +98,34 @@ def test_however_its_bytes_come_a_source_says_the_same(size: int) -> None:
     said = [b"", b"short", bytes(255), bytes(256), b"x" * 70_000, b"last"]
     data = GREETING + ready(b"XPUB") + command(b"PING", b"\0\0") + b"".join(map(frame, said))
     source, found = Source(100_000), list[bytes]()
+    other, buffer, theirs = Source(100_000), memoryview(bytearray(size)), deque[bytes]()
     for at in range(0, len(data), size):
-        found += source.take(data[at : at + size])
-    assert found == said
+        part = data[at : at + size]
+        found += source.take(part)
+        buffer[: len(part)] = part
+        other.take_from(buffer, len(part), theirs)
+    assert found == list(theirs) == said
     assert source.is_ready
-    assert source.answer == command(b"PONG")
+    assert source.answer == other.answer == command(b"PONG")
+
+
+def test_what_comes_whole_or_in_part_between_commands_is_kept_in_order() -> None:
+    source, found = Source(1_000), deque[bytes]()
+    parts = (
+        GREETING + ready(b"XPUB"),
+        frame(b"1") + frame(b"2" * 300)[:4],
+        frame(b"2" * 300)[4:] + frame(b"3"),
+    )
+    for part in (
+        *parts,
+        frame(b"4") + command(b"PING", b"\0\0") + frame(b"5"),
+        frame(b"6")[:1],
+        frame(b"6")[1:],
+    ):
+        source.take_from(memoryview(part), len(part), found)
+    assert [each[:1] for each in found] == [b"1", b"2", b"3", b"4", b"5", b"6"]
+    with pytest.raises(PeerError):
+        source.take_from(memoryview(frame(bytes(1_001))), 1_010, found)
 
 
 @pytest.mark.parametrize("size", [1, 8, 9, 64, 300, 612, 100_000])

@@ -63,7 +63,7 @@ class LiveFeed(BlockFeed):
         self._faults = Faults()
         self._decoder = Joined(lambda: decoder_class(symbol, depth_bps, self._faults.add))
         self._clock = VenueClock(self._faults.add)
-        self._sieve, self._state = sieve.sift.raw, sieve.new_state()
+        self._state = sieve.new_state()
         self._rows: list[Row] = []
         self._chief = Source(0)  # who counts
         self._heir: Source | None = None  # who comes to relieve it
@@ -126,7 +126,7 @@ class LiveFeed(BlockFeed):
 
     def losses(self) -> dict[str, Losses]:
         """What became of each channel; see `base.Outside`."""
-        watch, trade_gaps = self._decoder.watch, self._faults.counts.get("trade_gap", 0)
+        watch, trade_gaps = self._decoder.chief.decoder.watch, self._faults.counts.get("trade_gap", 0)
         counted = self._losses, trade_gaps, watch.gaps, watch.book.snapshots, watch.gives_quotes
         if counted != self._counted:  # else as at most turns
             self._counted, self._told_losses = counted, _losses_of(*counted)
@@ -160,15 +160,17 @@ class LiveFeed(BlockFeed):
             self._heard_ns = passed_ns
         if self._offset_ns:
             self._heard_ns = max(self._heard_ns, now_ns + self._offset_ns - LAG_NS)
-        outage = self._away.reason(self._decoder.halt)
+        chief, away = self._decoder.chief.decoder, self._away
+        is_plain = not (away.told or away.is_halted or chief.halt)  # as at most turns
+        outage = "" if is_plain else away.reason(chief.halt)
         if now_ns - self._message_ns > GATEWAY_SILENT_NS:
             outage = f"{self._gateway} does not answer"
         if outage or self.outage:
             if not outage:
                 self.since_ns = self._heard_ns
             self.outage = outage
-            self._away.note(bool(outage), self._heard_ns)
-        status = self._decoder.watch.book.status
+            away.note(bool(outage), self._heard_ns)
+        status = chief.watch.book.status
         if outage or status == "synced":  # as at most turns
             self._renew_ns = self._renew_wait_ns = 0
         else:
@@ -177,7 +179,7 @@ class LiveFeed(BlockFeed):
 
     def degraded(self, time_ns: int) -> bool:  # noqa: ARG002 - it is asked about the present alone
         """Whether the book has no sound image now."""
-        return self._decoder.watch.book.status != "synced"
+        return self._decoder.chief.decoder.watch.book.status != "synced"
 
     def close(self) -> None:
         """Let go of what was opened."""
@@ -189,8 +191,9 @@ class LiveFeed(BlockFeed):
     def ahead(self) -> tuple[Events, int]:
         """The block at hand and the place in it of the next event; its end where there is none."""
         if self._rows and self._at >= self._size:
-            self._at = 0
-            self._set_block(self._next_block())
+            rows, self._rows = self._rows, []
+            self._at, self._block = 0, self._sift(rows)
+            self._size = len(self._block)
         return self._block, self._at
 
     def _ensure_block(self) -> bool:
@@ -213,6 +216,13 @@ class LiveFeed(BlockFeed):
     def take_in(self, header: envelope.Header, body: bytes) -> None:
         """One message of the gateway, in order."""
         source = self._chief
+        kind, time_ns, _, sequence, generation = header
+        is_next = sequence == source.sequence + 1 and generation == source.generation
+        if is_next and kind == envelope.FRAME and not self._is_merging:  # as nearly always
+            source.sequence, source.newest_ns = sequence, time_ns
+            self._heard_ns = max(self._heard_ns, time_ns)
+            self.hear(header, body)
+            return
         if header.generation != source.generation:
             if header.generation < source.generation:
                 return  # it was relieved
@@ -324,7 +334,8 @@ class LiveFeed(BlockFeed):
             self._faults.add(f"market_{state}", reason)
 
     def _decode(self, decode: Callable[..., Sequence[Row]], *what: Any) -> Sequence[Row]:
-        before = self._faults.counts.get("book_drifted", 0)
+        counts = self._faults.counts
+        before = counts.get("book_drifted", 0) if counts else 0
         try:
             rows = decode(*what)
         except ValueError as error:  # msgspec's own are kinds of it
@@ -338,22 +349,17 @@ class LiveFeed(BlockFeed):
         except FrameFault as fault:
             self._faults.add(fault.name, str(fault))
             return ()
-        if self._faults.counts.get("book_drifted", 0) > before:
+        if counts and counts.get("book_drifted", 0) > before:
             self._renew()
         return rows
 
     def _sift(self, rows: list[Row]) -> Events:
         events = np.frombuffer(pack_rows(rows), EVENT)
-        codes = bytearray(len(rows))
-        kept = self._sieve(events, self._state, np.frombuffer(codes, np.uint8))
-        if any(codes):
-            for row, code in zip(rows, codes, strict=True):
-                if code:
-                    self._faults.add(sieve.NAMES[code], sieve.describe(row, code))
-        if kept < len(rows):
-            events = events[:kept]
-        self._clock.observe(events)
-        return events
+        kept, codes = self._clock.sift(events, self._state)
+        for row, code in zip(rows, codes, strict=False):
+            if code:
+                self._faults.add(sieve.NAMES[code], sieve.describe(row, code))
+        return events if kept == len(rows) else events[:kept]
 
     def _ask(self, now_ns: int, status: str) -> None:
         """Ask for a new image of a book that waits for one, or is odd: the next update may mend it."""

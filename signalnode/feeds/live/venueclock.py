@@ -12,14 +12,16 @@ a clock was set, or drifts, or the venue's data come so much later: which of the
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from signalnode.clock import NS_PER_MS, NS_PER_S
 from signalnode.compiled import entry
 from signalnode.events import EVENT, Events
+from signalnode.feeds.sieve import STATE, State, sift
 
 WINDOW_NS = 30 * NS_PER_S
 EVENTS_MIN = 10  # of a window; one with fewer goes on
@@ -27,21 +29,29 @@ MOVED_NS_MAX = 500 * NS_PER_MS
 AHEAD_NS_MAX = 100 * NS_PER_MS  # an NTP client keeps a machine within a few ms
 UNKNOWN_NS = 2**63 - 1
 
-WAYS = np.dtype([("count", "<i8"), ("least_ns", "<i8"), ("newest_ns", "<i8")])
-LAYOUT = struct.Struct("<3q")  # the same, as Python reads it
+WAYS = np.dtype([("count", "<i8"), ("least_ns", "<i8"), ("newest_ns", "<i8"), ("faults", "<i8")])
+LAYOUT = struct.Struct("<4q")  # the same, as Python reads it
+ROWS = 64  # in one go, before there is room for more
 
 
-@entry(events=EVENT, ways=WAYS)
-def _measure(events: Events, ways: Any) -> None:
-    """The least of what events took to here, of how many, where the venue's time is known; and the newest."""
+@entry(events=EVENT, state=STATE, codes="u1", ways=WAYS)
+def _sift(events: Events, state: State, codes: npt.NDArray[np.uint8], ways: Any) -> int:
+    """As `sieve.sift`; and of the rows kept the least of what they took to here, of how many, where the
+    venue's time is known, and the newest. `faults`: rows with a code.
+    """
+    kept = sift(events, state, codes)
     found = ways[0]
-    found.count, found.least_ns = 0, UNKNOWN_NS
+    found.count, found.least_ns, found.faults = 0, UNKNOWN_NS, 0
     for i in range(len(events)):
+        if codes[i] != 0:
+            found.faults += 1
+    for i in range(kept):
         way_ns = events[i].time_received_ns - events[i].time_event_ns
         if way_ns != 0:
             found.count += 1
             found.least_ns = min(found.least_ns, way_ns)
         found.newest_ns = events[i].time_received_ns
+    return kept
 
 
 class VenueClock:
@@ -54,8 +64,8 @@ class VenueClock:
         self._least_ns = self._former_ns = UNKNOWN_NS  # of the present window and the one before
         self._usual_ns = UNKNOWN_NS  # what it was when all was well, or last told of
         self._is_ahead = False
-        self._measure = _measure.raw  # a feed's arrays need no check each time
-        self._ways = np.zeros(1, WAYS)
+        self._sift = _sift.raw  # a feed's arrays need no check each time
+        self._ways, self._codes = np.zeros(1, WAYS), np.zeros(ROWS, np.uint8)
         self._told = self._ways.view(np.uint8).data
 
     @property
@@ -66,18 +76,21 @@ class VenueClock:
         least_ns = min(self._least_ns, self._former_ns)
         return None if least_ns == UNKNOWN_NS else least_ns
 
-    def observe(self, events: Events) -> None:
-        """Learn from events, dtype EVENT, in kernel time order. Where both times are the same the venue's is
-        not known.
+    def sift(self, events: Events, state: State) -> tuple[int, Sequence[int]]:
+        """Sift `events`, dtype EVENT, as `sieve.sift` does, and learn from those that are kept. Where both
+        times of one are the same the venue's is not known. Returns how many are kept, and the faults of all
+        (indices into `sieve.NAMES`); none of them where there is no fault.
         """
-        self._measure(events, self._ways)
-        count, least_ns, newest_ns = LAYOUT.unpack_from(self._told)
-        if not count:
-            return
-        if newest_ns >= self._until_ns and (self._events >= EVENTS_MIN or not self._until_ns):
-            self._close(newest_ns)
-        self._events += count
-        self._least_ns = min(self._least_ns, least_ns)
+        if len(events) > len(self._codes):
+            self._codes = np.zeros(len(events), np.uint8)
+        kept = self._sift(events, state, self._codes, self._ways)
+        count, least_ns, newest_ns, faults = LAYOUT.unpack_from(self._told)
+        if count:
+            if newest_ns >= self._until_ns and (self._events >= EVENTS_MIN or not self._until_ns):
+                self._close(newest_ns)
+            self._events += count
+            self._least_ns = min(self._least_ns, least_ns)
+        return kept, self._codes[: len(events)].tolist() if faults else ()
 
     def _close(self, newest_ns: int) -> None:
         if self._events:

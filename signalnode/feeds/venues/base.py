@@ -27,6 +27,7 @@ OnFault = Callable[[str, str], None]  # fault name, what was seen
 LossSeenBy = Literal["sequence", "checksum", "nothing", "whole books"]
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]  # ISO; one without a zone could be any
 
+NO_VALUES, NO_QUOTE = (0.0, 0.0), (0.0, 0.0, 0.0, 0.0)  # of a trade or a depth, and of a quote
 ROW = struct.Struct("<qqBb8d")  # packs a Row into the memory layout of EVENT
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 OTHER_SYMBOLS_MAX = 100
@@ -133,11 +134,18 @@ class BookWatch:
     ) -> tuple[Row, ...]:
         """As `rows_after`, behind a quote where the best of the book is not what it was."""
         self.gives_quotes = True
-        was, self._top = self._top, self.book.top()
-        rows = self.rows_after(status, time_event_ns, time_received_ns, self._top)
-        if self._top is None or self._top == was:
+        book, was = self.book, self._top
+        self._top = top = book.top()
+        is_as_ever = status == "synced" and book.levels_refused == self._refused
+        if top is None or not is_as_ever or self.in_gap or self._is_shallow or self._thin_ns:
+            rows = self.rows_after(status, time_event_ns, time_received_ns, top)
+        elif (depth := book.depth_within(self._depth_bps, top)) is not None:  # as nearly always
+            rows = ((time_event_ns, time_received_ns, DEPTH, 0, *NO_VALUES, *NO_QUOTE, *depth),)
+        else:
+            rows = self._depth_of(book, time_event_ns, time_received_ns, top)
+        if top is None or top == was:
             return rows
-        return (quote_row(time_event_ns, time_received_ns, *self._top), *rows)
+        return ((time_event_ns, time_received_ns, QUOTE, 0, *NO_VALUES, *top, *NO_VALUES), *rows)
 
     def forget_quote(self) -> None:
         """Have the best of the book told again: what was told since came from elsewhere."""

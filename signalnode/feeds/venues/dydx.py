@@ -24,7 +24,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from signalnode.book import Delta
+from signalnode.book import BookStatus
 from signalnode.clock import NS_PER_S
 from signalnode.feeds.venues.base import (
     DecoderClass,
@@ -169,30 +169,33 @@ class DydxDecoder(MarketDecoder):
             elif head.type == "unsubscribed":
                 self.watch.distrust()
                 return ()
-            elif head.connection_id == self._former or not self._is_next(head):
-                return ()
             else:
-                self._on_updates(_lists_of(head, _update, _updates))
-                self._uncross(time_received_ns)
+                if head.connection_id == self._connection and head.message_id > self._message_id:
+                    self._message_id = head.message_id  # as nearly always
+                elif head.connection_id == self._former or not self._is_first(head):
+                    return ()
+                status = self._on_updates(head)
+                if status == "crossed":
+                    status = self._uncross(time_received_ns)
+                return self.watch.rows_and_quote_after(status, time_received_ns, time_received_ns)
         except ValueError:
             self.watch.distrust()
             raise
         return self.watch.rows_and_quote_after(self.watch.book.status, time_received_ns, time_received_ns)
 
-    def _is_next(self, head: _Frame) -> bool:
-        """Whether an update goes on from what the book is; distrust the book where one is missing."""
+    def _is_first(self, head: _Frame) -> bool:
+        """Whether an update that does not go on from the one before is the first of its connection; distrust
+        the book where one is missing.
+        """
         if head.connection_id != self._connection:
             self.watch.distrust()
             return True
         if head.message_id == self._message_id:
             self._on_fault("frame_repeated", f"message {head.message_id} again")
             return False
-        if head.message_id < self._message_id:
-            self._on_fault("frame_late", f"message {head.message_id} behind {self._message_id}")
-            self.watch.distrust()
-            return False
-        self._message_id = head.message_id
-        return True
+        self._on_fault("frame_late", f"message {head.message_id} behind {self._message_id}")
+        self.watch.distrust()
+        return False
 
     def _on_image(self, head: _Frame) -> None:
         image = _image.decode(head.contents)
@@ -205,35 +208,40 @@ class DydxDecoder(MarketDecoder):
         bids, asks = ([(level.price, level.size) for level in side] for side in (image.bids, image.asks))
         self.watch.book.snapshot(self._number, bids, asks, SNAPSHOT_LEVELS)
 
-    def _on_updates(self, updates: Sequence[_Update]) -> None:
+    def _on_updates(self, head: _Frame) -> BookStatus:
+        if head.type == "channel_data":
+            updates = [_update.decode(head.contents)]
+        else:
+            updates = _lists_of(head, _update, _updates)
         bids: list[Level] = []
         asks: list[Level] = []
-        bids_set, asks_set = self._bids_set, self._asks_set
+        bids_set, asks_set, number = self._bids_set, self._asks_set, self._number
         for update in updates:
-            self._number += 1
+            number += 1
             bids += update.bids
             asks += update.asks
             for price, _ in update.bids:
-                bids_set[price] = self._number
+                bids_set[price] = number
             for price, _ in update.asks:
-                asks_set[price] = self._number
-        self._apply(bids, asks)
-        if max(len(self._bids_set), len(self._asks_set)) > 2 * LEVELS_MAX:
+                asks_set[price] = number
+        self._number = number + 1
+        status = self.watch.book.join(self._number, bids, asks)
+        if len(bids_set) > 2 * LEVELS_MAX or len(asks_set) > 2 * LEVELS_MAX:
             self._forget_what_is_gone()
+        return status
 
-    def _apply(self, bids: list[Level], asks: list[Level]) -> None:
-        self._number += 1
-        self.watch.book.apply(Delta(0, self._number, bids, asks))  # 0: nothing tells what came before it
-
-    def _uncross(self, time_received_ns: int) -> None:
-        while (crossed := self.watch.book.crossing()) is not None:
+    def _uncross(self, time_received_ns: int) -> BookStatus:
+        book = self.watch.book
+        while (crossed := book.crossing()) is not None:
             bid_set = self._bids_set.get(crossed.bid, 0)
             ask_set = self._asks_set.get(crossed.ask, 0)
             less = min(crossed.bid_size, crossed.ask_size)
             bid: list[Level] = [(crossed.bid, 0.0 if bid_set < ask_set else crossed.bid_size - less)]
             ask: list[Level] = [(crossed.ask, 0.0 if ask_set < bid_set else crossed.ask_size - less)]
-            self._apply(bid if bid_set <= ask_set else [], ask if ask_set <= bid_set else [])
+            self._number += 1
+            book.join(self._number, bid if bid_set <= ask_set else [], ask if ask_set <= bid_set else [])
             self._count_drop(time_received_ns)
+        return book.status
 
     def _count_drop(self, time_received_ns: int) -> None:
         if time_received_ns - self._drops_since_ns >= DROPS_PERIOD_NS:

@@ -45,7 +45,7 @@ class Joined:
 
     def __init__(self, make: Callable[[], Decoder]) -> None:
         self._make = make
-        self._older = self._chief = _Side(make())  # the chief's book counts
+        self._older = self.chief = _Side(make())  # the chief's book counts
         self._newer: _Side | None = None
         self._beside: set[Connection] = set()  # whose frames are the newer one's
         self._told: dict[_Alike, int] = {}
@@ -57,12 +57,12 @@ class Joined:
     @property
     def watch(self) -> BookWatch:
         """The book that counts."""
-        return self._chief.decoder.watch
+        return self.chief.decoder.watch
 
     @property
     def halt(self) -> str:
         """As `base.Decoder`'s."""
-        return self._chief.decoder.halt
+        return self.chief.decoder.halt
 
     @property
     def matched(self) -> int:
@@ -121,7 +121,7 @@ class Joined:
         stays = self._newer if connection else self._older
         if connection:
             _hand_on(gone.decoder, stays.decoder)
-        is_new, self._chief = self._chief is not stays, stays
+        is_new, self.chief = self.chief is not stays, stays
         self._older, self._newer = stays, None
         self._beside.clear()
         self._until_ns = time_ns + KEPT_NS
@@ -130,7 +130,7 @@ class Joined:
     def begin_anew(self) -> None:
         """Forget all that was heard, but for what is counted: a new engine knows nothing of it."""
         self._counted, self._counted_others = self.matched, self.others
-        self._older = self._chief = _Side(self._make())
+        self._older = self.chief = _Side(self._make())
         self._newer = None
         self._until_ns = 0
         for each in (self._beside, self._told, self._addresses):
@@ -161,11 +161,11 @@ class Joined:
         for row in rows:
             if row[2] == QUOTE:
                 side.quote = row
-            if self._is_first(side, row) if row[2] == TRADE else side is self._chief:
+            if self._is_first(side, row) if row[2] == TRADE else side is self.chief:
                 found.append(row)
-        if self._newer is not None and self._chief is not self._newer and self._is_in_step(self._newer):
-            was_broken = self._chief.decoder.watch.book.status != "synced"
-            self._chief = self._newer
+        if self._newer is not None and self.chief is not self._newer and self._is_in_step(self._newer):
+            was_broken = self.chief.decoder.watch.book.status != "synced"
+            self.chief = self._newer
             if was_broken:  # what the newer one has told was held back, and nobody else told it
                 found += _as_it_is(self._newer, time_ns)
         return found

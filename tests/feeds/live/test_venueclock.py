@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from signalnode.clock import NS_PER_MS, NS_PER_S
-from signalnode.events import EVENT, Events
-from signalnode.feeds.live.venueclock import EVENTS_MIN, WINDOW_NS, VenueClock
+from signalnode.events import EVENT, TRADE, Events
+from signalnode.feeds.live.venueclock import EVENTS_MIN, ROWS, WINDOW_NS, VenueClock
+from signalnode.feeds.sieve import PRICE_JUMP, VALUE_ABSURD, new_state
 
 START_NS = 1_795_000_000 * NS_PER_S
 Told = list[tuple[str, str]]
@@ -17,6 +18,7 @@ def heard(ways_ms: list[float], start_ns: int = START_NS, every_ms: int = 1_000)
     """Events that came so long after the venue's time."""
     events = np.zeros(len(ways_ms), EVENT)
     received_ns = start_ns + np.arange(len(ways_ms)) * every_ms * NS_PER_MS
+    events["kind"], events["price"], events["size"] = TRADE, 100.0, 1.0
     events["time_received_ns"] = received_ns
     events["time_event_ns"] = received_ns - (np.array(ways_ms) * NS_PER_MS).astype(np.int64)
     return events
@@ -24,9 +26,9 @@ def heard(ways_ms: list[float], start_ns: int = START_NS, every_ms: int = 1_000)
 
 def learnt(events: Events, batch: int = 1) -> tuple[VenueClock, Told]:
     told: Told = []
-    clock = VenueClock(lambda name, text: told.append((name, text)))
+    clock, state = VenueClock(lambda name, text: told.append((name, text))), new_state()
     for start in range(0, len(events), batch):
-        clock.observe(events[start : start + batch])
+        clock.sift(events[start : start + batch].copy(), state)
     return clock, told
 
 
@@ -80,3 +82,13 @@ def test_a_window_of_few_events_goes_on() -> None:
 def test_batches_make_no_difference_to_what_is_known_within_a_window() -> None:
     events = heard(ways(5.0, seconds=25))
     assert learnt(events)[0].offset_ns == learnt(events, batch=25)[0].offset_ns
+
+
+@pytest.mark.parametrize("rows", [4, ROWS + 1])
+def test_what_no_market_can_have_sent_is_left_out_and_teaches_nothing(rows: int) -> None:
+    clock, state = VenueClock(lambda *_: None), new_state()
+    assert clock.sift(heard([5.0] * rows), state) == (rows, ())
+    events = heard([5.0, -9_000.0, 5.0, -9_000.0], START_NS + 100 * NS_PER_S)
+    events["price"][1], events["size"][3] = 900.0, -1.0
+    assert clock.sift(events, state) == (2, [0, PRICE_JUMP, 0, VALUE_ABSURD])
+    assert clock.offset_ns == 5 * NS_PER_MS
