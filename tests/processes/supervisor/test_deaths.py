@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from signalnode_supervisor.core.starvation import PRESSURE_MIN
 from signalnode_supervisor.errors import RequestRefused
+from signalnode_supervisor.linux.pressure import CpuPressure
 from tests.effort import only_long
 from tests.supervisor.harness import Node, eventually, is_alive, spec
 
@@ -273,10 +275,13 @@ def test_a_child_that_gets_no_processor_is_left_alone_and_the_node_says_that_the
         "limits": {"cpu_affinity": [min(os.sched_getaffinity(0))]},
         "args": {"beat_s": 0.2},
     }
-    foreign = [spec(name, "labours", **more) for name in "xyz"]
-    one = node(spec("a", "labours", order=1, **more | {"heartbeat_interval_s": 0.1}), *foreign)
-    one.specs[0]["heartbeats_missed_max"] = 3  # silent for less, as long as it has a processor to itself
-    one.up()
+    one = node(*(spec(name, "labours", **more) for name in "xyz")).up()
+    # Of a load that has just come the kernel knows nothing for up to two seconds.
+    eventually(lambda: CpuPressure().look(0) > PRESSURE_MIN + 0.05, "the machine pressed")
+    # Silent for less, as long as it has a processor to itself.
+    one.specs.append(spec("a", "labours", **more, heartbeat_interval_s=0.1, heartbeats_missed_max=3))
+    one.write()
+    one.ask("reload")
     pid = one.pid("a")
     assert one.until("the machine is too small: children wait for a processor")["waiting"] == "a"
     assert one.ask("status")["supervisor"]["starved"] == ["a"]
