@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.errors import VenueError
@@ -136,10 +136,12 @@ class Connections:
             return
         try:
             listed = await _in_thread(lambda: listed_on(name, rest_url, asked.page))
-        except VenueError as error:
+        except Exception as error:
+            self._states.on_unread(0, monotonic_ns())
             if isinstance(error, StatusError):
                 self._wait_asked(error.status, error.retry_after)
-            self._states.on_unread(0, monotonic_ns())
+            if not isinstance(error, VenueError):
+                raise  # which is printed; the next look is a new one
             return
         for symbol, halt in self._states.on_read(listed, monotonic_ns()):
             self._outlet.tell_halt(symbol, halt)
@@ -223,7 +225,7 @@ class Connections:
             status = error.response.status_code
             reason = f"HTTP {status}"
             retry_after_s = self._wait_asked(status, error.response.headers.get("Retry-After", ""))
-        except (OSError, WebSocketException, ValueError, ImportError) as error:
+        except Exception as error:  # of any kind: the slot is tried again whatever it was
             reason = reason_of(error)
             if session.state == "connecting" and isinstance(error, OSError):  # a proxy may stand before it
                 reason += f", on the way to {urlsplit(self._urls.ws).netloc.rpartition('@')[2]}"
@@ -252,8 +254,8 @@ class Connections:
             reply = await _in_thread(
                 lambda: fetch_rest(self._urls.rest, fetch.url_path, within_s=FETCH_S_MAX, bytes_max=bytes_max)
             )
-        except VenueError as error:
-            reason = str(error)
+        except Exception as error:
+            reason = str(error) if isinstance(error, VenueError) else reason_of(error)
         else:
             status, body, reason = reply.status, reply.body, f"HTTP {reply.status} to {fetch.url_path}"
             retry_after_s = self._wait_asked(status, reply.headers.get("retry-after", ""))

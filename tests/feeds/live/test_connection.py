@@ -7,6 +7,7 @@ import re
 import socket
 from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
@@ -15,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.uri import parse_uri
 from websockets.utils import accept_key
 
+from signalnode.feeds.live.actions import Fetch, Tell
 from signalnode.feeds.live.budget import Budget
 from signalnode.feeds.live.connection import PING_S, PONG_S, Connections, Urls
 from signalnode.feeds.live.pool import Pool
@@ -64,6 +66,62 @@ def test_a_peer_is_pinged_by_the_protocol_or_in_the_venues_own_words_and_frames_
     socket = asyncio.run(made())
     assert (socket.ping_interval, socket.ping_timeout) == (PING_S if words.ping is None else None, PONG_S)
     assert socket.protocol.max_message_size == words.limits.frame_bytes_max
+
+
+class Told:
+    """An outlet of which only what was told is looked at."""
+
+    fd = -1
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def tell(self, symbol: str, _number: int, told: Tell, _next_try_ns: int | None = None) -> None:
+        self.told.append(f"{symbol} {told.state}: {told.reason}")
+
+    def address(self, symbol: str, number: int, url: str) -> None:
+        """Where it goes is no matter."""
+
+
+@pytest.mark.parametrize("what", ["connection", "fetch"])
+def test_a_fault_that_nobody_thought_of_is_told_and_tried_again(what, tmp_path, monkeypatch):
+    words, outlet = venue_of("binance"), Told()
+    pool = Pool(words, Random(1))
+    relief = Relief(pool, Crew(*[lambda: None] * 4), None)
+    made: Any = Connections(
+        pool,
+        Urls("ws://127.0.0.1:1", "http://127.0.0.1:1"),
+        outlet,  # type: ignore[arg-type]
+        Budget(tmp_path / "budget", words.limits),
+        relief,
+    )
+
+    def broken(*_: object, **__: object) -> object:
+        raise TypeError("of our own")
+
+    async def work() -> None:
+        made._do(pool.want("BTCUSDT"))
+        (session,), slot = pool.sessions, 0
+        if what == "connection":
+            await asyncio.gather(*made._tasks)
+            assert session.state == "resting"
+        else:
+            session.on_opened(1)
+            answers = []
+            monkeypatch.setattr(
+                session, "on_answer", lambda *a, **k: answers.append((a[1], k["reason"])) or []
+            )
+            await made._fetch(slot, Fetch("BTCUSDT", "/depth", 1))
+            outlet.told = [f"{status} {reason}" for status, reason in answers]
+        if made._timer is not None:
+            made._timer.cancel()
+        for task in made._tasks:
+            task.cancel()
+
+    monkeypatch.setattr(made, "_dialled", broken)
+    monkeypatch.setattr("signalnode.feeds.live.connection.fetch_rest", broken)
+    asyncio.run(work())
+    assert "TypeError: of our own" in outlet.told[-1]
 
 
 def test_every_message_is_handed_over_whole_and_in_order_and_then_the_end_is_told():
