@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from typing import NotRequired, TypedDict, TypeVar, Unpack
+from typing import Any, NotRequired, TypedDict, TypeVar, Unpack
 
 from signalnode.bus.sockets import SUBSCRIPTION_BYTES_MAX
 from signalnode.bus.topics import END, HEARTBEAT, SCORE
 from signalnode.bus.wire import VERSION, End, Health, Heartbeat, Score, Status, encode_content
 from signalnode.bus.xpub import Xpub
+from signalnode.bus.zmtp import frame, message_head
 from signalnode.clock import NS_PER_MS, monotonic_ns
 from signalnode.errors import EndpointError
 from signalnode.names import check_endpoint
@@ -18,7 +19,7 @@ LINGER_MS = 250  # how long close() waits for `end` to leave; readers on this ma
 BACKLOG_MAX = 128  # connections waiting to be accepted
 
 
-M = TypeVar("M", Heartbeat, End)
+M = TypeVar("M", Score, Heartbeat, End)
 
 
 class Header(TypedDict):
@@ -49,7 +50,7 @@ class Publisher:
 
     def __init__(self, endpoint: str, market: str, epoch: int, queue_max: int) -> None:
         self.market, self.epoch, self.seq = market, epoch, 0
-        self._newest = b""  # the newest score as it was sent
+        self._newest = b""  # the newest score as it was sent, in its frames
         self._repeat = False  # it is older than the last heartbeat
         self._name = market.encode()
         self._score_topic = SCORE + self._name
@@ -77,43 +78,29 @@ class Publisher:
             self.serve()
         return True
 
-    def score(  # spelt out: ten times a second a dictionary of the header is one too many
-        self,
-        *,
-        scores: dict[str, float],
-        unknown: tuple[str, ...] = (),
-        mid: float,
-        time_event_ns: int,
-        time_received_ns: int,
-        time_published_ns: int,
-        warm: float,
-        status: Status,
-        health: Health | None = None,
-        spread_bps: float | None = None,
+    def score(
+        self, *, scores: dict[str, float], unknown: tuple[str, ...] = (), **header: Unpack[Header]
     ) -> int:
         """Send one set of scores, `unknown` those without evidence; returns the `seq` it went under. The rest
         is as in Header.
         """
-        self.seq += 1
-        message = Score(
-            v=VERSION,
-            market=self.market,
-            epoch=self.epoch,
-            seq=self.seq,
-            mid=mid if math.isfinite(mid) else 0.0,
-            time_event_ns=time_event_ns,
-            time_received_ns=time_received_ns,
-            time_published_ns=time_published_ns,
-            warm=warm,
-            status=status,
-            health=health,
-            spread_bps=spread_bps,
-            scores=scores,
-            unknown=unknown,
-        )
-        self._newest, self._repeat = encode_content(message), False
-        self._send(self._score_topic, self._newest)
+        self.send_score(self.next_score(scores, unknown, header))
         return self.seq
+
+    def next_score(self, scores: dict[str, float], unknown: tuple[str, ...], header: Header) -> Score:
+        """The message that is to go next, for `send_score`."""
+        return self._message(Score, header, self.seq + 1, scores=scores, unknown=unknown)
+
+    def send_score(self, message: Score) -> None:
+        """Send what `next_score` made."""
+        topic = self._score_topic
+        self.send_written(message_head(topic) + frame(encode_content(message)))
+
+    def send_written(self, framed: bytes) -> None:
+        """Send the next score as it goes to subscribers: in its frames, with a `seq` one more than ours."""
+        self.seq += 1
+        self._newest, self._repeat = framed, False
+        self._send(self._score_topic, framed)
 
     def heartbeat(self, **header: Unpack[Header]) -> None:
         """Say that the work loop is alive; carries the last `seq`, so that a lost tail shows."""
@@ -122,11 +109,11 @@ class Publisher:
         if self._repeat:
             self._send(self._score_topic, self._newest)
         self._repeat = bool(self._newest)
-        self._send(HEARTBEAT + self._name, self._message(Heartbeat, header))
+        self._send_content(HEARTBEAT + self._name, self._message(Heartbeat, header, self.seq))
 
     def end(self, **header: Unpack[Header]) -> None:
         """Say that this stop is planned; carries the last `seq`."""
-        self._send(END + self._name, self._message(End, header))
+        self._send_content(END + self._name, self._message(End, header, self.seq))
 
     def put_back(self) -> bool:
         """Bind again where somebody removed the socket's file; whether that was so."""
@@ -139,13 +126,16 @@ class Publisher:
         """
         self._socket.close(LINGER_MS)
 
-    def _message(self, kind: type[M], header: Header) -> bytes:
+    def _message(self, kind: type[M], header: Header, seq: int, **more: Any) -> M:
         if not math.isfinite(header["mid"]):
             header["mid"] = 0.0
-        return encode_content(kind(v=VERSION, market=self.market, epoch=self.epoch, seq=self.seq, **header))
+        return kind(v=VERSION, market=self.market, epoch=self.epoch, seq=seq, **header, **more)
 
-    def _send(self, topic: bytes, content: bytes) -> None:
+    def _send_content(self, topic: bytes, message: Heartbeat | End) -> None:
+        self._send(topic, message_head(topic) + frame(encode_content(message)))
+
+    def _send(self, topic: bytes, framed: bytes) -> None:
         socket = self._socket
         if not socket.is_settled:
             self.serve()
-        socket.send(topic, content)
+        socket.send_framed(topic, framed)

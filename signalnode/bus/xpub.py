@@ -16,7 +16,7 @@ from collections import Counter, deque
 from pathlib import Path
 
 from signalnode.bus.sockets import SocketFile, unlink_ipc
-from signalnode.bus.zmtp import GREETING, LARGE, LARGE_HEAD, MORE, SHORT_MAX, PeerError, Subscriber, ready
+from signalnode.bus.zmtp import GREETING, PeerError, Subscriber, frame, message_head, ready
 from signalnode.clock import NS_PER_MS, NS_PER_S, monotonic_ns
 from signalnode.names import host_and_port, ipc_path
 
@@ -145,14 +145,13 @@ class Xpub:
 
     def send(self, topic: bytes, content: bytes) -> None:
         """To each who wants the topic. Waits for nobody."""
-        data = b""
+        self.send_framed(topic, message_head(topic) + frame(content))
+
+    def send_framed(self, topic: bytes, data: bytes) -> None:
+        """As `send`, a message that is in its frames already."""
         for subscriber in tuple(self._subscribers.values()):
             if not topic.startswith(subscriber.topics):
                 continue
-            if not data:  # frames as `zmtp.frame` makes them
-                size = len(content)
-                head = LARGE_HEAD.pack(LARGE, size) if size > SHORT_MAX else bytes((0, size))
-                data = bytes((MORE, len(topic))) + topic + head + content
             if not subscriber.queue:
                 self._send(subscriber, data)
             elif len(subscriber.queue) < self._queue_max:

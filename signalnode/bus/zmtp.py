@@ -37,6 +37,11 @@ def frame(body: bytes, flags: int = 0) -> bytes:
     return bytes((flags, len(body))) + body
 
 
+def message_head(topic: bytes) -> bytes:
+    """What a message of a topic and a content begins with, up to the content's frame."""
+    return bytes((MORE, len(topic))) + topic
+
+
 def command(name: bytes, data: bytes = b"") -> bytes:
     """A frame that is for the peer's protocol."""
     return frame(bytes((len(name),)) + name + data, COMMAND)

@@ -46,6 +46,7 @@ ENTRY_MODULES = (  # every module that has one
     "signalnode.feeds.sieve",
     "signalnode.feeds.synthetic",
     "signalnode.engine.step",
+    "signalnode.engine.message",
 )
 COMPILER = ("signalnode.compiled.compiler", "signalnode.compiled")
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode import clock
-from signalnode.engine.step import LAYOUT, SCORES_AT, STEP, WAITS_AT, Step
+from signalnode.engine.step import HEAD, SCORED, STEP, Step, read
 from signalnode.engine.step import step as take_step
 from signalnode.errors import CheckpointError, DataError, EventOrderError, EventTimeError
 from signalnode.events import EVENT, Events, as_events, time_fault
@@ -57,7 +57,7 @@ class SignalEngine:
         self._parameters = parameters_of(numbers, where)
         self._places = places_of(table.get("extra", ()))
         self._extra = ExtraSignals(load_signals(self._places), self._parameters)
-        self._has_extra = len(self._extra.names) > 0
+        self.has_extra = len(self._extra.names) > 0
         self.names: tuple[str, ...] = BUILT_IN_SCORES + self._extra.names
         self._scoring = np.zeros(1, SCORING)
         self._scoring["parameters"] = self._parameters
@@ -73,8 +73,10 @@ class SignalEngine:
         self._sample_s, self._baseline_s = (
             self._parameters[name].item() for name in ("sample_s", "baseline_s")
         )
-        self._step = np.zeros(1, STEP)
-        self._stepped = self._step.view(np.uint8).data
+        self.row = np.zeros(1, STEP)  # of the newest step
+        self._stepped = self.row.view(np.uint8).data
+        self._scored = self._stepped[SCORED]
+        self._made: MarketScores | None = None  # of that row
         # Their arrays are checked, or made, here.
         self._ingest, self._score, self._take_step = ingest.raw, score.raw, take_step.raw
         self._next_row_ns: int | None = None
@@ -128,7 +130,7 @@ class SignalEngine:
             and events.ndim == 1
             else as_events(events)
         )
-        if self._has_extra:
+        if self.has_extra:
             self._refuse(first_untimely(self._scoring, rows), rows)
             self._learn_along(rows, 0, ALL_NS)
         else:
@@ -160,26 +162,40 @@ class SignalEngine:
         take_ns: int,
         until_ns: int,
         since_ns: int = 0,
-    ) -> Step:
+    ) -> tuple[int, int, int, int]:
         """Take from block[start:], as feeds make them, what is at or before `take_ns`, `count_max` at most;
         let `health` hear it, and say how all stands as of kernel time `until_ns`. That is the newest event's
-        where it is later, or where `count_max` were taken. `since_ns`: nothing could come before it. Raises
-        as `ingest` does.
+        where it is later, or where `count_max` were taken. `since_ns`: nothing could come before it. Returns
+        the first numbers of a Step; `stood` is the whole. Raises as `ingest` does.
         """
-        if self._has_extra:
+        self._made = None
+        if self.has_extra:
             return self._step_along(block, start, count_max, health, take_ns, until_ns, since_ns)
-        scoring, out = self._scoring, self._step
+        scoring, out = self._scoring, self.row
         wrong = self._take_step(
             scoring, block, health.state, out, start, count_max, take_ns, until_ns, since_ns
         )
         if wrong >= 0:
             self._refuse(wrong, block)
-        values = LAYOUT.unpack_from(self._stepped)
-        return tuple.__new__(Step, (*values[:WAITS_AT], values[WAITS_AT:SCORES_AT], values[SCORES_AT:]))
+        return HEAD.unpack_from(self._stepped)
 
-    def scores_of(self, step: Step) -> MarketScores:
+    def stood(self) -> Step:
+        """How all stood after the newest step."""
+        return read(self._stepped)
+
+    def stood_scores(self) -> MarketScores:
         """The scores by name, of the newest step; as `scores_at` would give them."""
-        return self._named(step.scores, step.unknown)
+        if self._made is None:
+            step = self.stood()
+            self._made = self._named(step.scores, step.unknown)
+        return self._made
+
+    def scored(self) -> object:
+        """What is equal for two steps only where the scores are, and what of them is unknown."""
+        if self.has_extra:
+            scores = self.stood_scores()
+            return scores, scores.unknown
+        return self._scored.tobytes()
 
     async def get_continuous_scores(self) -> MarketScores:
         """The scores by name, now: at the newest event's kernel time, and as much later as has passed since
@@ -222,7 +238,7 @@ class SignalEngine:
         ends = _ends_of(rows, until_ns)
         first_ns = ends[0] if self._next_row_ns is None else self._next_row_ns
         count = max(0, (max(ends[1], until_ns) - first_ns) // interval_ns + 1)
-        if self._has_extra or count > ROWS_MAX or any(map(time_fault, ends)):
+        if self.has_extra or count > ROWS_MAX or any(map(time_fault, ends)):
             self._refuse(first_untimely(self._scoring, rows), rows)
         if count > ROWS_MAX:
             raise DataError(
@@ -230,7 +246,7 @@ class SignalEngine:
                 f"over {ROWS_MAX:,}; take a longer interval or fewer"
             )
         table = np.empty(count, fields)
-        fill = self._fill_with_extra if self._has_extra else self._fill
+        fill = self._fill_with_extra if self.has_extra else self._fill
         unknown = fill(table, rows, first_ns, interval_ns)
         self._ingested_ns = clock.monotonic_ns()
         self._next_row_ns = first_ns + count * interval_ns
@@ -270,20 +286,19 @@ class SignalEngine:
         take_ns: int,
         until_ns: int,
         since_ns: int = 0,
-    ) -> Step:
+    ) -> tuple[int, int, int, int]:
         """As `step`, with the added signals learning along."""
         stop = first_after(block, start, min(start + count_max, len(block)), take_ns)
         self.ingest(block[start:stop])
         health.observe(block[start:stop])
-        left, out = count_max - (stop - start), self._step
+        left, out = count_max - (stop - start), self.row
         wrong = self._take_step(self._scoring, block, health.state, out, stop, left, 0, until_ns, since_ns)
         assert wrong < 0
-        values = LAYOUT.unpack_from(self._stepped)
-        return tuple.__new__(Step, (*values[:WAITS_AT], values[WAITS_AT:SCORES_AT], values[SCORES_AT:]))
+        return HEAD.unpack_from(self._stepped)
 
     def _named(self, scores: Sequence[float], unknown_bits: int) -> MarketScores:
         """By name; those of added signals as of the features that were measured last."""
-        if not self._has_extra:
+        if not self.has_extra:
             made = MarketScores(zip(BUILT_IN_SCORES, scores))  # noqa: B905 - a keyword costs 0.2 µs
             if unknown_bits:
                 made.unknown = _unknown_names(unknown_bits)

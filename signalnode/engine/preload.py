@@ -12,6 +12,7 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from signalnode import clock, feeds, logs
 from signalnode.bus import wire
@@ -20,6 +21,7 @@ from signalnode.compiled.loader import compile_missing, is_cached, object_path
 from signalnode.engine import process
 from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
+from signalnode.engine.message import pieces_of
 from signalnode.engine.work import Work
 from signalnode.feeds import ChannelHealth
 from signalnode.files import hold_lock
@@ -71,16 +73,16 @@ def _rehearse(directory: Path, turns: int) -> None:
     work.start(0)
     for i in range(turns):
         turn = work.turn(i * 10 * clock.NS_PER_MS)
-        if turn.standing is not None:
-            message = {
-                **turn.standing._asdict(),
-                "time_published_ns": 1,
-                "v": wire.VERSION,
-                "epoch": 1,
-                "seq": i,
-            }
-            wire.encode(wire.Score(**message, market=market.market, scores=turn.scores or {}))
-            log.info("turn", status=turn.standing.status)
+        # Either way of a message, at each turn: what is not specialised here each child would specialise.
+        made: dict[str, Any] = {"v": wire.VERSION, "epoch": 1, "seq": i, "time_published_ns": 1}
+        scores, standing = work.scores(), work.standing()
+        made |= {"market": market.market, "scores": scores, "unknown": scores.unknown}
+        message = wire.Score(**made, **standing._asdict())
+        pieces_of(message)
+        wire.encode(message)
+        if turn.scores and not work.written(i, 1):
+            work.learn(message)
+        log.info("turn", status=standing.status)
     file.save(engine.state(), health.state.tobytes(), feed.position)
     checkpoint = file.load()
     if checkpoint is not None:

@@ -14,9 +14,10 @@ import msgspec
 
 from signalnode import logs
 from signalnode.bus.epoch import next_epoch
-from signalnode.bus.publisher import Publisher
+from signalnode.bus.publisher import Header, Publisher
 from signalnode.bus.sockets import RECONNECT_MAX_MS
 from signalnode.bus.topics import EVERYTHING
+from signalnode.bus.wire import Score
 from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
 from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
@@ -193,8 +194,7 @@ class _Process:
         news = News(None if feed.live is None else feed.live.inlet, STOPS, publisher)
         turn = work.turn(monotonic_ns())
         while not self._stopped_by:
-            if turn.standing is not None:
-                self._send(publisher, turn, turn.standing)
+            standing = self._send(publisher, work, turn)
             if tape is not None:
                 work.commit(monotonic_ns())
             if turn.save:
@@ -205,7 +205,7 @@ class _Process:
                 break
             live = feed.live
             if live is not None and (turn.heartbeat or live.outage or not self._outages.is_over):
-                self._follow(live, turn)
+                self._follow(live, turn, standing)
             if not self._stopped_by:
                 news.wait(max(0, turn.wake_ns - monotonic_ns()), listen=turn.listen)
             turn = work.turn(monotonic_ns())
@@ -221,26 +221,23 @@ class _Process:
         elif resumed:
             publisher.wait_for_subscriber(SUBSCRIBER_WAIT_MS)
 
-    def _send(self, publisher: Publisher, turn: Turn, standing: Standing) -> None:
-        if turn.scores is not None:
-            publisher.score(
-                scores=turn.scores,
-                unknown=turn.scores.unknown,
-                mid=standing.mid,
-                time_event_ns=standing.time_event_ns,
-                time_received_ns=standing.time_received_ns,
-                time_published_ns=wall_ns(),
-                warm=standing.warm,
-                status=standing.status,
-                health=standing.health,
-                spread_bps=standing.spread_bps,
-            )
+    def _send(self, publisher: Publisher, work: Work, turn: Turn) -> Standing | None:
+        """Send and tell what is due; returns how things stand where that had to be known."""
+        if turn.scores:
+            framed = work.written(publisher.seq + 1, wall_ns())
+            if framed:
+                publisher.send_written(framed)
+            else:
+                work.learn(send_scores(publisher, work))
             self._scored_ns = monotonic_ns()
         # A market that its venue refuses, or that cannot be reached, is as ready as it will be: whoever
         # waits for it waits no longer.
-        if not self._ready and (turn.scores is not None or self._outages.is_known):
+        if not self._ready and (turn.scores or (self._outages.is_known and (turn.heartbeat or turn.beat))):
             self._ready = True
             self._link.ready(epoch=publisher.epoch)
+        if not (turn.heartbeat or turn.beat):
+            return None
+        standing = work.standing()
         if turn.heartbeat:
             if self._lock.put_back() | publisher.put_back():
                 self._log.warning("somebody removed the lock or the socket, made again")
@@ -250,6 +247,7 @@ class _Process:
                 self._log.warning("recording", trouble=self._taping or "none any more")
         if turn.beat:
             self._beat(publisher, standing)
+        return standing
 
     def _beat(self, publisher: Publisher, standing: Standing) -> None:
         facts: dict[str, Any] = {"epoch": publisher.epoch, "seq": publisher.seq, "status": standing.status}
@@ -267,14 +265,14 @@ class _Process:
             self._stopped_by = taken.si_signo  # and never assigned 0: `_stop` may have run during the wait
         return self._stopping
 
-    def _follow(self, live: Outside, turn: Turn) -> None:
+    def _follow(self, live: Outside, turn: Turn, standing: Standing | None) -> None:
         """Tell what became of a live feed."""
         if (told := self._outages.hear(live.outage, monotonic_ns())) is not None:
             self._tell_outage(live, *told)
         if turn.heartbeat:
             if not live.outage:  # else it may be told by itself soon
                 self._tell_faults(live)
-            health = None if turn.standing is None else turn.standing.health
+            health = None if standing is None else standing.health
             if health is not None and not live.outage and (live.is_mute or is_all_silent(health)):
                 live.doubt(monotonic_ns())
 
@@ -302,6 +300,15 @@ class _Process:
             if now_ns >= self._complaint_ns:
                 self._complaint_ns = now_ns + int(COMPLAINT_S * NS_PER_S)
                 self._log.warning("checkpoint not written", reason=str(error))
+
+
+def send_scores(publisher: Publisher, work: Work) -> Score:
+    """Send the newest turn's scores as a message made of them; returns it."""
+    scores, standing = work.scores(), work.standing()
+    header: Header = {"time_published_ns": wall_ns(), **standing._asdict()}  # type: ignore[typeddict-item]
+    message = publisher.next_score(scores, scores.unknown, header)
+    publisher.send_score(message)
+    return message
 
 
 def identity(engine: SignalEngine, health: ChannelHealth) -> str:

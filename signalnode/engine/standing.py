@@ -37,8 +37,7 @@ def standing_of(step: Step, feed: Feed) -> Standing:
         status = STALE if live.outage else status
         told = _health_of(live, status, step)
     spread_bps = step.spread_bps if step.spread_bps >= 0.0 else None
-    standing = (step.mid, step.time_event_ns, step.time_ns, step.warm, STATUSES[status], told, spread_bps)
-    return tuple.__new__(Standing, standing)  # a named tuple's own `__new__` is Python
+    return Standing(step.mid, step.time_event_ns, step.time_ns, step.warm, STATUSES[status], told, spread_bps)
 
 
 def is_all_silent(health: Health) -> bool:

@@ -28,18 +28,20 @@ STEP = np.dtype(
         ("time_ns", "<i8"),
         ("time_event_ns", "<i8"),
         ("silent", "<i8"),
-        ("unknown", "<i8"),
         ("mid", "<f8"),
         ("spread_bps", "<f8"),
         ("warm", "<f8"),
         *WAITS,
+        ("unknown", "<i8"),
         ("scores", "<f8", (len(BUILT_IN_SCORES),)),
     ]
 )
-WAITS_AT, SCORES_AT = 10, 10 + 3 * len(CHANNELS)  # numbers before those
+WAITS_AT, UNKNOWN_AT = 9, 9 + 3 * len(CHANNELS)  # numbers before those
+SCORED = slice(8 * UNKNOWN_AT, STEP.itemsize)  # the bytes that say what the scores are, and what is known
 LAYOUT = struct.Struct(  # the same, as Python reads it: all in one go
-    f"<7q3d{2 * len(CHANNELS)}q{len(CHANNELS)}d{len(BUILT_IN_SCORES)}d"
+    f"<6q3d{2 * len(CHANNELS)}q{len(CHANNELS)}dq{len(BUILT_IN_SCORES)}d"
 )
+HEAD = struct.Struct("<4q")  # what every turn asks of it
 
 
 class Step(NamedTuple):
@@ -51,12 +53,19 @@ class Step(NamedTuple):
     time_ns: int  # of the newest event
     time_event_ns: int  # the same at the venue
     silent: int  # the channels that are; see `feeds.health`
-    unknown: int  # the signals without evidence, as bits
     mid: float
     spread_bps: float  # of the best bid and ask; below 0 before a quote
     warm: float
     waits: Sequence[Any]  # numbers of the channels, as in `feeds.health.WAITS`
+    unknown: int  # the signals without evidence, as bits
     scores: Sequence[float]  # of the built-in signals, in their order
+
+
+def read(row: memoryview) -> Step:
+    """What is in the bytes of a row of STEP."""
+    values = LAYOUT.unpack_from(row)
+    waits, unknown, scores = values[WAITS_AT:UNKNOWN_AT], values[UNKNOWN_AT], values[UNKNOWN_AT + 1 :]
+    return tuple.__new__(Step, (*values[:WAITS_AT], waits, unknown, scores))
 
 
 @compiled

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from signalnode.bus.wire import Score
 from signalnode.clock import NS_PER_MS
 from signalnode.engine.core import NO_EVENTS, SignalEngine
 from signalnode.engine.kernelclock import KernelClock
+from signalnode.engine.message import ScoreWriter
 from signalnode.engine.standing import Standing, standing_of
-from signalnode.engine.step import Step
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.base import Feed
 from signalnode.scores import MarketScores
@@ -40,10 +41,11 @@ SAVE_SHARES = (0.85, 1.0)  # of the checkpoint interval, which is the most that 
 
 
 class Turn(NamedTuple):
-    """What is to be done now. Scores, heartbeat, beat and save are independent of each other."""
+    """What is to be done now. Scores, heartbeat, beat and save are independent of each other. What is to be
+    said `Work` has, until the next turn.
+    """
 
-    standing: Standing | None  # known whenever something is to be sent or told
-    scores: MarketScores | None  # send these
+    scores: bool  # send them
     heartbeat: bool  # send one
     beat: bool  # tell the supervisor that the loop turns
     save: bool  # write a checkpoint
@@ -86,7 +88,9 @@ class Work:
         self._heartbeat = Rhythm(settings.heartbeat_interval_ms, HEARTBEAT_SHARES)
         self._beat = Rhythm(settings.heartbeat_interval_ms, BEAT_SHARES)
         self._save = Rhythm(settings.checkpoint_interval_ms, SAVE_SHARES)
-        self._sent: MarketScores | None = None
+        self._sent: object = None
+        self._at_ns = self._time_ns = 0  # kernel times: of the turn, and of its newest event
+        self._writer = None if engine.has_extra else ScoreWriter()
         self._heard = False  # an event since the last score
         self._behind = False  # more events are due than one turn takes
         self._quiet = REST_INTERVALS  # intervals without one, up to that score
@@ -106,32 +110,23 @@ class Work:
         """Take what is due at monotonic time `now_ns` and say what is to be done about it."""
         live = self.feed.live
         until_ns = self._clock.kernel_at(now_ns) if live is None else live.kernel_at(now_ns)
-        step = self._take(until_ns)
-        next_ns = None if live is not None else step.next_ns or self.feed.next_time_ns()
+        coming_ns = self._take(until_ns)
+        next_ns = None if live is not None else coming_ns or self.feed.next_time_ns()
         ended = next_ns is None and live is None
         if ended:
-            step = self._look(0)
-        scores = None
+            self._look(0)
+        scores = False
         if now_ns >= self._next_publish_ns or ended or (self._heard and self._is_resting):
-            scores = self._score(step, now_ns, ended=ended)
+            scores = self._score(now_ns, ended=ended)
         heartbeat, beat, save = NOTHING if now_ns < self._from_ns else self._besides(now_ns)
-        is_told = scores is not None or heartbeat or beat
         if self._behind and not ended:
             wake_ns = now_ns
         elif next_ns is None:
             wake_ns = min(self._next_publish_ns, self._by_ns)
         else:
             wake_ns = self._wake_ns(next_ns, now_ns)
-        turn = (
-            standing_of(step, self.feed) if is_told else None,
-            scores,
-            heartbeat,
-            beat,
-            save,
-            ended,
-            wake_ns,
-            live is not None and self._quiet >= REST_INTERVALS,
-        )
+        listen = live is not None and self._quiet >= REST_INTERVALS
+        turn = (scores, heartbeat, beat, save, ended, wake_ns, listen)
         return tuple.__new__(Turn, turn)  # a named tuple's own `__new__` is Python
 
     def _besides(self, now_ns: int) -> tuple[bool, bool, bool]:
@@ -155,26 +150,51 @@ class Work:
             settled = self.feed.live is None or (not self._behind and self.feed.next_time_ns() is None)
             self._tape.commit(self.engine, now_ns, settled=settled)
 
-    def standing(self, at_ns: int) -> Standing:
-        """How things stand at kernel time `at_ns`, or of the newest event where that is later."""
-        return standing_of(self._look(at_ns), self.feed)
+    def standing(self, at_ns: int | None = None) -> Standing:
+        """How things stand in the newest turn; or at kernel time `at_ns`, or of the newest event where that
+        is later.
+        """
+        if at_ns is not None:
+            self._look(at_ns)
+        return standing_of(self.engine.stood(), self.feed)
 
-    def _take(self, until_ns: int | None) -> Step:
-        """Take events up to kernel time `until_ns` (None: all) block by block, TAKE_MAX at most."""
+    def scores(self) -> MarketScores:
+        """The scores of the newest turn."""
+        return self.engine.stood_scores()
+
+    def written(self, seq: int, published_ns: int) -> bytes:
+        """The scores of the newest turn as a message in its frames, sent at `published_ns`; empty where it is
+        to be made of `standing` and `scores`, and then shown to `learn`.
+        """
+        if self._writer is None:
+            return b""
+        return self._writer.written(self.engine.row, self.feed, self._at_ns, seq, published_ns)
+
+    def learn(self, message: Score) -> None:
+        """That message was made where `written` gave none."""
+        if self._writer is not None:
+            self._writer.learn(message)
+
+    def _take(self, until_ns: int | None) -> int:
+        """Take events up to kernel time `until_ns` (None: all) block by block, TAKE_MAX at most. Returns the
+        time of the next one in the block; 0 where it is at its end.
+        """
         take_ns, at_ns = (ALL_NS, 0) if until_ns is None else (until_ns, until_ns)
         left, feed = TAKE_MAX, self.feed
         since_ns = 0 if feed.live is None else feed.live.since_ns
         while True:
             block, start = feed.ahead()
-            step = self.engine.step(block, start, left, self.health, take_ns, at_ns, since_ns)
-            if step.reached == start:
+            reached, coming_ns, self._at_ns, self._time_ns = self.engine.step(
+                block, start, left, self.health, take_ns, at_ns, since_ns
+            )
+            if reached == start:
                 break
             if self._tape is not None:
-                self._tape.rows(block[start : step.reached])
-            feed.pass_to(step.reached)
+                self._tape.rows(block[start:reached])
+            feed.pass_to(reached)
             self._heard = True
-            left -= step.reached - start
-            if step.reached < len(block) or left <= 0:
+            left -= reached - start
+            if reached < len(block) or left <= 0:
                 break
             if feed.live is not None:
                 break  # it makes one block of all that it has heard
@@ -182,11 +202,12 @@ class Work:
             if next_ns is None or next_ns > take_ns:
                 break
         self._behind = left <= 0
-        return step
+        return coming_ns
 
-    def _look(self, at_ns: int) -> Step:
-        """How all stands at kernel time `at_ns`, or as of the newest event where that is later."""
-        return self.engine.step(NO_EVENTS, 0, 1, self.health, 0, at_ns, self._since_ns())
+    def _look(self, at_ns: int) -> None:
+        """See how all stands at kernel time `at_ns`, or as of the newest event where that is later."""
+        stood = self.engine.step(NO_EVENTS, 0, 1, self.health, 0, at_ns, self._since_ns())
+        self._at_ns, self._time_ns = stood[2:]
 
     def _since_ns(self) -> int:
         live = self.feed.live
@@ -197,17 +218,17 @@ class Work:
         """Whether the next event is listened for."""
         return self._quiet >= REST_INTERVALS
 
-    def _score(self, step: Step, now_ns: int, *, ended: bool) -> MarketScores | None:
-        """The scores where they have moved, and in any case at the end; and the time of the next."""
+    def _score(self, now_ns: int, *, ended: bool) -> bool:
+        """Whether scores are to be sent: where they have moved, and in any case at the end. Sets the time of
+        the next.
+        """
         self._next_publish_ns = _next(self._next_publish_ns, self._publish_ns, now_ns)
         self._quiet, self._heard = 0 if self._heard else self._quiet + 1, False
-        if not step.time_ns:
-            return None
-        scores, sent = self.engine.scores_of(step), self._sent
-        if scores == sent and scores.unknown == sent.unknown and not ended:
-            return None
-        self._sent = scores
-        return scores
+        if not self._time_ns:
+            return False
+        scored, sent = self.engine.scored(), self._sent
+        self._sent = scored
+        return ended or scored != sent
 
     def _wake_ns(self, next_ns: int, now_ns: int) -> int:
         due_ns = min(self._next_publish_ns, self._by_ns)

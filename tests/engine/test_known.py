@@ -17,6 +17,7 @@ from signalnode.feeds import ChannelHealth, synthetic_events
 from signalnode.feeds.base import BlockFeed
 from signalnode.settings import EngineSettings
 from signalnode.signals import BUILT_IN_SCORES
+from tests.engine.turns import told
 from tests.laws.streams import ADDED
 
 EVENTS = synthetic_events(5, 12_000, events_per_s=50.0)
@@ -162,7 +163,7 @@ def test_a_market_whose_prices_are_refused_speaks_and_says_that_it_knows_nothing
     feed = Playing(SOILED[np.isin(SOILED["kind"], kinds)])
     work = Work(SignalEngine("ANY-USD"), feed, ChannelHealth(), EngineSettings(), 1.0)  # type: ignore[arg-type]
     work.start(0)
-    turns = [work.turn(second * NS_PER_S) for second in range(1, 180)]
+    turns = [told(work, second * NS_PER_S) for second in range(1, 180)]
     (sent,) = [turn.scores for turn in turns if turn.scores is not None]
     assert sent.unknown == BUILT_IN_SCORES
     assert {turn.standing.status for turn in turns if turn.standing} == {"warming"}
@@ -180,7 +181,7 @@ def test_that_a_score_became_known_is_sent_even_where_it_reads_the_same() -> Non
     still["time_received_ns"] = EVENTS["time_received_ns"][0] + np.arange(400) * (NS_PER_S // 100)
     work = Work(SignalEngine("ANY-USD"), Playing(still), ChannelHealth(), EngineSettings(), 1.0)  # type: ignore[arg-type]
     work.start(0)
-    turns = [work.turn(tenth * NS_PER_S // 10) for tenth in range(40)]
+    turns = [told(work, tenth * NS_PER_S // 10) for tenth in range(40)]
     sent = [turn.scores.unknown for turn in turns if turn.scores is not None]
     assert sent[0] == BUILT_IN_SCORES
     assert "momentum_long" not in sent[-1]

@@ -31,7 +31,9 @@ def test_a_step_says_what_one_question_after_the_other_would(signals: dict[str, 
         stop = int(np.searchsorted(EVENTS["time_received_ns"], until_ns, side="right"))
         whole.ingest(EVENTS[start:stop])
         health.observe(EVENTS[start:stop])
-        step = stepped.step(EVENTS, start, len(EVENTS) + 1, heard, until_ns, until_ns)
+        head = stepped.step(EVENTS, start, len(EVENTS) + 1, heard, until_ns, until_ns)
+        step = stepped.stood()
+        assert head == step[:4]
         assert (step.reached, step.at_ns) == (stop, until_ns)
         assert step.next_ns == (0 if stop == len(EVENTS) else EVENTS["time_received_ns"][stop])
         assert (step.time_ns, step.time_event_ns) == (whole.time_ns, whole.time_event_ns)
@@ -40,7 +42,7 @@ def test_a_step_says_what_one_question_after_the_other_would(signals: dict[str, 
         spread_bps = [1e4 * (each["ask"] - each["bid"]) / whole.mid for each in quotes]
         assert step.spread_bps == pytest.approx(*spread_bps or [-1.0])
         assert step.silent == silent_at(health.state, until_ns, 0)
-        scores, wanted = stepped.scores_of(step), whole.scores_at(until_ns)
+        scores, wanted = stepped.stood_scores(), whole.scores_at(until_ns)
         assert (scores, scores.unknown) == (wanted, wanted.unknown)
         start = stop
     assert start == len(EVENTS)
@@ -49,7 +51,9 @@ def test_a_step_says_what_one_question_after_the_other_would(signals: dict[str, 
 
 
 def test_a_step_that_is_cut_short_stands_at_its_newest_event() -> None:
-    step = SignalEngine("A-USD").step(EVENTS, 10, 20, ChannelHealth(), ALL_NS, LAST_NS)
+    engine = SignalEngine("A-USD")
+    engine.step(EVENTS, 10, 20, ChannelHealth(), ALL_NS, LAST_NS)
+    step = engine.stood()
     assert (step.reached, step.at_ns) == (30, EVENTS["time_received_ns"][29])
 
 

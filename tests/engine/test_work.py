@@ -11,12 +11,13 @@ import pytest
 
 from signalnode import SignalEngine
 from signalnode.clock import NS_PER_MS, NS_PER_S
-from signalnode.engine.work import REST_INTERVALS, TOGETHER_NS, Turn, Work
+from signalnode.engine.work import REST_INTERVALS, TOGETHER_NS, Work
 from signalnode.events import QUOTE, Events
 from signalnode.feeds import ChannelHealth, Feed, open_feed, synthetic_events
 from signalnode.feeds.base import BlockFeed
 from signalnode.feeds.files.recording import write_recording
 from signalnode.settings import EngineSettings, FeedSettings, MarketSettings
+from tests.engine.turns import Told, told
 
 EVENTS = synthetic_events(3, 3_000, events_per_s=50.0)
 FIRST_NS, LAST_NS = int(EVENTS["time_received_ns"][0]), int(EVENTS["time_received_ns"][-1])
@@ -72,12 +73,12 @@ def work_of(feed_of: Callable[[], Feed]) -> OpenWork:
     return made
 
 
-def run(work: Work, *, begun_ns: int = 0, until_ns: int = 10**15, late_ns: int = 0) -> list[tuple[int, Turn]]:
+def run(work: Work, *, begun_ns: int = 0, until_ns: int = 10**15, late_ns: int = 0) -> list[tuple[int, Told]]:
     """Turns with their times, from `begun_ns` on, each `late_ns` late, to the end or `until_ns`."""
     now_ns, turns = begun_ns, []
     work.start(now_ns)
     while now_ns < until_ns:
-        turn = work.turn(now_ns)
+        turn = told(work, now_ns)
         turns.append((now_ns, turn))
         if turn.ended:
             break
@@ -86,7 +87,7 @@ def run(work: Work, *, begun_ns: int = 0, until_ns: int = 10**15, late_ns: int =
     return turns
 
 
-def times_of(turns: list[tuple[int, Turn]], what: str) -> list[int]:
+def times_of(turns: list[tuple[int, Told]], what: str) -> list[int]:
     """When that was to be done, in ns."""
     return [now_ns for now_ns, turn in turns if getattr(turn, what) not in (None, False)]
 
@@ -127,7 +128,7 @@ def test_a_turn_takes_all_that_is_due_however_it_is_cut_into_blocks(each: int) -
     for now_ns, turn in run(whole, until_ns=12 * PUBLISH_NS):
         if not now_ns:
             cut.start(now_ns)
-        assert cut.turn(now_ns) == turn
+        assert told(cut, now_ns) == turn
 
 
 @pytest.mark.parametrize("quiet_ms", [201, 237, 350, 1_999])

@@ -94,7 +94,8 @@ def test_a_quiet_feed_has_not_ended_and_is_stale_while_nothing_is_heard(gateway)
     assert work.standing(0).status == "stale"
     gateway.image()
     gateway.say(envelope.TOLD, b"heard ")
-    assert work.turn(NS_PER_S).standing.status == "warming"
+    work.turn(NS_PER_S)
+    assert work.standing().status == "warming"
     gateway.say(envelope.TOLD, b"lost closed: 1012")
     work.turn(2 * NS_PER_S)
     assert gateway.feed.outage == "lost: closed: 1012"
