@@ -164,7 +164,8 @@ def test_maintenance_of_trading_halts_a_market_and_no_other_that_trades(venue: s
     world.venue.script.maintenance = Maintenance(OFFSET_NS, OFFSET_NS + 30 * MINUTE_NS, True)
     world.run(62.0, NS_PER_S)
     assert world.feed.outage.startswith("halted by the venue: maintenance until ")
-    assert not world.listeners[other].feed.outage
+    world.until(lambda: not world.listeners[other].feed.outage, "a trade of the other", seconds=5.0)
+    assert world.feed.outage.startswith("halted by the venue: maintenance until ")
 
 
 def test_an_index_that_was_locked_before_anybody_was_connected_is_told() -> None:

@@ -103,6 +103,7 @@ def test_a_fault_that_nobody_thought_of_is_told_and_tried_again(what, tmp_path, 
         made._do(pool.want("BTCUSDT"))
         (session,), slot = pool.sessions, 0
         if what == "connection":
+            made._do(pool.on_time(pool.due_ns() or 0))
             await asyncio.gather(*made._tasks)
             assert session.state == "resting"
         else:
