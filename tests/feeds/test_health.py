@@ -29,7 +29,9 @@ def wait_of(
     health: ChannelHealth, now_ns: int, since_ns: int = 0, kind: int = TRADE
 ) -> tuple[int, int, float, bool]:
     """How long a channel has waited, what its newest event took, its limit, and whether it is silent."""
-    step = SignalEngine("A-USD").step(np.zeros(0, EVENT), 0, 1, health, 0, now_ns, since_ns)
+    engine = SignalEngine("A-USD")
+    engine.step(np.zeros(0, EVENT), 0, 1, health, 0, now_ns, since_ns)
+    step = engine.stood()
     return *step.waits[kind - TRADE :: 3], bool(step.silent >> kind & 1)
 
 
