@@ -53,24 +53,32 @@ class Watching(importlib.abc.MetaPathFinder):
 
         def watched(*given: Any, **named: Any) -> Any:
             found = step(*given, **named)
-            self.at_ns = found.at_ns
+            self.at_ns = found[2]
             return found
 
         module.SignalEngine.step = watched
 
     def watch_publisher(self, module: Any) -> None:
         """Note each score, before it is sent."""
-        score = module.Publisher.score
+        send = module.Publisher.send_written
 
-        def watched(publisher: Any, **named: Any) -> int:
-            said = {"epoch": publisher.epoch, "seq": publisher.seq + 1, "at_ns": self.at_ns}
-            line = json.dumps({**said, "scores": dict(named["scores"])}).encode() + b"\n"
+        def watched(publisher: Any, framed: bytes) -> None:
+            import msgpack
+
+            said = msgpack.unpackb(content_of(framed))
+            told = {"epoch": said["epoch"], "seq": said["seq"], "at_ns": self.at_ns, "scores": said["scores"]}
             file = os.open(self.folder / publisher.market, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-            os.write(file, line)
+            os.write(file, json.dumps(told).encode() + b"\n")
             os.close(file)
-            return int(score(publisher, **named))
+            send(publisher, framed)
 
-        module.Publisher.score = watched
+        module.Publisher.send_written = watched
+
+
+def content_of(framed: bytes) -> bytes:
+    """What stands in the second frame of a message, behind its topic's."""
+    at = 2 + framed[1]
+    return framed[at + (9 if framed[at] & 2 else 2) :]  # a length takes eight bytes, or one
 
 
 if WITNESS in os.environ:
