@@ -13,8 +13,10 @@ Sums and averages that fade with time are kept as of their last change. What is 
 asks is one exponential each: a family lists these (KEPT, and SEEN for the share of a time constant that has
 been observed at all, which takes the start-up bias out), and `measure` finds them by name in its weights.
 What a formula would divide by at each event is settled once with the parameters: `p.per_trend_s` is
-1/`p.trend_s`, and so for each in seconds; a family lists further such numbers in DERIVED. The weights
-of MOVED are as of a price change: `on_price_change` gets them as further arguments, in their order.
+1/`p.trend_s`, and so for each in seconds; a family lists further such numbers in DERIVED. As further
+arguments `on_price_change` gets three logarithms (`weights.LOGS`), of the new bid over the old, of the new
+ask over the old (neither says anything before the first price) and of ask over bid, and then the weights of
+MOVED, which are as of a price change, in their order.
 
 An event is a record of EVENT that has been found true; `event.time_received_ns` is now. `state`,
 `parameters`, `weights` and `features` are records whose fields are attributes. All of these functions are

@@ -25,7 +25,6 @@ from signalnode.compiled import compiled, sqrt, where
 from signalnode.features.base import Parameter, Weight
 from signalnode.features.decay import SECONDS_PER_NS, decays, exp, hold, time_average
 from signalnode.features.limits import KNOWN_FROM, LEVEL_MAX, middle
-from signalnode.features.logarithm import log1p
 
 PARAMETERS = (
     Parameter(
@@ -161,10 +160,12 @@ def on_quote(s: Any, p: Any, e: Any) -> None:
 
 
 @compiled
-def on_price_change(s: Any, p: Any, e: Any, kept: float, usual: float) -> None:
+def on_price_change(
+    s: Any, p: Any, e: Any, bid_log: float, ask_log: float, width_log: float, kept: float, usual: float
+) -> None:
     """Take a quote's spread; the one before it stood until now."""
     time_ns = e.time_received_ns
-    log_spread = math.log(max(log1p((e.ask - e.bid) / e.bid), SPREAD_MIN))
+    log_spread = math.log(max(width_log, SPREAD_MIN))
     if s.has_quote == 0:
         s.spread_time_ns = time_ns
         s.spread_first_ns = time_ns

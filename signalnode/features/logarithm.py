@@ -49,7 +49,19 @@ def log1p(x: float) -> float:
     """ln(1 + x), to the last bit or the one beside it; exactly 0 where x is. Straight arithmetic, like
     `decay.decay`, for moves under 0.2%, which most are.
     """
-    if abs(x) >= NEAR:
-        return math.log1p(x)
+    return math.log1p(x) if abs(x) >= NEAR else _near(x)
+
+
+@compiled
+def log1ps(a: float, b: float, c: float, d: float) -> tuple[float, float, float, float]:
+    """`log1p` of each of the four. All small, which most are, they take as long as one."""
+    if max(abs(a), abs(b), abs(c), abs(d)) < NEAR:
+        return _near(a), _near(b), _near(c), _near(d)
+    return log1p(a), log1p(b), log1p(c), log1p(d)
+
+
+@compiled
+def _near(x: float) -> float:
+    """ln(1 + x) for |x| < NEAR, by its series."""
     x2 = x * x
     return x - x2 * ((1.0 / 2.0 - x * (1.0 / 3.0)) + x2 * ((1.0 / 4.0 - x * (1.0 / 5.0)) + x2 * (1.0 / 6.0)))

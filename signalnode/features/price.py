@@ -284,13 +284,10 @@ def _take_return(
 
 
 @compiled
-def _return(s: Any, time_ns: int, bid: float, ask: float) -> float:
-    """The log return to the prices that `s.bid` and `s.ask` give way to; 0 where there were none."""
-    if s.has_price == 0:
-        s.price_time_ns = time_ns
-        s.price_first_ns = time_ns
-        return 0.0
-    return 0.5 * log1p(bid / s.bid - 1.0) + 0.5 * log1p(ask / s.ask - 1.0)
+def _begin(s: Any, time_ns: int) -> None:
+    """Take the first price, which has moved from none."""
+    s.price_time_ns = time_ns
+    s.price_first_ns = time_ns
 
 
 @compiled
@@ -298,7 +295,10 @@ def on_trade(s: Any, p: Any, e: Any) -> None:
     """Before any quote, take a trade's price as bid and ask."""
     if s.has_quote == 0:
         time_ns = e.time_received_ns
-        r = _return(s, time_ns, e.price, e.price)
+        if s.has_price == 0:
+            _begin(s, time_ns)
+            return
+        r = log1p(e.price / s.bid - 1.0)
         if abs(r) > RETURN_MIN:
             h = (time_ns - s.price_time_ns) * SECONDS_PER_NS
             x = h * p.per_volatility_s
@@ -316,6 +316,9 @@ def on_price_change(
     s: Any,
     p: Any,
     e: Any,
+    bid_log: float,
+    ask_log: float,
+    width_log: float,
     trend: float,
     distance: float,
     variance: float,
@@ -326,7 +329,10 @@ def on_price_change(
     lagged: float,
 ) -> None:
     """Take a quote's new bid and ask; the rest is what is left of MOVED."""
-    r = _return(s, e.time_received_ns, e.bid, e.ask)
+    if s.has_price == 0:
+        _begin(s, e.time_received_ns)
+        return
+    r = 0.5 * bid_log + 0.5 * ask_log
     if abs(r) > RETURN_MIN:
         _take_return(s, p, e.time_received_ns, r, trend, distance, variance, now, five, many, usual, lagged)
 

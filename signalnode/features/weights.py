@@ -24,6 +24,7 @@ from signalnode.features.decay import (
     shares_seen,
     shorts,
 )
+from signalnode.features.logarithm import log1ps
 
 _USUAL = {each.name: each.default for family in FAMILIES for each in family.PARAMETERS}
 KEPT: list[Weight] = [weight for family in FAMILIES for weight in getattr(family, "KEPT", ())]
@@ -32,6 +33,10 @@ SEEN: list[Weight] = sorted(
     key=lambda weight: _USUAL[weight.time_constant] * weight.share,
 )
 WEIGHTS = np.dtype([(weight.name, "<f8") for weight in [*KEPT, *SEEN]], align=True)
+
+# What a price change tells every family: ln of the new bid over the old, of the asks, and of ask over bid.
+LOGS = ("bid_log", "ask_log", "width_log")
+_MOVES = ("e.bid / s.bid - 1.0", "e.ask / s.ask - 1.0", "(e.ask - e.bid) / e.bid")  # e to these, less 1
 
 _KEPT_COUNT, _COUNT = len(KEPT), len(KEPT) + len(SEEN)
 
@@ -84,25 +89,27 @@ def weigh_rows(s: Any, p: Any, times: Any, w: Any, all_w: Any, n: int) -> None:
 
 
 def on_price_change_of(families: Sequence[Family]) -> Callable[..., None]:
-    """`on_price_change` of all that have it, in turn, each with what is left of its MOVED.
+    """`on_price_change` of all that have it, in turn, each with LOGS and what is left of its MOVED.
 
-    A decay is a chain in which each step waits for the one before. One family after the other, they would be
-    too far apart for the processor to see: so all are worked out first. Where every age is short, which is
-    mostly so, that is straight code without a branch, and else four by four; the bits are the same.
+    A decay is a chain in which each step waits for the one before, and so is a logarithm behind a division.
+    One family after the other, they would be too far apart for the processor to see: so all are worked out
+    first. Where every age is short, which is mostly so, that is straight code without a branch, and else four
+    by four; the bits are the same.
     """
-    lines, fours, calls, functions = ["time_ns = e.time_received_ns"], [], [], {}
+    lines, fours, calls, functions = [f"{', '.join(LOGS)}, _ = log1ps({', '.join(_MOVES)}, 0.0)"], [], [], {}
+    lines += ["time_ns = e.time_received_ns"]
     for place, family in enumerate(family for family in families if hasattr(family, "on_price_change")):
         moved: Sequence[Weight] = getattr(family, "MOVED", ())
         ages = [f"x{place}_{number}" for number in range(len(moved))]
         lines += [f"{age} = {_age(weight)}" for age, weight in zip(ages, moved, strict=True)]
         fours += [ages[first : first + 4] for first in range(0, len(ages), 4)]
         functions[f"f{place}"] = checked(family.on_price_change)
-        calls.append(f"f{place}({', '.join(['s', 'p', 'e', *(f'w{age}' for age in ages)])})")
+        calls.append(f"f{place}({', '.join(['s', 'p', 'e', *LOGS, *(f'w{age}' for age in ages)])})")
     if fours:
         test = " & ".join(f"are_short({', '.join((four * 4)[:4])})" for four in fours)
         lines += [f"if {test}:", *(f" {_four(four, 'shorts')}" for four in fours)]
         lines += ["else:", *(f" {_four(four, 'decays')}" for four in fours)]
-    known = {"decays": decays, "shorts": shorts, "are_short": are_short}
+    known = {"decays": decays, "shorts": shorts, "are_short": are_short, "log1ps": log1ps}
     return written("s, p, e", lines + calls, **functions, **known)
 
 
