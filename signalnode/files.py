@@ -22,6 +22,7 @@ from signalnode.errors import AlreadyRunningError, RuntimeDirectoryError
 PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 PARQUET_MAGIC = b"PAR1"
+WRITE_OVER = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 TRIES_MAX = 100  # to take a lock; each means that another holder came and went in between
 
 
@@ -71,26 +72,28 @@ def replace_link(path: Path, target: str) -> None:
         draft.symlink_to(target)
 
 
-def write_over(path: Path, content: bytes, *, durable: bool = False) -> None:
+def write_over(path: str, content: bytes, *, durable: bool = False) -> None:
     """Write `content` over what the file at `path` begins with; it is made if need be. Raises OSError.
 
     For who knows a torn file when he meets one and has another: this costs a seventh of `replace_file`, which
     makes the disk work each time. Where it fails nothing is left, rather than half.
     """
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
-        try:  # no context managers: engines do this each second
-            _write_all(file, content)
+        file = os.open(path, WRITE_OVER, PRIVATE_FILE)
+        try:  # no context managers, and no Path: engines do this each second
+            size = os.write(file, content)
+            if size < len(content):
+                _write_all(file, content[size:])
             if durable:
                 os.fsync(file)
         finally:
             os.close(file)
         if durable:
-            sync(path.parent)
+            sync(Path(path).parent)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a write and a sync do not say it
+        error.filename = error.filename or path  # a write and a sync do not say it
         with contextlib.suppress(OSError):
-            path.unlink()
+            os.unlink(path)
         raise
 
 

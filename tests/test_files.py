@@ -257,7 +257,7 @@ def test_two_writers_at_once_do_not_meet_in_one_draft(tmp_path: Path) -> None:
 def test_what_is_written_over_keeps_the_tail_of_what_was_longer(tmp_path: Path, durable: bool) -> None:
     path = tmp_path / "A"
     for content, kept in ((b"one", b"one"), (b"another", b"another"), (b"two", b"twother")):
-        write_over(path, content, durable=durable)
+        write_over(str(path), content, durable=durable)
         assert path.read_bytes() == kept
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -265,5 +265,5 @@ def test_what_is_written_over_keeps_the_tail_of_what_was_longer(tmp_path: Path, 
 def test_what_cannot_be_written_over_leaves_nothing_and_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "A").symlink_to("/dev/full")
     with pytest.raises(OSError, match=r"No space left on device: .*A"):
-        write_over(tmp_path / "A", b"too much")
+        write_over(str(tmp_path / "A"), b"too much")
     assert not list(tmp_path.iterdir())

@@ -42,6 +42,7 @@ class CheckpointFile:
 
     def __init__(self, directory: Path, identity: str) -> None:
         self._paths = [directory / name for name in SLOTS]
+        self._names = [str(path) for path in self._paths]
         self._identity = identity
         self._serial = 0
         self.refused: list[str] = []  # why files that are there were not used, a line each
@@ -71,21 +72,18 @@ class CheckpointFile:
         )
         body = msgspec.msgpack.encode(checkpoint)
         content = MAGIC + HEAD.pack(FORMAT, len(body), zlib.crc32(body)) + body
-        path = self._paths[(self._serial + 1) % len(SLOTS)]
+        path = self._names[(self._serial + 1) % len(SLOTS)]
         try:
-            self._write(path, content, durable=durable)
+            try:
+                write_over(path, content, durable=durable)
+            except FileNotFoundError:  # a first start on a full disk, or somebody removed the directory
+                ensure_directory(Path(path).parent)
+                write_over(path, content, durable=durable)
         except OSError as error:
             raise CheckpointError(
                 f"{path}: cannot be written ({error.strerror}); make room or mend its mode"
             ) from None
         self._serial += 1
-
-    def _write(self, path: Path, content: bytes, *, durable: bool) -> None:
-        try:
-            write_over(path, content, durable=durable)
-        except FileNotFoundError:  # a first start on a full disk, or somebody removed the directory
-            ensure_directory(path.parent)
-            write_over(path, content, durable=durable)
 
 
 def _read(path: Path, identity: str) -> Checkpoint:

@@ -73,6 +73,8 @@ class SignalEngine:
         self._sample_s, self._baseline_s = (
             self._parameters[name].item() for name in ("sample_s", "baseline_s")
         )
+        self._learnt = self._state, self._scales, self._extra.scales
+        self._kept = [part.view(np.uint8).data for part in self._learnt]
         self.row = np.zeros(1, STEP)  # of the newest step
         self._stepped = self.row.view(np.uint8).data
         self._scored = self._stepped[SCORED]
@@ -260,19 +262,18 @@ class SignalEngine:
 
     def state(self) -> bytes:
         """All the engine knows, for `restore` in another process."""
-        return b"".join(part.tobytes() for part in (self._state, self._scales, self._extra.scales))
+        return b"".join(self._kept)
 
     def restore(self, state: bytes) -> None:
         """Go on from what `state()` gave in an engine of the same `identity()`; raises CheckpointError for
         another size.
         """
-        parts = (self._state, self._scales, self._extra.scales)
-        if len(state) != sum(part.nbytes for part in parts):
+        if len(state) != sum(map(len, self._kept)):
             raise CheckpointError(
                 f"{self.market}: the state has {len(state)} bytes; it is of another version"
             )
         start = 0
-        for part in parts:
+        for part in self._learnt:
             part[:] = np.frombuffer(state[start : start + part.nbytes], part.dtype)
             start += part.nbytes
         self._ingested_ns = clock.monotonic_ns()
