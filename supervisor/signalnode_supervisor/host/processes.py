@@ -225,7 +225,7 @@ class Processes:
             "name": spec.name,
             "target": spec.target,
             "args": dict(spec.args),
-            "heartbeat_interval_s": spec.heartbeat_interval_s,
+            "heartbeat": [spec.heartbeat_interval_s, spec.heartbeats_missed_max],
             "limits": limits,
             "lock": str(self._memory.lock_path(place)),
             "relieves": elder.pid if elder is not None else None,

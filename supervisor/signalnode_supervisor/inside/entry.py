@@ -167,7 +167,8 @@ def _run(assignment: dict[str, Any]) -> int:
         traceback.print_exc()
         return STATUS_OF_BAD_TARGET
     try:
-        link = Link(BEAT_FILE, assignment["heartbeat_interval_s"] or 1.0, assignment["relieves"])
+        interval_s, missed_max = assignment["heartbeat"]
+        link = Link(BEAT_FILE, interval_s or 1.0, assignment["relieves"], missed_max)
         status = function(link, assignment["args"])
     except SystemExit as ending:
         status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)

@@ -9,19 +9,24 @@ from signalnode_supervisor.clock import monotonic_ns
 from signalnode_supervisor.core.liveness import PROGRESS_WHOLE, encode
 from signalnode_supervisor.durations import NS_PER_S
 
-BEATS_PER_INTERVAL_MAX = 4  # `beat` may be called far more often; more than this the supervisor need not read
+# Of an interval, the least between two beats: `beat` may be called far more often, the supervisor need not
+# read more. Where only one may be missed the next comes as soon as there is one.
+STRICT_SHARE, PATIENT_SHARE = 0.25, 0.6
 
 
 class Link:
     """Says that the child is ready, and that its work loop turns.
 
     `file` is the write end of the heartbeat pipe, None when nobody listens; then every call does nothing.
+    `interval_s` is the longest between two beats, of which `missed_max` may be missed.
     """
 
-    def __init__(self, file: int | None, interval_s: float = 1.0, relieves: int | None = None) -> None:
+    def __init__(
+        self, file: int | None, interval_s: float = 1.0, relieves: int | None = None, missed_max: int = 1
+    ) -> None:
         self.relieves = relieves  # pid of the process that goes on until this one is ready, if there is one
         self._file = file
-        self._pause_ns = int(interval_s * NS_PER_S / BEATS_PER_INTERVAL_MAX)
+        self._pause_ns = int(interval_s * NS_PER_S * (STRICT_SHARE if missed_max == 1 else PATIENT_SHARE))
         self._next_ns = 0
         self._prepared = False
         self._owed: dict[str, Any] | None = None  # facts of a `ready` that nobody was there to take

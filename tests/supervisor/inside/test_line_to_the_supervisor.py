@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import select
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signalnode_supervisor.core.liveness import MESSAGE_BYTES_MAX, ChildMessage, decode, encode, hung_at_ns
 from signalnode_supervisor.durations import NS_PER_S
+from signalnode_supervisor.inside import link as link_module
 from signalnode_supervisor.inside.link import Link
 from signalnode_supervisor.spec import ChildSpec
 from tests.effort import drawn
@@ -95,6 +97,21 @@ def test_a_beat_in_every_turn_sends_only_a_few() -> None:
         link.beat(turn=turn)
     messages, _ = decode(b"", os.read(reader, 65_536))
     assert [message.facts for message in messages] == [{"turn": 0}]
+    os.close(reader)
+    os.close(writer)
+
+
+@pytest.mark.parametrize(("missed_max", "sent"), [(1, [0, 3, 6, 9]), (3, [0, 6])])
+def test_where_more_than_one_may_be_missed_fewer_beats_are_sent(
+    monkeypatch: pytest.MonkeyPatch, missed_max: int, sent: list[int]
+) -> None:
+    reader, writer = os.pipe2(os.O_NONBLOCK)
+    link = Link(writer, interval_s=1.0, missed_max=missed_max)
+    for tenth in range(11):
+        monkeypatch.setattr(link_module, "monotonic_ns", lambda at=tenth: (10 + at) * NS_PER_S // 10)
+        link.beat(tenth=tenth)
+    messages, _ = decode(b"", os.read(reader, 65_536))
+    assert [message.facts["tenth"] for message in messages] == sent
     os.close(reader)
     os.close(writer)
 
