@@ -100,12 +100,14 @@ class Publisher:
         """Send the next score as it goes to subscribers: in its frames, with a `seq` one more than ours."""
         self.seq += 1
         self._newest, self._repeat = framed, False
-        self._send(self._score_topic, framed)
+        socket = self._socket
+        if not socket.is_settled:
+            socket.serve()
+        socket.send_framed(self._score_topic, framed)
 
     def heartbeat(self, **header: Unpack[Header]) -> None:
         """Say that the work loop is alive; carries the last `seq`, so that a lost tail shows."""
         self._socket.tidy()
-        self.serve()
         if self._repeat:
             self._send(self._score_topic, self._newest)
         self._repeat = bool(self._newest)

@@ -57,6 +57,7 @@ class Xpub:
         self._asked_bytes_max = asked_bytes_max
         self._file = SocketFile(endpoint)
         self._subscribers: dict[int, _Subscriber] = {}  # by descriptor
+        self._everyone: tuple[_Subscriber, ...] = ()  # of them
         self._epoll = select.epoll()
         self._listens = False
         self.is_settled = False  # somebody hears, nobody is being let in and nothing is queued
@@ -80,7 +81,7 @@ class Xpub:
     @property
     def is_owing(self) -> bool:
         """Whether the system has not taken all that was sent."""
-        return any(each.queue for each in self._subscribers.values())
+        return any(each.queue for each in self._everyone)
 
     def _bound(self) -> socket.socket:
         path, address = ipc_path(self._endpoint), host_and_port(self._endpoint)
@@ -120,14 +121,14 @@ class Xpub:
                 self._flush(subscriber)
             if events & ~OUT:
                 changes += self._hear(subscriber)
-        everyone = self._subscribers.values()
+        everyone = self._everyone
         self.is_settled = bool(everyone) and all(each.is_ready and not each.queue for each in everyone)
         return changes
 
     def tidy(self) -> None:
         """Part with those who never said what they are; listen again, where there was no room for more."""
         before_ns = monotonic_ns() - HANDSHAKE_NS_MAX
-        for subscriber in tuple(self._subscribers.values()):
+        for subscriber in self._everyone:
             if not subscriber.is_ready and subscriber.since_ns < before_ns:
                 self._part(subscriber)
         self._listen()
@@ -140,8 +141,7 @@ class Xpub:
 
     def has_asked(self, topic: bytes | None = None) -> bool:
         """Whether somebody wants exactly that topic; or any, where none is given."""
-        everyone = self._subscribers.values()
-        return any(each.topics if topic is None else topic in each.topics for each in everyone)
+        return any(each.topics if topic is None else topic in each.topics for each in self._everyone)
 
     def send(self, topic: bytes, content: bytes) -> None:
         """To each who wants the topic. Waits for nobody."""
@@ -149,13 +149,9 @@ class Xpub:
 
     def send_framed(self, topic: bytes, data: bytes) -> None:
         """As `send`, a message that is in its frames already."""
-        for subscriber in tuple(self._subscribers.values()):
-            if not topic.startswith(subscriber.topics):
-                continue
-            if not subscriber.queue:
+        for subscriber in self._everyone:
+            if topic.startswith(subscriber.topics):
                 self._send(subscriber, data)
-            elif len(subscriber.queue) < self._queue_max:
-                subscriber.queue.append(data)
 
     def put_back(self) -> bool:
         """Bind again where somebody removed the file of an ipc endpoint, or put another there; whether that
@@ -179,15 +175,16 @@ class Xpub:
         until_ns = monotonic_ns() + linger_ms * NS_PER_MS
         while self.is_owing and self.wait(until_ns - monotonic_ns()):
             self.serve()
-        for subscriber in self._subscribers.values():
+        for subscriber in self._everyone:
             subscriber.stream.close()
         self._subscribers.clear()
+        self._everyone = ()
         self._file.remove()
         self._listener.close()
         self._epoll.close()
 
     def _accept(self) -> None:
-        if len(self._subscribers) >= SUBSCRIBERS_MAX:
+        if len(self._everyone) >= SUBSCRIBERS_MAX:
             self._make_room()
             return
         try:
@@ -202,6 +199,7 @@ class Xpub:
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         subscriber = _Subscriber(stream, self._asked_bytes_max, monotonic_ns())
         self._subscribers[stream.fileno()] = subscriber
+        self._everyone += (subscriber,)
         self._epoll.register(stream, IN)
         self._send(subscriber, HELLO)
 
@@ -210,7 +208,7 @@ class Xpub:
         of the process that has the most: one that never closes any shuts out nobody else. Else nobody is let
         in until `tidy`, for to be asked again and again would keep a core busy.
         """
-        everyone = self._subscribers.values()
+        everyone = self._everyone
         leaving = next((each for each in everyone if not each.is_ready), None)
         if leaving is None and len(everyone) >= SUBSCRIBERS_MAX:
             ((process, count),) = Counter(each.process for each in everyone).most_common(1)
@@ -233,15 +231,16 @@ class Xpub:
         except (OSError, PeerError):
             self._part(subscriber)
             return []
-        if answer and len(subscriber.queue) < self._queue_max:
-            if subscriber.queue:
-                subscriber.queue.append(answer)
-            else:
-                self._send(subscriber, answer)
+        if answer:
+            self._send(subscriber, answer)
         return changes
 
     def _send(self, subscriber: _Subscriber, data: bytes) -> None:
-        """Where nothing is queued before it."""
+        """As far as the system takes it; the rest is queued, or lost where too much is."""
+        if queue := subscriber.queue:
+            if len(queue) < self._queue_max:
+                queue.append(data)
+            return
         try:
             sent = subscriber.send(data)
         except BlockingIOError:
@@ -251,7 +250,7 @@ class Xpub:
             return
         if sent < len(data):
             self.is_settled = False
-            subscriber.queue.append(data[sent:])
+            queue.append(data[sent:])
             self._epoll.modify(subscriber.stream, IN | OUT)
 
     def _flush(self, subscriber: _Subscriber) -> None:
@@ -275,4 +274,5 @@ class Xpub:
             with contextlib.suppress(OSError):
                 self._epoll.unregister(subscriber.stream)
             subscriber.stream.close()
+            self._everyone = tuple(self._subscribers.values())
             self.is_settled = False

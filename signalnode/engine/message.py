@@ -27,7 +27,7 @@ from signalnode.bus.zmtp import LARGE, LARGE_HEAD, SHORT_MAX, message_head
 from signalnode.clock import NS_PER_MS
 from signalnode.compiled import compiled, entry
 from signalnode.engine.step import STEP
-from signalnode.feeds.base import Feed, Losses
+from signalnode.feeds.base import Feed, Losses, Outside
 from signalnode.feeds.health import CHANNELS
 from signalnode.signals import BUILT_IN_SCORES
 
@@ -199,6 +199,8 @@ class ScoreWriter:
         self._write = write.raw
         self._connection = -1  # what is laid out says so
         self._losses: Mapping[str, Losses] | None = None
+        self._circumstances: tuple[object, ...] = ()  # that these three are of
+        self._clock_ns, self._has_reason = NO_CLOCK, False
         self._missed = NO_FORM  # the form that was not written, the last time and now
         self._is_new = False
 
@@ -206,18 +208,16 @@ class ScoreWriter:
         """The message of a step's row, as of kernel time `at_ns`, in its frames; empty where it is for the
         ordinary way.
         """
-        self._is_new, live, clock_ns = False, feed.live, NO_CLOCK
-        if feed.degraded(at_ns):
+        self._is_new, live = False, feed.live
+        if live is None:
+            self._has_reason = feed.degraded(at_ns)
+        elif (found := live.circumstances()) != self._circumstances:
+            self._circumstances = found
+            self._has_reason = bool(live.outage) or feed.degraded(at_ns)
+            self._hear(live)
+        if self._has_reason:
             return b""
-        if live is not None:
-            if live.outage:
-                return b""
-            losses, told_ns = live.losses(), live.clock_ns
-            if losses is not self._losses or live.connection != self._connection:
-                self._losses, self._connection = losses, live.connection
-                self._laid["form"], self._laid["is_live"] = NOT_LAID, 1
-            clock_ns = NO_CLOCK if told_ns is None else told_ns
-        size = self._write(row, self._laid, self._text, self._to, seq, published_ns, clock_ns)
+        size = self._write(row, self._laid, self._text, self._to, seq, published_ns, self._clock_ns)
         if size:
             return self._written[:size].tobytes()
         before, self._missed = self._missed, self._laid["seen"].item()
@@ -229,6 +229,14 @@ class ScoreWriter:
         if self._is_new and self._missed != NO_FORM:
             self._lay(message)
             self._is_new = False
+
+    def _hear(self, live: Outside) -> None:
+        """Have all of a live feed that no row says; what is laid out is of no use where it says otherwise."""
+        losses, clock_ns = live.losses(), live.clock_ns
+        if losses is not self._losses or live.connection != self._connection:
+            self._losses, self._connection = losses, live.connection
+            self._laid["form"], self._laid["is_live"] = NOT_LAID, 1
+        self._clock_ns = NO_CLOCK if clock_ns is None else clock_ns
 
     def _lay(self, message: Score) -> None:
         """Lay out messages like that one."""

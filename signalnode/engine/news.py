@@ -49,26 +49,25 @@ class News:
                 poll.register(self._served_fd, select.POLLIN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
-    def wait(self, wait_ns: int, *, listen: bool) -> None:
-        """Wait so long at most; less where a signal comes, or news while they are listened for.
+    def wait_until(self, until_ns: int, *, listen: bool) -> None:
+        """Wait until that monotonic time at most; less where a signal comes, or news that are listened for.
 
         A signal that came since the last wait is not missed: it lies in the pipe.
         """
         inlet = self._inlet
-        if inlet is not None and listen and inlet.holds:
+        if listen and inlet is not None and inlet.holds:
             return
         poll, now_ns = self._listening if listen else self._deaf, monotonic_ns()
-        until_ns = now_ns + wait_ns
         while True:
             end_ns = until_ns if inlet is None or inlet.due_ns > until_ns else inlet.due_ns
             found = poll.poll((end_ns - now_ns) / NS_PER_MS if end_ns > now_ns else 0)
             if found and self._is_news([fd for fd, _ in found]):
                 return
             now_ns = monotonic_ns()
-            if inlet is not None and inlet.due_ns <= now_ns:
-                inlet.retry()
             if now_ns >= until_ns:
                 return
+            if inlet is not None and inlet.due_ns <= now_ns:
+                inlet.retry()
 
     def _is_news(self, found: list[int]) -> bool:
         """See to these descriptors; whether the wait is over by them."""

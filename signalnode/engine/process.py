@@ -192,23 +192,27 @@ class _Process:
         self._wait_to_be_heard(publisher, resumed)
         work.start(monotonic_ns())
         news = News(None if feed.live is None else feed.live.inlet, STOPS, publisher)
-        turn = work.turn(monotonic_ns())
+        live, outages = feed.live, self._outages
         while not self._stopped_by:
-            standing = self._send(publisher, work, turn)
+            turn = work.turn(monotonic_ns())
+            scores, heartbeat, beat, save, ended, wake_ns, listen = turn
+            if scores:
+                self._send(publisher, work)
+            standing = None
+            if heartbeat or beat or not self._ready:
+                standing = self._say(publisher, work, turn)
             if tape is not None:
                 work.commit(monotonic_ns())
-            if turn.save:
+            if save:
                 self._save(work)
-            if turn.ended:
+            if ended:
                 self._log.info("the feed has ended", seq=publisher.seq)
                 self._ended = True
                 break
-            live = feed.live
-            if live is not None and (turn.heartbeat or live.outage or not self._outages.is_over):
-                self._follow(live, turn, standing)
+            if live is not None and (heartbeat or live.outage or not outages.is_over):
+                self._follow(live, heartbeat, standing)
             if not self._stopped_by:
-                news.wait(max(0, turn.wake_ns - monotonic_ns()), listen=turn.listen)
-            turn = work.turn(monotonic_ns())
+                news.wait_until(wake_ns, listen=listen)
         if tape is not None:
             tape.close(engine, monotonic_ns())
         self._save(work, durable=True)
@@ -221,24 +225,25 @@ class _Process:
         elif resumed:
             publisher.wait_for_subscriber(SUBSCRIBER_WAIT_MS)
 
-    def _send(self, publisher: Publisher, work: Work, turn: Turn) -> Standing | None:
-        """Send and tell what is due; returns how things stand where that had to be known."""
-        if turn.scores:
-            framed = work.written(publisher.seq + 1, wall_ns())
-            if framed:
-                publisher.send_written(framed)
-            else:
-                work.learn(send_scores(publisher, work))
-            self._scored_ns = monotonic_ns()
+    def _send(self, publisher: Publisher, work: Work) -> None:
+        """Send the turn's scores."""
+        framed = work.written(publisher.seq + 1, wall_ns())
+        if framed:
+            publisher.send_written(framed)
+        else:
+            work.learn(send_scores(publisher, work))
+        self._scored_ns = monotonic_ns()
+
+    def _say(self, publisher: Publisher, work: Work, turn: Turn) -> Standing | None:
+        """Say what is due besides scores; returns how things stand where that had to be known."""
         # A market that its venue refuses, or that cannot be reached, is as ready as it will be: whoever
         # waits for it waits no longer.
         if not self._ready and (turn.scores or (self._outages.is_known and (turn.heartbeat or turn.beat))):
             self._ready = True
             self._link.ready(epoch=publisher.epoch)
-        if not (turn.heartbeat or turn.beat):
-            return None
-        standing = work.standing()
+        standing = None
         if turn.heartbeat:
+            standing = work.standing()
             if self._lock.put_back() | publisher.put_back():
                 self._log.warning("somebody removed the lock or the socket, made again")
             publisher.heartbeat(time_published_ns=wall_ns(), **standing._asdict())
@@ -249,11 +254,14 @@ class _Process:
             self._beat(publisher, standing)
         return standing
 
-    def _beat(self, publisher: Publisher, standing: Standing) -> None:
-        facts: dict[str, Any] = {"epoch": publisher.epoch, "seq": publisher.seq, "status": standing.status}
-        if standing.health is not None:  # a fact once told stands until it is told anew, so "" is said, too
-            facts["outage"] = self._outages.now
-            facts["health"] = msgspec.to_builtins(standing.health)
+    def _beat(self, publisher: Publisher, standing: Standing | None) -> None:
+        """Tell the supervisor; how things stand once in a heartbeat, for it costs more than the rest."""
+        facts: dict[str, Any] = {"epoch": publisher.epoch, "seq": publisher.seq}
+        if standing is not None:
+            facts["status"] = standing.status
+            if standing.health is not None:  # a fact told stands until it is told anew, so "" is said, too
+                facts["outage"] = self._outages.now
+                facts["health"] = msgspec.to_builtins(standing.health)
         if self._scored_ns:
             facts["score_age_s"] = round((monotonic_ns() - self._scored_ns) / NS_PER_S, 3)
         self._link.beat(**facts)
@@ -265,11 +273,11 @@ class _Process:
             self._stopped_by = taken.si_signo  # and never assigned 0: `_stop` may have run during the wait
         return self._stopping
 
-    def _follow(self, live: Outside, turn: Turn, standing: Standing | None) -> None:
+    def _follow(self, live: Outside, heartbeat: bool, standing: Standing | None) -> None:
         """Tell what became of a live feed."""
         if (told := self._outages.hear(live.outage, monotonic_ns())) is not None:
             self._tell_outage(live, *told)
-        if turn.heartbeat:
+        if heartbeat:
             if not live.outage:  # else it may be told by itself soon
                 self._tell_faults(live)
             health = None if standing is None else standing.health

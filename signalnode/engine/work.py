@@ -35,7 +35,7 @@ TOGETHER_NS, TOGETHER_SHARES = 10 * NS_PER_MS, 10  # so many of them, at least, 
 TAKE_MAX = 2_048  # events in a turn; 0.1 ms of work, then whatever else is due gets its turn
 # Shares of an interval: from when on a thing may be done, and when it must be. Between the two lies a score.
 HEARTBEAT_SHARES = (0.75, 0.9)  # so that it is never late
-BEAT_SHARES = (0.45, 0.6)  # of a heartbeat's: a supervisor that allows none to be missed waits a whole one
+BEAT_SHARES = (0.45, 0.6)  # of a heartbeat's, with which there is one besides; most are not sent: `Link.beat`
 NOTHING = (False, False, False)  # of heartbeat, beat and save
 SAVE_SHARES = (0.85, 1.0)  # of the checkpoint interval, which is the most that a kill may cost
 
@@ -81,6 +81,7 @@ class Work:
         tape: Tape | None = None,
     ) -> None:
         self.engine, self.feed, self.health = engine, feed, health
+        self._live = feed.live
         self._tape = tape  # what is taken is recorded
         self._clock = KernelClock(speed)
         self._publish_ns = settings.publish_interval_ms * NS_PER_MS
@@ -108,23 +109,21 @@ class Work:
 
     def turn(self, now_ns: int) -> Turn:
         """Take what is due at monotonic time `now_ns` and say what is to be done about it."""
-        live = self.feed.live
-        until_ns = self._clock.kernel_at(now_ns) if live is None else live.kernel_at(now_ns)
-        coming_ns = self._take(until_ns)
-        next_ns = None if live is not None else coming_ns or self.feed.next_time_ns()
-        ended = next_ns is None and live is None
-        if ended:
-            self._look(0)
-        scores = False
-        if now_ns >= self._next_publish_ns or ended or (self._heard and self._is_resting):
+        live, next_ns, ended, scores = self._live, None, False, False
+        if live is not None:
+            self._take(live.kernel_at(now_ns))
+        else:
+            next_ns = self._take(self._clock.kernel_at(now_ns)) or self.feed.next_time_ns()
+            if ended := next_ns is None:
+                self._look(0)
+        if now_ns >= self._next_publish_ns or ended or (self._heard and self._quiet >= REST_INTERVALS):
             scores = self._score(now_ns, ended=ended)
         heartbeat, beat, save = NOTHING if now_ns < self._from_ns else self._besides(now_ns)
+        wake_ns = self._next_publish_ns if self._next_publish_ns < self._by_ns else self._by_ns
         if self._behind and not ended:
             wake_ns = now_ns
-        elif next_ns is None:
-            wake_ns = min(self._next_publish_ns, self._by_ns)
-        else:
-            wake_ns = self._wake_ns(next_ns, now_ns)
+        elif next_ns is not None and self._quiet >= REST_INTERVALS:
+            wake_ns = min(wake_ns, max(self._clock.due_at(next_ns), now_ns))
         listen = live is not None and self._quiet >= REST_INTERVALS
         turn = (scores, heartbeat, beat, save, ended, wake_ns, listen)
         return tuple.__new__(Turn, turn)  # a named tuple's own `__new__` is Python
@@ -134,7 +133,7 @@ class Work:
         heartbeat = now_ns >= self._heartbeat.from_ns
         if heartbeat:
             self._heartbeat.done(now_ns)
-        beat = now_ns >= self._beat.from_ns
+        beat = heartbeat or now_ns >= self._beat.from_ns
         if beat:
             self._beat.done(now_ns)
         save = now_ns >= self._save.from_ns
@@ -180,8 +179,8 @@ class Work:
         time of the next one in the block; 0 where it is at its end.
         """
         take_ns, at_ns = (ALL_NS, 0) if until_ns is None else (until_ns, until_ns)
-        left, feed = TAKE_MAX, self.feed
-        since_ns = 0 if feed.live is None else feed.live.since_ns
+        left, feed, live = TAKE_MAX, self.feed, self._live
+        since_ns = 0 if live is None else live.since_ns
         while True:
             block, start = feed.ahead()
             reached, coming_ns, self._at_ns, self._time_ns = self.engine.step(
@@ -194,10 +193,8 @@ class Work:
             feed.pass_to(reached)
             self._heard = True
             left -= reached - start
-            if reached < len(block) or left <= 0:
-                break
-            if feed.live is not None:
-                break  # it makes one block of all that it has heard
+            if live is not None or coming_ns or left <= 0:
+                break  # a live one makes one block of all that it has heard
             next_ns = feed.next_time_ns()  # of the next block, which need not be looked at in vain
             if next_ns is None or next_ns > take_ns:
                 break
@@ -210,19 +207,15 @@ class Work:
         self._at_ns, self._time_ns = stood[2:]
 
     def _since_ns(self) -> int:
-        live = self.feed.live
-        return 0 if live is None else live.since_ns
-
-    @property
-    def _is_resting(self) -> bool:
-        """Whether the next event is listened for."""
-        return self._quiet >= REST_INTERVALS
+        return 0 if self._live is None else self._live.since_ns
 
     def _score(self, now_ns: int, *, ended: bool) -> bool:
         """Whether scores are to be sent: where they have moved, and in any case at the end. Sets the time of
         the next.
         """
-        self._next_publish_ns = _next(self._next_publish_ns, self._publish_ns, now_ns)
+        next_ns = self._next_publish_ns + self._publish_ns  # as nearly always: the rhythm goes on
+        is_steady = self._next_publish_ns <= now_ns < next_ns
+        self._next_publish_ns = next_ns if is_steady else _first(self._publish_ns, now_ns)
         self._quiet, self._heard = 0 if self._heard else self._quiet + 1, False
         if not self._time_ns:
             return False
@@ -230,16 +223,8 @@ class Work:
         self._sent = scored
         return ended or scored != sent
 
-    def _wake_ns(self, next_ns: int, now_ns: int) -> int:
-        due_ns = min(self._next_publish_ns, self._by_ns)
-        if self._is_resting:
-            due_ns = min(due_ns, max(self._clock.due_at(next_ns), now_ns))
-        return due_ns
 
-
-def _next(planned_ns: int, interval_ns: int, now_ns: int) -> int:
-    """The next beat of a steady rhythm; before its time or after a pause the rhythm starts over instead."""
-    if planned_ns <= now_ns < planned_ns + interval_ns:
-        return planned_ns + interval_ns
+def _first(interval_ns: int, now_ns: int) -> int:
+    """The first beat of a rhythm that starts over, as before its time or after a pause."""
     together_ns = min(TOGETHER_NS, interval_ns // TOGETHER_SHARES)
     return -(-(now_ns + interval_ns) // together_ns) * together_ns

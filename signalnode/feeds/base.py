@@ -92,6 +92,10 @@ class Outside(Protocol):
         """What became of each channel, by its name."""
         ...
 
+    def circumstances(self) -> tuple[object, ...]:
+        """What is equal twice only where outage, trouble, connection, losses and `clock_ns` are the same."""
+        ...
+
     @property
     def inlet(self) -> Inlet:
         """Where news comes in, once prepared."""

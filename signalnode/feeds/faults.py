@@ -51,6 +51,7 @@ class Faults:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
+        self.changes = 0  # times that a count was another
         self.examples: dict[str, list[str]] = {}
         self._newest: dict[str, str] = {}  # example of each that `news` has not told
         self._told: dict[str, int] = {}  # counts as of the last `news`
@@ -60,6 +61,7 @@ class Faults:
         if name not in self.counts and len(self.counts) >= FAULT_NAMES_MAX:
             name = "other"
         self.counts[name] = self.counts.get(name, 0) + count
+        self.changes += 1
         self._newest[name] = where[:EXAMPLE_CHARS_MAX]
         seen = self.examples.setdefault(name, [])
         if where and len(seen) < EXAMPLES_MAX:
@@ -67,6 +69,7 @@ class Faults:
 
     def clear(self) -> None:
         """Forget everything counted."""
+        self.changes += 1
         for memory in (self.counts, self.examples, self._newest, self._told):
             memory.clear()
 

@@ -39,11 +39,14 @@ class Live:
     """What a live feed says of the world outside."""
 
     def __init__(self, connection: int, clock_ns: int | None, losses: dict[str, Losses]) -> None:
-        self.connection, self.clock_ns, self.outage, self.trouble = connection, clock_ns, "", "a gap"
+        self.connection, self.clock_ns, self.outage, self.trouble = connection, clock_ns, "", ""
         self._losses = losses
 
     def losses(self) -> dict[str, Losses]:
         return self._losses
+
+    def circumstances(self) -> tuple[object, ...]:
+        return self.connection, self.clock_ns, self.outage, self.trouble, id(self._losses)
 
     def tried(self, at_ns: int) -> Tried:  # noqa: ARG002 - part of what it is
         return Tried(5, 1, None) if self.outage else Tried()
@@ -178,6 +181,7 @@ def test_what_has_a_reason_to_tell_goes_the_ordinary_way(why: str) -> None:
     assert learnt(writer, row, Heard(live), encoded(row, Heard(live), 1, 5))
     row["silent"] = 2 * (why == "silent")
     live.outage = "gone" if why == "outage" else ""
+    live.trouble = "a gap" if why == "degraded" else ""
     feed = Heard(live, why == "degraded")
     assert encoded(row, feed, 2, 5).status in ("stale", "degraded")
     assert learnt(writer, row, feed, encoded(row, feed, 2, 5)) == b""

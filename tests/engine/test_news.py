@@ -60,9 +60,9 @@ def test_a_signal_from_before_the_wait_ends_it(inlet, taken):
     news = News(inlet, STOPS)
     assert taken == [signal.SIGUSR1]
     since_ns = monotonic_ns()
-    news.wait(LONG_NS, listen=False)
+    news.wait_until(monotonic_ns() + LONG_NS, listen=False)
     signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
-    news.wait(LONG_NS, listen=True)
+    news.wait_until(monotonic_ns() + LONG_NS, listen=True)
     assert taken == [signal.SIGUSR1] * 2
     assert monotonic_ns() - since_ns < LONG_NS
 
@@ -71,7 +71,7 @@ def test_news_end_a_wait_that_listens_and_stay_to_be_read(inlet, taken):
     news = News(inlet, STOPS)
     inlet.send(b"frame")
     since_ns = monotonic_ns()
-    news.wait(LONG_NS, listen=True)
+    news.wait_until(monotonic_ns() + LONG_NS, listen=True)
     assert monotonic_ns() - since_ns < LONG_NS
     assert os.read(inlet.fd, 10) == b"frame"
 
@@ -80,7 +80,7 @@ def test_news_do_not_end_a_wait_that_does_not_listen(inlet, taken):
     news = News(inlet, STOPS)
     inlet.send(b"frame")
     since_ns = monotonic_ns()
-    news.wait(NS_PER_S // 100, listen=False)
+    news.wait_until(monotonic_ns() + NS_PER_S // 100, listen=False)
     assert monotonic_ns() - since_ns >= NS_PER_S // 100
 
 
@@ -98,12 +98,12 @@ def test_who_is_served_meanwhile_is_no_news(inlet, taken):
     news = News(inlet, STOPS, served)
     os.write(served.end, b"12")
     since_ns = monotonic_ns()
-    news.wait(NS_PER_S // 50, listen=True)
+    news.wait_until(monotonic_ns() + NS_PER_S // 50, listen=True)
     assert monotonic_ns() - since_ns >= NS_PER_S // 50
     assert served.count == 2
     os.write(served.end, b"3")
     inlet.send(b"frame")
-    news.wait(LONG_NS, listen=True)
+    news.wait_until(monotonic_ns() + LONG_NS, listen=True)
     assert monotonic_ns() - since_ns < LONG_NS
 
 
@@ -120,23 +120,23 @@ def test_who_always_wants_to_be_served_holds_nothing_up(inlet):
 
     insatiable = Insatiable()
     news = News(inlet, STOPS, insatiable)
-    news.wait(0, listen=True)
+    news.wait_until(monotonic_ns() + 0, listen=True)
     assert insatiable.count == 1
-    news.wait(NS_PER_S // 1_000, listen=True)
+    news.wait_until(monotonic_ns() + NS_PER_S // 1_000, listen=True)
 
 
 def test_what_was_read_and_not_taken_is_news(inlet, taken):
     news, inlet.holds = News(inlet, STOPS), True
     since_ns = monotonic_ns()
-    news.wait(LONG_NS, listen=True)
+    news.wait_until(monotonic_ns() + LONG_NS, listen=True)
     assert monotonic_ns() - since_ns < LONG_NS
-    news.wait(NS_PER_S // 100, listen=False)
+    news.wait_until(monotonic_ns() + NS_PER_S // 100, listen=False)
 
 
 def test_who_is_not_there_is_looked_for_when_that_is_due_and_it_is_no_news(inlet, taken):
     news = News(inlet, STOPS)
     inlet.due_ns = monotonic_ns() + NS_PER_S // 200
     since_ns = monotonic_ns()
-    news.wait(NS_PER_S // 50, listen=False)
+    news.wait_until(monotonic_ns() + NS_PER_S // 50, listen=False)
     assert monotonic_ns() - since_ns >= NS_PER_S // 50
     assert inlet.retries == 1

@@ -37,14 +37,14 @@ PROGRAM_WITH_A_THREAD = """
 import json, signal, sys, threading
 from signalnode.engine.news import News
 from signalnode.engine.process import main
-resting, rest = threading.Event(), News.wait
+resting, rest = threading.Event(), News.wait_until
 def rest_seen(*args, **how):
     resting.set()
     return rest(*args, **how)
 def take_the_signal():
     resting.wait()
     signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
-News.wait = rest_seen
+News.wait_until = rest_seen
 threading.Thread(target=take_the_signal, daemon=True).start()
 class Link:
     def ready(self, **facts): pass

@@ -83,7 +83,7 @@ class LiveFeed(BlockFeed):
     @property
     def position(self) -> dict[str, Any]:
         """What is heard, by whichever gateway, and the kernel time so far."""
-        return {"live": [self._venue, self._symbol], "time_ns": int(self._state["time_ns"][0])}
+        return {"live": [self._venue, self._symbol], "time_ns": self._state["time_ns"].item()}
 
     def seek(self, position: Mapping[str, Any]) -> None:
         """Go on after `position`; what came meanwhile is missing. Raises CheckpointError."""
@@ -131,6 +131,13 @@ class LiveFeed(BlockFeed):
         if counted != self._counted:  # else as at most turns
             self._counted, self._told_losses = counted, _losses_of(*counted)
         return self._told_losses
+
+    def circumstances(self) -> tuple[object, ...]:
+        """See `base.Outside`."""
+        watch = self._decoder.chief.decoder.watch
+        book, offset_ns = watch.book, self._clock.offset_ns
+        known = self.outage, self.connection, offset_ns, self._faults.changes
+        return (*known, book.status, book.snapshots, watch.gaps, watch.gives_quotes)
 
     def is_prepared(self) -> bool:
         """Always: what there is to do takes no time."""
