@@ -85,18 +85,23 @@ def test_what_a_process_uses_is_there_before_anybody_asks_with_its_age() -> None
 
 
 def test_what_a_process_has_begun_itself_counts_with_it() -> None:
-    code = "import subprocess, sys; print(flush=True); sys.stdin.read()"
+    inner = "import subprocess, sys; print(flush=True); sys.stdin.read()"
+    outer = (
+        "import subprocess, sys\n"
+        "with subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE) as begun:\n"
+        "    begun.stdout.readline()\n"
+        "    print(begun.pid, flush=True)\n"
+    )
     desk = Desk(spec())
-    desk.step(Started("a", os.getpid()))
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as begun:
-        assert begun.stdout is not None
-        begun.stdout.readline()
-        own, sample = pss_bytes(begun.pid), Samples()
+    with subprocess.Popen(  # and not this one, which shares its pages with whatever it forked
+        [sys.executable, "-c", outer, inner], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        own, sample = pss_bytes(int(process.stdout.readline())), Samples()
+        desk.step(Started("a", process.pid))
         sample.renew(desk.core.children)
-        alone, both = pss_bytes(os.getpid()), sample.of("a").pss_bytes
-        begun.communicate()
+        alone, both = pss_bytes(process.pid), sample.of("a").pss_bytes
+        process.communicate()
     assert own is not None
     assert alone is not None
     assert both is not None
