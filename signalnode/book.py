@@ -49,6 +49,7 @@ from typing import Literal, NamedTuple
 from signalnode.ladder import LEVELS_MAX, WATCHED_LEVELS, Level, Side
 
 BookStatus = Literal["empty", "synced", "gap", "crossed", "thin"]
+SHOWN = ("synced", "thin")  # of a book that has a top
 
 PENDING_MAX = 1_000  # deltas kept while waiting for a snapshot: 100 s at ten a second
 OLD_MAX = 100  # ten seconds of them: nothing is so late, so the venue's numbers began anew, or ours are wrong
@@ -88,6 +89,7 @@ class Book:
         self._asks = Side(+1, levels_max)
         self._pending: deque[Delta] = deque(maxlen=pending_max)
         self._joined: Literal["empty", "synced", "gap"] = "empty"
+        self.status: BookStatus = "empty"  # what the book is good for now; see the class
         self.last_id = 0  # newest update applied
         self.gaps = 0  # times deltas were found missing
         self.snapshots = 0  # taken
@@ -97,19 +99,16 @@ class Book:
         self._deltas = 0  # applied since the snapshot, while levels are watched
         self._deltas_max = 0  # after so many all is known; 0 while that cannot be told
 
-    @property
-    def status(self) -> BookStatus:
-        """What the book is good for now; see the class."""
+    def _look(self) -> BookStatus:
+        """See what the book is good for, after every change of it."""
+        bids, asks = self._bids, self._asks
         if self._joined != "synced":
-            return self._joined
-        bids, asks = self._bids.keys, self._asks.keys
-        if bids and asks and -bids[0] >= asks[0]:
-            return "crossed"
-        return "thin" if self._bids.held or self._asks.held else "synced"  # as `_is_thin`; asked very often
-
-    @property
-    def _is_thin(self) -> bool:
-        return self._bids.held > 0 or self._asks.held > 0
+            self.status = self._joined
+        elif bids.keys and asks.keys and -bids.keys[0] >= asks.keys[0]:
+            self.status = "crossed"
+        else:
+            self.status = "thin" if bids.held or asks.held else "synced"
+        return self.status
 
     @property
     def waiting(self) -> int:
@@ -123,7 +122,7 @@ class Book:
 
         `limit`: levels a side that were asked for, so that a side with fewer is whole; 0 for all there are.
         """
-        if self._joined == "synced" and last_id <= self.last_id and not self._is_thin:
+        if self._joined == "synced" and last_id <= self.last_id and not (self._bids.held or self._asks.held):
             return self.status
         refused = self._bids.replace(bids, limit) + self._asks.replace(asks, limit)
         self._watched = len(self._bids.unheard) + len(self._asks.unheard)
@@ -136,7 +135,7 @@ class Book:
         for delta in waiting:
             if delta.last_id > self.last_id:
                 self.apply(delta)
-        return self.status
+        return self._look()
 
     def replace(
         self, last_id: int, bids: Iterable[Level], asks: Iterable[Level], window: int = 0
@@ -158,19 +157,19 @@ class Book:
         """
         if self._joined == "synced" and previous_id == self.last_id:
             self._take(previous_id + 1, last_id, bids, asks)
-            return self.status
+            return self._look()
         delta = Delta(previous_id + 1, last_id, bids, asks)
         if self._joined != "synced":
             self._pending.append(delta)
         else:
             self._open_gap(delta)
-        return self.status
+        return self._look()
 
     def join(self, last_id: int, bids: Sequence[Level], asks: Sequence[Level]) -> BookStatus:
         """Take an update of which nothing tells what came before it: it joins wherever it comes."""
         if self._joined == "synced" and last_id > self.last_id:
             self._take(0, last_id, bids, asks)
-            return self.status
+            return self._look()
         return self.apply(Delta(0, last_id, bids, asks))
 
     def apply(self, delta: Delta) -> BookStatus:
@@ -185,7 +184,7 @@ class Book:
             self._open_gap(delta)
         else:
             self._take(*delta)
-        return self.status
+        return self._look()
 
     def _take(self, first_id: int, last_id: int, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         self.last_id, self._old = last_id, 0
@@ -220,17 +219,19 @@ class Book:
         """A thin book is all there is."""
         self._bids.believe()
         self._asks.believe()
+        self._look()
 
     def expect(self, other: Book) -> None:
         """Take the first image for thin beside what another book of the market holds."""
-        if other.status in ("synced", "thin"):
+        if other.status in SHOWN:
             for side, its in ((self._bids, other._bids), (self._asks, other._asks)):
                 side.held, side.edge = its.expected()
+            self._look()
 
     def forget(self) -> None:
         """Distrust what is held, as after a reconnect, and wait for a snapshot."""
         if self._joined == "synced":
-            self._joined = "gap"
+            self._joined = self.status = "gap"
 
     def _open_gap(self, delta: Delta) -> None:
         self._joined, self._old = "gap", 0
@@ -239,11 +240,11 @@ class Book:
 
     def top(self) -> Top | None:
         """Best bid and ask, or None unless synced with both sides present."""
-        bids, asks = self._bids.keys, self._asks.keys
-        if self._joined != "synced" or not bids or not asks or -bids[0] >= asks[0]:
+        bids, asks = self._bids, self._asks
+        if self.status not in SHOWN or not bids.keys or not asks.keys:
             return None
         # A named tuple's own `__new__` is Python, and each frame of a book comes here.
-        return tuple.__new__(Top, (-bids[0], self._bids.sizes[0], asks[0], self._asks.sizes[0]))
+        return tuple.__new__(Top, (-bids.keys[0], bids.sizes[0], asks.keys[0], asks.sizes[0]))
 
     def crossing(self) -> Top | None:
         """Best bid and ask of a book that is crossed; None otherwise."""

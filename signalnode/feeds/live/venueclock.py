@@ -63,18 +63,12 @@ class VenueClock:
         self._events = 0  # in it
         self._least_ns = self._former_ns = UNKNOWN_NS  # of the present window and the one before
         self._usual_ns = UNKNOWN_NS  # what it was when all was well, or last told of
+        # Our time of receipt less the venue's, the least of the two; None where no event had a venue's time.
+        self.offset_ns: int | None = None
         self._is_ahead = False
         self._sift = _sift.raw  # a feed's arrays need no check each time
         self._ways, self._codes = np.zeros(1, WAYS), np.zeros(ROWS, np.uint8)
         self._told = self._ways.view(np.uint8).data
-
-    @property
-    def offset_ns(self) -> int | None:
-        """Our time of receipt less the venue's, the least of this window and the one before; None where no
-        event had a venue's time.
-        """
-        least_ns = min(self._least_ns, self._former_ns)
-        return None if least_ns == UNKNOWN_NS else least_ns
 
     def sift(self, events: Events, state: State) -> tuple[int, Sequence[int]]:
         """Sift `events`, dtype EVENT, as `sieve.sift` does, and learn from those that are kept. Where both
@@ -89,7 +83,9 @@ class VenueClock:
             if newest_ns >= self._until_ns and (self._events >= EVENTS_MIN or not self._until_ns):
                 self._close(newest_ns)
             self._events += count
-            self._least_ns = min(self._least_ns, least_ns)
+            if least_ns < self._least_ns:
+                self._least_ns = least_ns
+                self.offset_ns = min(least_ns, self._former_ns)
         return kept, self._codes[: len(events)].tolist() if faults else ()
 
     def _close(self, newest_ns: int) -> None:
