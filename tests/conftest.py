@@ -68,8 +68,7 @@ def _compile_meanwhile() -> None:
 
 def _import_for_all() -> None:
     """What takes longest to import of what some tests of every worker will."""
-    for name in ("pandas", "scipy.stats"):
-        importlib.import_module(name)
+    importlib.import_module("pandas")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
