@@ -45,10 +45,10 @@ def counted(mids: Floats, scores: Floats, sign: float, steps: int, decile: int) 
     """Of one market and score: weight, hit rate, mean move and its size, from their meaning."""
     weight = changed = hits = moves = sizes = 0.0
     newest = len(mids) - 1
+    is_move = (np.abs(np.diff(np.log(mids))) <= RETURN_MAX).tolist()  # from one row to the next
     for end in range(steps, newest + 1):
         path, value = mids[end - steps : end + 1], scores[end - steps]
-        returns = np.diff(np.log(path))
-        if np.isnan(value) or not np.all(np.abs(returns) <= RETURN_MAX):
+        if math.isnan(value) or not all(is_move[end - steps : end]):
             continue
         if min(int(value / 10.0), 9) != decile:
             continue
