@@ -9,6 +9,7 @@ from signalnode.events import Events
 from signalnode.feeds import Feed, load_events, open_feed, synthetic_events
 from signalnode.feeds.files.recording import write_recording
 from signalnode.settings import VENUE_NAMES, FeedSettings, MarketSettings
+from tests.effort import drawn
 from tests.feeds.venues.made.base import capture_of, writer_of
 
 DATA = Path(__file__).parents[1] / "data" / "binance"
@@ -59,7 +60,7 @@ def made_captures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A capture of a made market for each venue."""
     folder = tmp_path_factory.mktemp("made")
     for venue in VENUE_NAMES:
-        (folder / venue).write_bytes(capture_of(venue, 6, 500))
+        (folder / venue).write_bytes(capture_of(venue, 6, drawn(200, 500)))
     return {venue: folder / venue for venue in VENUE_NAMES}
 
 

@@ -69,7 +69,7 @@ class Listener:
         self.engine = SignalEngine(symbol)
         self.events: list[Events] = []
         self.scores: dict[int, MarketScores] = {}
-        self._grid_ns = 0
+        self._grid_ns = self._counted = self._quotes = 0
 
     @property
     def is_sound(self) -> bool:
@@ -78,8 +78,10 @@ class Listener:
 
     @property
     def quotes(self) -> int:
-        """So many came."""
-        return sum(int((block["kind"] == QUOTE).sum()) for block in self.events)
+        """So many came. Asked at every turn, so each block is looked into once."""
+        self._quotes += sum(int((block["kind"] == QUOTE).sum()) for block in self.events[self._counted :])
+        self._counted = len(self.events)
+        return self._quotes
 
     def turn(self, now_ns: int) -> Events:
         """Take what has come by monotonic time `now_ns`, and score at each grid point that is past."""

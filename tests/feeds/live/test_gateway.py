@@ -91,7 +91,7 @@ class Crowd:
     def turn(self) -> None:
         for each in self.listeners:
             each.turn(monotonic_ns())
-        pause(NS_PER_S // 200)
+        pause(NS_PER_S // 50)
 
     def until(self, holds: Callable[[Listener], bool], what: str) -> None:
         """Until each has held once."""

@@ -44,6 +44,7 @@ class Market:
         self.time_ns = START_NS
         self.bids = {MID - at: self._lots() for at in range(1, LEVELS)}
         self.asks = {MID + at: self._lots() for at in range(LEVELS)}
+        self._bid, self._ask = MID - 1, MID  # the best: asked for several times a step
 
     def _lots(self) -> int:
         return 1 + self._below(4_999)
@@ -54,7 +55,7 @@ class Market:
 
     def step(self) -> Step:
         """Move on by STEP_NS: some sizes, a trade, the price."""
-        rng, bid, ask = self._rng, max(self.bids), min(self.asks)
+        rng, bid, ask = self._rng, self._bid, self._ask
         self.time_ns += STEP_NS
         bids = {bid - self._below(30): self._below(2) * self._lots() for _ in range(self._below(3))}
         asks = {ask + self._below(30): self._below(2) * self._lots() for _ in range(self._below(3))}
@@ -75,9 +76,14 @@ class Market:
         """Bring the book to where `step` says."""
         for levels, changes in ((self.bids, step.bids), (self.asks, step.asks)):
             for tick, lots in changes.items():
-                levels[tick] = lots
-                if not lots:
-                    del levels[tick]
+                if lots:
+                    levels[tick] = lots
+                else:
+                    levels.pop(tick, None)
+        if step.bids and (max(step.bids) > self._bid or self._bid not in self.bids):
+            self._bid = max(self.bids)
+        if step.asks and (min(step.asks) < self._ask or self._ask not in self.asks):
+            self._ask = min(self.asks)
         return step
 
     def best(self, count: int) -> tuple[Ticks, Ticks]:
@@ -89,17 +95,23 @@ class Market:
 
     def rows(self, time_event_ns: int, time_received_ns: int) -> tuple[Row, Row]:
         """The quote and the depth of the book as it is."""
-        bid, ask = max(self.bids), min(self.asks)
+        bid, ask = self._bid, self._ask
         top = (bid / TICKS, self.bids[bid] / LOTS, ask / TICKS, self.asks[ask] / LOTS)
         mid = (top[0] + top[2]) / 2
         low, high = mid - mid * DEPTH_BPS * 1e-4, mid + mid * DEPTH_BPS * 1e-4
-        within = (
-            sum(lots for tick, lots in self.bids.items() if tick / TICKS >= low) / LOTS,
-            sum(lots for tick, lots in self.asks.items() if tick / TICKS <= high) / LOTS,
-        )
+        within = _lots_within(self.bids, bid, -1, low) / LOTS, _lots_within(self.asks, ask, 1, high) / LOTS
         return quote_row(time_event_ns, time_received_ns, *top), depth_row(
             time_event_ns, time_received_ns, *within
         )
+
+
+def _lots_within(levels: Ticks, best: int, away: int, end: float) -> int:
+    """From the best level, a tick `away` each, as far as the price `end`: few of all levels lie there."""
+    lots, tick = 0, best
+    while away * (tick / TICKS) <= away * end:
+        lots += levels.get(tick, 0)
+        tick += away
+    return lots
 
 
 def trade_of(trade: Trade) -> Row:
