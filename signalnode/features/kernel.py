@@ -99,8 +99,8 @@ def _take_depth(s: Any, p: Any, e: Any) -> bool:
     return True
 
 
-@apart
-def apply(s: Any, p: Any, e: Any) -> None:
+@compiled
+def take(s: Any, p: Any, e: Any) -> None:
     """Take one event into the state. What cannot be true (NaN, non-positive, crossed, unknown kind) is
     counted in `refused` and changes nothing else. The caller sees to it that time does not run backwards.
     """
@@ -118,6 +118,12 @@ def apply(s: Any, p: Any, e: Any) -> None:
     else:
         s.refused += 1
     s.time_ns = e.time_received_ns
+
+
+@apart
+def apply(s: Any, p: Any, e: Any) -> None:
+    """As `take`, for callers that it shall not become a part of."""
+    take(s, p, e)
 
 
 @apart

@@ -2,8 +2,9 @@
 
 What a score is made of, weights, features and readings, depends on the state at its time and on nothing that
 another score leaves behind. So each row of a replay, and each sample between two, leaves a copy of the state
-in a block of columns; once that is full, four rows at once go through the formulas, and then, one behind the
-other, through the scales. The operations are those of `kernel.score` in the same order, hence the same bits.
+in a block of columns; once that is full, four rows at once go through the formulas, and then, one sample
+behind the other, through the scales. The operations are those of `kernel.score` in the same order, hence the
+same bits.
 """
 
 from __future__ import annotations
@@ -27,20 +28,20 @@ from signalnode.compiled import (
 )
 from signalnode.events import EVENT
 from signalnode.features import FEATURES, STATE
-from signalnode.features.kernel import apply, measure_rows
+from signalnode.features.kernel import measure_rows, take
 from signalnode.features.weights import WEIGHTS
 from signalnode.signals import BUILT_IN_SCORES, SIGNALS
 from signalnode.signals.base import Signal, strengths
 from signalnode.signals.kernel import (
     ALL_NS,
+    FIRSTS,
     SCORING,
     is_next,
     is_sample_due,
     is_told,
     pass_sample,
-    score_readings,
 )
-from signalnode.signals.scale import learn, warmth
+from signalnode.signals.scale import is_known, learn, score_rows, warmth
 
 ROWS = 16  # some 20 kB, which the nearest cache holds; a multiple of LANES
 LANES = 4  # that a vector has, or more
@@ -65,6 +66,7 @@ _FIELDS = np.dtype(  # of a block
         ("features", _columns(FEATURES)),
         ("activities", "<f8", (len(SIGNALS), ROWS)),
         ("readings", "<f8", (len(BUILT_IN_SCORES), ROWS)),
+        ("scores", "<f8", (len(BUILT_IN_SCORES), ROWS)),
     ],
     align=True,
 )
@@ -112,32 +114,57 @@ def read(scoring: Any, block: Any, n: int) -> None:
     _read_rows(b, p, n)
 
 
+@side_by_side(scoring=SCORING, block=BLOCK)
+def rate(scoring: Any, block: Any, first: int, last: int) -> None:
+    """Scores of the rows from `first` on and before `last`, between which no sample is, into the block, where
+    other rows' are lost.
+    """
+    k, b = scoring[0], block[0]
+    score_rows(k.scales, k.shapes, b.readings, k.parameters, first, last, b.scores)
+
+
 @compiled
 def _write(k: Any, b: Any, n: int, table: Any, times: Any, unknown: Any) -> None:
-    """Score the readings of row `n` of the block, and put them where they belong."""
+    """Put the scores of row `n` of the block where they belong."""
     place = b.places[n]
-    out, scores = table[place], k.scores
-    score_readings(k)
+    out = table[place]
     times[place, 0] = b.times[n]
     out[1] = Lane(b.features, n).mid
-    for j in range(len(scores)):
-        out[2 + j] = scores[j]
-    out[2 + len(scores)] = warmth(Lane(b.state, n).samples, k.parameters)
-    unknown[place] = k.unknown
+    for j in range(len(b.scores)):
+        out[2 + j] = b.scores[j, n]
+    out[2 + len(b.scores)] = warmth(Lane(b.state, n).samples, k.parameters)
+    bits = 0
+    for i in range(len(FIRSTS)):
+        if not is_known(k.scales[FIRSTS[i]], b.readings[FIRSTS[i], n]):
+            bits |= 1 << i
+    unknown[place] = bits
+
+
+@compiled
+def _learn(k: Any, b: Any, n: int) -> None:
+    """Let the scales learn the readings of row `n` of the block."""
+    for j in range(len(k.readings)):
+        k.readings[j] = b.readings[j, n]
+    learn(k.scales, k.shapes, k.readings, k.parameters)
 
 
 @apart
 def _flush(scoring: Any, block: Any, table: Any, times: Any, unknown: Any) -> None:
-    """Read, then learn or score, one after the other, what the block holds."""
+    """Read what the block holds, then learn and score in its order: all up to the next sample at once."""
     k, b = scoring[0], block[0]
     read(scoring, block, (b.filled + LANES - 1) // LANES * LANES)  # what is beyond, nobody looks at
-    for n in range(b.filled):
-        for j in range(len(k.readings)):
-            k.readings[j] = b.readings[j, n]
-        if b.places[n] == SAMPLE:
-            learn(k.scales, k.shapes, k.readings, k.parameters)
-        else:
-            _write(k, b, n, table, times, unknown)
+    first = 0
+    while first < b.filled:
+        last = first
+        while last < b.filled and b.places[last] != SAMPLE:
+            last += 1
+        if last > first:
+            rate(scoring, block, first, last)
+            for n in range(first, last):
+                _write(k, b, n, table, times, unknown)
+        if last < b.filled:
+            _learn(k, b, last)
+        first = last + 1
     b.filled = 0
 
 
@@ -175,7 +202,7 @@ def _take(
         while is_sample_due(s, p, e.time_received_ns):
             _push(scoring, block, s.next_sample_ns, SAMPLE, table, times, unknown)
             pass_sample(s, p)
-        apply(s, p, e)
+        take(s, p, e)
         i += 1
     return i
 
@@ -206,13 +233,15 @@ def replay(
     been taken by then, for to look through the whole of a recording first costs a twentieth.
     """
     block[0].filled = 0
-    i = 0
-    for row in range(len(table)):
-        time_ns = first_ns + row * interval_ns
+    i = row = 0
+    while True:  # with `_take` in one place, for all that an event does becomes part of it
+        is_end = row == len(table)
+        time_ns = ALL_NS if is_end else first_ns + row * interval_ns
         i = _take(scoring, block, events, i, time_ns, table, times, unknown)
-        if i < len(events) and events[i].time_received_ns <= time_ns:
-            return i
+        if is_end or (i < len(events) and events[i].time_received_ns <= time_ns):
+            break
         _push(scoring, block, time_ns, row, table, times, unknown)
-    i = _take(scoring, block, events, i, ALL_NS, table, times, unknown)
-    _flush(scoring, block, table, times, unknown)
+        row += 1
+    if is_end:
+        _flush(scoring, block, table, times, unknown)
     return i if i < len(events) else -1

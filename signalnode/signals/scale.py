@@ -61,7 +61,7 @@ from typing import Any
 
 import numpy as np
 
-from signalnode.compiled import apart, compiled
+from signalnode.compiled import apart, compiled, where
 from signalnode.features.base import Parameter
 from signalnode.features.decay import decay
 from signalnode.features.limits import KNOWN_FROM, middle
@@ -152,9 +152,7 @@ def forgetting(p: Any) -> float:
 @compiled
 def _squeeze(z: float) -> float:
     """z in spreads → v in [0, 1]; z = −∞ → 0."""
-    if z == -math.inf:
-        return 0.0
-    return 0.5 * (1.0 + z / (1.0 + abs(z)))
+    return where(z == -math.inf, 0.0, 0.5 * (1.0 + z / (1.0 + abs(z))))
 
 
 @compiled
@@ -319,9 +317,14 @@ def is_known(scale: Any, reading: float) -> bool:
 
 
 @compiled
-def _share_below(scale: Any, reading: float, warm: float) -> float:
-    """Share of the standard below `reading`, in [0, 1]."""
-    position = min(_squeeze((reading - scale.grid_centre) * scale.per_grid_spread), 1.0) * BINS
+def _position(reading: float, lean: float, centre: float, per_spread: float) -> float:
+    """Where `reading` falls on the grid, in bins, from 0 to BINS."""
+    return min(_squeeze((reading - lean - centre) * per_spread), 1.0) * BINS
+
+
+@compiled
+def _share_below(scale: Any, position: float, warm: float) -> float:
+    """Share of the standard below `position`, in [0, 1]."""
     k = min(int(position), BINS - 1)
     part = position - k
     mass = scale.below[k] + part * (scale.below[k + 1] - scale.below[k])
@@ -335,12 +338,36 @@ def _share_below(scale: Any, reading: float, warm: float) -> float:
 
 
 @compiled
+def _lean_taken(scales: Any, shapes: Any, i: int) -> float:
+    """What is taken off a reading before it is held against the standard: nothing where that is anchored."""
+    return _lean(scales, shapes, i) if shapes[i].anchored == 0 else 0.0
+
+
+@compiled
 def score_of(scales: Any, shapes: Any, raw: Any, i: int, p: Any) -> float:
     """Score i, of its reading `raw[i]`: from 0 to 100, and 50 where it is not known (`is_known`)."""
     scale, reading = scales[i], raw[i]
     if not is_known(scale, reading):
         return 50.0
-    if shapes[i].anchored == 0:
-        reading -= _lean(scales, shapes, i)
-    share = _share_below(scale, reading, warmth(scale.steps, p))
+    position = _position(reading, _lean_taken(scales, shapes, i), scale.grid_centre, scale.per_grid_spread)
+    share = _share_below(scale, position, warmth(scale.steps, p))
     return 50.0 + 100.0 * (share - 0.5) * _weight(scale.samples)
+
+
+@compiled
+def score_rows(scales: Any, shapes: Any, raw: Any, p: Any, first: int, last: int, out: Any) -> None:
+    """As `score_of`, of the rows from `first` on and before `last`, the second axis of `raw` and `out`.
+
+    Positions come first, in a loop of their own, which holds the division: of every row, for so it becomes
+    vectors, and what `out` holds of others is lost.
+    """
+    for i in range(len(raw)):
+        scale = scales[i]
+        lean, centre, per_spread = _lean_taken(scales, shapes, i), scale.grid_centre, scale.per_grid_spread
+        for k in range(out.shape[1]):
+            out[i, k] = _position(raw[i, k], lean, centre, per_spread)
+        warm, weight = warmth(scale.steps, p), _weight(scale.samples)
+        for k in range(first, last):
+            known = is_known(scale, raw[i, k])
+            share = _share_below(scale, out[i, k], warm) if known else 0.5
+            out[i, k] = 50.0 + 100.0 * (share - 0.5) * weight

@@ -43,6 +43,7 @@ NO_FORMULA = {
     ("signalnode.features.weights", "weigh_rows"),
     ("signalnode.features.decay", "any_decay"),
     ("signalnode.features.decay", "share_seen"),
+    ("signalnode.signals.scale", "score_rows"),
 } | {name_of(f) for f in [*MARKED, *(entry.function for entry in ENTRIES)] if f.__module__ == rows.__name__}
 DECODERS = {venue: roots_of(CaptureDecoding, decoder_of(venue)) for venue in VENUE_NAMES}
 

@@ -37,6 +37,7 @@ def test_however_many_rows_there_are_each_is_what_an_engine_says_then(rows: int)
 
 def test_rows_in_plain_python_are_those_of_the_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "read", module.read.function)
+    monkeypatch.setattr(module, "rate", module.rate.function)
     scoring, block = np.zeros(1, SCORING), np.zeros(1, BLOCK)
     scoring["parameters"] = parameters_of({})
     scoring["shapes"][0] = shapes_of(SIGNALS)
