@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.effort import LONG
+from tests.forked import begin_for_all
 
 pytest_plugins = ["tests.workers"]
 
@@ -49,7 +50,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
             if "PYTEST_XDIST_WORKER" not in os.environ:
                 _compile_meanwhile()
             if session.config.getoption("workers"):
-                _import_for_all()
+                _begin_for_all()
         return (yield)
     finally:
         gc.freeze()
@@ -66,8 +67,11 @@ def _compile_meanwhile() -> None:
         os.posix_spawn(sys.executable, [sys.executable, "-c", program], os.environ)
 
 
-def _import_for_all() -> None:
-    """What takes longest to import of what some tests of every worker will."""
+def _begin_for_all() -> None:
+    """What every worker would do by itself: load what programs of tests are forked from, which goes on beside
+    this, and import what takes longest of what some tests will.
+    """
+    begin_for_all()
     importlib.import_module("pandas")
 
 

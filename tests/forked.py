@@ -13,15 +13,29 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from tests.supervisor.forking import room_for_a_mark
 
 Told = tuple[Connection, Connection]
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["tests.preloaded"])
+
+
+def begin_for_all() -> None:
+    """Begin what programs are forked from now: for this process, and for all that will be forked from it."""
+    with room_for_a_mark():
+        forkserver.ensure_running()
+    os.register_at_fork(after_in_child=_of_another)
+
+
+def _of_another() -> None:
+    """`multiprocessing` asks the kernel for the end of a child; here it is another process's, and lasts."""
+    known: Any = forkserver
+    known.ensure_running = known._forkserver.ensure_running = resource_tracker.ensure_running
 
 
 class Forked:
