@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-import subprocess
+import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -21,19 +21,32 @@ from signalnode.events import EVENT
 from signalnode.feeds import ChannelHealth, synthetic_events
 from signalnode.signals.kernel import ALL_NS, SCORING, consume, score
 from tests.compiled.rows import Rows
+from tests.forked import Forked
 
-ROOT = Path(__file__).parent.parent.parent
 COMPILE = """
 from signalnode.compiled import loader
 place = loader.cache_root() / "kernel-0123456789abcdef.o"  # the package's own would take digests of it
 loader.object_path = lambda: place
-loader.COMPILER = ("small",)
+loader.COMPILER = ("{compiler}",)
 loader.compile_missing(lambda line: print(line, flush=True))
 """
-# Compiling the package takes ten times as long, and every other test needs the outcome of that.
+# In place of the compiler: it dies with whoever began it, its file all written and not yet in its place.
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from signalnode.compiled import loader
+def die(*_):
+    os.kill(os.getppid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+def main():
+    Path.replace = die
+    loader.store(b"all of it", Path(sys.argv[1]))
+"""
+# The compiler with less to compile: the package takes ten times as long, and every other test needs the
+# outcome of that. To load it is most of the work: so the same process tells what it refuses.
 SMALL = """
 from __future__ import annotations
-import os
+import numpy as np
 import signalnode.compiled.compiler as compiler
 from signalnode.compiled import entry
 @entry(x="<f8")
@@ -42,19 +55,29 @@ def first(x) -> float:
 @entry(x="<f8")
 def second(x) -> float:
     return x[1]
-def gated(each, native=compiler.native):
-    if each is second and os.path.exists("gate"):
-        open("gate").close()  # waits for its writer
-    return native(each)
-compiler.ENTRY_MODULES, compiler.native, main = (), gated, compiler.main
+def main():
+    compiler.main()
+    @entry(x="<f8")
+    def raises(x) -> None:
+        if x[0] < 0.0:
+            raise ValueError("negative")
+    @entry(x="<f8")
+    def allocates(x) -> None:
+        x[0] = np.zeros(3)[0]
+    with open("refused", "w") as file:
+        for each in raises, allocates:
+            try:
+                compiler.native(each)
+            except Exception as fault:
+                print(" ".join(f"{each.symbol}: {fault}".split()), file=file)
+compiler.ENTRY_MODULES = ()
 """
 
 
-def started(program: str, cache: Path) -> subprocess.Popen[str]:
-    """A Python process with a cache of its own."""
-    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{cache}", "XDG_CACHE_HOME": str(cache)}
-    command = [sys.executable, "-c", program]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, cwd=cache)
+def started(compiler: str, cache: Path) -> Forked:
+    """A process that wants compiled code, with a cache and a compiler of its own."""
+    env = {**os.environ, "PYTHONPATH": str(cache), "XDG_CACHE_HOME": str(cache)}
+    return Forked(COMPILE.format(compiler=compiler), [], env, folder=cache)
 
 
 def test_scoring_needs_no_compiler_in_the_process() -> None:
@@ -63,9 +86,7 @@ def test_scoring_needs_no_compiler_in_the_process() -> None:
         "engine = SignalEngine('A-USD'); engine.replay(synthetic_events(1, 1000))\n"
         "print(sorted({'numba'} & set(sys.modules)))"
     )
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    out = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, env=env)
-    assert out.stdout == "[]\n"
+    assert Forked(program, [], os.environ).communicate() == ("[]\n", "")
 
 
 # One runs the command line, one is for those without machine code, two are an extra's.
@@ -103,24 +124,37 @@ def test_machine_code_computes_what_the_python_it_was_made_of_does() -> None:
     assert fast["scores"][0].tolist() == pytest.approx(slow["scores"][0].tolist(), rel=1e-9)
 
 
-def test_a_compiler_that_is_killed_leaves_nothing_and_of_two_at_once_one_works(tmp_path: Path) -> None:
-    (tmp_path / "signalnode").mkdir()
-    (tmp_path / "small.py").write_text(SMALL)
-    os.mkfifo(tmp_path / "gate")
-    killed = started(COMPILE, tmp_path)
-    assert killed.stdout is not None
-    said = [killed.stdout.readline().rstrip() for _ in range(2)]
-    assert said == [loader.BEGINS, "compiling the kernel: 1 of 2 functions"]
-    killed.kill()
+class Compiled(NamedTuple):
+    """What became of a compiler that was killed, and of two processes that wanted its work afterwards."""
+
+    of_killed: list[str]  # what was in the cache
+    told: list[list[str]]  # by each of the two, in lines
+    kept: list[str]  # what is in the cache now
+    refused: list[str]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "dying.py").write_text(DYING)
+    (folder / "small.py").write_text(SMALL)
+
+    def left() -> list[str]:
+        return [path.suffix for path in (folder / "signalnode").glob("kernel-*")]
+
+    killed = started("dying", folder)
     killed.communicate()
-    (tmp_path / "gate").open("w").close()
-    (tmp_path / "gate").unlink()
-    (tmp_path / "signalnode" / "kernel-fedcba9876543210.o.4711.partial").write_bytes(b"half of it")
-    assert not list((tmp_path / "signalnode").glob("*.o"))
-    both = [started(COMPILE, tmp_path) for _ in range(2)]
-    told = sorted(len(each.communicate()[0].splitlines()) for each in both)
-    assert told == [0, 3]
-    assert [path.suffix for path in (tmp_path / "signalnode").glob("kernel-*")] == [".o"]
+    assert killed.returncode == -signal.SIGKILL
+    of_killed, both = left(), [started("small", folder) for _ in range(2)]
+    told = sorted(each.communicate()[0].splitlines() for each in both)
+    return Compiled(of_killed, told, left(), (folder / "refused").read_text().splitlines())
+
+
+def test_a_compiler_that_is_killed_leaves_nothing_and_of_two_at_once_one_works(small: Compiled) -> None:
+    assert small.of_killed == [".partial"]
+    counts = [f"compiling the kernel: {number} of 2 functions" for number in (1, 2)]
+    assert small.told == [[], [loader.BEGINS, *counts]]
+    assert small.kept == [".o"]
 
 
 @pytest.mark.parametrize("size", [0, 20, 5_000])
@@ -144,30 +178,10 @@ def test_a_cache_that_cannot_be_written_is_told_in_one_line(monkeypatch: pytest.
         loader.compile_missing(print)
 
 
-REFUSED = """
-from __future__ import annotations
-import numpy as np, signalnode.compiled.compiler as compiler
-from signalnode.compiled import entry
-@entry(x="<f8")
-def raises(x) -> None:
-    if x[0] < 0.0:
-        raise ValueError("negative")
-@entry(x="<f8")
-def allocates(x) -> None:
-    x[0] = np.zeros(3)[0]
-for each in raises, allocates:
-    try:
-        compiler.native(each)
-    except Exception as fault:
-        print(" ".join(f"{each.symbol}: {fault}".split()))
-"""
-
-
-def test_code_that_could_raise_or_allocate_is_refused_by_the_compiler(tmp_path: Path) -> None:
-    refused = started(REFUSED, tmp_path).communicate()[0].splitlines()
-    assert len(refused) == 2
-    assert "it could raise" in refused[0]
-    assert "function zeros" in refused[1]
+def test_code_that_could_raise_or_allocate_is_refused_by_the_compiler(small: Compiled) -> None:
+    raises, allocates = small.refused
+    assert "it could raise" in raises
+    assert "function zeros" in allocates
 
 
 @entry(rows=EVENT, table=("<f8", 3))
