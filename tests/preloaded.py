@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import gc
 import importlib
+import sys
 
-from signalnode.engine.preload import preload
+from signalnode.cli.specs import PRELOAD
 
 NAMES = (
-    "signalnode.aggregator.process",
     "signalnode.cli.requests",
     "tests.supervisor.forking",
     "tests.supervisor.node",
     "tests.supervisor.targets",
 )
 
+for name in PRELOAD:
+    getattr(importlib.import_module(name), "preload", lambda: None)()
+LOADED = frozenset(sys.modules)  # what a node's fork server has loaded, and no more
 for name in NAMES:
     importlib.import_module(name)
-preload()
 gc.collect()
 gc.freeze()  # what is here nobody has to look through again

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +23,6 @@ from signalnode.files import hold_lock
 from tests.effort import PATIENCE_S, drawn, some
 from tests.forked import Forked
 
-ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import json, sys
 from signalnode.engine.process import main
@@ -60,36 +58,62 @@ class Link:
         if "progress" in facts: print(json.dumps({"event": "progress", **facts}), flush=True)
 sys.exit(main(Link(), json.loads(sys.argv[1])))
 """
+# With what a node's fork server has loaded, and no more of the package.
 PROGRAM_WITHOUT_ITS_PACKAGE = (
     """
-import importlib, sys
-from signalnode.cli.specs import PRELOAD
-for name in PRELOAD:
-    getattr(importlib.import_module(name), "preload", lambda: None)()
+import sys
+from tests.preloaded import LOADED
+PACKAGES = "signalnode", "signalnode_supervisor"
+for name in sorted(sys.modules.keys() - LOADED, reverse=True):
+    package, _, own = name.rpartition(".")
+    if package.partition(".")[0] in PACKAGES:
+        del sys.modules[name]
+        delattr(sys.modules[package], own)
 class Gone:
     def find_spec(self, name, *_):
-        if name.partition(".")[0] in ("signalnode", "signalnode_supervisor"):
+        if name.partition(".")[0] in PACKAGES:
             raise ModuleNotFoundError(f"{name} is asked for after the fork")
 sys.meta_path.insert(0, Gone())
 """
     + PROGRAM_THAT_TELLS
 )
-ON_A_FULL_DISK = """
-mount -t tmpfs -o size=8k,mode=700 tmpfs "$0" && { cat /dev/zero > "$0/filler" 2> /dev/null; exec "$@"; }
+# As `unshare --user --map-root-user --mount` and `mount` do it; the directory is the last word.
+PROGRAM_ON_A_FULL_DISK = (
+    """
+import ctypes, os, sys
+NEW_USER_AND_MOUNTS, PRIVATE_BELOW = 0x1002_0000, 0x4_4000  # Linux: sched.h, mount.h
+libc, user, group = ctypes.CDLL(None, use_errno=True), os.geteuid(), os.getegid()
+def done(status):
+    if status:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+done(libc.unshare(NEW_USER_AND_MOUNTS))
+for name, text in ("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1"):
+    with open(f"/proc/self/{name}", "w") as file:
+        file.write(text)
+done(libc.mount(None, b"/", None, ctypes.c_ulong(PRIVATE_BELOW), None))
+directory = sys.argv[2].encode()
+done(libc.mount(b"tmpfs", directory, b"tmpfs", ctypes.c_ulong(0), b"size=8k,mode=700"))
+try:
+    with open(directory + b"/filler", "wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1024))
+except OSError:
+    pass
 """
+    + PROGRAM_THAT_TELLS
+)
 EVENTS = synthetic_events(11, 12_000, events_per_s=50.0)
 COLD_STARTS = drawn(1, 30)
 SLOW, FAST = 1.0, 1_000.0  # four minutes, so that no test sees the end before it wants to; at once
 KILLS = drawn(1, 2)
 MARKETS = ("ALPHA-USD", "BETA-USD")
-Engine = Forked | subprocess.Popen[str]
 
 
 class Home:
     """A config with two markets that play the same recording, and the engines started on it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.running = folder, list[Engine]()
+        self.folder, self.running = folder, list[Forked]()
         (folder / "markets").mkdir()
         write_recording(folder / "played.parquet", EVENTS, market=MARKETS[0], venue="synthetic")
         self.config = folder / "signalnode.toml"
@@ -108,19 +132,10 @@ class Home:
             f'symbol = "{MARKETS[0]}"\nspeed = {speed}\n{more}'
         )
 
-    def start(self, market: str, program: str = PROGRAM) -> Forked:
+    def start(self, market: str, program: str = PROGRAM, *more: str) -> Forked:
         """An engine, forked as the node's are."""
         args = json.dumps({"config": str(self.config), "market": market})
-        engine = Forked(program, [args], os.environ, one_stream=True)
-        self.running.append(engine)
-        return engine
-
-    def execute(self, market: str, program: str, *inside: str) -> subprocess.Popen[str]:
-        """An engine in an interpreter of its own, started by way of the command `inside`."""
-        args = json.dumps({"config": str(self.config), "market": market})
-        command = [*inside, sys.executable, "-c", program, args]
-        env, pipe = {**os.environ, "PYTHONPATH": str(ROOT)}, subprocess.PIPE
-        engine = subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=env)
+        engine = Forked(program, [args, *more], os.environ, one_stream=True)
         self.running.append(engine)
         return engine
 
@@ -129,7 +144,7 @@ class Home:
         for engine in self.running:
             if engine.poll() is None:
                 engine.kill()
-            if engine.stdout and not engine.stdout.closed:
+            if not engine.stdout.closed:
                 engine.communicate()
 
     def left(self) -> list[str]:
@@ -204,7 +219,7 @@ def listen(home: Home) -> Iterator[Callable[[str], Ear]]:
         ear.close()
 
 
-def finished(engine: Engine) -> tuple[int, list[dict[str, Any]]]:
+def finished(engine: Forked) -> tuple[int, list[dict[str, Any]]]:
     """Its exit status and its log, a line each, once it is gone."""
     out, _ = engine.communicate(timeout=PATIENCE_S)
     assert engine.returncode is not None
@@ -220,6 +235,7 @@ def test_killed_again_and_again_the_last_scores_are_those_of_a_run_without_a_sto
 ) -> None:
     ear, neighbour = (listen(market) for market in MARKETS)
     engine, other = (home.start(market) for market in MARKETS)
+    neighbour.until(a_score)
     reached = ear.until(a_score)
     for resumed in (False, *[True] * (KILLS - 1)):
         ear.until(a_score_past(reached.seq + 5))
@@ -353,7 +369,7 @@ def test_the_first_score_of_a_still_market_is_not_lost_on_an_aggregator_that_con
 def test_an_engine_that_starts_while_its_package_is_being_replaced_needs_nothing_of_it(
     home: Home, listen: Callable[[str], Ear]
 ) -> None:
-    ear, engine = listen(MARKETS[0]), home.execute(MARKETS[0], PROGRAM_WITHOUT_ITS_PACKAGE)
+    ear, engine = listen(MARKETS[0]), home.start(MARKETS[0], PROGRAM_WITHOUT_ITS_PACKAGE)
     ear.until(a_score)
     engine.send_signal(signal.SIGTERM)
     ear.until(an_end)
@@ -366,11 +382,10 @@ def test_an_engine_starts_on_a_full_disk_and_says_what_it_cannot_keep(home: Home
     (home.folder / "markets" / f"{MARKETS[0]}.toml").write_text(
         f'market = "{MARKETS[0]}"\n[feed]\nkind = "synthetic"\n'
     )
-    apart = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", ON_A_FULL_DISK]
-    if subprocess.run([*apart[:4], "true"], check=False).returncode:
+    apart = ["unshare", "--user", "--map-root-user", "--mount", "true"]
+    if subprocess.run(apart, check=False).returncode:
         pytest.skip("no namespaces of its own for a user here")
-    engine = home.execute(MARKETS[0], PROGRAM_THAT_TELLS, *apart, str(home.folder / directory))
-    assert engine.stdout is not None
+    engine = home.start(MARKETS[0], PROGRAM_ON_A_FULL_DISK, str(home.folder / directory))
     log: list[dict[str, Any]] = []
     while not lines_of(log, "ready"):
         log.append(json.loads(engine.stdout.readline()))  # its end, before that, is no JSON
