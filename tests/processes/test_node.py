@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,6 +30,16 @@ MARKETS = ("ALPHA-USD", "BETA-USD", "GAMMA-USD")
 SOON_S = PATIENCE_S
 SENTINEL_COUNT = 60
 COMMAND = "import sys; from signalnode.cli import main; sys.exit(main())"
+# A session's leader has the terminal that it opens first.
+ON_TERMINAL = """
+import os, sys
+os.setsid()
+terminal = os.open("{name}", os.O_RDWR)
+for number in range(3):
+    os.dup2(terminal, number)
+os.close(terminal)
+sys.stdin = open(0, closefd=False)
+"""
 
 
 class Node:
@@ -48,32 +56,17 @@ class Node:
         self.config.write_text(f'[aggregator]\nendpoint = "{self.endpoint}"\n{extra}\n')
         for seed, name in enumerate(MARKETS):
             self.write_market(name, seed)
-        self.process = self.spawn("run", *options, terminal=terminal)
+        self.process = self.spawn("run", *options) if terminal is None else self._fork("run", on=terminal)
 
     def write_market(self, name: str, seed: int) -> None:
         (self.config.parent / "markets" / f"{name}.toml").write_text(SYNTHETIC.format(name=name, seed=seed))
 
-    def spawn(self, *argv: str, terminal: int | None = None) -> Forked | subprocess.Popen[str]:
+    def spawn(self, *argv: str) -> Forked | subprocess.Popen[str]:
         if self.FORKED:
             return self._fork(*argv)
         command = [sys.executable, "-m", "signalnode", *argv, "--config", str(self.config)]
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, self.PATHS))}
-
-        def on_terminal() -> None:
-            os.setsid()
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-        stream = subprocess.PIPE if terminal is None else terminal
-        return subprocess.Popen(
-            command,
-            stdin=terminal,
-            stdout=stream,
-            stderr=stream,
-            text=True,
-            env=env,
-            cwd=self.folder,
-            preexec_fn=on_terminal if terminal is not None else None,  # noqa: PLW1509 (one thread here)
-        )
+        env, pipe = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, self.PATHS))}, subprocess.PIPE
+        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=env, cwd=self.folder)
 
     def ask(self, *argv: str, timeout_s: float = SOON_S) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
@@ -82,8 +75,12 @@ class Node:
         assert process.returncode is not None
         return subprocess.CompletedProcess(argv, process.returncode, out, err)
 
-    def _fork(self, *argv: str) -> Forked:
-        return Forked(SO + COMMAND, [*argv, "--config", str(self.config)], os.environ, folder=self.folder)
+    def _fork(self, *argv: str, on: int | None = None) -> Forked:
+        """The command, with the terminal `on` where one is named."""
+        first = "" if on is None else ON_TERMINAL.format(name=os.ttyname(on))
+        return Forked(
+            first + SO + COMMAND, [*argv, "--config", str(self.config)], os.environ, folder=self.folder
+        )
 
     def children(self) -> dict[str, dict[str, Any]]:
         """What the node says of each child, by name: asked on its socket, for a command is an interpreter."""
@@ -143,7 +140,7 @@ def heard(node: Node) -> None:
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """One node for the tests that leave it as it was."""
-    made = Node(tmp_path_factory.mktemp("node"))
+    made = ForkedNode(tmp_path_factory.mktemp("node"))
     try:
         heard(made)
         yield made

@@ -25,6 +25,7 @@ from signalnode.feeds.recorded.hours import KINDS
 from signalnode.research.recordings import open_span, recorded_markets
 from signalnode.research.replay import whole_instants
 from signalnode_supervisor import NotRunning
+from tests.forked import Forked
 from tests.processes.published import check_law, published
 from tests.processes.test_node import ROOT, SOON_S, Node
 from tests.venues import faults
@@ -40,12 +41,12 @@ class RecordedNode(Node):
 
     PATHS: ClassVar = (ROOT, ROOT / "tests" / "processes" / "witness")
 
-    def spawn(self, *argv: str, terminal: int | None = None) -> subprocess.Popen[str]:
+    def spawn(self, *argv: str) -> Forked | subprocess.Popen[str]:
         """See `Node.spawn`."""
         self.said.mkdir(exist_ok=True)
         os.environ["SIGNALNODE_WITNESS"] = str(self.said)
         try:
-            return super().spawn(*argv, terminal=terminal)
+            return super().spawn(*argv)
         finally:
             del os.environ["SIGNALNODE_WITNESS"]
 
