@@ -54,6 +54,7 @@ SHOWN = ("synced", "thin")  # of a book that has a top
 PENDING_MAX = 1_000  # deltas kept while waiting for a snapshot: 100 s at ten a second
 OLD_MAX = 100  # ten seconds of them: nothing is so late, so the venue's numbers began anew, or ours are wrong
 BPS = 1e-4
+_new = tuple.__new__  # a named tuple's own is Python, and each frame of a book makes one
 UNHEARD_MAX = 0.02  # share of them that may be as they were: some orders stand for hours
 RENEWALS = 2  # times the deltas that it took to hear of the others
 
@@ -243,8 +244,7 @@ class Book:
         bids, asks = self._bids, self._asks
         if self.status not in SHOWN or not bids.keys or not asks.keys:
             return None
-        # A named tuple's own `__new__` is Python, and each frame of a book comes here.
-        return tuple.__new__(Top, (-bids.keys[0], bids.sizes[0], asks.keys[0], asks.sizes[0]))
+        return _new(Top, (-bids.keys[0], bids.sizes[0], asks.keys[0], asks.sizes[0]))
 
     def crossing(self) -> Top | None:
         """Best bid and ask of a book that is crossed; None otherwise."""
@@ -258,7 +258,8 @@ class Book:
         top = top or self.top()
         if top is None:
             return None
-        bids, asks, mid = self._bids, self._asks, (top.bid + top.ask) / 2
+        bid, _, ask, _ = top
+        bids, asks, mid = self._bids, self._asks, (bid + ask) / 2
         low, high = mid - mid * depth_bps * BPS, mid + mid * depth_bps * BPS
         if -low > bids.reach or high > asks.reach or -low > bids.doubted or high > asks.doubted:
             return None

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode import clock
-from signalnode.engine.step import HEAD, SCORED, STEP, Step, read
+from signalnode.engine.step import SCORED, STEP, Step, read, read_head
 from signalnode.engine.step import step as take_step
 from signalnode.errors import CheckpointError, DataError, EventOrderError, EventTimeError
 from signalnode.events import EVENT, Events, as_events, time_fault
@@ -70,11 +70,7 @@ class SignalEngine:
             for name in names  # views: a record's field is looked up anew at each reading
         )
         self._unknown = self._scoring["unknown"]
-        self._sample_s, self._baseline_s = (
-            self._parameters[name].item() for name in ("sample_s", "baseline_s")
-        )
-        self._learnt = self._state, self._scales, self._extra.scales
-        self._kept = [part.view(np.uint8).data for part in self._learnt]
+        self._kept = [part.view(np.uint8).data for part in (self._state, self._scales, self._extra.scales)]
         self.row = np.zeros(1, STEP)  # of the newest step
         self._stepped = self.row.view(np.uint8).data
         self._scored = self._stepped[SCORED]
@@ -107,7 +103,8 @@ class SignalEngine:
     @property
     def warm(self) -> float:
         """Share of the baseline window seen, 0 to 1; what comes before the first price is none of it."""
-        share: float = self._samples.item() * self._sample_s / self._baseline_s
+        sample_s, baseline_s = (self._parameters[name].item() for name in ("sample_s", "baseline_s"))
+        share: float = self._samples.item() * sample_s / baseline_s
         return share if share < 1.0 else 1.0
 
     @property
@@ -179,7 +176,7 @@ class SignalEngine:
         )
         if wrong >= 0:
             self._refuse(wrong, block)
-        return HEAD.unpack_from(self._stepped)
+        return read_head(self._stepped)
 
     def stood(self) -> Step:
         """How all stood after the newest step."""
@@ -273,7 +270,7 @@ class SignalEngine:
                 f"{self.market}: the state has {len(state)} bytes; it is of another version"
             )
         start = 0
-        for part in self._learnt:
+        for part in (self._state, self._scales, self._extra.scales):
             part[:] = np.frombuffer(state[start : start + part.nbytes], part.dtype)
             start += part.nbytes
         self._ingested_ns = clock.monotonic_ns()
@@ -295,7 +292,7 @@ class SignalEngine:
         left, out = count_max - (stop - start), self.row
         wrong = self._take_step(self._scoring, block, health.state, out, stop, left, 0, until_ns, since_ns)
         assert wrong < 0
-        return HEAD.unpack_from(self._stepped)
+        return read_head(self._stepped)
 
     def _named(self, scores: Sequence[float], unknown_bits: int) -> MarketScores:
         """By name; those of added signals as of the features that were measured last."""

@@ -41,7 +41,7 @@ SCORED = slice(8 * UNKNOWN_AT, STEP.itemsize)  # the bytes that say what the sco
 LAYOUT = struct.Struct(  # the same, as Python reads it: all in one go
     f"<6q3d{2 * len(CHANNELS)}q{len(CHANNELS)}dq{len(BUILT_IN_SCORES)}d"
 )
-HEAD = struct.Struct("<4q")  # what every turn asks of it
+read_head = struct.Struct("<4q").unpack_from  # what every turn asks of it
 
 
 class Step(NamedTuple):

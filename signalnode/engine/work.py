@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 # With one, a market of eight frames a second made two scores of each: one by time alone, one soon after.
 REST_INTERVALS = 2
+_new = tuple.__new__  # a named tuple's own is Python
 TOGETHER_NS, TOGETHER_SHARES = 10 * NS_PER_MS, 10  # so many of them, at least, make an interval
 TAKE_MAX = 2_048  # events in a turn; 0.1 ms of work, then whatever else is due gets its turn
 # Shares of an interval: from when on a thing may be done, and when it must be. Between the two lies a score.
@@ -126,7 +127,7 @@ class Work:
             wake_ns = min(wake_ns, max(self._clock.due_at(next_ns), now_ns))
         listen = live is not None and self._quiet >= REST_INTERVALS
         turn = (scores, heartbeat, beat, save, ended, wake_ns, listen)
-        return tuple.__new__(Turn, turn)  # a named tuple's own `__new__` is Python
+        return _new(Turn, turn)
 
     def _besides(self, now_ns: int) -> tuple[bool, bool, bool]:
         """Which of heartbeat, beat and save are done now."""

@@ -191,7 +191,6 @@ class BlockFeed:
     live: Outside | None = None
 
     def __init__(self) -> None:
-        self._first_after = first_after.raw  # blocks are contiguous rows of EVENT
         self._at = 0  # next event within the block
         self._set_block(np.zeros(0, EVENT))
 
@@ -232,7 +231,7 @@ class BlockFeed:
         pieces: list[Events] = []
         while count_max > 0 and self._ensure_block():
             start, stop = self._at, min(self._at + count_max, self._size)
-            self._at = self._first_after(self._block, start, stop, until_ns)
+            self._at = first_after.raw(self._block, start, stop, until_ns)
             pieces.append(self._block[start : self._at])
             count_max -= self._at - start
             if self._at < stop:

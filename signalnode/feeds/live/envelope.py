@@ -39,6 +39,7 @@ TOPICS_MAX = 1_000  # kept at hand
 REQUEST_BYTES_MAX = 1_024  # of what comes up
 
 _HEADER = struct.Struct("<BqqQq")
+_HEADER_BYTES, _read_header, _new = _HEADER.size, _HEADER.unpack_from, tuple.__new__  # for each frame
 _BEAT = struct.Struct("<q?")
 _RELIEVE = struct.Struct("<qq")
 _HEIR = struct.Struct("<qqq")
@@ -72,8 +73,7 @@ def pack(topic: bytes, header: tuple[int, int, int, int, int], body: bytes) -> b
 def unpack(message: bytes) -> tuple[Header, bytes]:
     """The inverse, but for the topic. Raises ValueError where none ends, and struct.error."""
     at = message.index(b"\0") + 1
-    header = tuple.__new__(Header, _HEADER.unpack_from(message, at))  # `_make` is Python, for each frame
-    return header, message[at + _HEADER.size :]
+    return _new(Header, _read_header(message, at)), message[at + _HEADER_BYTES :]  # `_make` is Python
 
 
 def pack_beat(offset_ns: int, *, is_beside: bool = False) -> bytes:

@@ -5,8 +5,6 @@ will follow, and LAG_NS behind it where it says nothing. A feed that is quiet ha
 
 While a new process of the gateway comes to relieve the old one (`relief.py`) both are heard, until `Moved` or
 a beat says that the new one counts; times then rise over both, in the order in which they are taken in.
-
-A book without a sound image asks for a new one, at ever longer waits; a crossed or thin one waits first.
 """
 
 from __future__ import annotations
@@ -16,19 +14,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
+from numpy import frombuffer
 
 from signalnode.bus.xsub import Xsub
 from signalnode.clock import NS_PER_S
 from signalnode.errors import CheckpointError
 from signalnode.events import EVENT, Events
 from signalnode.feeds import sieve
-from signalnode.feeds.base import BlockFeed, Losses
+from signalnode.feeds.base import BlockFeed, Losses, Tried
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.away import UNHEARD, Away
 from signalnode.feeds.live.passed import Passed, passed_path
 from signalnode.feeds.live.reasons import TROUBLES
+from signalnode.feeds.live.renewals import Renewals
 from signalnode.feeds.live.source import Source
 from signalnode.feeds.live.venueclock import VenueClock
 from signalnode.feeds.venues.base import DecoderClass, FrameFault, Row, pack_rows
@@ -36,7 +35,6 @@ from signalnode.feeds.venues.joined import Joined
 
 LAG_NS, GATEWAY_SILENT_NS = NS_PER_S, 3 * NS_PER_S
 DOUBT_NS, MUTE_NS = 600 * NS_PER_S, 60 * NS_PER_S  # between two look-ups; without anything before one
-RENEW_NS, RENEW_NS_MAX = 2 * NS_PER_S, 60 * NS_PER_S
 MESSAGES_MAX = envelope.QUEUE_MAX  # read in one turn
 ANSWER_MS_MAX = 50  # of a gateway that is there, at the start; later than that it is asked all the same
 
@@ -73,11 +71,10 @@ class LiveFeed(BlockFeed):
         self._offset_ns = 0  # of the gateway's clock; 0 until it has said
         self._message_ns = 0  # monotonic time of its newest message
         self._away = Away()
-        self.tried = self._away.tried
-        self._counted: tuple[int, ...] = ()  # what `_told_losses` were made of
-        self._told_losses: dict[str, Losses] = {}
+        self._told: tuple[tuple[int, ...], dict[str, Losses]] = (), {}  # losses, and what they were made of
         self._losses = 0  # times that frames are missing, whatever their channel
-        self._doubt_ns = self._renew_ns = self._renew_wait_ns = 0
+        self._doubt_ns = 0
+        self._renewals = Renewals()
         self._inlet: Xsub | None = None
 
     @property
@@ -128,9 +125,13 @@ class LiveFeed(BlockFeed):
         """What became of each channel; see `base.Outside`."""
         watch, trade_gaps = self._decoder.chief.decoder.watch, self._faults.counts.get("trade_gap", 0)
         counted = self._losses, trade_gaps, watch.gaps, watch.book.snapshots, watch.gives_quotes
-        if counted != self._counted:  # else as at most turns
-            self._counted, self._told_losses = counted, _losses_of(*counted)
-        return self._told_losses
+        if counted != self._told[0]:  # else as at most turns
+            self._told = counted, _losses_of(*counted)
+        return self._told[1]
+
+    def tried(self, at_ns: int) -> Tried:
+        """See `base.Outside`."""
+        return self._away.tried(at_ns)
 
     def circumstances(self) -> tuple[object, ...]:
         """See `base.Outside`."""
@@ -179,9 +180,10 @@ class LiveFeed(BlockFeed):
             away.note(bool(outage), self._heard_ns)
         status = chief.watch.book.status
         if outage or status == "synced":  # as at most turns
-            self._renew_ns = self._renew_wait_ns = 0
-        else:
-            self._ask(now_ns, status)
+            if self._renewals.due_ns:
+                self._renewals.rest()
+        elif self._renewals.is_due(now_ns, status):
+            self._renew()
         return self._heard_ns
 
     def degraded(self, time_ns: int) -> bool:  # noqa: ARG002 - it is asked about the present alone
@@ -262,21 +264,22 @@ class LiveFeed(BlockFeed):
 
     def hear(self, header: envelope.Header, body: bytes) -> None:
         """What comes from the venue, in order."""
-        if header.kind == envelope.FRAME:
-            self.connection = header.connection
-            rows = self._decode(self._decoder.decode, body, header.time_ns, header.connection)
+        kind, time_ns, connection, _, _ = header
+        if kind == envelope.FRAME:
+            self.connection = connection
+            rows = self._decode(self._decoder.decode, body, time_ns, connection)
             if self._away.is_halted:
                 self._away.hear_rows(rows)
             self._rows += rows
-        elif header.kind == envelope.ANSWER:
-            answer = (*envelope.unpack_answer(body), header.time_ns, header.connection)
+        elif kind == envelope.ANSWER:
+            answer = (*envelope.unpack_answer(body), time_ns, connection)
             self._rows += self._decode(self._decoder.decode_reply, *answer)
-        elif header.kind == envelope.ADDRESS:
-            self._decoder.note_address(header.connection, body.decode(errors="replace"))
-        elif header.kind == envelope.BESIDE:
-            self._decoder.beside(header.connection)
-        elif header.kind == envelope.MOVED:
-            self._rows += self._decoder.moved(header.connection, header.time_ns)
+        elif kind == envelope.ADDRESS:
+            self._decoder.note_address(connection, body.decode(errors="replace"))
+        elif kind == envelope.BESIDE:
+            self._decoder.beside(connection)
+        elif kind == envelope.MOVED:
+            self._rows += self._decoder.moved(connection, time_ns)
 
     def _miss(self, missing: int, header: envelope.Header) -> None:
         """So many messages before this one are missing."""
@@ -335,7 +338,7 @@ class LiveFeed(BlockFeed):
             return
         if self._decoder.watch.book.status not in ("empty", "gap"):
             self._decoder.distrust()  # it stands still, until there is one of the next connection
-        self._renew_wait_ns = 0
+        self._renewals.begin_again()
         self._losses += was_heard
         if was_heard or (state == "refused" and is_news):  # "lost" is the word of a start, too
             self._faults.add(f"market_{state}", reason)
@@ -361,21 +364,12 @@ class LiveFeed(BlockFeed):
         return rows
 
     def _sift(self, rows: list[Row]) -> Events:
-        events = np.frombuffer(pack_rows(rows), EVENT)
+        events = frombuffer(pack_rows(rows), EVENT)
         kept, codes = self._clock.sift(events, self._state)
         for row, code in zip(rows, codes, strict=False):
             if code:
                 self._faults.add(sieve.NAMES[code], sieve.describe(row, code))
         return events if kept == len(rows) else events[:kept]
-
-    def _ask(self, now_ns: int, status: str) -> None:
-        """Ask for a new image of a book that waits for one, or is odd: the next update may mend it."""
-        if status in ("crossed", "thin") and not self._renew_wait_ns:
-            self._renew_ns, self._renew_wait_ns = now_ns + RENEW_NS, RENEW_NS
-        if now_ns >= self._renew_ns:
-            self._renew_wait_ns = min(max(RENEW_NS, 2 * self._renew_wait_ns), RENEW_NS_MAX)
-            self._renew_ns = now_ns + self._renew_wait_ns
-            self._renew()
 
     def doubt(self, now_ns: int) -> None:
         """Have it looked up whether the venue trades the market; see `base.Outside`."""

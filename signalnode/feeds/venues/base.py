@@ -29,6 +29,7 @@ Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]  # ISO; one without a zon
 
 NO_VALUES, NO_QUOTE = (0.0, 0.0), (0.0, 0.0, 0.0, 0.0)  # of a trade or a depth, and of a quote
 ROW = struct.Struct("<qqBb8d")  # packs a Row into the memory layout of EVENT
+ROW_BYTES, pack_row = ROW.size, ROW.pack_into
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 OTHER_SYMBOLS_MAX = 100
 TIME_REACH_NS = 2**63 - 1  # the furthest from 1970, either way, that an event's field can hold
@@ -103,13 +104,15 @@ def depth_row(time_event_ns: int, time_received_ns: int, bid_depth: float, ask_d
 
 def pack_rows(rows: Sequence[Row]) -> bytearray:
     """Rows behind each other, as dtype EVENT. Times beyond its fields become ones that the sieve refuses."""
-    packed = bytearray(ROW.size * len(rows))
-    for index, row in enumerate(rows):
+    packed = bytearray(ROW_BYTES * len(rows))
+    at = 0
+    for row in rows:
         try:
-            ROW.pack_into(packed, index * ROW.size, *row)
+            pack_row(packed, at, *row)
         except struct.error:
             event_ns, received_ns = (max(-TIME_REACH_NS, min(each, TIME_REACH_NS)) for each in row[:2])
-            ROW.pack_into(packed, index * ROW.size, event_ns, received_ns, *row[2:])
+            pack_row(packed, at, event_ns, received_ns, *row[2:])
+        at += ROW_BYTES
     return packed
 
 
