@@ -10,7 +10,7 @@ PATIENT = ("crossed", "thin")  # the next update may mend these
 
 
 class Renewals:
-    """A book without a sound image asks for a new one, at ever longer waits; crossed or thin, it waits first."""
+    """A book without a sound image asks for one, at ever longer waits; crossed or thin, it waits first."""
 
     def __init__(self) -> None:
         self.due_ns = 0  # 0 since the last sound image, where nothing was asked for
