@@ -118,6 +118,8 @@ class Trying:
         missing = [trial for trial in dict.fromkeys(trials) if trial not in found]
         done, of_all = len(found), len(found) + len(missing)
         self._progress(done, of_all)
+        if not missing:  # and so no process is needed
+            return found
         for trial, answer in self._workers.done(self._in_time(missing)):
             self._journal.add(self._of[trial.market], trial.values, answer)
             found[trial] = answer

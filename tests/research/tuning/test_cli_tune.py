@@ -31,9 +31,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_same_command_says_the_same_and_replays_nothing_twice(
-    events: Events, capsys: pytest.CaptureFixture[str]
+    events: Events, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And fewer trials first are a part of it."""
+    """And fewer trials first are a part of it; where all are known, no process is started."""
     write_recording(Path("A-USD.parquet"), events, market="A-USD", venue="")
     journal = Path("tune.trials/journal")
     assert main(["tune", "A-USD.parquet", *TRIALS[:3], "12", "--jobs", "1"]) == 0
@@ -46,6 +46,7 @@ def test_the_same_command_says_the_same_and_replays_nothing_twice(
     whole = journal.read_bytes()
     assert whole.startswith(some)
     page = Path("tune.html").read_text(encoding="utf-8")
+    monkeypatch.setattr("signalnode.research.tuning.workers._Worker", None)
     assert main(["tune", "A-USD.parquet", *TRIALS]) == 0
     assert capsys.readouterr().out == first
     assert journal.read_bytes() == whole
