@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 
 import pytest
 
 from signalnode.errors import DataError
 from signalnode.research.tuning.workers import Workers
-
-
-def squaring(offset: int) -> Callable[[int], tuple[int, int]]:
-    """Squares and the process that made them; raises for one, is killed by another."""
-
-    def work(task: int) -> tuple[int, int]:
-        if task == -1:
-            raise DataError("no such file")
-        if task == -2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return task * task + offset, os.getpid()
-
-    return work
+from tests.research.tuning.squaring import squaring
 
 
 def test_a_killed_process_costs_no_task_and_no_neighbour() -> None:
