@@ -64,15 +64,15 @@ def with_wild_values(events: Events) -> Events:
 
 
 MARKETS: dict[str, Callable[[], Events]] = {
-    "btc": lambda: stream("btc")[: drawn(120, 400)],
-    "synthetic": lambda: synthetic_events(4, drawn(200, 300), events_per_s=5.0),
+    "btc": lambda: stream("btc")[: drawn(100, 400)],
+    "synthetic": lambda: synthetic_events(4, drawn(120, 300), events_per_s=5.0),
     "climb": lambda: made_market(
         1, Stretch(seconds=drawn(40.0, 60.0), events_per_s=3.0, sigma_bps=0.1, drift_bps_s=1.0)
     ),
-    "wild": lambda: with_wild_values(synthetic_events(4, drawn(200, 300), events_per_s=5.0)),
-    "no_depth": lambda: without(synthetic_events(5, 200), DEPTH),
-    "no_quotes": lambda: without(synthetic_events(6, drawn(200, 600)), QUOTE, DEPTH),
-    "no_trades": lambda: without(synthetic_events(7, 200), TRADE),
+    "wild": lambda: with_wild_values(synthetic_events(4, drawn(120, 300), events_per_s=5.0)),
+    "no_depth": lambda: without(synthetic_events(5, drawn(120, 300)), DEPTH),
+    "no_quotes": lambda: without(synthetic_events(6, drawn(150, 600)), QUOTE, DEPTH),
+    "no_trades": lambda: without(synthetic_events(7, drawn(120, 300)), TRADE),
 }
 NAMES = [name for family in FAMILIES for name in family.FEATURES]
 LATER_NS = (0, 1, NS_PER_S // 3, 20 * NS_PER_S)
