@@ -104,7 +104,7 @@ class Listener:
         while not holds():
             assert monotonic_ns() < end_ns, f"never: {what}; {self.feed.outage}; {self.feed.faults}"
             self.turn(monotonic_ns())
-            pause(NS_PER_S // 500)
+            pause(NS_PER_S // 100)
 
     def until_sound(self) -> None:
         """Until quotes have come of a book that is whole."""
