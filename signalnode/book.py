@@ -99,6 +99,7 @@ class Book:
         self._watched = 0  # levels of the snapshot that tell how far deltas have been
         self._deltas = 0  # applied since the snapshot, while levels are watched
         self._deltas_max = 0  # after so many all is known; 0 while that cannot be told
+        self._unheard_max = 0.0  # of those watched, when that can be told
 
     def _look(self) -> BookStatus:
         """See what the book is good for, after every change of it."""
@@ -127,6 +128,7 @@ class Book:
             return self.status
         refused = self._bids.replace(bids, limit) + self._asks.replace(asks, limit)
         self._watched = len(self._bids.unheard) + len(self._asks.unheard)
+        self._unheard_max = UNHEARD_MAX * self._watched
         self._deltas = self._deltas_max = 0
         self.last_id, self._joined = last_id, "synced"
         self.snapshots += 1
@@ -188,15 +190,18 @@ class Book:
         return self._look()
 
     def _take(self, first_id: int, last_id: int, bids: Sequence[Level], asks: Sequence[Level]) -> None:
+        own_bids, own_asks = self._bids, self._asks
         self.last_id, self._old = last_id, 0
-        refused = self._bids.update(bids) if bids else 0
+        refused = own_bids.update(bids) if bids else 0
         if asks:
-            refused += self._asks.update(asks)
+            refused += own_asks.update(asks)
         if refused:
             self._note_refused(refused)
         if self._watched:
-            self._hear()
-        if self._bids.held or self._asks.held:
+            self._deltas += 1
+            if len(own_bids.unheard) + len(own_asks.unheard) <= self._unheard_max:
+                self._hear_of_the_rest()
+        if own_bids.held or own_asks.held:
             self._pending.append(Delta(first_id, last_id, bids, asks))
 
     def _note_refused(self, levels: int) -> None:
@@ -205,14 +210,12 @@ class Book:
         if levels:
             self._joined = "gap"
 
-    def _hear(self) -> None:
-        """Count a delta after a snapshot that was not whole, until deltas have been everywhere."""
-        self._deltas += 1
-        unheard = len(self._bids.unheard) + len(self._asks.unheard)
-        if not self._deltas_max and unheard <= UNHEARD_MAX * self._watched:
+    def _hear_of_the_rest(self) -> None:
+        """Deltas have been nearly everywhere since a snapshot that was not whole: wait for as many again."""
+        if not self._deltas_max:
             fewer = 2 * WATCHED_LEVELS / self._watched
             self._deltas_max = ceil(self._deltas * RENEWALS * fewer * fewer)
-        if self._deltas_max and self._deltas >= self._deltas_max:
+        if self._deltas >= self._deltas_max:
             self._bids.reach = self._asks.reach = inf
             self._watched = 0
 
@@ -241,32 +244,34 @@ class Book:
 
     def top(self) -> Top | None:
         """Best bid and ask, or None unless synced with both sides present."""
-        bids, asks = self._bids, self._asks
-        if self.status not in SHOWN or not bids.keys or not asks.keys:
-            return None
-        return _new(Top, (-bids.keys[0], bids.sizes[0], asks.keys[0], asks.sizes[0]))
+        return self._top() if self.status in SHOWN else None
 
     def crossing(self) -> Top | None:
         """Best bid and ask of a book that is crossed; None otherwise."""
         top = self._top()
         return top if top is not None and top.bid >= top.ask else None
 
-    def depth_within(self, depth_bps: float, top: Top | None = None) -> tuple[float, float] | None:
+    def depth_within(self, depth_bps: float) -> tuple[float, float] | None:
         """Bid and ask size, base units, within `depth_bps` basis points of the mid; None unless synced, and
-        all levels so far from it are known. `top`: what `top()` gave, where that was asked for.
+        all levels so far from it are known.
         """
-        top = top or self.top()
-        if top is None:
-            return None
-        bid, _, ask, _ = top
-        bids, asks, mid = self._bids, self._asks, (bid + ask) / 2
-        low, high = mid - mid * depth_bps * BPS, mid + mid * depth_bps * BPS
-        if -low > bids.reach or high > asks.reach or -low > bids.doubted or high > asks.doubted:
-            return None
-        return (  # summed from the best outwards
-            sum(bids.sizes[: bisect_right(bids.keys, -low)], 0.0),
-            sum(asks.sizes[: bisect_right(asks.keys, high)], 0.0),
-        )
+        return self.top_and_depth(depth_bps)[1]
+
+    def top_and_depth(self, depth_bps: float) -> tuple[Top | None, tuple[float, float] | None]:
+        """`top` and `depth_within` in one go, for each frame of a book asks for both."""
+        bids, asks = self._bids, self._asks
+        bid_keys, ask_keys = bids.keys, asks.keys
+        if self.status not in SHOWN or not bid_keys or not ask_keys:
+            return None, None
+        bid, ask = -bid_keys[0], ask_keys[0]
+        mid = (bid + ask) / 2
+        width = mid * depth_bps * BPS
+        low, high = width - mid, mid + width  # as keys
+        top = _new(Top, (bid, bids.sizes[0], ask, asks.sizes[0]))
+        if low > bids.reach or high > asks.reach or low > bids.doubted or high > asks.doubted:
+            return top, None
+        bid_depth = sum(bids.sizes[: bisect_right(bid_keys, low)], 0.0)  # from the best outwards
+        return top, (bid_depth, sum(asks.sizes[: bisect_right(ask_keys, high)], 0.0))
 
     def _top(self) -> Top | None:
         bids, asks = self._bids, self._asks

@@ -107,8 +107,8 @@ class Side:
                 refused += 1
                 continue
             key = self.sign * price
-            if unheard:
-                unheard.discard(key)
+            if key in unheard:
+                unheard.remove(key)
             at = bisect_left(keys, key)
             if at < len(keys) and keys[at] == key:
                 if size:

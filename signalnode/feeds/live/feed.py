@@ -10,7 +10,7 @@ a beat says that the new one counts; times then rise over both, in the order in 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -33,6 +33,9 @@ from signalnode.feeds.live.venueclock import VenueClock
 from signalnode.feeds.venues.base import DecoderClass, FrameFault, Row, pack_rows
 from signalnode.feeds.venues.joined import Joined
 
+FRAME = envelope.FRAME
+# What a decoder raises: msgspec's are kinds of the first, brackets nested as nobody means them the second.
+NO_ROWS = (ValueError, RecursionError, FrameFault)
 LAG_NS, GATEWAY_SILENT_NS = NS_PER_S, 3 * NS_PER_S
 DOUBT_NS, MUTE_NS = 600 * NS_PER_S, 60 * NS_PER_S  # between two look-ups; without anything before one
 MESSAGES_MAX = envelope.QUEUE_MAX  # read in one turn
@@ -59,7 +62,7 @@ class LiveFeed(BlockFeed):
         self.connection = 0  # number of the newest frame's
         self._gateway, self._endpoint, self._venue, self._symbol = gateway, endpoint, venue, symbol
         self._faults = Faults()
-        self._decoder = Joined(lambda: decoder_class(symbol, depth_bps, self._faults.add))
+        self._decoder = Joined(lambda: decoder_class(symbol, depth_bps, self._on_fault))
         self._clock = VenueClock(self._faults.add)
         self._state = sieve.new_state()
         self._rows: list[Row] = []
@@ -200,8 +203,7 @@ class LiveFeed(BlockFeed):
     def ahead(self) -> tuple[Events, int]:
         """The block at hand and the place in it of the next event; its end where there is none."""
         if self._rows and self._at >= self._size:
-            rows, self._rows = self._rows, []
-            self._at, self._block = 0, self._sift(rows)
+            self._at, self._block = 0, self._next_block()
             self._size = len(self._block)
         return self._block, self._at
 
@@ -210,7 +212,13 @@ class LiveFeed(BlockFeed):
 
     def _next_block(self) -> Events:
         rows, self._rows = self._rows, []
-        return self._sift(rows)
+        events = frombuffer(pack_rows(rows), EVENT)
+        kept, codes = self._clock.sift(events, self._state)
+        if codes:
+            for row, code in zip(rows, codes, strict=True):
+                if code:
+                    self._faults.add(sieve.NAMES[code], sieve.describe(row, code))
+        return events if kept == len(rows) else events[:kept]
 
     def _drain(self, now_ns: int) -> None:
         inlet = self._inlet
@@ -227,9 +235,10 @@ class LiveFeed(BlockFeed):
         source = self._chief
         kind, time_ns, _, sequence, generation = header
         is_next = sequence == source.sequence + 1 and generation == source.generation
-        if is_next and kind == envelope.FRAME and not self._is_merging:  # as nearly always
+        if is_next and kind == FRAME and not self._is_merging:  # as nearly always
             source.sequence, source.newest_ns = sequence, time_ns
-            self._heard_ns = max(self._heard_ns, time_ns)
+            if time_ns > self._heard_ns:  # noqa: PLR1730 - `max` is a call
+                self._heard_ns = time_ns
             self.hear(header, body)
             return
         if header.generation != source.generation:
@@ -265,21 +274,29 @@ class LiveFeed(BlockFeed):
     def hear(self, header: envelope.Header, body: bytes) -> None:
         """What comes from the venue, in order."""
         kind, time_ns, connection, _, _ = header
-        if kind == envelope.FRAME:
-            self.connection = connection
-            rows = self._decode(self._decoder.decode, body, time_ns, connection)
-            if self._away.is_halted:
-                self._away.hear_rows(rows)
-            self._rows += rows
-        elif kind == envelope.ANSWER:
-            answer = (*envelope.unpack_answer(body), time_ns, connection)
-            self._rows += self._decode(self._decoder.decode_reply, *answer)
-        elif kind == envelope.ADDRESS:
+        try:
+            if kind == FRAME:
+                self.connection = connection
+                rows = self._decoder.decode(body, time_ns, connection)
+            else:
+                rows = self._besides(kind, time_ns, connection, body)
+        except NO_ROWS as error:
+            self._refuse(error)
+            return
+        if self._away.is_halted and kind == FRAME:
+            self._away.hear_rows(rows)
+        self._rows += rows
+
+    def _besides(self, kind: int, time_ns: int, connection: int, body: bytes) -> Sequence[Row]:
+        if kind == envelope.ANSWER:
+            return self._decoder.decode_reply(*envelope.unpack_answer(body), time_ns, connection)
+        if kind == envelope.ADDRESS:
             self._decoder.note_address(connection, body.decode(errors="replace"))
         elif kind == envelope.BESIDE:
             self._decoder.beside(connection)
         elif kind == envelope.MOVED:
-            self._rows += self._decoder.moved(connection, time_ns)
+            return self._decoder.moved(connection, time_ns)
+        return ()
 
     def _miss(self, missing: int, header: envelope.Header) -> None:
         """So many messages before this one are missing."""
@@ -343,33 +360,22 @@ class LiveFeed(BlockFeed):
         if was_heard or (state == "refused" and is_news):  # "lost" is the word of a start, too
             self._faults.add(f"market_{state}", reason)
 
-    def _decode(self, decode: Callable[..., Sequence[Row]], *what: Any) -> Sequence[Row]:
-        counts = self._faults.counts
-        before = counts.get("book_drifted", 0) if counts else 0
-        try:
-            rows = decode(*what)
-        except ValueError as error:  # msgspec's own are kinds of it
-            is_shape = isinstance(error, msgspec.ValidationError)
-            self._faults.add("frame_malformed" if is_shape else "line_corrupt", str(error))
-            return ()
-        except RecursionError as error:  # brackets nested as deep as nobody means them
-            self._decoder.distrust()
+    def _refuse(self, error: Exception) -> None:
+        """Count what a decoder could not read."""
+        if isinstance(error, FrameFault):
+            self._faults.add(error.name, str(error))
+        elif isinstance(error, msgspec.ValidationError):
+            self._faults.add("frame_malformed", str(error))
+        else:
+            if isinstance(error, RecursionError):
+                self._decoder.distrust()
             self._faults.add("line_corrupt", str(error))
-            return ()
-        except FrameFault as fault:
-            self._faults.add(fault.name, str(fault))
-            return ()
-        if counts and counts.get("book_drifted", 0) > before:
-            self._renew()
-        return rows
 
-    def _sift(self, rows: list[Row]) -> Events:
-        events = frombuffer(pack_rows(rows), EVENT)
-        kept, codes = self._clock.sift(events, self._state)
-        for row, code in zip(rows, codes, strict=False):
-            if code:
-                self._faults.add(sieve.NAMES[code], sieve.describe(row, code))
-        return events if kept == len(rows) else events[:kept]
+    def _on_fault(self, name: str, text: str) -> None:
+        """A decoder's word."""
+        self._faults.add(name, text)
+        if name == "book_drifted":
+            self._renew()
 
     def doubt(self, now_ns: int) -> None:
         """Have it looked up whether the venue trades the market; see `base.Outside`."""

@@ -29,7 +29,7 @@ Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]  # ISO; one without a zon
 
 NO_VALUES, NO_QUOTE = (0.0, 0.0), (0.0, 0.0, 0.0, 0.0)  # of a trade or a depth, and of a quote
 ROW = struct.Struct("<qqBb8d")  # packs a Row into the memory layout of EVENT
-ROW_BYTES, pack_row = ROW.size, ROW.pack_into
+_pack = ROW.pack
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 OTHER_SYMBOLS_MAX = 100
 TIME_REACH_NS = 2**63 - 1  # the furthest from 1970, either way, that an event's field can hold
@@ -104,15 +104,13 @@ def depth_row(time_event_ns: int, time_received_ns: int, bid_depth: float, ask_d
 
 def pack_rows(rows: Sequence[Row]) -> bytearray:
     """Rows behind each other, as dtype EVENT. Times beyond its fields become ones that the sieve refuses."""
-    packed = bytearray(ROW_BYTES * len(rows))
-    at = 0
+    packed = bytearray()
     for row in rows:
         try:
-            pack_row(packed, at, *row)
+            packed += _pack(*row)
         except struct.error:
             event_ns, received_ns = (max(-TIME_REACH_NS, min(each, TIME_REACH_NS)) for each in row[:2])
-            pack_row(packed, at, event_ns, received_ns, *row[2:])
-        at += ROW_BYTES
+            packed += _pack(event_ns, received_ns, *row[2:])
     return packed
 
 
@@ -138,14 +136,13 @@ class BookWatch:
         """As `rows_after`, behind a quote where the best of the book is not what it was."""
         self.gives_quotes = True
         book, was = self.book, self._top
-        self._top = top = book.top()
+        top, depth = book.top_and_depth(self._depth_bps)
+        self._top = top
         is_as_ever = status == "synced" and book.levels_refused == self._refused
-        if top is None or not is_as_ever or self.in_gap or self._is_shallow or self._thin_ns:
-            rows = self.rows_after(status, time_event_ns, time_received_ns, top)
-        elif (depth := book.depth_within(self._depth_bps, top)) is not None:  # as nearly always
+        if depth is None or not is_as_ever or self.in_gap or self._is_shallow or self._thin_ns:
+            rows = self.rows_after(status, time_event_ns, time_received_ns)
+        else:  # as nearly always
             rows = ((time_event_ns, time_received_ns, DEPTH, 0, *NO_VALUES, *NO_QUOTE, *depth),)
-        else:
-            rows = self._depth_of(book, time_event_ns, time_received_ns, top)
         if top is None or top == was:
             return rows
         return ((time_event_ns, time_received_ns, QUOTE, 0, *NO_VALUES, *top, *NO_VALUES), *rows)
@@ -154,12 +151,8 @@ class BookWatch:
         """Have the best of the book told again: what was told since came from elsewhere."""
         self._top = None
 
-    def rows_after(
-        self, status: BookStatus, time_event_ns: int, time_received_ns: int, top: Top | None = None
-    ) -> tuple[Row, ...]:
-        """Note that a message left the book in `status`; the depth event that makes, if it can be trusted.
-        `top`: the best of the book, where that was asked for.
-        """
+    def rows_after(self, status: BookStatus, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
+        """Note that a message left the book in `status`; the depth event that makes, if it can be trusted."""
         was_in_gap, self.in_gap = self.in_gap, status == "gap"
         if self.in_gap and not was_in_gap:
             self.gaps += 1
@@ -175,7 +168,7 @@ class BookWatch:
             self._weigh(time_received_ns)
         elif status == "synced":
             self._thin_ns = 0
-        return self._depth_of(self.book, time_event_ns, time_received_ns, top)
+        return self._depth_of(self.book, time_event_ns, time_received_ns)
 
     def _weigh(self, time_ns: int) -> None:
         """Believe a thin book when another image has said the same, BELIEVED_NS later or more."""
@@ -208,17 +201,15 @@ class BookWatch:
         image.snapshot(0, bids, asks, limit)
         return self._depth_of(image, time_received_ns, time_received_ns)
 
-    def _depth_of(
-        self, book: Book, time_event_ns: int, time_received_ns: int, top: Top | None = None
-    ) -> tuple[Row, ...]:
-        depth = book.depth_within(self._depth_bps, top)
-        top = book.top() if depth is None else None
-        if top is not None and not self._is_shallow:
+    def _depth_of(self, book: Book, time_event_ns: int, time_received_ns: int) -> tuple[Row, ...]:
+        top, depth = book.top_and_depth(self._depth_bps)
+        is_shallow = depth is None and top is not None
+        if top is not None and is_shallow and not self._is_shallow:
             self._on_fault(
                 "book_shallow",
                 f"not all levels within {self._depth_bps:g} bps of {top.bid:g} are known: a deeper snapshot",
             )
-        self._is_shallow = top is not None
+        self._is_shallow = is_shallow
         return () if depth is None else (depth_row(time_event_ns, time_received_ns, *depth),)
 
 

@@ -43,6 +43,7 @@ from signalnode.ladder import LEVELS_MAX, Level
 SNAPSHOT_LEVELS = 100  # a side, at most, in the answer to a subscription
 DROPS_MAX = 100  # crossing levels dropped in a minute; more, and the image is worth asking for again
 DROPS_PERIOD_NS = 60 * NS_PER_S
+UNPLACED_MAX = 16  # frames' updates of which it is noted later what they set, many at once
 BOOK, TRADES, MARKETS = "v4_orderbook", "v4_trades", "v4_markets"
 OPEN_STATES = frozenset({"ACTIVE"})  # of an instrument; PAUSED, CANCEL_ONLY, FINAL_SETTLEMENT … trade nothing
 SILENT_CHANNELS = frozenset({"", "v4_candles", "v4_block_height", "v4_subaccounts", "v4_parent_subaccounts"})
@@ -120,7 +121,9 @@ class DydxDecoder(MarketDecoder):
         self._connection: str | None = None  # that the book came over
         self._former: str | None = None  # the one before it
         self._message_id = 0  # newest of the book's
-        self._number = 0  # of updates of the book, ours
+        self._number = 0  # of images and frames of updates of the book, ours
+        self._unplaced: list[list[_Update]] = []  # the newest, whose levels are not among those set yet
+        self._updates = 0  # whose levels are
         self._bids_set: dict[float, int] = {}  # number of the update that last set a bid; an image's are 0
         self._asks_set: dict[float, int] = {}
         self._drops = 0  # since `_drops_since_ns`
@@ -138,7 +141,11 @@ class DydxDecoder(MarketDecoder):
                 return ()
             raise FrameFault("venue_error", head.message)
         if head.channel == BOOK and self._is_ours(head.id):
-            return self._on_book(head, time_received_ns)
+            try:
+                return self._on_book(head, time_received_ns)
+            except ValueError:
+                self.watch.distrust()
+                raise
         if head.channel == TRADES and self._is_ours(head.id):
             return list(self._on_trades(head, time_received_ns))
         if head.channel == MARKETS:
@@ -163,25 +170,21 @@ class DydxDecoder(MarketDecoder):
                     yield trade_row(time_ns_of(t.created_at), time_received_ns, side, t.price, t.size)
 
     def _on_book(self, head: _Frame, time_received_ns: int) -> Sequence[Row]:
-        try:
-            if head.type == "subscribed":
-                self._on_image(head)
-            elif head.type == "unsubscribed":
-                self.watch.distrust()
-                return ()
-            else:
-                if head.connection_id == self._connection and head.message_id > self._message_id:
-                    self._message_id = head.message_id  # as nearly always
-                elif head.connection_id == self._former or not self._is_first(head):
-                    return ()
-                status = self._on_updates(head)
-                if status == "crossed":
-                    status = self._uncross(time_received_ns)
-                return self.watch.rows_and_quote_after(status, time_received_ns, time_received_ns)
-        except ValueError:
+        if head.type == "subscribed":
+            self._on_image(head)
+            status = self.watch.book.status
+        elif head.type == "unsubscribed":
             self.watch.distrust()
-            raise
-        return self.watch.rows_and_quote_after(self.watch.book.status, time_received_ns, time_received_ns)
+            return ()
+        else:
+            if head.connection_id == self._connection and head.message_id > self._message_id:
+                self._message_id = head.message_id  # as nearly always
+            elif head.connection_id == self._former or not self._is_first(head):
+                return ()
+            status = self._on_updates(head)
+            if status == "crossed":
+                status = self._uncross(time_received_ns)
+        return self.watch.rows_and_quote_after(status, time_received_ns, time_received_ns)
 
     def _is_first(self, head: _Frame) -> bool:
         """Whether an update that does not go on from the one before is the first of its connection; distrust
@@ -202,6 +205,7 @@ class DydxDecoder(MarketDecoder):
         if head.connection_id != self._connection:
             self._former, self._connection = self._connection, head.connection_id
         self._message_id = head.message_id
+        self._unplaced.clear()
         self._bids_set.clear()
         self._asks_set.clear()
         self._number += 1
@@ -209,29 +213,36 @@ class DydxDecoder(MarketDecoder):
         self.watch.book.snapshot(self._number, bids, asks, SNAPSHOT_LEVELS)
 
     def _on_updates(self, head: _Frame) -> BookStatus:
-        if head.type == "channel_data":
-            updates = [_update.decode(head.contents)]
+        if head.type == "channel_batch_data":
+            updates = _updates.decode(head.contents)
         else:
             updates = _lists_of(head, _update, _updates)
         bids: list[Level] = []
         asks: list[Level] = []
-        bids_set, asks_set, number = self._bids_set, self._asks_set, self._number
         for update in updates:
-            number += 1
             bids += update.bids
             asks += update.asks
-            for price, _ in update.bids:
-                bids_set[price] = number
-            for price, _ in update.asks:
-                asks_set[price] = number
-        self._number = number + 1
+        self._number += 1
         status = self.watch.book.join(self._number, bids, asks)
-        if len(bids_set) > 2 * LEVELS_MAX or len(asks_set) > 2 * LEVELS_MAX:
-            self._forget_what_is_gone()
+        self._unplaced.append(updates)
+        if len(self._unplaced) >= UNPLACED_MAX:
+            self._place()
         return status
+
+    def _place(self) -> None:
+        """Note which update set which level last: only a crossing asks, so not with each frame."""
+        for updates in self._unplaced:
+            for update in updates:
+                self._updates += 1
+                self._bids_set.update((price, self._updates) for price, _ in update.bids)
+                self._asks_set.update((price, self._updates) for price, _ in update.asks)
+        self._unplaced.clear()
+        if len(self._bids_set) > 2 * LEVELS_MAX or len(self._asks_set) > 2 * LEVELS_MAX:
+            self._forget_what_is_gone()
 
     def _uncross(self, time_received_ns: int) -> BookStatus:
         book = self.watch.book
+        self._place()
         while (crossed := book.crossing()) is not None:
             bid_set = self._bids_set.get(crossed.bid, 0)
             ask_set = self._asks_set.get(crossed.ask, 0)
