@@ -261,11 +261,21 @@ def _column(group: pa.Table, name: str) -> Any:
         column = column.cast(pa.timestamp("ns"), safe=False).cast(pa.int64())
     if column.null_count:
         column = column.fill_null(float("nan") if EVENT[name].kind == "f" else 0)
-    values = column.to_numpy()
+    values = _numbers(column)
     if values.dtype.itemsize > EVENT[name].itemsize:  # cut to 8 bits, a kind of 257 would be a trade
         there, here = np.iinfo(values.dtype), np.iinfo(EVENT[name])
         values = np.clip(values, max(there.min, here.min), min(there.max, here.max))
     return values.astype(EVENT[name], copy=False)
+
+
+def _numbers(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    """Numbers of which none is missing. Arrow's own `to_numpy` imports pandas where that is installed, which
+    takes longer than most recordings.
+    """
+    parts = [np.from_dlpack(chunk) for chunk in column.chunks]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int8)
 
 
 def rows_of_group(group: pa.Table) -> Events:
