@@ -38,12 +38,11 @@ from signalnode.feeds.venues.base import (
     time_ns_of,
     trade_row,
 )
-from signalnode.ladder import LEVELS_MAX, Level
+from signalnode.ladder import Level
 
 SNAPSHOT_LEVELS = 100  # a side, at most, in the answer to a subscription
 DROPS_MAX = 100  # crossing levels dropped in a minute; more, and the image is worth asking for again
 DROPS_PERIOD_NS = 60 * NS_PER_S
-UNPLACED_MAX = 16  # frames' updates of which it is noted later what they set, many at once
 BOOK, TRADES, MARKETS = "v4_orderbook", "v4_trades", "v4_markets"
 OPEN_STATES = frozenset({"ACTIVE"})  # of an instrument; PAUSED, CANCEL_ONLY, FINAL_SETTLEMENT … trade nothing
 SILENT_CHANNELS = frozenset({"", "v4_candles", "v4_block_height", "v4_subaccounts", "v4_parent_subaccounts"})
@@ -122,10 +121,6 @@ class DydxDecoder(MarketDecoder):
         self._former: str | None = None  # the one before it
         self._message_id = 0  # newest of the book's
         self._number = 0  # of images and frames of updates of the book, ours
-        self._unplaced: list[list[_Update]] = []  # the newest, whose levels are not among those set yet
-        self._updates = 0  # whose levels are
-        self._bids_set: dict[float, int] = {}  # number of the update that last set a bid; an image's are 0
-        self._asks_set: dict[float, int] = {}
         self._drops = 0  # since `_drops_since_ns`
         self._drops_since_ns = 0
 
@@ -181,9 +176,7 @@ class DydxDecoder(MarketDecoder):
                 self._message_id = head.message_id  # as nearly always
             elif head.connection_id == self._former or not self._is_first(head):
                 return ()
-            status = self._on_updates(head)
-            if status == "crossed":
-                status = self._uncross(time_received_ns)
+            status = self._on_updates(head, time_received_ns)
         return self.watch.rows_and_quote_after(status, time_received_ns, time_received_ns)
 
     def _is_first(self, head: _Frame) -> bool:
@@ -205,14 +198,11 @@ class DydxDecoder(MarketDecoder):
         if head.connection_id != self._connection:
             self._former, self._connection = self._connection, head.connection_id
         self._message_id = head.message_id
-        self._unplaced.clear()
-        self._bids_set.clear()
-        self._asks_set.clear()
         self._number += 1
         bids, asks = ([(level.price, level.size) for level in side] for side in (image.bids, image.asks))
         self.watch.book.snapshot(self._number, bids, asks, SNAPSHOT_LEVELS)
 
-    def _on_updates(self, head: _Frame) -> BookStatus:
+    def _on_updates(self, head: _Frame, time_received_ns: int) -> BookStatus:
         if head.type == "channel_batch_data":
             updates = _updates.decode(head.contents)
         else:
@@ -224,28 +214,16 @@ class DydxDecoder(MarketDecoder):
             asks += update.asks
         self._number += 1
         status = self.watch.book.join(self._number, bids, asks)
-        self._unplaced.append(updates)
-        if len(self._unplaced) >= UNPLACED_MAX:
-            self._place()
-        return status
+        return self._uncross(updates, time_received_ns) if status == "crossed" else status
 
-    def _place(self) -> None:
-        """Note which update set which level last: only a crossing asks, so not with each frame."""
-        for updates in self._unplaced:
-            for update in updates:
-                self._updates += 1
-                self._bids_set.update((price, self._updates) for price, _ in update.bids)
-                self._asks_set.update((price, self._updates) for price, _ in update.asks)
-        self._unplaced.clear()
-        if len(self._bids_set) > 2 * LEVELS_MAX or len(self._asks_set) > 2 * LEVELS_MAX:
-            self._forget_what_is_gone()
-
-    def _uncross(self, time_received_ns: int) -> BookStatus:
+    def _uncross(self, updates: list[_Update], time_received_ns: int) -> BookStatus:
+        """A book is left uncrossed by each frame, so what one has not set was there before, and alike."""
         book = self.watch.book
-        self._place()
+        bids_set = {price: number for number, one in enumerate(updates, 1) for price, _ in one.bids}
+        asks_set = {price: number for number, one in enumerate(updates, 1) for price, _ in one.asks}
         while (crossed := book.crossing()) is not None:
-            bid_set = self._bids_set.get(crossed.bid, 0)
-            ask_set = self._asks_set.get(crossed.ask, 0)
+            bid_set = bids_set.get(crossed.bid, 0)
+            ask_set = asks_set.get(crossed.ask, 0)
             less = min(crossed.bid_size, crossed.ask_size)
             bid: list[Level] = [(crossed.bid, 0.0 if bid_set < ask_set else crossed.bid_size - less)]
             ask: list[Level] = [(crossed.ask, 0.0 if ask_set < bid_set else crossed.ask_size - less)]
@@ -260,12 +238,6 @@ class DydxDecoder(MarketDecoder):
         self._drops += 1
         if self._drops == DROPS_MAX + 1:
             self._on_fault("book_drifted", f"over {DROPS_MAX} levels that crossed in a minute; a new image")
-
-    def _forget_what_is_gone(self) -> None:
-        for levels, set_by in zip(self.watch.book.levels(), (self._bids_set, self._asks_set), strict=True):
-            there = {price for price, _ in levels}
-            for price in set_by.keys() - there:
-                del set_by[price]
 
 
 def _lists_of(head: _Frame, one: msgspec.json.Decoder[Any], many: msgspec.json.Decoder[Any]) -> list[Any]:
