@@ -41,7 +41,7 @@ class TapedFeed(LiveFeed):
     ) -> None:
         super().__init__(endpoint, gateway, symbol, decoder_class, depth_bps, **options)
         self._tape = tape
-        self._decoder = _Joined(lambda: decoder_class(symbol, depth_bps, self._faults.add), tape)
+        self._decoder = _Joined(lambda: decoder_class(symbol, depth_bps, self._on_fault), tape)
 
     def hear(self, header: envelope.Header, body: bytes) -> None:
         """See `LiveFeed.hear`."""

@@ -15,6 +15,7 @@ from signalnode.engine.replaying import Replaying
 from signalnode.events import Events, join_events
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.live import envelope
+from signalnode.feeds.live.feed import LiveFeed
 from signalnode.feeds.recorded.gaps import GapFile, read_gaps
 from signalnode.feeds.recorded.hours import KINDS
 from signalnode.feeds.recorded.parquet import close_journal
@@ -23,6 +24,7 @@ from signalnode.feeds.recorded.tape import RING_FILE, Label, Tape
 from signalnode.feeds.recorded.taped import TapedFeed
 from signalnode.feeds.recorded.writing import MarketWriter
 from signalnode.feeds.venues import decoder_of
+from signalnode.feeds.venues.base import Decoder, OnFault
 from signalnode.names import market_name_of
 from signalnode.research.recordings import open_span
 from signalnode.research.replay import whole_instants
@@ -233,3 +235,36 @@ def tick(world: Recorded, market: Recording, draw: Random) -> None:
     market.turn(world.now_ns)
     if draw.random() < 0.3:
         market.record()
+
+
+class Asked:
+    """An inlet that keeps what is said to the gateway."""
+
+    def __init__(self) -> None:
+        self.said = list[bytes]()
+
+    def send(self, message: bytes) -> bool:
+        self.said.append(message)
+        return True
+
+
+@pytest.mark.parametrize("records", [False, True], ids=["plain", "recorded"])
+def test_a_book_that_drifted_is_asked_for_anew_whether_it_is_recorded_or_not(
+    records: bool, tmp_path: Path
+) -> None:
+    tell = list[OnFault]()
+
+    def decoder(market: str, depth_bps: float, on_fault: OnFault) -> Decoder:
+        tell.append(on_fault)
+        return decoder_of("dydx")(market, depth_bps, on_fault)
+
+    if records:
+        tape = Tape(tmp_path, Label("A-USD", "dydx", "A-USD", KINDS, is_live=True), CAPACITY)
+        feed: LiveFeed = TapedFeed("", GATEWAY, "A-USD", decoder, DEPTH_BPS, tape=tape, venue="dydx")
+    else:
+        feed = LiveFeed("", GATEWAY, "A-USD", decoder, DEPTH_BPS, venue="dydx")
+    feed._inlet = asked = Asked()  # type: ignore[assignment]
+    tell[-1]("level_absurd", "")
+    assert not asked.said
+    tell[-1]("book_drifted", "")
+    assert asked.said == [envelope.RENEW + envelope.topic_of("A-USD")]
