@@ -100,7 +100,7 @@ class Publisher:
         """Send the next score as it goes to subscribers: in its frames, with a `seq` one more than ours."""
         self.seq += 1
         self._newest, self._repeat = framed, False
-        socket = self._socket
+        socket = self._socket  # as `_send`, which would be a call more at each score
         if not socket.is_settled:
             socket.serve()
         socket.send_framed(self._score_topic, framed)

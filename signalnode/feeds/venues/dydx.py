@@ -13,8 +13,9 @@ shows nowhere. What can be known is kept:
 
 A book that crosses is normal here: there is no central one, and levels that are gone may stay for ever. The
 venue's own rule ("How to uncross the orderbook") is to drop, of the two that cross, the one that was set
-first. `message_id` is the connection's, and a batch holds many updates under one, so we number the updates.
-Where both were set by one update the larger is reduced by the smaller.
+first. Each frame leaves the book uncrossed, so of two that cross one at least is of the newest frame; a batch
+holds many updates, which are numbered in their order, and what the frame did not set is older than all of
+them. Where both were set by one update, or were in one image, the larger is reduced by the smaller.
 """
 
 from __future__ import annotations
@@ -203,7 +204,7 @@ class DydxDecoder(MarketDecoder):
         self.watch.book.snapshot(self._number, bids, asks, SNAPSHOT_LEVELS)
 
     def _on_updates(self, head: _Frame, time_received_ns: int) -> BookStatus:
-        if head.type == "channel_batch_data":
+        if head.type == "channel_batch_data":  # as nearly always
             updates = _updates.decode(head.contents)
         else:
             updates = _lists_of(head, _update, _updates)
