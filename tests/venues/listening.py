@@ -30,18 +30,25 @@ NOTHING = np.zeros(0, EVENT)
 
 
 class Tapped(LiveFeed):
-    """Keeps what the gateway passed on, as lines of a capture."""
+    """Keeps what the gateway passed on, as lines of a capture, and what it told of the market."""
 
     lines: list[bytes]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.told: list[str] = []  # "lost: closed: 1012", say
         self._distrust, self._decoder.distrust = self._decoder.distrust, self._lose  # type: ignore[method-assign]
 
     def _lose(self) -> None:
         """Where frames are missing; as a recorder's tape."""
         self.lines.append(line_of(Held(self._heard_ns, b"", turn="lost")))
         self._distrust()
+
+    def take_in(self, header: envelope.Header, body: bytes) -> None:
+        if header.kind == envelope.TOLD:
+            state, reason, _ = envelope.unpack_told(body)
+            self.told.append(f"{state}: {reason}")
+        super().take_in(header, body)
 
     def hear(self, header: envelope.Header, body: bytes) -> None:
         held = Held(header.time_ns, body, connection=str(header.connection))
@@ -83,6 +90,13 @@ class Listener:
         self._counted = len(self.events)
         return self._quotes
 
+    @property
+    def spanned_ns(self) -> int:
+        """From the first event to the last."""
+        if not self.events:
+            return 0
+        return int(self.events[-1]["time_received_ns"][-1] - self.events[0]["time_received_ns"][0])
+
     def turn(self, now_ns: int) -> Events:
         """Take what has come by monotonic time `now_ns`, and score at each grid point that is past."""
         heard_ns, taken = self.feed.kernel_at(now_ns), list[Events]()
@@ -111,6 +125,20 @@ class Listener:
         self.until(lambda: self.is_sound, "a sound book")
         count = self.quotes
         self.until(lambda: self.quotes > count + 5, "quotes")
+
+    def until_comparable(self) -> None:
+        """Until there is a sound book, and what came spans the grid points that `check_replay` asks for."""
+        self.until_sound()
+        enough_ns = (GRID_POINTS_MIN + 2) * GRID_NS  # one less where it begins, one where it ends
+        self.until(lambda: self.spanned_ns > enough_ns, "a span to compare")
+
+    def was_told(self, reason: str) -> bool:
+        """Whether that was told since `forget`; an outage may begin and end within one turn."""
+        return any(reason in told for told in self.feed.told)
+
+    def forget(self) -> None:
+        """What the gateway told so far."""
+        self.feed.told.clear()
 
     def drain(self) -> None:
         """Take what is on the way still; the gateway is gone."""

@@ -53,8 +53,9 @@ def test_what_ccxt_says_is_scored_and_recorded_and_an_outage_heals(
     started.start(running.servers[0], tmp_path, {}, by=VENUE)
     listener.until_sound()
     nobodys.until(lambda: nobodys.feed.outage.startswith("refused: BadSymbol"), "the refusal")
+    listener.forget()
     running.do(lambda: venue.close_all(1012))
-    listener.until(lambda: bool(listener.feed.outage), "the outage")
+    listener.until(lambda: listener.was_told("lost"), "the outage")
     listener.until_sound()
     old, number = started.pids[VENUE], listener.feed.connection
     ready = started.start(running.servers[0], tmp_path, {}, by=VENUE, relieves=old)
@@ -62,6 +63,7 @@ def test_what_ccxt_says_is_scored_and_recorded_and_an_outage_heals(
     listener.until(lambda: outages.add(listener.feed.outage) or ready.exists(), "the handover")
     started.end(old)
     listener.until(lambda: listener.feed.connection > number, "the new process")
+    listener.until_comparable()
     assert outages == {""}
     started.kill_all()
     listener.drain()

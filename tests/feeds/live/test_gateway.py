@@ -139,14 +139,17 @@ def test_what_is_scored_live_is_what_replay_scores_from_the_frames_with_faults_i
             told = before
             crowd.until(lambda each: sum(each.feed.faults.values()) > told[each.venue], "the fault")  # noqa: B023
         crowd.until_sound()
+    for each in crowd.listeners:
+        each.forget()
     everywhere.do(lambda: [venue.close_all(1012) for venue in venues])
-    crowd.until(lambda each: "1012" in each.feed.outage, "the close")
+    crowd.until(lambda each: each.was_told("1012"), "the close")
     crowd.until_sound()
-    for server in everywhere.servers[:2]:
+    killed = Crowd(crowd.listeners[:2])
+    for each, server in zip(killed.listeners, everywhere.servers, strict=False):
+        each.forget()
         started.kill(server.venue.protocol.name)
         started.start(server, tmp_path, trusted)
-    killed = Crowd(crowd.listeners[:2])
-    killed.until(lambda each: bool(each.feed.outage), "the new gateway's first word")
+    killed.until(lambda each: each.was_told("heard"), "the new gateway's word")
     crowd.until_sound()
     started.kill_all()
     for each in crowd.listeners:
@@ -198,7 +201,7 @@ def test_a_frame_larger_than_is_borne_closes_and_is_made_good(running, gateway, 
     gateway()
     listener.until_sound()
     running.servers[0].venue.script.faults.append(faults.huge(listener.symbol))
-    listener.until(lambda: "1009" in listener.feed.outage, "the close")
+    listener.until(lambda: listener.was_told("1009"), "the close")
     listener.until_sound()
 
 
@@ -224,7 +227,7 @@ def test_a_connection_that_is_about_to_be_closed_is_replaced_and_nobody_notices(
             return any(line.partition(b" ")[0].rstrip().endswith(b"=") for line in listener.lines)
 
         listener.until(has_moved, "the new connection to take over")
-        listener.until_sound()
+        listener.until_comparable()
         started.kill_all()
         listener.drain()
         assert troubles == {""}
@@ -257,7 +260,7 @@ class Handovers:
 
     def finish(self) -> None:
         """Nothing was noticed, and live is replay."""
-        self.listener.until_sound()
+        self.listener.until_comparable()
         self.started.kill_all()
         self.listener.drain()
         assert self.seen == {""}
@@ -312,5 +315,5 @@ def test_a_half_open_connection_is_found_out_and_made_anew(running, gateway, lis
         proxy.hold()
         listener.until(lambda: bool(listener.feed.outage), "the outage", wait_s=120.0)
         proxy.release()
-        listener.until_sound()
+        listener.until_comparable()
         listener.check_replay(tmp_path / "passed_on")
