@@ -100,6 +100,14 @@ def join(intake: Intake, sending: Sending, *names: str) -> None:
             return
 
 
+def part(intake: Intake, sending: Sending, name: str) -> None:
+    """Leave it, until it has noticed: who asks it again sooner, libzmq does not tell from who never left."""
+    intake.disconnect(sending.endpoint(name))
+    for _ in within():
+        if sending.asked(name) == [b"\0"]:
+            return
+
+
 def heard(intake: Intake, sending: Sending, count: int, count_max: int = 1_000) -> list[list[bytes]]:
     """So many messages."""
     came = list[list[bytes]]()
@@ -189,10 +197,11 @@ def test_who_sends_too_much_is_cut_off_and_heard_again_a_second_later(
     join(intake, sending, "a", "b")
     sending.send("a", b"score.a", bytes(LARGEST + 1))
     for _ in within():
+        before_ns = monotonic_ns()
         assert intake.receive(10) == []
         if intake.due_ns != NEVER_NS:
             break
-    assert intake.due_ns - monotonic_ns() > CUT_OFF_NS // 2
+    assert intake.due_ns - before_ns >= CUT_OFF_NS
     sending.send("b", b"score.b", b"goes on")
     assert heard(intake, sending, 1) == [[b"score.b", b"goes on"]]
     join(intake, sending, "a")
@@ -205,7 +214,7 @@ def test_who_is_left_is_heard_no_more_and_others_go_on(intake: Intake, sending: 
         sending.begin(name, is_ours=False)
         intake.connect(sending.endpoint(name))
     join(intake, sending, "a", "b")
-    intake.disconnect(sending.endpoint("a"))
+    part(intake, sending, "a")
     intake.disconnect(sending.endpoint("nobody"))
     sending.send("a", b"score.a", b"to nobody")
     sending.send("b", b"score.b", b"on")
