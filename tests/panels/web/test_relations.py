@@ -16,6 +16,7 @@ from signalnode.bus.relations import decode_relations, encode_relations
 from signalnode.panels.web.relations import SHOWN_MAX, ask_relations, in_blocks, relation_facts
 from signalnode.settings import AggregatorSettings
 from tests.bus.conftest import short_dir
+from tests.effort import PATIENCE_MS
 
 __all__ = ["short_dir"]
 
@@ -68,9 +69,10 @@ def test_an_aggregator_is_asked_and_one_that_is_not_there_gives_none(
         republisher = Republisher(context, settings)
         core = Aggregator(settings, ["A", "B"], StrategyRunner({}), 1, 0)
         answers = []
+        monkeypatch.setattr("signalnode.panels.web.relations.WAIT_MS", PATIENCE_MS)
         asking = threading.Thread(target=lambda: answers.append(ask_relations(settings.endpoint, None)))
         asking.start()
-        assert republisher.sockets[1].poll(60_000)
+        assert republisher.sockets[1].poll(PATIENCE_MS)
         republisher.serve(core, 0, republisher.sockets)
         asking.join()
         republisher.close()
