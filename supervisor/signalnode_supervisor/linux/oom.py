@@ -10,7 +10,7 @@ from pathlib import Path
 
 from signalnode_supervisor.durations import NS_PER_S
 
-LOOK_NS = 10 * NS_PER_S  # how far back a kill may lie that a death is put down to, twice this at most
+LOOK_NS = 10 * NS_PER_S  # how far back a kill may lie that a death is put down to; at most twice as far
 
 
 class OomKills:
@@ -19,16 +19,20 @@ class OomKills:
     def __init__(self, path: Path = Path("/proc/vmstat")) -> None:
         self._path = path
         self._looked_ns: int | None = None
-        self._count = 0
+        self._count = self._count_before = 0  # at the last look, and at the one before
 
     def look(self, now_ns: int) -> None:
         """Note how many there are; of use once in LOOK_NS."""
         if self._looked_ns is None or now_ns - self._looked_ns >= LOOK_NS:
-            self._looked_ns, self._count = now_ns, oom_kills(self._path)
+            count = oom_kills(self._path)
+            self._count_before = count if self._looked_ns is None else self._count
+            self._looked_ns, self._count = now_ns, count
 
     def lately(self) -> bool:
-        """Whether there were more since that."""
-        return self._looked_ns is not None and oom_kills(self._path) > self._count
+        """Whether there were more since the look before the last: one that is killed takes a while to end,
+        and the last look may have come between.
+        """
+        return self._looked_ns is not None and oom_kills(self._path) > self._count_before
 
 
 def oom_kills(path: Path) -> int:
