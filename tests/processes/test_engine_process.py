@@ -20,7 +20,7 @@ from signalnode.bus.wire import End, Score, decode
 from signalnode.feeds import synthetic_events
 from signalnode.feeds.files.recording import write_recording
 from signalnode.files import hold_lock
-from tests.effort import PATIENCE_S, drawn, some
+from tests.effort import PATIENCE_MS, PATIENCE_S, drawn, some
 from tests.forked import Forked
 
 PROGRAM = """
@@ -31,6 +31,10 @@ class Link:
     def beat(self, **facts): pass
 sys.exit(main(Link(), json.loads(sys.argv[1])))
 """
+# Whoever heard the engine before does so again, however long it takes to come.
+PROGRAM_THAT_IS_HEARD = (
+    f"from signalnode.engine import process\nprocess.SUBSCRIBER_WAIT_MS = {PATIENCE_MS}\n{PROGRAM}"
+)
 PROGRAM_WITH_A_THREAD = """
 import json, signal, sys, threading
 from signalnode.engine.news import News
@@ -247,8 +251,8 @@ def test_killed_again_and_again_the_last_scores_are_those_of_a_run_without_a_sto
         reached = ear.until(a_score_of_an_epoch_past(before))
     engine.send_signal(signal.SIGTERM)
     assert finished(engine)[0] == -signal.SIGTERM
-    home.write_market(MARKETS[0], FAST)
-    before, engine = ear.heard[-1].epoch, home.start(MARKETS[0])
+    home.write_market(MARKETS[0], FAST)  # it would be over before an ear that comes late is there
+    before, engine = ear.heard[-1].epoch, home.start(MARKETS[0], PROGRAM_THAT_IS_HEARD)
     ear.until(a_score_of_an_epoch_past(before))
     ear.until(an_end)
     status, log = finished(engine)

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from tests.effort import PATIENCE_S
 from tests.forked import Forked
 from tests.supervisor.forking import SO
 
+# What a SIGKILL is called: kills for want of memory count for the whole machine, and another test has one.
+KILLED = ("SIGKILL", "SIGKILL, as memory ran out")
 PROGRAM = "import sys; from tests.supervisor.node import main; sys.exit(main())"
 
 
@@ -110,6 +113,18 @@ class Node:
         kill_marked(self.place)
         shutil.rmtree(self.home, ignore_errors=True)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """It stands still meanwhile, so that what is done to its files one by one happens to it at once."""
+        assert self.process is not None
+        pid = self.process.pid
+        os.kill(pid, signal.SIGSTOP)
+        eventually(lambda: state_of(pid) == b"T", "it stands still")
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     # looking at it
 
     @property
@@ -170,8 +185,13 @@ def eventually(claim: Callable[[], bool], what: str) -> None:
 
 
 def is_alive(pid: int) -> bool:
+    return state_of(pid) not in (b"", b"Z", b"X")
+
+
+def state_of(pid: int) -> bytes:
+    """Its letter, as proc_pid_stat(5) has it; none of a process that is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+            return file.read().rpartition(b")")[2].split()[0]
     except OSError:
-        return False
+        return b""
