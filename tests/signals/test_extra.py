@@ -57,7 +57,10 @@ def engine_with(*places: str) -> SignalEngine:
 
 
 def test_book_pressure_is_named_without_a_place_and_another_word_is_refused() -> None:
-    assert engine_with("book_pressure").names[7:] == ("book_pressure_long", "book_pressure_short")
+    assert engine_with("book_pressure").names[len(BUILT_IN_SCORES) :] == (
+        "book_pressure_long",
+        "book_pressure_short",
+    )
     with pytest.raises(ExtensionError, match=r"^book_presure: no such signal; name one of book_pressure, or"):
         engine_with("book_presure")
 

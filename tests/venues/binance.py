@@ -14,6 +14,7 @@ class Binance(BinanceProtocol):
     name = "binance"
     symbols = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
     trades = "trade"
+    tells_halts = False
     depth_path = "/api/v3/depth"
 
     def trade(self, listing: Listing, each: Any) -> dict[str, Any]:

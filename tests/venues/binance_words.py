@@ -25,6 +25,7 @@ class BinanceProtocol(Protocol):
 
     path = "/stream"
     book, quotes = "depth", QUOTES
+    halt = "break"
     depth_path = ""
     messages_max = 5  # a second, over which it closes
     weight_max = 6_000  # a minute

@@ -22,6 +22,8 @@ class Bitstamp(Protocol):
     name = "bitstamp"
     symbols = ("btcusd", "ethusd", "ltcusd")
     book, trades = BOOK, TRADES
+    halt, tells_halts = "disabled", False
+    refuses = False
     ping_s = None
 
     def on_frame(self, peer: Peer, frame: bytes) -> None:

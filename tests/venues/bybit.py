@@ -25,6 +25,7 @@ class Bybit(Protocol):
     name, path = "bybit", "/v5/public"
     symbols = ("spot:BTCUSDT", "linear:BTCUSDT", "inverse:BTCUSD")
     book, trades = "orderbook", "publicTrade"
+    halt, tells_halts = "closed", False
     ping_s = None
 
     def accepts(self, path: str) -> bool:

@@ -28,6 +28,7 @@ class Coinbase(Protocol):
     name, path = "coinbase", "/"
     symbols = ("BTC-USD", "ETH-USD", "SOL-USD")
     book, trades = BOOK, TRADES
+    halt = "offline"
 
     def __init__(self) -> None:
         self._requests: deque[float] = deque(maxlen=PER_SECOND_MAX + 1)

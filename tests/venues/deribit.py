@@ -29,6 +29,7 @@ class Deribit(Protocol):
     name, path = "deribit", "/ws/api/v2"
     symbols = ("BTC_USDC-PERPETUAL", "BTC-PERPETUAL", "ETH-PERPETUAL")
     book, trades = BOOK, TRADES
+    halt = "locked"
     ping_s, pong_s = None, None
 
     def on_open(self, peer: Peer) -> None:

@@ -28,6 +28,7 @@ class Dydx(Protocol):
     name, path = "dydx", "/v4/ws"
     symbols = ("BTC-USD", "ETH-USD", "SOL-USD")
     book, trades = BOOK, TRADES
+    halt = "paused"
     ping_s, pong_s = 30.0, 10.0
     _sealed: Message = b""  # the newest
     _written = b""

@@ -23,6 +23,7 @@ class Gemini(Protocol):
     name, path = "gemini", "/v2/marketdata"
     symbols = ("BTCUSD", "ETHUSD", "SOLUSD")
     book, trades = BOOK, TRADES
+    halt, tells_halts = "closed", False
     ping_s = None
 
     def on_open(self, peer: Peer) -> None:

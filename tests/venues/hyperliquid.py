@@ -27,6 +27,7 @@ class Hyperliquid(Protocol):
     name, path = "hyperliquid", "/ws"
     symbols = ("BTC", "ETH", "kPEPE")
     book, trades = BOOK, TRADES
+    halt, tells_halts = "delisted", False
     ping_s = None
 
     def on_open(self, peer: Peer) -> None:

@@ -27,6 +27,7 @@ class Kraken(Protocol):
     name, path = "kraken", "/v2"
     symbols = ("BTC/USD", "ETH/USD", "SOL/USD")
     book, trades = BOOK, TRADES
+    halt = "maintenance"
     ping_s, pong_s = None, None
 
     def __init__(self) -> None:

@@ -25,6 +25,7 @@ class KrakenFutures(Protocol):
     name, path = "kraken_futures", "/ws/v1"
     symbols = ("PF_XBTUSD", "PF_ETHUSD", "PF_SOLUSD")
     book, trades = BOOK, TRADES
+    halt = "suspended"
     ping_s, pong_s = None, None
 
     def __init__(self) -> None:

@@ -30,6 +30,7 @@ class Okx(Protocol):
     name, path, rest_path = "okx", "/ws/v5/public", ""
     symbols = ("BTC-USDT", "BTC-USDT-SWAP", "BTC-USD-SWAP")
     book, trades = BOOK, TRADES
+    halt = "suspend"
     ping_s = None
 
     def on_frame(self, peer: Peer, frame: bytes) -> None:

@@ -38,6 +38,9 @@ class Protocol:
     symbols: tuple[str, ...] = ()  # as the venue spells them
     book, trades = "", ""  # what the channels of the two begin with
     quotes = ""  # and that of quotes, where a venue has one of its own: nothing shows that one is lost
+    halt = ""  # its word for a market that does not trade, as an engine tells it
+    tells_halts = True  # in a frame; else its listing alone does, and is read by the clock
+    refuses = True  # a market that there is not; else it agrees to any, and its listing alone knows
     ping_s: float | None = 20.0  # of pings by WebSocket's own protocol; None: none
     pong_s: float | None = 20.0
 

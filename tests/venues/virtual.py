@@ -22,6 +22,8 @@ from signalnode.feeds.live.listings import listing_of
 from signalnode.feeds.live.pool import Pool
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.live.states import States
+from signalnode.feeds.venues import loss_seen_by
+from signalnode.settings import LIVE_VENUES
 from tests.effort import drawn
 
 from .faults import What
@@ -38,7 +40,7 @@ SETTLED_S = drawn(0.4, 1.0)  # a book that stays whole for so long is sound
 OFFSET_NS = 1_795_000_000 * NS_PER_S  # of the gateway's clock, which is the venue's as well
 GATEWAY = "gateway.virtual"
 # Venues that number no updates: a lost one shows nowhere. Hyperliquid's next tells all again.
-UNSEEN = frozenset({"dydx", "gemini", "bitstamp", "hyperliquid"})
+UNSEEN = frozenset(name for name in LIVE_VENUES if loss_seen_by(name) in {"nothing", "whole books"})
 
 
 class Wire:

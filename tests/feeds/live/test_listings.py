@@ -18,10 +18,11 @@ from signalnode.feeds.live.listings.base import (
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.venues import decoder_of
 from signalnode.names import market_name_fault
-from signalnode.settings import LIVE_VENUES, VENUE_NAMES
+from signalnode.settings import LIVE_VENUES
 from tests.feeds.live.listing_answers import answer
 from tests.venues.server import Running, Server
 
+LISTED = (*LIVE_VENUES, "ccxt")
 # By venue: our name, symbol, tick, step, whether it is open, and its volume.
 EXPECTED: dict[str, list[tuple[str, str, str, str, bool, float | None]]] = {
     "ccxt": [],  # it asks by itself
@@ -90,7 +91,7 @@ def whole(venue: str) -> Found:
     return found
 
 
-@pytest.mark.parametrize("venue", VENUE_NAMES)
+@pytest.mark.parametrize("venue", LISTED)
 def test_a_venues_own_answer_is_read_into_our_words(venue: str) -> None:
     found = whole(venue)
     told = {
@@ -107,7 +108,7 @@ def test_a_venues_own_answer_is_read_into_our_words(venue: str) -> None:
     assert told == set(EXPECTED[venue])
 
 
-@pytest.mark.parametrize("venue", VENUE_NAMES)
+@pytest.mark.parametrize("venue", LISTED)
 def test_what_is_listed_can_be_a_market_whose_decoder_knows_it(venue: str) -> None:
     instruments = whole(venue).instruments
     for each in instruments:
@@ -138,7 +139,7 @@ def test_our_name_alone_leads_a_live_venue_to_the_symbol_that_it_lists(venue: st
     assert venue_of(venue).symbol(market) == symbol
 
 
-@pytest.mark.parametrize("venue", VENUE_NAMES)
+@pytest.mark.parametrize("venue", LISTED)
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b"null", b'{"result":{}}', b"\xff"])
 def test_what_is_no_answer_raises_nothing_else_and_lists_nothing(venue: str, body: bytes) -> None:
     listing = listing_of(venue)

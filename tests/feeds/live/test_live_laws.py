@@ -21,6 +21,7 @@ from tests.feeds.venues.made.spoiling import spoiled
 from tests.venues import faults
 from tests.venues.faults import Fault
 from tests.venues.fuzz import fuzz
+from tests.venues.protocol import protocol_of
 from tests.venues.virtual import OFFSET_NS, SETTLED_S, STEPS_PER_S, UNSEEN, Virtual
 
 FAULTS: dict[str, Callable[[str], Fault]] = {
@@ -43,23 +44,6 @@ FAULTS: dict[str, Callable[[str], Fault]] = {
 UNCROSSED = frozenset({"dydx"})  # whose rule drops levels, right or wrong
 UNTOLD = frozenset({"an update lost", "an update late"})
 BELIEVED = frozenset({"a number too large to be true"})  # by all, for who is to say so
-HALTS = {  # in each venue's own word; `by the clock` where no frame says it
-    "dydx": "paused",
-    "coinbase": "offline",
-    "kraken": "maintenance",
-    "kraken_futures": "suspended",
-    "binance": "break",
-    "binance_usdm": "break",
-    "binance_coinm": "break",
-    "bybit": "closed",
-    "okx": "suspend",
-    "hyperliquid": "delisted",
-    "gemini": "closed",
-    "bitstamp": "disabled",
-    "deribit": "locked",
-}
-READ_BY_THE_CLOCK = ("binance", "bybit", "hyperliquid", "gemini", "bitstamp")
-MUTE = frozenset({"bitstamp"})  # which agrees to any market; that there is none its listing says
 NUMBERED = frozenset({"dydx", "coinbase"})  # whose messages are, by connection
 QUIET = frozenset({"market_lost", "book_gap"})  # told before all was heard
 CODES = (1000, 1001, 1008, 1011, 1012, 1013, 4008)
@@ -274,11 +258,11 @@ def test_a_crossed_book_is_shown_to_nobody(narrow, venue, tmp_path):
 def test_a_halt_is_told_in_the_venues_own_word_and_costs_nothing(world, venue, tmp_path):
     other = list(world.listeners)[1]
     world.venue.listings[world.symbol].halted = True
-    if venue in READ_BY_THE_CLOCK:
-        world.run(65.0, 10**9)
-    else:
+    if world.venue.protocol.tells_halts:
         world.run(8.0, 10**8)
-    assert world.feed.outage == f"halted by the venue: {HALTS[venue]}"
+    else:
+        world.run(65.0, 10**9)
+    assert world.feed.outage == f"halted by the venue: {world.venue.protocol.halt}"
     assert not world.listeners[other].feed.outage
     world.venue.listings[world.symbol].halted = False
     world.until_sound()
@@ -372,7 +356,7 @@ def test_a_market_of_which_the_venue_says_nothing_is_refused_and_costs_its_neigh
     assert world.is_sound()
 
 
-@pytest.mark.parametrize("venue", [each for each in LIVE_VENUES if each not in MUTE])
+@pytest.mark.parametrize("venue", [each for each in LIVE_VENUES if protocol_of(each).refuses])
 def test_a_market_that_there_is_not_is_refused_with_a_reason_and_its_neighbours_are_heard(world, venue):
     symbol = venue_of(venue).symbol("ZZZ-USD")
     world.want(symbol)

@@ -12,6 +12,6 @@ from signalnode.settings.model import frames_of
 
 
 def listing_of(venue: str) -> Listing:
-    """How a venue in VENUE_NAMES lists its markets: LISTING of the file that has its name."""
+    """How a live venue lists its markets: LISTING of the file that has its name; or ccxt's."""
     listing: Listing = importlib.import_module(f"{__name__}.{frames_of(venue)}").LISTING
     return listing

@@ -120,7 +120,9 @@ def trade_of(trade: Trade) -> Row:
 
 
 class Writer(Protocol):
-    """Frames of one connection to a venue, in the order sent; it may number them."""
+    """Frames of one connection to a venue, in the order sent; it may number them. `has_book = False` in one
+    says that its venue tells the best of the book alone.
+    """
 
     market: str
 
