@@ -1,4 +1,6 @@
-"""How glibc keeps memory. Other C libraries do without."""
+"""How an aggregator's process keeps its memory: what is asked of glibc (other C libraries do without) and of
+Python's collector of cycles.
+"""
 
 from __future__ import annotations
 

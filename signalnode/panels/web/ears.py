@@ -1,4 +1,4 @@
-"""`Hearing` on the event loop.
+"""What the page's process hears of the bus: `panels.hearing.Hearing`, on the event loop.
 
 Its descriptor is edge-triggered (ZMQ_FD in zmq_getsockopt(3)), so `look` is called from a timer as well.
 """

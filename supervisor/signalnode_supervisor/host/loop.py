@@ -52,7 +52,7 @@ from signalnode_supervisor.host.notify import Notifier
 from signalnode_supervisor.host.poller import Poller
 from signalnode_supervisor.host.process import places_of
 from signalnode_supervisor.host.processes import Processes
-from signalnode_supervisor.host.reader import SpecReader, checked
+from signalnode_supervisor.host.specreader import SpecReader, checked
 from signalnode_supervisor.host.standing import TROUBLE, Standing
 from signalnode_supervisor.host.status import Samples, describe, own_facts
 from signalnode_supervisor.linux import kernel

@@ -1,4 +1,4 @@
-"""Processes as /proc shows them: who belongs to whom, when each start_ticks, what it uses.
+"""Processes as /proc shows them: who belongs to whom, when each started, what it uses.
 
 Whatever is forked from the fork server carries a *mark* in the environment block that /proc shows:
 `SUPERVISED_AS=<place>-<run>/<child>.<pid>`. The place is a digest of the runtime directory, the run is drawn

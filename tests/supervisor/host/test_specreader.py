@@ -12,7 +12,7 @@ import pytest
 from signalnode_supervisor.clock import monotonic_ns
 from signalnode_supervisor.core.messages import Asked
 from signalnode_supervisor.host.poller import Poller
-from signalnode_supervisor.host.reader import READ_TIMEOUT_NS, SpecReader
+from signalnode_supervisor.host.specreader import READ_TIMEOUT_NS, SpecReader
 from signalnode_supervisor.spec import ChildSpec
 from tests.supervisor.harness import eventually
 
