@@ -66,7 +66,7 @@ class Dydx(Protocol):
         elif channel not in (BOOK, TRADES) or symbol not in peer.venue.listings:
             self._refuse(peer, f"Invalid subscription id for channel: ({channel}-{symbol})")
         elif (symbol, channel) in peer.subscribed:
-            self._refuse(peer, f"Already subscribed: {channel} {symbol}")
+            self._refuse(peer, f"Invalid subscribe message: already subscribed ({channel}-{symbol})")
         elif sum(each == channel for _, each in peer.subscribed) >= SUBSCRIPTIONS_MAX:
             self._refuse(peer, f"Per-connection subscription limit reached for {channel}")
         else:

@@ -22,6 +22,7 @@ from signalnode.feeds.venues.base import plain_symbol
 
 BOOK, TRADES = "order_book", "live_trades"
 SECONDS_PER_DAY = 86_400.0
+DOUBLED = "already subscribed"
 _WHATS: dict[str, What] = {
     "data": "data",
     "trade": "data",
@@ -87,7 +88,9 @@ class Bitstamp(Venue):
         if head.event == "bts:request_reconnect":
             return Heard("retiring", detail="Bitstamp asks for a new connection")
         if head.event == "bts:error":
-            return Heard("refused", symbol, channel, _message(head.data), 0 if symbol else OLDEST)
+            detail = _message(head.data)
+            what = "subscribed" if DOUBLED in detail.lower() else "refused"
+            return Heard(what, symbol, channel, detail, 0 if symbol else OLDEST)
         return Heard("noise", detail=f"an event {head.event[:40]!r}")
 
 

@@ -21,6 +21,7 @@ import msgspec
 from signalnode.feeds.live.sessions.base import UNREADABLE, Heard, Limits, Venue, named_in
 
 BOOK, TRADES, MARKETS = "v4_orderbook", "v4_trades", "v4_markets"
+DOUBLED = "already subscribed"
 
 
 class _Head(msgspec.Struct):
@@ -97,6 +98,8 @@ class Dydx(Venue):
             if len(named) != 1:
                 return Heard("noise", detail=detail)
             channel, symbol = named[0]
+        if DOUBLED in detail:  # the answer came while we were leaving, or asking again
+            return Heard("subscribed", symbol, channel, detail)
         if "Invalid" not in detail:
             return Heard("failed", symbol, channel, detail)
         has_none = detail.startswith("Invalid subscription id")

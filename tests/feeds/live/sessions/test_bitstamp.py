@@ -34,6 +34,10 @@ ASKS = "Bitstamp asks for a new connection"
             ("refused", "", "", "Incorrect channel name.", OLDEST),
         ),
         (
+            b'{"event":"bts:error","channel":"","data":{"code":null,"message":"Already subscribed."}}',
+            ("subscribed", "", "", "Already subscribed.", OLDEST),
+        ),
+        (
             b'{"event":"bts:request_reconnect","channel":"","data":""}',
             ("retiring", "", "", ASKS),
         ),
