@@ -4,17 +4,21 @@ crash loop cannot forget. Times are of the machine's monotonic clock.
 Connects are counted, and REST requests by weight. Where the venue has said to wait (HTTP 429 or 418), no
 gateway asks for anything before that is over. Where a venue bears only so many connections of one address,
 those that stand are counted as well, by process: what a killed one had is free.
+
+Where the file cannot be written, for the disk is full, a gateway goes on by what it last read and what it has
+spent since, and writes that down as soon as there is room.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import msgspec
 
 from signalnode.clock import NS_PER_S
-from signalnode.errors import SignalnodeError
+from signalnode.errors import RuntimeDirectoryError, SignalnodeError
 from signalnode.feeds.live.sessions.base import Limits
 from signalnode.files import hold_lock, replace_file
 
@@ -59,6 +63,7 @@ class Budget:
         self._path, self._limits = path, limits
         self._lock = path.with_name(f"{path.name}-lock")
         self._banned_ns = 0  # that may not stand in the file yet
+        self._unwritten: Account | None = None  # what the file would hold, were there room
         self._owed = 0  # connections that are gone, as the file does not say yet
 
     def connect(self, now_ns: int) -> int:
@@ -71,11 +76,11 @@ class Budget:
         if self._limits.connections_max >= UNCOUNTED:
             return
         try:
-            with hold_lock(self._lock):
+            with self._held():
                 account = self._read(0)
                 own = str(os.getpid())
                 account.standing[own] = max(0, account.standing.get(own, 0) - 1)
-                replace_file(self._path, msgspec.json.encode(account))
+                self._write(account)
         except (OSError, SignalnodeError):
             self._owed += 1
 
@@ -104,7 +109,7 @@ class Budget:
 
     def _spend(self, name: str, weight: float, now_ns: int, most: float, period_s: float) -> int:
         try:
-            with hold_lock(self._lock):
+            with self._held():
                 account = self._read(now_ns)
                 spent, wait_ns = granted(getattr(account, name), weight, now_ns, most, period_s)
                 if account.banned_ns > now_ns:
@@ -113,16 +118,36 @@ class Budget:
                     wait_ns = FULL_NS
                 else:
                     setattr(account, name, spent)
-                replace_file(self._path, msgspec.json.encode(account))
+                self._write(account)
         except (OSError, SignalnodeError):
             return BUSY_NS
         return wait_ns
+
+    def _held(self) -> AbstractContextManager[object]:
+        try:
+            return hold_lock(self._lock)
+        except RuntimeDirectoryError:
+            return nullcontext()  # no file can be made here, by nobody else either
+
+    def _write(self, account: Account) -> None:
+        try:
+            replace_file(self._path, msgspec.json.encode(account))
+        except OSError:
+            self._unwritten = account
+        else:
+            self._unwritten = None
 
     def _read(self, now_ns: int) -> Account:
         try:
             account = msgspec.json.decode(self._path.read_bytes(), type=Account)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             account = Account()
+        if self._unwritten is not None:
+            own, known = str(os.getpid()), self._unwritten
+            account.connects = sorted({*account.connects, *known.connects})
+            account.requests = sorted({*account.requests, *known.requests})
+            account.banned_ns = max(account.banned_ns, known.banned_ns)
+            account.standing[own] = known.standing.get(own, 0)
         if account.banned_ns > now_ns + int(BAN_S_MAX * NS_PER_S):
             account.banned_ns = 0  # of another boot's clock
         account.banned_ns = max(account.banned_ns, self._banned_ns)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 
+import pytest
+
 from signalnode.clock import NS_PER_S
 from signalnode.feeds.live.budget import BAN_S, BAN_S_MAX, FULL_NS, Budget, granted
 from signalnode.feeds.live.sessions import venue_of
@@ -39,6 +41,33 @@ def test_a_budget_is_kept_over_restarts_and_a_broken_file_begins_anew(tmp_path):
     assert waits_ns[:-1] == [0] * limits.connects_max
     assert waits_ns[-1] > 0
     assert Budget(path, limits).request(1.0, NS_PER_S) == 0
+
+
+@pytest.mark.parametrize("unmade", ["dydx.budget.partial", "dydx.budget-lock"])
+def test_on_a_full_disk_a_gateway_connects_within_the_limits_and_writes_it_down_when_there_is_room(
+    tmp_path, unmade
+):
+    path, limits = tmp_path / "dydx.budget", venue_of("dydx").limits
+    assert Budget(path, limits).connect(NS_PER_S) == 0
+    (tmp_path / unmade).mkdir()  # so it cannot be written
+    budget = Budget(path, limits)
+    waits_ns = [budget.connect(NS_PER_S + each) for each in range(1, limits.connects_max + 1)]
+    assert waits_ns[:-1] == [0] * (limits.connects_max - 1)
+    assert waits_ns[-1] > NS_PER_S
+    (tmp_path / unmade).rmdir()
+    assert budget.request(1.0, 2 * NS_PER_S) == 0
+    assert Budget(path, limits).connect(2 * NS_PER_S) > NS_PER_S
+
+
+def test_a_connection_that_goes_while_the_disk_is_full_is_free_again(tmp_path):
+    path, limits = tmp_path / "hyperliquid.budget", venue_of("hyperliquid").limits
+    (tmp_path / "hyperliquid.budget.partial").mkdir()
+    budget = Budget(path, limits)
+    for each in range(limits.connections_max):
+        assert budget.connect(NS_PER_S + each) == 0
+    assert budget.connect(2 * NS_PER_S) == FULL_NS
+    budget.closed()
+    assert budget.connect(3 * NS_PER_S) == 0
 
 
 def test_connections_that_stand_are_counted_over_gateways_and_those_of_the_dead_are_free(tmp_path):
