@@ -145,6 +145,7 @@ class StreamsDecoder(MarketDecoder):
     def decode(self, frame: bytes, time_received_ns: int) -> Sequence[Row]:
         """The events in one frame; see `base.Decoder`."""
         head = _frame.decode(frame)
+        name = ""
         if head.stream:
             name, _, channel = head.stream.partition("@")
             channel = channel or name.removeprefix("!")
@@ -158,7 +159,12 @@ class StreamsDecoder(MarketDecoder):
         if channel == "aggTrade":
             return self._on_aggregate(body, time_received_ns)
         if channel.partition("@")[0] == "depth":
-            return self._on_depth(body, time_received_ns)
+            try:
+                return self._on_depth(body, time_received_ns)
+            except ValueError:
+                if plain_symbol(name) in ("", self.symbol):
+                    self.watch.distrust()  # it was an update of ours, or may have been
+                raise
         if channel == "snapshot":
             return self._on_snapshot(_snapshot.decode(body), time_received_ns)
         if channel == CONTRACTS:

@@ -31,6 +31,8 @@ from signalnode.feeds.venues.base import (
 EMPTY = msgspec.Raw(b"")
 WINDOW = 100  # levels a side of `order_book`
 NS_PER_MICROSECOND = 1_000
+# So little behind the newest a book is late; further behind, the newest one's time was wild.
+LATE_US_MAX = 60_000_000
 SILENT_CHANNELS = frozenset({"live_orders", "detail_order_book"})
 BUY = 0
 
@@ -70,6 +72,7 @@ class BitstampDecoder(MarketDecoder):
 
     def __init__(self, market: str, depth_bps: float, on_fault: OnFault) -> None:
         super().__init__(market, depth_bps, on_fault)
+        self._on_fault = on_fault
         self._names = TradeNames(on_fault)
         self._has_images = False
 
@@ -81,12 +84,17 @@ class BitstampDecoder(MarketDecoder):
             raise FrameFault("subscription_refused", _error.decode(head.data).message[:100])
         if head.event.startswith("bts:") or channel in SILENT_CHANNELS:
             return ()
-        if channel == "diff_order_book":
-            return self._on_changes(symbol, head.data, time_received_ns)
+        try:
+            if channel == "diff_order_book":
+                return self._on_changes(symbol, head.data, time_received_ns)
+            if channel == "order_book":
+                return self._on_image(symbol, head.data, time_received_ns)
+        except ValueError:
+            if plain_symbol(symbol) == self.symbol:
+                self.watch.distrust()  # it was a book of ours, or changes of it
+            raise
         if channel == "live_trades":
             return self._on_trade(symbol, head.data, time_received_ns)
-        if channel == "order_book":
-            return self._on_image(symbol, head.data, time_received_ns)
         raise FrameFault("frame_unknown", f"no channel known as {head.channel[:40]!r}")
 
     def decode_reply(self, url: str, body: bytes, time_received_ns: int) -> Sequence[Row]:
@@ -109,6 +117,10 @@ class BitstampDecoder(MarketDecoder):
         if not self._is_ours(symbol):
             return ()
         d = _book.decode(data)
+        newest_us = self.watch.book.last_id
+        if newest_us - LATE_US_MAX <= d.time_us < newest_us:
+            self._on_fault("frame_late", f"a book of {d.time_us} behind one of {newest_us}")
+            return ()
         self._has_images = True
         self.watch.book.replace(d.time_us, d.bids, d.asks, WINDOW)
         return self._rows(d.time_us * NS_PER_MICROSECOND, time_received_ns)

@@ -125,10 +125,15 @@ class DeribitDecoder(MarketDecoder):
             raise FrameFault("subscription_refused", f"{head.error.code}: {head.error.message[:100]}")
         channel = head.params.channel
         parts = channel.split(".", GROUPED_PARTS)
-        if parts[0] == "book" and len(parts) < GROUPED_PARTS:
-            return self._on_book(head.params, time_received_ns)
-        if parts[0] == "book" and parts[3] in WINDOWS:
-            return self._on_image(head.params, WINDOWS[parts[3]], time_received_ns)
+        try:
+            if parts[0] == "book" and len(parts) < GROUPED_PARTS:
+                return self._on_book(head.params, time_received_ns)
+            if parts[0] == "book" and parts[3] in WINDOWS:
+                return self._on_image(head.params, WINDOWS[parts[3]], time_received_ns)
+        except ValueError:
+            if plain_symbol(parts[1]) == self.symbol:
+                self.watch.distrust()  # it was an update of ours
+            raise
         if parts[0] == "trades":
             return self._on_trades(head.params.data, time_received_ns)
         if channel == "platform_state" or channel.startswith("instrument.state."):

@@ -25,6 +25,7 @@ from signalnode.feeds.venues.base import (
     Row,
     TradeNames,
     base_units,
+    plain_symbol,
     trade_row,
 )
 
@@ -38,6 +39,7 @@ class _Head(msgspec.Struct):
     feed: str = ""
     event: str = ""
     message: str = ""
+    product: str = msgspec.field(default="", name="product_id")
 
 
 class _Level(msgspec.Struct):
@@ -100,12 +102,17 @@ class KrakenFuturesDecoder(MarketDecoder):
             raise FrameFault("subscription_refused", f"{head.event}: {head.message[:100]}")
         if head.event or head.feed in SILENT_FEEDS:
             return ()
-        if head.feed == "book":
-            return self._on_update(_update.decode(frame), time_received_ns)
+        try:
+            if head.feed == "book":
+                return self._on_update(_update.decode(frame), time_received_ns)
+            if head.feed == "book_snapshot":
+                return self._on_snapshot(_snapshot.decode(frame), time_received_ns)
+        except ValueError:
+            if plain_symbol(head.product) in ("", self.symbol):
+                self.watch.distrust()  # it was an update of ours, or may have been
+            raise
         if head.feed == "trade":
             return self._on_trade(_trade.decode(frame), time_received_ns)
-        if head.feed == "book_snapshot":
-            return self._on_snapshot(_snapshot.decode(frame), time_received_ns)
         if head.feed == "ticker":
             told = _state.decode(frame)
             self._hear_state(told.product, "suspended" if told.suspended else "open", ("open",))

@@ -57,6 +57,19 @@ def test_changes_wait_for_the_book_from_rest_and_those_newer_than_it_join() -> N
     assert [row[2] for row in decode.changes(40, [["99.5", "0"]])] == [QUOTE, DEPTH]
 
 
+def test_an_image_behind_the_newest_is_late_and_one_far_behind_begins_anew() -> None:
+    decode = Decoding()
+
+    def image(time_us: int, bid: str) -> list[Row]:
+        return decode("order_book", microtimestamp=str(time_us), bids=[[bid, "1"]], asks=ASKS)
+
+    assert [row[2] for row in image(100_000_000, "99")] == [QUOTE, DEPTH]
+    assert image(99_900_000, "98") == []
+    assert decode.reports == ["frame_late"]
+    assert image(100_100_000, "97")[0][6] == 97.0
+    assert image(1_000_000, "96")[0][6] == 96.0
+
+
 def test_a_book_that_crosses_is_distrusted_until_the_next_from_rest() -> None:
     decode = Decoding()
     decode.fetched(20)

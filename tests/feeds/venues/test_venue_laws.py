@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from math import isclose
+from typing import Any
 
+import msgspec
 import pytest
 
 from signalnode.events import DEPTH, QUOTE, TRADE
@@ -17,6 +19,8 @@ from tests.feeds.venues.made.base import Market, capture_of, trade_of, writer_of
 from tests.feeds.venues.made.spoiling import spoiled
 
 STEPS = 300
+NO_NUMBER = "?"
+LEVEL = frozenset({"price", "size", "qty", "px", "sz", "price_level", "new_quantity"})  # fields of one
 
 
 @pytest.fixture(params=VENUE_NAMES)
@@ -62,6 +66,32 @@ def test_frames_of_another_market_give_nothing_and_are_counted(venue: str) -> No
     assert [row for frame in frames for row in decoder.decode(frame, 5)] == []
     assert not decoder.matched
     assert len(decoder.others) == 1
+
+
+def without_numbers(value: Any) -> Any:
+    """The same frame, but that no level has a price or a size."""
+    if isinstance(value, dict):
+        return {key: NO_NUMBER if key in LEVEL else without_numbers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [without_numbers(each) if isinstance(each, dict | list) else NO_NUMBER for each in value]
+    return value
+
+
+def test_a_book_one_of_whose_updates_cannot_be_read_is_not_told_as_sound(venue: str) -> None:
+    market, writer = Market(3), writer_of(venue)
+    decoder, twin = (decoder_of(venue)(writer.market, DEPTH_BPS, ignore) for _ in range(2))
+    for frame in writer.opening(market):
+        decoder.decode(frame, 5)
+        twin.decode(frame, 5)
+    frames = (frame for _ in range(STEPS) for frame in writer.frames(market, market.step()))
+    for frame in frames:
+        if any(row[2] == DEPTH for row in twin.decode(frame, 5)):
+            break
+        decoder.decode(frame, 5)
+    assert decoder.watch.book.status == "synced"
+    with pytest.raises((FrameFault, ValueError)):
+        decoder.decode(msgspec.json.encode(without_numbers(msgspec.json.decode(frame))), 5)
+    assert decoder.watch.book.status == "gap"
 
 
 def test_spoiled_frames_are_clean_faults_and_cost_no_sound_state(venue: str) -> None:
