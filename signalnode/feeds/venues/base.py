@@ -301,8 +301,11 @@ class TradeNumbers:
         self._on_fault = on_fault
 
     def begin_at(self, number: int) -> None:
-        """Take `number` for the newest seen, as after a list of past trades: none before it is missing."""
-        self._newest = number
+        """Take `number` for the newest seen, as after a list of past trades: none before it is missing. One
+        that lags a little ends before trades that were told, and has none told twice.
+        """
+        if not self._newest - TRADE_REPEAT_MAX < number <= self._newest:
+            self._newest = number
         self._missing.clear()
 
     def is_new(self, number: int, merged: int = 1) -> bool:

@@ -79,6 +79,14 @@ def test_past_trades_that_open_the_channel_are_no_news() -> None:
     assert len(decode("market_trades", trades("update", 10, 9))) == 1
 
 
+def test_a_list_of_past_trades_that_lags_has_none_told_twice() -> None:
+    decode = Decoding()
+    assert len(decode("market_trades", trades("update", 7, 6, 5))) == 3
+    assert decode("market_trades", trades("snapshot", 5, 4), sequence=0) == []  # another connection's
+    assert [row[2] for row in decode("market_trades", trades("update", 8, 7, 6))] == [TRADE]
+    assert decode.reports == ["trade_repeated", "trade_repeated"]
+
+
 def test_a_book_message_gives_the_quote_where_it_changed_and_the_depth() -> None:
     decode = Decoding()
     quote, depth = decode("l2_data", book("snapshot", *BOOK))
