@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
+import string
 import threading
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from signalnode.clock import NS_PER_S, wall_ns
 from signalnode.errors import VenueError
@@ -101,7 +102,8 @@ def exchange(
     if body:
         headers["Content-Type"] = "application/json"
     parts = urlsplit(url)
-    path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    # A symbol may have any letters, a URL those of ASCII alone; what is of those is as it is to be sent.
+    path = quote(f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}", safe=string.punctuation)
     with _ended(stream, within_s) as late:
         try:
             connection.request("POST" if body else "GET", path, body or None, headers)

@@ -9,6 +9,7 @@ import pytest
 from signalnode.errors import VenueError
 from signalnode.feeds.live.listings import asked, listing_of
 from signalnode.feeds.live.rest import body_of, fetch
+from signalnode.feeds.live.sessions import venue_of
 from tests.feeds.live.listing_answers import answer
 from tests.feeds.live.sockets import Serve, answering, head_of, http, listening
 
@@ -24,6 +25,24 @@ def venue_answering(venue: str, seen: list[str]) -> Serve:
         stream.sendall(http("200 OK", answer(venue, path)))
 
     return serve
+
+
+def test_a_symbol_in_any_letters_is_asked_for_and_nothing_is_quoted_twice():
+    seen: list[str] = []
+
+    def serve(stream) -> None:
+        seen.append(head_of(stream).split()[1].decode())
+        stream.sendall(http("200 OK", b"{}"))
+
+    image = venue_of("binance").image("\u5e01\u5b89USDT")
+    assert image is not None
+    with listening(serve) as port:
+        fetch(f"http://127.0.0.1:{port}", image.url_path)
+        fetch(f"http://127.0.0.1:{port}", "/a?cursor=first%3DBTC&dex=%5B1%5D")
+    assert seen == [
+        "/api/v3/depth?symbol=%E5%B8%81%E5%AE%89USDT&limit=1000",
+        "/a?cursor=first%3DBTC&dex=%5B1%5D",
+    ]
 
 
 def test_a_listing_is_asked_for_page_by_page_and_put_together():
