@@ -43,12 +43,12 @@ from signalnode_supervisor.core.supervisor import STOPPING, Supervisor
 from signalnode_supervisor.durations import NS_PER_S
 from signalnode_supervisor.errors import PreloadError
 from signalnode_supervisor.host.directories import make_directory, usable
-from signalnode_supervisor.host.files import affordable, too_many
 from signalnode_supervisor.host.ground import Ground
 from signalnode_supervisor.host.listener import Listener, Request
 from signalnode_supervisor.host.logbook import Entry, Logbook
 from signalnode_supervisor.host.memory import Memory
 from signalnode_supervisor.host.notify import Notifier
+from signalnode_supervisor.host.openfiles import affordable, too_many
 from signalnode_supervisor.host.poller import Poller
 from signalnode_supervisor.host.process import places_of
 from signalnode_supervisor.host.processes import Processes

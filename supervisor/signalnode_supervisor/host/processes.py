@@ -14,10 +14,10 @@ from signalnode_supervisor.core.messages import Adopted, Ended, Input, Said, Sta
 from signalnode_supervisor.core.starvation import CpuTime
 from signalnode_supervisor.durations import ns
 from signalnode_supervisor.host.adoption import end_strays, find
-from signalnode_supervisor.host.files import FilesLeft
 from signalnode_supervisor.host.flow import LineFlow
 from signalnode_supervisor.host.logbook import Logbook
 from signalnode_supervisor.host.memory import Memory
+from signalnode_supervisor.host.openfiles import FilesLeft
 from signalnode_supervisor.host.output import Output
 from signalnode_supervisor.host.poller import Poller
 from signalnode_supervisor.host.process import Family, Process
