@@ -149,6 +149,7 @@ def test_what_a_killed_node_recorded_gives_all_that_it_published_and_the_state_o
     newest_ns = published(node.said, MADE_UP)[-1].at_ns
     node.process = node.spawn("run")
     node.until_heard(epoch)
+    node.until_published(5)
     # A killed engine may not have recorded what it told last: what was made up comes again, and then is.
     node.until_published_past(MADE_UP, newest_ns)
     assert node.end()[0] == 0

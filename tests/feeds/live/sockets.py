@@ -60,9 +60,12 @@ def swallowing() -> Iterator[int]:
 
 
 def closed_port() -> int:
-    """A port that nothing listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port that nothing listens at, nor will: it is taken until this process ends."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    port = int(taken.getsockname()[1])
+    taken.detach()
+    return port
 
 
 def head_of(stream: socket.socket) -> bytes:
