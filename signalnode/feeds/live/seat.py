@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
+from collections.abc import Sequence
 from pathlib import Path
 
+from signalnode.clock import NS_PER_S, monotonic_ns, pause
 from signalnode.errors import AlreadyRunningError
 from signalnode.feeds.live.envelope import frames_endpoint, other_name
 from signalnode.feeds.live.passed import passed_path
@@ -19,6 +22,8 @@ from signalnode.files import Lock, hold_lock, replace_link
 from signalnode.names import ipc_path
 
 SOCKETS = ("0", "1")  # of two processes at once
+RETURN_NS_MAX = 3 * NS_PER_S  # longer than `relief.RETURN_S`, and what it takes to see that somebody has died
+LOOK_NS = NS_PER_S // 20
 
 
 class Seat:
@@ -31,13 +36,15 @@ class Seat:
         self._names = [endpoint, other_name(endpoint)]
         # What leads here, as text: ten times a second it is looked at.
         self._links = {str(of(name)): of for name in self._names for of in (_path_of, passed_path)}
-        try:
-            self._lock = hold_lock(self._lock_path)
-        except AlreadyRunningError:
-            if not may_wait:
-                raise
-        self.elder = "" if self._lock else self._pointed_at()
         sockets = [f"{endpoint}.{number}" for number in SOCKETS]
+        self.elder = self._seated(sockets) if may_wait else ""
+        if not self.elder:
+            try:
+                self._lock = hold_lock(self._lock_path)
+            except AlreadyRunningError:
+                if not may_wait:
+                    raise
+                self.elder = self._pointed_at()
         self.endpoint = next(each for each in sockets if each != self.elder)
         self._other = next(each for each in sockets if each != self.endpoint)
 
@@ -73,6 +80,19 @@ class Seat:
                 Path(link).unlink(missing_ok=True)
         self._release()
 
+    def _seated(self, sockets: Sequence[str]) -> str:
+        """Who sits there, "" for nobody. Where the names lead to one that is gone, a process that was to take
+        over has died, and the other returns: it is waited for, or both would bind one socket.
+        """
+        until_ns = monotonic_ns() + RETURN_NS_MAX
+        while True:
+            pointed, there = self._pointed_at(), [each for each in sockets if _listens(each)]
+            if pointed in there or not there:
+                return pointed if there else ""
+            if monotonic_ns() > until_ns:
+                return there[0]
+            pause(LOOK_NS)
+
     def _point(self, endpoint: str, *, only_missing: bool = False) -> None:
         for link, path_of in self._links.items():
             if not (only_missing and os.path.lexists(link)):
@@ -89,6 +109,19 @@ class Seat:
             return f"ipc://{path.with_name(os.readlink(path))}"
         except OSError:
             return ""
+
+
+def _listens(endpoint: str) -> bool:
+    """Whether a process has bound it, even one that is stopped."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+        stream.setblocking(False)
+        try:
+            stream.connect(str(_path_of(endpoint)))
+        except BlockingIOError:
+            return True  # more wait for it already than it lets in
+        except OSError:
+            return False
+    return True
 
 
 def _path_of(endpoint: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -16,6 +17,7 @@ from signalnode.feeds.live.envelope import Heir
 from signalnode.feeds.live.pool import OVERLAP_S, Pool, Step
 from signalnode.feeds.live.relief import ELDER_SILENT_S, NUMBERS, RELIEF, RELIEF_S_MAX, Crew, Relief, ended
 from signalnode.feeds.live.seat import Seat
+from signalnode.names import ipc_path
 from tests.feeds.live.made_up import MadeUp, said
 
 
@@ -175,3 +177,28 @@ def test_both_names_of_a_seat_lead_to_whoever_was_let_have_it(seat: Seat, tmp_pa
     seat.leave()
     assert all(name.is_symlink() for name in names), "they are the other's"
     other.leave()
+
+
+def test_who_comes_after_one_that_died_on_the_way_waits_for_the_old_one_and_takes_no_socket_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = Seat(tmp_path, "gateway.x", may_wait=False)
+    old.take()
+    path = ipc_path(old.endpoint)
+    assert path is not None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        old.let_go()  # to one that dies before it has taken over
+        looks: list[int] = []
+
+        def pause(_wait_ns: int) -> None:
+            looks.append(1)
+            old.take()  # it returns
+
+        monkeypatch.setattr("signalnode.feeds.live.seat.pause", pause)
+        other = Seat(tmp_path, "gateway.x", may_wait=True)
+        assert (other.elder, len(looks)) == (old.endpoint, 1)
+        assert other.endpoint != old.endpoint
+    path.unlink()
+    assert Seat(tmp_path, "gateway.y", may_wait=True).elder == "", "nobody is there"
