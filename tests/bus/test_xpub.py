@@ -66,8 +66,8 @@ def served(publishing: Xpub, until: Callable[[], bool]) -> None:
         publishing.serve()
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+def descriptors() -> set[str]:
+    return set(os.listdir("/proc/self/fd"))
 
 
 @pytest.mark.parametrize("endpoint", ["ipc://{}/y", "tcp://127.0.0.1:{}", "tcp://[::1]:{}", "tcp://*:{}"])
@@ -132,7 +132,7 @@ def test_who_leaves_or_is_no_subscriber_leaves_no_descriptor_behind(publishing: 
             publishing.serve()
             while stranger.recv(1_000):  # until it is parted with
                 publishing.serve()
-    assert descriptors() == before
+    assert descriptors() <= before  # an earlier test's may be closed meanwhile
     publishing.send(b"a", b"to nobody")
 
 
