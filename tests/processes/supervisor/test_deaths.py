@@ -18,6 +18,7 @@ from tests.effort import PATIENCE_S, only_long
 from tests.supervisor.harness import KILLED, Node, eventually, is_alive, spec
 
 Make = Callable[..., Node]
+NICE_MAX = 19
 V1, V2 = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")  # where control groups are found
 
 
@@ -235,7 +236,8 @@ def test_priority_processors_and_files_are_limited_as_asked(node: Make) -> None:
     limits = {"nice": 5, "cpu_affinity": [0], "files_max": 77}
     one = node(spec("a", "tells_limits", limits=limits)).up()
     shown = one.child("a")
-    assert (shown["nice"] - os.nice(0), shown["cpus"], shown["files"]) == (5, [0], 77)
+    nice = min(os.nice(0) + 5, NICE_MAX)  # the run of these tests may be a polite one
+    assert (shown["nice"], shown["cpus"], shown["files"]) == (nice, [0], 77)
 
 
 def test_whoever_takes_the_name_of_a_living_child_is_turned_away(node: Make) -> None:
