@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -127,6 +128,25 @@ def test_a_recording_of_nothing_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(signal, "sigtimedwait", lambda *_: signal.SIGINT)  # Ctrl-C, at once
+    nowhere = f"127.0.0.1:{free_port()}"
+    urls = ("--ws-url", f"ws://{nowhere}", "--rest-url", f"http://{nowhere}")
+    status = main(["record", "dydx", MARKET, *urls, "--recordings", str(tmp_path / "r")])
+    assert status == errors.DataError.exit_status
+    assert f"nothing came of {MARKET}, so nothing was recorded" in capsys.readouterr().err
+
+
+def test_ctrl_c_that_another_thread_is_given_ends_a_recording_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    is_waiting = threading.Event()
+
+    def take_it() -> None:
+        is_waiting.wait()
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    other = threading.Thread(target=take_it)  # from before they are blocked, as those of a library
+    other.start()
+    monkeypatch.setattr(signal, "sigtimedwait", lambda *_: (is_waiting.set(), other.join(), None)[2])
     nowhere = f"127.0.0.1:{free_port()}"
     urls = ("--ws-url", f"ws://{nowhere}", "--rest-url", f"http://{nowhere}")
     status = main(["record", "dydx", MARKET, *urls, "--recordings", str(tmp_path / "r")])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -98,10 +99,31 @@ def _quoted(path: Path) -> str:
     return f'"{text}"'
 
 
+@contextlib.contextmanager
+def _stops_noted() -> Iterator[list[int]]:
+    """Those that came and were not waited for: a thread that a library began before they are blocked here may
+    be given them instead. They stay blocked.
+    """
+    noted: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: noted.append(number)) for number in STOPS}
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield noted
+    finally:
+        for number, reaction in before.items():
+            signal.signal(number, reaction)
+
+
 def _run(config: Path, folder: Path, markets: list[str], hours: float | None) -> str:
     """The node, for so many hours; the last that kept it from recording, "" where nothing did."""
+    with _stops_noted() as noted:
+        return _node_run(config, folder, markets, hours, noted)
+
+
+def _node_run(
+    config: Path, folder: Path, markets: list[str], hours: float | None, noted: Collection[int]
+) -> str:
     fault = ""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     begun_ns = monotonic_ns()
     end_ns = None if hours is None else begun_ns + int(hours * 3_600 * NS_PER_S)
     with (config.parent / "log").open("w+b") as log, (config.parent / "log").open("rb") as errors:
@@ -117,7 +139,8 @@ def _run(config: Path, folder: Path, markets: list[str], hours: float | None) ->
             now_ns = monotonic_ns()
             _show(folder, markets, now_ns - begun_ns)
             fault = tell_errors(errors) or fault
-            if signal.sigtimedwait(STOPS, LOOK_S) is not None or (end_ns is not None and now_ns >= end_ns):
+            is_over = end_ns is not None and now_ns >= end_ns
+            if signal.sigtimedwait(STOPS, LOOK_S) is not None or noted or is_over:
                 node.send_signal(signal.SIGTERM)
                 is_over = True
                 break
