@@ -176,4 +176,4 @@ def test_the_command_that_an_import_names_works_for_a_venues_symbol(
     command = shlex.split(out.rpartition("with `")[2].partition("`")[0])
     assert command[1:5] == ["replay", str(tmp_path / "my data.parquet"), "--market", "BTC-USDT"]
     assert main([*command[1:-1], str(tmp_path / command[-1])]) == 0
-    assert "50 in every row, for want of evidence: liquidity_opportunity\n" in capsys.readouterr().err
+    assert "50 in every row, for want of evidence: liquidity_opportunity" in capsys.readouterr().err

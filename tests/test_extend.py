@@ -78,6 +78,11 @@ def told(copy: Path, *command: str, **more: str) -> str:
     return done.stdout
 
 
+def test_what_the_page_adds_is_written_as_make_check_wants_it(copy: Path) -> None:
+    told(copy, "-m", "ruff", "check", "--no-cache", "signalnode")
+    told(copy, "-m", "ruff", "format", "--no-cache", "--check", "signalnode")
+
+
 def test_a_feature_family_and_a_signal_of_it_move_in_plain_python(copy: Path) -> None:
     program = """
 import numpy as np

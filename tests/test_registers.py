@@ -49,5 +49,5 @@ def test_every_command_leads_to_a_function() -> None:
 
 
 def test_every_score_of_the_contract_has_a_heading_in_the_panel() -> None:
-    assert tuple(HEADS) == SCORE_NAMES
+    assert tuple(HEADS)[: len(SCORE_NAMES)] == SCORE_NAMES
     assert len(set(HEADS.values())) == len(HEADS)

@@ -80,7 +80,9 @@ def rows(draw: st.DrawFn) -> npt.NDArray[Any]:
     row["waited_ns"] = draw(three(SPANS_NS | st.just(-1)))
     row["late_ns"] = draw(three(st.integers(-(2**60), 2**60) | st.just(0)))
     row["limit_s"] = draw(three(st.floats(2.0, 1e9) | st.just(float("inf"))))
-    row["scores"] = draw(st.lists(st.floats(0.0, 100.0), min_size=7, max_size=7))
+    row["scores"] = draw(
+        st.lists(st.floats(0.0, 100.0), min_size=len(BUILT_IN_SCORES), max_size=len(BUILT_IN_SCORES))
+    )
     return made
 
 

@@ -12,6 +12,9 @@ from signalnode.cli import main
 from signalnode.clock import NS_PER_S, utc_text
 from signalnode.feeds.files.marks import Mark
 from signalnode.feeds.files.recording import write_recording
+from signalnode.research.claims import HORIZONS_S, claims_of
+from signalnode.signals import BUILT_IN_SCORES
+from signalnode.strategies import STRATEGIES
 from tests.feeds.recorded.made import MARKET, START_NS, Recorded, put_mark, put_rows, rows_from
 from tests.research.walks import START_NS as WALK_NS
 from tests.research.walks import walk
@@ -64,7 +67,8 @@ def test_a_span_and_a_name_choose_what_is_evaluated(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("A-USD: ")
     assert int(lines[0].split()[1]) < 800
-    assert lines[-1].startswith("7 claims looked at, 84 with every horizon")
+    count = sum(len(claims_of(name)) for name in BUILT_IN_SCORES)
+    assert lines[-1].startswith(f"{count} claims looked at, {count * len(HORIZONS_S)} with every horizon")
 
 
 @pytest.mark.parametrize(
@@ -147,6 +151,7 @@ def test_a_strategys_trades_are_those_of_layer_5(recording: Path, capsys: pytest
     said = "; W-USD, L-USD were each recorded at another time, and never seen beside another"
     assert f"{said}\n" in capsys.readouterr().out
     assert main([*words, "--strategy", "none"]) == 2
-    assert "--strategy none: there is none; known are catch_up" in capsys.readouterr().err
+    known = ", ".join(sorted(each.name for each in STRATEGIES))
+    assert f"--strategy none: there is none; known are {known}" in capsys.readouterr().err
     assert main([*words, "--hold", "-1"]) == 2
     assert "--hold -1 is not within 0 and 86400" in capsys.readouterr().err

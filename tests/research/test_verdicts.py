@@ -14,6 +14,7 @@ from signalnode.research.evaluation import Evaluation, Horizon, MarketEvaluation
 from signalnode.research.judging import judged
 from signalnode.research.statistics import NOTHING, Foresight
 from signalnode.research.verdicts import listed, seconds
+from signalnode.signals import BUILT_IN_SCORES, OPTIONAL
 from tests.effort import only_long
 from tests.research.walks import walk
 
@@ -34,7 +35,8 @@ def test_a_walk_foresees_nothing(noise: Evaluation) -> None:
     assert len(quiet) == 12
     assert {each.verdict for each in quiet} == {"not shown"}
     assert not any(horizon.holds for each in quiet for horizon in each.by_horizon)
-    assert (noise.claims, noise.looks) == (14, 14 * len(HORIZONS_S))
+    claims = 2 * sum(len(claims_of(name)) for name in BUILT_IN_SCORES)  # of two markets
+    assert (noise.claims, noise.looks) == (claims, claims * len(HORIZONS_S))
 
 
 @only_long("many seeds")
@@ -60,7 +62,7 @@ def test_signals_of_ones_own_are_looked_at_along() -> None:
         {"E-USD": walk(1, 300.0)}, signals={"extra": ["book_pressure"]}, own_horizon_s=10.0
     )
     by_score = {each.claim.score: each for each in found.markets[0].scores}
-    assert len(by_score) == 9
+    assert set(by_score) == {*BUILT_IN_SCORES, *OPTIONAL["book_pressure"].scores}
     assert by_score["book_pressure_short"].claim == claims_of("book_pressure_short")[0]
     assert by_score["book_pressure_long"].half_life_s > 0.0
 
