@@ -20,7 +20,7 @@ import zmq
 from signalnode import logs
 from signalnode.bus.sockets import SocketFile, put_back, sending, unlink_ipc
 from signalnode.clock import monotonic_ns, wall_ns
-from signalnode.errors import SignalnodeError, VenueError
+from signalnode.errors import OutputError, SignalnodeError, VenueError
 from signalnode.feeds.live import envelope
 from signalnode.feeds.live.actions import Tell
 from signalnode.feeds.live.budget import Budget
@@ -35,6 +35,7 @@ from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.live.sessions.base import Venue
 from signalnode.feeds.live.sessions.ccxt import ccxt_fault
 from signalnode.feeds.live.told import Told
+from signalnode.files import NO_ROOM
 from signalnode.settings.arguments import Link
 from signalnode.settings.model import ccxt_exchange
 
@@ -57,6 +58,11 @@ def main(link: Link, args: Mapping[str, Any]) -> int:
     except SignalnodeError as error:
         log.error("cannot run", reason=str(error))  # noqa: TRY400 (one line: the user can mend it)
         return error.exit_status
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        log.error("cannot run", reason=f"{error.filename}: no room: the disk is full")  # noqa: TRY400
+        return OutputError.exit_status
     return 0
 
 

@@ -337,6 +337,19 @@ def test_the_gateways_clock_never_falls_when_the_wall_clock_is_set_back(tmp_path
     assert agreed_offset_ns(path, 2_000, 300) == 1_700
 
 
+def test_a_gateway_that_starts_on_a_full_disk_has_the_others_clock(tmp_path):
+    path = tmp_path / "gateways.clock"
+    unwritten = tmp_path / f"gateways.clock.{os.getpid()}.partial"
+    unwritten.mkdir()
+    with pytest.raises(OSError, match="partial"):
+        agreed_offset_ns(path, 1_000, 100)
+    unwritten.rmdir()
+    agreed_offset_ns(path, 1_000, 100)
+    unwritten.mkdir()
+    assert agreed_offset_ns(path, 500, 200) == 900
+    assert agreed_offset_ns(path, 2_000, 300) == 900
+
+
 def test_a_market_is_mute_that_was_agreed_to_and_of_which_nothing_has_come_for_a_minute():
     world = Virtual("bitstamp")
     world.venue.script.silent |= {(world.symbol, what) for what in ("book", "trades")}
