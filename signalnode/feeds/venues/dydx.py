@@ -13,9 +13,9 @@ shows nowhere. What can be known is kept:
 
 A book that crosses is normal here: there is no central one, and levels that are gone may stay for ever. The
 venue's own rule ("How to uncross the orderbook") is to drop, of the two that cross, the one that was set
-first. Each frame, an image too, leaves the book uncrossed, so of two that cross one at least is of the
-newest; a batch holds many updates, which are numbered in their order, and what the frame did not set is older
-than all of them. Where both were set by one update, or by one image, the larger is reduced by the smaller.
+first. Each frame leaves the book uncrossed, so of two that cross one at least is of the newest frame; a batch
+holds many updates, which are numbered in their order, and what the frame did not set is older than all of
+them. Where both were set by one update, or were in one image, the larger is reduced by the smaller.
 """
 
 from __future__ import annotations
@@ -167,7 +167,8 @@ class DydxDecoder(MarketDecoder):
 
     def _on_book(self, head: _Frame, time_received_ns: int) -> Sequence[Row]:
         if head.type == "subscribed":
-            status = self._on_image(head, time_received_ns)
+            self._on_image(head)
+            status = self.watch.book.status
         elif head.type == "unsubscribed":
             self.watch.distrust()
             return ()
@@ -193,15 +194,14 @@ class DydxDecoder(MarketDecoder):
         self.watch.distrust()
         return False
 
-    def _on_image(self, head: _Frame, time_received_ns: int) -> BookStatus:
+    def _on_image(self, head: _Frame) -> None:
         image = _image.decode(head.contents)
         if head.connection_id != self._connection:
             self._former, self._connection = self._connection, head.connection_id
         self._message_id = head.message_id
         self._number += 1
         bids, asks = ([(level.price, level.size) for level in side] for side in (image.bids, image.asks))
-        status = self.watch.book.snapshot(self._number, bids, asks, SNAPSHOT_LEVELS)
-        return self._uncross([], time_received_ns) if status == "crossed" else status
+        self.watch.book.snapshot(self._number, bids, asks, SNAPSHOT_LEVELS)
 
     def _on_updates(self, head: _Frame, time_received_ns: int) -> BookStatus:
         if head.type == "channel_batch_data":  # as nearly always

@@ -69,13 +69,6 @@ def test_of_two_levels_that_cross_the_one_that_was_set_first_goes() -> None:
     assert decode.reports == []
 
 
-def test_an_image_that_crosses_is_uncrossed_at_once() -> None:
-    decode = Decoding(is_open=False)
-    decode(decode.venue.image({10_200: 1_000, 9_900: 4_000}, {10_100: 3_000}))
-    assert decode.best == (99.0, 4.0, 101.0, 2.0)
-    assert decode.reports == []
-
-
 def test_within_a_batch_too_the_earlier_of_two_that_cross_goes() -> None:
     decode = Decoding()
     decode.batch({"bids": [["100.5", "5"]]}, {"asks": [["100.4", "2"]]})
