@@ -18,10 +18,10 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from signalnode.feeds.live.sessions.base import UNREADABLE, Heard, Limits, Venue, named_in
+from signalnode.feeds.live.sessions.base import SOMEBODY, UNREADABLE, Heard, Limits, Venue, named_in
 
 BOOK, TRADES, MARKETS = "v4_orderbook", "v4_trades", "v4_markets"
-DOUBLED = "already subscribed"
+DOUBLED, BLOCKED = "already subscribed", "been blocked"  # in errors' texts; the latter names nothing else
 
 
 class _Head(msgspec.Struct):
@@ -95,6 +95,8 @@ class Dydx(Venue):
             named = [
                 (each, of) for each in self.channels for of in symbols if f"({each}-{of})" in head.message
             ]
+            if BLOCKED in detail.lower():
+                return Heard("refused", detail=detail, number=SOMEBODY)
             if len(named) != 1:
                 return Heard("noise", detail=detail)
             channel, symbol = named[0]

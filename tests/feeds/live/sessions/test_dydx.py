@@ -61,3 +61,21 @@ def test_an_answer_that_comes_when_the_market_was_left_for_it_refuses_nobody():
         found += say("error", message=doubled)
     assert Tell("BTC-USD", "heard", "") in found
     assert session.is_heard("BTC-USD")
+
+
+def test_who_is_blocked_is_told_so_in_the_venues_words():
+    session = Timed(DYDX, Random(1))
+    session.want("BTC-USD")
+    session.run_until(0.0)
+    session.on_opened(0)
+    session.on_frame(b'{"type":"connected"}', 0)
+    blocked = "Because you appear to be trading from a jurisdiction that ..., you have been blocked."
+    told, asked = list[object](), 0
+    for second in range(1, 40):
+        for each in session.run_until(float(second)):
+            if isinstance(each, Send) and b'"id":"BTC-USD"' in each.frame:
+                asked += 1
+                error = json.dumps({"type": "error", "message": blocked}).encode()
+                told += session.on_frame(error, session.now_ns)
+    assert told == [Tell("BTC-USD", "refused", blocked)] * 2  # of each channel
+    assert asked == 4
