@@ -133,7 +133,7 @@ class _Look:
         try:
             end_ns = monotonic_ns() + ns_of(OPENING_S_MAX)
             talk = Talk(stream, self._url, self._venue.limits.frame_bytes_max, end_ns)
-            self._tell("websocket", "open")
+            self._tell("websocket", f"open{self._route.url_path and ' at '}{self._route.url_path}")
             self._listen(talk)
         finally:
             stream.close()
