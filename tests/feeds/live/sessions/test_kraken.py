@@ -62,6 +62,7 @@ def test_a_refusal_names_its_pair_and_is_final():
     heard = refused("Currency pair not supported XBT/EUR", symbol="XBT/EUR")
     assert heard == Heard("refused", "XBT/EUR", "", "Currency pair not supported XBT/EUR", 3)
     assert refused("Subscription depth not supported").what == "refused"
+    assert refused("Currency pair not supported CRATE/EUR", symbol="CRATE/EUR").what == "refused"
 
 
 @pytest.mark.parametrize("error", ["Exceeded msg rate", "EService:Unavailable", "EGeneral:Internal error"])
