@@ -139,9 +139,7 @@ def _answer(head: _Head) -> Heard:
         return Heard(what, symbol, result.channel, number=head.req_id)  # type: ignore[arg-type] # its values are
     if DOUBLED in detail.lower():
         return Heard("noise", detail=detail)
-    said = (
-        detail.replace(symbol, "").lower() if symbol else detail.lower()
-    )  # a name may have such a word in it
+    said = (detail.replace(symbol, "") if symbol else detail).lower()  # such a word may be in the name
     may_heal = any(word in said for word in SOON)
     return Heard("failed" if may_heal else "refused", symbol, "", detail, head.req_id)
 
