@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 NS_PER_S = 1_000_000_000
@@ -24,6 +26,16 @@ monotonic_ns = time.monotonic_ns
 def pause(wait_ns: int) -> None:
     """Wait so long; only where nothing else can happen meanwhile."""
     time.sleep(wait_ns / NS_PER_S)
+
+
+def await_signal(numbers: Collection[int], wait_s: float) -> int | None:
+    """Which of these signals, blocked here, came first within so long; None where none did.
+
+    Where the process is stopped meanwhile until that is over, Python's own gives back whatever lay in memory
+    (`signal_sigtimedwait_impl` in CPython's signalmodule.c, after EINTR).
+    """
+    taken = signal.sigtimedwait(numbers, wait_s)
+    return taken.si_signo if taken is not None and taken.si_signo in numbers else None
 
 
 def thread_cpu_ns() -> int:

@@ -127,7 +127,7 @@ def test_what_keeps_a_recorder_from_recording_is_told_while_it_does(
 def test_a_recording_of_nothing_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(signal, "sigtimedwait", lambda *_: signal.SIGINT)  # Ctrl-C, at once
+    monkeypatch.setattr("signalnode.cli.record.await_signal", lambda *_: signal.SIGINT)  # Ctrl-C, at once
     nowhere = f"127.0.0.1:{free_port()}"
     urls = ("--ws-url", f"ws://{nowhere}", "--rest-url", f"http://{nowhere}")
     status = main(["record", "dydx", MARKET, *urls, "--recordings", str(tmp_path / "r")])
@@ -157,7 +157,7 @@ def test_ctrl_c_that_another_thread_is_given_ends_a_recording_as_well(
 def test_a_recording_that_a_full_disk_kept_from_being_says_that_and_not_the_venue(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(signal, "sigtimedwait", lambda *_: signal.SIGINT)
+    monkeypatch.setattr("signalnode.cli.record.await_signal", lambda *_: signal.SIGINT)
     monkeypatch.setattr("signalnode.cli.record.tell_errors", lambda _: "stopped: 3 MB free; make room")
     nowhere = f"127.0.0.1:{free_port()}"
     urls = ("--ws-url", f"ws://{nowhere}", "--rest-url", f"http://{nowhere}")

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from signalnode.cli.init import addresses_typed, check_live, held
 from signalnode.cli.spans import recordings_of
 from signalnode.cli.venues import given_addresses
-from signalnode.clock import NS_PER_S, monotonic_ns
+from signalnode.clock import NS_PER_S, await_signal, monotonic_ns
 from signalnode.errors import AlreadyRunningError, DataError, OutputError, SignalnodeError, UsageError
 from signalnode.files import ensure_directory, is_held
 from signalnode.settings.writing import addresses_text, live_market_text
@@ -140,7 +140,7 @@ def _node_run(
             _show(folder, markets, now_ns - begun_ns)
             fault = tell_errors(errors) or fault
             is_over = end_ns is not None and now_ns >= end_ns
-            if signal.sigtimedwait(STOPS, LOOK_S) is not None or noted or is_over:
+            if await_signal(STOPS, LOOK_S) is not None or noted or is_over:
                 node.send_signal(signal.SIGTERM)
                 is_over = True
                 break

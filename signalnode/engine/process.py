@@ -18,7 +18,7 @@ from signalnode.bus.publisher import Header, Publisher
 from signalnode.bus.sockets import RECONNECT_MAX_MS
 from signalnode.bus.topics import EVERYTHING
 from signalnode.bus.wire import Score
-from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
+from signalnode.clock import NS_PER_S, await_signal, monotonic_ns, wall_ns
 from signalnode.engine.checkpoint import CheckpointFile
 from signalnode.engine.core import SignalEngine
 from signalnode.engine.news import News
@@ -269,8 +269,8 @@ class _Process:
     def _rest(self, wake_ns: int) -> bool:
         """Wait until monotonic time `wake_ns` or a signal to stop; whether to stop."""
         wait_s = max(0.0, (wake_ns - monotonic_ns()) / NS_PER_S)
-        if not self._stopping and (taken := signal.sigtimedwait(STOPS, wait_s)) is not None:
-            self._stopped_by = taken.si_signo  # and never assigned 0: `_stop` may have run during the wait
+        if not self._stopping and (taken := await_signal(STOPS, wait_s)) is not None:
+            self._stopped_by = taken  # and never assigned 0: `_stop` may have run during the wait
         return self._stopping
 
     def _follow(self, live: Outside, heartbeat: bool, standing: Standing | None) -> None:

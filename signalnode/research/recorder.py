@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from signalnode import logs
-from signalnode.clock import NS_PER_S, monotonic_ns, wall_ns
+from signalnode.clock import NS_PER_S, await_signal, monotonic_ns, wall_ns
 from signalnode.errors import OutputError, SignalnodeError
 from signalnode.feeds.recorded.gaps import GapFile, damage_of, pack_gap
 from signalnode.feeds.recorded.hours import HOUR_NS, KINDS, NO_VENUE, Hour, hours_in, market_folder
@@ -80,7 +80,7 @@ def _run(recorder: Recorder, link: Link, lock: Lock) -> None:
         changed = {"trouble": recorder.trouble} if recorder.trouble != told else {}
         told = recorder.trouble
         link.beat(**recorder.facts(), **changed)
-        if signal.sigtimedwait(STOPS, TURN_S) is not None:
+        if await_signal(STOPS, TURN_S) is not None:
             break
     for _ in recorder.end():
         link.beat(**recorder.facts())

@@ -29,11 +29,12 @@ from pathlib import Path
 from signalnode_supervisor import ChildSpec, Settings, run
 
 def child(link, args):
-    import signal, supervisor.options, signalnode_supervisor
+    import signal, supervisor.options, signalnode_supervisor, time
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     link.ready(supervisord=supervisor.options.VERSION, ours=signalnode_supervisor.__file__)
-    while signal.sigtimedwait([signal.SIGTERM], 0.1) is None:
+    while signal.SIGTERM not in signal.sigpending():
         link.beat()
+        time.sleep(0.1)
     return 0
 
 if __name__ == "__main__":
