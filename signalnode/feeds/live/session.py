@@ -322,7 +322,10 @@ class Session:
             return [Deliver(symbol, part) for symbol, part in heard.parts.items()]
         is_wanted = not heard.symbol or heard.symbol in self.subscriptions.symbols
         if is_wanted and heard.symbol and heard.channel in self.venue.channels:  # else asked for once, of all
-            is_wanted = self.subscriptions.on_data((heard.symbol, heard.channel), now_ns)
+            asked = self.subscriptions.on_data((heard.symbol, heard.channel), now_ns)
+            is_wanted = asked is not None and asked.is_wanted
+            if asked is not None and asked.silent_ns < self._known_due_ns:
+                self._known_due_ns = -1  # its silence is watched from now on
         if self.venue.is_counted:
             return [Deliver("", frame)]
         return [Deliver(heard.symbol, frame)] if is_wanted else []

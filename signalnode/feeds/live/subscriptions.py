@@ -195,11 +195,11 @@ class Subscriptions:
                 return self._request(self._together(key, asked, now_ns), asked.state == "wanted", now_ns)
         return b""
 
-    def on_data(self, key: Key, now_ns: int) -> bool:
-        """Data has come for a subscription; whether anybody wants it."""
+    def on_data(self, key: Key, now_ns: int) -> Asked | None:
+        """Data has come for a subscription, which is returned; None where there is no such."""
         asked = self.asked.get(key)
         if asked is None:
-            return False
+            return None
         waited_ns = now_ns - asked.spoke_ns if asked.spoke_ns else 0
         asked.longest_ns = max(waited_ns, asked.longest_ns - asked.longest_ns // FORGOTTEN_IN)
         asked.has_spoken, asked.silences, asked.silent_ns = True, 0, NEVER_NS
@@ -209,7 +209,7 @@ class Subscriptions:
             asked.silent_ns = now_ns + self._book_silence_ns
         elif key[1] != self.book and asked.frames >= FRAMES_MIN:
             asked.silent_ns = now_ns + self._patience_ns(asked)
-        return asked.is_wanted
+        return asked
 
     def on_answer(self, heard: Heard, now_ns: int) -> list[Change]:
         """The venue has answered, or done something by its own will."""

@@ -42,6 +42,7 @@ class MadeUp(Venue):
     has_images: bool = False
     has_facts: bool = False
     has_routes: bool = False
+    optional: frozenset[str] = frozenset()
 
     def symbol(self, market: str) -> str:
         return market

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from signalnode.clock import NS_PER_S
-from signalnode.feeds.live.actions import Address, Close, Deliver, Open, Retire, Send, Tell
+from signalnode.feeds.live.actions import Address, Close, Deliver, Fetch, Open, Retire, Send, Tell
 from signalnode.feeds.live.pool import Pool
 from signalnode.feeds.live.session import IDLE_S, RETIRE_SHARE
 from signalnode.feeds.live.sessions.base import Ping
@@ -226,6 +226,58 @@ def test_trades_that_never_came_are_no_silence():
     assert session.run_until(1_000.0) == []
 
 
+def test_trades_that_fall_silent_again_and_again_are_asked_for_anew_and_never_doubt_the_connection():
+    session = ready(MadeUp(limits=replace(LIMITS, silence_s_max=1e6)), "A")
+    session.run_until(1.0)
+    heard(session, 1, 2)
+    left = 0
+    for second in range(2, 9_000):
+        if second < 900:
+            session.on_frame(said("data", "A", TRADES), second * NS_PER_S)
+        session.on_frame(said("data", "A", BOOK), second * NS_PER_S)
+        done = session.run_until(float(second))
+        assert not [each for each in done if isinstance(each, Retire)]
+        for what, _, channel, number in asked(done):
+            assert channel == TRADES
+            left += what == "unsubscribe"
+            session.on_frame(said("subscribed", number=number), second * NS_PER_S)
+    assert left >= 3
+
+
+def test_a_refusal_by_silence_is_told_to_whoever_asks_later():
+    session = ready(MadeUp(limits=replace(LIMITS, silence_s_max=1e6)), "A", "B")
+    session.run_until(1.0)
+    heard(session, 1)
+    for second in range(2, 600):
+        for what, symbols, channel, number in asked(session.run_until(float(second))):
+            if "B" not in symbols or channel == BOOK or what == "unsubscribe":
+                heard(session, number, at_s=second)
+    assert session.refused("B").startswith(f"no answer about {TRADES}")
+    assert not session.refused("A")
+
+
+def test_what_a_market_can_be_heard_without_is_asked_for_again_over_the_next_connection():
+    session = ready(MadeUp(optional=frozenset({TRADES})), "A")
+    session.run_until(1.0)
+    assert heard(session, 1) == [Tell("A", "heard", "")]
+    session.on_frame(said("refused", number=2, detail="no trades"), NS_PER_S)
+    session.on_frame(said("data", "A", BOOK), NS_PER_S)
+    assert asked(session.run_until(20.0)) == []
+    session.on_closed("gone", 20 * NS_PER_S)
+    assert session.run_until(40.0) == [Open()]
+    session.on_opened(session.now_ns)
+    assert [each[2] for each in asked(session.run_until(session.now_ns / NS_PER_S + 1.0))] == [BOOK, TRADES]
+
+
+def test_an_image_is_fetched_when_the_venue_sends_what_follows_it():
+    for channel, number in ((BOOK, 1), (TRADES, 2)):
+        session = ready(MadeUp(has_images=True), "A")
+        session.run_until(1.0)
+        heard(session, number)
+        fetched = [each for each in session.run_until(4.0) if isinstance(each, Fetch)]
+        assert bool(fetched) is (channel == BOOK)
+
+
 def test_a_connection_is_made_anew_where_nothing_shows_what_its_books_lost_and_each_at_its_own_moment():
     moments = set()
     for seed in range(5):
@@ -253,6 +305,21 @@ def test_a_market_that_comes_back_at_once_is_left_first_and_not_asked_for_twice(
     for each in sent:
         session.on_frame(said("subscribed", number=each[3]), 5 * NS_PER_S)
     assert [each[0] for each in asked(session.run_until(6.0))] == ["subscribe", "subscribe"]
+
+
+def test_a_market_in_anothers_place_is_asked_for_when_the_venue_has_let_go_of_that_one():
+    session = ready(MadeUp(), *"ABCD")  # as many as the venue bears
+    session.run_until(1.0)
+    heard(session, 1, 2, 3, 4)
+    session.drop("A")
+    session.want("E")
+    left = asked(session.run_until(5.0))
+    assert [each[:2] for each in left] == [["unsubscribe", ["A"]]] * 2
+    for second, (_, _, channel, number) in enumerate(left, start=6):
+        assert asked(session.run_until(float(second))) == []
+        session.on_frame(said("subscribed", number=number), second * NS_PER_S)
+        (sent,) = asked(session.run_until(second + 0.5))
+        assert sent[:3] == ["subscribe", ["E"], channel]
 
 
 def test_a_connection_that_nobody_wants_is_kept_a_while():
@@ -292,3 +359,17 @@ def test_a_market_beyond_what_the_venue_bears_is_refused():
     assert step.action == Tell("C", "refused", "the venue bears no more markets from here")
     pool.drop("A")
     assert [step.action.state for step in pool.want("C")] == ["lost"]
+
+
+def test_the_next_try_is_that_of_a_connection_that_waits_and_is_wanted():
+    pool = Pool(MadeUp(limits=replace(LIMITS, markets_max=1)), Random(1))
+    for symbol in "AB":
+        pool.want(symbol)
+    assert [step.action for step in pool.on_time(0)] == [Open(), Open()]
+    assert pool.next_try_ns() is None
+    stands, waits = pool.sessions
+    stands.on_opened(0)
+    waits.on_failed("HTTP 503", 0, status=503, retry_after_s=60.0)
+    assert pool.next_try_ns() == waits.due_ns() > stands.due_ns()
+    pool.drop("B")
+    assert pool.next_try_ns() is None
