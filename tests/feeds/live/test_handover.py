@@ -128,6 +128,21 @@ def test_one_that_is_not_ready_in_time_is_given_up_with_the_old_one(played):
     assert any(isinstance(action, Close) and action.reason == "tired" for _, action in played.done)
 
 
+def test_a_handover_that_nobody_wants_any_more_is_called_off_and_nothing_is_due_for_it(played):
+    played.deaf = {1}
+    played.tell(0, [Retire("tired")])
+    played.run(1.0)
+    for symbol in "AB":
+        played.pool.drop(symbol)
+    played.tell(0, [])
+    for _ in range(20):  # what there is to do at once
+        played.run(0.05)
+        played._do(played.pool.on_time(played.now_ns))
+    assert played.pool.due_ns() > played.now_ns + NS_PER_S
+    played.done = []
+    assert not kinds(played.run(10.0 * RETRY_S), Open)
+
+
 def test_where_the_venue_bears_no_more_connections_the_old_one_is_made_anew():
     played = Played(MadeUp(limits=replace(LIMITS, connections_max=1)), "A")
     played.tell(0, [Retire("tired")])

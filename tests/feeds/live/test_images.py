@@ -51,6 +51,14 @@ def test_a_book_is_fetched_once_its_changes_come_and_passed_on():
     assert session.run_until(1_000.0) == []
 
 
+def test_an_answer_for_a_market_that_is_gone_is_nobodys():
+    session = heard("A", "B")
+    assert FETCH in session.run_until(1.0)
+    session.drop("A")
+    assert session.on_answer(FETCH, 200, b"book", 2 * NS_PER_S) == []
+    session.on_fetch_denied(FETCH, NS_PER_S, 2 * NS_PER_S)
+
+
 def test_a_book_that_must_start_over_is_fetched_again_and_its_changes_go_on():
     session = heard("A")
     session.run_until(1.0)

@@ -71,6 +71,12 @@ def test_a_state_is_told_when_it_changes_and_to_an_engine_that_starts_again() ->
     assert told(made, 182, listed("A"), listed("B")) == {"A": ""}
 
 
+def test_one_that_goes_is_not_taken_for_its_like_of_another_category() -> None:
+    made = wanting(WHOLE, "spot:A")
+    assert told(made, 2, listed("spot:A"), listed("linear:A")) == {}
+    assert told(made, 62, listed("linear:A")) == {"spot:A": "not listed"}
+
+
 def test_what_was_listed_and_is_not_any_more_is_delisted_and_what_never_was_may_be_called_otherwise() -> None:
     made = wanting(WHOLE, "A", "B")
     assert told(made, 2, listed("A"), *OTHERS) == {}
