@@ -306,7 +306,7 @@ class Pool:
             for symbol in [action.symbol] if action.symbol else sorted(session.symbols):
                 if action.state == "heard" and not self._is_heard(symbol):
                     continue
-                if action.state == "lost" and session.refused(symbol):  # which no new connection mends
+                if action.state == "lost" and self._refusal(symbol):  # which no new connection mends
                     continue
                 yield action._replace(symbol=symbol)
         elif isinstance(action, TO_ALL) and not action.symbol:
@@ -319,10 +319,16 @@ class Pool:
         place = self._placed.get(symbol)
         return place is not None and all(self.sessions[slot].is_heard(symbol) for slot in place.slots)
 
+    def _refusal(self, symbol: str) -> str:
+        """Why a market is not tried any more; "" where it is."""
+        place = self._placed.get(symbol)
+        slots = () if place is None else place.slots
+        return next(filter(None, (self.sessions[slot].refused(symbol) for slot in slots)), "")
+
     def _known(self, symbol: str) -> Iterator[Tell]:
         """What can be told of a market at once."""
         sessions = [self.sessions[slot] for slot in self._placed[symbol].slots]
-        refusal = next(filter(None, (session.refused(symbol) for session in sessions)), "")
+        refusal = self._refusal(symbol)
         reason = next(filter(None, (session.reason for session in sessions)), "")
         if refusal:
             yield Tell(symbol, "refused", refusal)

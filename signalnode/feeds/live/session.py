@@ -98,8 +98,8 @@ class Session:
         return self.refusal or self._refused.get(symbol, "")
 
     def is_heard(self, symbol: str) -> bool:
-        """Whether the venue has said yes to every channel of a market that comes over this connection."""
-        return self.state == "ready" and self.subscriptions.is_heard(symbol)
+        """Whether the venue has said yes to every channel of a market that comes here, and no no to it."""
+        return self.state == "ready" and symbol not in self._refused and self.subscriptions.is_heard(symbol)
 
     def want(self, symbol: str) -> None:
         """Subscribe to a market, as soon as that can be."""
@@ -189,13 +189,11 @@ class Session:
             self._failures = 0
         self._ready_ns, self._ping_ns, self._retire_ns, self._idle_ns = 0, NEVER_NS, NEVER_NS, NEVER_NS
         self._outbox.clear()
-        found: list[Action] = [Tell("", "lost", self._reason)]
-        for change in self.subscriptions.close():
-            found += self._told(change)
-        self._note_refused(found)
+        refused = [action for change in self.subscriptions.close() for action in self._told(change)]
+        self._note_refused(refused)
         self.images.close()
         self._back_off(now_ns, retry_after_s)
-        return found
+        return [Tell("", "lost", self._reason), *refused]
 
     def on_frame(self, frame: bytes, now_ns: int) -> list[Action]:
         """A frame has come."""
@@ -225,6 +223,8 @@ class Session:
         if any(isinstance(action, Answer) for action in found):
             self._learnt.add(fetch.symbol)
             self.subscriptions.release(fetch.symbol, now_ns)
+        elif found:  # there is no such market, though its channels were agreed to
+            self.subscriptions.refuse(fetch.symbol, reason)
         self._note_refused(found)
         return found
 

@@ -122,15 +122,16 @@ class Subscriptions:
                 asked.tries = asked.tries if is_mute else 0
             self._let_go(key)
         self._left_ns.clear()
-        return self._refuse(guilty) if guilty else []
+        return self.refuse(guilty, suspects.GUILTY) if guilty else []
 
-    def _refuse(self, symbol: str) -> list[Change]:
+    def refuse(self, symbol: str, why: str) -> list[Change]:
         """A market is not asked for any more, whatever its channel."""
         found = []
         for channel in self._channels.get(symbol, ()):
             asked = self.asked[symbol, channel]
             asked.state, asked.strikes = "refused", suspects.STRIKES_MAX
-            found.append(Change(symbol, channel, "refused", suspects.GUILTY))
+            asked.silent_ns = NEVER_NS
+            found.append(Change(symbol, channel, "refused", why))
         return found
 
     def due_ns(self, send_ns: int) -> int:

@@ -10,6 +10,7 @@ import pytest
 from signalnode.clock import NS_PER_S
 from signalnode.feeds.live.actions import RENEW_S_MIN, Answer, Fetch, Open, Send, Tell
 from signalnode.feeds.live.images import FETCHES_MAX
+from signalnode.feeds.live.pool import Pool
 from tests.feeds.live.made_up import BOOK, LIMITS, MadeUp, Timed, said
 
 
@@ -49,6 +50,36 @@ def test_a_book_is_fetched_once_its_changes_come_and_passed_on():
     assert session.on_answer(FETCH, 200, b"book", 2 * NS_PER_S) == [Answer("A", "/depth?symbol=A", b"book")]
     assert session.on_answer(FETCH, 200, b"book", 2 * NS_PER_S) == []
     assert session.run_until(1_000.0) == []
+
+
+def test_a_market_whose_book_is_refused_is_heard_no_more_and_not_asked_for_again():
+    session = heard("A", "B")
+    assert FETCH in session.run_until(1.0)
+    told = session.on_answer(FETCH, 400, b"", NS_PER_S, reason="HTTP 400")
+    assert told == [Tell("A", "refused", "HTTP 400")]
+    assert (session.is_heard("A"), session.is_heard("B")) == (False, True)
+    session.on_closed("gone", 2 * NS_PER_S)
+    assert session.run_until(60.0) == [Open()]
+    session.on_opened(session.now_ns)
+    asked = [each for each in session.run_until(session.now_ns / NS_PER_S + 1.0) if isinstance(each, Send)]
+    assert asked
+    assert not [each for each in asked if b'"A"' in each.frame]
+
+
+def test_a_market_by_two_routes_that_is_refused_over_one_is_not_lost_with_the_other():
+    pool = Pool(MadeUp(has_routes=True, has_images=True), Random(1))
+    pool.want("A")
+    pool.on_time(0)
+    for slot, session in enumerate(pool.sessions):
+        session.on_opened(0)
+        pool.steps(slot, session.on_time(NS_PER_S))
+        pool.steps(slot, session.on_frame(said("subscribed", number=1), NS_PER_S))
+    book, trades = pool.sessions
+    (fetch,) = [each for each in book.on_time(2 * NS_PER_S) if isinstance(each, Fetch)]
+    told = pool.steps(0, book.on_answer(fetch, 404, b"", 2 * NS_PER_S, reason="HTTP 404"))
+    assert [step.action for step in told] == [Tell("A", "refused", "HTTP 404")]
+    assert pool.steps(1, trades.on_closed("gone", 3 * NS_PER_S)) == []
+    assert [step.action for step in pool.want("A")][-1] == Tell("A", "refused", "HTTP 404")
 
 
 def test_an_answer_for_a_market_that_is_gone_is_nobodys():
