@@ -14,6 +14,10 @@ OUTSIDE := tests/browser tests/cluster/test_on_hosts.py tests/processes/test_lev
   tests/processes/test_systemd.py tests/processes/test_watched_node.py \
   tests/processes/test_wheel.py tests/test_extend.py tests/test_readme.py
 
+# What is held at some venues in `make test`, and here at each.
+WIDE := tests/feeds/recorded/test_law.py $(addprefix tests/feeds/live/test_, delisted.py gateway.py live_images.py \
+  live_laws.py many_markets.py)
+
 .PHONY: run test test-outside test-long test-versions check bench
 
 run: .venv/runtime
@@ -24,6 +28,7 @@ test: .venv/dev
 
 test-outside: .venv/cluster
 	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(OUTSIDE)
+	@$(PYTEST) -n 3 --dist worksteal --hypothesis-profile wide $(WIDE)
 
 # The whole suite with more of all that is drawn: 10,000 schedules of the supervisor's core, 10,000 runs of the bus
 # and the aggregator, a million broken messages, 3,000 examples of each property and 400 of each law; and what has a

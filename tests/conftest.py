@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.effort import LONG
+from tests.effort import LONG, WIDE
 from tests.forked import begin_for_all
 
 pytest_plugins = ["tests.workers"]
@@ -24,6 +24,7 @@ repeatable = settings(
     derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("repeatable", repeatable, max_examples=50)
+settings.register_profile(WIDE, repeatable, max_examples=50)
 settings.register_profile(LONG, repeatable, max_examples=3_000)
 settings.load_profile("repeatable")
 

@@ -1,4 +1,7 @@
-"""How much is drawn: little in `make test`, a lot in `make test-long`, which loads the profile `long`."""
+"""How much is drawn: little in `make test`, a lot in `make test-long`, which loads the profile `long`.
+
+What `make test` holds at some venues alone is held at each in `make test-outside`, which loads `wide` for it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from hypothesis import settings
 
 T = TypeVar("T")
 LONG = "long"
+WIDE = "wide"
 PATIENCE_S = 180.0  # far beyond what anything takes on a busy machine; a test that waits this long has failed
 PATIENCE_MS = int(1_000 * PATIENCE_S)
 
@@ -17,6 +21,11 @@ PATIENCE_MS = int(1_000 * PATIENCE_S)
 def drawn(usual: T, long: T) -> T:
     """How many seeds, inputs, examples or seconds a test takes in this run."""
     return long if settings.get_current_profile_name() == LONG else usual
+
+
+def reach(usual: T, wide: T) -> T:
+    """Over what a test is held in this run: `wide` in `make test-outside` and the long tests."""
+    return wide if settings.get_current_profile_name() in (WIDE, LONG) else usual
 
 
 def some(choices: Sequence[T], usual: int) -> Sequence[T]:

@@ -51,7 +51,7 @@ class Script:
     retry_after: str = ""
     location: str = ""  # of a redirect
     faults: list[Fault] = field(default_factory=list)  # of frames, each until it is done
-    silent: set[tuple[str, What]] = field(default_factory=set)  # made, and never sent
+    silent: set[tuple[str, What]] = field(default_factory=set)  # of which the venue makes no frames
     frozen: bool = False  # nothing is sent any more, and nothing closed
 
 
@@ -74,10 +74,10 @@ class Peer:
 
     def data(self, symbol: str, channel: str, message: Message) -> None:
         """Send data, through what the script does to it. A number it takes is taken also where it is lost."""
-        frame = self.venue.protocol.seal(self, message)
         script, what = self.venue.script, self.venue.what(channel)
         if (symbol, what) in script.silent:
             return
+        frame = self.venue.protocol.seal(self, message)
         is_spoiled = False
         for fault in script.faults:
             if (fault.symbol, fault.what) == (symbol, what) and fault.peer in (0, self.number):

@@ -15,7 +15,7 @@ import trustme
 from signalnode.clock import NS_PER_S, monotonic_ns, pause
 from signalnode.feeds.live import envelope
 from signalnode.settings import LIVE_VENUES
-from tests.effort import drawn, only_long
+from tests.effort import only_long, reach
 from tests.venues import faults
 from tests.venues.gateways import Gateways, gateway_name, gateways
 from tests.venues.listening import WAIT_S, Listener
@@ -109,7 +109,7 @@ class Crowd:
 
 @pytest.fixture
 def everywhere(authority: trustme.CA) -> Iterator[Running]:
-    servers = [Server(name, steps_per_s=STEPS_PER_S) for name in LIVE_VENUES[:: drawn(3, 1)]]
+    servers = [Server(name, steps_per_s=STEPS_PER_S) for name in LIVE_VENUES[:: reach(3, 1)]]
     with Running(*servers, tls=tls_of(authority.issue_cert("localhost"))) as running:
         yield running
 

@@ -16,13 +16,13 @@ from signalnode.book import OLD_MAX
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.settings import LIVE_VENUES
-from tests.effort import drawn
+from tests.effort import drawn, reach
 from tests.feeds.venues.made.spoiling import spoiled
 from tests.venues import faults
 from tests.venues.faults import Fault
 from tests.venues.fuzz import fuzz
 from tests.venues.protocol import protocol_of
-from tests.venues.virtual import OFFSET_NS, SETTLED_S, STEPS_PER_S, UNSEEN, Virtual
+from tests.venues.virtual import OFFSET_NS, SETTLED_S, STEPS_PER_S, TICK_NS, UNSEEN, Virtual
 
 FAULTS: dict[str, Callable[[str], Fault]] = {
     "a frame that breaks off": faults.broken_off,
@@ -51,10 +51,10 @@ CODES = (1000, 1001, 1008, 1011, 1012, 1013, 4008)
 
 at_every_venue = pytest.mark.parametrize("venue", LIVE_VENUES)
 # What a venue's words decide little of is held at every third here, each law at another third.
-THIRDS = [LIVE_VENUES[drawn(first, 0) :: drawn(3, 1)] for first in range(2)]
+THIRDS = [LIVE_VENUES[reach(first, 0) :: reach(3, 1)] for first in range(2)]
 at_some_venues = [pytest.mark.parametrize("venue", venues) for venues in THIRDS]
-# What no venue's own words decide is held at one, and in the long tests at each.
-at_one_venue = pytest.mark.parametrize("venue", LIVE_VENUES[: drawn(1, len(LIVE_VENUES))])
+# What no venue's own words decide is held at one, and in `make test-outside` at each.
+at_one_venue = pytest.mark.parametrize("venue", LIVE_VENUES[: reach(1, len(LIVE_VENUES))])
 
 
 @pytest.fixture
@@ -276,8 +276,8 @@ def test_trades_that_stop_under_a_moving_book_are_told_in_five_seconds_and_no_ot
 
     def silent_after(seconds: float) -> set[tuple[str, str]]:
         found = set()
-        for _ in range(round(seconds * STEPS_PER_S)):
-            world.tick()
+        for _ in range(round(seconds * 2 * STEPS_PER_S)):
+            world.tick(TICK_NS // 2)  # a busy market
             for symbol, health in heard.items():
                 health.observe(world.listeners[symbol].events[-1])
                 found |= {(symbol, channel) for channel in health.silent(world.now_ns + OFFSET_NS)}
@@ -356,7 +356,10 @@ def test_a_market_of_which_the_venue_says_nothing_is_refused_and_costs_its_neigh
     assert world.is_sound()
 
 
-@pytest.mark.parametrize("venue", [each for each in LIVE_VENUES if protocol_of(each).refuses])
+REFUSING = [each for each in LIVE_VENUES if protocol_of(each).refuses]
+
+
+@pytest.mark.parametrize("venue", REFUSING)
 def test_a_market_that_there_is_not_is_refused_with_a_reason_and_its_neighbours_are_heard(world, venue):
     symbol = venue_of(venue).symbol("ZZZ-USD")
     world.want(symbol)
@@ -368,7 +371,7 @@ def test_a_market_that_there_is_not_is_refused_with_a_reason_and_its_neighbours_
     assert len(world.venue.broken_rules) < 10
 
 
-@at_one_venue
+@pytest.mark.parametrize("venue", REFUSING[: reach(2, len(REFUSING))])
 def test_a_market_that_is_refused_says_so_after_a_reconnect_as_well(venue):
     world = Virtual(venue, count=2)
     gone = list(world.listeners)[1]

@@ -30,7 +30,7 @@ from signalnode.research.recordings import open_span
 from signalnode.research.replay import whole_instants
 from signalnode.scores import MarketScores
 from signalnode.settings import LIVE_VENUES
-from tests.effort import drawn
+from tests.effort import drawn, reach
 from tests.venues import faults
 from tests.venues.listening import GRID_NS, Listener, Tapped
 from tests.venues.virtual import GATEWAY, Virtual, Wire
@@ -174,7 +174,7 @@ class Recorded(Virtual):
         self.truths[symbol].forget()
 
 
-@pytest.mark.parametrize("venue", LIVE_VENUES[:: drawn(4, 1)])
+@pytest.mark.parametrize("venue", LIVE_VENUES[:: reach(4, 1)])
 @pytest.mark.parametrize("seed", range(drawn(1, 20)))
 def test_a_recording_gives_the_live_scores_bit_for_bit(venue: str, seed: int, tmp_path: Path) -> None:
     draw = Random(seed)
