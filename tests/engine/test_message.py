@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signalnode import SignalEngine
@@ -25,6 +25,7 @@ from signalnode.feeds.base import Losses, Tried
 from signalnode.scores import MarketScores
 from signalnode.settings import EngineSettings
 from signalnode.signals import BUILT_IN_SCORES, SIGNALS
+from tests.effort import drawn
 from tests.engine.test_work import At
 from tests.laws.streams import ADDED
 
@@ -33,6 +34,7 @@ SPANS_NS = st.integers(0, 2**61) | st.integers(0, 10 * NS_PER_S)
 COUNTS = st.integers(0, 2**63 - 1) | st.integers(0, 300)
 POSITIVE = st.floats(0.0, allow_nan=False, allow_infinity=False)
 THREE = 3
+EXAMPLES = drawn(25, 3_000)  # each makes rows of all that a message has: a tenth of a second
 
 
 class Live:
@@ -125,6 +127,7 @@ def learnt(writer: ScoreWriter, row: npt.NDArray[Any], feed: Any, message: Score
     return writer.written(row, feed, 0, message.seq, message.time_published_ns)
 
 
+@settings(max_examples=EXAMPLES)
 @given(rows(), rows(), feeds(), st.tuples(COUNTS, COUNTS), st.text("AZ-0é", min_size=1, max_size=64))
 def test_what_is_written_is_what_is_encoded_to_the_byte(
     row: npt.NDArray[Any], other: npt.NDArray[Any], feed: Heard, seqs: tuple[int, int], market: str
@@ -146,6 +149,7 @@ def test_what_is_written_is_what_is_encoded_to_the_byte(
     assert found == (b"" if row["silent"] else framed(again))
 
 
+@settings(max_examples=EXAMPLES)
 @given(st.lists(st.tuples(rows(), st.integers(0, 3)), min_size=3, max_size=8), st.lists(feeds(), min_size=4))
 def test_whatever_comes_after_what_it_is_written_right_or_not_at_all(
     turns: list[tuple[npt.NDArray[Any], int]], known: list[Heard]
