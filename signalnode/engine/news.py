@@ -64,10 +64,10 @@ class News:
             if found and self._is_news([fd for fd, _ in found]):
                 return
             now_ns = monotonic_ns()
-            if now_ns >= until_ns:
-                return
             if inlet is not None and inlet.due_ns <= now_ns:
                 inlet.retry()
+            if now_ns >= until_ns:
+                return
 
     def _is_news(self, found: list[int]) -> bool:
         """See to these descriptors; whether the wait is over by them."""

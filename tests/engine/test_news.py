@@ -140,3 +140,10 @@ def test_who_is_not_there_is_looked_for_when_that_is_due_and_it_is_no_news(inlet
     news.wait_until(monotonic_ns() + NS_PER_S // 50, listen=False)
     assert monotonic_ns() - since_ns >= NS_PER_S // 50
     assert inlet.retries == 1
+
+
+def test_who_is_not_there_is_looked_for_by_an_engine_that_is_always_late_as_well(inlet, taken):
+    news = News(inlet, STOPS)
+    inlet.due_ns = late_ns = monotonic_ns()
+    news.wait_until(late_ns, listen=False)
+    assert inlet.retries == 1
