@@ -28,6 +28,11 @@ def reach(usual: T, wide: T) -> T:
     return wide if settings.get_current_profile_name() in (WIDE, LONG) else usual
 
 
+def widely(choices: Sequence[T], usual: int) -> Sequence[T]:
+    """The first of them, or all: over which venues a test is held in this run."""
+    return choices[: reach(usual, len(choices))]
+
+
 def some(choices: Sequence[T], usual: int) -> Sequence[T]:
     """The first of them, or all: what a test is made over in this run."""
     return choices[: drawn(usual, len(choices))]

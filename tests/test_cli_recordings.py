@@ -124,14 +124,18 @@ def test_what_keeps_a_recorder_from_recording_is_told_while_it_does(
     assert capsys.readouterr().err == "signalnode: nothing is recorded: stopped: 3 MB free\n"
 
 
+def recorded_from_nowhere(directory: Path) -> int:
+    """Exit status of recording a venue where nobody listens."""
+    nowhere = f"127.0.0.1:{free_port()}"
+    urls = ("--ws-url", f"ws://{nowhere}", "--rest-url", f"http://{nowhere}")
+    return main(["record", "dydx", MARKET, *urls, "--recordings", str(directory / "r")])
+
+
 def test_a_recording_of_nothing_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("signalnode.cli.record.await_signal", lambda *_: signal.SIGINT)  # Ctrl-C, at once
-    nowhere = f"127.0.0.1:{free_port()}"
-    urls = ("--ws-url", f"ws://{nowhere}", "--rest-url", f"http://{nowhere}")
-    status = main(["record", "dydx", MARKET, *urls, "--recordings", str(tmp_path / "r")])
-    assert status == errors.DataError.exit_status
+    assert recorded_from_nowhere(tmp_path) == errors.DataError.exit_status
     assert f"nothing came of {MARKET}, so nothing was recorded" in capsys.readouterr().err
 
 
@@ -147,10 +151,7 @@ def test_ctrl_c_that_another_thread_is_given_ends_a_recording_as_well(
     other = threading.Thread(target=take_it)  # from before they are blocked, as those of a library
     other.start()
     monkeypatch.setattr(signal, "sigtimedwait", lambda *_: (is_waiting.set(), other.join(), None)[2])
-    nowhere = f"127.0.0.1:{free_port()}"
-    urls = ("--ws-url", f"ws://{nowhere}", "--rest-url", f"http://{nowhere}")
-    status = main(["record", "dydx", MARKET, *urls, "--recordings", str(tmp_path / "r")])
-    assert status == errors.DataError.exit_status
+    assert recorded_from_nowhere(tmp_path) == errors.DataError.exit_status
     assert f"nothing came of {MARKET}, so nothing was recorded" in capsys.readouterr().err
 
 
@@ -159,10 +160,7 @@ def test_a_recording_that_a_full_disk_kept_from_being_says_that_and_not_the_venu
 ) -> None:
     monkeypatch.setattr("signalnode.cli.record.await_signal", lambda *_: signal.SIGINT)
     monkeypatch.setattr("signalnode.cli.record.tell_errors", lambda _: "stopped: 3 MB free; make room")
-    nowhere = f"127.0.0.1:{free_port()}"
-    urls = ("--ws-url", f"ws://{nowhere}", "--rest-url", f"http://{nowhere}")
-    status = main(["record", "dydx", MARKET, *urls, "--recordings", str(tmp_path / "r")])
-    assert status == errors.OutputError.exit_status
+    assert recorded_from_nowhere(tmp_path) == errors.OutputError.exit_status
     told = capsys.readouterr().err
     assert "nothing was recorded: stopped: 3 MB free; make room; or choose another --recordings" in told
     assert "doctor" not in told

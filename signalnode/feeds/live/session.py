@@ -98,7 +98,7 @@ class Session:
         return self.refusal or self._refused.get(symbol, "")
 
     def is_heard(self, symbol: str) -> bool:
-        """Whether the venue has said yes to every channel of a market that comes here, and no no to it."""
+        """Whether the venue has said yes to every channel of a market that comes here, and refused none."""
         return self.state == "ready" and symbol not in self._refused and self.subscriptions.is_heard(symbol)
 
     def want(self, symbol: str) -> None:

@@ -248,6 +248,11 @@ class MarketDecoder:
         elif identity and identity == self._identity:
             self.halt = f"renamed to {symbol}"
 
+    def _doubt(self, symbol: str) -> None:
+        """An update of a book could not be read; `symbol`: whose it was, "" where that is not said."""
+        if plain_symbol(symbol) in ("", self.symbol):
+            self.watch.distrust()
+
     def _is_ours(self, symbol: str) -> bool:
         """Count a frame of `symbol`, however the venue spells it, and say whether it is the market's."""
         if symbol != self._spelling:

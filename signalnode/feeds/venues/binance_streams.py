@@ -162,8 +162,7 @@ class StreamsDecoder(MarketDecoder):
             try:
                 return self._on_depth(body, time_received_ns)
             except ValueError:
-                if plain_symbol(name) in ("", self.symbol):
-                    self.watch.distrust()  # it was an update of ours, or may have been
+                self._doubt(name)
                 raise
         if channel == "snapshot":
             return self._on_snapshot(_snapshot.decode(body), time_received_ns)

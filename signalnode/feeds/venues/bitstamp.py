@@ -90,8 +90,7 @@ class BitstampDecoder(MarketDecoder):
             if channel == "order_book":
                 return self._on_image(symbol, head.data, time_received_ns)
         except ValueError:
-            if plain_symbol(symbol) == self.symbol:
-                self.watch.distrust()  # it was a book of ours, or changes of it
+            self._doubt(symbol)
             raise
         if channel == "live_trades":
             return self._on_trade(symbol, head.data, time_received_ns)

@@ -131,8 +131,7 @@ class DeribitDecoder(MarketDecoder):
             if parts[0] == "book" and parts[3] in WINDOWS:
                 return self._on_image(head.params, WINDOWS[parts[3]], time_received_ns)
         except ValueError:
-            if plain_symbol(parts[1]) == self.symbol:
-                self.watch.distrust()  # it was an update of ours
+            self._doubt(parts[1])
             raise
         if parts[0] == "trades":
             return self._on_trades(head.params.data, time_received_ns)

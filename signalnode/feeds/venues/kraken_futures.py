@@ -25,7 +25,6 @@ from signalnode.feeds.venues.base import (
     Row,
     TradeNames,
     base_units,
-    plain_symbol,
     trade_row,
 )
 
@@ -108,8 +107,7 @@ class KrakenFuturesDecoder(MarketDecoder):
             if head.feed == "book_snapshot":
                 return self._on_snapshot(_snapshot.decode(frame), time_received_ns)
         except ValueError:
-            if plain_symbol(head.product) in ("", self.symbol):
-                self.watch.distrust()  # it was an update of ours, or may have been
+            self._doubt(head.product)
             raise
         if head.feed == "trade":
             return self._on_trade(_trade.decode(frame), time_received_ns)

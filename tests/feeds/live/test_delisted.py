@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from signalnode.clock import NS_PER_S
-from tests.effort import reach
+from tests.effort import widely
 from tests.venues.virtual import Virtual
 
 # Hyperliquid lists what it has delisted, and closes the connection that asks for what was renamed: see
@@ -22,7 +22,7 @@ WITHIN_S = {
 }
 
 
-@pytest.mark.parametrize("venue", list(WITHIN_S)[: reach(2, len(WITHIN_S))])
+@pytest.mark.parametrize("venue", widely(list(WITHIN_S), 2))
 def test_a_market_that_goes_off_the_list_is_told_and_its_neighbours_go_on(venue: str, tmp_path: Path) -> None:
     world = Virtual(venue, count=2)
     world.until_sound()

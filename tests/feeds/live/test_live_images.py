@@ -7,7 +7,7 @@ import pytest
 from signalnode.feeds.live.sessions import binance_words, venue_of
 from signalnode.feeds.live.sessions.binance_words import BinanceVenue
 from signalnode.settings import LIVE_VENUES
-from tests.effort import drawn, reach
+from tests.effort import drawn, widely
 from tests.venues import venue as made
 from tests.venues.virtual import UNSEEN, Virtual
 
@@ -59,7 +59,7 @@ def test_an_image_newer_or_shallower_than_the_stream_costs_no_update_and_no_trut
     world.finish(tmp_path)
 
 
-@pytest.mark.parametrize("venue", LIVE_VENUES[: reach(1, len(LIVE_VENUES))])
+@pytest.mark.parametrize("venue", widely(LIVE_VENUES, 1))
 def test_our_clock_may_have_moved_where_a_gateway_starts_again(world, tmp_path):
     for ahead_s in (0, 3_600):
         world.restart_gateway(ahead_s * 10**9)
@@ -69,7 +69,7 @@ def test_our_clock_may_have_moved_where_a_gateway_starts_again(world, tmp_path):
     world.finish(tmp_path)
 
 
-@pytest.mark.parametrize("venue", LIVE_VENUES[: reach(1, len(LIVE_VENUES))])
+@pytest.mark.parametrize("venue", widely(LIVE_VENUES, 1))
 def test_a_gateway_that_does_not_read_is_closed_by_the_venue_and_comes_back(world, tmp_path, monkeypatch):
     monkeypatch.setattr(made, "OUT_MAX", 40)
     for truth in world.truths.values():
@@ -129,7 +129,7 @@ def test_an_image_of_a_few_levels_amid_updates_makes_no_depth_too_small(world, v
     world.finish(tmp_path)
 
 
-@pytest.mark.parametrize("venue", DEEPER[: reach(2, len(DEEPER))])
+@pytest.mark.parametrize("venue", widely(DEEPER, 2))
 def test_an_image_without_a_third_of_its_levels_amid_updates_makes_no_depth_too_small(world, venue, tmp_path):
     listing, images = world.venue.listings[world.symbol], world.feed.losses()["depth"].snapshots
     whole = listing.image(25 if venue == "kraken" else 100)
@@ -144,7 +144,7 @@ def test_an_image_without_a_third_of_its_levels_amid_updates_makes_no_depth_too_
     world.finish(tmp_path)
 
 
-@pytest.mark.parametrize("venue", THINNING[: reach(2, len(THINNING))])
+@pytest.mark.parametrize("venue", widely(THINNING, 2))
 def test_a_book_that_became_thin_while_nobody_heard_it_is_taken_for_what_it_is(world, venue, tmp_path):
     world.venue.close_all(1012)
     world.until(lambda: bool(world.feed.outage), "the close")
@@ -156,7 +156,7 @@ def test_a_book_that_became_thin_while_nobody_heard_it_is_taken_for_what_it_is(w
     world.finish(tmp_path)
 
 
-@pytest.mark.parametrize("venue", DEEPER[: reach(1, len(DEEPER))])
+@pytest.mark.parametrize("venue", widely(DEEPER, 1))
 def test_a_new_connections_image_of_a_few_levels_is_no_book_to_take_over(world, venue, tmp_path):
     for listing in world.venue.listings.values():
         listing.depth_max = 20

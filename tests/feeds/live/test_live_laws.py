@@ -16,7 +16,7 @@ from signalnode.book import OLD_MAX
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.settings import LIVE_VENUES
-from tests.effort import drawn, reach
+from tests.effort import drawn, reach, widely
 from tests.feeds.venues.made.spoiling import spoiled
 from tests.venues import faults
 from tests.venues.faults import Fault
@@ -54,7 +54,7 @@ at_every_venue = pytest.mark.parametrize("venue", LIVE_VENUES)
 THIRDS = [LIVE_VENUES[reach(first, 0) :: reach(3, 1)] for first in range(2)]
 at_some_venues = [pytest.mark.parametrize("venue", venues) for venues in THIRDS]
 # What no venue's own words decide is held at one, and in `make test-outside` at each.
-at_one_venue = pytest.mark.parametrize("venue", LIVE_VENUES[: reach(1, len(LIVE_VENUES))])
+at_one_venue = pytest.mark.parametrize("venue", widely(LIVE_VENUES, 1))
 
 
 @pytest.fixture
@@ -371,7 +371,7 @@ def test_a_market_that_there_is_not_is_refused_with_a_reason_and_its_neighbours_
     assert len(world.venue.broken_rules) < 10
 
 
-@pytest.mark.parametrize("venue", REFUSING[: reach(2, len(REFUSING))])
+@pytest.mark.parametrize("venue", widely(REFUSING, 2))
 def test_a_market_that_is_refused_says_so_after_a_reconnect_as_well(venue):
     world = Virtual(venue, count=2)
     gone = list(world.listeners)[1]

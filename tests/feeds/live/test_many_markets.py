@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from signalnode.feeds.live.sessions import venue_of
-from tests.effort import drawn, reach
+from tests.effort import drawn, widely
 from tests.venues.listing import Listing
 from tests.venues.virtual import Virtual
 
 SPELLED = {"gemini": "X{}USD", "okx": "X{}-USDT", "bybit": "spot:X{}USDT", "hyperliquid": "X{}"}
 
 
-@pytest.mark.parametrize("venue", list(SPELLED)[: reach(1, len(SPELLED))])
+@pytest.mark.parametrize("venue", widely(list(SPELLED), 1))
 def test_markets_beyond_one_connection_are_heard_over_another_and_again_after_a_close(venue: str) -> None:
     limits, world = venue_of(venue).limits, Virtual(venue, count=0)
     count = limits.markets_max * drawn(1, min(4, limits.connections_max)) + 2
