@@ -6,9 +6,11 @@ import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from signalnode.meaning.written import DEFINITIONS, Piece, says_nothing, written
+
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 IMPORTS = ast.Import | ast.ImportFrom
+EFFECTS = "()"  # in the place of a name: what runs when the file is imported
 
 
 class Sources:
@@ -69,6 +71,7 @@ class Module:
         self.bound: dict[str, list[ast.stmt]] = {}
         self.imported: dict[str, list[tuple[str, str]]] = {}
         self.effects = [each for each in statements if not _only_binds(each)]
+        self._written: dict[str, list[Piece]] = {}
         for statement in statements:
             for each in dict.fromkeys(names_bound(statement)):
                 self.bound.setdefault(each, []).append(statement)
@@ -98,6 +101,12 @@ class Module:
                 if any(isinstance(head, ast.Name) and head.id == decorator for head in heads):
                     yield name
 
+    def written(self, name: str) -> list[Piece]:
+        """What is written of all that gives `name` its value, or of EFFECTS."""
+        if name not in self._written:
+            self._written[name] = written(self.effects if name == EFFECTS else self.bound[name])
+        return self._written[name]
+
     def origin(self, node: ast.ImportFrom) -> str:
         """The full name of the module that `node` imports from."""
         if not node.level:
@@ -119,16 +128,6 @@ def names_bound(node: ast.AST) -> Iterator[str]:
     elif not isinstance(node, ast.Lambda):
         for child in ast.iter_child_nodes(node):
             yield from names_bound(child)
-
-
-def says_nothing(statement: ast.stmt) -> bool:
-    """Whether it is a docstring, any other lone constant, `pass`, or an import, which speaks through the
-    names it brings: those are followed where they are read.
-    """
-    if isinstance(statement, ast.ImportFrom):
-        return statement.names[0].name != "*"
-    lone = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    return lone or isinstance(statement, ast.Pass | ast.Import)
 
 
 def _only_binds(statement: ast.stmt) -> bool:

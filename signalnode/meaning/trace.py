@@ -4,30 +4,21 @@ Definitions are numbered in the order in which they are first read, and each use
 number: so neither the file a definition stands in, nor the name it is imported under, nor the order of the
 file has a say. A name that is nobody's here (a builtin, a local, another package's) is written as it is.
 Where in doubt more is followed, never less: a local that is called like a global leads to the global too.
-
-What is written of a syntax tree is what `ast` gives in every Python from 3.11 on: fields that are empty are
-left out, for each version adds some. Hints count where something reads them: those of class bodies are
-followed, for dataclasses and msgspec's decoders are made of them; those of decorated functions are text.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 from collections import deque
 from collections.abc import Mapping
-from itertools import groupby
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from signalnode.meaning.source import DEFINITIONS, Sources, says_nothing
+from signalnode.meaning.source import EFFECTS, Sources
+from signalnode.meaning.written import Read
 
-WHOLE, EFFECTS = "", "()"  # in the place of a name: all of a module; what runs when it is imported
-NOT_MEANT = frozenset({"ctx", "type_comment", "kind"})  # fields: known from the place, or for readers
-HINTS = frozenset({"annotation", "returns"})
+WHOLE = ""  # in the place of a name: all of a module
 DIGITS = 16
-
-Hints = Literal["left out", "text", "followed"]
 
 
 class Meaning(NamedTuple):
@@ -62,6 +53,7 @@ class _Trace:
         self._closed = closed
         self._numbers: dict[_Place, int] = {}
         self._unread: deque[_Place] = deque()
+        self._led_to: dict[tuple[str, Read], tuple[_Place | str, str]] = {}
         self._module = ""  # whose definition is being read
         self._text: list[str] = []
 
@@ -104,8 +96,13 @@ class _Trace:
                     self._text.append(f" {name}=")
                     self._refer(origin)
             return
-        for statement in module.effects if place.name == EFFECTS else module.bound[place.name]:
-            self._tree(statement, "left out")
+        for piece in module.written(place.name):
+            if isinstance(piece, str):
+                self._text.append(piece)
+            elif isinstance(piece, Read):
+                self._follow(piece)
+            else:
+                self._refer(self._imported(module.origin(piece), WHOLE))
 
     def _origin(self, module: str, name: str) -> _Place | str | None:
         """What `name` of a module of ours leads to, through whatever imports; None where it binds none."""
@@ -130,64 +127,15 @@ class _Trace:
         closed = any(module == each or module.startswith(f"{each}.") for each in self._closed)
         return not closed and module in self._sources
 
-    def _tree(self, node: ast.AST, hints: Hints) -> None:
-        if isinstance(node, ast.Name | ast.Attribute):
-            self._name(node, hints)
-        elif isinstance(node, ast.Constant):
-            self._text.append(f"{type(node.value).__name__} {node.value!r} ")
-        elif isinstance(node, ast.JoinedStr):
-            self._joined(node, hints)
-        elif isinstance(node, ast.ImportFrom):  # of all names: of any other, `Module.imported` tells
-            self._refer(self._imported(self._sources[self._module].origin(node), WHOLE))
-        else:
-            if isinstance(node, DEFINITIONS):
-                is_class = isinstance(node, ast.ClassDef)
-                hints = "followed" if is_class else "text" if node.decorator_list else "left out"
-            self._text.append(f"({type(node).__name__}")
-            for field, value in ast.iter_fields(node):
-                if value is not None and value != [] and field not in NOT_MEANT:
-                    self._field(field, value, hints)
-            self._text.append(")")
-
-    def _field(self, field: str, value: object, hints: Hints) -> None:
-        if field in HINTS and hints != "followed":
-            if hints == "text":
-                self._text.append(f" {field}={ast.unparse(value)}")  # type: ignore[arg-type]
-            return
-        self._text.append(f" {field}=")
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, ast.stmt) and says_nothing(each):
-                continue
-            if isinstance(each, ast.AST):
-                self._tree(each, hints)
-            else:
-                self._text.append(repr(each))
-            self._text.append(",")
-
-    def _joined(self, node: ast.JoinedStr, hints: Hints) -> None:
-        """An f-string. How its text is cut, and whether an empty piece ends it, each version does its way."""
-        self._text.append("(JoinedStr")
-        for is_text, pieces in groupby(node.values, lambda piece: isinstance(piece, ast.Constant)):
-            if is_text:
-                text = "".join(str(piece.value) for piece in pieces if isinstance(piece, ast.Constant))
-                self._text += [f" {text!r},"] if text else []
-            else:
-                for piece in pieces:
-                    self._tree(piece, hints)
-        self._text.append(")")
-
-    def _name(self, node: ast.Name | ast.Attribute, hints: Hints) -> None:
+    def _follow(self, read: Read) -> None:
         """A name and the attributes after it, as far as they lead through modules."""
-        attributes: list[str] = []
-        base: ast.expr = node
-        while isinstance(base, ast.Attribute):
-            attributes.insert(0, base.attr)
-            base = base.value
-        if isinstance(base, ast.Name):
-            origin = self._origin(self._module, base.id) or base.id
+        known = self._led_to.get((self._module, read))
+        if known is None:
+            attributes = list(read.attributes)
+            origin = self._origin(self._module, read.name) or read.name
             while attributes and isinstance(origin, _Place) and origin.name == WHOLE:
                 origin = self._imported(origin.module, attributes.pop(0))
-            self._refer(origin)
-        else:
-            self._tree(base, hints)
-        self._text.append("".join(f".{attribute}" for attribute in attributes) + " ")
+            known = origin, "".join(f".{attribute}" for attribute in attributes) + " "
+            self._led_to[self._module, read] = known
+        self._refer(known[0])
+        self._text.append(known[1])

@@ -154,9 +154,13 @@ def reading(f, p):
 CALM = Signal(("calm",), reading)
 """
 EDITS = {
-    "a comment among the parameters": ({"signals/parameters.py": ("\n\n", "\n\n# mine\n")}, set()),
-    "a comment in a formula": ({"signals/scale.py": ("\n\n", "\n\n# mine\n")}, set()),
-    "a comment in a decoder": ({"feeds/venues/coinbase.py": ("\n\n", "\n\n# mine\n")}, set()),
+    "comments among parameters, in a formula and in a decoder": (
+        dict.fromkeys(
+            ("signals/parameters.py", "signals/scale.py", "feeds/venues/coinbase.py"),
+            ("\n\n", "\n\n# mine\n"),
+        ),
+        set(),
+    ),
     "a decoder's own": ({"feeds/venues/coinbase.py": ('"BUY", "SELL"', '"SELL", "BUY"')}, {"coinbase"}),
     "the book": ({"ladder.py": ("LEVELS_MAX = 20_000", "LEVELS_MAX = 20_001")}, ALL_VENUES),
     "the sieve": (
