@@ -175,6 +175,9 @@ class ExtraSignals:
         self._shapes = shapes_of(signals)
         self.scales = new_scales(self._shapes)
         self._parameters = parameters
+        self._parameters_record = _record(parameters)
+        self._read_from: Any = None
+        self._features: Any = None
         self._raw = np.zeros(len(self.names))
         self._out = np.zeros(len(self.names))
         self._optional = np.zeros(len(OPTIONAL_SCORES))
@@ -206,7 +209,9 @@ class ExtraSignals:
             self._raw[self._compiled_at] = self._optional[self._compiled_from]
         if not self._in_python:
             return
-        f, p = _record(features), _record(self._parameters)
+        if features is not self._read_from:  # most ask of the same array each time, and a view costs 5 µs
+            self._read_from, self._features = features, _record(features)
+        f, p = self._features, self._parameters_record
         for at, signal in self._in_python:
             readings = [math.nan] * len(signal.scores)
             with contextlib.suppress(Exception, SystemExit):  # the market's other scores must go on
