@@ -282,15 +282,18 @@ class Coordinator:
             return
         hosts = self._open_hosts()
         limits, shards = self.policy.limits, self._known.shards
-        states = Counter(shard.state for shard in shards.values())
+        ending, asked = (
+            sum(shard.state is state for shard in shards.values())
+            for state in (ShardState.ENDING, ShardState.ASKED)
+        )
         full = Counter(shard.host for shard in shards.values() if shard.state is ShardState.UP)
         least = shards_wanted(
             len(hosts), len(self._known.wanted), limits.shard_markets_max, self.policy.standby_shards
         )
-        there = len(shards) - states[ShardState.ENDING]
+        there = len(shards) - ending
         tried_ns = now_ns - int(BARE_RETRY_S * NS_PER_S)
         bare = sum(not full[host] and self._tried_ns.get(host, 0) <= tried_ns for host in hosts)
-        bare -= states[ShardState.ASKED]
+        bare -= asked
         for _ in range(max(least - there, bare) if hosts else 0):
             shards[next(name for name in map(_name, count(1)) if name not in shards)] = Shard()
         for name, shard in sorted(shards.items()) if hosts else ():
@@ -313,9 +316,10 @@ class Coordinator:
     def _end_idle(self, spare: int, full: Mapping[str, int], now_ns: int, out: list[Command]) -> None:
         """What holds nothing and may go: on a drained host, of an old version, or one of several on its."""
         for name, shard in sorted(self._known.shards.items(), reverse=True):
-            is_idle = shard.state is ShardState.UP and not shard.markets and not self._known.set_of(name)
+            is_idle = shard.state is ShardState.UP and not shard.markets and not shard.fault
             is_surplus = spare > 0 and full[shard.host] > 1
-            if is_idle and not shard.fault and (is_surplus or not self._known.is_open(name)):
+            may_go = is_idle and (is_surplus or not self._known.is_open(name))
+            if may_go and (name, shard.start) not in self._known.sets():
                 self._happens(name, ShardEvent.UNWANTED)
                 shard.asked_ns = None
                 return  # one at a time
@@ -362,10 +366,11 @@ class Coordinator:
         self._is_rebalancing = False
 
     def _assign(self, out: list[Command]) -> None:
+        sets = self._known.sets()
         for name, shard in self._known.shards.items():
             if shard.state is not ShardState.UP or not shard.host:
                 continue
-            markets = self._known.set_of(name)
+            markets = sets.get((name, shard.start), {})
             if shard.told is None or dict(shard.told.markets) != markets:
                 self._number += 1
                 shard.told = Assign(name, shard.start, Revision(self._term, self._number), markets)

@@ -136,14 +136,16 @@ class Known:
         standing = self.standing(market, hold)
         return standing is not None and standing.is_ready
 
-    def set_of(self, name: str) -> dict[str, Handed]:
-        """All that a shard is to run: what it has, and what has moved and is not ready elsewhere."""
-        start, out = self.shards[name].start, {}
+    def sets(self) -> dict[tuple[str, int], dict[str, Handed]]:
+        """All that each start of a shard is to run, if anything: what it has, and what has moved and is not
+        ready elsewhere.
+        """
+        out: dict[tuple[str, int], dict[str, Handed]] = {}
         for hands in (self.leaving, self.holds):
             for market, hold in hands.items():
-                if (hold.shard, hold.start) == (name, start) and market in self.wanted:
-                    digest = self.wanted[market].digest
-                    out[market] = Handed(hold.grant, digest, self.origins.get(market))
+                if market in self.wanted:
+                    handed = Handed(hold.grant, self.wanted[market].digest, self.origins.get(market))
+                    out.setdefault((hold.shard, hold.start), {})[market] = handed
         return out
 
     def markets_of(self, name: str) -> dict[str, int]:

@@ -68,6 +68,12 @@ def test_a_report_that_obeys_an_older_assign_is_answered_with_the_newest(head: H
     assert of(m.Assign, head.report(START, head.assigned, M=m.Standing(GRANT))) == []
 
 
+def test_a_shard_that_was_handed_a_market_and_has_not_begun_it_is_not_taken_for_idle(head: Head) -> None:
+    head.give(m.DrainAsked("node-a"))
+    for _ in range(2):
+        assert of(m.EndShard, head.report(START, m.Revision(TERM, 1))) == []
+
+
 def test_a_host_that_joins_gets_a_shard_and_no_market_moves(head: Head) -> None:
     head.report(START, head.assigned, M=m.Standing(GRANT, is_ready=True))
     commands = head.give(m.HostSeen("node-b", "ip-b"))

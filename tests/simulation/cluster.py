@@ -138,7 +138,13 @@ class World:
             self.mail = [(at_ns, letter) for at_ns, letter in self.mail if at_ns > self.now_ns]
             for letter in due:
                 self.deliver(letter)
-            self.give(m.Tick())
+            if self.is_due():
+                self.give(m.Tick())
+
+    def is_due(self) -> bool:
+        """Whether the shell around the coordinator would give it a Tick."""
+        due_ns = None if self.coordinator is None else self.coordinator.next_deadline_ns()
+        return due_ns is not None and due_ns <= self.now_ns
 
     def is_known(self, host: Host) -> bool:
         """Whether Ray has it among its hosts."""
@@ -153,14 +159,11 @@ class World:
             if is_late and not host.is_declared_lost:
                 host.is_declared_lost = True
                 self.post(m.HostLost(host.name))
-        placed = {actor.shard for actor in self.actors if self.is_kept(actor)}
+        kept = {host.name for host in self.hosts if not host.is_declared_lost}
+        placed = {actor.shard for actor in self.actors if actor.host in kept}  # as Ray believes
         for shard in [shard for shard in self.to_start if shard not in placed]:
             if self.to_start[shard] <= self.now_ns and shard not in self.ended:
                 self.start_actor(shard)
-
-    def is_kept(self, actor: Actor) -> bool:
-        """Whether Ray believes that an actor runs."""
-        return any(host.name == actor.host and not host.is_declared_lost for host in self.hosts)
 
     def start_actor(self, shard: str) -> None:
         fit = [host for host in self.hosts if self.is_known(host)]

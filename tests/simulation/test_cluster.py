@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
+from functools import cache
 from random import Random
 
 import pytest
@@ -17,6 +19,13 @@ CUT_PROMISE_S = 15.0
 
 
 def world_of(seed: int, hosts: int = 4, markets: int = 9) -> World:
+    """One that has come to rest, of the caller's own."""
+    world: World = pickle.loads(settled(seed, hosts, markets))
+    return world
+
+
+@cache
+def settled(seed: int, hosts: int, markets: int) -> bytes:
     random = Random(seed)
     wanted = {
         f"M-{i}": m.Wanted("a", random.choice(["", "", "kraken"]), random.random() < 0.2)
@@ -24,7 +33,7 @@ def world_of(seed: int, hosts: int = 4, markets: int = 9) -> World:
     }
     world = World(seed, hosts, wanted.items())
     world.run(SETTLED_S)
-    return world
+    return pickle.dumps(world)
 
 
 def hold_together(world: World) -> None:
