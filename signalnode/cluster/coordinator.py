@@ -282,18 +282,15 @@ class Coordinator:
             return
         hosts = self._open_hosts()
         limits, shards = self.policy.limits, self._known.shards
-        ending, asked = (
-            sum(shard.state is state for shard in shards.values())
-            for state in (ShardState.ENDING, ShardState.ASKED)
-        )
+        states = [shard.state for shard in shards.values()]
         full = Counter(shard.host for shard in shards.values() if shard.state is ShardState.UP)
         least = shards_wanted(
             len(hosts), len(self._known.wanted), limits.shard_markets_max, self.policy.standby_shards
         )
-        there = len(shards) - ending
+        there = len(shards) - states.count(ShardState.ENDING)
         tried_ns = now_ns - int(BARE_RETRY_S * NS_PER_S)
         bare = sum(not full[host] and self._tried_ns.get(host, 0) <= tried_ns for host in hosts)
-        bare -= asked
+        bare -= states.count(ShardState.ASKED)
         for _ in range(max(least - there, bare) if hosts else 0):
             shards[next(name for name in map(_name, count(1)) if name not in shards)] = Shard()
         for name, shard in sorted(shards.items()) if hosts else ():
