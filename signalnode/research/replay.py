@@ -20,6 +20,7 @@ from signalnode.bus.wire import STATUSES
 from signalnode.errors import DataError
 from signalnode.events import EVENT, Events
 from signalnode.feeds import ChannelHealth
+from signalnode.feeds.files import arrow
 from signalnode.feeds.files.decoding import Decoding, in_gap
 from signalnode.files import replacing
 from signalnode.scores import UNKNOWN, names_in
@@ -145,10 +146,10 @@ def _batch(table: npt.NDArray[Any], statuses: npt.NDArray[np.uint8]) -> Any:
     import pyarrow as pa
 
     names = [name for name in table.dtype.names or () if name != UNKNOWN]
-    arrays = [pa.array(np.ascontiguousarray(table[name])) for name in names]
-    status = pa.DictionaryArray.from_arrays(pa.array(statuses), pa.array(STATUSES))
+    arrays = [arrow.numbers(table[name]) for name in names]
+    status = pa.DictionaryArray.from_arrays(arrow.numbers(statuses), arrow.words(STATUSES))
     different, place = np.unique(table[UNKNOWN], return_inverse=True)
     told = [" ".join(names_in(bits, names[2:-1])) for bits in different.tolist()]
-    unknown = pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int32)), pa.array(told, pa.string()))
+    unknown = pa.DictionaryArray.from_arrays(arrow.numbers(place.astype(np.int32)), arrow.words(told))
     behind = [each.cast(pa.string()) for each in (status, unknown)]
     return pa.table([*arrays, *behind], names=[*names, "status", UNKNOWN])

@@ -27,6 +27,7 @@ from signalnode.events import EVENT, Events, as_events
 from signalnode.feeds import sieve
 from signalnode.feeds.base import DEPTH_BPS
 from signalnode.feeds.faults import EXAMPLES_MAX, Faults
+from signalnode.feeds.files import arrow
 from signalnode.feeds.files.columns import KINDS, VALUES
 from signalnode.feeds.files.decoding import Gaps, Marks, Slice
 from signalnode.feeds.files.tally import COSTLY, Order, Tally
@@ -60,7 +61,7 @@ def write_recording(
 
     rows = as_events(events)
     facts = {"version": VERSION, "market": market, "venue": venue, "depth_bps": depth_bps}
-    arrays = [pa.array(np.ascontiguousarray(rows[name])) for name in NAMES]
+    arrays = [arrow.numbers(rows[name]) for name in NAMES]
     table = pa.table(arrays, names=list(NAMES), metadata={METADATA_KEY: json.dumps(facts)})
     try:
         with replacing(path) as draft:

@@ -17,6 +17,7 @@ import numpy as np
 from signalnode.errors import DataError
 from signalnode.events import EVENT, Events, join_events
 from signalnode.feeds.base import DEPTH_BPS
+from signalnode.feeds.files import arrow
 from signalnode.feeds.files.marks import Mark, pack_mark, unpack_mark
 from signalnode.feeds.files.recording import METADATA_KEY, NAMES, ROW_GROUP_ROWS, VERSION, WRITING
 from signalnode.feeds.recorded.blocks import MARK, ROWS, Index, OnDamage, contents, walk
@@ -91,7 +92,7 @@ def _write(hour: Hour, path: Path, damaged: list[tuple[int, int]]) -> Iterator[f
             row = 0
             pieces = journal_pieces(file, lambda *found: damaged.append(found), end_ns=hour.end_ns)
             for group in _groups(pieces, marks):
-                arrays = [pa.array(np.ascontiguousarray(group[name])) for name in NAMES]
+                arrays = [arrow.numbers(group[name]) for name in NAMES]
                 writer.write_table(pa.table(arrays, schema=schema))
                 row += len(group)
                 yield row / total
