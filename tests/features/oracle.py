@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
 from signalnode.events import DEPTH, QUOTE, TRADE, Events
 from tests.features.oracle_takers import taken_of
 
+KEPT_MAX = 512  # answers, each of a market as far as it has come
 Steps = list[tuple[float, float]]  # (since when, value): a value that stands until the next
 
 
@@ -155,7 +157,8 @@ class Counted:
 
 def _mean(steps: Steps, t: float, tau: float) -> float:
     """The mean of values, each weighing less the older it is."""
-    return _sum(steps, t, tau) / math.fsum(math.exp(-(t - at) / tau) for at, _ in steps)
+    weights = [math.exp(-(t - at) / tau) for at, _ in steps]
+    return math.fsum(w * x for w, (_, x) in zip(weights, steps, strict=True)) / math.fsum(weights)
 
 
 def _limited(x: float, most: float, before: Sequence[float]) -> float:
@@ -165,23 +168,30 @@ def _limited(x: float, most: float, before: Sequence[float]) -> float:
 
 def _counted_returns(past: Past, p: Mapping[str, float]) -> Counted:
     """The limits of the docstring of `price.py`, return by return."""
-    out, tau, squares = Counted(), p["variance_s"], [r * r for _, r in past.returns]
+    spans = (p["variance_s"], p["fair_value_s"], p["volatility_s"])
+    return _counted_returns_of(tuple(past.returns), past.prices[0] if past.prices else 0.0, *spans)
+
+
+@lru_cache(maxsize=KEPT_MAX)
+def _counted_returns_of(
+    returns: Sequence[tuple[float, float]], last: float, tau: float, fair_value_s: float, volatility_s: float
+) -> Counted:
+    out, squares = Counted(), [r * r for _, r in returns]
     moves: Steps = []
     intervals: Steps = []
     before = 0.0
-    last = past.prices[0] if past.prices else 0.0
-    for n, (t, r) in enumerate(past.returns):
+    for n, (t, r) in enumerate(returns):
         h, last = max(t - last, 1e-9), t
         if n < 3:
             small = math.copysign(min(abs(r), 3e-4), r)
             counts = [small] * 4
-            moves = [(at, min(squares[: n + 1])) for at, _ in past.returns[: n + 1]]
+            moves = [(at, min(squares[: n + 1])) for at, _ in returns[: n + 1]]
             before = moves[0][1] if n == 2 else before
         else:
             a_second = before / _mean(intervals, last, tau)
             h = min(h, 64.0 * _mean(intervals, last, tau))
-            most = [256.0 * max(before, p["fair_value_s"] / 2 * a_second)]
-            most.append(256.0 * max(before, p["volatility_s"] * a_second))
+            most = [256.0 * max(before, fair_value_s / 2 * a_second)]
+            most.append(256.0 * max(before, volatility_s * a_second))
             most += [max(64.0 * before, share * tau * a_second) for share in (0.05, 0.05)]
             counts = [math.copysign(_limited(r * r, x, squares[:n]) ** 0.5, r) for x in most]
             before = _mean(moves, t, tau)
@@ -197,7 +207,9 @@ def _counted_returns(past: Past, p: Mapping[str, float]) -> Counted:
     return out
 
 
-def _counted_sizes(steps: Steps, tau: float, most: Callable[[float, float], float]) -> Steps:
+def _counted_sizes(
+    steps: Sequence[tuple[float, float]], tau: float, most: Callable[[float, float], float]
+) -> Steps:
     """Sizes up to `most` of (time, usual size), or up to what the two before were; the first three whole."""
     usual: Steps = []
     out: Steps = []
@@ -213,6 +225,11 @@ def _counted_sizes(steps: Steps, tau: float, most: Callable[[float, float], floa
 
 def _usual_sizes(steps: Steps, tau: float) -> Steps:
     """Sizes up to 64 usual ones; the first three: the least of them."""
+    return list(_usual_sizes_of(tuple(steps), tau))
+
+
+@lru_cache(maxsize=KEPT_MAX)  # asked of the same again and again: as of some times, and by what follows
+def _usual_sizes_of(steps: Sequence[tuple[float, float]], tau: float) -> Steps:
     counted = _counted_sizes(steps, tau, lambda _, mean: 64.0 * mean)
     if len(steps) < 3:
         return counted
