@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from signalnode import SignalEngine
-from signalnode.events import EVENT, UNIT_NS, as_events, join_events, time_fault, unit_of
+from signalnode.events import EVENT, UNIT_NS, as_events, join_events, join_rows, time_fault, unit_of
 from signalnode.feeds.venues.base import ROW, quote_row, trade_row
 
 
@@ -26,6 +26,15 @@ def test_joined_events_have_the_layout_of_event_even_where_there_are_none() -> N
     assert len(join_events([])) == 0
     assert [join_events(pieces).dtype for pieces in ([], [piece, piece])] == [EVENT, EVENT]
     assert len(join_events([piece, piece])) == 4
+
+
+def test_records_are_joined_bit_by_bit_however_they_lie() -> None:
+    rows = np.frombuffer(bytes(i % 251 for i in range(9 * EVENT.itemsize)), EVENT)  # read-only
+    pieces = [rows[:2], rows[2:2], rows[::-2], rows[5:]]
+    assert join_rows(pieces).tobytes() == b"".join(piece.tobytes() for piece in pieces)
+    assert join_rows(pieces).dtype is EVENT
+    with pytest.raises(TypeError, match="different dtypes"):
+        join_rows([rows, np.zeros(1, [("time_ns", "<i8")])])
 
 
 def test_events_in_another_layout_are_converted_by_field_name() -> None:

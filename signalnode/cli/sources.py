@@ -10,7 +10,7 @@ import numpy as np
 
 from signalnode.cli.spans import Source, of_recording, recordings_of, span_of
 from signalnode.errors import DataError, UsageError
-from signalnode.events import TIME_MAX_NS, Events
+from signalnode.events import TIME_MAX_NS, Events, join_events
 from signalnode.feeds import open_decoding
 from signalnode.feeds.faults import Faults
 from signalnode.feeds.files.decoding import Decoding, Gaps, Marks, Slice
@@ -38,7 +38,7 @@ class Within:
 
     def gather(self) -> Events:
         """All of them in one array. Raises DataError."""
-        return np.concatenate([events for events, _ in self.slices()])
+        return join_events([events for events, _ in self.slices()])
 
 
 class Given:

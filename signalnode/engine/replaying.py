@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from signalnode.engine.core import NO_EVENTS, SignalEngine
 from signalnode.errors import CheckpointError
-from signalnode.events import Events
+from signalnode.events import Events, join_rows
 from signalnode.feeds.files.decoding import Marks
 from signalnode.feeds.files.marks import Mark
 from signalnode.scores import UNKNOWN
@@ -54,7 +54,7 @@ class Replaying:
             self._pass(mark)
             self._next_mark += 1
         tables.append(self._take(events[start:], 0))
-        return tables[0] if len(tables) == 1 else np.concatenate(tables)
+        return tables[0] if len(tables) == 1 else join_rows(tables)
 
     def _take(self, events: Events, until_ns: int) -> npt.NDArray[Any]:
         table = self.engine.replay(

@@ -146,8 +146,9 @@ class SyntheticFeed(BlockFeed):
         block = np.zeros(BLOCK_EVENTS, EVENT)
         uniform, normal = random.random((BLOCK_EVENTS, 6)), random.standard_normal((BLOCK_EVENTS, 4))
         _fill_block(block, self._after, uniform, normal, self._rate, int(self._alternating))
-        for name in ("price", "bid", "ask"):
-            block[name] *= self._price_factor
+        if self._price_factor != 1.0:
+            for name in ("price", "bid", "ask"):
+                block[name] *= self._price_factor
         return block
 
     @property

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from signalnode.bus.wire import STATUSES
 from signalnode.errors import DataError
-from signalnode.events import EVENT, Events
+from signalnode.events import EVENT, Events, join_events, join_rows
 from signalnode.feeds import ChannelHealth
 from signalnode.feeds.files import arrow
 from signalnode.feeds.files.decoding import Decoding, in_gap
@@ -66,7 +66,7 @@ def whole_instants(slices: Iterable[tuple[Events, float]]) -> Iterator[tuple[Eve
         same = 0
         if len(held):
             same = int(np.searchsorted(events["time_received_ns"], held["time_received_ns"][0], side="right"))
-            held = np.concatenate([held, events[:same]])
+            held = join_events([held, events[:same]])
         if same == len(events):
             done = fraction
             continue
@@ -107,7 +107,7 @@ class _File:
                 self._write()
 
     def _write(self) -> None:
-        batch = _batch(np.concatenate(self._held), np.concatenate(self._statuses))
+        batch = _batch(join_rows(self._held), np.concatenate(self._statuses))
         self._held, self._statuses, self._rows = [], [], 0
         if self._writer is None:
             begin = _begin_csv if self._is_csv else _begin_parquet

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signalnode.clock import NS_PER_S
-from signalnode.events import EVENT, Events
+from signalnode.events import EVENT, Events, join_rows
 from signalnode.research.grid import SILENCE_NS, Walk
 from signalnode.research.replay import whole_instants
 from signalnode.research.steadiness import autocorrelation, half_life_s
@@ -176,4 +176,4 @@ def replayed(events: Events, silent: Sequence[int], score: Score) -> npt.NDArray
             score(events[stop : stop + 1], step_ns)
             next_ns += step_ns
             start = stop + 1
-    return np.concatenate(tables)
+    return join_rows(tables)
