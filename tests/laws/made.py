@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from signalnode import SignalEngine
 from signalnode.clock import NS_PER_S
-from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
+from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events, join_events
 
 START_NS = 1_700_000_000 * NS_PER_S
+PRICE, TICK = 60_000.0, 0.01
 MADE_MAX = 16  # beginnings of markets that are kept, each of some 2 MB
 Floats = npt.NDArray[Any]
 
@@ -41,10 +43,25 @@ class Stretch:
 
 
 def made_market(
-    seed: int, *stretches: Stretch, price: float = 60_000.0, tick: float = 0.01, start_ns: int = START_NS
+    seed: int, *stretches: Stretch, price: float = PRICE, tick: float = TICK, start_ns: int = START_NS
 ) -> Events:
     """The stretches one after the other, shape (n,), dtype EVENT."""
-    return np.concatenate(_drawn(seed, stretches, price, tick, start_ns).pieces)
+    return join_events(_drawn(seed, stretches, price, tick, start_ns).pieces)
+
+
+def made_after(seed: int, before: tuple[Stretch, ...], *stretches: Stretch) -> Events:
+    """Of `made_market(seed, *before, *stretches)`, what comes after `before`."""
+    pieces = _drawn(seed, (*before, *stretches), PRICE, TICK, START_NS).pieces
+    return join_events(pieces[len(before) :])
+
+
+@lru_cache(maxsize=MADE_MAX)
+def state_after(seed: int, before: tuple[Stretch, ...]) -> bytes:
+    """An engine's that has heard that beginning: what follows is scored to the same bits from there on."""
+    engine = SignalEngine("ANY-USD")
+    if before:
+        engine.ingest(made_market(seed, *before))
+    return engine.state()
 
 
 class _Drawn(NamedTuple):
@@ -102,13 +119,13 @@ def _piece(
     trades, depths = which < s.trades, (which >= s.trades) & (which < s.trades + s.depths)
     quotes = ~(trades | depths)
     events["kind"] = np.where(trades, TRADE, np.where(depths, DEPTH, QUOTE))
-    events["bid"][quotes], events["ask"][quotes] = bid[quotes], ask[quotes]
-    events["bid_size"][quotes] = np.exp(s.sizes * random.standard_normal(n) + 0.5 * s.lean)[quotes]
-    events["ask_size"][quotes] = np.exp(s.sizes * random.standard_normal(n) - 0.5 * s.lean)[quotes]
+    events["bid"], events["ask"] = quotes * bid, quotes * ask
+    events["bid_size"] = quotes * np.exp(s.sizes * random.standard_normal(n) + 0.5 * s.lean)
+    events["ask_size"] = quotes * np.exp(s.sizes * random.standard_normal(n) - 0.5 * s.lean)
     buys = random.random(n) < 0.5
-    events["aggressor_side"][trades] = np.where(buys, 1, -1)[trades]
-    events["price"][trades] = np.where(buys, ask, bid)[trades]
-    events["size"][trades] = (s.traded * np.exp(random.standard_normal(n)))[trades]
-    events["bid_depth"][depths] = (s.depth * np.exp(0.1 * random.standard_normal(n)))[depths]
-    events["ask_depth"][depths] = (s.depth * np.exp(0.1 * random.standard_normal(n)))[depths]
+    events["aggressor_side"] = trades * np.where(buys, 1, -1)
+    events["price"] = trades * np.where(buys, ask, bid)
+    events["size"] = trades * (s.traded * np.exp(random.standard_normal(n)))
+    events["bid_depth"] = depths * (s.depth * np.exp(0.1 * random.standard_normal(n)))
+    events["ask_depth"] = depths * (s.depth * np.exp(0.1 * random.standard_normal(n)))
     return events, float(path[-1]) if n else log_mid

@@ -13,7 +13,7 @@ import pytest
 
 from signalnode import SignalEngine
 from signalnode.clock import NS_PER_MS, NS_PER_S
-from signalnode.events import DEPTH, QUOTE, TRADE, Events
+from signalnode.events import DEPTH, QUOTE, TRADE, Events, join_events
 from signalnode.features import FEATURES
 from signalnode.signals import BUILT_IN_SCORES
 from tests.effort import drawn
@@ -45,29 +45,56 @@ def market(rate: float) -> Events:
     return made_market(5, Stretch(seconds=AT_S + LONG_S, events_per_s=rate, pull_s=300.0))
 
 
-def replayed(events: Events) -> npt.NDArray[Any]:
-    """The scores of a fresh engine, once a second."""
-    return SignalEngine("ANY-USD").replay(events, NS_PER_S)
+@functools.cache
+def place_at(rate: float) -> int:
+    """Of the first event of it that comes AT_S after the start, or later."""
+    times = market(rate)["time_received_ns"]
+    return int(np.searchsorted(times, times[0] + AT_S * NS_PER_S))
+
+
+@functools.cache
+def state_at(rate: float) -> bytes:
+    """An engine's that has heard the market until then."""
+    engine = SignalEngine("ANY-USD")
+    engine.ingest(market(rate)[: place_at(rate)])
+    return engine.state()
+
+
+def engine_at(rate: float) -> SignalEngine:
+    """One that goes on from there, to the same bits."""
+    engine = SignalEngine("ANY-USD")
+    engine.restore(state_at(rate))
+    return engine
+
+
+def after(rate: float) -> Events:
+    """What comes then. Not to be written to."""
+    return market(rate)[place_at(rate) :]
 
 
 @functools.cache
 def undisturbed(rate: float) -> npt.NDArray[Any]:
-    """The scores of a market to which nothing happens."""
-    return replayed(market(rate))
+    """The scores of a market to which nothing happens, once a second: from its start."""
+    return SignalEngine("ANY-USD").replay(market(rate), NS_PER_S)
 
 
-def with_one_wild(events: Events, kind: int, fields: tuple[str, ...], factor: float, since_s: int) -> Events:
-    """One event of `kind` stands for 250 ms with `fields` × `factor`; then the true one comes."""
+@functools.cache
+def undisturbed_after(rate: float) -> npt.NDArray[Any]:
+    """And from then on."""
+    return engine_at(rate).replay(after(rate), NS_PER_S)
+
+
+def with_one_wild(events: Events, kind: int, fields: tuple[str, ...], factor: float) -> Events:
+    """The first event of `kind` stands for 250 ms with `fields` × `factor`; then the true one comes."""
     times = events["time_received_ns"]
-    since_ns = times[0] + since_s * NS_PER_S
-    place = int(np.flatnonzero((events["kind"] == kind) & (times >= since_ns))[0])
+    place = int(np.flatnonzero(events["kind"] == kind)[0])
     wild, true = events[place : place + 1].copy(), events[place : place + 1].copy()
     for field in fields:
         wild[field] *= factor
     until_ns = times[place] + WILD_FOR_NS
     true["time_received_ns"] = until_ns
     later = int(np.searchsorted(times, until_ns, side="right"))
-    return np.concatenate([events[:place], wild, true, events[later:]])
+    return join_events([events[:place], wild, true, events[later:]])
 
 
 def farthest(table: npt.NDArray[Any], other: npt.NDArray[Any], since_s: int) -> dict[str, float]:
@@ -83,8 +110,8 @@ def test_five_minutes_after_one_wild_event_no_score_remembers_it(
     what: str, factor: float, rate: float
 ) -> None:
     kind, fields, _ = WILD[what]
-    table = replayed(with_one_wild(market(rate), kind, fields, factor, AT_S))
-    off = farthest(table, undisturbed(rate), AT_S + 300)
+    table = engine_at(rate).replay(with_one_wild(after(rate), kind, fields, factor), NS_PER_S)
+    off = farthest(table, undisturbed_after(rate), 300)
     assert {name: each for name, each in off.items() if not each < POINTS_MAX} == {}
 
 
@@ -92,9 +119,9 @@ def test_five_minutes_after_one_wild_event_no_score_remembers_it(
 @pytest.mark.parametrize(("what", "factor"), CASES)
 def test_no_usual_is_moved_far_by_one_wild_event(what: str, factor: float, rate: float) -> None:
     kind, fields, _ = WILD[what]
-    events = market(rate)[: int((AT_S + 600) * rate)]
-    soiled = with_one_wild(events, kind, fields, factor, AT_S)
-    there, here = (SignalEngine("ANY-USD") for _ in range(2))
+    events = after(rate)[: int(600 * rate)]
+    soiled = with_one_wild(events, kind, fields, factor)
+    there, here = (engine_at(rate) for _ in range(2))
     for engine, rows in ((here, events), (there, soiled)):
         engine.ingest(rows)
     usual, moved = (engine.features_at(here.time_ns) for engine in (here, there))
@@ -116,27 +143,25 @@ def test_a_market_that_begins_with_a_wild_event_recovers(
     at = np.flatnonzero(events["kind"] == kind)[place]
     for field in fields:
         events[field][at] *= factor
-    off = farthest(replayed(events), undisturbed(rate), 1_200)
+    off = farthest(SignalEngine("ANY-USD").replay(events, NS_PER_S), undisturbed(rate), 1_200)
     assert {name: each for name, each in off.items() if not each < 2.0 * POINTS_MAX} == {}
 
 
 @RATES
 @pytest.mark.parametrize("gap", [-0.3, -0.1, 0.03, 0.1, 0.3])
 def test_a_gap_after_a_halt_is_a_breakout_within_two_events(gap: float, rate: float) -> None:
-    events = market(rate)
-    at = int(np.searchsorted(events["time_received_ns"], events["time_received_ns"][0] + AT_S * NS_PER_S))
-    after = events[at:].copy()
-    after["time_received_ns"] += 300 * NS_PER_S
+    quotes = after(rate)[after(rate)["kind"] == QUOTE][:50]
+    quotes["time_received_ns"] += 300 * NS_PER_S
     for field in PRICES:
-        after[field] *= 1.0 + gap
-    engine = SignalEngine("ANY-USD")
-    engine.ingest(np.concatenate([events[:at], after[after["kind"] == QUOTE][:2]]))
+        quotes[field] *= 1.0 + gap
+    engine = engine_at(rate)
+    engine.ingest(quotes[:2])
     scores = engine.scores_at(engine.time_ns + NS_PER_S)
     assert scores["volatility_breakout"] > 95.0
     back = "mean_reversion_short" if gap > 0 else "mean_reversion_long"
     assert scores[back] > 95.0
-    engine.ingest(after[after["kind"] == QUOTE][2:50])
-    assert engine.mid == pytest.approx(after["bid"][after["kind"] == QUOTE][49], rel=1e-3)
+    engine.ingest(quotes[2:])
+    assert engine.mid == pytest.approx(quotes["bid"][49], rel=1e-3)
 
 
 @pytest.mark.parametrize("rate", [10.0, 100.0])

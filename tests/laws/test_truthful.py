@@ -13,7 +13,7 @@ from signalnode import SignalEngine
 from signalnode.clock import NS_PER_S
 from signalnode.events import Events
 from tests.effort import drawn, some
-from tests.laws.made import Stretch, made_market
+from tests.laws.made import Stretch, made_after, made_market, state_after
 
 SEEDS = range(1, 1 + drawn(1, 4))
 NOISY = Stretch(seconds=1_200.0)
@@ -28,9 +28,17 @@ WAYS = pytest.mark.parametrize(
 CLIMBS = pytest.mark.parametrize(("drift", "seconds"), some([(3.0, 60.0), (1.0, 1_800.0), (1.0, 300.0)], 2))
 
 
-def table_of(events: Events) -> npt.NDArray[Any]:
-    """A fresh engine's scores, five times a second."""
-    return SignalEngine("ANY-USD").replay(events, NS_PER_S // 5)
+def table_of(events: Events, state: bytes = b"") -> npt.NDArray[Any]:
+    """The scores of a fresh engine, or of one that goes on from a state, five times a second."""
+    engine = SignalEngine("ANY-USD")
+    if state:
+        engine.restore(state)
+    return engine.replay(events, NS_PER_S // 5)
+
+
+def table_after(seed: int, before: tuple[Stretch, ...], *stretches: Stretch) -> npt.NDArray[Any]:
+    """The scores during `stretches` of an engine that has heard `before`, of which many markets are told."""
+    return table_of(made_after(seed, before, *stretches), state_after(seed, before))
 
 
 def last_s(table: npt.NDArray[Any], seconds: float) -> npt.NDArray[Any]:
@@ -45,13 +53,15 @@ def at_rate(rate: float, *stretches: Stretch) -> tuple[Stretch, ...]:
     return tuple(replace(stretch, events_per_s=rate) for stretch in stretches)
 
 
-def change(name: str, seed: int, *stretches: Stretch, seconds: float) -> tuple[float, float]:
-    """A score's mean over the second-to-last stretch's second half, and over the last `seconds`."""
-    table = table_of(made_market(seed, *stretches))
+def change(
+    name: str, seed: int, before: tuple[Stretch, ...], *stretches: Stretch, seconds: float
+) -> tuple[float, float]:
+    """A score's mean over the first of two stretches, once that is warm, and over the last `seconds`."""
+    table = table_after(seed, before, *stretches)
     end_ns = table["time_ns"][-1] - int(stretches[-1].seconds * NS_PER_S)
-    before = table[(table["time_ns"] < end_ns) & (table["warm"] > 0.5)]
-    assert len(before)
-    return float(before[name].mean()), float(last_s(table, seconds)[name].mean())
+    usual = table[(table["time_ns"] < end_ns) & (table["warm"] > 0.5)]
+    assert len(usual)
+    return float(usual[name].mean()), float(last_s(table, seconds)[name].mean())
 
 
 @WAYS
@@ -72,7 +82,7 @@ def test_a_steady_climb_or_fall_is_momentum(  # noqa: PLR0917
 ) -> None:
     seconds = min(max(seconds, 120.0 / rate), 50_000.0 / rate)  # in fewer quotes chance goes so far, too
     climb = Stretch(seconds=seconds, drift_bps_s=way * drift, sigma_bps=sigma, sizes=sizes)
-    rows = last_s(table_of(made_market(1, *at_rate(rate, *before, climb))), seconds / 2)
+    rows = last_s(table_after(1, at_rate(rate, *before), *at_rate(rate, climb)), seconds / 2)
     assert rows[right].min() > 80.0
     assert rows[wrong].max() < 20.0
 
@@ -83,7 +93,7 @@ def test_momentum_is_gone_when_the_climb_has_long_ended(rate: float, jump: float
     climb = Stretch(seconds=300.0, drift_bps_s=1.0, sigma_bps=0.1)
     calm = Stretch(seconds=900.0, jump_bps=jump)
     for seed in SEEDS:
-        rows = last_s(table_of(made_market(seed, *at_rate(rate, NOISY, climb, calm))), 300.0)
+        rows = last_s(table_after(seed, at_rate(rate, NOISY), *at_rate(rate, climb, calm)), 300.0)
         assert 35.0 < rows["momentum_long"].mean() < 65.0
 
 
@@ -93,7 +103,7 @@ def test_momentum_is_gone_when_the_climb_has_long_ended(rate: float, jump: float
 def test_a_book_that_leans_is_momentum(side: float, rate: float, before: tuple[Stretch, ...]) -> None:
     even, leaning = Stretch(seconds=300.0), Stretch(seconds=10.0, lean=side * 3.0)
     for seed in SEEDS:
-        table = last_s(table_of(made_market(seed, *at_rate(rate, *before, even, leaning))), 8.0)
+        table = last_s(table_after(seed, at_rate(rate, *before), *at_rate(rate, even, leaning)), 8.0)
         assert side * (table["momentum_long"].mean() - 50.0) > 20.0
 
 
@@ -114,7 +124,7 @@ def test_a_jump_from_a_flat_market_should_revert(  # noqa: PLR0917
     flat = Stretch(seconds=300.0, sigma_bps=sigma)
     away = Stretch(seconds=15.0, sigma_bps=sigma, jump_bps=40.0 * jump)
     for seed in SEEDS:
-        rows = last_s(table_of(made_market(seed, *at_rate(rate, *before, flat, away))), 12.0)
+        rows = last_s(table_after(seed, at_rate(rate, *before), *at_rate(rate, flat, away)), 12.0)
         assert rows[right].min() > 80.0
         assert rows[wrong].max() < 20.0
 
@@ -124,7 +134,7 @@ def test_a_jump_from_a_flat_market_should_revert(  # noqa: PLR0917
 def test_a_burst_of_moves_is_a_volatility_breakout(rate: float, before: tuple[Stretch, ...]) -> None:
     calm, wild = Stretch(seconds=300.0), Stretch(seconds=30.0, sigma_bps=5.0)
     for seed in SEEDS:
-        stretches = at_rate(rate, *before, calm, wild)
+        stretches = at_rate(rate, *before), *at_rate(rate, calm, wild)
         usual, burst = change("volatility_breakout", seed, *stretches, seconds=15.0)
         assert burst > 90.0 > usual
 
@@ -134,7 +144,7 @@ def test_a_burst_of_moves_is_a_volatility_breakout(rate: float, before: tuple[St
 def test_a_market_that_stops_moving_is_no_breakout(rate: float, before: tuple[Stretch, ...]) -> None:
     calm, still = Stretch(seconds=300.0), Stretch(seconds=120.0, sigma_bps=0.0)
     for seed in SEEDS:
-        stretches = at_rate(rate, *before, calm, still)
+        stretches = at_rate(rate, *before), *at_rate(rate, calm, still)
         _, after = change("volatility_breakout", seed, *stretches, seconds=30.0)
         assert after < 10.0
 
@@ -156,7 +166,7 @@ def test_a_burst_of_trades_is_a_volume_spike(how: str, rate: float, before: tupl
     burst = replace(calm, seconds=30.0, trades=0.9, traded=0.02 if how == "more" else 0.3)
     more = 10.0 if how == "more" else 1.0
     for seed in SEEDS:
-        stretches = (*at_rate(rate, *before, calm), *at_rate(rate * more, burst))
+        stretches = at_rate(rate, *before), *at_rate(rate, calm), *at_rate(rate * more, burst)
         usual, spike = change("volume_spike", seed, *stretches, seconds=15.0)
         assert spike > 90.0 > usual
 
@@ -166,7 +176,8 @@ def test_a_burst_of_trades_is_a_volume_spike(how: str, rate: float, before: tupl
 def test_when_nobody_trades_there_is_no_spike(rate: float, before: tuple[Stretch, ...]) -> None:
     calm, quiet = Stretch(seconds=300.0), Stretch(seconds=60.0, trades=0.0)
     for seed in SEEDS:
-        _, after = change("volume_spike", seed, *at_rate(rate, *before, calm, quiet), seconds=10.0)
+        stretches = at_rate(rate, *before), *at_rate(rate, calm, quiet)
+        _, after = change("volume_spike", seed, *stretches, seconds=10.0)
         assert after < 10.0
 
 
@@ -183,7 +194,7 @@ def test_liquidity_is_what_trading_costs(book: str, rate: float, before: tuple[S
     }[book]
     earlier = tuple(replace(stretch, spread_ticks=20, depths=0.3) for stretch in before)
     for seed in SEEDS:
-        stretches = at_rate(rate, *earlier, usual, other)
+        stretches = at_rate(rate, *earlier), *at_rate(rate, usual, other)
         _, after = change("liquidity_opportunity", seed, *stretches, seconds=30.0)
         if book in ("deep", "tight"):
             assert after > 80.0
