@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from tests.feeds.venues.made.base import Market, Step, Ticks, Trade
@@ -97,5 +98,9 @@ class Listing:
 def iso(time_ns: int) -> str:
     """ISO 8601 with microseconds and Z."""
     seconds, rest_ns = divmod(time_ns, 10**9)
-    moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{moment}.{rest_ns // 1_000:06d}Z"
+    return f"{_iso_of(seconds)}.{rest_ns // 1_000:06d}Z"
+
+
+@lru_cache(4)
+def _iso_of(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

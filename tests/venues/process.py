@@ -70,7 +70,8 @@ class Process:
 
     def heir(self) -> envelope.Heir | None:
         """What it tells all while another takes over."""
-        return self.relief.heir(sum(map(self.pool._is_heard, self.pool.symbols)))
+        is_asked = self.relief.state == "standing_by"
+        return self.relief.heir(sum(map(self.pool._is_heard, self.pool.symbols)) if is_asked else 0)
 
     def beats(self) -> list[bytes]:
         """What goes to every engine that has dialled, each tick."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from math import isclose
+from operator import itemgetter
 from typing import Any
 
 from signalnode.events import DEPTH, EVENT, QUOTE, TRADE, Events
@@ -13,6 +14,11 @@ from .listing import Numbered
 from .venue import Venue
 
 NAMES = EVENT.names
+assert NAMES is not None
+KIND = NAMES.index("kind")
+traded_in = itemgetter(*map(NAMES.index, ("aggressor_side", "price", "size")))
+quoted_in = itemgetter(*map(NAMES.index, ("bid", "bid_size", "ask", "ask_size")))
+depth_in = itemgetter(*map(NAMES.index, ("bid_depth", "ask_depth")))
 
 
 class Truth:
@@ -50,14 +56,15 @@ class Truth:
     def on_events(self, events: Events, *, sound: bool) -> None:
         """The feed has given these."""
         for event in events.tolist():  # a row of numpy takes longer to look into than all else here
-            told = dict(zip(NAMES, event, strict=True))
-            if told["kind"] == TRADE:
-                self.came[told["aggressor_side"], told["price"], round(told["size"], 6)] += 1
-            elif told["kind"] == QUOTE:
-                assert told["bid"] < told["ask"]
-                self.quote = told
-            elif told["kind"] == DEPTH:
-                self.depth = told
+            kind = event[KIND]
+            if kind == TRADE:
+                side, price, size = traded_in(event)
+                self.came[side, price, round(size, 6)] += 1
+            elif kind == QUOTE:
+                self.quote = quoted_in(event)
+                assert self.quote[0] < self.quote[2]
+            elif kind == DEPTH:
+                self.depth = depth_in(event)
         if not sound:
             self.quote = self.depth = None
         elif self.quote is not None and self.is_known:
@@ -76,14 +83,10 @@ class Truth:
     def _check_book(self) -> None:
         quote, depth = self._listing.market.rows(0, 0)
         self.checked += 1
-        told = [self.quote[name] for name in ("bid", "bid_size", "ask", "ask_size")]
-        assert all(map(isclose, told, quote[6:10])), (told, quote[6:10])
+        assert all(map(isclose, self.quote, quote[6:10])), (self.quote, quote[6:10])
         if self.depth is not None:
-            told = [self.depth[name] for name in ("bid_depth", "ask_depth")]
-            assert all(isclose(*each, rel_tol=1e-6) for each in zip(told, depth[10:], strict=True)), (
-                told,
-                depth[10:],
-            )
+            beside = zip(self.depth, depth[10:], strict=True)
+            assert all(isclose(*each, rel_tol=1e-6) for each in beside), (self.depth, depth[10:])
 
 
 def _key(each: Numbered) -> tuple[int, float, float]:

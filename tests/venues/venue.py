@@ -137,12 +137,17 @@ class Venue:
         self.sent: dict[str, int] = {}  # frames of data, by symbol
         self.kept_back: dict[str, list[tuple[str, Message]]] = {}  # updates of these books, while they wait
         self.now_s = now_s
+        self._whats: dict[str, What] = {}  # by channel: asked for many times a step
 
     def what(self, channel: str) -> What:
         """Whether a channel is a book's, of quotes or of trades."""
-        if self.protocol.quotes and channel.startswith(self.protocol.quotes):
-            return "quotes"
-        return "trades" if channel.startswith(self.protocol.trades) else "book"
+        what = self._whats.get(channel)
+        if what is None:
+            what = "trades" if channel.startswith(self.protocol.trades) else "book"
+            if self.protocol.quotes and channel.startswith(self.protocol.quotes):
+                what = "quotes"
+            self._whats[channel] = what
+        return what
 
     def refused(self, path: str) -> Answer | None:
         """What a client gets instead of a connection; None where it is let in."""

@@ -101,7 +101,8 @@ class Virtual:
 
     def __init__(self, name: str, *, count: int = 1, seed: int = 1) -> None:
         self.now_ns = NS_PER_S
-        self.venue = Venue(protocol_of(name), now_s=1.0)
+        protocol = protocol_of(name)
+        self.venue = Venue(protocol, symbols=protocol.symbols[:count], now_s=1.0)  # none that nobody hears
         self.gateway = Process(self, Pool(venue_of(name), Random(seed)), 1)
         self.young: Process | None = None  # that relieves it
         self._listing = listing_of(name)
@@ -295,21 +296,20 @@ class Virtual:
             return False
         for process in self.processes:
             for slot, peer in process.peers.items():
-                channels = {
-                    key for key in peer.subscribed if key[0] == symbol and self.venue.what(key[1]) == what
-                }
-                if channels - peer.spoiled and slot not in process.frozen and not peer.is_closed:
-                    return what == "trades" or not channels & peer.spoiled
+                if slot in process.frozen or peer.is_closed:
+                    continue
+                spoiled = [key in peer.spoiled for key in peer.subscribed if self._is_of(key, symbol, what)]
+                if not all(spoiled):
+                    return what == "trades" or not any(spoiled)
         return False
+
+    def _is_of(self, key: tuple[str, str], symbol: str, what: What) -> bool:
+        return key[0] == symbol and self.venue.what(key[1]) == what
 
     def _is_spoiled(self, symbol: str) -> bool:
         """Whether somebody's newest frame of a book was, so that the next one shows it."""
-        return any(
-            of == symbol and self.venue.what(channel) == "book"
-            for process in self.processes
-            for peer in process.peers.values()
-            for of, channel in peer.spoiled
-        )
+        peers = (peer for process in self.processes for peer in process.peers.values() if peer.spoiled)
+        return any(self._is_of(key, symbol, "book") for peer in peers for key in peer.spoiled)
 
     def _look_up(self) -> None:
         """What is read by the clock of the venue's listing."""

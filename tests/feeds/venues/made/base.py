@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import random
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from signalnode.feeds.base import DEPTH_BPS
@@ -18,6 +19,7 @@ STEP_NS = 50_000_000
 LEVELS = 120  # a side
 MID, WANDERS_MAX = 10_000, 40  # ticks
 TICKS, LOTS = 100, 1_000  # in one
+WORDS = 10_000  # numbers whose spelling is kept: of a book that is told whole each step they are most of it
 
 Ticks = dict[int, int]  # lots by price
 
@@ -140,10 +142,12 @@ def writer_of(venue: str) -> Writer:
     return make()
 
 
+@lru_cache(WORDS)
 def price(tick: int) -> str:
     return f"{tick / TICKS:.2f}"
 
 
+@lru_cache(WORDS)
 def size(lots: int) -> str:
     return f"{lots / LOTS:.3f}"
 
