@@ -152,7 +152,8 @@ class Pool:
     def due_ns(self) -> int | None:
         """When `on_time` has something to do; None without a connection."""
         dues = [session.due_ns() for session in self.sessions]
-        return min([*dues, *(self._handover_due_ns(place) for place in self._places)], default=None)
+        dues += [self._handover_due_ns(place) for place in self._places if place.reason]
+        return min(dues, default=None)
 
     def next_try_ns(self) -> int | None:
         """When a connection that is wanted is made again; None where none waits for that."""
@@ -161,11 +162,11 @@ class Pool:
 
     def on_time(self, now_ns: int) -> list[Step]:
         """Time has passed."""
-        found = [
-            step
-            for slot, session in enumerate(self.sessions)
-            for step in self.steps(slot, session.on_time(now_ns))
-        ]
+        found: list[Step] = []
+        for slot, session in enumerate(self.sessions):
+            actions = session.on_time(now_ns)
+            if actions:
+                found += self.steps(slot, actions)
         for place in self._places:
             if place.reason and not self._stands_by:
                 found += self._hand_over(place, now_ns)
@@ -207,7 +208,7 @@ class Pool:
         return self._finish(place, tell.reason)
 
     def _handover_due_ns(self, place: _Place) -> int:
-        if not place.reason or self._stands_by:
+        if self._stands_by:
             return NEVER_NS
         is_news = bool(place.heirs) and self._are_ready(place) is (place.ready_ns == NEVER_NS)
         return 0 if is_news else place.due_ns

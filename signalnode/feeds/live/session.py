@@ -65,6 +65,8 @@ class Session:
         self._failures = 0  # in a row
         self._due_ns = 0  # of the connection's own next step
         self._pace = Pace(venue.limits)
+        self._silence_ns = ns_of(venue.limits.silence_s_max)
+        self._lifetime_ns = ns_of(venue.limits.lifetime_s_max)
         self._ping_ns = NEVER_NS
         self._retire_ns = self._idle_ns = NEVER_NS
         self._ready_ns = self._heard_ns = 0
@@ -259,7 +261,7 @@ class Session:
             return self._due_ns
         if self.state != "ready":
             return NEVER_NS
-        own_ns = min(self._silent_ns(), self._end_ns(), self._retire_ns, self._ping_ns)
+        own_ns = min(self._silent_ns(), self._ready_ns + self._lifetime_ns, self._retire_ns, self._ping_ns)
         if self._outbox:
             own_ns = min(own_ns, self._pace.due_ns)
         if not self.subscriptions.asked:
@@ -273,7 +275,7 @@ class Session:
                 return self.give_up("no market wants it")
         if now_ns >= self._silent_ns():
             return self.give_up(f"silent for {self.venue.limits.silence_s_max:g} s")
-        if now_ns >= self._end_ns():
+        if now_ns >= self._ready_ns + self._lifetime_ns:
             return self.give_up("made anew before the venue closes it")
         late = self.subscriptions.overdue(now_ns)
         if late is not None:
@@ -383,10 +385,7 @@ class Session:
     def _silent_ns(self) -> int:
         if self.subscriptions.book not in self.route.channels:
             return NEVER_NS  # trades alone may be few
-        return self._heard_ns + ns_of(self.venue.limits.silence_s_max)
-
-    def _end_ns(self) -> int:
-        return self._ready_ns + ns_of(self.venue.limits.lifetime_s_max)
+        return self._heard_ns + self._silence_ns
 
     def _back_off(self, now_ns: int, retry_after_s: float) -> None:
         self._failures += 1

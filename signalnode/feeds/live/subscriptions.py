@@ -136,18 +136,20 @@ class Subscriptions:
 
     def due_ns(self, send_ns: int) -> int:
         """When something is to be done, where nothing may be sent before `send_ns`."""
-        due_ns, send_ns = NEVER_NS, max(send_ns, self._requests.free_ns())
+        soonest_ns, send_ns = NEVER_NS, max(send_ns, self._requests.free_ns())
         full, turn = self._full(), self._turn()
         for key, asked in self.asked.items():
-            if asked.is_suspect and asked.state == "wanted" and key != turn:
+            state, due_ns = asked.state, asked.due_ns
+            if state == "active":
+                due_ns = asked.silent_ns
+            elif state == "leaving" or (state == "wanted" and key[1] not in full):
+                if asked.is_suspect and state == "wanted" and key != turn:
+                    continue
+                due_ns = max(due_ns, send_ns)
+            elif state not in ("asked", "left"):
                 continue
-            if asked.state == "leaving" or (asked.state == "wanted" and key[1] not in full):
-                due_ns = min(due_ns, max(asked.due_ns, send_ns))
-            elif asked.state in ("asked", "left"):
-                due_ns = min(due_ns, asked.due_ns)
-            elif asked.state == "active":
-                due_ns = min(due_ns, asked.silent_ns)
-        return due_ns
+            soonest_ns = min(soonest_ns, due_ns)
+        return soonest_ns
 
     def overdue(self, now_ns: int) -> Key | None:
         """What was left, and the venue does not say so."""
