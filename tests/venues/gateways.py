@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from signalnode.clock import NS_PER_MS, pause
+from tests.forked import context
+from tests.supervisor.forking import room_for_a_mark
 
+from .gateway_process import fork_gateways
 from .server import Server
-
-FORKS = """
-import json, os, signal, sys
-from pathlib import Path
-import numpy, uvloop, websockets.asyncio.client, zmq
-from signalnode.feeds.live import connection, gateway
-class Link:
-    def __init__(self, args): self.relieves, self.file = args["relieves"], Path(args["ready"])
-    def ready(self, **facts): self.file.touch()
-    def beat(self, **facts): pass
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-for line in sys.stdin:
-    args = json.loads(line)
-    pid = os.fork()
-    if not pid:
-        os.environ |= args["environment"]
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os._exit(gateway.main(Link(args), args))
-    print(pid, flush=True)
-"""
 
 
 def gateway_name(venue: str) -> str:
@@ -44,8 +26,8 @@ def gateway_name(venue: str) -> str:
 class Gateways:
     """Starts them, and kills them at the end."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
+    def __init__(self, line: Connection) -> None:
+        self._line = line
         self.pids: dict[str, int] = {}  # by venue; of the newest
         self._all: list[int] = []
 
@@ -62,8 +44,6 @@ class Gateways:
         """One for a server's venue, or one called otherwise `by` somebody, in `directory`; `url` where it is
         not the server's own. Returns the file that is there once it is ready.
         """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         name = by or server.venue.protocol.name
         args = {
             "gateway": gateway_name(name),
@@ -75,9 +55,8 @@ class Gateways:
             "relieves": relieves,
             "ready": str(directory / f"{name}-{len(self._all)}.ready"),
         }
-        self._process.stdin.write(json.dumps(args) + "\n")
-        self._process.stdin.flush()
-        self.pids[name] = int(self._process.stdout.readline())
+        self._line.send(args)
+        self.pids[name] = self._line.recv()
         self._all.append(self.pids[name])
         return Path(args["ready"])
 
@@ -110,10 +89,16 @@ def _end(pid: int) -> None:
 @contextlib.contextmanager
 def gateways() -> Iterator[Gateways]:
     """What starts gateways; they end with it."""
-    command = [sys.executable, "-c", FORKS]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        started = Gateways(process)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=fork_gateways, args=(theirs,), daemon=True)
+    with room_for_a_mark():
+        forkserver.ensure_running()
+    process.start()
+    theirs.close()
+    with ours:
+        started = Gateways(ours)
         try:
             yield started
         finally:
             started.kill_all()
+    process.join()
