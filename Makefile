@@ -15,8 +15,8 @@ OUTSIDE := tests/browser tests/cluster/test_on_hosts.py tests/processes/test_lev
   tests/processes/test_wheel.py tests/test_extend.py tests/test_readme.py
 
 # What is held at some venues in `make test`, and here at each.
-WIDE := tests/feeds/recorded/test_law.py $(addprefix tests/feeds/live/test_, delisted.py gateway.py live_images.py \
-  live_laws.py many_markets.py)
+WIDE := tests/feeds/recorded/test_law.py tests/feeds/test_feed_laws.py \
+  $(addprefix tests/feeds/live/test_, announced.py delisted.py gateway.py live_images.py live_laws.py many_markets.py)
 
 .PHONY: run test test-outside test-long test-versions check bench
 

@@ -14,7 +14,7 @@ from signalnode.errors import CheckpointError
 from signalnode.events import Events, join_events
 from signalnode.feeds import FEEDS, Feed
 from signalnode.settings import VENUE_NAMES, MarketSettings
-from tests.effort import drawn
+from tests.effort import drawn, reach
 
 FOREVER_NS = 2**63 - 1
 COUNT = 15_000  # more than two laps of the files
@@ -22,7 +22,11 @@ COUNT = 15_000  # more than two laps of the files
 SettingsOf = Callable[[str], MarketSettings]
 
 
-@pytest.fixture(params=[*sorted(set(FEEDS) - {"live"}), *VENUE_NAMES])
+# Each kind of feed; and captures of each venue, whose decoders have laws of their own: here of three.
+KINDS = [*sorted(set(FEEDS) - {"live"}), *reach(("bitstamp", "ccxt", "kraken"), VENUE_NAMES)]
+
+
+@pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

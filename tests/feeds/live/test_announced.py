@@ -23,6 +23,7 @@ from signalnode.feeds.live.rest import StatusError
 from signalnode.feeds.live.sessions import venue_of
 from signalnode.feeds.venues.base import trade_row
 from signalnode.settings import LIVE_VENUES
+from tests.effort import widely
 from tests.venues.venue import Maintenance
 from tests.venues.virtual import OFFSET_NS, Virtual
 
@@ -133,25 +134,28 @@ def test_a_loss_and_a_halt_have_it_as_their_reason_and_a_trade_is_proof_against_
     assert away.reason("") == "lost: HTTP 503"
 
 
-def test_venues_announce_by_rest_and_a_market_that_is_lost_says_until_when() -> None:
+def test_four_venues_announce_by_rest() -> None:
     assert set(ANNOUNCERS) == {"bybit", "okx", "deribit", "kraken"}
-    for venue in ("bybit", "okx", "kraken"):
-        world = Virtual(venue, count=2)
-        world.until_sound()
-        end_ns = OFFSET_NS + 30 * MINUTE_NS
-        world.venue.script.maintenance = Maintenance(OFFSET_NS + 2 * MINUTE_NS, end_ns, False)
-        world.run(65.0, NS_PER_S)
-        assert world.is_sound()
-        world.run(60.0, NS_PER_S)
-        world.venue.script.status = world.venue.script.rest_status = 503
-        world.venue.close_all(1012)
-        world.run(20.0, NS_PER_S)
-        assert world.feed.outage.startswith("lost: HTTP 503; venue maintenance until ")
-        world.venue.script.status = world.venue.script.rest_status = 0
-        world.venue.script.maintenance = None
-        world.run(65.0, NS_PER_S)
-        world.until_sound()
-        assert not world.feed.outage
+
+
+@pytest.mark.parametrize("venue", widely(["kraken", "okx", "bybit"], 1))
+def test_a_market_that_is_lost_says_until_when_as_its_venue_announced_by_rest(venue: str) -> None:
+    world = Virtual(venue, count=2)
+    world.until_sound()
+    end_ns = OFFSET_NS + 30 * MINUTE_NS
+    world.venue.script.maintenance = Maintenance(OFFSET_NS + 2 * MINUTE_NS, end_ns, False)
+    world.run(65.0, NS_PER_S)
+    assert world.is_sound()
+    world.run(60.0, NS_PER_S)
+    world.venue.script.status = world.venue.script.rest_status = 503
+    world.venue.close_all(1012)
+    world.run(20.0, NS_PER_S)
+    assert world.feed.outage.startswith("lost: HTTP 503; venue maintenance until ")
+    world.venue.script.status = world.venue.script.rest_status = 0
+    world.venue.script.maintenance = None
+    world.run(65.0, NS_PER_S)
+    world.until_sound()
+    assert not world.feed.outage
 
 
 @pytest.mark.parametrize("venue", ["bybit", "okx"])

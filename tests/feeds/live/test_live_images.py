@@ -7,7 +7,7 @@ import pytest
 from signalnode.feeds.live.sessions import binance_words, venue_of
 from signalnode.feeds.live.sessions.binance_words import BinanceVenue
 from signalnode.settings import LIVE_VENUES
-from tests.effort import drawn, widely
+from tests.effort import drawn, reach, widely
 from tests.venues import venue as made
 from tests.venues.virtual import UNSEEN, Virtual
 
@@ -22,7 +22,7 @@ def world(venue: str) -> Virtual:
     return world
 
 
-@pytest.mark.parametrize("venue", LIVE_VENUES)
+@pytest.mark.parametrize("venue", LIVE_VENUES[reach(1, 0) :: reach(3, 1)])
 def test_an_image_that_is_older_than_the_stream_is_taken_for_no_book(world, venue, tmp_path):
     for symbol, listing in world.venue.listings.items():
         listing.keep_image(1_000)
@@ -44,7 +44,7 @@ def test_an_image_that_is_older_than_the_stream_is_taken_for_no_book(world, venu
 
 
 @pytest.mark.parametrize(("ahead", "levels"), [(7, 5), (0, 20), (7, 1_000)])
-@pytest.mark.parametrize("venue", FETCHED)
+@pytest.mark.parametrize("venue", widely(FETCHED, 2))
 def test_an_image_newer_or_shallower_than_the_stream_costs_no_update_and_no_truth(
     world, ahead, levels, tmp_path, monkeypatch
 ):
@@ -97,7 +97,7 @@ THINNING = [name for name in LIVE_VENUES if name != "hyperliquid"]  # whose 20 l
 UNNUMBERED = frozenset({"dydx", "coinbase", "gemini"})
 
 
-@pytest.mark.parametrize("venue", IN_BAND)
+@pytest.mark.parametrize("venue", widely(IN_BAND, 4))
 def test_an_image_amid_updates_takes_the_place_of_the_book_and_of_what_was_lost(world, venue, tmp_path):
     truth, gaps = world.truths[world.symbol], world.feed.losses()["depth"].gaps
     for is_lost in (False, True):
@@ -114,7 +114,7 @@ def test_an_image_amid_updates_takes_the_place_of_the_book_and_of_what_was_lost(
     world.finish(tmp_path)
 
 
-@pytest.mark.parametrize("venue", IN_BAND)
+@pytest.mark.parametrize("venue", IN_BAND[reach(2, 0) :: reach(3, 1)])
 def test_an_image_of_a_few_levels_amid_updates_makes_no_depth_too_small(world, venue, tmp_path):
     listing, images = world.venue.listings[world.symbol], world.feed.losses()["depth"].snapshots
     listing.depth_max = 5
@@ -170,7 +170,7 @@ def test_a_new_connections_image_of_a_few_levels_is_no_book_to_take_over(world, 
     world.finish(tmp_path)
 
 
-@pytest.mark.parametrize("venue", IN_BAND)
+@pytest.mark.parametrize("venue", IN_BAND[reach(1, 0) :: reach(3, 1)])
 def test_updates_that_an_image_has_already_are_found_out_where_they_are_numbered(world, venue, tmp_path):
     truth = world.truths[world.symbol]
     world.venue.kept_back[world.symbol] = []

@@ -49,9 +49,11 @@ QUIET = frozenset({"market_lost", "book_gap"})  # told before all was heard
 CODES = (1000, 1001, 1008, 1011, 1012, 1013, 4008)
 
 
-at_every_venue = pytest.mark.parametrize("venue", LIVE_VENUES)
+# All that a venue can be: a book whose losses nobody sees, one that is fetched, of checksums, told whole.
+KINDS = reach(("dydx", "binance", "kraken", "hyperliquid"), LIVE_VENUES)
+at_every_kind = pytest.mark.parametrize("venue", KINDS)
 # What a venue's words decide little of is held at every third here, each law at another third.
-THIRDS = [LIVE_VENUES[reach(first, 0) :: reach(3, 1)] for first in range(2)]
+THIRDS = [LIVE_VENUES[reach(first, 0) :: reach(3, 1)] for first in range(3)]
 at_some_venues = [pytest.mark.parametrize("venue", venues) for venues in THIRDS]
 # What no venue's own words decide is held at one, and in `make test-outside` at each.
 at_one_venue = pytest.mark.parametrize("venue", widely(LIVE_VENUES, 1))
@@ -84,7 +86,7 @@ def put_right(world: Virtual, venue: str, name: str) -> None:
     world.until_sound()
 
 
-@at_every_venue
+@at_every_kind
 def test_a_book_is_never_shown_broken_and_no_trade_is_lost_or_told_twice(narrow, venue, tmp_path):
     for name, fault_of in FAULTS.items():
         narrow.venue.script.faults.append(fault_of(narrow.symbol))
@@ -93,7 +95,7 @@ def test_a_book_is_never_shown_broken_and_no_trade_is_lost_or_told_twice(narrow,
     narrow.finish(tmp_path)
 
 
-@at_every_venue
+@at_some_venues[2]
 def test_a_planned_reconnect_costs_nothing(narrow, venue, tmp_path):
     before, taken = dict(narrow.peers), narrow.feed.connection
     narrow.replace_connections()
@@ -140,7 +142,10 @@ def test_a_gateway_that_dies_while_another_relieves_it_costs_its_markets_nothing
     world.finish(tmp_path)
 
 
-@pytest.mark.parametrize("venue", [each for each in LIVE_VENUES if venue_of(each).limits.refresh_s < inf])
+UNTIL_ASKED = [each for each in LIVE_VENUES if venue_of(each).limits.refresh_s < inf]
+
+
+@pytest.mark.parametrize("venue", widely(UNTIL_ASKED, 1))
 def test_a_book_whose_losses_nobody_sees_is_made_anew_and_that_costs_nothing(narrow, venue, tmp_path):
     taken, snapshots = narrow.feed.connection, narrow.feed.losses()["depth"].snapshots
     for _ in range(310):
@@ -244,7 +249,7 @@ def test_a_book_that_was_promised_and_does_not_come_is_asked_for_again(venue, tm
     world.finish(tmp_path)
 
 
-@at_every_venue
+@at_some_venues[1]
 def test_a_crossed_book_is_shown_to_nobody(narrow, venue, tmp_path):
     truth = narrow.truths[narrow.symbol]
     for _ in range(drawn(2, 5)):
@@ -254,7 +259,7 @@ def test_a_crossed_book_is_shown_to_nobody(narrow, venue, tmp_path):
     narrow.finish(tmp_path)
 
 
-@at_every_venue
+@at_some_venues[1]
 def test_a_halt_is_told_in_the_venues_own_word_and_costs_nothing(world, venue, tmp_path):
     other = list(world.listeners)[1]
     world.venue.listings[world.symbol].halted = True
@@ -312,7 +317,7 @@ def test_the_venues_clock_may_jump(world, tmp_path):
     world.finish(tmp_path)
 
 
-@at_every_venue
+@at_some_venues[0]
 def test_markets_that_do_nothing_for_minutes_cost_no_connection(world, venue):
     for listing in world.venue.listings.values():
         listing.halted = True
@@ -323,7 +328,7 @@ def test_markets_that_do_nothing_for_minutes_cost_no_connection(world, venue):
 
 
 @pytest.mark.parametrize("seed", range(drawn(1, 10)))
-@at_every_venue
+@at_some_venues[2]
 def test_no_frame_whatever_it_holds_is_more_than_a_fault(venue, seed):
     assert fuzz(venue, seed, drawn(200, 100_000)) > 0
 
@@ -359,7 +364,7 @@ def test_a_market_of_which_the_venue_says_nothing_is_refused_and_costs_its_neigh
 REFUSING = [each for each in LIVE_VENUES if protocol_of(each).refuses]
 
 
-@pytest.mark.parametrize("venue", REFUSING)
+@pytest.mark.parametrize("venue", REFUSING[:: reach(4, 1)])
 def test_a_market_that_there_is_not_is_refused_with_a_reason_and_its_neighbours_are_heard(world, venue):
     symbol = venue_of(venue).symbol("ZZZ-USD")
     world.want(symbol)

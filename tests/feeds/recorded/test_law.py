@@ -174,7 +174,7 @@ class Recorded(Virtual):
         self.truths[symbol].forget()
 
 
-@pytest.mark.parametrize("venue", LIVE_VENUES[:: reach(4, 1)])
+@pytest.mark.parametrize("venue", LIVE_VENUES[:: reach(5, 1)])
 @pytest.mark.parametrize("seed", range(drawn(1, 20)))
 def test_a_recording_gives_the_live_scores_bit_for_bit(venue: str, seed: int, tmp_path: Path) -> None:
     draw = Random(seed)
