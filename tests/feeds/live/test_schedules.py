@@ -259,7 +259,7 @@ class World:
             return
         if not self.bad(line.share):
             self.soon(lambda: self.frame(line, said("subscribed", number=number)))
-            for key in keys if what == "subscribe" else ():
+            for key in sorted(keys) if what == "subscribe" else ():
                 if not self.bad(line.share):
                     self.soon(lambda key=key: self.frame(line, said("data", *key)), 0.1)
         if self.bad(0.05):
