@@ -11,7 +11,7 @@ after LEFT_S, time enough for a move to another host, and those of a source that
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -130,7 +130,9 @@ class Carried:
         numbers = [self._sources.pop(name).number for name in gone]
         self._values = {name: each for name, each in self._values.items() if not np.isnan(each).all()}
         left = self._table["left_ns"]
-        drop = np.isin(self._table["owner"], numbers) | ((left > 0) & (now_ns - left > LEFT_S * NS_PER_S))
+        drop = (left > 0) & (now_ns - left > LEFT_S * NS_PER_S)
+        if numbers:
+            drop |= np.isin(self._table["owner"], numbers)
         if not drop.any():
             return False
         self._drop(drop.tolist())
@@ -177,7 +179,7 @@ class Carried:
         if self._states is None or self._states[0] != now_ns:
             words = self._table["state"].copy()
             is_old = now_ns - self._table["heard_ns"] > self._silent_after_ns
-            words[is_old & ~np.isin(words.astype(str), TOLD)] = "silent"
+            words[is_old & ~_is_among(words, TOLD)] = "silent"
             words[(words == "fresh") & (now_ns < self._table["settled_ns"])] = "settling"
             self._states = (now_ns, words.tolist())
         return self._states[1]
@@ -297,7 +299,9 @@ class Carried:
             each.number for each in self._sources.values() if now_ns - each.heard_ns > self._silent_after_ns
         ]
         whose = np.full(len(at), Whose.ANOTHERS, np.int8)
-        whose[np.isin(owners, [FREE, *silent])] = Whose.NOBODYS
+        whose[owners == FREE] = Whose.NOBODYS
+        if silent:
+            whose[np.isin(owners, silent)] = Whose.NOBODYS
         whose[owners == source.number] = Whose.ITS_OWN
         return whose
 
@@ -328,11 +332,11 @@ class Carried:
     def _settle(self, at: Places, status: Array, age_s: Array, now_ns: int) -> None:
         """Let those that are heard again after an outage settle, as `Entry.hear` does."""
         table = self._table
-        is_sound = ~np.isin(status.astype(str), UNSOUND) & ~np.isnan(age_s)
+        is_sound = ~_is_among(status, UNSOUND) & ~np.isnan(age_s)
         at, heard_ns = at[is_sound], now_ns - _ns(age_s[is_sound])
         sound_ns = table["sound_ns"][at]
         away_ns = heard_ns - sound_ns
-        was_unsound = np.isin(table["status"][at].astype(str), UNSOUND)
+        was_unsound = _is_among(table["status"][at], UNSOUND)
         back = (sound_ns > 0) & (was_unsound | (away_ns > self._silent_after_ns))
         until_ns = heard_ns[back] + np.minimum(away_ns[back], self._settle_ns)
         table["settled_ns"][at[back]] = np.maximum(table["settled_ns"][at[back]], until_ns)
@@ -359,11 +363,17 @@ class Carried:
             self._table[name][at] = digest.words[name][rows]
         self._table["restarts"][at] = digest.numbers["restarts"][rows]
         is_down = digest.words["state"][rows] == "down"
-        was_over = np.isin(self._table["state"][at].astype(str), TOLD)
+        was_over = _is_among(self._table["state"][at], TOLD)
         self._table["state"][at[was_over & ~is_down]] = "unheard"
         self._table["state"][at[is_down]] = "down"
 
 
 def _ns(age_s: Array) -> Array:
-    ns: Array = (np.nan_to_num(age_s.astype(np.float64)) * NS_PER_S).astype(np.int64)
+    ns: Array = (np.where(np.isnan(age_s), 0.0, age_s.astype(np.float64)) * NS_PER_S).astype(np.int64)
     return ns
+
+
+def _is_among(words: Array, few: Sequence[str]) -> Array:
+    """Whether each word of a column is one of a few."""
+    found: Array = np.logical_or.reduce([words == each for each in few])
+    return found

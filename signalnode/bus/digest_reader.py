@@ -209,7 +209,7 @@ def _checked(
     for name, values in scores.items():
         checks[name] = np.isnan(values) | (values == UNKNOWN) | ((values >= 0.0) & (values <= 100.0))
     lacking = sum(np.isnan(scores[name]).astype(np.int8) for name in SCORE_NAMES) if len(markets) else 0
-    checks["one of the seven scores is absent"] = np.isin(lacking, (0, len(SCORE_NAMES)))
+    checks["one of the seven scores is absent"] = np.equal(lacking, 0) | np.equal(lacking, len(SCORE_NAMES))
     unheard = np.isnan(numbers["age_s"])
     if unheard.any():
         is_blank = (numbers["epoch"] == 0) & (numbers["seq"] == 0)

@@ -150,7 +150,7 @@ class Measures:
             returns = np.log(mids / self._mids)
             returns[np.abs(returns) > self._return_max] = np.nan
         self._mids = mids
-        self._drift = self._fast_decay * self._drift + np.nan_to_num(returns)
+        self._drift = self._fast_decay * self._drift + np.where(np.isnan(returns), 0.0, returns)
         self._drift[np.isnan(mids)] = 0.0
         self.relating.add(sample.step, returns, scores)
         known = np.isfinite(scores[:4]).all(axis=0)

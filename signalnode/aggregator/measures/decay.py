@@ -26,6 +26,11 @@ class Workspace:
         self.flag = np.empty((size, size), dtype=np.bool_)
 
 
+def zero_unknown(values: Floats, flag: npt.NDArray[np.bool_] | None = None) -> None:
+    """Make 0 of each NaN, in place. A third of what `np.nan_to_num` takes, which looks for infinity too."""
+    np.copyto(values, 0.0, where=np.isnan(values, out=flag))
+
+
 def old_and_new(rows: list[int | None]) -> tuple[Places, Places]:
     """Old and new places of the columns that stay. `rows[k]`: the old one of new column k, None for none."""
     old = [row for row in rows if row is not None]

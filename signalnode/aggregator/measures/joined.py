@@ -12,7 +12,7 @@ import numpy as np
 
 from signalnode.aggregator.measures.component import largest_eigenvalue
 from signalnode.aggregator.measures.correlation import Correlations
-from signalnode.aggregator.measures.decay import Floats, Workspace
+from signalnode.aggregator.measures.decay import Floats, Workspace, zero_unknown
 from signalnode.aggregator.measures.grid import Grid
 from signalnode.aggregator.measures.lead import LaggedCorrelations
 from signalnode.bus.relations import encode_relations
@@ -141,7 +141,7 @@ class Joined:
         if known.any():
             matrix = self._work.numbers[0]  # a market without correlations is a row of zeros, which adds none
             np.copyto(matrix, rho)
-            np.nan_to_num(matrix, copy=False)
+            zero_unknown(matrix)
             numbers["first_component_share"] = largest_eigenvalue(matrix) / int(known.sum())
             yield 2 * cells
         for name in SERIES:
@@ -177,7 +177,7 @@ def _strongest(relations: Relations) -> list[dict[str, Any]]:
     """Sorted by |ρ|; of equal ones the first in the board's order comes first."""
     count = len(relations.markets)
     size = np.triu(np.abs(relations.correlation), 1).ravel()
-    np.nan_to_num(size, copy=False)
+    zero_unknown(size)
     most = min(STRONGEST_MAX, count * (count - 1) // 2)
     first = len(size) - most
     best = np.sort(np.argpartition(size, first)[first:]) if most else np.arange(0)

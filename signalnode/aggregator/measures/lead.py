@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from signalnode.aggregator.measures.decay import GAIN_MAX, STEPS_MIN, Floats, Workspace, old_and_new
+from signalnode.aggregator.measures.decay import (
+    GAIN_MAX,
+    STEPS_MIN,
+    Floats,
+    Workspace,
+    old_and_new,
+    zero_unknown,
+)
 
 
 class LaggedCorrelations:
@@ -73,11 +80,11 @@ class LaggedCorrelations:
         lead, best = into or (np.empty_like(work.numbers[0]), np.empty_like(work.numbers[0]))
         ahead, either, spare, mask = work.numbers
         flag = work.flag
-        np.nan_to_num(self.at(0, best, flag), copy=False)
+        zero_unknown(self.at(0, best, flag), flag)
         lead[:] = 0.0
         yield lead, best
         for lag in range(1, self._lags + 1):
-            np.nan_to_num(self.at(lag, ahead, flag), copy=False)
+            zero_unknown(self.at(lag, ahead, flag), flag)
             np.copyto(either, ahead.T)
             np.abs(ahead, out=spare)
             np.copyto(mask, np.greater(spare, spare.T, out=flag))  # 1 where the row is stronger ahead

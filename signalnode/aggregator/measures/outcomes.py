@@ -172,6 +172,8 @@ class Outcomes(Mapping[str, MarketOutcomes]):
         begin, self._told = self._told, (self._told + count) % size
         places = [(begin + place) % size for place in range(count)]
         places = [place for place in places if self.sums[0, :, place].any()]
+        if not places:
+            return {}
         cells = cells_of(self._weighed(self.sums[:, :, places]), self._steps_like(4))
         return {
             self.markets[place]: MarketOutcomes(self.horizons_s, tuple(self.names), cells[:, :, at])
@@ -201,10 +203,10 @@ class Outcomes(Mapping[str, MarketOutcomes]):
         which, names = np.nonzero(deciles >= 0)
         moves = BASIS_POINTS * np.log(mids[rows] / self._past_mids[then, rows])
         move = moves[which] * self._signs[names]
-        at = (rows[which], names, deciles[which, names])  # each cell once
+        at = (rows[which] * len(self.names) + names) * DECILES + deciles[which, names]  # each cell once
         size, gain = np.abs(move), self._gain
         for number, what in enumerate((1.0, gain, size > 0.0, move > 0.0, move, move * move, size)):
-            self.sums[number, place][at] += gain * what
+            self.sums[number, place].reshape(-1)[at] += gain * what  # a view: `sums` is contiguous
 
     def _steps_like(self, dimensions: int) -> Floats:
         """Steps of each horizon, along the first of so many dimensions."""
