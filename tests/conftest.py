@@ -16,6 +16,10 @@ from hypothesis import HealthCheck, settings
 from tests.effort import LONG, WIDE
 from tests.forked import begin_for_all
 
+# A second thread of BLAS mostly waits for the first, and keeps a core busy with it. Set before numpy is
+# loaded, and for all that tests start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 pytest_plugins = ["tests.workers"]
 
 # Whatever hypothesis draws is the same on each run, and no question of a busy machine: as it does by itself
