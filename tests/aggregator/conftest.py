@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,11 +18,10 @@ from signalnode.bus.publisher import Publisher
 from signalnode.bus.subscriber import Subscription, subscribe
 from signalnode.bus.wire import Score
 from signalnode.names import scores_endpoint
-from tests.bus.messages import let_out, moment, score
+from tests.bus.messages import send
 from tests.effort import PATIENCE_S
 from tests.forked import Forked
 
-REPO = Path(__file__).parents[2]
 DEADLINE_S = PATIENCE_S
 THRESHOLD = "[strategies.threshold]\nentry = 80\nexit = 40\ndwell_s = 0.0"
 
@@ -53,7 +51,7 @@ class Scene:
         self.endpoint = f"ipc://{directory}/out"
         self.config = directory / "signalnode.toml"
         (directory / "markets").mkdir()
-        self.processes: list[Forked | subprocess.Popen[str]] = []
+        self.processes: list[Forked] = []
         self.publishers: list[Publisher] = []
 
     def configure(self, *markets: str, aggregator: str = "", strategies: str = "") -> None:
@@ -104,19 +102,6 @@ class Scene:
                 process.send_signal(signal.SIGTERM)
             process.communicate(timeout=DEADLINE_S)
             assert process.returncode in (0, 6, 7, -signal.SIGKILL)
-
-
-def now_moment(**changes: Any) -> dict[str, Any]:
-    """Keywords of a message that is sent now."""
-    now = time.time_ns()
-    return moment(**{"time_published_ns": now, "time_received_ns": now, "time_event_ns": now, **changes})
-
-
-def send(publisher: Publisher, count: int = 1, **changes: Any) -> None:
-    """Publish scores."""
-    for _ in range(count):
-        publisher.score(scores=score(**changes).scores, **now_moment())
-    let_out(publisher)
 
 
 def joined(subscription: Subscription, publisher: Publisher) -> list[Any]:

@@ -194,7 +194,7 @@ def run(events: list[tuple[int, Any]], extra_advances: bool = False) -> list[byt
 
 
 def test_the_same_messages_at_the_same_times_give_the_same_bits_however_often_it_is_asked() -> None:
-    events = walk(1, 300, 3)
+    events = walk(1, 200, 3)
     first = run(events)
     assert run(events) == first
     assert run(events, extra_advances=True) == first

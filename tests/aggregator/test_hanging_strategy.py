@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 
 from signalnode.bus.wire import DecisionMessage, ViewMessage
-from tests.aggregator.conftest import DEADLINE_S, THRESHOLD, Scene, joined, send, stderr_of, until
+from tests.aggregator.conftest import DEADLINE_S, THRESHOLD, Scene, joined, stderr_of, until
+from tests.bus.messages import send
 
 STUCK = """
 class Stuck:

@@ -13,6 +13,7 @@ from signalnode.aggregator.holding import TABLE, News, Step, Whose, news_of, ste
 from signalnode.bus.digest_reader import DigestReader
 from signalnode.clock import NS_PER_S
 from tests.bus.test_digest_reader import frames
+from tests.effort import drawn
 
 S, T0 = NS_PER_S, 1_000 * NS_PER_S
 SILENT_S, SETTLE_S, GONE_S = 3, 60, 600
@@ -193,7 +194,7 @@ class Writer:
     said_ns: int = 0
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(drawn(4, 200)))
 def test_no_old_score_follows_a_newer_one_however_sources_come_and_go(seed: int) -> None:
     draw, seen, now_ns = random.Random(seed), board(), T0
     sources = [Source(name, seen) for name in "abc"]

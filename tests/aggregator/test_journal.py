@@ -3,10 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import signal
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -25,15 +22,21 @@ from signalnode.aggregator.journal import (
 from signalnode.aggregator.records import RECORD_BYTES_MAX
 from signalnode.bus.wire import DecisionMessage, ViewMessage
 from signalnode.errors import DataError
+from tests.effort import PATIENCE_S
+from tests.forked import Forked
 
 WRITER = """
 import sys
 from pathlib import Path
-from tests.aggregator.test_journal import decision, view
+import msgspec
 from signalnode.aggregator.journal import Journal
+from signalnode.bus.wire import DecisionMessage, ViewMessage
+view = msgspec.json.decode(sys.argv[2], type=ViewMessage)
+decision = msgspec.json.decode(sys.argv[3], type=DecisionMessage)
 journal = Journal(Path(sys.argv[1]), 1 << 20, 4)
 for seq in range(1, 1_000_000):
-    journal.append(view(seq), [decision(seq)])
+    decided = msgspec.structs.replace(decision, seq=seq, view_seq=seq)
+    journal.append(msgspec.structs.replace(view, seq=seq), [decided])
     print(seq, flush=True)
 """
 
@@ -218,14 +221,12 @@ def test_the_journal_is_bounded_in_bytes_and_files(tmp_path: Path) -> None:
 
 
 def test_kill_9_loses_nothing_acknowledged_and_corrupts_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", WRITER, str(tmp_path)]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as writer:
-        assert writer.stdout is not None
-        for _ in range(200):
-            writer.stdout.readline()
-        writer.send_signal(signal.SIGKILL)
-        acknowledged = 200 + len(writer.stdout.read().splitlines())
+    made = (msgspec.json.encode(each).decode() for each in (view(), decision()))
+    writer = Forked(WRITER, [str(tmp_path), *made], os.environ)
+    for _ in range(200):
+        assert writer.stdout.readline()
+    writer.kill()
+    acknowledged = 200 + len(writer.communicate(PATIENCE_S)[0].splitlines())
     kept = seqs(tmp_path)
     assert kept == list(range(1, len(kept) + 1))
     assert len(kept) >= acknowledged - 1  # the last line of a killed writer may be torn

@@ -11,7 +11,8 @@ from typing import Any
 from signalnode.aggregator.journal import read_journal
 from signalnode.bus.wire import DecisionMessage, ViewMessage
 from signalnode.files import replace_file
-from tests.aggregator.conftest import DEADLINE_S, THRESHOLD, Scene, joined, now_moment, send, stderr_of, until
+from tests.aggregator.conftest import DEADLINE_S, THRESHOLD, Scene, joined, stderr_of, until
+from tests.bus.messages import now_moment, send
 
 S = 1_000_000_000
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from signalnode.bus.subscriber import Subscription
 from signalnode.bus.wire import DecisionMessage, Message, ViewMessage
-from tests.aggregator.conftest import DEADLINE_S, THRESHOLD, Scene, send, stderr_of
+from tests.aggregator.conftest import DEADLINE_S, THRESHOLD, Scene, stderr_of
+from tests.bus.messages import send
 
 ONCE = """
 from signalnode.strategies import Decision

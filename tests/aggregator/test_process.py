@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,15 @@ import zmq
 from signalnode.aggregator.journal import read_journal
 from signalnode.bus.curve import allow, new_keys, trust_server
 from signalnode.bus.wire import DecisionMessage, Heartbeat, Score, ViewMessage
-from tests.aggregator.conftest import (
-    DEADLINE_S,
-    REPO,
-    THRESHOLD,
-    Scene,
-    joined,
-    now_moment,
-    send,
-    stderr_of,
-    until,
-)
+from tests.aggregator.conftest import DEADLINE_S, THRESHOLD, Scene, joined, stderr_of, until
+from tests.bus.messages import now_moment, send
 from tests.effort import drawn
+from tests.forked import Forked
 
 ENGINE = """
 import sys, time
 from signalnode.bus.publisher import Publisher
-from tests.aggregator.conftest import now_moment, send
+from tests.bus.messages import now_moment, send
 publisher = Publisher(sys.argv[1], sys.argv[2], int(sys.argv[3]), queue_max=1_000)
 print("up", flush=True)
 while True:
@@ -48,17 +39,11 @@ for message in signalnode.subscribe("A", endpoint=sys.argv[1], max_age_s=None):
 """
 
 
-def engine(scene: Scene, market: str, epoch: int) -> subprocess.Popen[str]:
+def engine(scene: Scene, market: str, epoch: int) -> Forked:
     """A process that publishes until it is killed."""
     endpoint = f"ipc://{scene.directory}/{market}.scores"
-    process = subprocess.Popen(
-        [sys.executable, "-c", ENGINE, endpoint, market, str(epoch)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=REPO,
-    )
+    process = Forked(ENGINE, [endpoint, market, str(epoch)], os.environ)
     scene.processes.append(process)
-    assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
     return process
 
@@ -132,7 +117,7 @@ def test_a_subscriber_that_was_too_slow_gets_back_what_the_ring_has_and_counts_t
     publisher = scene.publisher("A")
     with scene.subscribe("A", kinds=("score", "heartbeat")) as slow:
         first = joined(slow, publisher)[0].seq
-        send(publisher, drawn(5_000, 20_000))  # into queues of 20: most of it is lost
+        send(publisher, drawn(2_500, 20_000))  # into queues of 20: most of it is lost
 
         def is_last(message: Any) -> bool:
             publisher.heartbeat(**now_moment())
@@ -201,14 +186,15 @@ def test_kill_9_of_a_subscriber_costs_the_others_nothing(scene: Scene) -> None:
     scene.configure("A")
     scene.start()
     publisher = scene.publisher("A")
-    command = [sys.executable, "-c", LISTENER, scene.endpoint]
-    with scene.subscribe("A") as heard, subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPO) as victim:
+    victim = Forked(LISTENER, [scene.endpoint], os.environ)
+    scene.processes.append(victim)
+    with scene.subscribe("A") as heard:
         joined(heard, publisher)
-        assert victim.stdout is not None
         assert victim.stdout.readline()
         before = heard.counts()["A"].missed  # while they joined
         send(publisher, 500)
         victim.kill()
+        victim.wait(DEADLINE_S)
         send(publisher, 500)
         until(heard, lambda m: m.seq == publisher.seq)
         assert heard.counts()["A"].missed == before
@@ -295,7 +281,7 @@ def test_a_reload_that_would_relate_markets_elsewhere_says_what_it_takes(scene: 
 
 
 def test_decisions_are_published_and_on_disk_with_their_views(scene: Scene) -> None:
-    scene.configure("A", strategies=THRESHOLD)
+    scene.configure("A", aggregator="view_interval_ms = 20", strategies=THRESHOLD)
     scene.start()
     publisher = scene.publisher("A")
     heard_decisions: list[DecisionMessage] = []

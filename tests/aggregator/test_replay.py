@@ -21,6 +21,7 @@ from tests.bus.messages import score
 
 MS = 1_000_000
 T0 = 1_700_000_000_000_000_000
+ROWS = 600  # of a recording, ten a second
 
 
 def columns(seed: int, rows: int) -> dict[str, Any]:
@@ -39,13 +40,29 @@ def strategies() -> dict[str, Any]:
     return {each.name: each.make() for each in STRATEGIES}
 
 
+def tables() -> dict[str, dict[str, Any]]:
+    """Of two markets, the first row before there is a price."""
+    made = {market: columns(seed, ROWS) for seed, market in enumerate("AB")}
+    for table in made.values():
+        table["mid"][0] = np.nan
+    return made
+
+
 def recorded(directory: Path) -> dict[str, list[Path]]:
-    files: dict[str, list[Path]] = {}
-    for seed, market in enumerate(("A", "B")):
-        path = directory / f"{market}.parquet"
-        pq.write_table(pa.table(columns(seed, 900)), path)
-        files[market] = [path]
+    files = {market: [directory / f"{market}.parquet"] for market in "AB"}
+    for market, table in tables().items():
+        pq.write_table(pa.table(table), files[market][0])
     return files
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
+    return recorded(tmp_path_factory.mktemp("recorded"))
+
+
+@pytest.fixture(scope="module")
+def taken(files: dict[str, list[Path]]) -> list[bytes]:
+    return decided(files)
 
 
 def decided(files: dict[str, list[Path]]) -> list[bytes]:
@@ -53,26 +70,26 @@ def decided(files: dict[str, list[Path]]) -> list[bytes]:
     return [frame for outcome in outcomes for decision in outcome.decisions for frame in encode(decision)]
 
 
-def test_recorded_scores_give_the_decisions_that_the_live_core_took_bit_for_bit(tmp_path: Path) -> None:
-    files = recorded(tmp_path)
+def test_recorded_scores_give_the_decisions_that_the_live_core_took_bit_for_bit(taken: list[bytes]) -> None:
     live = Aggregator(AggregatorSettings(), ["A", "B"], StrategyRunner(strategies()), 1, T0)
-    taken: list[bytes] = []
-    tables = {"A": columns(0, 900), "B": columns(1, 900)}
-    for row in range(900):
+    then: list[bytes] = []
+    made = tables()
+    for row in range(ROWS):
         now_ns = T0 + row * 100 * MS
-        for market, table in tables.items():
+        for market, table in made.items():
             for outcome in live.advance(now_ns):
-                taken += [frame for decision in outcome.decisions for frame in encode(decision)]
+                then += [frame for decision in outcome.decisions for frame in encode(decision)]
             message = score(
                 market,
                 row + 1,
                 scores={name: float(table[name][row]) for name in SCORE_NAMES},
-                mid=float(table["mid"][row]),
+                mid=float(table["mid"][row]) if row else 0.0,
+                unknown=() if row else SCORE_NAMES,
                 warm=float(table["warm"][row]),
                 status=table["status"][row],
             )
             live.take(encode(message), now_ns)
-    assert decided(files) == taken
+    assert taken == then
     assert len(taken) > 20
 
 
@@ -116,22 +133,19 @@ def test_strategies_see_the_scores_of_added_signals_too(tmp_path: Path) -> None:
     assert seen == sorted(seen)
 
 
-def test_the_same_files_give_the_same_bits_again(tmp_path: Path) -> None:
-    files = recorded(tmp_path)
-    assert decided(files) == decided(files)
+def test_the_same_files_give_the_same_bits_again(files: dict[str, list[Path]], taken: list[bytes]) -> None:
+    assert decided(files) == taken
 
 
-def test_scores_written_as_csv_give_the_same_bits(tmp_path: Path) -> None:
-    files = recorded(tmp_path)
-    asked = {market: [path.with_suffix(".csv")] for market, (path,) in files.items()}
+def test_scores_written_as_csv_give_the_same_bits(
+    files: dict[str, list[Path]], taken: list[bytes], tmp_path: Path
+) -> None:
+    asked = {market: [tmp_path / f"{market}.csv"] for market in files}
     for market, (path,) in files.items():
-        table = pq.read_table(path)
-        mid = pa.array([float("nan"), *table["mid"].to_pylist()[1:]])
-        table = table.set_column(table.schema.get_field_index("mid"), "mid", mid)
-        pq.write_table(table, path)
         options = csv.WriteOptions(quoting_style="none")
-        csv.write_csv(table, asked[market][0], options)
-    assert decided(asked) == decided(files)
+        csv.write_csv(pq.read_table(path), asked[market][0], options)
+    assert "nan" in asked["A"][0].read_text()
+    assert decided(asked) == taken
 
 
 def test_files_name_their_market_by_argument_or_by_name() -> None:
@@ -197,7 +211,9 @@ def test_a_score_is_unknown_where_its_row_says_so_and_not_because_it_reads_fifty
     assert after.unknown == ()
 
 
-def test_recorded_scores_teach_what_they_are_followed_by_as_live_ones_do(tmp_path: Path) -> None:
+def test_recorded_scores_teach_what_they_are_followed_by_as_live_ones_do(
+    files: dict[str, list[Path]],
+) -> None:
     seen: list[float] = []
 
     class Watching:
@@ -206,6 +222,6 @@ def test_recorded_scores_teach_what_they_are_followed_by_as_live_ones_do(tmp_pat
             seen.append(sum(each.seen for each in deciles))
             return []
 
-    list(replay_decisions(recorded(tmp_path), {"watching": Watching()}, AggregatorSettings()))
+    list(replay_decisions(files, {"watching": Watching()}, AggregatorSettings()))
     assert seen == sorted(seen)
-    assert 70.0 < seen[-1] < 90.0
+    assert ROWS / 10 - 20.0 < seen[-1] < ROWS / 10

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signalnode.aggregator import board as board_module
@@ -66,24 +66,27 @@ def played(arrivals: list[tuple[Any, ...]], board: Board) -> int:
     return now_ns
 
 
-@settings(max_examples=60)
 @given(ARRIVALS, st.integers(0, 5 * S))
-def test_states_of_all_at_once_are_those_of_each(arrivals: list[tuple[Any, ...]], later_ns: int) -> None:
+def test_rows_columns_and_digests_say_what_each_entry_and_the_view_of_the_same_time_say(
+    arrivals: list[tuple[Any, ...]], later_ns: int
+) -> None:
     board = Board(NAMES, silent_after_s=3.0, settle_s=30.0)
     now_ns = played(arrivals, board) + later_ns
     assert len(board.own) >= board_module.ROWS_FROM
+    many_markets_are_shown_as_few_are(board, now_ns)
+    states_of_all_at_once_are_those_of_each(board, now_ns)
+    columns_say_what_the_view_says(board, now_ns)
+    a_digest_says_what_the_view_says(board, now_ns)
+
+
+def states_of_all_at_once_are_those_of_each(board: Board, now_ns: int) -> None:
     alone = [entry.state(now_ns, board.silent_after_ns) for entry in board.own.values()]
     assert board.states(now_ns) == alone
     assert board.is_fresh(now_ns).tolist() == [state == "fresh" for state in alone]
 
 
-@settings(max_examples=40)
-@given(ARRIVALS, st.integers(0, 5 * S))
-def test_a_digest_says_what_the_view_of_the_same_time_says(
-    arrivals: list[tuple[Any, ...]], later_ns: int
-) -> None:
-    board = Board(NAMES, silent_after_s=3.0, settle_s=30.0)
-    now_ns = played(arrivals, board) + later_ns
+def a_digest_says_what_the_view_says(board: Board, now_ns: int) -> None:
+    """Also that of a board above, which carries it beside a market of its own."""
     digest = DigestReader().read(DigestWriter("one", "host").frames(board, now_ns, (1, 1), now_ns))
     says_what_a_view_says(digest, board, now_ns)
     above = Board(["M0", "OWN"], silent_after_s=3.0, settle_s=30.0)
@@ -125,13 +128,7 @@ def says_what_a_view_says(digest: Digest, board: Board, now_ns: int) -> None:
         np.testing.assert_allclose(column, wanted, rtol=1e-6, err_msg=key)
 
 
-@settings(max_examples=40)
-@given(ARRIVALS, st.integers(0, 5 * S))
-def test_columns_say_what_the_view_of_the_same_time_says(
-    arrivals: list[tuple[Any, ...]], later_ns: int
-) -> None:
-    board = Board(NAMES, silent_after_s=3.0, settle_s=30.0)
-    now_ns = played(arrivals, board) + later_ns
+def columns_say_what_the_view_says(board: Board, now_ns: int) -> None:
     columns, view = board.columns(now_ns), View(now_ns, 1, board.markets(now_ns))
     assert columns is not None
     for name in SCORE_NAMES:
@@ -140,11 +137,7 @@ def test_columns_say_what_the_view_of_the_same_time_says(
         assert {market: each for market, each in found.items() if not math.isnan(each)} == known
 
 
-@settings(max_examples=40)
-@given(ARRIVALS, st.integers(0, 5 * S))
-def test_many_markets_are_shown_as_few_are(arrivals: list[tuple[Any, ...]], later_ns: int) -> None:
-    board = Board(NAMES, silent_after_s=3.0, settle_s=30.0)
-    now_ns = played(arrivals, board) + later_ns
+def many_markets_are_shown_as_few_are(board: Board, now_ns: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         many = board.markets(now_ns)
         patch.setattr(board_module, "ROWS_FROM", len(NAMES) + 1)

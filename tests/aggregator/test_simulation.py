@@ -96,7 +96,9 @@ class World:
 
     def fresh_core(self) -> Aggregator:
         turns = StrategyRunner({"inspector": self.inspector})
-        return Aggregator(AggregatorSettings(ring_messages_max=16), MARKETS, turns, 1, self.now_ns)
+        # Measures, which nobody asks for, twice a run.
+        settings = AggregatorSettings(ring_messages_max=16, measure_step_ms=10_000)
+        return Aggregator(settings, MARKETS, turns, 1, self.now_ns)
 
     def at(self, delay_ns: int, action: Callable[[], None]) -> None:
         self.number += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from signalnode.bus.publisher import Publisher
@@ -35,6 +36,19 @@ def heartbeat(market: str = "A", seq: int = 1, epoch: int = 1, **changes: Any) -
 def end(market: str = "A", seq: int = 1, epoch: int = 1, **changes: Any) -> End:
     """A planned end after score `seq`."""
     return End(v=1, market=market, epoch=epoch, seq=seq, **moment(**changes))
+
+
+def now_moment(**changes: Any) -> dict[str, Any]:
+    """Keywords of a message that is sent now."""
+    now = time.time_ns()
+    return moment(**{"time_published_ns": now, "time_received_ns": now, "time_event_ns": now, **changes})
+
+
+def send(publisher: Publisher, count: int = 1, **changes: Any) -> None:
+    """Publish scores."""
+    for _ in range(count):
+        publisher.score(scores=score(**changes).scores, **now_moment())
+    let_out(publisher)
 
 
 def let_out(publisher: Publisher) -> None:

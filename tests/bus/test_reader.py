@@ -14,7 +14,6 @@ from signalnode.bus.reader import (
     MARKETS_MAX,
     REPAIR_TIMEOUT_S,
     REPAIRS_MAX,
-    WAITING_MAX,
     Reader,
 )
 from signalnode.bus.snapshot import Ring
@@ -349,12 +348,14 @@ def test_a_reader_of_the_newest_asks_for_a_lost_tail_until_a_newer_score_is_here
     assert (counts.received, counts.skipped, counts.recovered, counts.missed) == (2, 2, 2, 2)
 
 
-def test_a_reader_of_the_newest_that_takes_no_events_stops_reading() -> None:
+def test_a_reader_of_the_newest_that_takes_no_events_stops_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signalnode.bus.reader.WAITING_MAX", 500)
     reader = Reader(kinds=("score", "decision"), newest=True)
-    for seq in range(1, WAITING_MAX + 1):
+    for seq in range(1, 501):
+        assert reader.has_room()
         fed(reader, decision(seq))
     assert not reader.has_room()
-    assert len(taken(reader)) == WAITING_MAX
+    assert len(taken(reader)) == 500
 
 
 def test_a_newest_score_that_is_sent_again_is_handed_out_once_however_it_came() -> None:

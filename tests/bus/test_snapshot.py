@@ -16,6 +16,7 @@ from signalnode.bus.snapshot import (
 )
 from signalnode.bus.wire import WireError, decode, encode
 from tests.bus.messages import end, score
+from tests.effort import drawn
 
 
 def filled(count: int, size: int = 8) -> Ring:
@@ -122,7 +123,7 @@ def test_broken_requests_and_replies_meet_clean_rejections() -> None:
     draw = random.Random(7)
     request = encode_request(RingRequest(id=3, ask="missed", markets=["A"], after=(1, 4), before=(1, 8)))
     reply = filled(3).answer(RingRequest(id=1, ask="newest"))
-    for _ in range(20_000):
+    for _ in range(drawn(4_000, 20_000)):
         at = draw.randrange(len(request))
         broken = request[:at] + draw.randbytes(draw.randrange(4)) + request[at + 1 :]
         with contextlib.suppress(WireError):

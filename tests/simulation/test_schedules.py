@@ -12,7 +12,7 @@ from signalnode_supervisor.settings import Settings
 from tests.effort import drawn
 from tests.simulation.world import World
 
-SCHEDULES = drawn(150, 10_000)
+SCHEDULES = drawn(100, 10_000)
 PARTS = 10
 PREPARE_S_MAX = 6.0  # instead of an hour: schedules last for seconds
 

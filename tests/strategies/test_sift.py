@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,16 +36,16 @@ def columns_of(markets: Mapping[str, MarketState]) -> Columns:
     return Columns(list(markets), {name: place for place, name in enumerate(markets)}, scores)
 
 
-def boards(seed: int) -> list[dict[str, MarketState]]:
+@cache
+def boards(seed: int) -> list[tuple[dict[str, MarketState], Columns]]:
     """Forty markets that walk, come and go, and lack evidence now and then, for forty views."""
     draw = np.random.default_rng(seed)
     scores = draw.uniform(0.0, 100.0, (len(MARKETS), len(SCORE_NAMES)))
     found = []
     for _ in range(40):
         scores = np.clip(scores + draw.normal(0.0, 12.0, scores.shape), 0.0, 100.0)
-        found.append(
-            {name: drawn_market(draw, row.tolist()) for name, row in zip(MARKETS, scores, strict=True)}
-        )
+        markets = {name: drawn_market(draw, row.tolist()) for name, row in zip(MARKETS, scores, strict=True)}
+        found.append((markets, columns_of(markets)))
     return found
 
 
@@ -66,9 +67,9 @@ def test_the_same_is_decided_with_and_without_arrays(
 ) -> None:
     alone, sifting = kind(**keys), kind(**keys)
     decided = 0
-    for number, markets in enumerate(boards(seed)):
+    for number, (markets, columns) in enumerate(boards(seed)):
         plain = alone.evaluate_opportunities(view(number / 4, markets))
-        seen = view(number / 4, markets, columns=columns_of(markets))
+        seen = view(number / 4, markets, columns=columns)
         assert sifting.evaluate_opportunities(seen) == plain
         assert sifting.state() == alone.state()
         decided += len(plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from signalnode.strategies.threshold import Threshold
 from tests.strategies.views import T0, S, market, view
 
 
+@cache
 def views(seed: int, count: int = 400) -> list[View]:
     """Two markets that move together, with scores that wander over every level."""
     draw = np.random.default_rng(seed)

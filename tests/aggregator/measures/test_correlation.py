@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from signalnode.aggregator.measures import correlation, lead
 from signalnode.aggregator.measures.correlation import Correlations
-from signalnode.aggregator.measures.decay import STEPS_MIN
+from signalnode.aggregator.measures.decay import GAIN_MAX, STEPS_MIN
 from signalnode.aggregator.measures.lead import LaggedCorrelations
-from tests.effort import drawn
+from tests.effort import only_long
 
 Floats = npt.NDArray[np.float64]
 CLOSE = 1e-9
@@ -34,12 +35,12 @@ def scratch_correlation(values: Floats, decay: float) -> Floats:
     weights = decay ** np.arange(steps - 1, -1, -1.0)
     rho = np.full((size, size), np.nan)
     for i in range(size):
-        for j in range(size):
+        for j in range(i + 1):
             both = np.isfinite(values[:, i]) & np.isfinite(values[:, j])
             if weights[both].sum() < STEPS_MIN:
                 continue
             cov = np.cov(values[both, i], values[both, j], aweights=weights[both], ddof=0)
-            rho[i, j] = cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1])
+            rho[i, j] = rho[j, i] = cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1])
     return rho
 
 
@@ -91,14 +92,22 @@ def test_lagged_correlation_is_the_formula_s_on_every_prefix() -> None:
             np.testing.assert_allclose(running.at(lag), expected, atol=CLOSE, rtol=0)
 
 
-def test_growing_weights_are_scaled_back_before_they_overflow() -> None:
-    """At decay 0.5 the gain passes 1e100 after 333 steps."""
-    values = stream(4, drawn(700, 1_200), 3, holes=0.1)
+@pytest.mark.parametrize(
+    "gain_max", [1e12, pytest.param(GAIN_MAX, marks=only_long("as with a limit that is reached sooner"))]
+)
+def test_growing_weights_are_scaled_back_before_they_overflow(
+    gain_max: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At decay 0.93 the gain passes 1e12 after 381 steps, and 1e100 after 3,173."""
+    for module in (correlation, lead):
+        monkeypatch.setattr(module, "GAIN_MAX", gain_max)
+    values = stream(4, 400, 3, holes=0.1)
     values[np.isnan(values)] = 0.0
     running, lags = Correlations(3, 1, 0.93), LaggedCorrelations(3, 1, 0.93)
-    for row in np.tile(values, (5, 1)):
+    for row in np.tile(values, (2 if gain_max < GAIN_MAX else 9, 1)):
         running.add(row[None, :])
         lags.add(row)
+        assert running._gain == lags._gain <= gain_max
     expected = scratch_correlation(values, 0.93)
     np.testing.assert_allclose(running.correlation(0), expected, atol=CLOSE, rtol=0)
     np.testing.assert_allclose(lags.at(1), scratch_lag(values, 1, 0.93), atol=CLOSE, rtol=0)
@@ -123,13 +132,13 @@ def test_markets_that_come_and_go_leave_the_others_untouched() -> None:
 
 def test_a_market_that_follows_another_by_two_steps_is_led_by_two_steps() -> None:
     draw = np.random.default_rng(6)
-    leader = draw.standard_normal(2_000)
-    follower = np.roll(leader, 2) + 0.5 * draw.standard_normal(2_000)
+    leader = draw.standard_normal(1_000)
+    follower = np.roll(leader, 2) + 0.5 * draw.standard_normal(1_000)
     lags = LaggedCorrelations(2, 4, 0.999)
     for row in np.stack([leader, follower], axis=1)[2:]:
         lags.add(row)
-    *_, (lead, rho) = lags.leads_by_lag()
-    assert (lead[0, 1], lead[1, 0]) == (2.0, -2.0)
+    *_, (ahead, rho) = lags.leads_by_lag()
+    assert (ahead[0, 1], ahead[1, 0]) == (2.0, -2.0)
     assert rho[0, 1] == rho[1, 0]
     assert rho[0, 1] > 0.8
 

@@ -18,7 +18,7 @@ from signalnode.strategies.base import View
 from tests.aggregator.test_core import T0, walk
 
 MARKETS = ["M0", "M1", "M2"]
-EVENTS = walk(5, 500, 3)
+EVENTS = walk(5, 300, 3)  # of some 120 views
 
 
 def told(view: View) -> list[Any]:
@@ -63,7 +63,7 @@ def live() -> dict[int, list[Any]]:
 
 @pytest.mark.parametrize(
     "when",
-    [lambda seq: seq >= 1, lambda seq: seq >= 150, lambda seq: seq in {90, 93, 181}, lambda seq: seq == 190],
+    [lambda seq: seq >= 1, lambda seq: seq >= 90, lambda seq: seq in {54, 57, 113}, lambda seq: seq == 115],
     ids=["ever", "late", "now-and-then", "once"],
 )
 def test_what_is_asked_for_late_is_what_a_live_node_knew_then(
@@ -86,22 +86,22 @@ def test_a_view_that_is_kept_goes_on_to_say_what_it_said(live: dict[int, list[An
 
     class Keeping:
         def evaluate_opportunities(self, view: View) -> list[Decision]:
-            if view.seq == 120:
+            if view.seq == 72:
                 kept[view.seq] = view
             return []
 
     heard(Keeping(), is_alone=True)
-    regime, measures, *matrices = told(kept[120])
-    assert [regime, measures, *matrices[:3]] == live[120][:5]
+    regime, measures, *matrices = told(kept[72])
+    assert [regime, measures, *matrices[:3]] == live[72][:5]
     with pytest.raises(AttributeError, match="a view has no weather"):
-        _ = kept[120].weather
+        _ = kept[72].weather
 
 
 def test_what_waits_is_bounded(live: dict[int, list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalnode.aggregator.measures.waiting.BYTES_MAX", 2_000)
-    strategy = Asking(lambda seq: seq == 190)
+    strategy = Asking(lambda seq: seq == 115)
     heard(strategy, is_alone=True)
-    assert strategy.told == {190: live[190]}
+    assert strategy.told == {115: live[115]}
     waiting = Waiting(2, bytes_max=300)
     samples = [
         Sample(step, step != 2, np.full(2, step + 0.5), np.full((2, 7), float(step))) for step in range(4)
