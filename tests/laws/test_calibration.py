@@ -21,10 +21,11 @@ from tests.laws.streams import NAMES, engine
 WARM_ROWS = 3_600  # an hour, two memories of the scale
 DECILES = np.arange(10, 100, 10)
 POINTS_MAX = 5.0
+SECONDS = drawn(48_000.0, 100_000.0)
 MARKETS = {
-    "quiet": (Stretch(seconds=100_000.0, pull_s=300.0, events_per_s=1.0), 0.01),
-    "coarse": (Stretch(seconds=100_000.0, pull_s=300.0, events_per_s=2.0, sizes=0.3, sigma_bps=2.0), 5.0),
-    "leaning": (Stretch(seconds=100_000.0, pull_s=300.0, events_per_s=3.0, lean=0.7), 0.01),
+    "quiet": (Stretch(seconds=SECONDS, pull_s=300.0, events_per_s=1.0), 0.01),
+    "coarse": (Stretch(seconds=SECONDS, pull_s=300.0, events_per_s=2.0, sizes=0.3, sigma_bps=2.0), 5.0),
+    "leaning": (Stretch(seconds=SECONDS, pull_s=300.0, events_per_s=3.0, lean=0.7), 0.01),
     "trading": (Stretch(seconds=50_000.0, pull_s=120.0, events_per_s=20.0, trades=0.6, spread_ticks=7), 0.01),
 }
 
@@ -32,7 +33,8 @@ MARKETS = {
 def stationary(name: str, seed: int) -> Events:
     """A long stationary market: the synthetic feed's, or one of MARKETS."""
     if name == "synthetic":
-        return synthetic_events(seed, 700_000, events_per_s=10.0, regime="stationary")
+        count, rate = drawn((240_000, 5.0), (700_000, 10.0))
+        return synthetic_events(seed, count, events_per_s=rate, regime="stationary")
     stretch, tick = MARKETS[name]
     return made_market(seed, stretch, tick=tick)
 

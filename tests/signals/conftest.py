@@ -13,17 +13,15 @@ from signalnode.signals.extra import ExtraSignals
 from signalnode.signals.parameters import parameters_of
 
 
-def _mid(f: Any, p: Any) -> float:
-    return float(f.mid)
-
-
 class Scale:
     """The scale of one signal whose reading is whatever it is given."""
 
     def __init__(self, two_sided: bool, **shape: Any) -> None:
         names = ("long", "short") if two_sided else ("one",)
         self.parameters = parameters_of({})
-        self._signals = ExtraSignals((Signal(names, _mid, needs=(), **shape),), self.parameters)
+        self._reading = 0.0
+        signal = Signal(names, lambda *_: self._reading, needs=(), **shape)
+        self._signals = ExtraSignals((signal,), self.parameters)
         self._features = np.zeros(1, FEATURES)
         self._steps_warm = float(self.parameters["baseline_s"][0] / self.parameters["sample_s"][0])
 
@@ -35,7 +33,7 @@ class Scale:
     def learn(self, readings: Iterable[float]) -> None:
         """Take each reading as one sample."""
         for reading in readings:
-            self._features["mid"] = reading
+            self._reading = float(reading)
             self._signals.learn(self._features)
 
     def score(self, reading: float, warm: float = 1.0) -> float:
@@ -51,7 +49,7 @@ class Scale:
         return self._scores(reading, 1.0).unknown
 
     def _scores(self, reading: float, warm: float) -> MarketScores:
-        self._features["mid"] = reading
+        self._reading = reading
         steps = self._signals.scales["steps"].copy()
         self._signals.scales["steps"] = round(warm * self._steps_warm)
         scores = self._signals.score(self._features)

@@ -13,6 +13,7 @@ from signalnode.bus.wire import decode, encode
 from signalnode.errors import ConfigError, ExtensionError
 from signalnode.signals import BUILT_IN_SCORES, extra
 from tests.bus.messages import score
+from tests.effort import drawn
 from tests.laws.streams import ADDED, stream
 
 GOOD = """
@@ -104,7 +105,7 @@ def install(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
 
 
 def test_an_installed_signal_comes_for_every_market(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, "tests.laws.added_compiled:LEAN")
+    install(monkeypatch, drawn("tests.laws.added:LEAN", "tests.laws.added_compiled:LEAN"))
     assert SignalEngine("ANY-USD").names == (*BUILT_IN_SCORES, "lean_long", "lean_short")
 
 
