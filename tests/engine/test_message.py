@@ -64,28 +64,37 @@ class Heard(NamedTuple):
         return self.is_degraded
 
 
-def three(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
-    return st.lists(values, min_size=THREE, max_size=THREE)
+def many(values: st.SearchStrategy[Any], count: int = THREE) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.tuples(*[values] * count)  # of a list it would be drawn each time whether there is one more
 
 
-@st.composite
-def rows(draw: st.DrawFn) -> npt.NDArray[Any]:
+ROWS = st.fixed_dictionaries(
+    {
+        "time_ns": TIMES_NS,
+        "time_event_ns": TIMES_NS,
+        "silent": st.sampled_from([0, 0, 0, 0, 2]),
+        "unknown": st.just(0) | st.integers(0, 2 ** len(SIGNALS) - 1),
+        "mid": POSITIVE | st.just(float("nan")),
+        "spread_bps": POSITIVE | st.just(-1.0),
+        "warm": st.floats(0.0, 1.0) | st.just(1.0),
+        "waited_ns": many(SPANS_NS | st.just(-1)),
+        "late_ns": many(st.integers(-(2**60), 2**60) | st.just(0)),
+        "limit_s": many(st.floats(2.0, 1e9) | st.just(float("inf"))),
+        "scores": many(st.floats(0.0, 100.0), len(BUILT_IN_SCORES)),
+    }
+)
+
+
+def rows() -> st.SearchStrategy[npt.NDArray[Any]]:
     """A row as `step` leaves it, with every number that it may have."""
-    made = np.zeros(1, STEP)
-    row = made[0]
-    row["time_ns"], row["time_event_ns"] = draw(TIMES_NS), draw(TIMES_NS)
-    row["silent"] = draw(st.sampled_from([0, 0, 0, 0, 2]))
-    row["unknown"] = draw(st.just(0) | st.integers(0, 2 ** len(SIGNALS) - 1))
-    row["mid"] = draw(POSITIVE | st.just(float("nan")))
-    row["spread_bps"] = draw(POSITIVE | st.just(-1.0))
-    row["warm"] = draw(st.floats(0.0, 1.0) | st.just(1.0))
-    row["waited_ns"] = draw(three(SPANS_NS | st.just(-1)))
-    row["late_ns"] = draw(three(st.integers(-(2**60), 2**60) | st.just(0)))
-    row["limit_s"] = draw(three(st.floats(2.0, 1e9) | st.just(float("inf"))))
-    row["scores"] = draw(
-        st.lists(st.floats(0.0, 100.0), min_size=len(BUILT_IN_SCORES), max_size=len(BUILT_IN_SCORES))
-    )
-    return made
+    return ROWS.map(row_of)
+
+
+def row_of(values: dict[str, Any]) -> npt.NDArray[Any]:
+    row = np.zeros(1, STEP)
+    for name, value in values.items():
+        row[name] = value
+    return row
 
 
 def feeds() -> st.SearchStrategy[Heard]:
@@ -167,10 +176,7 @@ def test_whatever_comes_after_what_it_is_written_right_or_not_at_all(
 
 
 def a_row(**changes: Any) -> npt.NDArray[Any]:
-    row = np.zeros(1, STEP)
-    for name, value in ({"mid": 10.0, "waited_ns": 0, "warm": 1.0, "limit_s": np.inf} | changes).items():
-        row[name] = value
-    return row
+    return row_of({"mid": 10.0, "waited_ns": 0, "warm": 1.0, "limit_s": np.inf} | changes)
 
 
 @pytest.mark.parametrize("unknown", range(2 ** len(SIGNALS)))
