@@ -57,7 +57,7 @@ def stream(name: str) -> Events:
     if name == "eth":
         return load_events([SAMPLE / "ethusdt_20240808.xz"], venue="binance", market="ETH-USDT")
     if name == "sparse":
-        return synthetic_events(seed=2, count=1_500, events_per_s=2.0)
+        return synthetic_events(seed=2, count=drawn(800, 1_500), events_per_s=2.0)
     if name == "reverting":
         return synthetic_events(seed=3, count=drawn(10_000, 20_000), events_per_s=100.0, regime="reverting")
     return synthetic_events(seed=1, count=drawn(10_000, 20_000), events_per_s=50.0)
@@ -101,20 +101,20 @@ _ROWS = st.tuples(
 
 
 def _market(rows: list[tuple[int, float, int, int, float, float, int]], price: int) -> Events:
-    events = np.zeros(len(rows), EVENT)
+    made: list[tuple[float, ...]] = []
     ticks, time_ns = price, START_NS
-    for event, (kind, gap_s, move, half, one, two, side) in zip(events, rows, strict=True):
+    for kind, gap_s, move, half, one, two, side in rows:
         time_ns += int(gap_s * NS_PER_S)
         ticks = max(ticks + move, 4)
-        event["kind"], event["time_received_ns"], event["time_event_ns"] = kind, time_ns, time_ns
+        values = [0.0] * 8  # of a trade, the top of the book, and depth
         if kind == QUOTE:
-            event["bid"], event["ask"] = 0.01 * (ticks - half), 0.01 * (ticks + half)
-            event["bid_size"], event["ask_size"] = one, two
+            values[2:6] = 0.01 * (ticks - half), one, 0.01 * (ticks + half), two
         elif kind == TRADE:
-            event["price"], event["size"], event["aggressor_side"] = 0.01 * ticks, one, side
+            values[:2] = 0.01 * ticks, one
         else:
-            event["bid_depth"], event["ask_depth"] = one, two
-    return events
+            values[6:] = one, two
+        made.append((time_ns, time_ns, kind, side if kind == TRADE else 0, *values))
+    return np.array(made, EVENT)
 
 
 def markets() -> st.SearchStrategy[Events]:

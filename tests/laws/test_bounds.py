@@ -28,20 +28,27 @@ LATER_NS = (0, 1, NS_PER_S, 86_400 * NS_PER_S, 2**60)
 PLACE_MAX = drawn(2_800, 4_000)  # of what is put among the events of a recording
 
 
-@st.composite
-def anything(draw: st.DrawFn) -> Events:
-    """Events in order of time, and nothing else about them is certain."""
-    events = np.zeros(draw(st.integers(1, 25)), EVENT)
-    time_ns = draw(st.sampled_from([TIME_MIN_NS, 1_700_000_000 * NS_PER_S, TIME_MAX_NS]))
-    for event in events:
-        time_ns = min(time_ns + draw(GAPS_NS), TIME_MAX_NS)
-        event["time_received_ns"] = time_ns
-        event["time_event_ns"] = draw(st.integers(-(2**63), 2**63 - 1))
-        event["kind"] = draw(st.sampled_from([1, 2, 2, 3, 0, 4, 255]))
-        event["aggressor_side"] = draw(st.integers(-128, 127))
-        for field in FIELDS:
-            event[field] = draw(NUMBERS)
+ROWS = st.tuples(
+    st.integers(-(2**63), 2**63 - 1),  # the venue's time
+    GAPS_NS,
+    st.sampled_from([1, 2, 2, 3, 0, 4, 255]),
+    st.integers(-128, 127),
+    *[NUMBERS] * len(FIELDS),
+)
+
+
+def events_of(rows: list[tuple[Any, ...]], time_ns: int) -> Events:
+    events = np.zeros(len(rows), EVENT)
+    for place, (venue_ns, gap_ns, *values) in enumerate(rows):
+        time_ns = min(time_ns + gap_ns, TIME_MAX_NS)
+        events[place] = (venue_ns, time_ns, *values)
     return events
+
+
+def anything() -> st.SearchStrategy[Events]:
+    """Events in order of time, and nothing else about them is certain."""
+    times_ns = st.sampled_from([TIME_MIN_NS, 1_700_000_000 * NS_PER_S, TIME_MAX_NS])
+    return st.builds(events_of, st.lists(ROWS, min_size=1, max_size=25), times_ns)
 
 
 def assert_bounded(scores: dict[str, float] | Any) -> None:
