@@ -90,6 +90,8 @@ class Images:
 
     def due_ns(self) -> int:
         """When `on_time` has something to do; NEVER_NS while that cannot be told."""
+        if not self._images:  # as at most venues
+            return NEVER_NS
         is_full = self._under_way() >= FETCHES_MAX
         states = ("asked",) if is_full else ("asked", "wanted")
         return min((i.due_ns for i in self._images.values() if i.state in states), default=NEVER_NS)

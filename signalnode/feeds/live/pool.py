@@ -299,9 +299,11 @@ class Pool:
         return Step(slot, self._numbers[slot], action)
 
     def _to_each(self, slot: int, action: Action) -> list[Step]:
-        return [self._step(slot, one) for one in self._spelled_out(slot, action)]
+        if isinstance(action, Tell) or (isinstance(action, TO_ALL) and not action.symbol):
+            return [self._step(slot, one) for one in self._spelled_out(slot, action)]
+        return [Step(slot, self._numbers[slot], action)]  # as nearly always
 
-    def _spelled_out(self, slot: int, action: Action) -> Iterator[Action]:
+    def _spelled_out(self, slot: int, action: Tell | Deliver | Address | Beside) -> Iterator[Action]:
         if isinstance(action, Tell):
             session = self.sessions[slot]
             for symbol in [action.symbol] if action.symbol else sorted(session.symbols):
@@ -310,11 +312,9 @@ class Pool:
                 if action.state == "lost" and self._refusal(symbol):  # which no new connection mends
                     continue
                 yield action._replace(symbol=symbol)
-        elif isinstance(action, TO_ALL) and not action.symbol:
+        else:
             for symbol in sorted(self.sessions[slot].symbols):
                 yield action._replace(symbol=symbol)
-        else:
-            yield action
 
     def _is_heard(self, symbol: str) -> bool:
         place = self._placed.get(symbol)

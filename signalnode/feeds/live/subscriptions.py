@@ -145,10 +145,12 @@ class Subscriptions:
             elif state == "leaving" or (state == "wanted" and key[1] not in full):
                 if asked.is_suspect and state == "wanted" and key != turn:
                     continue
-                due_ns = max(due_ns, send_ns)
+                if due_ns < send_ns:  # noqa: PLR1730 - `max` is a call
+                    due_ns = send_ns
             elif state not in ("asked", "left"):
                 continue
-            soonest_ns = min(soonest_ns, due_ns)
+            if due_ns < soonest_ns:  # noqa: PLR1730
+                soonest_ns = due_ns
         return soonest_ns
 
     def overdue(self, now_ns: int) -> Key | None:
