@@ -129,7 +129,7 @@ def test_a_gateways_planned_restart_costs_nothing(world, venue, tmp_path):
 
 
 @pytest.mark.parametrize("who", ["gateway", "young"])
-@at_some_venues[0]
+@pytest.mark.parametrize("venue", LIVE_VENUES[:: reach(5, 1)])
 def test_a_gateway_that_dies_while_another_relieves_it_costs_its_markets_nothing(world, venue, who, tmp_path):
     world.relieve_gateway()
     world.until(lambda: all(map(world.young.pool.is_settled, world.listeners)), "the other to hear all")
@@ -157,7 +157,7 @@ def test_a_book_whose_losses_nobody_sees_is_made_anew_and_that_costs_nothing(nar
     narrow.finish(tmp_path)
 
 
-@at_some_venues[0]
+@at_every_kind
 def test_a_market_comes_through_any_schedule_of_faults(venue, tmp_path):
     for seed in range(drawn(1, 200)):
         random = Random(seed)

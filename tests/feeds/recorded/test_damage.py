@@ -12,7 +12,7 @@ import pytest
 from signalnode.clock import NS_PER_S
 from signalnode.errors import DataError
 from signalnode.events import Events
-from signalnode.feeds.files.recording import ROW_GROUP_ROWS
+from signalnode.feeds.recorded import parquet
 from signalnode.feeds.recorded.blocks import MARK, contents, walk
 from signalnode.feeds.recorded.gaps import CHANNELS, FILE, Gap, GapFile, pack_gap, read_gaps, strange_lines
 from signalnode.feeds.recorded.hours import HOUR_NS, KINDS, Hour, Kind, hours_in
@@ -25,6 +25,7 @@ from tests.feeds.recorded.test_recorded import line, start
 
 S = NS_PER_S
 STEPS = (0, 200, 400)
+ROW_GROUP_ROWS = 20_000
 
 
 def three_blocks(folder: Path) -> tuple[Recorded, Events]:
@@ -121,18 +122,22 @@ def test_frames_behind_a_damaged_block_are_distrusted_until_an_image_comes(tmp_p
     )
 
 
-def test_a_parquet_file_is_read_but_for_what_is_damaged(tmp_path: Path) -> None:
-    made = Recorded(tmp_path, kinds=("events",), capacity=1 << 26)
+def test_a_parquet_file_is_read_but_for_what_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", ROW_GROUP_ROWS)
+    made = Recorded(tmp_path, kinds=("events",), capacity=1 << 24)
     groups = 3
     rows = rows_from(START_NS, groups * ROW_GROUP_ROWS, step_ns=1_000_000)
-    made.put(
-        start(START_NS),
-        *(put_rows(part, at * ROW_GROUP_ROWS) for at, part in enumerate(np.split(rows, groups))),
-    )
+    made.put(start(START_NS))
+    for at, part in enumerate(np.split(rows, groups)):
+        made.put(put_rows(part, at * ROW_GROUP_ROWS))
+        made.take(1 << 23)
+        made.flush()
     made.finish()
     hour = the_only(made, "events")
     assert np.array_equal(open_span(made.folder, MARKET).gather(), rows)
-    column = pq.read_metadata(hour.path).row_group(1).column(1)
+    column = pq.read_metadata(hour.path).row_group(1).column(4)  # prices: zstd alone would read others
     with hour.path.open("r+b") as file:
         file.seek(column.data_page_offset + column.total_compressed_size // 2)
         byte = file.read(1)
