@@ -124,7 +124,7 @@ def test_overlapping_windows_count_as_so_many_that_do_not_overlap() -> None:
 
 def test_intervals_of_95_percent_hold_the_truth_as_often() -> None:
     held = []
-    for seed in range(drawn(8, 40)):
+    for seed in range(drawn(4, 40)):
         draw = np.random.default_rng(seed)
         mids = 100.0 * np.exp(np.cumsum(draw.normal(0.0, 1e-4, (400, 3)), axis=0))
         outcomes = fed(made(), mids, draw.uniform(0.0, 100.0, (400, 3, len(NAMES))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from signalnode.aggregator.relating import relate as module
 from signalnode.aggregator.relating.relate import Found, Relater
 from signalnode.aggregator.relating.ring import Ring, packed_scores
 from tests.aggregator.measures.test_correlation import scratch_correlation, scratch_lag, stream
+from tests.effort import drawn
 
 CLOSE = 1e-6  # float32
 DECAY, LAGS, SERIES = 0.99, 3, ("up", "down")
@@ -42,21 +44,27 @@ def test_correlation_and_lead_are_those_of_the_exact_sums(
     holes: float, block: int, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BLOCK_MARKETS", block)
+    values, *wanted, wanted_lead, wanted_rho = exact(holes, steps)
+    rho, lead, lead_rho = related(values).matrices
+    for each in wanted:
+        np.testing.assert_allclose(rho, each, atol=CLOSE, rtol=0)
+    np.testing.assert_array_equal(lead, wanted_lead)
+    np.testing.assert_allclose(lead_rho, wanted_rho, atol=CLOSE, rtol=0)
+
+
+@cache
+def exact(holes: float, steps: int) -> tuple[Floats, ...]:
+    """Returns; their correlation by sums, and from scratch; leads and their correlation."""
     values = stream(1, 90, 8, holes)[:steps] if holes else stream_without_holes(90, 8)[:steps]
     values[:, 5] = np.nan if steps > 5 else values[:, 5]
     if steps > 20:
         values[17] = np.nan  # a step that was lost
-    found = related(values)
     correlations, lags = Correlations(8, 1, DECAY), LaggedCorrelations(8, LAGS, DECAY)
     for row in values:
         correlations.add(row[None, :])
         lags.add(row)
-    rho, lead, lead_rho = found.matrices
-    np.testing.assert_allclose(rho, correlations.correlation(0), atol=CLOSE, rtol=0)
-    np.testing.assert_allclose(rho, scratch_correlation(values, DECAY), atol=CLOSE, rtol=0)
-    *_, (wanted_lead, wanted_rho) = lags.leads_by_lag()
-    np.testing.assert_array_equal(lead, wanted_lead)
-    np.testing.assert_allclose(lead_rho, wanted_rho, atol=CLOSE, rtol=0)
+    *_, leads = lags.leads_by_lag()
+    return values, correlations.correlation(0), scratch_correlation(values, DECAY), *leads
 
 
 def test_a_lead_s_correlation_is_numpy_s() -> None:
@@ -134,10 +142,13 @@ def stream_without_holes(steps: int, size: int) -> Floats:
 
 
 @pytest.mark.parametrize(("holes", "most"), [(0.0, 3.0), (0.1, 5.5)])
-def test_a_pass_takes_little_beside_its_columns(holes: float, most: float) -> None:
+def test_a_pass_takes_little_beside_its_columns(
+    holes: float, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In times of the returns that it reads: they are there once, and what two blocks need for their
     products; twice that where all was worked out in double precision and kept.
     """
+    monkeypatch.setattr(module, "BLOCK_MARKETS", drawn(128, module.BLOCK_MARKETS))
     count, decay = 2 * module.BLOCK_MARKETS, 0.997
     draw = np.random.default_rng(4)
     ring = Ring([f"M{k}" for k in range(count)], 1, decay)
