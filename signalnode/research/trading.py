@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 from typing import Literal
 
@@ -20,6 +21,7 @@ from signalnode.research.verdicts import seconds
 
 HOUR_NS = 3_600 * NS_PER_S
 SHARE_MAX = 1e-6  # of the quantile, to which it is searched
+QUANTILES_MAX = 1_024  # that are kept: many means are over as many blocks
 
 TradeWord = Literal["shown", "loses", "not shown", "no trades"]
 
@@ -106,6 +108,7 @@ def mean_of(name: str, trades: Sequence[Trade]) -> Mean:
     return Mean(name, count, number, move, net, net - around, net + around, won, p)
 
 
+@lru_cache(maxsize=QUANTILES_MAX)
 def quantile(freedom: int, outside: float = 0.05) -> float:
     """|t| that Student's stays below but for `outside`, by halving."""
     low, high = 0.0, 1_000.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,16 @@ def at(step: int, frame: object) -> bytes:
     return frames.line(step, frame)
 
 
+@functools.cache
+def quote_at(step: int) -> bytes:
+    return at(step, frames.quote(f"{99.5 + 0.01 * (step % 7):.2f}"))
+
+
+@functools.cache
+def depth_at(step: int) -> bytes:
+    return at(step, frames.depth(step - 8 if step > 9 else 1, step + 1, [(99, 1 + step % 5)]))
+
+
 def minute(
     is_quiet: Callable[[int], bool] = lambda _step: False,
     is_lost: Callable[[int], bool] = lambda _step: False,
@@ -48,12 +59,12 @@ def minute(
         if step in snapshots:
             lines.append(at(step, frames.snapshot(step + 1)))
         if step % 2 == 0:
-            lines.append(at(step, frames.quote(f"{99.5 + 0.01 * (step % 7):.2f}")))
+            lines.append(quote_at(step))
         if step % 5 == 0 and not is_quiet(step):
             number += 1
             lines.append(at(step, frames.trade(number, f"{100 + 0.01 * (step % 11):.2f}")))
         if step % 10 == 3 and not is_lost(step):
-            lines.append(at(step, frames.depth(step - 8 if step > 9 else 1, step + 1, [(99, 1 + step % 5)])))
+            lines.append(depth_at(step))
     return lines
 
 
