@@ -199,12 +199,14 @@ class Virtual:
         for symbol, truth in self.truths.items():
             truth.on_step(is_due=symbol not in spoiled and self._is_reached(symbol, "trades"))
 
-    def until(self, holds: Callable[[], bool], what: str, *, seconds: float = 120.0) -> None:
+    def until(
+        self, holds: Callable[[], bool], what: str, *, seconds: float = 120.0, tick_ns: int = TICK_NS
+    ) -> None:
         """Tick until it holds; and fail where it never does."""
         end_ns = self.now_ns + int(seconds * NS_PER_S)
         while not holds():
             assert self.now_ns < end_ns, f"never: {what}; {self.feed.outage}; {self.feed.faults}"
-            self.tick()
+            self.tick(tick_ns)
 
     def run(self, seconds: float, tick_ns: int = TICK_NS) -> None:
         """So much time passes, `tick_ns` a step."""

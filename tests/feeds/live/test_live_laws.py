@@ -194,7 +194,7 @@ def test_a_venue_that_is_away_for_ten_minutes_is_asked_seldom_and_found_again(wo
     world.venue.script.status = 503
     world.venue.close_all(1012)
     before = world.venue.connects
-    world.run(600.0, 10**9)
+    world.run(600.0, 2 * 10**9)
     assert "503" in world.feed.outage
     assert 10 <= world.venue.connects - before <= 60
     world.venue.script.status = 0

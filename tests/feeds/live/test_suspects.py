@@ -108,7 +108,9 @@ def test_a_coin_that_was_renamed_costs_its_neighbours_a_minute_or_two() -> None:
     other = list(world.listeners)[1]
     del world.venue.listings[world.symbol]
     world.venue.close_all(1012)
-    world.until(lambda: world.feed.outage == f"refused: {GUILTY}", "the blame", seconds=150.0)
+    world.until(
+        lambda: world.feed.outage == f"refused: {GUILTY}", "the blame", seconds=150.0, tick_ns=NS_PER_S // 2
+    )
     world.until(lambda: world.listeners[other].is_sound, "the other one")
     broken = len(world.venue.broken_rules)
     world.run(300.0, NS_PER_S)
