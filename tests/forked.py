@@ -13,9 +13,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, popen_forkserver, resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 from tests.supervisor.forking import room_for_a_mark
@@ -24,11 +26,29 @@ Told = tuple[Connection, Connection]
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["tests.preloaded"])
 
+# Where a program needs the supervisor alone: a tenth of the memory, which each of its many forks copies.
+small: Any = forkserver.ForkServer()
+small.set_forkserver_preload(["tests.supervisor.preloaded"])
+
+
+class _SmallPopen(popen_forkserver.Popen):
+    _asked = SimpleNamespace(
+        connect_to_new_process=small.connect_to_new_process, read_signed=forkserver.read_signed
+    )
+    _launch = FunctionType(
+        popen_forkserver.Popen._launch.__code__, {**vars(popen_forkserver), "forkserver": _asked}
+    )
+
+
+class _SmallProcess(ForkServerProcess):
+    _Popen = _SmallPopen
+
 
 def begin_for_all() -> None:
     """Begin what programs are forked from now: for this process, and for all that will be forked from it."""
     with room_for_a_mark():
         forkserver.ensure_running()
+        small.ensure_running()
     os.register_at_fork(after_in_child=_of_another)
 
 
@@ -36,6 +56,7 @@ def _of_another() -> None:
     """`multiprocessing` asks the kernel for the end of a child; here it is another process's, and lasts."""
     known: Any = forkserver
     known.ensure_running = known._forkserver.ensure_running = resource_tracker.ensure_running
+    small.ensure_running = resource_tracker.ensure_running
 
 
 class Forked:
@@ -49,18 +70,18 @@ class Forked:
         *,
         folder: Path | None = None,
         one_stream: bool = False,
+        small: bool = False,
     ) -> None:
         out, into_out = context.Pipe(duplex=False)
         err, into_err = context.Pipe(duplex=False)
         told = into_out, into_out if one_stream else into_err
-        self._process = context.Process(
+        self._process = (_SmallProcess if small else context.Process)(
             target=_run,
             args=(program, words, dict(environment), folder or Path.cwd(), told),
             daemon=True,
         )
         with room_for_a_mark():
-            forkserver.ensure_running()
-        self._process.start()
+            self._process.start()
         self.stdout, self.stderr = (os.fdopen(os.dup(each.fileno())) for each in (out, err))
         for end in (out, into_out, err, into_err):
             end.close()

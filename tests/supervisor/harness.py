@@ -65,7 +65,8 @@ class Node:
             command, pipe = [sys.executable, "-c", PROGRAM, *words], subprocess.PIPE
             self.process = subprocess.Popen(command, env=variables, stdout=pipe, stderr=pipe, text=True)
         else:
-            self.process = Forked(PROGRAM if self.serves_from_nothing else SO + PROGRAM, words, variables)
+            program = PROGRAM if self.serves_from_nothing else SO + PROGRAM
+            self.process = Forked(program, words, variables, small=True)
         self._started.append(self.process)
         self._rest = b""
         return self

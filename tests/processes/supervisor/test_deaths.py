@@ -19,7 +19,7 @@ from tests.supervisor.harness import KILLED, Node, eventually, is_alive, spec
 
 Make = Callable[..., Node]
 NICE_MAX = 19
-V1, V2 = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")  # where control groups are found
+V1 = V2 = Path("/sys/fs/cgroup")  # where control groups are found
 
 
 def test_a_killed_child_is_replaced_and_the_others_do_not_notice(node: Make) -> None:
@@ -204,17 +204,47 @@ def test_a_child_that_fills_its_memory_meets_its_own_limit(node: Make) -> None:
 @pytest.fixture
 def small_group() -> Iterator[Path]:
     """A control group of either version whose processes may use 32 MB."""
-    for mount, limit in ((V1, "memory.limit_in_bytes"), (V2, "memory.max")):
-        group = mount / f"test{os.getpid()}"
-        with contextlib.suppress(OSError):
-            group.mkdir()
-            try:
-                (group / limit).write_text("32000000")
-                yield group
-            finally:
-                eventually(lambda at=group: _removed(at), "the group's processes gone")
-            return
-    pytest.skip("no control group can be given a limit of memory here")
+    with control_group({V1 / "memory": "memory.limit_in_bytes", V2: "memory.max"}, "32000000") as group:
+        if group is None:
+            pytest.skip("no control group can be given a limit of memory here")
+        yield group
+
+
+@pytest.fixture
+def slow_group() -> Iterator[Path | None]:
+    """A control group of either version with a tenth of a processor, or none where there can be none.
+
+    It outlives the node of the test that asks for it before that.
+    """
+    limits = {V1 / "cpu": "cpu.cfs_quota_us", V2: "cpu.max"}
+    with control_group(limits, "10000") as group:  # of each 100,000 microseconds, unless told otherwise
+        yield group
+
+
+@contextlib.contextmanager
+def control_group(limits: dict[Path, str], limit: str) -> Iterator[Path | None]:
+    """A group with that limit, below the first of these places that has such a file."""
+    made = (group for place, name in limits.items() if (group := _limited(place, name, limit)))
+    group = next(made, None)
+    try:
+        yield group
+    finally:
+        if group is not None:
+            eventually(lambda: _removed(group), "the group's processes gone")
+
+
+def _limited(place: Path, name: str, limit: str) -> Path | None:
+    group = place / f"test{os.getpid()}"
+    with contextlib.suppress(OSError):
+        group.mkdir()
+        try:
+            with (group / name).open("r+") as file:  # a directory of another kind has no such file
+                file.write(limit)
+        except OSError:
+            group.rmdir()
+            raise
+        return group
+    return None
 
 
 def _removed(group: Path) -> bool:
@@ -270,21 +300,31 @@ def test_what_a_dead_child_left_behind_is_ended(node: Make) -> None:
 
 
 def test_a_child_that_gets_no_processor_is_left_alone_and_the_node_says_that_the_machine_is_too_small(
-    node: Make,
+    slow_group: Path | None, node: Make
 ) -> None:
-    """Each gets about a quarter of one processor, whatever its niceness: sessions share by session."""
+    """Each gets a quarter at most of a tenth of a processor, or of a whole one where nothing holds them back,
+    whatever its niceness: sessions share by session.
+    """
     more: dict[str, Any] = {
         "limits": {"cpu_affinity": [min(os.sched_getaffinity(0))]},
         "args": {"beat_s": 0.2},
     }
     one = node(*(spec(name, "labours", **more) for name in "xyz")).up()
+    hold_back(slow_group, *map(one.pid, "xyz"))
     # Of a load that has just come the kernel knows nothing for up to two seconds.
-    eventually(lambda: CpuPressure().look(0) > PRESSURE_MIN + 0.05, "the machine pressed")
+    eventually(lambda: CpuPressure().look(0) > PRESSURE_MIN, "the machine pressed")
     # Silent for less, as long as it has a processor to itself.
     one.specs.append(spec("a", "labours", **more, heartbeat_interval_s=0.1, heartbeats_missed_max=3))
     one.write()
     one.ask("reload")
     pid = one.pid("a")
+    hold_back(slow_group, pid)
     assert one.until("the machine is too small: children wait for a processor")["waiting"] == "a"
     assert one.ask("status")["supervisor"]["starved"] == ["a"]
     assert one.pid("a") == pid
+
+
+def hold_back(group: Path | None, *pids: int) -> None:
+    """What they have of the processor is little from here on, and the kernel counts that they want more."""
+    for pid in pids if group is not None else ():
+        (group / "cgroup.procs").write_text(str(pid))
