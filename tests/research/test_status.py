@@ -204,7 +204,7 @@ def made_up(kind: int, quiet: bool) -> Events:
 
 
 @pytest.mark.parametrize("kind", [TRADE, QUOTE])
-@pytest.mark.parametrize("rows_a_group", some([100, recording.ROW_GROUP_ROWS], 1))
+@pytest.mark.parametrize("rows_a_group", some([400, 100, recording.ROW_GROUP_ROWS], 1))
 def test_a_recording_tells_the_same_in_groups_of_any_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: int, rows_a_group: int
 ) -> None:
