@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -45,9 +46,9 @@ def test_of_what_is_long_ago_nothing_is_left(x: float) -> None:
 def test_four_at_once_are_the_four_one_by_one_but_for_the_last_bit() -> None:
     xs = list(draws(4_000))
     for four in zip(xs[::4], xs[1::4], xs[2::4], xs[3::4], strict=False):
-        one_by_one = pytest.approx(tuple(map(decay, four)), rel=3e-16, abs=0.0)
-        assert decays(*four) == one_by_one
-        assert any_decays(*four) == one_by_one
+        one_by_one = tuple(map(decay, four))
+        for found in (decays(*four), any_decays(*four)):
+            assert all(map(partial(math.isclose, rel_tol=3e-16), found, one_by_one)), four
 
 
 def test_what_grows_is_the_exponential_as_well() -> None:
@@ -59,5 +60,6 @@ def test_what_has_been_seen_is_what_has_not_faded_and_never_nothing() -> None:
     xs = sorted(draws(4_000))
     for four in zip(xs[::4], xs[1::4], xs[2::4], xs[3::4], strict=False):
         expected = [max(1.0 - decay(x), SEEN_MIN) for x in four]
-        assert shares_seen(*four) == pytest.approx(expected, abs=3e-16, rel=0.0)
+        near = partial(math.isclose, rel_tol=0.0, abs_tol=3e-16)
+        assert all(map(near, shares_seen(*four), expected)), four
     assert shares_seen(40.0, 50.0, GONE, math.inf) == (1.0, 1.0, 1.0, 1.0)
