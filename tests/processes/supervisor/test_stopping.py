@@ -13,7 +13,7 @@ from tests.effort import PATIENCE_S, drawn, some
 from tests.supervisor.harness import Node, eventually, is_alive, spec
 
 Make = Callable[..., Node]
-DEAF = drawn(30, 50)
+DEAF = drawn(16, 50)
 
 
 @pytest.mark.parametrize("number", some([signal.SIGTERM, signal.SIGINT], 1))
