@@ -38,7 +38,7 @@ class Link:
 if len(sys.argv) > 3:  # a file with the seconds by which the wall clock is set
     real_ns = process.wall_ns
     process.wall_ns = lambda: real_ns() + int(open(sys.argv[3]).read() or 0) * 1_000_000_000
-process.RECONCILE_S = float(sys.argv[2])
+process.RECONCILE_S, process.AGGREGATOR_HEARTBEAT_S = float(sys.argv[2]), 0.2
 sys.exit(process.main(Link(), {"config": sys.argv[1]}))
 """
 

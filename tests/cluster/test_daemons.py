@@ -21,7 +21,6 @@ from signalnode.cluster.daemons import (
     host_command,
     own_address,
 )
-from signalnode.cluster.node import bound
 from signalnode.cluster.place import Place
 from signalnode.errors import ClusterError
 from signalnode.settings import ClusterSettings
@@ -33,8 +32,9 @@ import os, subprocess, sys, time
 from signalnode.cluster.node import end_children, take_orphans
 take_orphans()
 deaf = "import signal as s, time; s.signal(s.SIGTERM, s.SIG_IGN); print(1, flush=True); time.sleep(600)"
-parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {deaf!r}], start_new_session=True)"
-below = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE)
+python = [sys.executable, "-S", "-c"]
+parent = f"import subprocess; subprocess.Popen([*{python!r}, {deaf!r}], start_new_session=True)"
+below = subprocess.Popen([*python, parent], stdout=subprocess.PIPE)
 below.stdout.readline()
 below.wait()
 end_children(0.2)
@@ -50,16 +50,18 @@ def test_what_lost_its_parent_and_hears_no_signal_is_ended_too() -> None:
 
 
 def test_what_is_bound_gets_sigterm_when_who_started_it_is_gone() -> None:
-    child = bound("-c", "import time; print(1, flush=True); time.sleep(600)")
+    words = ("-S", "-c", "import time; print('begun', flush=True); time.sleep(600)")
     code = f"""
 import subprocess, sys
 from signalnode.cluster.node import bound
-child = subprocess.Popen(bound({child[4]!r}, {child[5]!r}), stdout=subprocess.PIPE)
-child.stdout.readline()
-print(child.pid, flush=True)
+child = subprocess.Popen(bound(*{words!r}), stdout=subprocess.PIPE)
+print(child.stdout.readline().decode(), end="", flush=True)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=PATIENCE_S)
-    assert int(done.stdout) > 0  # it ended, or its output would still be open
+    assert done.stdout == b"begun\n"  # and it has ended, or its output would still be open
+
+
+def test_a_host_s_command_names_the_address_of_its_head() -> None:
     assert "--address=10.0.0.1:6379" in host_command("10.0.0.1:6379", "10.0.0.2")
 
 
