@@ -46,8 +46,7 @@ class Node:
     """A node on a config of its own."""
 
     PATHS: ClassVar[tuple[Path, ...]] = (ROOT,)  # what its interpreters import from
-    FORKED: ClassVar[bool] = False  # it, from what has loaded everything
-    FIRST: ClassVar[str] = SO  # then its fork server is forked as well: together a second sooner
+    FORKED: ClassVar[bool] = False  # it and its fork server, from what has loaded everything: a second sooner
 
     def __init__(self, folder: Path, *options: str, extra: str = "", terminal: int | None = None) -> None:
         self.folder = folder
@@ -80,10 +79,7 @@ class Node:
         """The command, with the terminal `on` where one is named."""
         first = "" if on is None else ON_TERMINAL.format(name=os.ttyname(on))
         return Forked(
-            first + self.FIRST + COMMAND,
-            [*argv, "--config", str(self.config)],
-            os.environ,
-            folder=self.folder,
+            first + SO + COMMAND, [*argv, "--config", str(self.config)], os.environ, folder=self.folder
         )
 
     def children(self) -> dict[str, dict[str, Any]]:
@@ -121,12 +117,6 @@ class ForkedNode(Node):
     """For claims on what a node does once it runs."""
 
     FORKED = True
-
-
-class ServedNode(ForkedNode):
-    """Its fork server is executed, and loads everything by itself, as a node's does."""
-
-    FIRST = ""
 
 
 def until(scores: Iterator[Any], satisfied: Callable[[Score], bool], count_max: int = 3_000) -> Score:
@@ -293,7 +283,7 @@ def test_a_started_market_is_heard_at_once_and_what_nobody_started_waits_for_rel
 
 @pytest.mark.parametrize("number", some([signal.SIGINT, signal.SIGTERM], 1))
 def test_the_end_is_clean_and_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
-    node = ServedNode(tmp_path, "--panel")
+    node = Node(tmp_path, "--panel")
     try:
         heard(node)
         assert node.process.stdout is not None
