@@ -103,7 +103,7 @@ def test_momentum_is_gone_when_the_climb_has_long_ended(rate: float, jump: float
 def test_a_book_that_leans_is_momentum(side: float, rate: float, before: tuple[Stretch, ...]) -> None:
     even, leaning = Stretch(seconds=300.0), Stretch(seconds=10.0, lean=side * 3.0)
     for seed in SEEDS:
-        table = last_s(table_after(seed, at_rate(rate, *before), *at_rate(rate, even, leaning)), 8.0)
+        table = last_s(table_of(made_market(seed, *at_rate(rate, *before, even, leaning))), 8.0)
         assert side * (table["momentum_long"].mean() - 50.0) > 20.0
 
 
