@@ -8,6 +8,7 @@ Ctrl-C, and ends as the command does.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -20,7 +21,8 @@ from pathlib import Path
 from signalnode.cli import main
 from tests.forked import context
 
-STREAMS = 3  # standard input, output and error
+STREAMS = range(3)  # standard input, output and error
+ASKED_BY_A_SHELL = (8, 9)  # where one that completes a line is answered, and told of faults
 LENGTH_BYTES = 4
 
 # Without site, whose start would be most of it.
@@ -30,9 +32,10 @@ import os, signal, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({path!r})
 environment = [f"{{name}}={{value}}" for name, value in os.environ.items()]
+streams = {streams} + {asked} * ("_ARGCOMPLETE" in os.environ)
 parts = [os.getcwd(), str(len(sys.argv) - 1), *sys.argv[1:], *environment]
 body = os.fsencode("\\0".join(parts))
-socket.send_fds(server, [len(body).to_bytes(4, "big")], [0, 1, 2])
+socket.send_fds(server, [len(body).to_bytes({length}, "big")], streams)
 server.sendall(body)
 signal.signal(signal.SIGINT, lambda *_: server.send(b"c"))
 sys.exit(server.recv(1)[0])
@@ -46,7 +49,8 @@ def forked_command(path: Path) -> Iterator[None]:
         address = path.with_suffix(".sock")
         listener.bind(str(address))
         listener.listen()
-        path.write_text(CLIENT.format(python=sys.executable, path=str(address)))
+        streams = {"streams": tuple(STREAMS), "asked": ASKED_BY_A_SHELL, "length": LENGTH_BYTES}
+        path.write_text(CLIENT.format(python=sys.executable, path=str(address), **streams))
         path.chmod(0o755)
         threading.Thread(target=_serve, args=(listener,), daemon=True).start()
         try:
@@ -66,7 +70,9 @@ def _serve(listener: socket.socket) -> None:
 
 def _run_one(client: socket.socket) -> None:
     with client:
-        length, descriptors, _, _ = socket.recv_fds(client, LENGTH_BYTES, STREAMS)
+        length, descriptors, _, _ = socket.recv_fds(
+            client, LENGTH_BYTES, len(STREAMS) + len(ASKED_BY_A_SHELL)
+        )
         body = bytearray()
         while len(body) < int.from_bytes(length, "big"):
             body += client.recv(65_536)
@@ -97,11 +103,15 @@ def _command(
     words: Sequence[str], folder: str, environment: dict[str, str], streams: Sequence[Connection]
 ) -> None:
     os.chdir(folder)
-    for number, each in enumerate(streams):
-        os.dup2(each.fileno(), number)
+    beyond = 1 + max(ASKED_BY_A_SHELL)  # none of them is where another belongs
+    given = [fcntl.fcntl(each.fileno(), fcntl.F_DUPFD_CLOEXEC, beyond) for each in streams]
+    for each in streams:
         each.close()
+    for number, descriptor in zip((*STREAMS, *ASKED_BY_A_SHELL), given, strict=False):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
     sys.stdin, sys.stdout, sys.stderr = (
-        os.fdopen(number, mode, closefd=False) for number, mode in enumerate(("r", "w", "w"))
+        os.fdopen(number, mode, closefd=False) for number, mode in zip(STREAMS, ("r", "w", "w"), strict=True)
     )
     os.environ.clear()
     os.environ.update(environment)

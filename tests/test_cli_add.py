@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,25 @@ from signalnode.errors import ConfigError, NotRunningError, RuntimeDirectoryErro
 from signalnode.settings import load_node
 from tests.command_line import refused, tree
 
+NOBODY = "http://127.0.0.1:9"  # so that no venue is asked
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `init` writes."""
+    folder = tmp_path_factory.mktemp("begun") / "config"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HTTPS_PROXY", NOBODY)
+        assert main(["init", str(folder), "--venue", "dydx", "BTC-USD"]) == 0
+    return folder
+
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SIGNALNODE_CONFIG", raising=False)
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # no venue is asked
-    main(["init", "config", "--venue", "dydx", "BTC-USD"])
+    monkeypatch.setenv("HTTPS_PROXY", NOBODY)
+    shutil.copytree(begun, tmp_path / "config")
     return tmp_path
 
 

@@ -19,7 +19,8 @@ from signalnode.cli.parser import command_line
 from signalnode.errors import UsageError
 from signalnode.settings import VENUE_NAMES
 from tests.command_line import shown_by_help
-from tests.effort import some
+from tests.effort import drawn, some
+from tests.forked_command import forked_command
 from tests.shells import Typist, fish_offers
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +29,7 @@ Asked = Callable[[str], list[str]]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A config with a sound and a broken market, and the command as a user would call it."""
     folder = tmp_path_factory.mktemp("home")
     markets = folder / "config" / "markets"
@@ -44,9 +45,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "two words.toml").write_text("")
     command = folder / "bin" / "signalnode"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m signalnode "$@"\n')
-    command.chmod(0o755)
-    return folder
+    with forked_command(command):
+        yield folder
 
 
 @pytest.fixture
@@ -105,7 +105,8 @@ def test_every_verb_and_option_of_the_help_is_offered(
         without.delenv("_ARGCOMPLETE")
         verbs, _ = shown_by_help()
         below = [("keys", verb) for verb in shown_by_help("keys")[0]]
-        options = {verb: shown_by_help(*verb)[1] for verb in [(each,) for each in verbs] + below}
+        asked = ([(each,) for each in verbs] + below)[:: drawn(4, 1)]
+        options = {verb: shown_by_help(*verb)[1] for verb in asked}
     assert offered("signalnode ") == verbs
     assert offered("signalnode keys ") == [verb for _, verb in below]
     for verb, expected in options.items():

@@ -19,6 +19,7 @@ from signalnode.names import DEFAULT_ENDPOINT, OWN
 from signalnode.settings import find_node
 from signalnode_supervisor import control
 from tests.command_line import refused
+from tests.effort import some
 
 COMMAND = f"{sys.executable} -m signalnode"
 TEXT = '[aggregator]\nendpoint = "tcp://127.0.0.1:17450"\n'
@@ -34,8 +35,17 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize(("verb", "status"), [("check", 0), ("status", errors.NotRunningError.exit_status)])
+# What a verb says on, all, none of it, and what it says nothing on.
+CLOSED = [
+    (verb, status, closed)
+    for closed_by in ((">&-", "2>&-"), ("<&- >&- 2>&-",) * 2, ("<&-",) * 2, ("2>&-", ">&-"))
+    for (verb, status), closed in zip(
+        (("check", 0), ("status", errors.NotRunningError.exit_status)), closed_by, strict=True
+    )
+]
+
+
+@pytest.mark.parametrize(("verb", "status", "closed"), some(CLOSED, 4))
 def test_a_closed_stream_changes_no_exit_status_and_makes_no_traceback(
     config: Path, closed: str, verb: str, status: int
 ) -> None:

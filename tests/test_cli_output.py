@@ -25,8 +25,17 @@ ROOT = Path(__file__).parent.parent
         (["--help"], True),  # unbuffered, some versions of argparse swallow what fails
     ],
 )
-def test_a_full_disk_is_one_line_and_no_traceback(verb: list[str], buffered: bool) -> None:
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "" if buffered else "1"}
+def test_a_full_disk_is_one_line_and_no_traceback(tmp_path: Path, verb: list[str], buffered: bool) -> None:
+    config = tmp_path / "signalnode.toml"
+    config.touch()
+    (tmp_path / "markets").mkdir()
+    (tmp_path / "markets" / "A-USD.toml").write_text('market = "A-USD"\n[feed]\nkind = "synthetic"\n')
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "" if buffered else "1",
+        "SIGNALNODE_CONFIG": str(config),
+    }
     with open("/dev/full", "wb") as full:
         command = [sys.executable, "-m", "signalnode", *verb]
         done = subprocess.run(

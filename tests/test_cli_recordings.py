@@ -6,8 +6,6 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from tests.command_line import refused
 from tests.effort import PATIENCE_S
 from tests.feeds.recorded.made import MARKET, START_NS, Recorded, put_rows, rows_from
 from tests.feeds.recorded.test_recorded import start
+from tests.forked import Forked
 from tests.ports import free_port
 from tests.venues.server import Running, Server
 
@@ -171,14 +170,11 @@ def test_a_live_market_is_recorded_without_a_node_until_ctrl_c(tmp_path: Path) -
     with Running(Server("dydx", steps_per_s=5.0, symbols=(MARKET,))) as running:
         (server,) = running.servers
         urls = ("--ws-url", server.ws_url, "--rest-url", server.rest_url)
-        command = [sys.executable, "-m", "signalnode", "record", "dydx", MARKET, *urls]
-        process = subprocess.Popen(
-            [*command, "--recordings", str(recordings)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        process = Forked(
+            "import sys; from signalnode.cli import main; sys.exit(main())",
+            ["record", "dydx", MARKET, *urls, "--recordings", str(recordings)],
+            {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+            folder=tmp_path,
         )
         for _ in range(int(PATIENCE_S * 10)):
             if {each.kind for each in recorded_markets(recordings)} == {"raw", "events"}:
