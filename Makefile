@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 # Tests start hundreds of processes: bytecode is kept, or each of them would compile the whole house anew.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
-# Four workers keep two cores busy: some tests wait for real processes. A file's tests share one node, so they stay
+# Five workers keep two cores busy: some tests wait for real processes. A file's tests share one node, so they stay
 # together. `--workers` collects once, where each worker of `-n` does (tests/workers.py).
 
 # What asks for more of the machine than Python: systemd, a browser, a Prometheus, environments of its own, all commands
@@ -24,7 +24,7 @@ run: .venv/runtime
 	@$(BIN)/signalnode run --panel
 
 test: .venv/dev
-	@$(PYTEST) --workers 4 --ignore-glob 'tests/test_tidy*.py' $(OUTSIDE:%=--ignore %)
+	@$(PYTEST) --workers 5 --ignore-glob 'tests/test_tidy*.py' $(OUTSIDE:%=--ignore %)
 
 test-outside: .venv/cluster
 	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(OUTSIDE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import signal
 import sys
@@ -55,7 +54,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
             if "PYTEST_XDIST_WORKER" not in os.environ:
                 _compile_meanwhile()
             if session.config.getoption("workers"):
-                _begin_for_all()
+                begin_for_all()  # or every worker would load it by itself
         return (yield)
     finally:
         gc.freeze()
@@ -70,14 +69,6 @@ def _compile_meanwhile() -> None:
     if not loader.is_cached():
         program = "from signalnode.compiled.loader import compile_missing; compile_missing(lambda _: None)"
         os.posix_spawn(sys.executable, [sys.executable, "-c", program], os.environ)
-
-
-def _begin_for_all() -> None:
-    """What every worker would do by itself: load what programs of tests are forked from, which goes on beside
-    this, and import what takes longest of what some tests will.
-    """
-    begin_for_all()
-    importlib.import_module("pandas")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

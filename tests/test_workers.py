@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.effort import PATIENCE_S
 from tests.workers import context
 
 FILES = {
@@ -61,7 +62,8 @@ def run(folder: Path, *words: str) -> Told:
     """A run of pytest, in a process forked from this one: from nothing it takes half a second to load."""
     process = context.Process(target=_pytest, args=(folder, words))
     process.start()
-    process.join()
+    process.join(PATIENCE_S)
+    process.kill()
     return Told(process.exitcode, (folder / "said").read_text())
 
 
