@@ -16,7 +16,7 @@ from tests.effort import drawn, some
 from tests.laws.made import Stretch, made_after, made_market, state_after
 
 SEEDS = range(1, 1 + drawn(1, 4))
-NOISY = Stretch(seconds=1_200.0)
+NOISY, EVEN = Stretch(seconds=1_200.0), Stretch(seconds=300.0)
 STARTS = pytest.mark.parametrize("before", [(), (NOISY,)], ids=["cold", "noisy"])
 RATES = pytest.mark.parametrize("rate", [1.0, 10.0, 100.0])
 WAYS = pytest.mark.parametrize(
@@ -99,12 +99,16 @@ def test_momentum_is_gone_when_the_climb_has_long_ended(rate: float, jump: float
 
 @STARTS
 @RATES
-@pytest.mark.parametrize("side", [1.0, -1.0])
-def test_a_book_that_leans_is_momentum(side: float, rate: float, before: tuple[Stretch, ...]) -> None:
-    even, leaning = Stretch(seconds=300.0), Stretch(seconds=10.0, lean=side * 3.0)
+def test_a_book_that_leans_is_momentum(rate: float, before: tuple[Stretch, ...]) -> None:
+    """Of two markets that differ only in the side that their queues lean to: in ten seconds, chance moves the
+    price, and so momentum, as far.
+    """
     for seed in SEEDS:
-        table = last_s(table_of(made_market(seed, *at_rate(rate, *before, even, leaning))), 8.0)
-        assert side * (table["momentum_long"].mean() - 50.0) > 20.0
+        up, down = (
+            last_s(table_after(seed, at_rate(rate, *before), *at_rate(rate, EVEN, leaning)), 8.0)
+            for leaning in (replace(EVEN, seconds=10.0, lean=side * 3.0) for side in (1.0, -1.0))
+        )
+        assert up["momentum_long"].mean() - down["momentum_long"].mean() > 30.0
 
 
 @STARTS
@@ -122,7 +126,8 @@ def test_a_jump_from_a_flat_market_should_revert(  # noqa: PLR0917
     sigma: float, jump: float, right: str, wrong: str, rate: float, before: tuple[Stretch, ...]
 ) -> None:
     flat = Stretch(seconds=300.0, sigma_bps=sigma)
-    away = Stretch(seconds=15.0, sigma_bps=sigma, jump_bps=40.0 * jump)
+    arrives_s = max(3.0, 10.0 / rate)  # with the next quote
+    away = Stretch(seconds=arrives_s + 12.0, sigma_bps=sigma, jump_bps=40.0 * jump)
     for seed in SEEDS:
         rows = last_s(table_after(seed, at_rate(rate, *before), *at_rate(rate, flat, away)), 12.0)
         assert rows[right].min() > 80.0
