@@ -19,9 +19,10 @@ the mean of the time.
 - *One reading in them.* A reading further from the centre than DEVIATIONS_MAX spreads counts in both as if it
   were so far, unless one of the two before it was as far: the middle of three is believed. The first three
   enter as their middle one. In the histogram each keeps its place.
-- *Refitting.* c and s of the grid are set to those of the readings at each of the first REFIT_EACH, then
-  at 128, 256, … and from then on every REFIT_MAX steps; what is in the bins moves along, from the middle of
-  each to where it now belongs. Fitted less often at first, a score would jump by 40 points.
+- *Refitting.* c and s of the grid are set to those of the readings at each of the first REFIT_EACH samples,
+  then REFITS times while they become twice as many, and at last every REFIT_MAX; what is in the bins moves
+  along, from the middle of each to where it now belongs. Fitted less often at first, a score would jump by
+  40 points; and by 9 were it fitted once an octave after that.
   When is known beforehand: were it decided by the data, rounding could decide it, and two units of price
   would differ.
 - *Linear binning.* A sample is shared between the two bins whose middles are nearest, in proportion (Jones
@@ -70,8 +71,9 @@ BINS = 64
 PRIOR_SAMPLES = 30.0  # weight of the prior in the histogram at the start, in samples
 PRIOR_SPREAD_SAMPLES = 8.0  # the same in the spread: a spread is known sooner than a distribution
 REFIT_EACH = 64  # samples at each of which the grid is fitted: later ones would make the score jump
-REFIT_MAX = 1024  # samples between two fits of the grid
-FULL_FROM = 24  # samples; before, a score is drawn to 50
+REFITS = 4  # fits from there on while samples become twice as many: so does what has changed between two more
+REFIT_MAX = 1024  # samples between two fits of the grid at last: each blurs what is in it
+FULL_FROM = 32  # samples; before, a score is drawn to 50
 DEVIATIONS_MAX = 8.0  # spreads from the centre, beyond which one reading counts for no more
 SILENCE_FACTOR = 11.0  # usual waits that a silence may teach: a longer one is an outage, and no standard
 CATCH_UP_MAX = 300  # samples, in a market however quiet
@@ -257,13 +259,24 @@ def _take(scale: Any, shape: Any, reading: float, warm: float, keep: float) -> N
 
 
 @compiled
+def _is_due(samples: int) -> bool:
+    """Whether the grid is fitted anew after so many."""
+    if samples <= REFIT_EACH:
+        return True
+    step = REFIT_EACH
+    while 2 * step <= samples and step < REFIT_MAX:
+        step *= 2
+    due: bool = samples % (step if step == REFIT_MAX else step // REFITS) == 0
+    return due
+
+
+@compiled
 def _lay(scale: Any, shape: Any, reading: float, lean: float, warm: float) -> None:
     """Lay the reading just taken into the histogram, which is fitted anew where that is due."""
     if reading == -math.inf:
         scale.counts[0] += 1.0
         return
-    n = scale.samples
-    if n <= REFIT_EACH or n % REFIT_MAX == 0 or (n < REFIT_MAX and n & (n - 1) == 0):
+    if _is_due(scale.samples):
         _refit(scale, scale.centre - lean, _spread(scale, shape, warm))
     _deposit(scale.counts, _squeeze((reading - lean - scale.grid_centre) * scale.per_grid_spread), 1.0)
 
