@@ -39,7 +39,8 @@ STATE = (
     ("trades_heard", "<i8"),
     ("sides_heard", "<i8"),
     ("depth_heard", "<i8"),
-    ("size_heard", "<f8"),  # at the bid of the newest quote
+    ("bid_size_heard", "<f8"),  # of the newest quote
+    ("ask_size_heard", "<f8"),
 )
 
 
@@ -56,13 +57,14 @@ def on_trade(s: Any, p: Any, e: Any) -> None:
 @compiled
 def on_quote(s: Any, p: Any, e: Any) -> None:
     """Take a quote."""
-    time_ns, size = e.time_received_ns, e.bid_size
-    if size != e.ask_size or (s.quotes_heard == 1 and size != s.size_heard):
+    time_ns, bid, ask = e.time_received_ns, e.bid_size, e.ask_size
+    is_other = bid != s.bid_size_heard or ask != s.ask_size_heard
+    if bid != ask or (s.quotes_heard == 1 and is_other):
         s.sizes_heard_ns = time_ns
         s.sizes_heard = 1
     s.evidence_time_ns = s.quotes_heard_ns = time_ns
     s.quotes_heard = 1
-    s.size_heard = size
+    s.bid_size_heard, s.ask_size_heard = bid, ask
 
 
 @compiled

@@ -13,6 +13,7 @@ from signalnode.features.base import Parameter
 from signalnode.features.logarithm import log
 
 HEARD = "heard_"
+VOLATILITY_MIN = 1e-11  # per √second; the finest tick makes 3e-9, the rounding of moves undone at once 1e-16
 NEGLIGIBLE = 1e-3  # of the usual: less is as good as nothing, and a logarithm should not chase it
 
 

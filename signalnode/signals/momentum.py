@@ -33,6 +33,7 @@ from signalnode.signals.pressure import bounded
 LATELY_WEIGHT = 1.5
 TAKEN_WEIGHT = 0.8
 BOUNCE_WEIGHT = 0.3
+SPREAD_MIN = 1e-8  # of the price: beside a locked book's, rounding makes a way of a price that went and came
 PACE_S = 0.3
 CLIMB_WEIGHT = 6.25
 STEADY = 1.8  # usual deviations of the way itself: half the weight there
@@ -78,7 +79,7 @@ def _push(f: Any, p: Any) -> float:
     if usual > 0.0:
         push += (1.0 - now) * bounded(f.trend / usual, 1.0)
     if f.spread_usual > 0.0:
-        spreads = f.trend / f.spread_usual
+        spreads = f.trend / max(f.spread_usual, SPREAD_MIN)
         push -= now * BOUNCE_WEIGHT * 2.0 * spreads / (1.0 + spreads * spreads)
     return push
 

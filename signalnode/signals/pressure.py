@@ -10,7 +10,7 @@ from typing import Any
 from signalnode.compiled import compiled, sqrt, where
 from signalnode.features.decay import decay
 from signalnode.features.logarithm import log
-from signalnode.signals.base import NEGLIGIBLE
+from signalnode.signals.base import NEGLIGIBLE, VOLATILITY_MIN
 
 STEADY = 1.8  # deviations: 1.4 is one jump, 3.5 a price that goes one way only
 ACTIVITY_WEIGHT = 2.6  # against a direction, in deviations or leans
@@ -69,7 +69,7 @@ def activity(f: Any, p: Any) -> float:
     rests on; s = stillness. 0 where nothing has ever moved: nothing is known of it.
     """
     interval, usual = f.move_interval, f.volatility_usual
-    known = (interval > 0.0) & (usual > 0.0)
+    known = (interval > 0.0) & (usual >= VOLATILITY_MIN)
     usual = where(known, usual, 1.0)
     minute = _told(f.volatility_5, usual, interval, 5.0 * p.volatility_s)
     minutes = _told(f.volatility_25, usual, interval, 25.0 * p.volatility_s)

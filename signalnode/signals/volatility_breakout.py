@@ -19,13 +19,12 @@ from typing import Any
 
 from signalnode.compiled import compiled, where
 from signalnode.features.logarithm import log
-from signalnode.signals.base import Signal, log_or_nothing, over_spans
+from signalnode.signals.base import VOLATILITY_MIN, Signal, log_or_nothing, over_spans
 
 QUIET = 0.1  # of the usual, added to each: a price that has long stood still tells no more by the minute
 QUEUE_WEIGHT = 3.0
 WAIT_S = 20.0  # between two moves: half of the weight
 QUEUE_MIN = 0.02  # of the usual; less is as good as nothing
-VOLATILITY_MIN = 1e-11  # per √second; the finest tick makes 3e-9, the rounding of moves undone at once 1e-16
 JUMP = 3.0
 
 

@@ -356,7 +356,7 @@ def _heard(events: Events, most_s: float) -> dict[str, float]:
     kinds, quotes = events["kind"], events[events["kind"] == QUOTE]
     bids, asks = quotes["bid_size"], quotes["ask_size"]
     told = bids != asks
-    told[1:] |= bids[1:] != bids[:-1]
+    told[1:] |= (bids[1:] != bids[:-1]) | (asks[1:] != asks[:-1])
     times = {
         "heard_quotes": quotes["time_received_ns"],
         "heard_sizes": quotes["time_received_ns"][told],

@@ -79,6 +79,7 @@ LATER_NS = (0, 1, NS_PER_S // 3, 20 * NS_PER_S)
 # Sums that cancel carry the rounding of what went into them, so beside a billionth of the value a
 # billionth of what it is made of is allowed.
 ROUNDING = {
+    "idle_s": 1e-14,  # as of times since the first event, where ours subtracts whole nanoseconds
     "trend": 1e-13,
     "distance": 1e-13,
     "order_flow": 1e-12,

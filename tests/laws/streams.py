@@ -100,7 +100,8 @@ _ROWS = st.tuples(
 )
 
 
-def _market(rows: list[tuple[int, float, int, int, float, float, int]], price: int) -> Events:
+def market_of(rows: list[tuple[int, float, int, int, float, float, int]], price: int) -> Events:
+    """Events as _ROWS tells of each, from a price of so many cents on."""
     made: list[tuple[float, ...]] = []
     ticks, time_ns = price, START_NS
     for kind, gap_s, move, half, one, two, side in rows:
@@ -119,4 +120,6 @@ def _market(rows: list[tuple[int, float, int, int, float, float, int]], price: i
 
 def markets() -> st.SearchStrategy[Events]:
     """Short streams of events that can be true: silences, locked books, equal times, no quote at all."""
-    return st.builds(_market, st.lists(_ROWS, min_size=1, max_size=60), st.sampled_from([5, 300, 6_000_000]))
+    return st.builds(
+        market_of, st.lists(_ROWS, min_size=1, max_size=60), st.sampled_from([5, 300, 6_000_000])
+    )

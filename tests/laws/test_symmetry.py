@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from signalnode.clock import NS_PER_S
@@ -20,6 +20,7 @@ from tests.laws.streams import (
     TWO_SIDED,
     last_scores,
     lawful,
+    market_of,
     markets,
     scores_of,
     stream,
@@ -27,6 +28,21 @@ from tests.laws.streams import (
 )
 
 UNITS = ((1e-6, 1e6), (3.7, 0.11), (7e8, 1.3e-9))
+# A day after the only sizes that differed, the ask becomes what the bid is: as telling as the reverse.
+ONE_SIZE_LESS = market_of([(QUOTE, 0.0, 0, 1, 0.001, 0.3, 0), (QUOTE, 90_000.0, 0, 1, 0.001, 0.001, 0)], 300)
+# A price is back where it was, but for rounding, and the only book is locked.
+BACK = market_of(
+    [(TRADE, 0.0, 0, 0, 1.0, 1.0, -1)] * 23
+    + [(TRADE, 3.0, -2, 0, 1.0, 1.0, -1), (QUOTE, 0.0, 2, 0, 1.0, 1.0, 0)],
+    6_000_000,
+)
+# All its moves were undone within a nanosecond.
+UNDONE = market_of(
+    [(TRADE, 0.0, 0, 0, 1.0, 1.0, -1)] * 21
+    + [(QUOTE, 0.0, 0, 2, 1.0, 1.0, 0), (QUOTE, 0.7, -2, 0, 1.0, 1.0, 0)]
+    + [(QUOTE, 1e-9, 2, 2, 1.0, 1.0, 0), (TRADE, 0.7, 0, 0, 1.0, 1.0, -1)],
+    6_000_000,
+)
 YEAR_NS = 365 * 86_400 * NS_PER_S
 YEARS = (-33, 74)  # from the streams' dates as far as a time may be: to 1990 and to 2100
 SHIFTS_NS = some([-(10**9) // 3, *(years * YEAR_NS for years in YEARS), 1, 86_400 * NS_PER_S], 3)
@@ -114,6 +130,9 @@ def test_no_score_of_any_market_depends_on_units(events: Events, price: float, s
 
 @lawful
 @given(markets())
+@example(ONE_SIZE_LESS)
+@example(BACK)
+@example(UNDONE)
 def test_the_mirror_of_any_market_swaps_long_and_short(events: Events) -> None:
     there = last_scores(mirrored(events))
     assert_same(last_scores(events), {name: there[opposite_of(name)] for name in NAMES})
