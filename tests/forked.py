@@ -44,10 +44,18 @@ class _SmallProcess(ForkServerProcess):
     _Popen = _SmallPopen
 
 
-def begin_for_all() -> None:
-    """Begin what programs are forked from now: for this process, and for all that will be forked from it."""
+def begin() -> None:
+    """Begin what processes of `context` are forked from, if it is not there yet: called before the first of
+    them, for begun otherwise it has no room for a mark, and no supervisor forked from it a fork server.
+    """
     with room_for_a_mark():
         forkserver.ensure_running()
+
+
+def begin_for_all() -> None:
+    """Begin what programs are forked from now: for this process, and for all that will be forked from it."""
+    begin()
+    with room_for_a_mark():
         small.ensure_running()
     os.register_at_fork(after_in_child=_of_another)
 

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from signalnode.cli import main
-from tests.forked import context
+from tests.forked import begin, context
 
 STREAMS = range(3)  # standard input, output and error
 ASKED_BY_A_SHELL = (8, 9)  # where one that completes a line is answered, and told of faults
@@ -47,6 +47,7 @@ def forked_command(path: Path) -> Iterator[None]:
     """The program at `path`, for as long as this lasts."""
     with socket.socket(socket.AF_UNIX) as listener:
         address = path.with_suffix(".sock")
+        begin()
         listener.bind(str(address))
         listener.listen()
         streams = {"streams": tuple(STREAMS), "asked": ASKED_BY_A_SHELL, "length": LENGTH_BYTES}

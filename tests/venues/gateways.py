@@ -6,13 +6,11 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from signalnode.clock import NS_PER_MS, pause
-from tests.forked import context
-from tests.supervisor.forking import room_for_a_mark
+from tests.forked import begin, context
 
 from .gateway_process import fork_gateways
 from .server import Server
@@ -91,8 +89,7 @@ def gateways() -> Iterator[Gateways]:
     """What starts gateways; they end with it."""
     ours, theirs = context.Pipe()
     process = context.Process(target=fork_gateways, args=(theirs,), daemon=True)
-    with room_for_a_mark():
-        forkserver.ensure_running()
+    begin()
     process.start()
     theirs.close()
     with ours:

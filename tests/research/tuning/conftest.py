@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from multiprocessing import forkserver
-
 import pytest
 
-from tests.forked import context
-from tests.supervisor.forking import room_for_a_mark
+from tests.forked import begin
 
 
 @pytest.fixture(autouse=True, scope="session")
 def forks() -> None:
     """It begins as whoever else needs it would have it begin."""
-    assert context.get_start_method() == "forkserver"
-    with room_for_a_mark():
-        forkserver.ensure_running()
+    begin()
