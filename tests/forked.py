@@ -32,6 +32,8 @@ small.set_forkserver_preload(["tests.supervisor.preloaded"])
 
 
 class _SmallPopen(popen_forkserver.Popen):
+    """`multiprocessing` asks its one fork server by name: here that name is the small one's."""
+
     _asked = SimpleNamespace(
         connect_to_new_process=small.connect_to_new_process, read_signed=forkserver.read_signed
     )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from signalnode.cli import BROKEN_PIPE_STATUS
 from signalnode.cli.completion import answer, is_asked
-from signalnode.cli.parser import parse, whole
+from signalnode.cli.parser import command_line, parse
 from signalnode.cli.standard_streams import secure_standard_streams
 from signalnode.errors import OutputError, SignalnodeError
 
@@ -24,7 +24,7 @@ def run(argv: Sequence[str] | None) -> int:
     secure_standard_streams()
     try:
         if is_asked():
-            answer(whole())
+            answer(command_line())
         arguments = _parsed(sys.argv[1:] if argv is None else argv)
         module, _, function = arguments.target.partition(":")
         status: int = getattr(importlib.import_module(module), function)(arguments)

@@ -67,7 +67,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     Raises UsageError; `--help`, `--version` and nothing at all end the process as usual.
     """
     words = _keys_as_values(argv) if "keys" in argv else argv
-    arguments = whole().parse_args(words or ["--help"])
+    arguments = _whole().parse_args(words or ["--help"])
     arguments.config = getattr(arguments, "config", None)
     return arguments
 
@@ -115,7 +115,7 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-whole = cache(command_line)  # 40 parsers take 20 ms
+_whole = cache(command_line)  # 40 parsers take 20 ms
 
 
 def _add_first_steps(verb: _Verb, _: _Parser) -> None:

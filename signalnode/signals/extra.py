@@ -209,7 +209,7 @@ class ExtraSignals:
             self._raw[self._compiled_at] = self._optional[self._compiled_from]
         if not self._in_python:
             return
-        if features is not self._read_from:  # most ask of the same array each time, and a view costs 5 µs
+        if features is not self._read_from:  # most ask of the same array each time, and a view takes 10 µs
             self._read_from, self._features = features, _record(features)
         f, p = self._features, self._parameters_record
         for at, signal in self._in_python:

@@ -4,8 +4,8 @@ reading = freshness · (bounded(push) + CLIMB_WEIGHT · sgn D · knee(T / STEADY
 dimensionless, with bounded(x) = x / √(1 + x²), knee(x) = x⁶ / (1 + x⁶), and
 - push = w (imbalance − imbalance_usual + FLOW_WEIGHT · order_flow) + (1 − w) LATELY_WEIGHT (imbalance_lately
   − imbalance_usual) + TAKEN_WEIGHT (taken − taken_usual) + (1 − w) bounded(trend / √(½ variance · trend_s))
-  − w · BOUNCE_WEIGHT · 2y / (1 + y²), y = trend / spread_usual: who leans on the book and who takes from it,
-  and where the price has gone in the last seconds;
+  − w · BOUNCE_WEIGHT · 2y / (1 + y²), y = trend / max(spread_usual, SPREAD_MIN): who leans on the book and
+  who takes from it, and where the price has gone in the last seconds;
 - w = move_interval² / (move_interval² + PACE_S²), 0 without quotes: where the price moves several times a
   second, a lean of this moment is gone before it can be followed, and the last seconds' stands for it, and
   their drift. Where it moves less often, what it has gone by a spread or less mostly bounces (Roll 1984);

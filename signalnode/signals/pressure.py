@@ -66,7 +66,8 @@ def activity(f: Any, p: Any) -> float:
     """ACTIVITY_WEIGHT · (bounded(v, BURST_MAX above 0, CALM_MAX below) − REST_WEIGHT · s⁴ / (1 + s⁴)): how
     much goes on, whichever way. v = ⅗ v₅ + ⅖ v₂₅, where v_k = ln(volatility_k / volatility_usual +
     NEGLIGIBLE) / (1 + MOVES · move_interval / (k volatility_s)): each span counts the less the fewer moves it
-    rests on; s = stillness. 0 where nothing has ever moved: nothing is known of it.
+    rests on; s = stillness. 0 where nothing has ever moved, or by less than VOLATILITY_MIN, as rounding
+    does: nothing is known of it.
     """
     interval, usual = f.move_interval, f.volatility_usual
     known = (interval > 0.0) & (usual >= VOLATILITY_MIN)
