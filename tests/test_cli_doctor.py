@@ -184,6 +184,8 @@ def test_ctrl_c_ends_each_step_at_once(told, at):
     def serve(stream: socket.socket) -> None:
         if at == "frames":
             opening(stream)
+        else:
+            stream.recv(1)  # it is under way, and waits for an answer: sooner, a library may hold the socket
         interrupt()
         silent(stream)
 
